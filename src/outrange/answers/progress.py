@@ -1,0 +1,36 @@
+"""How far a search has come, while it runs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class RangeProgress:
+    """The bounds so far; every one of them is already valid.
+
+    Args:
+        seconds: Time spent.
+        boxes: Sub-problems bounded.
+        lo: Proved lower bounds, `(outputs,)`.
+        hi: Proved upper bounds, `(outputs,)`.
+        seen_lo: Least values seen, `(outputs,)`.
+        seen_hi: Largest values seen, `(outputs,)`.
+        open: Sub-problems waiting.
+    """
+
+    seconds: float
+    boxes: int
+    lo: np.ndarray
+    hi: np.ndarray
+    seen_lo: np.ndarray
+    seen_hi: np.ndarray
+    open: int
+
+    @property
+    def share_known(self) -> np.ndarray:
+        """The range seen as a share of the range claimed, `(outputs,)`: 1 where closed."""
+        claimed, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(claimed > 0, seen / claimed, 1.0)
+        return np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0)

@@ -1,0 +1,55 @@
+"""Closed boxes of real vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """All vectors `x` with `lo <= x <= hi`, entry by entry.
+
+    Args:
+        lo: Float64 array of shape `(n,)`.
+        hi: Float64 array of shape `(n,)`.
+
+    Raises:
+        InputError: The shapes differ, an entry is NaN, or `lo > hi` somewhere.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+
+    def __post_init__(self):
+        lo = np.atleast_1d(np.asarray(self.lo, np.float64))
+        hi = np.atleast_1d(np.asarray(self.hi, np.float64))
+        if lo.shape != hi.shape or lo.ndim != 1:
+            raise InputError(
+                "A box needs two vectors `lo` and `hi` of one shape. "
+                f"Received: shapes {lo.shape} and {hi.shape}."
+            )
+        bad = np.flatnonzero(~(lo <= hi))
+        if bad.size:
+            i = int(bad[0])
+            raise InputError(
+                "A box needs `lo <= hi` in every entry, and no NaN. "
+                f"Received: lo[{i}]={lo[i]:.6g} > hi[{i}]={hi[i]:.6g} ({bad.size} such entries)."
+            )
+        object.__setattr__(self, "lo", lo)
+        object.__setattr__(self, "hi", hi)
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return self.lo.size
+
+    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """`(count, n)` uniform points, the corners `lo` and `hi` first."""
+        inner = rng.uniform(self.lo, self.hi, (max(count - 2, 0), self.size))
+        return np.concatenate([self.lo[None], self.hi[None], inner])[:count]
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Whether each point of `(..., n)` lies in the box."""
+        return np.all((self.lo <= x) & (x <= self.hi), axis=-1)

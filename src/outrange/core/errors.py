@@ -1,0 +1,23 @@
+"""Exceptions.
+
+* OutrangeError
+  + InputError        an argument of the caller's breaks a rule (box, tolerance, shape, path)
+  + ModelError        the model cannot be read, or the graph read from it is not the model
+  + UnsupportedError  the model holds an operation no file in `outrange/ops` describes
+"""
+
+
+class OutrangeError(Exception):
+    """Base class of every error this library raises on purpose."""
+
+
+class InputError(OutrangeError, ValueError):
+    """An argument breaks a rule; the message says which entry and what to do."""
+
+
+class ModelError(OutrangeError):
+    """The model cannot be read, or what was read does not compute what the model computes."""
+
+
+class UnsupportedError(ModelError):
+    """The model holds an operation that no op describes."""

@@ -1,0 +1,10 @@
+"""Bounds of every value of a graph over boxes: one file a domain, one rule a kind of op."""
+
+import importlib
+import pkgutil
+
+from .walk import DOMAINS as DOMAINS, Domain as Domain, bounds as bounds, register as register
+
+
+for _found in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_found.name}")

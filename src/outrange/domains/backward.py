@@ -1,0 +1,183 @@
+"""Back-substitution: linear lower bounds in terms of the input, one rule a kind of op.
+
+Rows `(R, n)` are the same for all boxes and stay so until they meet a bent op; from there on they
+are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `noise`.
+
+Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
+Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
+Neural Networks* (DeepPoly), POPL 2019.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import down, gamma
+from ..graph import Graph
+from ..ops import Affine, Curve, Largest, Rearrange
+from .lines import Lines, Picks
+from .noise import Payment, widened
+
+
+@dataclass(eq=False)
+class Relaxed:
+    """A graph with lines in the place of its bent ops.
+
+    Args:
+        graph: The graph.
+        lines: The lines or picks of every bent node, by value.
+        payments: What `|row|` pays on each value; None where nothing is due.
+        drain: What underflow may cost a row.
+    """
+
+    graph: Graph
+    lines: dict[int, Lines | Picks]
+    payments: list[Payment | None]
+    drain: float
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """`rows @ x + constant`, every rounding paid: `(R, d)` and `(R,)`, or with boxes in front."""
+
+    rows: np.ndarray
+    constant: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Boxes as centers and radii; `reach` is the radius with the noise of concretizing."""
+
+    lo: np.ndarray
+    hi: np.ndarray
+    center: np.ndarray
+    reach: np.ndarray
+
+    @staticmethod
+    def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "Cells":
+        """Centers and radii of boxes `(B, d)`."""
+        with np.errstate(invalid="ignore"):
+            center = 0.5 * lo + 0.5 * hi
+            reach = np.maximum(hi - center, center - lo)
+            if radii:
+                g = gamma(2 * lo.shape[1] + 8)
+                reach = widened(reach + g * (np.abs(center) + reach))
+        return Cells(lo, hi, center, reach)
+
+    def take(self, index: np.ndarray) -> "Cells":
+        """Some of the boxes, repeats allowed."""
+        return Cells(self.lo[index], self.hi[index], self.center[index], self.reach[index])
+
+    def least(self, form: Form) -> np.ndarray:
+        """A lower bound of each form over each box, `(B, R)`; `-inf` where there is none."""
+        a = form.rows
+        with np.errstate(invalid="ignore", over="ignore"):
+            if np.isfinite(self.center).all():
+                low = down(dots(a, self.center) - dots(np.abs(a), self.reach))
+            else:
+                ends = np.where(a > 0, self.lo[:, None], self.hi[:, None])
+                low = np.where(a == 0, 0.0, a * ends).sum(axis=-1)
+                low = low - gamma(2 * a.shape[-1] + 8) * np.abs(np.where(a == 0, 0, a * ends)).sum(-1)
+            low = down(low + form.constant)
+        return np.where(low < np.inf, low, -np.inf)
+
+
+def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """`rows . vector` along the last axis; each of the two may have a boxes axis in front."""
+    if vector.ndim == 1:
+        return rows @ vector
+    if rows.ndim == 2:
+        return vector @ rows.T
+    if rows.shape[1] == 1:
+        return np.einsum("bn,bn->b", rows[:, 0], vector)[:, None]
+    return np.matmul(rows, vector[:, :, None])[..., 0]
+
+
+def affine(net: Relaxed, value: int, rows):
+    """`a . (A x + b) = (A^T a) . x + a . b`."""
+    op = net.graph.nodes[value - 1].op
+    return op.adjoint(rows), dots(rows, op.bias) if op.bias.any() else None
+
+
+def rearrange(net: Relaxed, value: int, rows):
+    """Each entry goes back to where it came from."""
+    op = net.graph.nodes[value - 1].op
+    fill = np.where(op.index < 0, op.fill, 0.0)
+    return op.adjoint(rows), dots(rows, fill) if fill.any() else None
+
+
+def curve(net: Relaxed, value: int, rows):
+    """Positive coefficients take the lower line, negative ones the upper line."""
+    lines = net.lines[value]
+    rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
+    constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
+    if lines.endless is not None:
+        endless = dots(rising, lines.endless[0]) - dots(falling, lines.endless[1])
+        constant = np.where(endless > 0, -np.inf, constant)
+    below, above = lines.slope[0][:, None], lines.slope[1][:, None]
+    if rows.ndim == 2:
+        out = rising * below
+        out += falling * above
+    else:
+        out = np.multiply(rising, below, out=rising)
+        out += np.multiply(falling, above, out=falling)
+    return (out,), constant
+
+
+def largest(net: Relaxed, value: int, rows):
+    """Positive coefficients take the best argument, negative ones too where it is sure to win."""
+    picks = net.lines[value]
+    boxes, outputs = picks.arg.shape
+    rows = np.broadcast_to(rows, (boxes, *rows.shape[-2:]))
+    kept = np.where(picks.sure[:, None], rows, np.maximum(rows, 0.0))
+    lost = rows - kept
+    size = net.graph.value_size(net.graph.nodes[value - 1].inputs[0])
+    back = np.zeros((boxes, size, rows.shape[1]))
+    np.add.at(back, (np.arange(boxes)[:, None], picks.arg), kept.transpose(0, 2, 1))
+    constant = dots(lost, picks.top)
+    if picks.endless is not None:
+        constant = np.where(dots(lost, picks.endless) < 0, -np.inf, constant)
+    return (back.transpose(0, 2, 1),), constant
+
+
+RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}
+
+
+def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | None = None) -> Form:
+    """A linear lower bound of `rows . value` in terms of the input.
+
+    Args:
+        net: Graph and lines; every bent ancestor of `value` has its lines.
+        value: Where the rows stand.
+        rows: `(R, n)` or `(B, R, n)`.
+        record: If given, receives the rows that arrive at every bent value.
+    """
+    waiting = {value: rows}
+    constant = np.full(rows.shape[:-1], -net.drain)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for v in range(value, 0, -1):
+            rows = waiting.pop(v, None)
+            if rows is None:
+                continue
+            node = net.graph.nodes[v - 1]
+            if record is not None and v in net.lines:
+                record[v] = rows
+            due = net.payments[v]
+            if due is not None:
+                constant = constant - _paid(due, rows)
+            parts, moved = RULES[type(node.op)](net, v, rows)
+            if moved is not None:
+                constant = constant + moved
+            for j, part in zip(node.inputs, parts, strict=True):
+                waiting[j] = waiting[j] + part if j in waiting else part
+    if 0 not in waiting:
+        waiting[0] = np.zeros((*constant.shape, net.graph.size))
+    return Form(waiting[0], constant)
+
+
+def _paid(due: Payment, rows: np.ndarray) -> np.ndarray:
+    size_of = np.abs(rows)
+    amount = dots(size_of, due.finite)
+    if due.infinite is not None:
+        amount = np.where(dots(size_of, due.infinite) > 0, np.inf, amount)
+    return amount

@@ -1,0 +1,181 @@
+"""Linear bounds: every undecided unit bounded by back-substitution to the input.
+
+Forward over the graph: each value gets intervals from the (already tightened) values before it;
+then those of its entries that feed a bent op and are not yet settled in every box of the chunk are
+bounded again by back-substitution, and the tighter end is kept. Never looser than intervals.
+
+Cost: one matrix product chain per bent layer with as many rows as it has undecided units.
+Reference: see `backward`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..ops import Curve, Largest
+from . import intervals
+from .backward import RULES, Cells, Form, Relaxed, back_substitute
+from .lines import curve_lines, largest_picks
+from .noise import Budget, Payment, drain, drain_of_cells, magnitude, radius
+from .pieces import settled
+from .walk import Ends, register
+
+
+_ROOM = 1 << 18
+"""Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is known of a graph before any box.
+
+    Args:
+        graph: The graph.
+        budget: Its counts for rounding.
+        readers: The bent nodes that read each value that feeds one.
+        boxes: How many boxes make a good chunk.
+    """
+
+    graph: Graph
+    budget: Budget
+    readers: dict[int, tuple[Node, ...]]
+    boxes: int
+
+    @staticmethod
+    def of(graph: Graph) -> "Plan":
+        """Look the graph over."""
+        readers: dict[int, tuple[Node, ...]] = {}
+        for node in graph.nodes:
+            if isinstance(node.op, Curve | Largest):
+                readers[node.inputs[0]] = (*readers.get(node.inputs[0], ()), node)
+        rows = max((graph.value_size(v) for v in readers), default=1)
+        width = max([graph.size, *(n.size for n in graph.nodes)])
+        boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
+        return Plan(graph, Budget.of(graph), readers, boxes)
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Bounds of every value over one chunk of boxes.
+
+    Args:
+        plan: Of the graph.
+        cells: The boxes.
+        known: Ends known beforehand, by value, `(B, n)` or `(n,)` each: met with what is found.
+        extra: Values to bound by back-substitution in every entry, beside those bent ops read.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        ends: Found: least and largest of every value.
+        shares: Found: per refined value, the rows and how each input contributes to their widths.
+    """
+
+    plan: Plan
+    cells: Cells
+    known: dict[int, Ends] = field(default_factory=dict)
+    extra: frozenset[int] = frozenset()
+    radii: bool = True
+    ends: list[Ends] = field(default_factory=list)
+    shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def run(self) -> Relaxed:
+        """Bound everything; returns the lines in force."""
+        net = Relaxed(self.plan.graph, {}, [None], drain_of_cells(self.plan.graph.size))
+        self.ends = [(self.cells.lo, self.cells.hi)]
+        sizes_of = [magnitude(*self.ends[0])]
+        self._refine(net, 0)
+        for v, node in enumerate(self.plan.graph.nodes, 1):
+            self.ends.append(self._forward(v, node))
+            sizes_of.append(magnitude(*self.ends[v]))
+            net.payments.append(None)
+            self._relax(net, v, node, sizes_of)
+            if self._refine(net, v):
+                sizes_of[v] = magnitude(*self.ends[v])
+        return net
+
+    def _forward(self, value: int, node: Node) -> Ends:
+        before = [self.ends[j] for j in node.inputs]
+        rule = intervals.RULES[type(node.op)]
+        lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+        if value in self.known:
+            lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
+        return lo, hi
+
+    def _relax(self, net: Relaxed, value: int, node: Node, sizes_of) -> None:
+        """Add a node's lines and payments to the net."""
+        budget = self.plan.budget
+        paying = budget if self.radii else None
+        source = node.inputs[0]
+        if isinstance(node.op, Curve):
+            reads = budget.reads[source]
+            net.lines[value] = curve_lines(
+                node.op, *self.ends[source], None, paying, reads, node.size
+            )
+        elif isinstance(node.op, Largest):
+            net.lines[value] = largest_picks(node.op, *self.ends[source], paying)
+        if self.radii:
+            before = [sizes_of[j] for j in node.inputs]
+            net.drain += drain(node, before)
+            if not isinstance(node.op, Curve):
+                net.payments[value] = Payment.of(radius(budget, node, before, sizes_of[value]))
+
+    def _open_rows(self, value: int) -> np.ndarray:
+        """Entries of a value that some box leaves undecided."""
+        lo, hi = self.ends[value]
+        if value in self.extra:
+            return np.arange(lo.shape[1])
+        undecided = np.zeros(lo.shape[1], bool)
+        for node in self.plan.readers.get(value, ()):
+            if isinstance(node.op, Curve):
+                undecided |= ~settled(node.op, lo, hi).all(axis=0)
+            else:
+                undecided[node.op.windows[node.op.windows >= 0]] = True
+        return np.flatnonzero(undecided)
+
+    def _refine(self, net: Relaxed, value: int) -> bool:
+        """Bound the open entries of a value by back-substitution; note the shares."""
+        rows = self._open_rows(value)
+        if rows.size == 0:
+            return False
+        lo, hi = self.ends[value]
+        lo, hi = lo.copy(), hi.copy()
+        units = np.zeros((2 * rows.size, lo.shape[1]))
+        units[np.arange(rows.size), rows] = 1.0
+        units[rows.size + np.arange(rows.size), rows] = -1.0
+        form = back_substitute(net, value, units)
+        found = self.cells.least(form)
+        lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
+        hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
+        self.ends[value] = (lo, hi)
+        self.shares[value] = (rows, self._shares(form, rows.size))
+        return True
+
+    def _shares(self, form: Form, count: int) -> np.ndarray:
+        """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
+        size_of = np.abs(form.rows)
+        size_of = size_of[..., :count, :] + size_of[..., count:, :]
+        with np.errstate(all="ignore"):
+            size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
+            total = size_of.sum(axis=-1, keepdims=True)
+            return np.where(total > 0, size_of / total, 0.0)
+
+
+def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:
+    """Ends of every value; those of the output and of the layers by back-substitution too."""
+    plan = Plan.of(graph)
+    extra = {graph.output, *(v for values in graph.layers.values() for v in values)}
+    parts: list[list[Ends]] = []
+    for start in range(0, len(lo), plan.boxes):
+        piece = slice(start, start + plan.boxes)
+        sweep = Sweep(plan, Cells.of(lo[piece], hi[piece], radii), extra=frozenset(extra), radii=radii)
+        sweep.run()
+        parts.append(sweep.ends)
+    return [joined(pairs) for pairs in zip(*parts, strict=True)]
+
+
+def joined(pairs: Sequence[Ends]) -> Ends:
+    """Chunks put together again."""
+    return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+
+
+register("linear", RULES, run)

@@ -1,0 +1,135 @@
+"""Is the graph the model? Every load ends with this comparison."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import Box, InputError, ModelError
+from ..graph import Graph
+from .float32 import LARGEST32, Strayed, stray, tolerance
+from .network import Network
+
+
+SCALES = (0.1, 1.0, 10.0, 1e3)
+"""Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
+
+_NORMALS = 12
+_CORNERS = 4
+
+
+def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
+    """Compare the graph (in float64) with the model itself (in its float32).
+
+    Random points of several magnitudes, sign vectors, zero, and points of `box` are run through
+    both. The difference allowed at each is an estimate of what float32 rounding does there.
+    Nothing is compared where a value overflows float32 on the way, or at a pole.
+
+    Args:
+        network: What a front-end returns. Without a `predict` there is nothing to compare. An
+            attribute `probe` (points to a dict from graph value to the model's own float32 value)
+            lets the error name the first layer that differs.
+        box: The caller's inputs, compared at too.
+        seed: Of the random points.
+
+    Raises:
+        InputError: `box` has another number of entries than the model has inputs.
+        ModelError: They differ by more than float32 rounding explains.
+    """
+    if network.predict is None:
+        return
+    graph = network.graph
+    x = points(graph.size, box, seed)
+    found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
+    strayed = stray(graph, x)
+    expected = strayed.values[graph.output]
+    if found.shape != expected.shape:
+        raise ModelError(
+            f"The graph read from `{network.name}` and the model must return as many numbers. "
+            f"Received: {expected.shape[1:]} from the graph, {found.shape[1:]} from the model."
+        )
+    worst = _worst(expected, found, tolerance(graph, strayed, seed), strayed, x)
+    if worst is not None:
+        raise ModelError(_message(network, strayed, x, worst))
+
+
+def points(size: int, box: Box | None, seed: int) -> np.ndarray:
+    """`(count, size)` float64 points, every one a float32 number."""
+    rng = np.random.default_rng(seed)
+    rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]
+    for scale in SCALES:
+        normal = scale * rng.standard_normal((_NORMALS, size))
+        normal[: _NORMALS // 4] = np.abs(normal[: _NORMALS // 4])
+        rows += [normal, scale * rng.choice([-1.0, 1.0], (_CORNERS, size))]
+    if box is not None:
+        if box.size != size:
+            raise InputError(
+                f"The box needs one entry per input of the model, {size}. Received: {box.size}."
+            )
+        lo, hi = np.maximum(box.lo, -LARGEST32), np.minimum(box.hi, LARGEST32)
+        corner = rng.integers(0, 2, (_CORNERS, size)).astype(bool)
+        rows += [box.sample(rng, 2 + _NORMALS) if np.isfinite(hi - lo).all() else lo[None]]
+        rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
+    return np.concatenate(rows).astype(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Difference:
+    point: int
+    output: int
+    expected: float
+    found: float
+    allowed: float
+
+
+def _worst(expected, found, allowed, strayed: Strayed, x) -> _Difference | None:
+    """The difference that most exceeds what is allowed, if one does."""
+    calm = ~strayed.overflows[:, None]
+    with np.errstate(all="ignore"):
+        excess = np.abs(expected - found) / allowed
+    # A model may overflow inside a formula the graph writes otherwise; not at small inputs.
+    small = (np.abs(x).max(axis=1, initial=0.0) <= 10.0 * SCALES[1])[:, None]
+    lost = np.isfinite(expected) & ~np.isfinite(found) & np.isfinite(allowed) & small
+    invented = np.isnan(expected) & np.isfinite(found)
+    excess = np.where(np.isfinite(expected) & np.isfinite(found), excess, 0.0)
+    excess = np.where((lost | invented) & calm, np.inf, excess)
+    excess = np.where(np.isnan(excess), 0.0, excess)
+    if not excess.size or excess.max() <= 1.0:
+        return None
+    point, output = np.unravel_index(int(np.argmax(excess)), excess.shape)
+    at = (point, output)
+    return _Difference(
+        int(point), int(output), float(expected[at]), float(found[at]), float(allowed[at])
+    )
+
+
+def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Difference) -> str:
+    point = x[worst.point]
+    shown = ", ".join(f"{v:.6g}" for v in point[:8]) + (", ..." if point.size > 8 else "")
+    return (
+        f"The graph read from `{network.name}` must compute what the model computes, and does not"
+        f"{_culprit(network, strayed, x, worst.point)}. Output {worst.output} is "
+        f"{worst.expected:.9g} by the graph and {worst.found:.9g} by the model; float32 rounding "
+        f"explains a difference of {worst.allowed:.2g}. If the model runs in reduced precision "
+        "(TF32, bfloat16), switch that off; otherwise please report it. "
+        f"Received: the input [{shown}]."
+    )
+
+
+def _culprit(network: Network, strayed: Strayed, x: np.ndarray, point: int) -> str:
+    """`" (first in layer ...)"`, where the network can show its inner values."""
+    probe = getattr(network, "probe", None)
+    if probe is None:
+        return ""
+    seen = probe(x[point : point + 1].astype(np.float32))
+    for value in sorted(seen):
+        if _differs(network.graph, strayed, np.ravel(seen[value]), value, point):
+            node = network.graph.nodes[value - 1]
+            return f" (first in layer `{node.source}`, operation `{node.op.name}`)"
+    return ""
+
+
+def _differs(graph: Graph, strayed: Strayed, seen: np.ndarray, value: int, point: int) -> bool:
+    if value == 0 or seen.size != graph.value_size(value):
+        return False
+    expected, allowed = strayed.values[value][point], 4.0 * strayed.bounds[value][point]
+    return bool((np.abs(seen - expected) > allowed).any())

@@ -1,0 +1,129 @@
+"""How far float32 inference may stray from the real-valued graph, point by point.
+
+Two estimates run side by side. The *bound* carries every local rounding forward by the magnitudes
+of the weights: it holds in any order of summation, and is loose for deep networks. The *noise*
+carries random roundings of the same local sizes through the graph itself: tight, but blind to a
+jump that rounding may step across. A point near a jump is judged by the bound alone.
+
+Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import InputError
+from ..graph import Graph, Node
+from ..ops import Affine, Curve, Largest, Rearrange
+
+
+UNIT32 = 2.0**-24
+"""Unit roundoff of float32, round to nearest."""
+
+LARGEST32 = 1e37
+"""Values beyond this are taken to overflow in float32 (a margin of 30 for sums on the way)."""
+
+_EXTRA_TERMS = 8
+"""Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
+
+_ABSOLUTE = 2e-6
+"""Float32 transcendental functions miss by up to this much, whatever the size of the value."""
+
+_TINY = 1e-37
+"""Float32 results below this may be flushed to zero."""
+
+_RUNS = 4
+_SPREAD = 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class Strayed:
+    """The real values of a graph at some points, and how far float32 may be from them."""
+
+    values: list[np.ndarray]
+    """Every value of the graph, `(batch, n)`, in float64."""
+    bounds: list[np.ndarray]
+    """For each value, the most that float32 roundings can move it, `(batch, n)`."""
+    roundings: list[np.ndarray]
+    """For each value, the part of `bounds` that its own op adds."""
+    near_jump: np.ndarray
+    """`(batch,)`: whether rounding may step across a jump at the point."""
+    overflows: np.ndarray
+    """`(batch,)`: whether a value on the way may be too large for float32."""
+
+
+def stray(graph: Graph, x: np.ndarray) -> Strayed:
+    """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside."""
+    values = graph.run_all(np.asarray(x, np.float64))
+    bounds, roundings = [np.zeros(values[0].shape)], [np.zeros(values[0].shape)]
+    near_jump, overflows = np.zeros(len(x), bool), np.zeros(len(x), bool)
+    with np.errstate(all="ignore"):
+        for node, y in zip(graph.nodes, values[1:], strict=True):
+            before = tuple(bounds[j] for j in node.inputs)
+            inputs = tuple(values[j] for j in node.inputs)
+            moved, rounding = _node(node, inputs, before, y)
+            if isinstance(node.op, Curve):
+                for jump in node.op.jumps:
+                    near_jump |= (np.abs(inputs[0] - jump) <= before[0]).any(axis=1)
+            overflows |= (np.abs(y) >= LARGEST32).any(axis=1)
+            bounds.append(moved + rounding)
+            roundings.append(rounding)
+    return Strayed(values, bounds, roundings, near_jump, overflows)
+
+
+def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
+    """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
+    op = node.op
+    if isinstance(op, Rearrange):
+        return op.run(before, fill=False), np.zeros(y.shape)
+    if isinstance(op, Largest):
+        return op.run(before), np.zeros(y.shape)
+    if isinstance(op, Affine):
+        terms = (op.terms + _EXTRA_TERMS) * UNIT32
+        size = op.apply(tuple(np.abs(x) for x in inputs), True) + np.abs(op.bias)
+        return op.apply(before, True), terms * size + _TINY * op.terms
+    rounding = _EXTRA_TERMS * UNIT32 * np.abs(y) + _TINY
+    if not op.is_piecewise_linear:
+        rounding = rounding + _ABSOLUTE
+    return _curve(op, inputs[0], before[0], y), rounding
+
+
+def _curve(op: Curve, x, e, y) -> np.ndarray:
+    """The most that moving each entry of `x` by `e` changes `op`; infinite where undefined."""
+    try:
+        least, most = op.range(x - e, x + e)
+    except InputError:
+        near = np.stack([op.f(x - e), op.f(x + e)])
+        least, most = near.min(axis=0), near.max(axis=0)
+    out = np.maximum(most - y, y - least)
+    return np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))
+
+
+def noise(graph: Graph, strayed: Strayed, seed: int) -> np.ndarray:
+    """`(batch,)`: the farthest any output moved in a few runs with random roundings."""
+    rng = np.random.default_rng(seed)
+    exact = strayed.values[graph.output]
+    farthest = np.zeros(len(exact))
+    with np.errstate(all="ignore"):
+        for _ in range(_RUNS):
+            values = [strayed.values[0]]
+            for node, rounding in zip(graph.nodes, strayed.roundings[1:], strict=True):
+                y = node.op.run(tuple(values[j] for j in node.inputs))
+                values.append(y + rounding * rng.uniform(-1.0, 1.0, y.shape))
+            moved = np.abs(values[graph.output] - exact).max(axis=1, initial=0.0)
+            farthest = np.maximum(farthest, np.where(np.isnan(moved), np.inf, moved))
+    return farthest
+
+
+def tolerance(graph: Graph, strayed: Strayed, seed: int = 0) -> np.ndarray:
+    """`(batch, outputs)`: a difference beyond this is not float32 rounding.
+
+    Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
+    """
+    bound = 4.0 * strayed.bounds[graph.output]
+    typical = _SPREAD * noise(graph, strayed, seed)[:, None]
+    allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))
+    allowed = np.where(strayed.overflows[:, None], np.inf, allowed)
+    largest = np.abs(strayed.values[graph.output]).max(axis=1, initial=0.0, keepdims=True)
+    allowed = allowed + 4.0 * UNIT32 * largest
+    return np.where(np.isnan(allowed), np.inf, allowed)

@@ -1,0 +1,49 @@
+"""A model as the rest of the library sees it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A graph, and the user's own model to compare it with.
+
+    Args:
+        graph: What the model computes, in real arithmetic.
+        predict: The model itself, in its own float32: flat inputs `(batch, graph.size)` to flat
+            outputs `(batch, outputs)`. None where no runtime for it is installed.
+        name: The model's name, for reports.
+        origin: `"keras"` or `"onnx"`.
+        layers: One entry per layer worth a row in a summary, in order.
+    """
+
+    graph: Graph
+    predict: Callable[[np.ndarray], np.ndarray] | None
+    name: str
+    origin: str
+    layers: tuple["LayerInfo", ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer of the user's model.
+
+    Args:
+        path: Its name (with the names of the models around it): a key of `Graph.layers`.
+        kind: Its class or operator, `"Dense"`.
+        shape: Output shape without the batch axis.
+        parameters: Number of weights.
+        before: The graph value before its activation, if it has one; else None.
+        after: The graph value it returns.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    before: int | None
+    after: int

@@ -1,0 +1,3 @@
+"""ONNX files: `load_onnx` reads one into a `Network`."""
+
+from .load import load_onnx as load_onnx

@@ -1,0 +1,216 @@
+"""The one file that imports `onnx`: from a file to plain records.
+
+Importing `onnx` takes about as long as everything else in reading a small network, so it happens
+here, on the first call, and nothing of the package but its message types is touched.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ...core import InputError, ModelError, UnsupportedError
+from .files import read_bytes, stem
+from .records import OnnxModel, OnnxNode, Opaque, TensorInfo
+
+
+LARGEST_TENSOR = 2**28
+"""Entries; a file that declares a larger tensor is taken to be damaged."""
+
+
+def _onnx():
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError(
+            "Reading an `.onnx` file needs the package `onnx`: `pip install outrange[onnx]`. "
+            f"Received: {error}."
+        ) from error
+    return onnx
+
+
+def read_onnx(path: Path) -> OnnxModel:
+    """Read `.onnx` or `.onnx.gz`.
+
+    Raises:
+        InputError: There is no such file, or `onnx` is not installed.
+        ModelError: The file is damaged, or a tensor is larger than any memory, lies outside the
+            file's folder, or holds NaN.
+        UnsupportedError: The file holds something that is not a plain graph of tensors.
+    """
+    onnx = _onnx()
+    content = read_bytes(path)
+    try:
+        proto = onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's own error class is not part of its interface
+        raise ModelError(
+            f"`{path.name}` is not an ONNX file, or is cut short; fetch it again. "
+            f"Received: {type(error).__name__}: {error}."
+        ) from error
+    if not proto.graph.node or not proto.graph.output:
+        raise ModelError(
+            f"`{path.name}` must hold a graph with nodes and outputs; it may be cut short. "
+            f"Received: {len(proto.graph.node)} nodes, {len(proto.graph.output)} outputs."
+        )
+    if proto.functions:
+        proto = _inlined(onnx, proto)
+    if proto.graph.sparse_initializer:
+        raise UnsupportedError(
+            f"`{path.name}` holds sparse initialisers; export it with dense ones. "
+            f"Received: `{proto.graph.sparse_initializer[0].values.name}`."
+        )
+    constants = {t.name: _array(onnx, t, path.parent) for t in proto.graph.initializer}
+    inputs = tuple(_info(onnx, v) for v in proto.graph.input if v.name not in constants)
+    return OnnxModel(
+        name=stem(path),
+        opset=_opset(path, proto),
+        inputs=inputs,
+        outputs=tuple(_info(onnx, v) for v in proto.graph.output),
+        constants=constants,
+        nodes=_nodes(onnx, proto, path.parent),
+        reference=lambda: _reference(proto),
+        content=proto.SerializeToString,
+    )
+
+
+def _inlined(onnx, proto):
+    import onnx.inliner  # noqa: F811 - a sub-module, rarely needed
+
+    return onnx.inliner.inline_local_functions(proto)
+
+
+def _opset(path: Path, proto) -> int:
+    versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
+    if not versions:
+        raise ModelError(
+            f"`{path.name}` must say which version of the ONNX operators it uses. "
+            f"Received: {[o.domain for o in proto.opset_import]}."
+        )
+    return int(versions[0])
+
+
+def _kind(onnx, elem_type: int) -> str:
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
+    except (KeyError, TypeError, ValueError):
+        return f"element type {elem_type}"
+
+
+def _info(onnx, value) -> TensorInfo:
+    form = value.type.WhichOneof("value")
+    if form != "tensor_type":
+        raise UnsupportedError(
+            f"`{value.name}` must be a tensor. Received: {form or 'no type at all'}."
+        )
+    tensor = value.type.tensor_type
+    kind = _kind(onnx, tensor.elem_type)
+    if not tensor.HasField("shape"):
+        return TensorInfo(value.name, kind, None)
+    dims = tuple(
+        int(d.dim_value) if d.HasField("dim_value") else str(d.dim_param)
+        for d in tensor.shape.dim
+    )
+    return TensorInfo(value.name, kind, dims)
+
+
+def _nodes(onnx, proto, folder: Path) -> tuple[OnnxNode, ...]:
+    nodes: list[OnnxNode] = []
+    taken: set[str] = set()
+    for i, node in enumerate(proto.graph.node):
+        name = node.name or f"{node.op_type}_{i}"
+        while name in taken:
+            name = f"{name}_{i}"
+        taken.add(name)
+        attributes = {a.name: _attribute(onnx, a, folder) for a in node.attribute}
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        nodes.append(
+            OnnxNode(node.op_type, domain, name, tuple(node.input), tuple(node.output), attributes)
+        )
+    return tuple(nodes)
+
+
+def _attribute(onnx, attribute, folder: Path):
+    kinds = onnx.AttributeProto
+    if attribute.ref_attr_name:
+        return Opaque(f"a reference to `{attribute.ref_attr_name}`")
+    if attribute.type == kinds.TENSOR:
+        return _array(onnx, attribute.t, folder)
+    plain = (kinds.FLOAT, kinds.INT, kinds.STRING, kinds.FLOATS, kinds.INTS, kinds.STRINGS)
+    if attribute.type not in plain:
+        return Opaque(kinds.AttributeType.Name(attribute.type).lower())
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if attribute.type == kinds.STRINGS:
+        return [v.decode("utf-8", "replace") for v in value]
+    return list(value) if attribute.type in (kinds.FLOATS, kinds.INTS) else value
+
+
+def _array(onnx, tensor, folder: Path) -> np.ndarray:
+    """The entries of one tensor; those kept in another file are read into it first."""
+    dims = [int(d) for d in tensor.dims]
+    if min(dims, default=0) < 0 or math.prod(dims) > LARGEST_TENSOR:
+        raise ModelError(
+            f"Tensor `{tensor.name}` must have a size that fits a computer; the file is damaged "
+            f"or hostile. Received: shape {tuple(dims)}."
+        )
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        _bring_in(tensor, folder, onnx)
+    try:
+        array = np.array(onnx.numpy_helper.to_array(tensor))
+    except Exception as error:  # `onnx` raises many classes for damaged tensors
+        raise ModelError(
+            f"Tensor `{tensor.name}` of shape {tuple(dims)} cannot be read; the file is damaged. "
+            f"Received: {type(error).__name__}: {error}."
+        ) from error
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        at = np.argwhere(np.isnan(array))
+        raise ModelError(
+            f"Every weight must be a number; the network was not trained or saved properly. "
+            f"Received: NaN in `{tensor.name}` at index {tuple(int(i) for i in at[0])} "
+            f"({len(at)} such entries)."
+        )
+    return array
+
+
+def _bring_in(tensor, folder: Path, onnx) -> None:
+    """Move a tensor's external data into the message itself; only from files beside the model."""
+    facts = {entry.key: entry.value for entry in tensor.external_data}
+    location = facts.get("location", "")
+    home = folder.resolve()
+    target = (home / location).resolve()
+    if not location or not target.is_relative_to(home) or not target.is_file():
+        raise ModelError(
+            f"Tensor `{tensor.name}` must be stored in a file inside the model's own folder. "
+            f"Received: location `{location}`."
+        )
+    try:
+        offset, length = int(facts.get("offset", 0)), int(facts.get("length", -1))
+        size = target.stat().st_size
+        if offset < 0 or offset + max(length, 0) > size:
+            raise ValueError(f"bytes {offset} to {offset + length} of a file of {size}")
+        with target.open("rb") as file:
+            file.seek(offset)
+            tensor.raw_data = file.read(length)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"Tensor `{tensor.name}` cannot be read from `{location}`; fetch that file again. "
+            f"Received: {error}."
+        ) from error
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
+
+
+def _reference(proto):
+    """The evaluation that comes with `onnx`, independent of this library's graph."""
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(proto)
+
+    def run(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with np.errstate(all="ignore"):
+            found = evaluator.run(None, feeds, intermediate=True)
+        assert isinstance(found, dict)
+        return found
+
+    return run

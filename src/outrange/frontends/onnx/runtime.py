@@ -1,0 +1,43 @@
+"""The one file that imports `onnxruntime`, when it is installed and wanted."""
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+
+from ...core import InputError, ModelError
+from .records import OnnxModel
+
+
+def has_runtime() -> bool:
+    """Whether `onnxruntime` is installed (without importing it)."""
+    return importlib.util.find_spec("onnxruntime") is not None
+
+
+def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
+    """Feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
+
+    Raises:
+        InputError: `onnxruntime` is not installed.
+        ModelError: It does not accept the model.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(
+            "Running an ONNX model in its runtime needs `onnxruntime`: `pip install onnxruntime`. "
+            f"Received: {error}."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        made = onnxruntime.InferenceSession(
+            model.content(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its error classes live in a private module
+        raise ModelError(
+            f"`onnxruntime` does not accept `{model.name}`. "
+            f"Received: {type(error).__name__}: {error}."
+        ) from error
+    return lambda feeds: made.run(None, feeds)

@@ -1,0 +1,5 @@
+"""The op graph: the one form every front-end produces and every domain reads."""
+
+from .builder import Builder as Builder, Value as Value
+from .graph import Graph as Graph, Node as Node, Slot as Slot
+from .softmax import log_softmax as log_softmax, log_sum_exp as log_sum_exp, softmax as softmax

@@ -1,0 +1,353 @@
+"""Builds a graph value by value; what only touches constants is folded on the way.
+
+Front-ends speak to this class alone. A *operand* is a `Value` of this builder or a NumPy array;
+an operation none of whose operands is a `Value` returns a NumPy array, computed in float64.
+Shapes are those of the user's model with a batch axis of 1.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import ModelError, UnsupportedError
+from ..ops import Affine, Largest, Rearrange, combine, curve, dense, gather_sum, scale
+from .graph import Graph, Node, Op, Slot
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A handle on one value of a graph under construction."""
+
+    builder: Builder
+    index: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+Operand = Value | np.ndarray
+
+
+@dataclass(eq=False)
+class Builder:
+    """One graph under construction.
+
+    Args:
+        inputs: The model's inputs (shapes without the batch axis), in a fixed order.
+        source: The layer path written on nodes added from now on; front-ends keep it current.
+    """
+
+    inputs: Sequence[Slot]
+    source: str = ""
+    nodes: list[Node] = field(default_factory=list)
+    layers: dict[str, list[int]] = field(default_factory=dict)
+
+    def input_values(self) -> list[Value]:
+        """One value per input, each of shape `(1, *slot.shape)`."""
+        total = sum(slot.size for slot in self.inputs)
+        whole = Value(self, 0, (1, total))
+        if len(self.inputs) == 1:
+            return [Value(self, 0, (1, *self.inputs[0].shape))]
+        ends = np.cumsum([0, *(slot.size for slot in self.inputs)])
+        return [
+            self.rearrange([whole], np.arange(a, b).reshape(1, *slot.shape), name="input")
+            for a, b, slot in zip(ends[:-1], ends[1:], self.inputs, strict=True)
+        ]
+
+    def finish(self, outputs: Sequence[Operand], names: Sequence[str]) -> Graph:
+        """The graph whose outputs are `outputs`, batch axis dropped from their slots."""
+        slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
+        if len(outputs) == 1 and isinstance(outputs[0], Value):
+            last = outputs[0]
+        else:
+            flat = [self.reshape(o, (1, -1)) for o in outputs]
+            last = self.concat(flat, axis=1)
+        if not isinstance(last, Value):
+            last = self.constant_value(last)
+        layers = {name: tuple(values) for name, values in self.layers.items()}
+        return Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots, layers)
+
+    def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
+        """Append a node; the general form behind every method below."""
+        shape = tuple(int(n) for n in shape)
+        size = int(np.prod(shape, dtype=np.int64))
+        node = Node(op, tuple(v.index for v in inputs), size, shape, self.source)
+        self.nodes.append(node)
+        return Value(self, len(self.nodes), shape)
+
+    def mark_layer(self, path: str, value: Operand) -> None:
+        """Remember that the layer `path` returned `value` (once per call)."""
+        if isinstance(value, Value):
+            self.layers.setdefault(path, []).append(value.index)
+
+    def constant_value(self, array: np.ndarray) -> Value:
+        """A constant as a value of the graph (an output that depends on no input)."""
+        array = np.asarray(array, np.float64)
+        index = np.full(array.size, -1)
+        op = Rearrange("constant", index, (self._whole().size,), array.ravel())
+        return self.add_node(op, [self._whole()], array.shape)
+
+    def _whole(self) -> Value:
+        return Value(self, 0, (1, sum(slot.size for slot in self.inputs)))
+
+    # ---- rearranging ----------------------------------------------------------------------
+
+    def rearrange(self, values: Sequence[Value], index, fill=0.0, *, name="rearrange") -> Value:
+        """Each output entry is an entry of the flattened, concatenated `values`; `-1` is `fill`."""
+        index = np.asarray(index, np.int64)
+        flat = index.ravel()
+        sizes = tuple(v.size for v in values)
+        if len(values) == 1 and flat.size == sizes[0] and np.array_equal(flat, np.arange(sizes[0])):
+            return Value(self, values[0].index, index.shape)
+        fill = np.broadcast_to(np.asarray(fill, np.float64), index.shape).ravel()
+        return self.add_node(Rearrange(name, flat, sizes, fill), values, index.shape)
+
+    def structural(self, function: Callable, operands: Sequence[Operand], *, name="rearrange"):
+        """Any op that only moves entries about, by running it on their positions.
+
+        Args:
+            function: Takes one int32 array per operand, holding position + 1 (so that a 0 in the
+                result is padding), and returns an array or a list of arrays.
+            operands: Values and constants.
+            name: For reports.
+
+        Returns:
+            A value per array that `function` returned, in the same form (array or list).
+        """
+        if not any(isinstance(v, Value) for v in operands):
+            return function([np.asarray(v) for v in operands])
+        marked, start, constants, where = [], 1, [np.zeros(1)], []
+        for v in operands:
+            marked.append(np.arange(start, start + v.size, dtype=np.int32).reshape(v.shape))
+            where.append((start, v.size))
+            start += v.size
+            constants.append(np.zeros(v.size) if isinstance(v, Value) else np.ravel(v).astype(float))
+        fill = np.concatenate(constants)
+        position = np.full(start, -1, np.int64)
+        offset = 0
+        for v, (first, size) in zip(operands, where, strict=True):
+            if isinstance(v, Value):
+                position[first : first + size] = offset + np.arange(size)
+                offset += size
+        values = [v for v in operands if isinstance(v, Value)]
+
+        def wrap(out):
+            out = np.asarray(out)
+            return self.rearrange(values, position[out], fill[out], name=name)
+
+        result = function(marked)
+        return [wrap(r) for r in result] if isinstance(result, list | tuple) else wrap(result)
+
+    def reshape(self, x: Operand, shape) -> Operand:
+        return self.structural(lambda a: a[0].reshape(shape), [x], name="reshape")
+
+    def transpose(self, x: Operand, axes=None) -> Operand:
+        return self.structural(lambda a: np.transpose(a[0], axes), [x], name="transpose")
+
+    def concat(self, operands: Sequence[Operand], axis: int) -> Operand:
+        return self.structural(lambda a: np.concatenate(a, axis=axis), operands, name="concat")
+
+    def broadcast(self, x: Operand, shape) -> Operand:
+        if tuple(x.shape) == tuple(shape):
+            return x
+        return self.structural(lambda a: np.broadcast_to(a[0], shape), [x], name="broadcast")
+
+    # ---- affine ---------------------------------------------------------------------------
+
+    def dense(self, x: Operand, weight, bias=None, *, name="dense") -> Operand:
+        """`x @ weight + bias` on the last axis."""
+        weight = np.asarray(weight, np.float64)
+        if not isinstance(x, Value):
+            out = np.asarray(x, np.float64) @ weight
+            return out if bias is None else out + bias
+        copies = x.size // weight.shape[0]
+        op = dense(weight, bias, copies=copies, name=name)
+        return self.add_node(op, [x], (*x.shape[:-1], weight.shape[1]))
+
+    def affine_map(self, x: Operand, factor, shift=0.0, *, name="scale") -> Operand:
+        """`x * factor + shift` with constants that broadcast against `x`."""
+        factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
+        shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
+        if not isinstance(x, Value):
+            return np.asarray(x, np.float64) * factor + shift
+        x = self.broadcast(x, shape)
+        op = scale(np.broadcast_to(factor, shape).ravel(), np.broadcast_to(shift, shape).ravel(), name=name)
+        return self.add_node(op, [x], shape)
+
+    def combine(self, coefficients: Sequence[float], operands: Sequence[Operand], *, name="add") -> Operand:
+        """`sum_i c_i x_i`; the operands broadcast against each other, constants become the bias."""
+        shape = np.broadcast_shapes(*(tuple(v.shape) for v in operands))
+        shift = np.zeros(shape)
+        kept, factors = [], []
+        for c, v in zip(coefficients, operands, strict=True):
+            if isinstance(v, Value):
+                kept.append(self.broadcast(v, shape))
+                factors.append(float(c))
+            else:
+                shift = shift + float(c) * np.asarray(v, np.float64)
+        if not kept:
+            return shift
+        shift = np.ravel(shift)
+        op = combine(factors, kept[0].size, shift, name=name)
+        return self.add_node(op, kept, shape)
+
+    def add(self, x, y):
+        return self.combine((1, 1), [_array(x), _array(y)], name="add")
+
+    def subtract(self, x, y):
+        return self.combine((1, -1), [_array(x), _array(y)], name="subtract")
+
+    def multiply(self, x, y):
+        """A product of which at most one side is a `Value`."""
+        x, y = _array(x), _array(y)
+        if isinstance(x, Value) and isinstance(y, Value):
+            if x.index == y.index and x.shape == y.shape:
+                return self.curve("square", x)
+            raise UnsupportedError(
+                f"Layer `{self.source}` multiplies two tensors that both depend on the input; "
+                "products of two variables are not described yet."
+            )
+        if isinstance(y, Value):
+            x, y = y, x
+        return self.affine_map(x, y) if isinstance(x, Value) else np.multiply(x, y)
+
+    def divide(self, x, y):
+        """`x / y`; a `y` that depends on the input must be sign-definite, and `x` constant."""
+        x, y = _array(x), _array(y)
+        if isinstance(y, Value):
+            return self.multiply(x, self.curve("reciprocal", y))
+        return self.affine_map(x, 1.0 / y) if isinstance(x, Value) else np.divide(x, y)
+
+    def gather_sum(self, x: Operand, index, weight, shape, *, name="sum") -> Operand:
+        """`y_j = sum_k weight[j, k] * x_flat[index[j, k]]`, reshaped to `shape`."""
+        if not isinstance(x, Value):
+            flat = np.append(np.ravel(x), 0.0)
+            return (flat[index] * weight).sum(axis=1).reshape(shape)
+        return self.add_node(gather_sum(index, weight, x.size, name=name), [x], shape)
+
+    def einsum(self, spec: str, x: Operand, y: Operand) -> Operand:
+        """`numpy.einsum` of two operands, one of them constant. No `...` in `spec`."""
+        if not isinstance(x, Value) and not isinstance(y, Value):
+            return np.einsum(spec, x, y)
+        if isinstance(x, Value) and isinstance(y, Value):
+            raise UnsupportedError(
+                f"Layer `{self.source}` contracts two tensors that both depend on the input "
+                f"(einsum `{spec}`); products of two variables are not described yet."
+            )
+        left, out = spec.replace(" ", "").split("->")
+        a, b = left.split(",")
+        if not isinstance(x, Value):
+            a, b, x, y = b, a, y, x
+        return _einsum_constant(self, a, b, out, x, np.asarray(y, np.float64))
+
+    def reduce(self, how: str, x: Operand, axes=None, keepdims=False) -> Operand:
+        """`how` is one of sum, mean, max, min, over `axes` (all if None)."""
+        rank = len(x.shape)
+        axes = range(rank) if axes is None else np.atleast_1d(np.asarray(axes, int))
+        axes = tuple(sorted({int(a) % rank for a in axes}))
+        if not isinstance(x, Value):
+            return getattr(np, how)(np.asarray(x, np.float64), axis=axes, keepdims=keepdims)
+        kept = [i for i in range(rank) if i not in axes]
+        positions = np.arange(x.size).reshape(x.shape).transpose(*kept, *axes)
+        count = int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
+        windows = positions.reshape(-1, count)
+        shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
+        if how in ("sum", "mean"):
+            return self.gather_sum(x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how)
+        return self.largest(x, windows, shape, negate=how == "min")
+
+    # ---- the rest -------------------------------------------------------------------------
+
+    def largest(self, x: Value, windows, shape, *, negate=False) -> Value:
+        """The largest (with `negate` the least) entry of each window; `-1` marks an absent one."""
+        if negate:
+            flipped = self.largest(self.affine_map(x, -1.0), windows, shape)
+            return self.affine_map(flipped, -1.0)
+        return self.add_node(Largest("max", np.asarray(windows, np.int64)), [x], shape)
+
+    def maximum(self, x, y, *, negate=False) -> Operand:
+        """The larger (with `negate` the smaller) of two operands that broadcast."""
+        x, y = _array(x), _array(y)
+        shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
+        if not isinstance(x, Value) and not isinstance(y, Value):
+            return np.minimum(x, y) if negate else np.maximum(x, y)
+        both = self.structural(
+            lambda a: np.stack([np.broadcast_to(v, shape) for v in a], axis=-1), [x, y], name="pair"
+        )
+        windows = np.arange(both.size).reshape(-1, 2)
+        return self.largest(both, windows, shape, negate=negate)
+
+    def minimum(self, x, y) -> Operand:
+        return self.maximum(x, y, negate=True)
+
+    def clip(self, x: Operand, lo: float, hi: float) -> Operand:
+        """`min(max(x, lo), hi)` with plain floats, infinite where there is no limit."""
+        if lo > hi:
+            raise ModelError(f"Layer `{self.source}` clips to [{lo}, {hi}], which is inverted.")
+        if not isinstance(x, Value):
+            return np.clip(x, lo, hi)
+        return self.curve("clip", x, least=float(lo), most=float(hi))
+
+    def curve(self, name: str, x: Operand, **attributes) -> Operand:
+        """The elementwise function `name` of `outrange.ops`, with plain-float attributes."""
+        facts = curve(name, **attributes)
+        if not isinstance(x, Value):
+            return facts.f(np.asarray(x, np.float64))
+        return self.add_node(facts, [x], x.shape)
+
+    def prelu(self, x: Operand, alpha) -> Operand:
+        """`x` where positive, `alpha * x` elsewhere; `alpha` broadcasts. Exactly `a x + (1-a) relu(x)`."""
+        alpha = np.asarray(alpha, np.float64)
+        return self.add(self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha))
+
+
+def _array(x) -> Operand:
+    return x if isinstance(x, Value) else np.asarray(x, np.float64)
+
+
+def _einsum_constant(b: Builder, a: str, c: str, out: str, x: Value, y: np.ndarray) -> Value:
+    """`einsum(f"{a},{c}->{out}", x, y)` with constant `y`, as a matrix product or a sparse sum."""
+    if len(set(a)) < len(a) or len(set(c)) < len(c):
+        raise UnsupportedError(f"Layer `{b.source}` repeats an index in einsum `{a},{c}->{out}`.")
+    size = dict(zip(a, x.shape, strict=True)) | dict(zip(c, y.shape, strict=True))
+    lost = [q for q in a if q not in c and q not in out]
+    if lost:
+        x = b.reduce("sum", x, [a.index(q) for q in lost])
+        a = "".join(q for q in a if q not in lost)
+    only_c = [q for q in c if q not in a and q not in out]
+    if only_c:
+        y = y.sum(axis=tuple(c.index(q) for q in only_c))
+        c = "".join(q for q in c if q not in only_c)
+    contracted = [q for q in a if q in c and q not in out]
+    shared = [q for q in a if q in c and q in out]
+    kept = [q for q in a if q not in c]
+    new = [q for q in c if q not in a]
+    if not shared:
+        x = b.transpose(x, [a.index(q) for q in (*kept, *contracted)])
+        rows = int(np.prod([size[q] for q in contracted], dtype=np.int64))
+        matrix = y.transpose([c.index(q) for q in (*contracted, *new)]).reshape(rows, -1)
+        x = b.reshape(x, (*(size[q] for q in kept), rows))
+        z = b.dense(x, matrix)
+        z = b.reshape(z, [size[q] for q in (*kept, *new)])
+        order = [*kept, *new]
+        return b.transpose(z, [order.index(q) for q in out])
+    index = np.arange(x.size).reshape(x.shape)
+    labels = "".join(out) + "".join(contracted)
+    grid = [size[q] for q in labels]
+
+    def spread(array, own):
+        order = [own.index(q) for q in labels if q in own]
+        full = array.transpose(order).reshape([size[q] if q in own else 1 for q in labels])
+        return np.broadcast_to(full, grid).reshape(int(np.prod([size[q] for q in out])), -1)
+
+    shape = [size[q] for q in out]
+    return b.gather_sum(x, spread(index, a), spread(y, c), shape, name="einsum")
+
+
+LETTERS = string.ascii_letters

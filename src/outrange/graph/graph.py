@@ -1,0 +1,104 @@
+"""Nodes in topological order, and what makes a graph legal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import ModelError
+from ..ops import Affine, Curve, Largest, Rearrange
+
+
+Op = Affine | Rearrange | Curve | Largest
+
+
+@dataclass(frozen=True)
+class Node:
+    """`op` applied to earlier values.
+
+    Args:
+        op: The facts.
+        inputs: Indices into the graph's values; value 0 is the flat input.
+        size: Length of the flat result.
+        shape: The result's shape in the user's model (a batch axis of 1 included).
+        source: The user's layer, as a path of names: `"block/dense_3"`.
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    size: int
+    shape: tuple[int, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A named input or output: the user's name and shape (without the batch axis)."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A network as ops on flat vectors.
+
+    Value 0 is the concatenation of all inputs; value `k` is the result of `nodes[k - 1]`.
+
+    Args:
+        inputs: The user's inputs, in the order in which value 0 concatenates them.
+        nodes: In topological order.
+        output: The value that concatenates all outputs.
+        outputs: The user's outputs, in that order.
+        layers: Layer path to the values it returned, in the order of its calls.
+    """
+
+    inputs: tuple[Slot, ...]
+    nodes: tuple[Node, ...]
+    output: int
+    outputs: tuple[Slot, ...]
+    layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for i, node in enumerate(self.nodes):
+            if any(not 0 <= j <= i for j in node.inputs):
+                raise ModelError(f"Node {i} (`{node.op.name}`, {node.source}) reads a later value.")
+
+    @property
+    def size(self) -> int:
+        """Length of the flat input."""
+        return sum(slot.size for slot in self.inputs)
+
+    def value_size(self, value: int) -> int:
+        """Length of one value."""
+        return self.size if value == 0 else self.nodes[value - 1].size
+
+    def run_all(self, x: np.ndarray) -> list[np.ndarray]:
+        """Every value at the points `x` of shape `(batch, size)`, in the precision of `x`."""
+        values = [np.asarray(x)]
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+        return values
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """The output, `(batch, outputs)`, at the points `x` of shape `(batch, size)`."""
+        return self.run_all(x)[self.output]
+
+    def readers(self) -> list[list[int]]:
+        """For every value, the values computed from it."""
+        found: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]
+        for i, node in enumerate(self.nodes):
+            for j in set(node.inputs):
+                found[j].append(i + 1)
+        return found
+
+    def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
+        """The part of the graph that computes `values`, which become its outputs."""
+        from .rewrite import ending_at
+
+        return ending_at(self, values, slots)

@@ -1,0 +1,96 @@
+"""Constructors of the `Affine` ops. Each states `apply`, its transpose, and its longest sum."""
+
+import numpy as np
+
+from .kinds import Affine
+
+
+def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
+    """`y = x W + b` on the last axis; `copies` rows of the input share the weights.
+
+    Args:
+        weight: `(inputs, outputs)`.
+        bias: `(outputs,)` or None.
+        copies: The product of the leading axes of the input (a time axis, say).
+        name: For reports.
+    """
+    weight = np.ascontiguousarray(weight, np.float64)
+    rows, columns = weight.shape
+    bias = np.zeros(columns) if bias is None else np.asarray(bias, np.float64)
+    size_of = np.abs(weight)
+
+    def apply(xs, absolute):
+        x = xs[0]
+        matrix = (size_of if absolute else weight).astype(x.dtype, copy=False)
+        # One flat product: a stack of thin ones costs many times as much.
+        return (x.reshape(-1, rows) @ matrix).reshape(x.shape[:-1] + (copies * columns,))
+
+    def adjoint(y):
+        out = y.reshape(-1, columns) @ weight.T
+        return (out.reshape(y.shape[:-1] + (copies * rows,)),)
+
+    return Affine(
+        name, apply, adjoint, (copies * rows,), copies * columns, np.tile(bias, copies),
+        max(rows, columns),
+    )
+
+
+def scale(factor, shift=0.0, *, name: str = "scale") -> Affine:
+    """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`."""
+    factor = np.asarray(factor, np.float64)
+    size_of = np.abs(factor)
+
+    def apply(xs, absolute):
+        return xs[0] * (size_of if absolute else factor).astype(xs[0].dtype, copy=False)
+
+    bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
+    n = factor.size
+    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1)
+
+
+def combine(coefficients, size: int, shift=0.0, *, name: str = "add") -> Affine:
+    """`y = sum_i c_i x_i + shift` of several inputs of one length; `c_i` are plain floats."""
+    coefficients = tuple(float(c) for c in coefficients)
+
+    def apply(xs, absolute):
+        parts = [x * x.dtype.type(abs(c) if absolute else c) for c, x in zip(coefficients, xs, strict=True)]
+        return sum(parts[1:], parts[0])
+
+    bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
+    sizes = (size,) * len(coefficients)
+    return Affine(
+        name, apply, lambda y: tuple(c * y for c in coefficients), sizes, size, bias,
+        len(coefficients),
+    )
+
+
+def gather_sum(index, weight, size: int, shift=0.0, *, name: str = "sum") -> Affine:
+    """`y_j = sum_k weight[j, k] * x[index[j, k]] + shift`: sums, means, pooling, any sparse matrix.
+
+    Args:
+        index: `(m, k)` integers into the one input; `-1` marks an absent term.
+        weight: `(m, k)`, or anything that broadcasts to it.
+        size: Length of the input.
+        shift: `(m,)` or a float.
+        name: For reports.
+    """
+    index = np.asarray(index, np.int64)
+    present = index >= 0
+    weight = np.where(present, np.broadcast_to(np.asarray(weight, np.float64), index.shape), 0.0)
+    source = np.maximum(index, 0)
+    size_of = np.abs(weight)
+    m = len(index)
+
+    def apply(xs, absolute):
+        x = xs[0]
+        return np.einsum("...mk,mk->...m", x[..., source], (size_of if absolute else weight).astype(x.dtype, copy=False))
+
+    def adjoint(y):
+        out = np.zeros(y.shape[:-1] + (size,), y.dtype)
+        np.add.at(out, (..., source), y[..., None] * weight)
+        return (out,)
+
+    used = np.bincount(index[present], minlength=1)
+    terms = int(max(index.shape[1], used.max(initial=1)))
+    bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
+    return Affine(name, apply, adjoint, (size,), m, bias, terms)

@@ -1,0 +1,1 @@
+"""One file an elementwise function: its facts, and nothing else."""

@@ -1,0 +1,116 @@
+"""The few kinds an op can be of.
+
+An op states facts about a real function. It never names a domain, a framework or an algorithm:
+domains read facts. So a new op is one new file, and a new domain is one new file elsewhere.
+
+Every value is a flat vector; a batch axis of sub-problems may stand in front of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import OutrangeError
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """`y = sum_i A_i x_i + b`.
+
+    Args:
+        name: What the op is called in reports.
+        apply: `apply(xs, absolute)`: the linear part without `b`; `xs` is a tuple of arrays
+            `(..., n_i)`, the result `(..., m)`. With `absolute=True` it applies `|A_i|` instead.
+        adjoint: `adjoint(rows)`: rows `(..., m)` to a tuple of `(..., n_i)`; the transpose.
+        sizes: `n_i` of each input.
+        size: `m`.
+        bias: `b`, shape `(m,)`.
+        terms: The largest number of products that `apply` or `adjoint` adds into one entry.
+    """
+
+    name: str
+    apply: Callable
+    adjoint: Callable
+    sizes: tuple[int, ...]
+    size: int
+    bias: np.ndarray
+    terms: int
+
+    def run(self, xs):
+        """The value, in the precision of `xs`."""
+        return self.apply(xs, False) + self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Rearrange:
+    """Each output entry is one input entry, or a constant.
+
+    Args:
+        name: What the op is called in reports.
+        index: `(m,)` integers into the concatenation of all inputs; `-1` takes `fill`.
+        sizes: Length of each input.
+        fill: `(m,)`, read only where `index == -1`.
+    """
+
+    name: str
+    index: np.ndarray
+    sizes: tuple[int, ...]
+    fill: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return self.index.size
+
+    def run(self, xs, fill=True):
+        """The value; `fill=False` puts 0 where there is no source (the linear part)."""
+        flat = np.concatenate(xs, axis=-1) if len(xs) > 1 else xs[0]
+        if not (self.index < 0).any():
+            return flat[..., self.index]
+        out = flat[..., np.maximum(self.index, 0)]
+        return np.where(self.index < 0, self.fill if fill else 0.0, out)
+
+    def adjoint(self, rows):
+        """Rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
+        total = sum(self.sizes)
+        kept = np.flatnonzero(self.index >= 0)
+        source = self.index[kept]
+        out = np.zeros(rows.shape[:-1] + (total,), rows.dtype)
+        if np.unique(source).size == source.size:
+            out[..., source] = rows[..., kept]
+        else:
+            np.add.at(out, (..., source), rows[..., kept])
+        ends = np.cumsum((0, *self.sizes))
+        return tuple(out[..., a:b] for a, b in zip(ends[:-1], ends[1:], strict=True))
+
+    @property
+    def terms(self) -> int:
+        """The largest number of outputs one input entry feeds (what `adjoint` adds up)."""
+        kept = self.index[self.index >= 0]
+        return int(np.bincount(kept).max()) if kept.size else 1
+
+
+@dataclass(frozen=True, eq=False)
+class Largest:
+    """`y_j = max` of a window of input entries.
+
+    Args:
+        name: What the op is called in reports.
+        windows: `(m, k)` integers into the one input; `-1` marks an absent place.
+    """
+
+    name: str
+    windows: np.ndarray
+
+    def __post_init__(self):
+        if not (self.windows >= 0).any(axis=1).all():
+            raise OutrangeError(f"Op `{self.name}` has a window with no entry at all.")
+
+    @property
+    def size(self) -> int:
+        return len(self.windows)
+
+    def run(self, xs):
+        """The value, in the precision of `xs`."""
+        picked = xs[0][..., np.maximum(self.windows, 0)]
+        return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

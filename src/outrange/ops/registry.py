@@ -1,0 +1,43 @@
+"""The one table of curves, filled when `outrange.ops` is imported."""
+
+import functools
+from collections.abc import Callable
+
+from ..core import OutrangeError, UnsupportedError
+from .curve import Curve
+
+
+CURVES: dict[str, Callable[..., Curve]] = {}
+
+
+def register(name: str):
+    """Enter the decorated factory of a `Curve` in the table.
+
+    Args:
+        name: The curve's name; each has one file in `outrange/ops`.
+
+    Raises:
+        OutrangeError: The name is taken.
+    """
+
+    def enter(make):
+        if name in CURVES:
+            raise OutrangeError(f"Curve `{name}` is described twice; each has one file.")
+        CURVES[name] = functools.lru_cache(maxsize=None)(make)
+        return make
+
+    return enter
+
+
+def curve(name: str, **attributes) -> Curve:
+    """The facts of the curve `name` with these attributes (plain floats, bools or None).
+
+    Raises:
+        UnsupportedError: No file describes `name`.
+    """
+    if name not in CURVES:
+        raise UnsupportedError(
+            f"No file in `outrange/ops` describes the function `{name}`. "
+            f"Described: {', '.join(sorted(CURVES))}."
+        )
+    return CURVES[name](**attributes)

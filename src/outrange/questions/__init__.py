@@ -1,0 +1,1 @@
+"""Questions about a network; each is one file, and returns one frozen record."""

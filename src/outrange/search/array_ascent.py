@@ -1,0 +1,206 @@
+"""Lower bounds of the objective rows over one chunk: a few ascent steps on the free lines.
+
+Every pair (box, objective) has its own choice of lines. One step is a back-substitution, a forward
+pass of the chosen lines at the minimizing corner `x*`, and a move of the free lines: a line used
+with coefficient `a` that turns about `pivot` changes the bound by `a (z(x*) - pivot)` per unit of
+slope, `z` the relaxed pre-activation. Bounds of the units themselves stay as they are.
+
+Sound: every step's bound is one; the best is kept. Cost: per step about as much as one row.
+
+Reference: K. Xu et al., *Fast and Complete: Enabling Complete Neural Network Verification with
+Rapid and Massively Parallel Incomplete Verifiers* (alpha-CROWN), ICLR 2021.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..domains.backward import Cells, Relaxed, back_substitute
+from ..domains.lines import Lines, Picks, curve_lines
+from ..domains.linear import Sweep
+from ..ops import Curve
+
+
+KINK_PACE = 2.0
+"""Step in theta, in units of (z - pivot) / width, where theta is a slope at a corner."""
+TANGENT_PACE = 0.7
+"""The same where theta is the point of tangency: 1 would move it to z."""
+DECAY = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Used:
+    """What the best bound of each pair uses of one curve: coefficients and lines, `(P, n)`."""
+
+    coefficient: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+
+
+@dataclass(eq=False)
+class Ascent:
+    """The best bound found for each pair.
+
+    Args:
+        sweep: The chunk, bounded.
+        net: Its lines.
+        rows: `(m, outputs)`.
+        box: `(P,)` the box of each pair.
+        which: `(P,)` the objective of each pair.
+        least: Found: `(P,)`.
+        form_rows: Found: `(P, d)`.
+        constant: Found: `(P,)`.
+        used: Found: per curve, what the best bound uses.
+    """
+
+    sweep: Sweep
+    net: Relaxed
+    rows: np.ndarray
+    box: np.ndarray
+    which: np.ndarray
+    least: np.ndarray = field(init=False)
+    form_rows: np.ndarray = field(init=False)
+    constant: np.ndarray = field(init=False)
+    used: dict[int, Used] = field(default_factory=dict)
+
+    def __post_init__(self):
+        pairs = self.box.size
+        self.least = np.full(pairs, -np.inf)
+        self.form_rows = np.zeros((pairs, self.sweep.plan.graph.size))
+        self.constant = np.full(pairs, -np.inf)
+
+    def run(self, target: np.ndarray, steps: int) -> None:
+        """Bound all pairs, then improve those below their `target` `(P,)` for up to `steps`."""
+        graph = self.sweep.plan.graph
+        active = np.arange(self.box.size)
+        lines = {v: line.take(self.box) for v, line in self.net.lines.items()}
+        for step in range(steps + 1):
+            net = Relaxed(graph, lines, self.net.payments, self.net.drain)
+            cells = self.sweep.cells.take(self.box[active])
+            record: dict[int, np.ndarray] = {}
+            start = self.rows[self.which[active]][:, None]
+            form = back_substitute(net, graph.output, start, record)
+            least = cells.least(form)[:, 0]
+            record = {v: rows[:, 0] for v, rows in record.items()}
+            chosen = _chosen(lines, record)
+            self._keep(active, least, form, record, chosen)
+            if step == steps:
+                return
+            free = {v: _free(lines[v], record[v]) for v in chosen}
+            going = (self.least[active] < target[active]) & _any(free, active.size)
+            if not going.any():
+                return
+            corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
+            points = _forward(net, chosen, record, corner)
+            if going.mean() < 0.7:
+                active, kept = active[going], np.flatnonzero(going)
+                lines = {v: line.take(kept) for v, line in lines.items()}
+                record = {v: rows[kept] for v, rows in record.items()}
+                free = {v: mask[kept] for v, mask in free.items()}
+                points = [p[kept] for p in points]
+            self._move(lines, record, free, points, active, step)
+
+    def _keep(self, active, least, form, record, chosen) -> None:
+        """Take over what is better than the best so far."""
+        better = least > self.least[active]
+        whom = active[better]
+        if not whom.size:
+            return
+        self.least[whom] = least[better]
+        self.form_rows[whom] = form.rows[better, 0]
+        self.constant[whom] = form.constant[better, 0]
+        for v, (slope, offset) in chosen.items():
+            if v not in self.used:
+                shape = (self.box.size, slope.shape[1])
+                self.used[v] = Used(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+            kept = self.used[v]
+            kept.coefficient[whom] = record[v][better]
+            kept.slope[whom], kept.offset[whom] = slope[better], offset[better]
+
+    def _move(self, lines, record, free, points, active, step) -> None:
+        """Move the free lines up the slope of the bound, in place."""
+        graph, budget = self.sweep.plan.graph, self.sweep.plan.budget
+        paying = budget if self.sweep.radii else None
+        for v, mask in free.items():
+            (pair, unit) = np.nonzero(mask)
+            if not pair.size:
+                continue
+            node, line = graph.nodes[v - 1], lines[v]
+            source = node.inputs[0]
+            lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
+            side = np.where(record[v][pair, unit] > 0, 0, 1)
+            pace = (KINK_PACE if node.op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
+            turn = np.sign(line.gain[side, pair, unit]) * np.where(side == 0, pace, -pace)
+            with np.errstate(all="ignore"):
+                move = turn * (points[source][pair, unit] - line.pivot[side, pair, unit]) / (hi - lo)
+            theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
+            new = curve_lines(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
+            at = (side, np.arange(pair.size))
+            line.slope[side, pair, unit] = new.slope[at]
+            line.offset[side, pair, unit] = new.offset[at]
+            line.theta[side, pair, unit] = theta
+            line.pivot[side, pair, unit] = new.pivot[at]
+            if new.endless is not None:
+                if line.endless is None:
+                    line.endless = np.zeros_like(line.slope)
+                line.endless[side, pair, unit] = new.endless[at]
+
+
+def _chosen(lines, record):
+    """Slope and offset of the line that each unit of each curve uses."""
+    out = {}
+    for v, rows in record.items():
+        line = lines[v]
+        if isinstance(line, Lines):
+            rising = rows > 0
+            out[v] = (
+                np.where(rising, line.slope[0], line.slope[1]),
+                np.where(rising, line.offset[0], line.offset[1]),
+            )
+    return out
+
+
+def _free(line: Lines, rows) -> np.ndarray:
+    """Where the line in use has a choice."""
+    gain = np.where(rows > 0, line.gain[0], line.gain[1])
+    return (gain != 0.0) & (rows != 0.0)
+
+
+def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
+    out = np.zeros(pairs, bool)
+    for mask in free.values():
+        out |= mask.any(axis=1)
+    return out
+
+
+def _forward(net: Relaxed, chosen, record, x) -> list[np.ndarray]:
+    """Every value of the relaxed graph at the points `x` `(P, d)`."""
+    values = [x]
+    with np.errstate(all="ignore"):
+        for v, node in enumerate(net.graph.nodes, 1):
+            source = values[node.inputs[0]]
+            picks = net.lines.get(v)
+            if v in chosen:
+                slope, offset = chosen[v]
+                values.append(slope * source + offset)
+            elif isinstance(picks, Picks) and v in record:
+                picked = np.take_along_axis(source, picks.arg, axis=1)
+                loose = (record[v] < 0) & ~picks.sure
+                values.append(np.where(loose, picks.top, picked))
+            else:
+                values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+    return values
+
+
+def undecided_units(sweep: Sweep) -> np.ndarray:
+    """`(B,)`: how many units of each box have bounds that are not exact."""
+    from ..domains.pieces import settled
+
+    count = np.zeros(len(sweep.cells.lo), np.int64)
+    for node in sweep.plan.graph.nodes:
+        if isinstance(node.op, Curve):
+            count += (~settled(node.op, *sweep.ends[node.inputs[0]])).sum(axis=1)
+    return count
+
+
+__all__ = ["Ascent", "Cells", "Used", "undecided_units"]

@@ -1,0 +1,160 @@
+"""The array engine: any graph, many boxes at once, in NumPy float64."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import cached_property
+
+import numpy as np
+
+from ..core import Box, InputError, down
+from ..domains.backward import Cells
+from ..domains.linear import Plan, Sweep
+from ..domains.pieces import clip_to_gaps, gap_codes
+from ..graph import Graph
+from ..ops import Affine, Curve, Rearrange
+from .array_ascent import Ascent, undecided_units
+from .array_scores import scores
+from .engine import Bounds
+
+
+class ArrayEngine:
+    """Bounds `rows @ output + offset` over boxes inside one root box.
+
+    Linear bounds of `domains.linear`, slope ascent on the objective rows, chunks of boxes that fit
+    a core's cache, threads over the chunks. Stateless between calls: what is known of the units
+    travels as one byte each (`domains.pieces`).
+
+    Args:
+        graph: The network.
+        rows: `(m, outputs)` float64.
+        offset: `(m,)` float64.
+        box: Every box asked about later lies in it.
+        steps: Ascent steps on the objective rows.
+        threads: Worker threads; None for as many as there are cores.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
+
+    Raises:
+        InputError: Shapes do not fit, or an op's input can leave its domain over `box`.
+    """
+
+    def __init__(
+        self, graph: Graph, rows, offset, box: Box, *, steps: int = 3, threads: int | None = None,
+        radii: bool = True,
+    ):
+        self.graph = graph
+        self.rows = np.atleast_2d(np.asarray(rows, np.float64))
+        self.offset = np.atleast_1d(np.asarray(offset, np.float64))
+        outputs = graph.value_size(graph.output)
+        if self.rows.shape != (self.offset.size, outputs) or box.size != graph.size:
+            raise InputError(
+                f"This graph has {graph.size} inputs and {outputs} outputs: `rows` needs "
+                f"{outputs} columns and as many rows as `offset` has entries. Received: rows "
+                f"{self.rows.shape}, offset {self.offset.shape}, a box of {box.size}."
+            )
+        self.box, self.steps, self.radii = box, steps, radii
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.plan = Plan.of(graph)
+        self.inputs, self.objectives = graph.size, self.offset.size
+        self._places: list[tuple[int, slice]] = []
+        start = 0
+        for v, node in enumerate(graph.nodes, 1):
+            if isinstance(node.op, Curve):
+                self._places.append((v, slice(start, start + node.size)))
+                start += node.size
+        self.units = start
+        root = Sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
+        root.run()
+        self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
+        """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
+        pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
+        work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
+        if len(work) == 1 or self.threads == 1:
+            parts = [self._bound_chunk(*w) for w in work]
+        else:
+            with self._one_blas_thread():
+                parts = list(self._pool.map(lambda w: self._bound_chunk(*w), work))
+        names = ("least", "slopes", "offset", "scores", "status", "undecided")
+        return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+    def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> Bounds:
+        known = {v: ends for v, ends in enumerate(self._root) if v}
+        for v, place in self._places:
+            node = self.graph.nodes[v - 1]
+            source = node.inputs[0]
+            least, most = known.get(source, self._root[0])
+            shape = (len(lo), node.size)
+            least, most = np.broadcast_to(least, shape).copy(), np.broadcast_to(most, shape).copy()
+            known[source] = clip_to_gaps(node.op, status[:, place], least, most)
+        sweep = Sweep(self.plan, Cells.of(lo, hi, self.radii), known, radii=self.radii)
+        net = sweep.run()
+        box, which = np.nonzero(wanted)
+        ascent = Ascent(sweep, net, self.rows, box, which)
+        ascent.run((cutoff - self.offset)[which], self.steps)
+        shape = wanted.shape
+        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
+        least[box, which] = down(ascent.least + self.offset[which])
+        offset[box, which] = down(ascent.constant + self.offset[which])
+        slopes[box, which], blame[box, which] = ascent.form_rows, scores(ascent)
+        return Bounds(least, slopes, offset, blame, self._codes(sweep, status), undecided_units(sweep))
+
+    def _codes(self, sweep: Sweep, status) -> np.ndarray:
+        out = status.copy()
+        for v, place in self._places:
+            node = self.graph.nodes[v - 1]
+            found = gap_codes(node.op, *sweep.ends[node.inputs[0]])
+            out[:, place] = np.where(out[:, place] != 0, out[:, place], found)
+        return out
+
+    def evaluate(self, x) -> np.ndarray:
+        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
+
+    def gradient(self, x, k) -> tuple[np.ndarray, np.ndarray]:
+        """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
+        values = self.graph.run_all(np.asarray(x, np.float64))
+        rows = self.rows[k]
+        height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
+        waiting = {self.graph.output: rows}
+        with np.errstate(all="ignore"):
+            for v in range(self.graph.output, 0, -1):
+                a = waiting.pop(v, None)
+                if a is None:
+                    continue
+                node = self.graph.nodes[v - 1]
+                for j, part in zip(node.inputs, _pull(node.op, a, values[node.inputs[0]]), strict=True):
+                    waiting[j] = waiting[j] + part if j in waiting else part
+        return height, waiting.get(0, np.zeros_like(values[0]))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, thread_name_prefix="outrange")
+
+    def _one_blas_thread(self):
+        """Threads work on chunks; a BLAS that starts its own on top only slows them down."""
+        return nullcontext() if self._blas is None else self._blas.limit(limits=1, user_api="blas")
+
+    @cached_property
+    def _blas(self):
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return None
+        return ThreadpoolController()
+
+
+def _pull(op, a, source):
+    """Rows times the slope of one op at the point its input has: one array per input."""
+    if isinstance(op, Affine | Rearrange):
+        return op.adjoint(a)
+    if isinstance(op, Curve):
+        return (a * op.df(source),)
+    picked = np.where(op.windows < 0, -np.inf, source[:, np.maximum(op.windows, 0)])
+    place = picked.argmax(axis=-1)
+    arg = np.maximum(op.windows, 0)[np.arange(op.size), place]
+    out = np.zeros_like(source)
+    np.add.at(out, (np.arange(len(a))[:, None], arg), a)
+    return (out,)

@@ -1,0 +1,147 @@
+"""Best-first branch and bound over the input box, on the compiled kernel."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..core import Box
+from .kernel import CompiledTape, address
+from .local import first_points, polish
+from .pool import Pool
+from .solution import Solution
+from .state import State
+from .tape import Tape
+
+
+METHODS = (
+    "linear bounds by back-substitution (CROWN, Zhang et al. 2018)",
+    "slope ascent on the objective row (alpha-CROWN, Xu et al. 2021)",
+    "input splits by gap attribution",
+    "clipping (Zhou et al. 2025)",
+    "exact leaves: phase enumeration by dual simplex, safe bounds (Neumaier, Shcherbina 2004)",
+)
+
+LEAF_UNITS = 14
+LEAF_LPS = 2000
+ASCENT = 4
+MOST_TASKS = 512
+SECONDS_A_CALL = 0.1
+
+
+def threads() -> int:
+    """The cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
+    """The compiled tape, its noise radii sized by linear bounds on this box."""
+    reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
+    coarse = CompiledTape(tape, reach)
+    *_, status, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(tape.states, np.int8), 1)
+    del status
+    values, at = [], 0
+    for level in tape.levels:
+        if level.linear:
+            values.append(np.full(level.size, np.inf))
+            continue
+        lo, hi = lo_z[at : at + level.size], hi_z[at : at + level.size]
+        top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(level.below), abs(level.above))
+        values.append(np.where(np.isnan(top), np.inf, top))
+        at += level.size
+    return CompiledTape(tape, reach, values)
+
+
+def search(tape: Tape, box: Box, state: State, *, seed: int = 0) -> Solution:
+    """Close every objective of the tape over the box, as far as time allows."""
+    rng = np.random.default_rng(seed)
+    kernel = root_magnitudes(tape, box)
+    m, d = kernel.objectives, tape.inputs
+    state.start(*first_points(tape.gradient, kernel.evaluate, box.lo, box.hi, m, rng))
+    pool = Pool(d, m, tape.states)
+    pool.push(
+        box.lo[None], box.hi[None], np.full((1, m), -np.inf),
+        np.zeros((1, tape.states), np.int8), np.ones((1, m), np.uint8), np.array([np.inf]),
+    )
+    stopped = None
+    lower = np.full(m, -np.inf)
+    pace = _Pace()
+    try:
+        while len(pool):
+            if state.out_of_time:
+                stopped = "time"
+                break
+            tasks = pool.pop(pace.tasks(len(pool)))
+            before = state.best.copy()
+            left = _explore(kernel, tasks, state, pace)
+            if len(left["lo"]):
+                pool.push(*left.values())
+            improved = np.flatnonzero(state.best < before)
+            if improved.size:
+                _polish(tape, state, box, improved, rng)
+            if len(pool) and state.progress is not None:
+                lower = np.minimum(state.closed, pool.lower())
+                state.report(lower, len(pool))
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    lower = np.minimum(state.closed, pool.lower())
+    state.report(lower, len(pool), force=True)
+    return state.solution(lower, stopped, METHODS)
+
+
+def _polish(tape, state, box, improved, rng) -> None:
+    least, at, _ = polish(
+        tape.gradient, state.best_at[improved], improved, box.lo, box.hi, rng
+    )
+    better = least < state.best
+    state.best[better] = least[better]
+    state.best_at[better] = at[better]
+
+
+class _Pace:
+    """How many boxes to hand over at once: few at the start (best-first matters), then enough."""
+
+    def __init__(self):
+        self.threads = threads()
+        self.budget = 4
+        self.most = 4 * self.threads
+
+    def tasks(self, waiting: int) -> int:
+        return max(1, min(self.most, waiting // 2))
+
+    def learn(self, seconds: float) -> None:
+        if seconds < SECONDS_A_CALL / 2:
+            self.most = min(MOST_TASKS, self.most * 2)
+            self.budget = min(16, self.budget * 2)
+        elif seconds > 2 * SECONDS_A_CALL:
+            self.most = max(2 * self.threads, self.most // 2)
+
+
+def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> dict:
+    count = len(tasks["lo"])
+    budget = pace.budget
+    room = count * (budget + 1)
+    m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
+    out = {
+        "lo": np.empty((room, d)), "hi": np.empty((room, d)), "lb": np.empty((room, m)),
+        "status": np.empty((room, s), np.int8), "open_": np.empty((room, m), np.uint8),
+    }
+    tol, scale = state.tolerance(), state.scale()
+    stats = np.zeros(5, np.int64)
+    began = state.seconds
+    given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
+    left = kernel.lib.outrange_explore(
+        kernel.handle, count, *map(address, given), budget, LEAF_UNITS, LEAF_LPS, ASCENT,
+        pace.threads, *map(address, (state.best, state.best_at, tol, scale)),
+        *(address(a) for a in out.values()), address(state.closed), address(stats),
+    )
+    pace.learn(state.seconds - began)
+    state.boxes += int(stats[0])
+    out = {name: array[:left] for name, array in out.items()}
+    gaps = np.where(out["open_"].astype(bool), (state.best - out["lb"]) / scale, -np.inf)
+    out["priority"] = gaps.max(axis=1, initial=-np.inf)
+    return out

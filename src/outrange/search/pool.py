@@ -1,0 +1,71 @@
+"""The open boxes of a search: rows of arrays, reused, chosen by priority."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Pool:
+    """Open boxes with their proved bounds.
+
+    Args:
+        inputs: Dimension `d` of a box.
+        objectives: Number `m` of objectives that share the boxes.
+        states: Number of units whose status a box remembers.
+    """
+
+    def __init__(self, inputs: int, objectives: int, states: int):
+        self.capacity = 1024
+        self._arrays = {
+            "lo": np.empty((self.capacity, inputs)),
+            "hi": np.empty((self.capacity, inputs)),
+            "lb": np.empty((self.capacity, objectives)),
+            "status": np.empty((self.capacity, states), np.int8),
+            "open": np.empty((self.capacity, objectives), np.uint8),
+            "priority": np.empty(self.capacity),
+        }
+        self._alive = np.empty(0, np.int64)
+        self._free = np.arange(self.capacity)
+
+    def __len__(self) -> int:
+        return self._alive.size
+
+    def push(self, lo, hi, lb, status, open_, priority) -> None:
+        """Add boxes, one a row of each argument."""
+        count = len(lo)
+        while self._free.size < count:
+            self._grow()
+        slots, self._free = self._free[:count], self._free[count:]
+        rows = {"lo": lo, "hi": hi, "lb": lb, "status": status, "open": open_, "priority": priority}
+        for name, value in rows.items():
+            self._arrays[name][slots] = value
+        self._alive = np.concatenate([self._alive, slots])
+
+    def _grow(self) -> None:
+        old, self.capacity = self.capacity, 2 * self.capacity
+        for name, array in self._arrays.items():
+            bigger = np.empty((self.capacity, *array.shape[1:]), array.dtype)
+            bigger[:old] = array
+            self._arrays[name] = bigger
+        self._free = np.concatenate([self._free, np.arange(old, self.capacity)])
+
+    def pop(self, count: int) -> dict[str, np.ndarray]:
+        """Remove and return the `count` boxes of highest priority, best first."""
+        priority = self._arrays["priority"][self._alive]
+        count = min(count, priority.size)
+        if count < priority.size:
+            order = np.argpartition(-priority, count - 1)
+        else:
+            order = np.arange(priority.size)
+        first = order[:count]
+        first = first[np.argsort(-priority[first], kind="stable")]
+        chosen = self._alive[first]
+        self._alive = self._alive[order[count:]]
+        self._free = np.concatenate([chosen, self._free])
+        return {name: array[chosen] for name, array in self._arrays.items()}
+
+    def lower(self) -> np.ndarray:
+        """`(m,)` the least bound of any open box, per objective; infinity where none is open."""
+        lb = self._arrays["lb"][self._alive]
+        still = self._arrays["open"][self._alive].astype(bool)
+        return np.where(still, lb, np.inf).min(axis=0, initial=np.inf)

@@ -1,0 +1,93 @@
+"""The one entry of the search: the least value of linear forms of a network's output over a box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..core import Box
+from ..domains import bounds
+from ..graph import Graph
+from ..graph.rewrite import fold, piecewise_to_pairs
+from . import kernel_search, milp_search
+from .array_engine import ArrayEngine
+from .engine_search import search as engine_search
+from .kernel import library
+from .solution import Solution
+from .state import State
+from .tape import Tape, record
+
+
+MANY_INPUTS = 12
+"""With more free inputs than this, splitting inputs alone is hopeless: solvers are tried too."""
+
+
+def solve(
+    graph: Graph,
+    box: Box,
+    rows: np.ndarray,
+    offset: np.ndarray | None = None,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    progress: Callable | None = None,
+    seed: int = 0,
+) -> Solution:
+    """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
+
+    Args:
+        graph: The network.
+        box: Its flat inputs.
+        rows: `(m, outputs)`; a row and its negative together ask for a range.
+        offset: `(m,)`, zeros by default.
+        tol: Gap to reach, relative to the range seen of each form.
+        time_limit: Seconds of wall time; None goes on until every gap is closed.
+        progress: Called a few times a second with a `SearchProgress`.
+        seed: Of the samples that start the search.
+
+    Returns:
+        A `Solution`: bounds that hold whatever stopped the search.
+
+    Sound: yes, float64 rounding paid. Complete: yes for piecewise-linear graphs (up to float64
+    resolution), convergent for smooth ones. Cost: exponential in the number of inputs at worst.
+    """
+    rows = np.atleast_2d(np.asarray(rows, np.float64))
+    offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
+    small = fold(piecewise_to_pairs(graph))
+    state = State(rows, tol, time_limit, progress)
+    free = box.lo < box.hi
+    tape = None
+    if library() is not None:
+        tape = record(small, rows, offset, np.where(free, np.nan, box.lo))
+    with np.errstate(all="ignore"):
+        if tape is not None:
+            found = _on_tape(tape, box, free, state, seed)
+        else:
+            found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
+    return _met_with_intervals(graph, box, rows, offset, found, state)
+
+
+def _on_tape(tape: Tape, box: Box, free: np.ndarray, state: State, seed: int) -> Solution:
+    inner = Box(box.lo[free], box.hi[free]) if free.any() else Box(np.zeros(0), np.zeros(0))
+    if inner.size > MANY_INPUTS and milp_search.promising(tape, inner):
+        found = milp_search.search(tape, inner, state, seed=seed)
+    else:
+        found = kernel_search.search(tape, inner, state, seed=seed)
+    at = np.tile(box.lo, (len(found.at), 1))
+    at[:, free] = found.at
+    return replace(found, at=at)
+
+
+def _met_with_intervals(graph, box, rows, offset, found: Solution, state: State) -> Solution:
+    """Interval bounds are exact where an output's own range is what limits it (a dead unit's 0)."""
+    lo, hi = bounds(graph, box.lo[None], box.hi[None], "intervals")[graph.output]
+    plus, minus = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
+    single = (np.abs(rows).sum(axis=1) == 1.0) & (np.abs(rows).max(axis=1) == 1.0) & (offset == 0)
+    low = np.where(plus > 0, plus * lo, 0.0) + np.where(minus < 0, minus * hi, 0.0)
+    lower = np.where(single, np.maximum(found.lower, low.sum(axis=1)), found.lower)
+    if found.status != "rounding":
+        return replace(found, lower=lower)
+    closed = np.all(found.seen - lower <= found.tolerance)
+    return replace(found, lower=lower, status="exact" if closed else "rounding")
