@@ -54,7 +54,7 @@ lint: setup
 	$(BIN)/ruff check .
 
 pytest: setup
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --timeout 300
 
 types: setup
 	$(BIN)/pyright

@@ -1,4 +1,4 @@
-"""Compiles the box kernel, one plain C file, into the package; everything else is in pyproject.toml.
+"""Compiles the box kernel, one plain C file, into the package; pyproject.toml has the rest.
 
 The kernel is loaded through ctypes and needs no Python headers. Where no C compiler works the build
 goes on without it, with a warning: the library then runs on its NumPy engine alone.

@@ -1,13 +1,14 @@
 """Pins what pip chooses today for the files `dev.txt`, `backends.txt` and `bench.txt` beside it.
 
-Run by `make lock`. Each file is the closure of its line in WANTED, less what `dev.txt` pins already.
+Run by `make lock`. Each file is the closure of its line in WANTED, less what
+`dev.txt` pins already.
 """
 
 import json
-from pathlib import Path
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 
 HERE = Path(__file__).parent

@@ -23,13 +23,18 @@ def tidy(values, scale) -> np.ndarray:
     return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
 
 
-def vector(values) -> str:
-    """A short one-line form of an array."""
-    text = np.array2string(
-        np.asarray(values), precision=DIGITS, threshold=8, edgeitems=3, separator=", ",
-        max_line_width=10**6,
-    )
-    return " ".join(text.split())
+def vector(values, most: int = 8) -> str:
+    """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
+    values = np.asarray(values)
+    if values.ndim == 0:
+        text = number(float(values))
+        return text if set(text) & set(".einfa") else f"{text}."
+    if len(values) <= most:
+        parts = [vector(part, most) for part in values]
+    else:
+        first, last = ([vector(v, most) for v in side] for side in (values[:3], values[-3:]))
+        parts = [*first, "...", *last]
+    return f"[{', '.join(parts)}]"
 
 
 def number(value: float) -> str:

@@ -76,8 +76,9 @@ class Cells:
                 low = down(dots(a, self.center) - dots(np.abs(a), self.reach))
             else:
                 ends = np.where(a > 0, self.lo[:, None], self.hi[:, None])
-                low = np.where(a == 0, 0.0, a * ends).sum(axis=-1)
-                low = low - gamma(2 * a.shape[-1] + 8) * np.abs(np.where(a == 0, 0, a * ends)).sum(-1)
+                parts = np.where(a == 0, 0.0, a * ends)
+                noise = gamma(2 * a.shape[-1] + 8) * np.abs(parts).sum(axis=-1)
+                low = parts.sum(axis=-1) - widened(noise)
             low = down(low + form.constant)
         return np.where(low < np.inf, low, -np.inf)
 
@@ -93,22 +94,19 @@ def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return np.matmul(rows, vector[:, :, None])[..., 0]
 
 
-def affine(net: Relaxed, value: int, rows):
+def affine(op: Affine, line: None, rows):
     """`a . (A x + b) = (A^T a) . x + a . b`."""
-    op = net.graph.nodes[value - 1].op
     return op.adjoint(rows), dots(rows, op.bias) if op.bias.any() else None
 
 
-def rearrange(net: Relaxed, value: int, rows):
+def rearrange(op: Rearrange, line: None, rows):
     """Each entry goes back to where it came from."""
-    op = net.graph.nodes[value - 1].op
     fill = np.where(op.index < 0, op.fill, 0.0)
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
 
-def curve(net: Relaxed, value: int, rows):
+def curve(op: Curve, lines: Lines, rows):
     """Positive coefficients take the lower line, negative ones the upper line."""
-    lines = net.lines[value]
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
     if lines.endless is not None:
@@ -124,15 +122,13 @@ def curve(net: Relaxed, value: int, rows):
     return (out,), constant
 
 
-def largest(net: Relaxed, value: int, rows):
+def largest(op: Largest, picks: Picks, rows):
     """Positive coefficients take the best argument, negative ones too where it is sure to win."""
-    picks = net.lines[value]
-    boxes, outputs = picks.arg.shape
+    boxes = len(picks.arg)
     rows = np.broadcast_to(rows, (boxes, *rows.shape[-2:]))
     kept = np.where(picks.sure[:, None], rows, np.maximum(rows, 0.0))
     lost = rows - kept
-    size = net.graph.value_size(net.graph.nodes[value - 1].inputs[0])
-    back = np.zeros((boxes, size, rows.shape[1]))
+    back = np.zeros((boxes, picks.size, rows.shape[1]))
     np.add.at(back, (np.arange(boxes)[:, None], picks.arg), kept.transpose(0, 2, 1))
     constant = dots(lost, picks.top)
     if picks.endless is not None:
@@ -165,7 +161,7 @@ def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | N
             due = net.payments[v]
             if due is not None:
                 constant = constant - _paid(due, rows)
-            parts, moved = RULES[type(node.op)](net, v, rows)
+            parts, moved = RULES[type(node.op)](node.op, net.lines.get(v), rows)
             if moved is not None:
                 constant = constant + moved
             for j, part in zip(node.inputs, parts, strict=True):

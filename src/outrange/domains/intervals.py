@@ -28,7 +28,7 @@ _DENSE_LIMIT = 1 << 24
 
 def affine(op: Affine, los, his) -> Ends:
     """Ends of `A x + b`; infinite ends spread only along non-zero coefficients."""
-    if all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in zip(los, his, strict=True)):
+    if all(np.isfinite(end).all() for end in (*los, *his)):
         return _affine_finite(op, los, his)
     spread_lo = spread_hi = False
     finite_los, finite_his = [], []
@@ -54,7 +54,24 @@ def _affine_finite(op: Affine, los, his) -> Ends:
         pad = op.apply(tuple(reaches), True) + g * np.abs(op.bias)
         pad = widened(pad * (1.0 + g))
         lo, hi = down(middle - pad), up(middle + pad)
-    return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+    lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+    if all((x >= 0).all() for x in los):
+        # What is left is rounding: it must not carry a sum of non-negative terms below zero, out
+        # of the domain of a square root.
+        _keep_sign(op, lo, (lo < 0) & (op.bias >= 0) & (lo >= -2.0 * pad))
+    return lo, hi
+
+
+def _keep_sign(op: Affine, lo, doubtful) -> None:
+    """Raise doubtful lower ends to the bias where every coefficient is non-negative."""
+    outputs = np.flatnonzero(doubtful.any(axis=0))
+    if not outputs.size or outputs.size * (op.size + sum(op.sizes)) > _DENSE_LIMIT:
+        return
+    units = np.zeros((outputs.size, op.size))
+    units[np.arange(outputs.size), outputs] = 1.0
+    rising = np.all([(part >= 0).all(axis=1) for part in op.adjoint(units)], axis=0)
+    kept = outputs[rising]
+    lo[:, kept] = np.maximum(lo[:, kept], op.bias[kept])
 
 
 def _reach_of_infinities(op: Affine, slot: int, lo_infinite, hi_infinite):

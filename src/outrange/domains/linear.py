@@ -34,26 +34,27 @@ class Plan:
     Args:
         graph: The graph.
         budget: Its counts for rounding.
-        readers: The bent nodes that read each value that feeds one.
+        curves: Value, input value and op of every curve, in order.
+        largest: The same of every `Largest`.
         boxes: How many boxes make a good chunk.
     """
 
     graph: Graph
     budget: Budget
-    readers: dict[int, tuple[Node, ...]]
+    curves: tuple[tuple[int, int, Curve], ...]
+    largest: tuple[tuple[int, int, Largest], ...]
     boxes: int
 
     @staticmethod
     def of(graph: Graph) -> "Plan":
         """Look the graph over."""
-        readers: dict[int, tuple[Node, ...]] = {}
-        for node in graph.nodes:
-            if isinstance(node.op, Curve | Largest):
-                readers[node.inputs[0]] = (*readers.get(node.inputs[0], ()), node)
-        rows = max((graph.value_size(v) for v in readers), default=1)
+        nodes = list(enumerate(graph.nodes, 1))
+        curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
+        tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
+        rows = max((graph.value_size(source) for _, source, _ in (*curves, *tops)), default=1)
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
-        return Plan(graph, Budget.of(graph), readers, boxes)
+        return Plan(graph, Budget.of(graph), curves, tops, boxes)
 
 
 @dataclass(eq=False)
@@ -125,11 +126,12 @@ class Sweep:
         if value in self.extra:
             return np.arange(lo.shape[1])
         undecided = np.zeros(lo.shape[1], bool)
-        for node in self.plan.readers.get(value, ()):
-            if isinstance(node.op, Curve):
-                undecided |= ~settled(node.op, lo, hi).all(axis=0)
-            else:
-                undecided[node.op.windows[node.op.windows >= 0]] = True
+        for _, source, op in self.plan.curves:
+            if source == value:
+                undecided |= ~settled(op, lo, hi).all(axis=0)
+        for _, source, op in self.plan.largest:
+            if source == value:
+                undecided[op.windows[op.windows >= 0]] = True
         return np.flatnonzero(undecided)
 
     def _refine(self, net: Relaxed, value: int) -> bool:
@@ -167,7 +169,8 @@ def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:
     parts: list[list[Ends]] = []
     for start in range(0, len(lo), plan.boxes):
         piece = slice(start, start + plan.boxes)
-        sweep = Sweep(plan, Cells.of(lo[piece], hi[piece], radii), extra=frozenset(extra), radii=radii)
+        cells = Cells.of(lo[piece], hi[piece], radii)
+        sweep = Sweep(plan, cells, extra=frozenset(extra), radii=radii)
         sweep.run()
         parts.append(sweep.ends)
     return [joined(pairs) for pairs in zip(*parts, strict=True)]

@@ -80,8 +80,12 @@ def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, siz
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """`x[arg] <= max of the window`, and `= x[arg]` where `sure`, else `<= top`; all `(B, m)`."""
+    """`x[arg] <= max of the window`, and `= x[arg]` where `sure`, else `<= top`; all `(B, m)`.
 
+    `size` is the length of `x`.
+    """
+
+    size: int
     arg: np.ndarray
     sure: np.ndarray
     top: np.ndarray
@@ -90,7 +94,7 @@ class Picks:
     def take(self, index: np.ndarray) -> "Picks":
         """The picks of some boxes, repeats allowed."""
         marks = None if self.endless is None else self.endless[index]
-        return Picks(self.arg[index], self.sure[index], self.top[index], marks)
+        return Picks(self.size, self.arg[index], self.sure[index], self.top[index], marks)
 
 
 def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
@@ -99,14 +103,14 @@ def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
     absent = op.windows < 0
     low = np.where(absent, -np.inf, lo[:, source])
     high = np.where(absent, -np.inf, hi[:, source])
-    place = low.argmax(axis=-1)
-    best = np.take_along_axis(low, place[..., None], axis=-1)[..., 0]
-    arg = np.take_along_axis(np.broadcast_to(source, low.shape), place[..., None], axis=-1)[..., 0]
+    sources = np.broadcast_to(source, low.shape)
+    place = low.argmax(axis=-1)[..., None]
+    best, arg = (np.take_along_axis(a, place, axis=-1) for a in (low, sources))
     top = high.max(axis=-1)
-    same = np.take_along_axis(np.broadcast_to(source, low.shape), place[..., None], axis=-1) == source
-    others = np.where(same, -np.inf, high).max(axis=-1)
+    others = np.where(sources == arg, -np.inf, high).max(axis=-1)
+    best, arg = best[..., 0], arg[..., 0]
     if budget is not None:
         top = top + widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(top))
     endless = np.isinf(top)
     marks = endless.astype(np.float64) if endless.any() else None
-    return Picks(arg, best >= others, np.where(endless, 0.0, top), marks)
+    return Picks(lo.shape[1], arg, best >= others, np.where(endless, 0.0, top), marks)

@@ -6,8 +6,8 @@ A back-substitution holds rows `a_v` on pending values and a constant `c` (all f
 
 Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from `c`
 what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n) = n u / (1 - n u)`,
-`eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand, `n_v` the
-length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it, hence each
+`eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand, `n_v`
+the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it, hence each
 summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few (the number of
 additions into `c`). The roundings, one by one:
 
@@ -124,6 +124,8 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         own: `H` of the node's own value.
     """
     op = node.op
+    if isinstance(op, Curve):
+        raise TypeError(f"The noise of curve `{op.name}` belongs to its lines.")
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))
@@ -138,10 +140,8 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         if (op.index < 0).any():
             rho = rho + np.where(op.index < 0, budget.constant(op.size) * np.abs(op.fill), 0.0)
         return rho * factor
-    if isinstance(op, Largest):
-        used = op.windows[op.windows >= 0]
-        return gamma(int(np.bincount(used).max()) + reads) * own * factor
-    raise TypeError(f"Radii of `{op.name}` belong to its lines.")
+    used = op.windows[op.windows >= 0]
+    return gamma(int(np.bincount(used).max()) + reads) * own * factor
 
 
 def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:

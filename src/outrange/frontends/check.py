@@ -25,9 +25,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     Nothing is compared where a value overflows float32 on the way, or at a pole.
 
     Args:
-        network: What a front-end returns. Without a `predict` there is nothing to compare. An
-            attribute `probe` (points to a dict from graph value to the model's own float32 value)
-            lets the error name the first layer that differs.
+        network: What a front-end returns. Without a `predict` there is nothing to compare; with
+            a `probe` the error names the first layer that differs.
         box: The caller's inputs, compared at too.
         seed: Of the random points.
 
@@ -65,9 +64,9 @@ def points(size: int, box: Box | None, seed: int) -> np.ndarray:
             raise InputError(
                 f"The box needs one entry per input of the model, {size}. Received: {box.size}."
             )
-        lo, hi = np.maximum(box.lo, -LARGEST32), np.minimum(box.hi, LARGEST32)
+        lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
         corner = rng.integers(0, 2, (_CORNERS, size)).astype(bool)
-        rows += [box.sample(rng, 2 + _NORMALS) if np.isfinite(hi - lo).all() else lo[None]]
+        rows += [Box(lo, hi).sample(rng, 2 + _NORMALS)]
         rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
     return np.concatenate(rows).astype(np.float32).astype(np.float64)
 
@@ -117,10 +116,9 @@ def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Differen
 
 def _culprit(network: Network, strayed: Strayed, x: np.ndarray, point: int) -> str:
     """`" (first in layer ...)"`, where the network can show its inner values."""
-    probe = getattr(network, "probe", None)
-    if probe is None:
+    if network.probe is None:
         return ""
-    seen = probe(x[point : point + 1].astype(np.float32))
+    seen = network.probe(x[point : point + 1].astype(np.float32))
     for value in sorted(seen):
         if _differs(network.graph, strayed, np.ravel(seen[value]), value, point):
             node = network.graph.nodes[value - 1]

@@ -19,6 +19,9 @@ class Network:
         name: The model's name, for reports.
         origin: `"keras"` or `"onnx"`.
         layers: One entry per layer worth a row in a summary, in order.
+        probe: The model's own inner values, where it can show them: one flat input
+            `(1, graph.size)` to a dict from graph value to its flat float32 value. A failed
+            comparison uses it to name the layer.
     """
 
     graph: Graph
@@ -26,6 +29,7 @@ class Network:
     name: str
     origin: str
     layers: tuple["LayerInfo", ...] = field(default_factory=tuple)
+    probe: Callable[[np.ndarray], dict[int, np.ndarray]] | None = None
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,8 @@ class Builder:
                 return self.curve("square", x)
             raise UnsupportedError(
                 f"Layer `{self.source}` multiplies two tensors that both depend on the input; "
-                "products of two variables are not described yet."
+                "products of two variables are not described yet. "
+                f"Received: shapes {x.shape} and {y.shape}."
             )
         if isinstance(y, Value):
             x, y = y, x
@@ -238,7 +239,8 @@ class Builder:
         if isinstance(x, Value) and isinstance(y, Value):
             raise UnsupportedError(
                 f"Layer `{self.source}` contracts two tensors that both depend on the input "
-                f"(einsum `{spec}`); products of two variables are not described yet."
+                f"(einsum `{spec}`); products of two variables are not described yet. "
+                f"Received: shapes {x.shape} and {y.shape}."
             )
         left, out = spec.replace(" ", "").split("->")
         a, b = left.split(",")

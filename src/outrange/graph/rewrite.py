@@ -62,7 +62,7 @@ def fold(graph: Graph) -> Graph:
     for k, node in enumerate(graph.nodes, 1):
         node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
         if isinstance(node.op, Rearrange):
-            node = _merged(node, nodes)
+            node = _merged(node, node.op, nodes)
         if _is_identity(node):
             moved[k] = node.inputs[0]
         else:
@@ -71,9 +71,7 @@ def fold(graph: Graph) -> Graph:
     slim = Graph(graph.inputs, tuple(nodes), moved[graph.output], graph.outputs)
     kept, again = _kept(slim, [slim.output])
     names = {k: again[v] for k, v in moved.items() if v in again}
-    return replace(
-        slim, nodes=tuple(kept), output=again[slim.output], layers=_layers(graph, names)
-    )
+    return replace(slim, nodes=tuple(kept), output=again[slim.output], layers=_layers(graph, names))
 
 
 def piecewise_to_pairs(graph: Graph) -> Graph:
@@ -87,7 +85,8 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
     for k, node in enumerate(graph.nodes, 1):
         node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
         if isinstance(node.op, Largest):
-            moved[k] = _tournament(nodes, node, graph.value_size(graph.nodes[k - 1].inputs[0]))
+            size = graph.value_size(graph.nodes[k - 1].inputs[0])
+            moved[k] = _tournament(nodes, node, node.op, size)
         else:
             nodes.append(node)
             moved[k] = len(nodes)
@@ -133,9 +132,8 @@ def _is_identity(node: Node) -> bool:
     return np.array_equal(op.apply((probes,), False), probes)
 
 
-def _merged(node: Node, nodes: list[Node]) -> Node:
-    """`node`, a rearrangement, reading through the rearrangements it reads."""
-    op = node.op
+def _merged(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
+    """`node`, the rearrangement `op`, reading through the rearrangements it reads."""
     sources: list[int] = []
     starts: dict[int, int] = {}
     size_of: dict[int, int] = {}
@@ -151,18 +149,19 @@ def _merged(node: Node, nodes: list[Node]) -> Node:
 
     places, fills = [], []
     for value, size in zip(node.inputs, op.sizes, strict=True):
-        inner = nodes[value - 1] if value else None
-        if inner is None or not isinstance(inner.op, Rearrange):
+        inner = nodes[value - 1] if value else node
+        through = inner.op
+        if inner is node or not isinstance(through, Rearrange):
             places.append(start_of(value, size) + np.arange(size))
             fills.append(np.zeros(size))
             continue
-        ends = np.cumsum((0, *inner.op.sizes))
+        ends = np.cumsum((0, *through.sizes))
         shift = np.empty(ends[-1], np.int64)
         for read, a, b in zip(inner.inputs, ends[:-1], ends[1:], strict=True):
             shift[a:b] = start_of(read, int(b - a)) + np.arange(b - a)
-        index = inner.op.index
+        index = through.index
         places.append(np.where(index < 0, -1, shift[np.maximum(index, 0)]))
-        fills.append(inner.op.fill)
+        fills.append(through.fill)
     source = np.maximum(op.index, 0)
     index = np.where(op.index < 0, -1, np.concatenate(places)[source])
     fill = np.where(op.index < 0, op.fill, np.concatenate(fills)[source])
@@ -184,7 +183,7 @@ def _without_unread(node: Node, index, fill, size_of: dict[int, int]) -> Node:
     return replace(node, op=op, inputs=tuple(node.inputs[i] for i in read))
 
 
-def _tournament(nodes: list[Node], node: Node, size: int) -> int:
+def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
     """Append the rounds that replace `node`; the value that holds the winners."""
 
     def append(op, inputs: Sequence[int], count: int, shape=None) -> int:
@@ -192,14 +191,14 @@ def _tournament(nodes: list[Node], node: Node, size: int) -> int:
         return len(nodes)
 
     # `-1` sorts first: turned round, the present entries of each window stand in front.
-    windows = -np.sort(-np.asarray(node.op.windows), axis=1)
+    windows = -np.sort(-np.asarray(op.windows), axis=1)
     windows = windows[:, : int((windows >= 0).sum(axis=1).max(initial=1))]
     value = node.inputs[0]
     while windows.shape[1] > 1:
         windows, value, size = _round(append, windows, value, size)
     winners = windows[:, 0]
-    op = Rearrange("winners", winners, (size,), np.zeros(len(winners)))
-    return append(op, [value], node.size, node.shape)
+    last = Rearrange("winners", winners, (size,), np.zeros(len(winners)))
+    return append(last, [value], node.size, node.shape)
 
 
 def _round(append: Callable[..., int], windows: np.ndarray, value: int, size: int):

@@ -29,7 +29,8 @@ class Curve:
         beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`.
         jumps: The knots at which `f` is discontinuous (its two one-sided limits are taken).
         exact: The definition, `exact(mp, x)` with `mp` the mpmath module: the laws' oracle.
-        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`.
+        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. Where `f(0)` is 0,
+            it is so exactly.
         off: See `ulps`; absolute.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
         saturated: `saturated(lo, hi)`: where the unit hardly responds on all of `[lo, hi]`;
@@ -87,12 +88,16 @@ class Curve:
             InputError: Somewhere it does, and the curve has no `beyond`.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
-        if self.beyond is None and np.any(out):
-            i = int(np.flatnonzero(np.ravel(out))[0])
+        undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
+        for hole in self.holes:
+            undefined = undefined | ((lo <= hole) & (hole <= hi))
+        if np.any(undefined):
+            i = int(np.flatnonzero(np.ravel(undefined))[0])
+            but = "".join(f" without {hole:g}" for hole in self.holes)
             raise InputError(
-                f"`{self.name}` is described on [{self.on[0]:g}, {self.on[1]:g}] only, and its input "
-                f"can leave it. Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]. "
-                "Choose a smaller input set, or keep the input inside (a clip, an epsilon)."
+                f"`{self.name}` is described on [{self.on[0]:g}, {self.on[1]:g}]{but} only, and its "
+                f"input can leave it. Choose a smaller input set, or keep the input inside (a clip, "
+                f"an epsilon). Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
             )
         return out
 
@@ -109,17 +114,13 @@ class Curve:
         lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
         out = self.outside(lo, hi)
         with np.errstate(all="ignore"):
-            first, last = self.f(lo), self.f(hi)
-            least, most = np.minimum(first, last), np.maximum(first, last)
-            for turn in self.turns:
-                inside = (lo <= turn) & (turn <= hi)
-                if not inside.any():
-                    continue
-                sides = (turn, down(turn), up(turn)) if turn in self.jumps else (turn,)
-                for value in self.f(np.array(sides)):
-                    least = np.where(inside, np.minimum(least, value), least)
-                    most = np.where(inside, np.maximum(most, value), most)
-            least, most = least - self._error(least), most + self._error(most)
+            first, last = self._enclose(lo, self.f(lo)), self._enclose(hi, self.f(hi))
+            least, most = np.minimum(first[0], last[0]), np.maximum(first[1], last[1])
+            for first_at, last_at, low, high in self._turn_values:
+                inside = (lo <= first_at) & (last_at <= hi)
+                if inside.any():
+                    least = np.where(inside, np.minimum(least, low), least)
+                    most = np.where(inside, np.maximum(most, high), most)
         if np.any(out):
             least = np.where(out, self.beyond[0], least)
             most = np.where(out, self.beyond[1], most)
@@ -127,8 +128,27 @@ class Curve:
             least, most = np.maximum(least, self.beyond[0]), np.minimum(most, self.beyond[1])
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
-    def _error(self, value):
-        """How far the float64 `value` may be from the real one."""
+    @functools.cached_property
+    def _turn_values(self):
+        """`(a, b, least, most)`: what an interval that holds `a` and `b` takes at a turn.
+
+        At a jump, the limits count for intervals that go on past it.
+        """
+        found = []
+        for turn in self.turns:
+            found.append((turn, turn, *map(float, self._enclose(turn, self.f(np.float64(turn))))))
+            if turn in self.jumps:
+                i = self.knots.index(turn)
+                for gap, ends in ((i, (down(turn), turn)), (i + 1, (turn, up(turn)))):
+                    least, most = (side.limit_least(i, gap) for side in self.sides)
+                    found.append((*ends, least, -most))
+        return found
+
+    def _enclose(self, x, value):
+        """Bounds on the real value at `x` whose float64 is `value`."""
         if self.ulps == 0 and self.off == 0.0:
-            return 0.0
-        return self.off + self.ulps * 2 * UNIT * np.abs(value) + 5e-324 * np.ceil(self.ulps)
+            return value, value
+        error = self.off + self.ulps * 2.0 * UNIT * np.abs(value)
+        exact = (value == 0) & (np.asarray(x) == 0)
+        low, high = down(value - error), up(value + error)
+        return np.where(exact, value, low), np.where(exact, value, high)

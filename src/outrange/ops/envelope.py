@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .offsets import fall, least_at_points, least_over, points, root, tangent_offset
+from .offsets import fall, least_at_points, least_over, points, tangent_offset, touches
+from .root import root
 from .side import Side
 
 
@@ -63,14 +64,17 @@ def fan(side: Side, lo, hi, gap, theta):
 
 
 def hull(dots, z):
-    """The lower convex hull of a few points at `z`: slopes at `z`, at the left and right end."""
+    """The lower convex hull of a few points: slopes at `z`, at the left and at the right end.
+
+    The first point is the left end and the last the right one; the others come in any order.
+    """
     best = np.full(z.shape, np.inf)
     middle, first, last = np.zeros(z.shape), np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
     for i, (p, v, _, there) in enumerate(dots):
         for j, (q, w, _, also) in enumerate(dots[i + 1 :], i + 1):
             rise = (w - v) / (q - p)
-            valid = there & also & (p < q)
-            got = np.where(valid & (p <= z) & (z <= q), v + rise * (z - p), np.inf)
+            valid = there & also & (p != q)
+            got = np.where(valid & ((p - z) * (q - z) <= 0), v + rise * (z - p), np.inf)
             middle, best = np.where(got < best, rise, middle), np.fmin(best, got)
             if i == 0:
                 first = np.where(valid, np.fmin(first, rise), first)
@@ -172,15 +176,24 @@ def _bent(side: Side, found, odd, touch, where, theta):
 
 
 def humps(side: Side, lo, hi, start, stop):
-    """Several cups: the best at the midpoint of a few slopes. No freedom is offered."""
+    """Several cups: chords between the cups, moved until they touch. No freedom is offered.
+
+    The tangents of one slope touch each cup somewhere; the hull of these points has the next slope.
+    """
     z = 0.5 * lo + 0.5 * hi
-    inner = np.maximum(lo, side.first[start]), np.minimum(hi, side.last[stop])
-    rise = (side.value(hi) - side.value(lo)) / (hi - lo)
-    middle, _, _ = hull(points(side, lo, hi, start, stop), z)
-    best, best_offset = np.zeros(z.shape), least_over(side, np.zeros(z.shape), lo, hi, start, stop)
-    for slope in (side.slope(inner[0]), side.slope(inner[1]), side.slope(z), rise, middle):
+    dots = points(side, lo, hi, start, stop)
+    best, best_offset = np.zeros(z.shape), np.full(z.shape, -np.inf)
+    slope = side.slope(z)
+    for step in range(5):
         slope = np.where(np.isfinite(slope), slope, 0.0)
-        offset = least_over(side, slope, lo, hi, start, stop)
+        offset, _ = least_at_points(dots, slope)
+        touched = []
+        for some, at, got in touches(side, slope, lo, hi, start, stop):
+            offset[some] = np.minimum(offset[some], got)
+            x, there = hi.copy(), np.zeros(z.shape, bool)
+            x[some], there[some] = at, True
+            touched.append((x, side.value(x), 0.0, there))
         better = slope * z + offset > best * z + best_offset
         best, best_offset = np.where(better, slope, best), np.where(better, offset, best_offset)
+        slope, _, _ = hull([*dots[:-1], *touched, dots[-1]], z)
     return Found(best, best_offset)

@@ -7,40 +7,12 @@ least is at an end.
 
 import numpy as np
 
+from .root import root
 from .side import Side, fall
 
 
-MANY = 6
-"""An interval over more knots than this gets constants: a wave that long is no line."""
-STEPS = 14
-
-
-def root(height, lo, hi, steps=STEPS):
-    """Points near the zero of an increasing `height`, all elements at once.
-
-    Regula falsi with the Illinois rule, held away from the ends of the bracket.
-    Reference: Dowell & Jarratt 1971, BIT 11:168-174.
-    """
-    low, high = height(lo), height(hi)
-    best, least = np.where(np.abs(low) <= np.abs(high), lo, hi), np.minimum(np.abs(low), np.abs(high))
-    best = np.where(low >= 0, lo, np.where(high <= 0, hi, best))
-    least = np.where((low >= 0) | (high <= 0), 0.0, least)
-    last = np.zeros(lo.shape, np.int8)
-    for step in range(steps):
-        if not least.any():
-            break
-        part = -low / (high - low)
-        x = lo + np.clip(np.where(np.isfinite(part), part, 0.5), 2.0**-10, 1 - 2.0**-10) * (hi - lo)
-        if step % 4 == 3:
-            x = 0.5 * lo + 0.5 * hi
-        got = height(x)
-        better = np.abs(got) < least
-        best, least = np.where(better, x, best), np.where(better, np.abs(got), least)
-        below = got < 0
-        low = np.where(below, got, np.where(last > 0, 0.5 * low, low))
-        high = np.where(below, np.where(last < 0, 0.5 * high, high), got)
-        lo, hi, last = np.where(below, x, lo), np.where(below, hi, x), np.where(below, -1, 1)
-    return best
+MANY = 4
+"""An interval over more knots than this gets constants: two full waves have no better line."""
 
 
 def points(side: Side, lo, hi, start, stop):
@@ -78,9 +50,13 @@ def tangent_offset(side: Side, slope, at, lo, hi):
     return fall(value, slope, at, side.error(value) + extra * (1.0 + 2.0**-40))
 
 
-def least_over(side: Side, slope, lo, hi, start, stop):
-    """`least_offset` on one side, for finite intervals inside `on` over at most `MANY` knots."""
-    best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
+def touches(side: Side, slope, lo, hi, start, stop):
+    """In every cup that `[lo, hi]` meets, the tangent nearest to `slope`.
+
+    Yields:
+        `(some, at, offset)`: the elements that have this cup, where its tangent touches, and the
+        lower bound on `f(x) - slope * x` over it; the first gap first.
+    """
     for j in range(int((stop - start).max(initial=-1)) + 1):
         gap = np.minimum(start + j, stop)
         (some,) = np.nonzero((start + j <= stop) & side.is_cup[gap])
@@ -91,5 +67,12 @@ def least_over(side: Side, slope, lo, hi, start, stop):
         inner = np.maximum(lo[some], side.first[g]), np.minimum(hi[some], side.last[g])
         at = root(lambda x, m=m: side.slope(x) - m, *inner)
         got = tangent_offset(side, m, at, a, b)
-        best[some] = np.minimum(best[some], np.where(np.isnan(got), -np.inf, got))
+        yield some, at, np.where(np.isnan(got), -np.inf, got)
+
+
+def least_over(side: Side, slope, lo, hi, start, stop):
+    """`least_offset` on one side, for finite intervals inside `on` over at most `MANY` knots."""
+    best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
+    for some, _, offset in touches(side, slope, lo, hi, start, stop):
+        best[some] = np.minimum(best[some], offset)
     return best

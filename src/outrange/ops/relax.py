@@ -151,7 +151,7 @@ def _lower(side: Side, lo, hi, theta):
             row[some] = part
     (bad,) = np.nonzero(~(np.isfinite(out[0]) & np.isfinite(out[1])))
     if bad.size:
-        out[:, bad] = 0.0
+        out[:, bad] = np.array([0.0, 0.0, 0.5, 0.0, 0.0])[:, None]
         out[1, bad] = side.least(lo[bad], hi[bad])
     out[2:] = np.where(np.isfinite(out[2:]), out[2:], 0.0)
     return out

@@ -44,10 +44,6 @@ class Side:
         self.is_cup = np.array([b == "cup" for b in bends])
         self.is_line = np.array([b == "line" for b in bends])
         self.knots = np.array(curve.knots, np.float64)
-        jump = np.isin(self.knots, curve.jumps)
-        # A jump at an end of the interval counts as inside: the value there may be either limit.
-        self._after = np.where(jump, up(self.knots), self.knots)
-        self._before = np.where(jump, down(self.knots), self.knots)
         self.left = np.concatenate([[curve.on[0]], self.knots])
         self.right = np.concatenate([self.knots, [curve.on[1]]])
         # Next to a knot the slope is asked for just inside the gap: the knot may be a kink.
@@ -59,6 +55,7 @@ class Side:
         self.exact = not (curve.ulps or curve.off)
         self._state_lines()
         self._state_knots()
+        self._after, self._before = self._edges()
 
     def _state_lines(self):
         """Slope and offset of every gap known to be exactly `slope * x + offset`."""
@@ -85,6 +82,20 @@ class Side:
         self.knot_value = np.array(values, np.float64)
         self.knot_extra = np.array(extras, np.float64)
 
+    def _edges(self):
+        """From where on, and up to where, an interval does not feel a knot.
+
+        An interval that ends at a jump feels it unless the value there is the limit from inside.
+        """
+        after, before = self.knots.copy(), self.knots.copy()
+        for i in np.flatnonzero(np.isin(self.knots, self.curve.jumps)):
+            value, _ = self._at(self.knots[i])
+            if value != self._limit(i + 1, self.knots[i])[0]:
+                after[i] = up(after[i])
+            if value != self._limit(i, self.knots[i])[0]:
+                before[i] = down(before[i])
+        return after, before
+
     def _at(self, x):
         value = float(self.value(np.float64(x)))
         return value, float(np.max(self.error(value)))
@@ -102,6 +113,11 @@ class Side:
         value, extra = self._at(near)
         with np.errstate(all="ignore"):
             return value, extra + 2.0 * abs(float(self.slope(np.float64(near)))) * abs(near - knot)
+
+    def limit_least(self, i: int, gap: int) -> float:
+        """A lower bound on the limit at knot `i` from inside `gap`."""
+        value, extra = self._limit(gap, self.knots[i])
+        return float(down(value - extra)) if extra > 0 else value
 
     def value(self, x):
         """`sign * f(x)` in float64."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
-from ..answers.range import relative
 from ..core import Box, InputError, Warrant
 from ..domains import bounds
 from ..search import solve as search
@@ -24,6 +23,7 @@ class _Stopped:
 
     lower: np.ndarray
     at: np.ndarray
+    tolerance: np.ndarray
     status: str
     boxes: int
     seconds: float
@@ -41,19 +41,25 @@ def output_range(
     asked = target(graph, rows, layer)
     where = input_box(graph.inputs, box)
     found = _search(asked, where, tol, time, progress)
-    return _answer(network, asked, found, tol)
+    return _answer(network, asked, where, found, tol)
 
 
 def _check_limits(tol, time) -> None:
-    for name, value, allowed in (("tol", tol, 0.0), ("time", time, None)):
-        if value is None and name == "time":
-            continue
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not (value > 0 or value == allowed) or value == np.inf:
-            rule = "a finite number >= 0, relative to the range seen" if name == "tol" else (
-                "a finite number of seconds > 0, or None for no limit"
-            )
-            raise InputError(f"`{name}` must be {rule}. Received: {name}={value!r}.")
+    if not _is_finite_number(tol) or tol < 0:
+        raise InputError(
+            "`tol` must be a finite number >= 0; it is relative to the range seen. "
+            f"Received: tol={tol!r}."
+        )
+    if time is not None and not (_is_finite_number(time) and time > 0):
+        raise InputError(
+            "`time` must be a finite number of seconds > 0, or None for no limit. "
+            f"Received: time={time!r}."
+        )
+
+
+def _is_finite_number(value) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and bool(np.isfinite(value))
 
 
 def _search(asked: Target, where: Box, tol, time, progress):
@@ -81,31 +87,31 @@ def _search(asked: Target, where: Box, tol, time, progress):
         lower = np.maximum(lower, last[0].lower) if last else lower
         at = np.repeat((0.5 * where.lo + 0.5 * where.hi)[None], 2 * k, axis=0)
         boxes = last[0].boxes if last else 1
-        return _Stopped(lower, at, "interrupted", boxes, clock.perf_counter() - start)
+        seconds = clock.perf_counter() - start
+        return _Stopped(lower, at, np.zeros(2 * k), "interrupted", boxes, seconds)
 
 
-def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
+def _answer(network: NetworkLike, asked: Target, where: Box, found, tol: float) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
-    points = np.asarray(found.at, np.float64)
+    points = np.clip(np.asarray(found.at, np.float64), where.lo, where.hi)
     best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
+    shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.reshape(shape)
+
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
         returned = model_values(network.graph, network.predict, points) @ asked.rows.T
-        model_lo = returned[best_lo, np.arange(k)]
-        model_hi = returned[best_hi, np.arange(k)]
+        model_lo = shaped(returned[best_lo, np.arange(k)])
+        model_hi = shaped(returned[best_hi, np.arange(k)])
     status = found.status
     if status == "exact":
-        gap = np.maximum(seen_lo - lo, hi - seen_hi)
-        loose = relative(gap, seen_lo, seen_hi) > 2 * tol
+        loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
         status = "rounding" if loose.any() else status
-    shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
-
-    def shaped(values):
-        return None if values is None else values.reshape(shape)
-
     return Range(
         model=network.name,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},
@@ -113,7 +119,7 @@ def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
         lo=shaped(lo), hi=shaped(hi), seen_lo=shaped(seen_lo), seen_hi=shaped(seen_hi),
         at_lo=split_inputs(network, points[best_lo], shape),
         at_hi=split_inputs(network, points[best_hi], shape),
-        model_lo=shaped(model_lo), model_hi=shaped(model_hi),
+        model_lo=model_lo, model_hi=model_hi,
         tol=float(tol), status=status, warrant=Warrant.FLOAT64_ROUNDED,
         cost=Cost(float(found.seconds), int(found.boxes)), methods=tuple(found.methods),
     )

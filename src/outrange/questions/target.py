@@ -9,7 +9,7 @@ import numpy as np
 from ..core import InputError
 from ..graph import Graph, Node, Slot
 from ..ops import dense
-from .input_set import numbers
+from .ready_boxes import numbers
 
 
 @dataclass(frozen=True, eq=False)

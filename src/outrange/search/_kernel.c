@@ -52,6 +52,7 @@ typedef struct {
     int d, levels, m, total, states, widest, terms;
     level *lv;
     double *reach; /* d: largest |x| over the root box */
+    double noise;  /* 1; 0 leaves rounding unpaid, for the law that must then fail */
 } tape;
 
 static int padded(int n) { return (n + 7) & ~7; }
@@ -72,8 +73,11 @@ API tape *outrange_tape_new(int d, int levels, const double *reach)
     t->lv[0].linear = 1;
     t->total = padded(d);
     t->terms = d;
+    t->noise = 1.0;
     return t;
 }
+
+API void outrange_tape_noise(tape *t, double noise) { t->noise = noise; }
 
 API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, double sp,
                              const double *bias, const double *rho, const double *z, int nsrc)
@@ -329,7 +333,7 @@ static double row_pad(const tape *t, const scratch *w, int r)
 {
     double reach = 0;
     for (int q = 0; q < t->d; q++) reach += fabs(w->acc[r][q]) * t->reach[q];
-    return (w->pad[r] + gamma_of(t->terms) * w->mag[r] + gamma_of(2 * t->d + 4) * reach) * (1 + 1e-6) + TINY;
+    return t->noise * ((w->pad[r] + gamma_of(t->terms) * w->mag[r] + gamma_of(2 * t->d + 4) * reach) * (1 + 1e-6) + TINY);
 }
 
 static double least_over(int d, const double *a, double c, const double *xl, const double *xu)
@@ -479,7 +483,7 @@ static double objective(const tape *t, scratch *w, int k, const double *xl, cons
         to_input(t, w, t->levels, st, 1, w->al, w->ga, NULL);
         double c = w->cst[0] - row_pad(t, w, 0);
         double v = least_over(d, w->acc[0], c, xl, xu);
-        v -= 2 * UNIT * fabs(v);
+        v -= t->noise * 2 * UNIT * fabs(v);
         if (v > best || it == 0) {
             best = v;
             *offset = c;

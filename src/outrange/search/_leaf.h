@@ -160,7 +160,7 @@ static double safe_bound(const tape *t, const double *c, double c0, const double
         s += v > 0 ? v * xl[q] : v * xu[q];
         mag += a * t->reach[q];
     }
-    return s - (gamma_of(2 * (m + d) + 8) * mag * (1 + 1e-9) + TINY);
+    return s - t->noise * (gamma_of(2 * (m + d) + 8) * mag * (1 + 1e-9) + TINY);
 }
 
 /* z_i, and the objective, as exact forms in the inputs and the undecided units' outputs. */

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..domains.backward import Cells, Relaxed, back_substitute
-from ..domains.lines import Lines, Picks, curve_lines
+from ..domains.backward import Relaxed, back_substitute
 from ..domains.linear import Sweep
-from ..ops import Curve
+from ..domains.lines import Lines, Picks, curve_lines
 
 
 KINK_PACE = 2.0
@@ -30,7 +29,7 @@ DECAY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Used:
-    """What the best bound of each pair uses of one curve: coefficients and lines, `(P, n)`."""
+    """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
 
     coefficient: np.ndarray
     slope: np.ndarray
@@ -50,7 +49,7 @@ class Ascent:
         least: Found: `(P,)`.
         form_rows: Found: `(P, d)`.
         constant: Found: `(P,)`.
-        used: Found: per curve, what the best bound uses.
+        used: Found: per bent value, what the best bound uses.
     """
 
     sweep: Sweep
@@ -86,7 +85,7 @@ class Ascent:
             self._keep(active, least, form, record, chosen)
             if step == steps:
                 return
-            free = {v: _free(lines[v], record[v]) for v in chosen}
+            free = _free(lines, record)
             going = (self.least[active] < target[active]) & _any(free, active.size)
             if not going.any():
                 return
@@ -109,13 +108,14 @@ class Ascent:
         self.least[whom] = least[better]
         self.form_rows[whom] = form.rows[better, 0]
         self.constant[whom] = form.constant[better, 0]
-        for v, (slope, offset) in chosen.items():
+        for v, rows in record.items():
             if v not in self.used:
-                shape = (self.box.size, slope.shape[1])
+                shape = (self.box.size, rows.shape[1])
                 self.used[v] = Used(np.zeros(shape), np.zeros(shape), np.zeros(shape))
             kept = self.used[v]
-            kept.coefficient[whom] = record[v][better]
-            kept.slope[whom], kept.offset[whom] = slope[better], offset[better]
+            kept.coefficient[whom] = rows[better]
+            if v in chosen:
+                kept.slope[whom], kept.offset[whom] = (part[better] for part in chosen[v])
 
     def _move(self, lines, record, free, points, active, step) -> None:
         """Move the free lines up the slope of the bound, in place."""
@@ -131,8 +131,9 @@ class Ascent:
             side = np.where(record[v][pair, unit] > 0, 0, 1)
             pace = (KINK_PACE if node.op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
             turn = np.sign(line.gain[side, pair, unit]) * np.where(side == 0, pace, -pace)
+            distance = points[source][pair, unit] - line.pivot[side, pair, unit]
             with np.errstate(all="ignore"):
-                move = turn * (points[source][pair, unit] - line.pivot[side, pair, unit]) / (hi - lo)
+                move = turn * distance / (hi - lo)
             theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
             new = curve_lines(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
             at = (side, np.arange(pair.size))
@@ -160,10 +161,15 @@ def _chosen(lines, record):
     return out
 
 
-def _free(line: Lines, rows) -> np.ndarray:
-    """Where the line in use has a choice."""
-    gain = np.where(rows > 0, line.gain[0], line.gain[1])
-    return (gain != 0.0) & (rows != 0.0)
+def _free(lines, record) -> dict[int, np.ndarray]:
+    """Where the line in use has a choice, per curve."""
+    out = {}
+    for v, rows in record.items():
+        line = lines[v]
+        if isinstance(line, Lines):
+            gain = np.where(rows > 0, line.gain[0], line.gain[1])
+            out[v] = (gain != 0.0) & (rows != 0.0)
+    return out
 
 
 def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
@@ -190,17 +196,3 @@ def _forward(net: Relaxed, chosen, record, x) -> list[np.ndarray]:
             else:
                 values.append(node.op.run(tuple(values[j] for j in node.inputs)))
     return values
-
-
-def undecided_units(sweep: Sweep) -> np.ndarray:
-    """`(B,)`: how many units of each box have bounds that are not exact."""
-    from ..domains.pieces import settled
-
-    count = np.zeros(len(sweep.cells.lo), np.int64)
-    for node in sweep.plan.graph.nodes:
-        if isinstance(node.op, Curve):
-            count += (~settled(node.op, *sweep.ends[node.inputs[0]])).sum(axis=1)
-    return count
-
-
-__all__ = ["Ascent", "Cells", "Used", "undecided_units"]

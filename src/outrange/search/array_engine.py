@@ -10,10 +10,10 @@ import numpy as np
 from ..core import Box, InputError, down
 from ..domains.backward import Cells
 from ..domains.linear import Plan, Sweep
-from ..domains.pieces import clip_to_gaps, gap_codes
+from ..domains.pieces import clip_to_gaps, gap_codes, settled
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
-from .array_ascent import Ascent, undecided_units
+from .array_ascent import Ascent
 from .array_scores import scores
 from .engine import Bounds
 
@@ -53,16 +53,15 @@ class ArrayEngine:
                 f"{self.rows.shape}, offset {self.offset.shape}, a box of {box.size}."
             )
         self.box, self.steps, self.radii = box, steps, radii
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or os.cpu_count() or 1
         self.plan = Plan.of(graph)
         self.inputs, self.objectives = graph.size, self.offset.size
-        self._places: list[tuple[int, slice]] = []
-        start = 0
-        for v, node in enumerate(graph.nodes, 1):
-            if isinstance(node.op, Curve):
-                self._places.append((v, slice(start, start + node.size)))
-                start += node.size
-        self.units = start
+        self.units = 0
+        self._places: list[tuple[int, Curve, slice]] = []
+        for v, source, op in self.plan.curves:
+            end = self.units + graph.value_size(v)
+            self._places.append((source, op, slice(self.units, end)))
+            self.units = end
         root = Sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
         root.run()
         self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
@@ -81,13 +80,13 @@ class ArrayEngine:
 
     def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> Bounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
-        for v, place in self._places:
-            node = self.graph.nodes[v - 1]
-            source = node.inputs[0]
-            least, most = known.get(source, self._root[0])
-            shape = (len(lo), node.size)
-            least, most = np.broadcast_to(least, shape).copy(), np.broadcast_to(most, shape).copy()
-            known[source] = clip_to_gaps(node.op, status[:, place], least, most)
+        for source, op, place in self._places:
+            codes = status[:, place]
+            least, most = (
+                np.broadcast_to(end, codes.shape).copy()
+                for end in known.get(source, self._root[source])
+            )
+            known[source] = clip_to_gaps(op, codes, least, most)
         sweep = Sweep(self.plan, Cells.of(lo, hi, self.radii), known, radii=self.radii)
         net = sweep.run()
         box, which = np.nonzero(wanted)
@@ -99,15 +98,17 @@ class ArrayEngine:
         least[box, which] = down(ascent.least + self.offset[which])
         offset[box, which] = down(ascent.constant + self.offset[which])
         slopes[box, which], blame[box, which] = ascent.form_rows, scores(ascent)
-        return Bounds(least, slopes, offset, blame, self._codes(sweep, status), undecided_units(sweep))
+        codes, undecided = self._units_of(sweep, status)
+        return Bounds(least, slopes, offset, blame, codes, undecided)
 
-    def _codes(self, sweep: Sweep, status) -> np.ndarray:
-        out = status.copy()
-        for v, place in self._places:
-            node = self.graph.nodes[v - 1]
-            found = gap_codes(node.op, *sweep.ends[node.inputs[0]])
-            out[:, place] = np.where(out[:, place] != 0, out[:, place], found)
-        return out
+    def _units_of(self, sweep: Sweep, status) -> tuple[np.ndarray, np.ndarray]:
+        """The status of every unit, and how many of each box have bounds that are not exact."""
+        codes, undecided = status.copy(), np.zeros(len(status), np.int64)
+        for source, op, place in self._places:
+            found = gap_codes(op, *sweep.ends[source])
+            codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
+            undecided += (~settled(op, *sweep.ends[source])).sum(axis=1)
+        return codes, undecided
 
     def evaluate(self, x) -> np.ndarray:
         """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
@@ -125,7 +126,8 @@ class ArrayEngine:
                 if a is None:
                     continue
                 node = self.graph.nodes[v - 1]
-                for j, part in zip(node.inputs, _pull(node.op, a, values[node.inputs[0]]), strict=True):
+                parts = _pull(node.op, a, values[node.inputs[0]])
+                for j, part in zip(node.inputs, parts, strict=True):
                     waiting[j] = waiting[j] + part if j in waiting else part
         return height, waiting.get(0, np.zeros_like(values[0]))
 
@@ -140,7 +142,7 @@ class ArrayEngine:
     @cached_property
     def _blas(self):
         try:
-            from threadpoolctl import ThreadpoolController
+            from threadpoolctl import ThreadpoolController  # pyright: ignore[reportMissingImports]
         except ImportError:
             return None
         return ThreadpoolController()

@@ -8,7 +8,6 @@ box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. A heuristic: no
 
 import numpy as np
 
-from ..domains.linear import Sweep
 from ..domains.lines import Picks
 from ..domains.pieces import settled
 from .array_ascent import Ascent
@@ -19,24 +18,22 @@ def scores(ascent: Ascent) -> np.ndarray:
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
-    for v, line in ascent.net.lines.items():
-        source = sweep.plan.graph.nodes[v - 1].inputs[0]
-        if source not in sweep.shares or v not in ascent.used:
-            continue
-        rows, shares = sweep.shares[source]
-        if isinstance(line, Picks):
-            continue
-        blame = curve_blame(sweep, ascent, v)[:, rows]
-        out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
+    for bent, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
+        for v, source, _ in bent:
+            if v in ascent.used and source in sweep.shares:
+                rows, shares = sweep.shares[source]
+                blame = blame_of(ascent, v)[:, rows]
+                out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
 
-def curve_blame(sweep: Sweep, ascent: Ascent, value: int) -> np.ndarray:
+def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
     """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
-    node = sweep.plan.graph.nodes[value - 1]
+    sweep = ascent.sweep
+    op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
     used = ascent.used[value]
-    lo, hi = sweep.ends[node.inputs[0]]
-    loose = ~settled(node.op, lo, hi)
+    lo, hi = sweep.ends[source]
+    loose = ~settled(op, lo, hi)
     pair, unit = np.nonzero((used.coefficient != 0.0) & loose[ascent.box])
     out = np.zeros(used.coefficient.shape)
     if not pair.size:
@@ -45,11 +42,26 @@ def curve_blame(sweep: Sweep, ascent: Ascent, value: int) -> np.ndarray:
     slope, offset = used.slope[pair, unit], used.offset[pair, unit]
     gap = np.zeros(pair.size)
     with np.errstate(all="ignore"):
-        places = [lo, 0.5 * lo + 0.5 * hi, hi, *(np.clip(k, lo, hi) for k in node.op.knots)]
+        places = [lo, 0.5 * lo + 0.5 * hi, hi, *(np.clip(k, lo, hi) for k in op.knots)]
         for x in places:
-            height = node.op.f(x)
+            height = op.f(x)
             distance = np.abs(height[box, unit] - (slope * x[box, unit] + offset))
             gap = np.fmax(gap, distance)
         amount = np.abs(used.coefficient[pair, unit]) * gap
     out[pair, unit] = np.nan_to_num(amount, posinf=1e100)
+    return out
+
+
+def pick_blame(ascent: Ascent, value: int) -> np.ndarray:
+    """`(P, n of the input)`: what a window may lose, put on the argument picked."""
+    sweep, picks = ascent.sweep, ascent.net.lines[value]
+    op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
+    lo, hi = sweep.ends[source]
+    if not isinstance(picks, Picks):
+        raise TypeError(f"Value {value} is no window.")
+    with np.errstate(invalid="ignore"):
+        gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]
+        amount = np.nan_to_num(np.abs(ascent.used[value].coefficient) * gap, posinf=1e100)
+    out = np.zeros((ascent.box.size, lo.shape[1]))
+    np.add.at(out, (np.arange(len(out))[:, None], picks.arg[ascent.box]), amount)
     return out

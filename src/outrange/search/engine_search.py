@@ -75,7 +75,7 @@ def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
     """Bound the most promising boxes, close what can be closed, split the rest."""
     box = pool.pop(count)
     lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
-    cutoff = state.best - state.tolerance()
+    cutoff = state.best - state.aim()
     wanted = _close(state, lb, wanted, lb >= cutoff)
     alive = wanted.any(axis=1)
     lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
@@ -87,7 +87,7 @@ def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
     corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[wanted]
     y = engine.evaluate(corner)
     _offer(state, y.min(axis=0), corner[y.argmin(axis=0)])
-    cutoff = state.best - state.tolerance()
+    cutoff = state.best - state.aim()
     wanted = _close(state, lb, wanted, (lb >= cutoff) | (found.undecided == 0)[:, None])
     alive = wanted.any(axis=1)
     if alive.any():

@@ -37,6 +37,7 @@ def library() -> ctypes.CDLL | None:
 def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
     lib.outrange_tape_new.restype = _P
     lib.outrange_tape_new.argtypes = [_I, _I, _P]
+    lib.outrange_tape_noise.argtypes = [_P, _D]
     lib.outrange_tape_level.argtypes = [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]
     lib.outrange_tape_source.argtypes = [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]
     lib.outrange_tape_free.argtypes = [_P]
@@ -58,9 +59,13 @@ class CompiledTape:
         tape: The levels.
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
         values: Per level, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
     """
 
-    def __init__(self, tape: Tape, reach: np.ndarray, values: list[np.ndarray] | None = None):
+    def __init__(
+        self, tape: Tape, reach: np.ndarray, values: list[np.ndarray] | None = None,
+        radii: bool = True,
+    ):
         lib = library()
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
@@ -71,6 +76,11 @@ class CompiledTape:
         self.handle = lib.outrange_tape_new(
             tape.inputs, len(tape.levels), address(self._keep(reach, np.float64))
         )
+        if not radii:
+            lib.outrange_tape_noise(self.handle, 0.0)
+            sizes = [(z, 0.0 * rho) for z, rho in sizes]
+        self.radius = sizes[-1][1]
+        """`(m,)` the noise radius of the objectives' own sums: the finest gap worth asking for."""
         for k, (level, (z, rho)) in enumerate(zip(tape.levels, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (level.bias, rho, z)]
             lib.outrange_tape_level(

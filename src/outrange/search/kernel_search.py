@@ -61,6 +61,7 @@ def search(tape: Tape, box: Box, state: State, *, seed: int = 0) -> Solution:
     rng = np.random.default_rng(seed)
     kernel = root_magnitudes(tape, box)
     m, d = kernel.objectives, tape.inputs
+    state.floor = 8 * kernel.radius
     state.start(*first_points(tape.gradient, kernel.evaluate, box.lo, box.hi, m, rng))
     pool = Pool(d, m, tape.states)
     pool.push(
@@ -130,7 +131,7 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
         "lo": np.empty((room, d)), "hi": np.empty((room, d)), "lb": np.empty((room, m)),
         "status": np.empty((room, s), np.int8), "open_": np.empty((room, m), np.uint8),
     }
-    tol, scale = state.tolerance(), state.scale()
+    tol, scale = state.aim(), state.scale()
     stats = np.zeros(5, np.int64)
     began = state.seconds
     given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]

@@ -40,7 +40,7 @@ def first_points(
     least, at, most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
     starts = min(STARTS, count)
     best = np.argpartition(y, starts - 1, axis=0)[:starts]
-    x = x[best.T].reshape(-1, d)
+    x = x[best.T].reshape(best.size, d)
     k = np.repeat(np.arange(objectives), starts)
     return _descend(gradient, x, k, lo, hi, least, at, most)
 

@@ -99,9 +99,8 @@ class Encoding:
         import highspy
 
         form = self.output @ np.asarray(row, np.float64)
-        solver = highspy.Highs()
+        solver = _quiet_solver()
         for name, value in (
-            ("output_flag", False),
             ("mip_rel_gap", 0.0),
             ("mip_abs_gap", 0.0),
             ("mip_feasibility_tolerance", FEASIBILITY),
@@ -122,11 +121,12 @@ class Encoding:
             at = np.clip(point, self.box.lo, self.box.hi)
         if status == kinds.kOptimal:
             least = info.mip_dual_bound if self.binaries else info.objective_function_value
-            return MilpBound(float(least), at, True)
+            # Past the cutoff HiGHS stops looking, so a larger number of its would be no bound.
+            return MilpBound(min(float(least), float(cutoff)), at, True)
         if np.isfinite(cutoff) and status in (kinds.kInfeasible, kinds.kObjectiveBound):
             return MilpBound(float(cutoff), None, True)
         if status == kinds.kTimeLimit and self.binaries:
-            return MilpBound(float(info.mip_dual_bound), at, False)
+            return MilpBound(min(float(info.mip_dual_bound), float(cutoff)), at, False)
         return MilpBound(-np.inf, at, False)
 
     # ---- the encoding ---------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Encoding:
         slope = np.where(lo == hi, 0.0, op.df(middle))
         out = form * slope
         out[0] += op.f(lo) - slope * lo
-        for j in np.flatnonzero(inside > 0):
+        for j in np.flatnonzero(inside > 0).tolist():
             ends = np.array([lo[j], *knots[gap[j] : gap[j] + inside[j]], hi[j]])
             out = self._pieces(op, form[:, j], ends, out, j)
         return out
@@ -237,7 +237,9 @@ class Encoding:
         program.col_cost_, program.offset_ = objective[1:], float(objective[0])
         program.col_lower_, program.col_upper_ = np.array(self.lower), np.array(self.upper)
         if self.binaries:
-            program.integrality_ = [kinds.kInteger if i else kinds.kContinuous for i in self.integer]
+            program.integrality_ = [
+                kinds.kInteger if whole else kinds.kContinuous for whole in self.integer
+            ]
         program.row_lower_ = np.array([lo for _, lo, _ in self.rows])
         program.row_upper_ = np.array([hi for _, _, hi in self.rows])
         matrix = program.a_matrix_
@@ -246,6 +248,18 @@ class Encoding:
         matrix.index_ = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)
         matrix.value_ = np.concatenate([*values, np.zeros(0)])
         return program
+
+
+def _quiet_solver():
+    import highspy
+
+    class Quiet(highspy.Highs):
+        def enableCallbacks(self):
+            # Called by the constructor, and prints a banner unless told before.
+            self.silent()
+            super().enableCallbacks()
+
+    return Quiet()
 
 
 def _finite(ends, graph: Graph, value: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,6 +34,7 @@ def solve(
     time_limit: float | None = None,
     progress: Callable | None = None,
     seed: int = 0,
+    engine: str = "auto",
 ) -> Solution:
     """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
 
@@ -46,6 +47,7 @@ def solve(
         time_limit: Seconds of wall time; None goes on until every gap is closed.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples that start the search.
+        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
 
     Returns:
         A `Solution`: bounds that hold whatever stopped the search.
@@ -59,7 +61,7 @@ def solve(
     state = State(rows, tol, time_limit, progress)
     free = box.lo < box.hi
     tape = None
-    if library() is not None:
+    if engine == "auto" and library() is not None:
         tape = record(small, rows, offset, np.where(free, np.nan, box.lo))
     with np.errstate(all="ignore"):
         if tape is not None:

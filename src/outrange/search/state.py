@@ -16,6 +16,9 @@ REPORTS = 0.2
 FLOOR = 16 * np.finfo(np.float64).eps
 """A gap of this share of the values themselves is rounding, not search."""
 
+UNDERFLOW = 1e-290
+"""Nor is a gap below this, which only pays for underflow."""
+
 
 class State:
     """Best points and proved bounds of `m` objectives, each to be minimised.
@@ -34,6 +37,8 @@ class State:
         self._partner = _opposites(np.asarray(rows))
         self._last_report = self.began
         self.best = self.best_at = self.most = self.closed = np.empty(0)
+        self.floor: np.ndarray | float = 0.0
+        """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
         """Take the first points; nothing is closed yet."""
@@ -55,7 +60,12 @@ class State:
 
     def tolerance(self) -> np.ndarray:
         """`(m,)` the absolute gap at which an objective is closed."""
-        return np.maximum(self.tol * self.spread(), FLOOR * np.abs(self.best))
+        rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
+        return np.maximum(self.tol * self.spread(), rounding)
+
+    def aim(self) -> np.ndarray:
+        """`(m,)` the gap at which boxes are closed: a hair less than `tolerance`, which may not grow."""
+        return 0.999 * self.tolerance()
 
     def scale(self) -> np.ndarray:
         """`(m,)` positive sizes by which gaps of different objectives are compared."""

@@ -71,7 +71,9 @@ class Tape:
         """Pre-activations of every level at points `(batch, inputs)`."""
         values, sums = [x], []
         for level in self.levels:
-            z = level.bias + sum(values[s] @ matrix.T for s, matrix in level.sources.items())
+            z = np.tile(level.bias, (len(x), 1))
+            for source, matrix in level.sources.items():
+                z += values[source] @ matrix.T
             sums.append(z)
             values.append(z if level.linear else z * np.where(z < 0, level.below, level.above))
         return sums

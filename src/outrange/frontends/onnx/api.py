@@ -5,17 +5,15 @@ here, on the first call, and nothing of the package but its message types is tou
 """
 
 import math
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
 from .files import read_bytes, stem
-from .records import OnnxModel, OnnxNode, Opaque, TensorInfo
-
-
-LARGEST_TENSOR = 2**28
-"""Entries; a file that declares a larger tensor is taken to be damaged."""
+from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, Opaque, TensorInfo
 
 
 def _onnx():
@@ -53,7 +51,9 @@ def read_onnx(path: Path) -> OnnxModel:
             f"Received: {len(proto.graph.node)} nodes, {len(proto.graph.output)} outputs."
         )
     if proto.functions:
-        proto = _inlined(onnx, proto)
+        from onnx.inliner import inline_local_functions
+
+        proto = inline_local_functions(proto)
     if proto.graph.sparse_initializer:
         raise UnsupportedError(
             f"`{path.name}` holds sparse initialisers; export it with dense ones. "
@@ -71,12 +71,6 @@ def read_onnx(path: Path) -> OnnxModel:
         reference=lambda: _reference(proto),
         content=proto.SerializeToString,
     )
-
-
-def _inlined(onnx, proto):
-    import onnx.inliner  # noqa: F811 - a sub-module, rarely needed
-
-    return onnx.inliner.inline_local_functions(proto)
 
 
 def _opset(path: Path, proto) -> int:
@@ -107,8 +101,7 @@ def _info(onnx, value) -> TensorInfo:
     if not tensor.HasField("shape"):
         return TensorInfo(value.name, kind, None)
     dims = tuple(
-        int(d.dim_value) if d.HasField("dim_value") else str(d.dim_param)
-        for d in tensor.shape.dim
+        int(d.dim_value) if d.HasField("dim_value") else str(d.dim_param) for d in tensor.shape.dim
     )
     return TensorInfo(value.name, kind, dims)
 
@@ -206,11 +199,14 @@ def _reference(proto):
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(proto)
+    names = [output.name for output in proto.graph.output]
+    # Older versions of `onnx` return the outputs alone.
+    has_inner = "intermediate" in signature(evaluator.run).parameters
+    options: dict[str, Any] = {"intermediate": True} if has_inner else {}
 
     def run(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):
-            found = evaluator.run(None, feeds, intermediate=True)
-        assert isinstance(found, dict)
-        return found
+            found = evaluator.run(None, feeds, **options)
+        return found if isinstance(found, dict) else dict(zip(names, found, strict=True))
 
     return run

@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+
+LARGEST_TENSOR = 2**28
+"""Entries; a file that declares a larger tensor is taken to be damaged."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class OnnxNode:
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict[str, object]
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,4 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
             f"`onnxruntime` does not accept `{model.name}`. "
             f"Received: {type(error).__name__}: {error}."
         ) from error
-    return lambda feeds: made.run(None, feeds)
+    return lambda feeds: [np.asarray(v) for v in made.run(None, feeds)]

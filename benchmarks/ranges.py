@@ -1,0 +1,156 @@
+"""The exact range of every output, side by side with what else could find it.
+
+    python benchmarks/ranges.py                      every row, every rival (60 s a row each)
+    python benchmarks/ranges.py --rows mlp --no-rivals
+    python benchmarks/ranges.py --rows acas_1_1_p3 --cap 20
+
+Seconds are wall time of the question alone; reading the model is counted for no one. A factor is
+the rival's time over ours, and `>` where the rival did not finish. Marabou is asked for 1 % only.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+import numpy as np
+from cases import cases
+from rivals import capped, highs, marabou, samples
+
+import outrange
+
+
+TOLERANCE = 1e-6
+RIVALS = {"HiGHS": highs, "Marabou": marabou}
+
+
+def ours(case, limit):
+    """Our own answer, and what it took."""
+    network = outrange.load(case.path)
+    shape = network.graph.inputs[0].shape
+    box = (case.lo.reshape(shape), case.hi.reshape(shape))
+    begin = time.perf_counter()
+    answer = outrange.output_range(network, box, tol=TOLERANCE, time=limit)
+    seconds = time.perf_counter() - begin
+    lo, hi = answer.lo.ravel(), answer.hi.ravel()
+    seen_lo, seen_hi = answer.seen_lo.ravel(), answer.seen_hi.ravel()
+    width = np.maximum(seen_hi - seen_lo, np.finfo(float).tiny)
+    gaps = np.stack([seen_lo - lo, hi - seen_hi]) / width
+    return {
+        "row": case.name, "ends": int(gaps.size), "closed": int((gaps <= TOLERANCE).sum()),
+        "seconds": seconds, "worst_gap": float(gaps.max()), "boxes": answer.cost.boxes,
+        "status": answer.status, "lo": lo.tolist(), "hi": hi.tolist(),
+        "seen_lo": seen_lo.tolist(), "seen_hi": seen_hi.tolist(),
+    }  # fmt: skip
+
+
+def against(name, case, own, cap):
+    """A rival's run beside ours: its time, the factor, and whether its answers contradict ours."""
+    run = capped(RIVALS[name], case, len(own["lo"]), cap)
+    apart = 0.0
+    for output, sign, bound, value in run.ends:
+        # A rival's proved bound must not exclude what we saw; what it reached we must not exclude.
+        width = own["hi"][output] - own["lo"][output]
+        seen = own["seen_lo" if sign > 0 else "seen_hi"][output]
+        claim = own["lo" if sign > 0 else "hi"][output]
+        apart = max(apart, sign * (bound - seen) / width, sign * (claim - value) / width)
+    return {
+        "seconds": run.seconds, "finished": run.finished, "ends": len(run.ends),
+        "factor": run.seconds / own["seconds"], "apart": apart, "note": run.note,
+    }  # fmt: skip
+
+
+def sampled(case, own, count):
+    """How much of the exact width random inputs show (the least of all outputs)."""
+    lo, hi, seconds = samples(case, len(own["lo"]), count)
+    exact = np.array(own["hi"]) - np.array(own["lo"])
+    share = np.min((hi - lo) / np.where(exact > 0, exact, 1.0)) if (exact > 0).any() else 1.0
+    return {"share": float(share), "seconds": seconds}
+
+
+def line(row) -> str:
+    """One row of the table."""
+    parts = [
+        f"{row['row']:12s} {row['closed']:3d}/{row['ends']:<3d} {row['seconds']:8.2f} s "
+        f"gap {row['worst_gap']:.0e} {row['boxes']:9d} boxes"
+    ]
+    for name in RIVALS:
+        if name in row:
+            r = row[name]
+            mark, bar = (" ", "") if r["finished"] else (">", f" ({r['ends']}/{row['ends']})")
+            parts.append(f"{name} {mark}{r['seconds']:6.2f} s {mark}{r['factor']:7.1f}x{bar:8s}")
+    if "samples" in row:
+        parts.append(f"samples {row['samples']['share']:6.1%} {row['samples']['seconds']:5.1f} s")
+    return " | ".join(parts)
+
+
+def closing(rows):
+    """The figures of the whole run."""
+    for family in ("mlp", "acas"):
+        own = [row for row in rows if row["row"].startswith(family)]
+        if not own:
+            continue
+        seconds = [row["seconds"] for row in own]
+        closed, ends = sum(r["closed"] for r in own), sum(r["ends"] for r in own)
+        under = sum(s < 10 and r["closed"] == r["ends"] for s, r in zip(seconds, own, strict=True))
+        print(
+            f"{family}: {closed} of {ends} ends closed to {TOLERANCE:g} of the range seen; seconds "
+            f"a row: median {statistics.median(seconds):.2f}, worst {max(seconds):.2f}; "
+            f"{under} of {len(own)} rows closed in under 10 s"
+        )
+    for name in RIVALS:
+        tried = [row for row in rows if name in row]
+        done = [row[name]["factor"] for row in tried if row[name]["finished"]]
+        slower = [row["row"] for row in tried if row[name]["finished"] and row[name]["factor"] < 1]
+        apart = max((row[name]["apart"] for row in tried), default=0.0)
+        if tried:
+            print(
+                f"{name}: finished {len(done)} of {len(tried)} rows"
+                + (f", {min(done):.1f}x to {max(done):.1f}x our time there" if done else "")
+                + f"; rows where it was faster: {', '.join(slower) or 'none'}"
+                + f"; largest contradiction {max(apart, 0.0):.1e} of the range"
+            )
+
+
+def main():
+    """Run the rows asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", nargs="*", default=[""], help="rows whose name starts with this")
+    parser.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
+    parser.add_argument("--no-rivals", action="store_true", help="only our own time")
+    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
+    parser.add_argument("--cap", type=float, default=60.0, help="seconds a rival gets a row")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds we get a row")
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=1, help="ask ours so often, take the median")
+    parser.add_argument("--json", help="also write every figure to this file")
+    options = parser.parse_args()
+    chosen = [
+        case for case in cases()
+        if case.name.startswith(tuple(options.rows)) and case.name not in options.skip
+    ]  # fmt: skip
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; outrange {outrange.__version__}")
+    rows = []
+    for case in chosen:
+        runs = [ours(case, options.limit) for _ in range(options.repeat)]
+        row = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
+        if not options.no_rivals:
+            for name in options.rivals:
+                row[name] = against(name, case, row, options.cap)
+            row["samples"] = sampled(case, row, options.samples)
+        rows.append(row)
+        print(line(row), flush=True)
+        for name in RIVALS:
+            if row.get(name, {}).get("note"):
+                print(f"    {name}: {row[name]['note']}")
+    closing(rows)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(rows, file, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""`python -m outrange`."""
+
+from .cli import main
+
+
+main()

@@ -1,0 +1,1 @@
+"""A small controller to look at: what `outrange demo` trains."""

@@ -1,0 +1,76 @@
+"""A network that predicts the joint torques of a two-link robot arm, trained to imitate physics.
+
+Inputs: two joint angles, their speeds and accelerations. Outputs: the torque each motor needs. The
+engineer's question: what is the largest torque the network can ask for? The extremes lie inside
+the input set, not at its corners, and random inputs rarely come near them.
+"""
+
+import numpy as np
+
+
+JOINT = ("shoulder", "elbow")
+
+REACH = np.array([3.0, 3.0, 2.0, 2.0, 4.0, 4.0])
+"""Angles in rad, speeds in rad/s, accelerations in rad/s^2: each within plus or minus this."""
+
+MASS, LENGTH, GRAVITY = 1.0, 0.5, 9.81
+"""Of each link: kilograms at its end, meters. Meters per second squared."""
+
+EXAMPLES, EPOCHS, BATCH = 40_000, 30, 256
+
+
+def torques(states: np.ndarray) -> np.ndarray:
+    """The torques in N m that produce these accelerations, `(n, 6)` to `(n, 2)`.
+
+    Reference: R. Murray, Z. Li, S. Sastry, *A Mathematical Introduction to Robotic Manipulation*,
+    1994, section 4.2: the planar arm with point masses, angles from the hanging position.
+    """
+    q1, q2, v1, v2, a1, a2 = np.moveaxis(states, -1, 0)
+    inertia = MASS * LENGTH**2
+    cos, sin = np.cos(q2), np.sin(q2)
+    weight = MASS * GRAVITY * LENGTH
+    shoulder = (
+        inertia * (3 + 2 * cos) * a1 + inertia * (1 + cos) * a2
+        - inertia * sin * (2 * v1 * v2 + v2**2) + weight * (2 * np.sin(q1) + np.sin(q1 + q2))
+    )
+    elbow = (
+        inertia * (1 + cos) * a1 + inertia * a2 + inertia * sin * v1**2
+        + weight * np.sin(q1 + q2)
+    )
+    return np.stack([shoulder, elbow], axis=-1)
+
+
+def examples(count: int = EXAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Random states `(count, 6)` and their torques `(count, 2)`, float32."""
+    states = np.random.default_rng(seed).uniform(-REACH, REACH, (count, 6))
+    return states.astype(np.float32), torques(states).astype(np.float32)
+
+
+def train(keras, epochs: int = EPOCHS, units: int = 32):
+    """Train the network.
+
+    Args:
+        keras: The Keras module, on any backend.
+        epochs: Passes over the examples.
+        units: Width of the two hidden layers.
+
+    Returns:
+        The model, and its mean absolute error on fresh examples in N m.
+    """
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6,), name="motion"),
+            keras.layers.Dense(units, activation="relu", name="hidden_1"),
+            keras.layers.Dense(units, activation="relu", name="hidden_2"),
+            keras.layers.Dense(2, name="torque"),
+        ],
+        name="arm",
+    )
+    schedule = keras.optimizers.schedules.CosineDecay(0.01, epochs * (EXAMPLES // BATCH))
+    model.compile(optimizer=keras.optimizers.Adam(schedule), loss="mse")
+    x, y = examples()
+    model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
+    x, y = examples(5_000, seed=1)
+    error = float(np.mean(np.abs(model.predict(x, verbose=0) - y)))
+    return model, error

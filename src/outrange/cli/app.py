@@ -1,0 +1,107 @@
+"""The commands and their options; the one file that imports click."""
+
+import json
+from typing import Any
+
+import click
+
+from .boxes import BoxOptions
+from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
+
+
+BOX_OPTIONS = (
+    click.option("--box", nargs=2, type=float, metavar="LO HI", help="One range for every input."),
+    click.option("--lo", metavar="LIST|FILE", help="Lower ends: 0,0.5,1 or a .npy/.npz/.csv file."),
+    click.option("--hi", metavar="LIST|FILE", help="Upper ends."),
+    click.option("--input", "inputs", nargs=3, multiple=True, metavar="NAME LO HI",
+                 help="The range of one input; repeat for each (LO = HI fixes it)."),
+    click.option("--data", metavar="FILE", help="Per-feature range of data (.npy, .npz, .csv)."),
+    click.option("--margin", type=float, help="Widen the data's range by this much."),
+    click.option("--relative-margin", type=float, help="... by this share of its width."),
+    click.option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
+    click.option("--radius", type=float, help="Radius of the ball."),
+    click.option("--clip", nargs=2, type=float, metavar="LO HI", help="Limits of the ball."),
+)
+
+MODEL_OPTIONS = (
+    click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
+    click.option("--unsafe", is_flag=True,
+                 help="Run code stored in the model file (Keras Lambda). Only if you trust it."),
+)
+
+
+def _with(*options):
+    def wrap(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="outrange", message="outrange %(version)s")
+def app():
+    """The exact range of every output of a neural network over a set of inputs."""
+
+
+@app.command("range", epilog=EXIT_CODES)
+@click.argument("model")
+@_with(*BOX_OPTIONS)
+@click.option("--output", metavar="NAME|INDEX", help="Only this output.")
+@click.option("--layer", metavar="NAME", help="The values of this layer instead of the outputs.")
+@click.option("--rows", metavar="LIST|FILE",
+              help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].")
+@click.option("--time", "seconds", type=float, help="Stop after this many seconds.")
+@click.option("--tol", type=float, default=1e-6, show_default=True,
+              help="Gap to reach, relative to the range seen of each output.")
+@_with(*MODEL_OPTIONS)
+def range_command(model, output, layer, rows, seconds, tol, as_json, unsafe, **box: Any):
+    """The minimum and maximum of every output of MODEL (.keras, .h5, .onnx, .onnx.gz).
+
+    Every bound is proved at every moment; Ctrl-C prints the bounds so far.
+    """
+    from .ask import ask_range
+
+    return ask_range(
+        model, BoxOptions(**box), click.echo, output=output, layer=layer, rows=rows,
+        seconds=seconds, tol=tol, as_json=as_json, unsafe=unsafe,
+    )
+
+
+@app.command("summary", epilog=EXIT_CODES)
+@click.argument("model")
+@_with(*BOX_OPTIONS)
+@_with(*MODEL_OPTIONS)
+def summary_command(model, as_json, unsafe, **box: Any):
+    """Per layer of MODEL: ranges, and units that are dead, always on, saturated or constant."""
+    from .ask import ask_summary
+
+    answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
+    click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
+    return EXACT
+
+
+@app.command("demo")
+def demo_command():
+    """Train a small Keras model, then say exactly what it can do. Takes under a minute."""
+    from .demo import demo
+
+    return demo(click.echo)
+
+
+def call(arguments: list[str] | None) -> int:
+    """Parse and run; usage errors are printed here.
+
+    Raises:
+        OutrangeError: From the question asked.
+    """
+    try:
+        code = app.main(args=arguments, prog_name="outrange", standalone_mode=False)
+    except click.exceptions.Abort:
+        return fail("interrupted before any bound was known", INTERRUPTED)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" Try: {context.command_path} --help" if context else ""
+        return fail(f"{error.format_message()}{hint}", USAGE)
+    return code if isinstance(code, int) else EXACT

@@ -1,0 +1,75 @@
+"""From errors to exit codes: every error is one short message, never a traceback."""
+
+import io
+import os
+import sys
+
+
+EXACT, BUG, USAGE, OPEN, MODEL, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+EXIT_CODES = """\
+Exit codes:
+
+\b
+  0    the answer is complete (exact to --tol)
+  2    an argument breaks a rule: no such file, a bad box, an unknown layer
+  3    the bounds are valid, but the gap is not closed (time, float64 rounding)
+  4    the model cannot be read, or holds an operation that is not described
+  130  interrupted by Ctrl-C; the bounds so far were printed, and are valid
+  1    a bug in outrange
+"""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; those of the process if None.
+
+    Returns:
+        The exit code.
+    """
+    _prepare()
+    from .app import call
+
+    try:
+        return call(arguments)
+    except KeyboardInterrupt:
+        return fail("interrupted before any bound was known", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`| head`); nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXACT
+    except Exception as error:
+        return _fail_on(error)
+
+
+def _fail_on(error: Exception) -> int:
+    from ..core import InputError, ModelError
+
+    if os.environ.get("OUTRANGE_DEBUG"):
+        raise error
+    if isinstance(error, InputError):
+        return fail(str(error), USAGE)
+    if isinstance(error, ModelError):
+        return fail(str(error), MODEL)
+    if isinstance(error, MemoryError):
+        return fail("out of memory; try a smaller model or input set", BUG)
+    return fail(
+        f"this is a bug in outrange, please report it ({type(error).__name__}: {error}). "
+        "OUTRANGE_DEBUG=1 shows where.", BUG,
+    )
+
+
+def fail(message: str, code: int) -> int:
+    """Say `message` on stderr, in a single paragraph; return `code`."""
+    print(f"outrange: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _prepare() -> None:
+    """Quiet frameworks, and a terminal that cannot show a character does not stop the answer."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,91 @@
+"""The one file that imports Keras: picks a backend that is there, and checks the version."""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...core import ModelError
+
+
+BACKENDS = ("tensorflow", "jax", "torch")
+OLDEST = (3, 12)
+
+
+def keras() -> Any:
+    """The module `keras`, on the backend the user chose, or else on one that is installed.
+
+    Raises:
+        ModelError: Keras or every backend is missing, or Keras is too old.
+    """
+    loaded = sys.modules.get("keras")
+    if loaded is not None and hasattr(loaded, "__version__"):
+        return _checked(loaded)
+    if importlib.util.find_spec("keras") is None:
+        raise ModelError(
+            "Keras is needed to read a Keras model, and is not installed. "
+            "Run `pip install 'outrange[keras]'`, and a backend: `pip install jax` is the lightest."
+        )
+    choice = _choice()
+    if choice is None:
+        return _checked(importlib.import_module("keras"))
+    os.environ["KERAS_BACKEND"] = choice
+    try:
+        return _checked(importlib.import_module("keras"))
+    finally:
+        del os.environ["KERAS_BACKEND"]
+
+
+def is_keras_object(model: Any) -> bool:
+    """Whether `model` is built by Keras, without importing it."""
+    return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
+
+
+def _choice() -> str | None:
+    """The backend to ask for; None leaves Keras to its own settings.
+
+    Keras writes its default, TensorFlow, into its settings file by itself. So that entry is no
+    decision of the user's where TensorFlow is missing.
+    """
+    named = os.environ.get("KERAS_BACKEND")
+    found = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    if named:
+        if named in BACKENDS and named not in found:
+            raise ModelError(
+                f"KERAS_BACKEND names a backend that is not installed; `pip install {named}`, or "
+                f"set it to one that is ({', '.join(found) or 'none is'}). Received: {named!r}."
+            )
+        return None
+    if not found:
+        raise ModelError(
+            "Keras needs a backend, and none is installed. `pip install jax` is the lightest; "
+            "tensorflow and torch do as well."
+        )
+    settled = _settled()
+    if settled in found or settled not in BACKENDS:
+        return None
+    return found[0]
+
+
+def _settled() -> str:
+    """The backend in Keras's settings file, or Keras's own default."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return str(json.loads((home / "keras.json").read_text())["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # No file, or one that Keras itself would replace by its defaults.
+        return "tensorflow"
+
+
+def _checked(module: Any) -> Any:
+    version = tuple(int("".join(filter(str.isdigit, part)) or 0) for part in
+                    module.__version__.split(".")[:2])
+    if version < OLDEST:
+        raise ModelError(
+            f"Keras {OLDEST[0]}.{OLDEST[1]} or later is needed to read a model. Run "
+            f"`pip install --upgrade keras`. Received: keras {module.__version__}."
+        )
+    return module

@@ -1,0 +1,83 @@
+"""Reading `.keras` and `.h5` files, with errors that say what to do."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ...core import InputError, ModelError
+from .api import keras
+
+
+SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
+    """The model in a file.
+
+    Raises:
+        InputError: There is no such file, or its name has another ending.
+        ModelError: It cannot be read; the message says why.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"A Keras file ends in {', '.join(SUFFIXES)}. Received: `{path}`."
+        )
+    if not path.is_file():
+        raise InputError(f"There is no such model file. Received: `{path}`.")
+    _genuine(path)
+    k = keras()
+    try:
+        model = k.models.load_model(
+            path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
+        )
+    except Exception as error:
+        raise _explained(error, path, safe_mode) from error
+    return model
+
+
+def _genuine(path: Path) -> None:
+    """Refuse a file that is not what its name says."""
+    if path.suffix.lower() == ".keras":
+        good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
+        kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"
+    else:
+        with path.open("rb") as file:
+            good = file.read(8) == b"\x89HDF\r\n\x1a\n"
+        kind = "an HDF5 file"
+    if not good:
+        raise ModelError(
+            f"A file named `*{path.suffix}` must be {kind}. Received: `{path}`, which is not; it "
+            "may be damaged, or of another kind."
+        )
+
+
+def _explained(error: Exception, path: Path, safe_mode: bool) -> ModelError:
+    text = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "")
+    where = f"Received: `{path}`."
+    if safe_mode and ("safe_mode" in text or "unsafe" in text.lower()):
+        return ModelError(
+            "The file holds a Lambda layer, that is, Python code that would run on this machine. "
+            "If you trust whoever wrote it, load it with `safe_mode=False` (on the command line, "
+            f"`--unsafe`). {where}"
+        )
+    missing = re.search(r"Could not locate (?:class|function) '([^']+)'", text) or re.search(
+        r"Unknown (?:layer|object|activation function)[^']*'([^']+)'", text
+    )
+    if missing:
+        name = missing.group(1)
+        return ModelError(
+            f"The file uses `{name}`, which is not part of Keras. Import it and pass "
+            f"`custom_objects={{{name!r}: {name}}}`. {where}"
+        )
+    unknown = re.search(r"name '(\w+)' is not defined", text)
+    if unknown:
+        return ModelError(
+            f"A Lambda layer in the file uses the name `{unknown.group(1)}`, which a file does not "
+            "carry. Write it as a registered layer or function, save again, and pass "
+            f"`custom_objects`. {where}"
+        )
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return ModelError(
+        f"Keras could not read the file: {type(error).__name__}: {first[:300]} {where}"
+    )

@@ -1,0 +1,119 @@
+"""From a Keras model, live or in a file, to a `Network`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError, ModelError, UnsupportedError
+from ..check import check_same
+from ..float32 import stray, tolerance
+from ..network import Network
+from .api import keras
+from .files import read
+from .lower import lower
+from .predict import predictor, prober
+from .records import same_constants
+from .signature import output_names, signature
+from .trace import trace
+
+
+def load_keras(
+    model: Any, *, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
+) -> Network:
+    """Read a Keras 3 model, and make sure that the graph read from it is the model.
+
+    The model is run once on symbols and its operations are recorded; nothing in it is changed.
+
+    Args:
+        model: A Keras model or layer that is built, or the path of a `.keras`, `.h5` or `.hdf5`
+            file.
+        custom_objects: As in `keras.models.load_model`; files only.
+        safe_mode: As in `keras.models.load_model`; files only. False lets the file run its own
+            Python code.
+
+    Returns:
+        The network: its graph, the model itself as `predict`, its layers.
+
+    Raises:
+        InputError: `model` is no Keras model, or there is no such file.
+        ModelError: The file is damaged, a weight is not finite, or the graph is not the model.
+        UnsupportedError: The model does something that is not described; the layer is named.
+
+    Example:
+        >>> import keras                                                    # doctest: +SKIP
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        ...                                                                 # doctest: +SKIP
+        >>> load_keras(model).graph.outputs                                 # doctest: +SKIP
+        (Slot(name='dense', shape=(1,)),)
+    """
+    k = keras()
+    if isinstance(model, str | os.PathLike):
+        model = read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode)
+    if not isinstance(model, k.Layer):
+        raise InputError(
+            "A Keras model is a `keras.Model` or another `keras.Layer`, or the path of a file. "
+            f"Received: {type(model).__module__}.{type(model).__qualname__}."
+        )
+    _finite_weights(k, model)
+    taken = signature(model)
+    recording = trace(model, taken.struct)
+    _same_again(recording, trace(model, taken.struct))
+    names = output_names(model, recording.outputs)
+    lowered = lower(recording, taken.slots, names)
+    network = Network(
+        graph=lowered.graph,
+        predict=predictor(model, taken),
+        name=model.name,
+        origin="keras",
+        layers=lowered.layers,
+        probe=prober(recording, lowered, taken),
+    )
+    _rows_apart(network, taken.batch)
+    check_same(network)
+    return network
+
+
+def _finite_weights(k: Any, model: Any) -> None:
+    for weight in model.weights:
+        if not k.backend.is_float_dtype(weight.dtype):
+            continue
+        array = np.asarray(k.ops.convert_to_numpy(weight))
+        bad = np.argwhere(~np.isfinite(array.astype(np.float64)))
+        if len(bad):
+            entry = ", ".join(str(i) for i in bad[0])
+            raise ModelError(
+                f"Weights must be finite numbers. Received: {weight.path}[{entry}]="
+                f"{float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+            )
+
+
+def _same_again(first: Any, second: Any) -> None:
+    changed = same_constants(first, second)
+    if changed is not None or len(first.records) != len(second.records):
+        where = "The model" if changed is None else f"Layer `{changed.source}`"
+        raise UnsupportedError(
+            f"{where} computes something else at every run (random numbers, a counter, the time), "
+            "so its output is no function of its input."
+        )
+
+
+def _rows_apart(network: Network, batch: int | None) -> None:
+    """Refuse a model that looks at the other rows of a batch."""
+    assert_rows = 8 if batch is None else batch
+    x = np.random.default_rng(0).standard_normal((assert_rows, network.graph.size))
+    x = x.astype(np.float32).astype(np.float64)
+    predict = network.predict
+    if predict is None:
+        return
+    together = predict(x)
+    apart = np.concatenate([predict(x[i : i + 1]) for i in range(len(x))])
+    allowed = 2.0 * tolerance(network.graph, stray(network.graph, x))
+    if together.shape == apart.shape and not (np.abs(together - apart) > allowed).any():
+        return
+    raise UnsupportedError(
+        f"Model `{network.name}` mixes the rows of a batch: eight inputs together give other "
+        "outputs than one by one, so its output is no function of one input. Look for a "
+        "reduction or a reshape over axis 0."
+    )

@@ -1,0 +1,88 @@
+"""The user's own model, in its own float32, on flat vectors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .api import keras
+from .lower import Lowered
+from .records import Trace
+from .signature import Signature
+
+
+_CHUNK = 1 << 22
+"""Input entries given to the model at once."""
+
+
+def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
+    """Flat inputs `(batch, size)` to flat outputs `(batch, outputs)`, by `model` at inference."""
+    k = keras()
+    size = sum(slot.size for slot in signature.slots)
+    rows = signature.batch or max(1, _CHUNK // max(size, 1))
+
+    def one(x: np.ndarray) -> np.ndarray:
+        outputs = model(signature.packed(split(x, signature)), training=False)
+        parts = [np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(outputs)]
+        return np.concatenate([part.reshape(len(x), -1) for part in parts], axis=1)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x)
+        found = []
+        for start in range(0, len(x), rows):
+            chunk = x[start : start + rows]
+            count = len(chunk)
+            if signature.batch and count < rows:
+                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], rows - count, axis=0)])
+            found.append(one(chunk)[:count])
+        return np.concatenate(found) if found else one(np.zeros((rows, size)))[:0]
+
+    return predict
+
+
+def split(x: np.ndarray, signature: Signature) -> list[Any]:
+    """Flat rows as one tensor per input."""
+    k, parts, start = keras(), [], 0
+    for slot, dtype in zip(signature.slots, signature.dtypes, strict=True):
+        part = x[:, start : start + slot.size].reshape(len(x), *slot.shape)
+        parts.append(k.ops.convert_to_tensor(part.astype(dtype)))
+        start += slot.size
+    return parts
+
+
+def prober(trace: Trace, lowered: Lowered, signature: Signature) -> Callable:
+    """One point `(1, size)` to the model's own value of every recorded tensor.
+
+    The recorded operations are run again one by one, each by Keras itself.
+
+    Returns:
+        A function to a dict from graph value to array.
+    """
+    k = keras()
+
+    def probe(x: np.ndarray) -> dict[int, np.ndarray]:
+        known = {
+            id(symbol): tensor
+            for symbol, tensor in zip(trace.inputs, split(x, signature), strict=True)
+        }
+
+        def concrete(t: Any) -> Any:
+            return known.get(id(t), t) if isinstance(t, k.KerasTensor) else t
+
+        for record in trace.records:
+            args, kwargs = k.tree.map_structure(concrete, (record.args, record.kwargs))
+            flat = k.tree.flatten((args, kwargs))
+            if any(isinstance(t, k.KerasTensor) for t in flat):
+                continue
+            outputs = k.tree.flatten(record.op(*args, **kwargs))
+            known.update(
+                (id(symbol), tensor)
+                for symbol, tensor in zip(k.tree.flatten(record.outputs), outputs, strict=True)
+            )
+        return {
+            value: np.ravel(k.ops.convert_to_numpy(known[id(symbol)]))
+            for symbol, value in lowered.values
+            if id(symbol) in known
+        }
+
+    return probe

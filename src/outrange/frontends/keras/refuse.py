@@ -1,0 +1,86 @@
+"""What cannot be read soundly, and how to say so."""
+
+from typing import Any
+
+from ...core import ModelError, OutrangeError, UnsupportedError
+
+
+LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+OPAQUE = ("Rescaling", "Normalization", "PReLU")
+"""Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
+
+NOT_YET = {
+    "convolutions are": ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
+    "comparisons and selects are": (
+        "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Where", "Select",
+        "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Heaviside",
+    ),
+    "functions that jump to integers are": (
+        "Argmax", "Argmin", "Sign", "Floor", "Ceil", "Round", "Trunc", "Mod", "Fmod",
+        "FloorDivide", "OneHot", "Digitize", "Argsort",
+    ),
+    "sorting is": ("Sort", "TopK", "Median", "Quantile", "Percentile", "Argpartition"),
+    "products of two tensors that depend on the input are": ("Glu", "Prod", "Cumprod"),
+    "attention is": ("DotProductAttention",),
+    "normalization by statistics of the input is": ("LayerNorm", "RMSNorm", "Normalize"),
+    "resizing with interpolation is": ("Resize",),
+}  # fmt: skip
+_REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
+
+
+def layer(layer: Any, where: str) -> None:
+    """Refuse a layer for what it is.
+
+    Raises:
+        UnsupportedError: Quantized, in low precision, or recurrent.
+    """
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise UnsupportedError(
+            f"{where} is quantized ({layer.quantization_mode}); only real-valued layers are "
+            "described. Load the model before `quantize`."
+        )
+    if layer.compute_dtype in LOW_PRECISION:
+        raise UnsupportedError(
+            f"{where} computes in {layer.compute_dtype}, whose rounding is not described. Build "
+            'the model with `dtype="float32"`.'
+        )
+    if any(kind.__name__ == "RNN" and kind.__module__.startswith("keras.") for kind in
+           type(layer).__mro__):
+        state = " (and stateful: its output depends on earlier calls)" if layer.stateful else ""
+        raise UnsupportedError(f"{where} is recurrent{state}; recurrence is not described yet.")
+
+
+def is_opaque(k: Any, layer: Any) -> bool:
+    """Whether a rule reads `layer` whole (a subclass with its own `call` is the user's code)."""
+    for name in OPAQUE:
+        known = getattr(k.layers, name)
+        if isinstance(layer, known) and type(layer).call is known.call:
+            return True
+    return False
+
+
+def unknown(kind: str, where: str) -> UnsupportedError:
+    """The error for an operation without a rule."""
+    reason = _REASON.get(kind, f"`keras.ops` operation {kind} is")
+    return UnsupportedError(f"{where} uses the operation {kind}: {reason} not described yet.")
+
+
+def explained(error: Exception, where: str) -> ModelError:
+    """An exception raised while tracing, in words about the user's layer."""
+    text = str(error)
+    if isinstance(error, OutrangeError):
+        return type(error)(text) if where in text else type(error)(f"{where}: {text}")
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    first = first.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    if "cannot be used as a boolean" in text:
+        rule = (
+            "chooses a Python branch by a tensor's value, so one run does not show all it does. "
+            "Write it with `keras.ops` without a branch"
+        )
+    else:
+        rule = (
+            "cannot be followed symbolically. Its code must be written with `keras.ops` (not with "
+            "a backend's own functions or NumPy), and the model must be built"
+        )
+    return UnsupportedError(f"{where} {rule}. Received: {type(error).__name__}: {first[:300]}")

@@ -1,0 +1,14 @@
+"""How each operation of Keras reads in terms of the graph's own ops.
+
+A rule takes a `Call` and returns an operand, or a list of them; it is entered under the name of the
+operation's class. To describe another operation, add a rule to the file it belongs to.
+"""
+
+from collections.abc import Callable
+
+from . import arithmetic, curves, layers, pooling, reductions, shapes
+
+
+TABLES = (shapes, arithmetic, curves, reductions, pooling, layers)
+
+RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}

@@ -1,0 +1,207 @@
+"""Sums, products with constants, contractions."""
+
+import string
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph.softmax import log_add_exp
+from ..call import Call, is_value, operand
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+@rule("Add")
+def _add(c: Call):
+    return c.builder.add(c.operand(0, "x1"), c.operand(1, "x2"))
+
+
+@rule("Subtract")
+def _subtract(c: Call):
+    return c.builder.subtract(c.operand(0, "x1"), c.operand(1, "x2"))
+
+
+@rule("Multiply")
+def _multiply(c: Call):
+    return c.builder.multiply(c.operand(0, "x1"), c.operand(1, "x2"))
+
+
+@rule("Divide", "TrueDivide")
+def _divide(c: Call):
+    x, y = c.operand(0, "x1"), c.operand(1, "x2")
+    if not is_value(y) and not np.all(y):
+        raise UnsupportedError("a division by the constant 0 has no value")
+    return c.builder.divide(x, y)
+
+
+@rule("Negative")
+def _negative(c: Call):
+    return c.builder.affine_map(c.x, -1.0, name="negative")
+
+
+@rule("Deg2rad", "Rad2deg")
+def _degrees(c: Call):
+    factor = np.pi / 180.0 if type(c.op).__name__ == "Deg2rad" else 180.0 / np.pi
+    return c.builder.affine_map(c.x, factor)
+
+
+@rule("Maximum", "Fmax")
+def _maximum(c: Call):
+    return largest(c, c.operand(0, "x1"), c.operand(1, "x2"), False)
+
+
+@rule("Minimum", "Fmin")
+def _minimum(c: Call):
+    return largest(c, c.operand(0, "x1"), c.operand(1, "x2"), True)
+
+
+def largest(c: Call, x, y, negate: bool):
+    """The larger (with `negate` the smaller) of two operands; against a constant it is a curve."""
+    b = c.builder
+    if not is_value(x):
+        x, y = y, x
+    if not is_value(x) or is_value(y):
+        return b.maximum(x, y, negate=negate)
+    level = np.unique(y)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    if level.size == 1:
+        limits = (-np.inf, float(level[0])) if negate else (float(level[0]), np.inf)
+        return b.clip(b.broadcast(x, shape), *limits)
+    if not np.isfinite(y).all():
+        return b.maximum(x, y, negate=negate)
+    # max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x).
+    sign = -1.0 if negate else 1.0
+    excess = b.curve("relu", b.affine_map(x, sign, -sign * y))
+    return b.affine_map(excess, sign, y)
+
+
+@rule("Clip")
+def _clip(c: Call):
+    lo = c.config.get("x_min", c.get(1, "x_min"))
+    hi = c.config.get("x_max", c.get(2, "x_max"))
+    if np.ndim(lo) == 0 and np.ndim(hi) == 0:
+        return c.builder.clip(
+            c.x, -np.inf if lo is None else float(lo), np.inf if hi is None else float(hi)
+        )
+    return largest(c, largest(c, c.x, operand(lo), False), operand(hi), True)
+
+
+@rule("Where")
+def _where(c: Call):
+    condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
+    if is_value(condition) or x is None or y is None:
+        raise UnsupportedError("a select by what depends on the input is not described yet")
+    mask = np.asarray(condition, bool)
+    shape = c.shapes[0]
+    return c.builder.structural(
+        lambda a: np.where(mask, np.broadcast_to(a[0], shape), np.broadcast_to(a[1], shape)),
+        [operand(x), operand(y)],
+        name="where",
+    )
+
+
+@rule("Logaddexp")
+def _log_add_exp(c: Call):
+    return log_add_exp(c.builder, c.operand(0, "x1"), c.operand(1, "x2"))
+
+
+@rule("Matmul")
+def _matmul(c: Call):
+    x, y = c.operand(0, "x1"), c.operand(1, "x2")
+    if len(x.shape) < 2 or len(y.shape) < 2:
+        return _dot(c)
+    letters = iter(string.ascii_letters)
+    batch = [next(letters) for _ in range(max(len(x.shape), len(y.shape)) - 2)]
+    row, inner, column = (next(letters) for _ in range(3))
+    left = [*batch[len(batch) - len(x.shape) + 2 :], row, inner]
+    right = [*batch[len(batch) - len(y.shape) + 2 :], inner, column]
+    return contract(c, left, right, [*batch, row, column], x, y)
+
+
+@rule("Dot")
+def _dot(c: Call):
+    x, y = c.operand(0, "x1"), c.operand(1, "x2")
+    if not x.shape or not y.shape:
+        return c.builder.multiply(x, y)
+    letters = list(string.ascii_letters)
+    left = letters[: len(x.shape)]
+    right = letters[len(left) : len(left) + len(y.shape)]
+    right[-2 if len(right) > 1 else 0] = left[-1]
+    return contract(c, left, right, [q for q in left + right if q != left[-1]], x, y)
+
+
+@rule("Tensordot")
+def _tensordot(c: Call):
+    x, y, axes = c.operand(0, "x1"), c.operand(1, "x2"), c.config["axes"]
+    if isinstance(axes, int):
+        axes = (range(len(x.shape) - axes, len(x.shape)), range(axes))
+    first, second = ([i] if isinstance(i, int) else list(i) for i in axes)
+    letters = list(string.ascii_letters)
+    left = letters[: len(x.shape)]
+    right = letters[len(left) : len(left) + len(y.shape)]
+    for i, j in zip(first, second, strict=True):
+        right[j] = left[i]
+    shared = {left[i] for i in first}
+    return contract(c, left, right, [q for q in left + right if q not in shared], x, y)
+
+
+@rule("Einsum")
+def _einsum(c: Call):
+    spec = c.config["subscripts"].replace(" ", "")
+    operands = [operand(x) for x in c.args]
+    if len(operands) > 2:
+        raise UnsupportedError("an einsum of more than two tensors is not described yet")
+    left, _, out = spec.partition("->")
+    terms = [list(term) for term in _named(left, operands)]
+    dots = list(_dots(operands, left))
+    if "->" in spec:
+        result = list(out.replace("...", "".join(dots)))
+    else:
+        every = [q for term in terms for q in term]
+        result = dots + sorted(q for q in every if every.count(q) == 1 and q not in dots)
+    if len(operands) == 1:
+        return contract(c, terms[0], [], result, operands[0], np.ones(()))
+    return contract(c, terms[0], terms[1], result, *operands)
+
+
+_SPARE = "αβγδεζηθ"
+"""Letters for the axes under `...`, which no user's subscripts hold."""
+
+
+def _dots(operands: list, left: str) -> str:
+    """Letters for the axes under `...`: the last ones are shared."""
+    widest = 0
+    for term, x in zip(left.split(","), operands, strict=True):
+        if "..." in term:
+            widest = max(widest, len(x.shape) - len(term.replace("...", "")))
+    return _SPARE[:widest]
+
+
+def _named(left: str, operands: list) -> list[str]:
+    dots = _dots(operands, left)
+    terms = []
+    for term, x in zip(left.split(","), operands, strict=True):
+        count = len(x.shape) - len(term.replace("...", ""))
+        terms.append(term.replace("...", dots[len(dots) - count :] if count else ""))
+    return terms
+
+
+def contract(c: Call, left: list, right: list, out: list, x, y):
+    """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
+    b = c.builder
+    size: dict[str, int] = {}
+    for names, z in ((left, x), (right, y)):
+        for q, n in zip(names, z.shape, strict=True):
+            size[q] = max(size.get(q, 1), n)
+    x = b.broadcast(x, [size[q] for q in left]) if is_value(x) else x
+    y = b.broadcast(y, [size[q] for q in right]) if is_value(y) else y
+    letter = dict(zip(size, string.ascii_letters, strict=False))
+    spec = ",".join("".join(letter[q] for q in names) for names in (left, right))
+    if is_value(x) or is_value(y):
+        x = np.broadcast_to(x, [size[q] for q in left]) if not is_value(x) else x
+        y = np.broadcast_to(y, [size[q] for q in right]) if not is_value(y) else y
+    return b.einsum(f"{spec}->{''.join(letter[q] for q in out)}", x, y)

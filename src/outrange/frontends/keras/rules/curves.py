@@ -1,0 +1,123 @@
+"""Elementwise functions: the name and the attributes by which `outrange.ops` knows each."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ..call import Call, is_value
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+PLAIN = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus",
+    "Softsign": "softsign", "SoftSign": "softsign", "Selu": "selu", "Silu": "silu",
+    "LogSigmoid": "log_sigmoid", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu",
+    "TanhShrink": "tanh_shrink", "SparsePlus": "sparse_plus", "SparseSigmoid": "sparse_sigmoid",
+    "Mish": "mish", "Exp": "exp", "Expm1": "expm1", "Log": "log", "Log1p": "log1p", "Sqrt": "sqrt",
+    "Rsqrt": "rsqrt", "Square": "square", "Absolute": "abs", "Fabs": "abs", "Sin": "sin",
+    "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Arctan": "atan", "Erf": "erf",
+    "Reciprocal": "reciprocal",
+}  # fmt: skip
+"""Operation to the name of its curve, without attributes."""
+
+WITH = {
+    "LeakyRelu": ("leaky_relu", {"negative_slope": "negative_slope"}),
+    "Elu": ("elu", {"alpha": "alpha"}),
+    "Celu": ("celu", {"alpha": "alpha"}),
+    "HardShrink": ("hard_shrink", {"threshold": "threshold"}),
+    "SoftShrink": ("soft_shrink", {"threshold": "threshold"}),
+    "Threshold": ("threshold", {"threshold": "threshold", "default_value": "default"}),
+    "Squareplus": ("squareplus", {"b": "b"}),
+}
+"""Operation to its curve, and Keras's name of each attribute to ours."""
+
+SCALED = {
+    "Exp2": (np.log(2.0), "exp", 1.0),
+    "Log2": (1.0, "log", 1.0 / np.log(2.0)),
+    "Log10": (1.0, "log", 1.0 / np.log(10.0)),
+}
+"""Operation to `(a, curve, b)` with `f(x) = b * curve(a * x)`."""
+
+
+@rule(*PLAIN)
+def _plain(c: Call):
+    return c.builder.curve(PLAIN[type(c.op).__name__], c.x)
+
+
+@rule(*WITH)
+def _with(c: Call):
+    name, attributes = WITH[type(c.op).__name__]
+    given = {ours: float(c.config[theirs]) for theirs, ours in attributes.items()}
+    return c.builder.curve(name, c.x, **given)
+
+
+@rule(*SCALED)
+def _scaled(c: Call):
+    inner, name, outer = SCALED[type(c.op).__name__]
+    x = c.x if inner == 1.0 else c.builder.affine_map(c.x, inner)
+    y = c.builder.curve(name, x)
+    return y if outer == 1.0 else c.builder.affine_map(y, outer)
+
+
+@rule("Relu6")
+def _relu6(c: Call):
+    return c.builder.clip(c.x, 0.0, 6.0)
+
+
+@rule("HardTanh")
+def _hard_tanh(c: Call):
+    return c.builder.clip(c.x, -1.0, 1.0)
+
+
+@rule("Gelu")
+def _gelu(c: Call):
+    return c.builder.curve("gelu_tanh" if c.config.get("approximate", True) else "gelu", c.x)
+
+
+@rule("ReLU")
+def _relu(c: Call):
+    slope = float(c.config.get("negative_slope") or 0.0)
+    threshold = float(c.config.get("threshold") or 0.0)
+    limit = c.config.get("max_value")
+    limit = None if limit is None else float(limit)
+    if threshold < 0:
+        raise UnsupportedError(f"a relu with a threshold below 0 ({threshold}) is not described")
+    if threshold == 0.0 and limit is None:
+        if slope == 0.0:
+            return c.builder.curve("relu", c.x)
+        return c.builder.curve("leaky_relu", c.x, negative_slope=slope)
+    if threshold == 0.0 and slope == 0.0 and limit is not None:
+        return c.builder.clip(c.x, 0.0, limit)
+    return c.builder.curve(
+        "relu_general", c.x, negative_slope=slope, max_value=limit, threshold=threshold
+    )
+
+
+@rule("Power")
+def _power(c: Call):
+    x, exponent = c.operand(0, "x1"), c.get(1, "x2")
+    if is_value(exponent) or np.unique(exponent).size != 1:
+        raise UnsupportedError("a power with an exponent that is no single constant")
+    shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
+    if is_value(x):
+        x = c.builder.broadcast(x, shape)
+    return power(c, x, exponent)
+
+
+def power(c: Call, x, exponent: float):
+    """`x ** exponent`, by the sharpest curve there is for it."""
+    b = c.builder
+    known = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
+    if exponent == 0.0:
+        return np.ones(x.shape)
+    if exponent == 1.0:
+        return x
+    if exponent in known:
+        return b.curve(known[exponent], x)
+    if exponent < 0 and exponent == round(exponent):
+        return b.curve("reciprocal", power(c, x, -exponent))
+    return b.curve("power", x, exponent=exponent)

@@ -1,0 +1,56 @@
+"""Batch normalization, and layers that call the backend past Keras's operations."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..call import Call, is_value
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+@rule("BatchNorm")
+def _batch_norm(c: Call):
+    mean, variance = c.constant(1, "mean"), c.constant(2, "variance")
+    offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
+    factor = 1.0 / np.sqrt(variance + c.config["epsilon"])
+    if scale is not None:
+        factor = factor * scale
+    shift = -mean * factor if offset is None else offset - mean * factor
+    shape = [1] * len(c.x.shape)
+    shape[c.config["axis"]] = -1
+    return c.builder.affine_map(
+        c.x, factor.reshape(shape), shift.reshape(shape), name="batch_normalization"
+    )
+
+
+def _weight(c: Call, variable) -> np.ndarray:
+    return np.asarray(c.keras.ops.convert_to_numpy(variable), np.float64)
+
+
+@rule("Rescaling")
+def _rescaling(c: Call):
+    scale, offset = np.asarray(c.op.scale, np.float64), np.asarray(c.op.offset, np.float64)
+    if scale.ndim and c.keras.config.image_data_format() == "channels_first":
+        scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
+    return c.builder.affine_map(c.x, scale, offset, name="rescaling")
+
+
+@rule("Normalization")
+def _normalization(c: Call):
+    mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
+    spread = np.maximum(np.sqrt(variance), c.keras.config.epsilon())
+    if c.op.invert:
+        return c.builder.affine_map(c.x, spread, mean, name="normalization")
+    return c.builder.affine_map(c.x, 1.0 / spread, -mean / spread, name="normalization")
+
+
+@rule("PReLU")
+def _prelu(c: Call):
+    alpha = _weight(c, c.op.alpha)
+    if is_value(c.x) and np.unique(alpha).size == 1:
+        return c.builder.curve("leaky_relu", c.x, negative_slope=float(np.ravel(alpha)[0]))
+    return c.builder.prelu(c.x, alpha)

@@ -1,0 +1,112 @@
+"""Operations over whole axes."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import log_softmax, log_sum_exp, softmax
+from ..call import Call, is_value
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+HOW = {"Sum": "sum", "Mean": "mean", "Max": "max", "Min": "min", "Amax": "max", "Amin": "min"}
+
+
+@rule(*HOW)
+def _reduce(c: Call):
+    c.only(initial=None, where=None)
+    how = HOW[type(c.op).__name__]
+    return c.builder.reduce(how, c.x, c.config.get("axis"), c.config.get("keepdims", False))
+
+
+@rule("Average")
+def _average(c: Call):
+    x, weights, axis = c.x, c.constant(1, "weights"), c.config.get("axis")
+    if weights is None:
+        return c.builder.reduce("mean", x, axis)
+    if weights.shape != tuple(x.shape):
+        shape = [1] * len(x.shape)
+        shape[axis] = -1
+        weights = weights.reshape(shape)
+    total = np.broadcast_to(weights, x.shape).sum(axis=axis, keepdims=True)
+    return c.builder.reduce("sum", c.builder.affine_map(x, weights / total), axis)
+
+
+@rule("Var", "Std")
+def _variance(c: Call):
+    axis, keep = c.config.get("axis"), c.config.get("keepdims", False)
+    b = c.builder
+    centered = b.subtract(c.x, b.reduce("mean", c.x, axis, True))
+    variance = b.reduce("mean", b.curve("square", centered), axis, keep)
+    return variance if type(c.op).__name__ == "Var" else b.curve("sqrt", variance)
+
+
+@rule("Moments")
+def _moments(c: Call):
+    axes, keep, b = c.config.get("axes"), c.config.get("keepdims", False), c.builder
+    centered = b.subtract(c.x, b.reduce("mean", c.x, axes, True))
+    variance = b.reduce("mean", b.curve("square", centered), axes, keep)
+    return [b.reduce("mean", c.x, axes, keep), variance]
+
+
+@rule("Norm")
+def _norm(c: Call):
+    order, axis, keep = c.config.get("ord"), c.config.get("axis"), c.config.get("keepdims", False)
+    rank = len(c.x.shape) if axis is None else np.size(axis)
+    b = c.builder
+    if order in (None, "fro") or (order == 2 and rank == 1):
+        return b.curve("sqrt", b.reduce("sum", b.curve("square", c.x), axis, keep))
+    if rank == 1 and order == 1:
+        return b.reduce("sum", b.curve("abs", c.x), axis, keep)
+    if rank == 1 and order == np.inf:
+        return b.reduce("max", b.curve("abs", c.x), axis, keep)
+    raise UnsupportedError(f"a norm of order {order!r} over {rank} axes is not described yet")
+
+
+@rule("Cumsum")
+def _cumsum(c: Call):
+    axis, x = c.config.get("axis"), c.x
+    flat = x.shape if axis is not None else (int(np.prod(x.shape)),)
+    axis = 0 if axis is None else axis % len(flat)
+    if not is_value(x):
+        return np.cumsum(x.reshape(flat), axis=axis)
+    positions = np.moveaxis(np.arange(x.size).reshape(flat), axis, -1)
+    n = flat[axis]
+    window = np.where(np.tri(n, dtype=bool), positions[..., None, :], -1)
+    window = np.moveaxis(window, -2, axis)
+    return c.builder.gather_sum(x, window.reshape(-1, n), 1.0, c.shapes[0], name="cumsum")
+
+
+@rule("Softmax")
+def _softmax(c: Call):
+    return _along(c, softmax)
+
+
+@rule("LogSoftmax")
+def _log_softmax(c: Call):
+    return _along(c, log_softmax)
+
+
+def _along(c: Call, function: Callable):
+    """`function` along the configured axis; all entries together for `axis=None`."""
+    axis = c.config.get("axis", -1)
+    if axis is None:
+        flat = function(c.builder, c.builder.reshape(c.x, (1, -1)), -1)
+        return c.builder.reshape(flat, c.shapes[0])
+    return function(c.builder, c.x, int(axis))
+
+
+@rule("Logsumexp")
+def _log_sum_exp(c: Call):
+    b, x, axis = c.builder, c.x, c.config.get("axis")
+    rank = len(x.shape)
+    axes = range(rank) if axis is None else np.atleast_1d(axis)
+    axes = sorted({int(a) % rank for a in axes})
+    kept = [i for i in range(rank) if i not in axes]
+    x = b.transpose(x, [*kept, *axes])
+    x = b.reshape(x, [*(x.shape[i] for i in range(len(kept))), -1])
+    return b.reshape(log_sum_exp(b, x, len(kept)), c.shapes[0])

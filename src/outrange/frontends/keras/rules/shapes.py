@@ -1,0 +1,97 @@
+"""Operations that only move entries about: each is run on positions, so none is written out."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ..call import Call, is_value
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+ONE = (
+    "Reshape", "Transpose", "ExpandDims", "Squeeze", "GetItem", "Split", "Flip", "Fliplr", "Flipud",
+    "Roll", "Tile", "Repeat", "Swapaxes", "Moveaxis", "BroadcastTo", "Ravel", "Unstack", "Slice",
+    "ArraySplit", "Hsplit", "Vsplit", "Dsplit", "Diagonal", "Diag", "Diagflat", "Tril", "Triu",
+    "Rot90", "Take", "Rearrange", "DepthToSpace", "SpaceToDepth", "CropImages", "View",
+)  # fmt: skip
+"""Operations that move the entries of their first argument."""
+
+MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
+"""Operations that move the entries of all their arrays."""
+
+
+@rule(*ONE)
+def _one(c: Call):
+    others = c.keras.tree.flatten((c.args[1:], c.kwargs))
+    if any(is_value(x) for x in others):
+        raise UnsupportedError(
+            f"{type(c.op).__name__} at positions that depend on the input is not described yet"
+        )
+    return _moved(c, [c.args[0]])
+
+
+@rule(*MANY)
+def _many(c: Call):
+    return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
+
+
+def _moved(c: Call, operands: list):
+    """Run the operation on the positions of the entries of `operands`."""
+    tree, ops = c.keras.tree, c.keras.ops
+
+    def run(marked):
+        marks = iter(marked)
+
+        def mark(x):
+            if any(x is known for known in operands):
+                return ops.convert_to_tensor(next(marks))
+            return x
+
+        args, kwargs = tree.map_structure(mark, (c.args, c.kwargs))
+        result = c.op(*args, **kwargs)
+        if isinstance(result, list | tuple):
+            return [np.asarray(ops.convert_to_numpy(part)) for part in result]
+        return np.asarray(ops.convert_to_numpy(result))
+
+    return c.builder.structural(run, operands, name=type(c.op).__name__.lower())
+
+
+@rule("Pad")
+def _pad(c: Call):
+    mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
+    if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
+        return _moved(c, [c.args[0]])
+    if np.ndim(value):
+        raise UnsupportedError("Pad with several `constant_values` is not described yet")
+    ops, plain = c.keras.ops, type(c.op)(c.config["pad_width"], mode)
+
+    def run(marked):
+        moved = np.asarray(ops.convert_to_numpy(plain(ops.convert_to_tensor(marked[0]))))
+        return np.where(moved == 0, marked[1], moved)
+
+    return c.builder.structural(run, [c.args[0], np.full((), float(value))], name="pad")
+
+
+@rule("StopGradient", "Copy", "Conjugate", "Real")
+def _same(c: Call):
+    return c.x
+
+
+@rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
+def _cast(c: Call):
+    dtype = str(c.config.get("dtype") or "float32")
+    if is_value(c.args[0]) and dtype not in ("float32", "float64"):
+        raise UnsupportedError(f"a cast to {dtype} of what depends on the input is not described")
+    return c.x
+
+
+@rule("ZerosLike", "OnesLike", "FullLike")
+def _filled(c: Call):
+    fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
+    if fill is None:
+        fill = c.constant(1, "fill_value")
+    return np.broadcast_to(np.asarray(fill, np.float64), c.shapes[0])

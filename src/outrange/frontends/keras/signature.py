@@ -1,0 +1,133 @@
+"""What a model takes and returns: structures, names, shapes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import ModelError, UnsupportedError
+from ...graph import Slot
+from .api import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """The inputs of a model, in the order in which Keras flattens them.
+
+    Args:
+        struct: The symbols that stand for them, with a batch axis of 1, in the model's structure.
+        slots: Name and shape of each.
+        dtypes: Dtype of each.
+        batch: The batch size the model insists on, if it does.
+    """
+
+    struct: Any
+    slots: list[Slot]
+    dtypes: list[str]
+    batch: int | None
+
+    def packed(self, arrays: Sequence[Any]) -> Any:
+        """Arrays, one per input, in the model's structure."""
+        return keras().tree.pack_sequence_as(self.struct, list(arrays))
+
+
+def signature(model: Any) -> Signature:
+    """The signature of a built model or layer.
+
+    Raises:
+        ModelError: It is not built, or a size is left open.
+        UnsupportedError: An input is of integers or strings.
+    """
+    k = keras()
+    struct = _declared(k, model)
+    flat = k.tree.flatten(struct)
+    names = _names(k, struct, flat)
+    slots, batches = [], set()
+    for name, tensor in zip(names, flat, strict=True):
+        shape = tuple(tensor.shape)
+        if not shape or any(n is None for n in shape[1:]):
+            raise ModelError(
+                f"Every size of an input but the batch must be fixed; input `{name}` leaves one "
+                "open. Rebuild the model with `keras.Input` of a full shape. "
+                f"Received: shape {shape}."
+            )
+        if tensor.dtype not in ("float32", "float64"):
+            raise UnsupportedError(
+                f"Inputs must be real numbers of dtype float32 or float64. Received: input "
+                f"`{name}` of dtype {tensor.dtype}."
+            )
+        batches.add(shape[0])
+        slots.append(Slot(name, shape[1:]))
+    symbols = [k.KerasTensor((1, *t.shape[1:]), dtype=t.dtype, name=t.name) for t in flat]
+    fixed = {n for n in batches if n is not None and n > 1}
+    return Signature(
+        k.tree.pack_sequence_as(struct, symbols), slots, [t.dtype for t in flat],
+        fixed.pop() if fixed else None,
+    )
+
+
+def _declared(k: Any, model: Any) -> Any:
+    """KerasTensors in the structure the model was declared or built with."""
+    if isinstance(model, k.Sequential):
+        if not model.built or not getattr(model, "inputs", None):
+            raise ModelError(
+                "A Sequential model must know its input shape: start it with `keras.Input(...)`, "
+                f"or call it once. Received: `{model.name}`, which is not built."
+            )
+        return model.inputs[0]
+    if getattr(model, "inputs", None) and hasattr(model, "operations"):
+        return model.input
+    config = model.get_build_config() if model.built else None
+    shapes = (config or {}).get("input_shape")
+    if shapes is None:
+        given = sorted((config or {}).get("shapes_dict", {}))
+        what = f"called with several arguments ({', '.join(given)})" if given else "not built"
+        raise ModelError(
+            f"A {type(model).__name__} must know its input shape, of one argument (a list or dict "
+            "of tensors is one): call it once on an example before. "
+            f"Received: `{model.name}`, {what}."
+        )
+    dtype = model.input_dtype
+    if k.backend.is_float_dtype(dtype) and dtype != "float64":
+        dtype = "float32"
+    return _shapes_to_symbols(k, shapes, dtype)
+
+
+def _shapes_to_symbols(k: Any, shapes: Any, dtype: str) -> Any:
+    if isinstance(shapes, dict):
+        return {key: _shapes_to_symbols(k, shape, dtype) for key, shape in shapes.items()}
+    if all(n is None or isinstance(n, int) for n in shapes):
+        return k.KerasTensor((None, *shapes[1:]), dtype=dtype, name="input")
+    return type(shapes)(_shapes_to_symbols(k, shape, dtype) for shape in shapes)
+
+
+def _names(k: Any, struct: Any, flat: list) -> list[str]:
+    """Dict keys where the model takes a dict, the names of its `keras.Input` otherwise."""
+    if isinstance(struct, dict) and len(struct) == len(flat):
+        by_tensor = {id(tensor): str(key) for key, tensor in struct.items()}
+        return [by_tensor[id(tensor)] for tensor in flat]
+    return distinct([tensor.name for tensor in flat])
+
+
+def output_names(model: Any, outputs: Any) -> list[str]:
+    """A name for each output: dict keys, names of output layers, or numbers."""
+    k = keras()
+    flat = k.tree.flatten(outputs)
+    if isinstance(outputs, dict) and len(outputs) == len(flat):
+        by_tensor = {id(tensor): str(key) for key, tensor in outputs.items()}
+        if len(by_tensor) == len(flat):
+            return [by_tensor[id(tensor)] for tensor in flat]
+    names = getattr(model, "output_names", None)
+    if names and len(names) == len(flat):
+        return distinct([str(name) for name in names])
+    return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names, repeated ones numbered."""
+    found: list[str] = []
+    for name in names:
+        fresh, count = name, 2
+        while fresh in found:
+            fresh, count = f"{name}_{count}", count + 1
+        found.append(fresh)
+    return found

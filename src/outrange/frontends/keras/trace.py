@@ -1,0 +1,162 @@
+"""Runs a model once on symbols and records every primitive operation it performs.
+
+For the duration of a trace two public methods are replaced. `Operation.symbolic_call` records the
+operation instead of adding to Keras's own graph; `Layer.symbolic_call` runs the layer's `call`, so
+that what is inside it is recorded too. The layers' own `__call__` still runs: casts, masks, the
+training flag, nested models and shared layers are handled by Keras itself.
+"""
+
+from typing import Any
+
+from ...core import ModelError, UnsupportedError
+from . import refuse
+from .api import keras
+from .control import EXPAND
+from .hooks import activation_seen, hooks
+from .records import Record, Trace, Visit
+
+
+class Tracer:
+    """The state of one symbolic run, and the two methods that stand in for Keras's."""
+
+    def __init__(self):
+        self.keras = keras()
+        self.trace = Trace()
+        self.stack: list[Any] = []
+        self.paths: dict[int, str] = {}
+        self.failure: ModelError | None = None
+
+    # ---- names ----------------------------------------------------------------------------
+
+    def path_of(self, layer: Any) -> str:
+        """The names of the layers around `layer` and its own, joined; the model has none."""
+        if id(layer) not in self.paths:
+            around = self.paths[id(self.stack[-1])] if self.stack else None
+            path = "" if around is None else f"{around}/{layer.name}".lstrip("/")
+            taken, fresh, count = set(self.paths.values()), path, 2
+            while fresh in taken:
+                fresh, count = f"{path}#{count}", count + 1
+            self.paths[id(layer)] = fresh
+        return self.paths[id(layer)]
+
+    @property
+    def around(self) -> str:
+        """The innermost layer as messages name it."""
+        layer = self.stack[-1]
+        path = self.paths[id(layer)] or layer.name
+        return f"Layer `{path}` ({type(layer).__name__})"
+
+    # ---- the stand-ins --------------------------------------------------------------------
+
+    def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
+        """Record `op`, or run what is inside it."""
+        expand = EXPAND.get(type(op).__name__)
+        if expand is not None:
+            return expand(self.keras, op, *args, **kwargs)
+        try:
+            outputs = op.compute_output_spec(*args, **kwargs)
+        except Exception:
+            # Keras's own shape rule of some operations is narrower than the operation (grouped
+            # convolutions); the base class infers the shape by running it.
+            outputs = self.keras.Operation.compute_output_spec(op, *args, **kwargs)
+        inner = self.stack[-1] if self.stack else None
+        path = self.paths[id(inner)] if inner is not None else ""
+        named = inner is not None and _stands_in(op, inner)
+        source = f"{path}/{op.name}".lstrip("/") if named or not path else path
+        self.trace.records.append(Record(op, args, kwargs, outputs, source, inner))
+        if named:
+            self.trace.visits.append(Visit(source, op, outputs, None, args))
+        return outputs
+
+    def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
+        """Run `layer.call` on the symbols, with the layer's name on what it records."""
+        path = self.path_of(layer)
+        self.stack.append(layer)
+        visit = Visit(path, layer, None, None, args)
+        try:
+            refuse.layer(layer, self.around)
+            if refuse.is_opaque(self.keras, layer):
+                outputs = self._opaque(layer, args, kwargs)
+            else:
+                with activation_seen(layer, visit):
+                    outputs = layer.call(*args, **kwargs)
+        except Exception as error:
+            if self.failure is None:
+                self.failure = refuse.explained(error, self.around)
+            raise
+        finally:
+            self.stack.pop()
+        visit.outputs = outputs
+        if path:
+            self.trace.visits.append(visit)
+        return outputs
+
+    def _opaque(self, layer: Any, args: tuple, kwargs: dict) -> Any:
+        """A layer that computes past Keras's operations is one record, with its own rule."""
+        x = self.keras.tree.flatten(args)[0]
+        outputs = self.keras.KerasTensor(layer.compute_output_shape(x.shape), layer.compute_dtype)
+        self.trace.records.append(
+            Record(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
+        )
+        return outputs
+
+    def random(self) -> None:
+        """A random generator was asked for numbers."""
+        where = self.around if self.stack else "The model"
+        raise UnsupportedError(
+            f"{where} draws random numbers at inference: its output is no function of its input."
+        )
+
+
+def _stands_in(op: Any, layer: Any) -> bool:
+    """Whether `op` is a named step of the functional model `layer`."""
+    return any(op is step for step in getattr(layer, "operations", ()) or ())
+
+
+def trace(model: Any, struct: Any) -> Trace:
+    """Run `model` on symbols, at inference.
+
+    Args:
+        model: A Keras layer or model, built.
+        struct: Its input: KerasTensors with a batch axis of 1, in whatever structure it takes.
+
+    Returns:
+        The recording.
+
+    Raises:
+        ModelError: The model's code cannot be run on symbols; the message names the layer.
+    """
+    tracer = Tracer()
+    k = tracer.keras
+    tracer.trace.inputs = k.tree.flatten(struct)
+    nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
+    try:
+        with hooks(tracer), k.StatelessScope() as scope:
+            try:
+                tracer.trace.outputs = model(struct, training=False)
+            except Exception as error:
+                where = f"Model `{model.name}`"
+                raise tracer.failure or refuse.explained(error, where) from error
+    finally:
+        for op, inbound, outbound in nodes:
+            del op._inbound_nodes[inbound:]
+            del op._outbound_nodes[outbound:]
+    if tracer.failure is not None:
+        raise tracer.failure
+    for variable in model.variables:
+        if scope.get_current_value(variable) is not None:
+            raise UnsupportedError(
+                f"Model `{model.name}` changes its variable `{variable.path}` at inference, so its "
+                "output depends on earlier calls."
+            )
+    return tracer.trace
+
+
+def _operations(model: Any) -> list[Any]:
+    """The model, every layer inside it, and every operation of a functional model inside it."""
+    found: dict[int, Any] = {}
+    for layer in model._flatten_layers():
+        found[id(layer)] = layer
+        for op in getattr(layer, "operations", ()) or ():
+            found[id(op)] = op
+    return list(found.values())

@@ -1,0 +1,105 @@
+"""From whatever the user calls a model to a `Network`."""
+
+import os
+import sys
+from pathlib import Path
+
+from ..core import InputError
+from ..graph import Graph
+from .network import Network
+
+
+_KERAS_FILES = (".keras", ".h5", ".hdf5")
+_ONNX_FILES = (".onnx", ".onnx.gz")
+
+_ACCEPTED = (
+    "A model is a Keras model or layer, a file ending in "
+    f"{', '.join(_KERAS_FILES + _ONNX_FILES)}, or a `Network` or `Graph` of outrange."
+)
+
+
+def load(model, *, custom_objects=None, safe_mode: bool = True) -> Network:
+    """Read a model, and make sure that the graph read from it is the model.
+
+    No framework is imported that the model does not need.
+
+    Args:
+        model: A Keras model or layer; a path ending in `.keras`, `.h5`, `.hdf5`, `.onnx` or
+            `.onnx.gz`; a `Network` or a `Graph`.
+        custom_objects: As in `keras.models.load_model`; Keras files only.
+        safe_mode: As in `keras.models.load_model`; Keras files only.
+
+    Returns:
+        The network.
+
+    Raises:
+        InputError: `model` is none of these, or the file does not exist.
+        ModelError: The file is damaged, or the graph does not compute what the model computes.
+        UnsupportedError: The model holds an operation that is not described.
+
+    Example:
+
+        >>> load("controller.txt")
+        Traceback (most recent call last):
+            ...
+        outrange.core.errors.InputError: A model is a Keras model or layer, ...
+        ... Received: `controller.txt`.
+    """
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, Graph):
+        return Network(graph=model, predict=None, name="graph", origin="graph")
+    options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
+    if is_keras(model):
+        from .keras import load_keras
+
+        return load_keras(model, **options)
+    if not isinstance(model, str | os.PathLike):
+        raise InputError(f"{_ACCEPTED} Received: {_described(model)}.")
+    name = os.fsdecode(os.fspath(model))
+    if name.lower().endswith(_ONNX_FILES):
+        from .onnx import load_onnx
+
+        return load_onnx(_existing(name))
+    if name.lower().endswith(_KERAS_FILES):
+        path = _existing(name)
+        from .keras import load_keras
+
+        return load_keras(path, **options)
+    raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
+
+
+def is_keras(model) -> bool:
+    """Whether `model` is an object of Keras, told by the classes it inherits from."""
+    if "keras" not in sys.modules:
+        return False
+    return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
+
+
+def _existing(name: str) -> Path:
+    path = Path(name)
+    if path.is_dir():
+        raise InputError(f"A model file is needed. Received: the folder `{name}`.")
+    if not path.exists():
+        folder = path.absolute().parent
+        where = "its folder does not exist either" if not folder.exists() else f"looked in {folder}"
+        raise InputError(f"There is no such model file; {where}. Received: `{name}`.")
+    return path
+
+
+def _hint(name: str) -> str:
+    """What to do with a path of a kind that is not read."""
+    if os.path.isdir(name):
+        return " A folder (a SavedModel, say) is not read; save the model as `.keras`."
+    if name.lower().endswith((".pt", ".pth", ".pt2")):
+        return " Export a PyTorch model with `torch.onnx.export`."
+    if name.lower().endswith((".pb", ".tflite", ".npz", ".json")):
+        return " Save the model as `.keras`, or convert it to `.onnx`."
+    return ""
+
+
+def _described(model) -> str:
+    kind = type(model)
+    if any(base.__module__.split(".")[0] == "torch" for base in kind.__mro__):
+        return f"a PyTorch `{kind.__name__}`; export it with `torch.onnx.export` first"
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,204 @@
+"""Operators that reduce axes or windows: sums, maxima, pooling, softmax."""
+
+import math
+
+import numpy as np
+
+from ...graph import Value, log_softmax, log_sum_exp, softmax
+from ...graph.builder import Operand
+from .table import Call, op
+
+
+def _axes(c: Call, *, since: int) -> list[int] | None:
+    """The axes to reduce; None for none at all. An absent list means every axis."""
+    axes = c.attr_or_input("axes", 1, since=since)
+    idle = c.attr("noop_with_empty_axes", 0)
+    if not axes:
+        return None if idle else list(range(len(c.x.shape)))
+    return axes
+
+
+def _reduce(c: Call, how: str, x: Operand, *, since: int = 18) -> Operand:
+    axes = _axes(c, since=since)
+    keep = bool(c.attr("keepdims", 1))
+    return x if axes is None else c.b.reduce(how, x, axes, keep)
+
+
+@op("ReduceSum")
+def reduce_sum(c: Call):
+    return _whole(c, _reduce(c, "sum", c.x, since=13))
+
+
+@op("ReduceMean")
+def reduce_mean(c: Call):
+    return _reduce(c, "mean", c.x)
+
+
+@op("ReduceMax")
+def reduce_max(c: Call):
+    return _whole(c, _reduce(c, "max", c.x))
+
+
+@op("ReduceMin")
+def reduce_min(c: Call):
+    return _whole(c, _reduce(c, "min", c.x))
+
+
+def _whole(c: Call, found: Operand) -> Operand:
+    """Integers stay integers: such results are shapes."""
+    if isinstance(found, Value) or isinstance(c.x, Value) or c.x.dtype.kind not in "iu":
+        return found
+    return np.asarray(found).astype(c.x.dtype)
+
+
+@op("ReduceProd")
+def reduce_prod(c: Call):
+    x = c.constant(0, "operand")
+    axes = _axes(c, since=18)
+    keep = bool(c.attr("keepdims", 1))
+    return x if axes is None else np.prod(x, axis=tuple(axes), keepdims=keep, dtype=x.dtype)
+
+
+@op("ReduceL1")
+def reduce_l1(c: Call):
+    return _reduce(c, "sum", c.b.curve("abs", c.x))
+
+
+@op("ReduceSumSquare")
+def reduce_sum_square(c: Call):
+    return _reduce(c, "sum", c.b.curve("square", c.x))
+
+
+@op("ReduceL2")
+def reduce_l2(c: Call):
+    return c.b.curve("sqrt", _reduce(c, "sum", c.b.curve("square", c.x)))
+
+
+@op("ReduceLogSumExp")
+def reduce_log_sum_exp(c: Call):
+    axes = _axes(c, since=18)
+    keep = bool(c.attr("keepdims", 1))
+    if axes is None:
+        return c.x
+    rank = len(c.x.shape)
+    axes = sorted({a % rank for a in axes})
+    kept = [i for i in range(rank) if i not in axes]
+    shape = [1 if i in axes else n for i, n in enumerate(c.x.shape) if keep or i not in axes]
+    rows = c.b.reshape(
+        c.b.transpose(c.x, [*kept, *axes]), (math.prod(c.x.shape[i] for i in kept), -1)
+    )
+    return c.b.reshape(log_sum_exp(c.b, rows, 1), shape)
+
+
+@op("Softmax", "LogSoftmax")
+def soft(c: Call):
+    function = softmax if c.node.op == "Softmax" else log_softmax
+    shape = tuple(c.x.shape)
+    if c.opset >= 13:
+        return function(c.b, _float(c.x), int(c.attr("axis", -1)) % len(shape))
+    # Before operator set 13 all axes from `axis` on share one sum.
+    axis = int(c.attr("axis", 1)) % len(shape)
+    rows = c.b.reshape(_float(c.x), (math.prod(shape[:axis]), math.prod(shape[axis:])))
+    return c.b.reshape(function(c.b, rows, 1), shape)
+
+
+def _float(x: Operand) -> Operand:
+    return x if isinstance(x, Value) else np.asarray(x, np.float64)
+
+
+@op("GlobalAveragePool", "GlobalMaxPool")
+def global_pool(c: Call):
+    how = "mean" if c.node.op == "GlobalAveragePool" else "max"
+    return c.b.reduce(how, c.x, range(2, len(c.x.shape)), True)
+
+
+@op("MaxPool")
+def max_pool(c: Call):
+    c.attr("storage_order")  # concerns the second output alone
+    windows, shape, _ = _windows(c)
+    if (windows < 0).all(axis=1).any():
+        raise c.refuse("one of its windows lies wholly in the padding")
+    return c.b.largest(_value(c), windows, shape)
+
+
+@op("AveragePool")
+def average_pool(c: Call):
+    count_all = c.attr("count_include_pad", 0)
+    windows, shape, inside = _windows(c)
+    counts = inside if count_all else (windows >= 0).sum(axis=1)
+    if not counts.all():
+        raise c.refuse("one of its windows lies wholly in the padding")
+    return c.b.gather_sum(_value(c), windows, 1.0 / counts[:, None], shape, name="average pool")
+
+
+def _value(c: Call) -> Value:
+    if not isinstance(c.x, Value):
+        raise c.refuse("it pools a constant")
+    return c.x
+
+
+def _windows(c: Call) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
+    """The input positions under each window (`-1` in the padding), the output's shape, and how
+    many places of each window lie in the input or its stated padding."""
+    shape = tuple(c.x.shape)
+    spatial = shape[2:]
+    kernel = [int(n) for n in c.attr("kernel_shape")]
+    strides = [int(n) for n in c.attr("strides") or [1] * len(kernel)]
+    dilations = [int(n) for n in c.attr("dilations") or [1] * len(kernel)]
+    if not len(spatial) == len(kernel) == len(strides) == len(dilations):
+        raise c.refuse(f"its kernel {kernel} does not fit a tensor of shape {shape}")
+    begins, ends = _pads(c, spatial, kernel, strides, dilations)
+    ceil = bool(c.attr("ceil_mode", 0))
+    places, sizes, stated = [], [], []
+    for i, n in enumerate(spatial):
+        reach = dilations[i] * (kernel[i] - 1) + 1
+        room = n + begins[i] + ends[i] - reach
+        out = (-(-room // strides[i]) if ceil else room // strides[i]) + 1
+        if ceil and (out - 1) * strides[i] >= n + begins[i]:
+            out -= 1  # a window must start inside the input or its leading padding
+        start = np.arange(out)[:, None] * strides[i] - begins[i]
+        at = start + np.arange(kernel[i]) * dilations[i]
+        places.append(np.where((at >= 0) & (at < n), at, -1))
+        stated.append(at < n + ends[i])
+        sizes.append(out)
+    if min(sizes, default=1) < 1:
+        raise c.refuse(f"its kernel {kernel} is larger than its input {spatial}")
+    planes = shape[0] * shape[1]
+    c.limit((planes, *sizes, *kernel))
+    flat, there = _outer(places, stated, spatial)
+    offsets = np.arange(planes)[:, None, None] * math.prod(spatial)
+    windows = np.where(flat < 0, -1, flat + offsets).reshape(planes * len(flat), -1)
+    return windows, (*shape[:2], *sizes), np.tile(there.sum(axis=1), planes)
+
+
+def _outer(places, stated, spatial) -> tuple[np.ndarray, np.ndarray]:
+    """Combine the positions along each axis into flat positions, `(windows, places)`."""
+    rank = len(spatial)
+    flat, absent, there = np.zeros((1,) * 2 * rank, int), False, True
+    for i, (at, inside) in enumerate(zip(places, stated, strict=True)):
+        form = [1] * 2 * rank
+        form[i], form[rank + i] = at.shape
+        flat = flat + np.maximum(at, 0).reshape(form) * math.prod(spatial[i + 1 :])
+        absent = absent | (at < 0).reshape(form)
+        there = there & inside.reshape(form)
+    count = math.prod(len(at) for at in places)
+    flat = np.where(absent, -1, flat).reshape(count, -1)
+    return flat, np.broadcast_to(there, np.shape(absent)).reshape(count, -1)
+
+
+def _pads(c: Call, spatial, kernel, strides, dilations) -> tuple[list[int], list[int]]:
+    auto = c.attr("auto_pad", "NOTSET")
+    stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]
+    if auto in ("NOTSET", ""):
+        return stated[: len(kernel)], stated[len(kernel) :]
+    if auto == "VALID":
+        return [0] * len(kernel), [0] * len(kernel)
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise c.refuse(f"its attribute `auto_pad` = {auto!r} is not understood")
+    begins, ends = [], []
+    for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True):
+        total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+        small = total // 2
+        begins.append(small if auto == "SAME_UPPER" else total - small)
+        ends.append(total - begins[-1])
+    return begins, ends

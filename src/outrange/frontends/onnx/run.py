@@ -1,0 +1,75 @@
+"""The file itself, run on flat points."""
+
+import numpy as np
+
+from ...core import ModelError
+from .lower import Lowered, feeds
+from .records import OnnxModel
+from .runtime import has_runtime, session
+
+
+class Runner:
+    """Runs the file point by point; what does so is started on the first point.
+
+    Args:
+        model: The file.
+        lowered: The graph read from it, for the sizes and for `probe`.
+    """
+
+    def __init__(self, model: OnnxModel, lowered: Lowered):
+        self._model, self._lowered = model, lowered
+        self._outputs = [info.name for info in model.outputs]
+        self._session = self._reference = None
+        self._kind = "auto"
+
+    @property
+    def uses_runtime(self) -> bool:
+        """Whether `onnxruntime` runs the points."""
+        return self._session is not None
+
+    def choose(self, kind: str) -> None:
+        """Start `"runtime"`, `"reference"`, or with `"auto"` the first that takes the file."""
+        self._kind = kind
+        self._session = None
+        if kind == "runtime":
+            self._session = session(self._model)
+        elif kind == "auto" and has_runtime():
+            try:
+                self._session = session(self._model)
+            except ModelError:
+                self._kind = "reference"  # the runtime is older than the file
+        else:
+            self._kind = "reference"
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Flat inputs `(batch, inputs)` to flat outputs `(batch, outputs)`."""
+        if self._session is None and self._kind == "auto":
+            self.choose("auto")
+        rows = [self._row(row) for row in np.asarray(x)]
+        return np.array(rows).reshape(len(rows), -1)
+
+    def _row(self, row: np.ndarray) -> np.ndarray:
+        if self._session is not None:
+            parts = self._session(feeds(self._model, row))
+        else:
+            found = self._inner(row)
+            parts = [found[name] for name in self._outputs]
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
+        """The file's own value for each graph value, at one point `(1, inputs)`."""
+        known = self._lowered.values
+        found = self._inner(x[0])
+        return {known[name]: np.ravel(v) for name, v in found.items() if name in known}
+
+    def _inner(self, row: np.ndarray) -> dict[str, np.ndarray]:
+        """Every tensor of the file, by the reference evaluation."""
+        try:
+            if self._reference is None:
+                self._reference = self._model.reference()
+            return self._reference(feeds(self._model, row))
+        except Exception as error:  # the evaluation raises whatever NumPy raises in it
+            raise ModelError(
+                f"The reference evaluation of `onnx` cannot run `{self._model.name}`; install "
+                f"`onnxruntime`, which may. Received: {type(error).__name__}: {error}."
+            ) from error

@@ -1,0 +1,24 @@
+"""Cosine, described on 32 periods either side of 0 and known to stay in [-1, 1] beyond."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+from ..waves import quarters
+
+
+@register("cos")
+def cos():
+    turns, knots = quarters(64)
+    return Curve(
+        name="cos",
+        f=np.cos,
+        df=lambda x: -np.sin(x),
+        knots=knots,
+        bends=("cap", "cup") * (len(knots) // 2) + ("cap",),
+        turns=turns,
+        on=(turns[0], turns[-1]),
+        beyond=(-1.0, 1.0),
+        ulps=4,
+        exact=lambda mp, x: mp.cos(x),
+    )

@@ -1,0 +1,19 @@
+"""Exponential function."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+
+
+@register("exp")
+def exp():
+    return Curve(
+        name="exp",
+        f=np.exp,
+        df=np.exp,
+        bends=("cup",),
+        beyond=(0.0, np.inf),
+        ulps=2,
+        exact=lambda mp, x: mp.exp(x),
+    )

@@ -1,0 +1,19 @@
+"""Natural logarithm, of positive numbers."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+
+
+@register("log")
+def log():
+    return Curve(
+        name="log",
+        f=np.log,
+        df=lambda x: 1.0 / np.asarray(x),
+        bends=("cap",),
+        on=(0.0, np.inf),
+        ulps=2,
+        exact=lambda mp, x: mp.log(x),
+    )

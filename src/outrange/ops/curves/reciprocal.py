@@ -1,0 +1,28 @@
+"""`y = 1 / x`, on one side of 0 or on both; never across it."""
+
+import numpy as np
+
+from ...core import InputError
+from ..curve import Curve
+from ..registry import register
+
+
+@register("reciprocal")
+def reciprocal(side: str | None = None):
+    if side not in (None, "positive", "negative"):
+        raise InputError(
+            f"Reciprocal knows the sides 'positive', 'negative' and None. Received: side={side!r}."
+        )
+    # A signed zero that is the end of a range lies on the side of the rest of it.
+    zero = {None: lambda x: x, "positive": lambda x: x + 0.0, "negative": lambda x: -(0.0 - x)}[side]
+    return Curve(
+        name="reciprocal",
+        f=lambda x: 1.0 / zero(np.asarray(x)),
+        df=lambda x: -1.0 / np.square(x),
+        knots=() if side else (0.0,),
+        bends={None: ("cap", "cup"), "positive": ("cup",), "negative": ("cap",)}[side],
+        on={None: (-np.inf, np.inf), "positive": (0.0, np.inf), "negative": (-np.inf, 0.0)}[side],
+        holes=() if side else (0.0,),
+        ulps=0.5,
+        exact=lambda mp, x: 1 / x,
+    )

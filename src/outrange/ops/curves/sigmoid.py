@@ -1,0 +1,20 @@
+"""Logistic sigmoid: `y = 1 / (1 + exp(-x))`."""
+
+from ..curve import Curve
+from ..logistic import logistic, logistic_slope
+from ..registry import register
+
+
+@register("sigmoid")
+def sigmoid():
+    return Curve(
+        name="sigmoid",
+        f=logistic,
+        df=logistic_slope,
+        knots=(0.0,),
+        bends=("cup", "cap"),
+        beyond=(0.0, 1.0),
+        ulps=4,
+        exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
+        saturated=lambda lo, hi: (lo > 6.0) | (hi < -6.0),
+    )

@@ -1,0 +1,24 @@
+"""Sine, described on 32 periods either side of 0 and known to stay in [-1, 1] beyond."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+from ..waves import quarters
+
+
+@register("sin")
+def sin():
+    knots, turns = quarters(64)
+    return Curve(
+        name="sin",
+        f=np.sin,
+        df=np.cos,
+        knots=knots[1:-1],
+        bends=("cap", "cup") * (len(knots) // 2),
+        turns=turns,
+        on=(knots[0], knots[-1]),
+        beyond=(-1.0, 1.0),
+        ulps=4,
+        exact=lambda mp, x: mp.sin(x),
+    )

@@ -1,0 +1,19 @@
+"""Square root."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+
+
+@register("sqrt")
+def sqrt():
+    return Curve(
+        name="sqrt",
+        f=np.sqrt,
+        df=lambda x: 0.5 / np.sqrt(x),
+        bends=("cap",),
+        on=(0.0, np.inf),
+        ulps=0.5,
+        exact=lambda mp, x: mp.sqrt(x),
+    )

@@ -1,0 +1,21 @@
+"""Square."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..registry import register
+
+
+@register("square")
+def square():
+    return Curve(
+        name="square",
+        f=np.square,
+        df=lambda x: 2.0 * np.asarray(x),
+        bends=("cup",),
+        turns=(0.0,),
+        beyond=(0.0, np.inf),
+        ulps=0.5,
+        exact=lambda mp, x: x * x,
+        slope_error=0.0,
+    )

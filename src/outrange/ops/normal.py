@@ -1,0 +1,26 @@
+"""The normal distribution and the error function; the one file that imports SciPy for the ops."""
+
+import numpy as np
+
+
+ROOT_HALF = 0.7071067811865476
+DENSITY_AT_0 = 0.3989422804014327
+
+
+def erf(x):
+    """Error function."""
+    from scipy.special import erf
+
+    return erf(x)
+
+
+def normal(x):
+    """Standard normal distribution function."""
+    from scipy.special import erfc
+
+    return 0.5 * erfc(-x * ROOT_HALF)
+
+
+def normal_density(x):
+    """Its derivative."""
+    return DENSITY_AT_0 * np.exp(-0.5 * np.square(np.clip(x, -50.0, 50.0)))

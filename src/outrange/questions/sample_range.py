@@ -1,0 +1,84 @@
+"""What do finitely many inputs give? The honest comparison: it proves nothing."""
+
+import time as clock
+from typing import Any
+
+import numpy as np
+
+from ..answers import SampledRange
+from ..core import Box, InputError
+from .input_set import input_box
+from .network import NetworkLike
+from .output_range import split_inputs
+
+
+CORNERS = 1024
+"""At most this many corners of the box are tried first."""
+
+_CELLS = 1 << 21
+"""Largest number of graph entries held for one batch."""
+
+
+def sample_range(
+    network: NetworkLike, box: Any, *, samples: int = 100_000, seed: int = 0
+) -> SampledRange:
+    """Least and largest outputs at random points and corners; see `outrange.sample_range`."""
+    for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
+    graph = network.graph
+    where = input_box(graph.inputs, box)
+    start = clock.perf_counter()
+    width = max(graph.value_size(v) for v in range(len(graph.nodes) + 1))
+    batch = max(1, min(16384, _CELLS // width))
+    rng = np.random.default_rng(seed)
+    corner_points = corners(where, rng, min(CORNERS, samples))
+    size = graph.value_size(graph.output)
+    ends = [(np.full(size, np.inf), np.zeros((size, graph.size))) for _ in range(2)]
+    done = 0
+    while done < samples:
+        if done == 0:
+            points = corner_points
+        else:
+            count = min(batch, samples - done)
+            points = rng.uniform(where.lo, where.hi, (count, where.size))
+        values = graph.run(points)
+        for sign, (best, at) in zip((1.0, -1.0), ends, strict=True):
+            _improve(sign * values, points, best, at)
+        done += len(points)
+    shapes = {slot.name: slot.shape for slot in graph.outputs}
+    shape = next(iter(shapes.values())) if len(shapes) == 1 else (size,)
+    (lo, at_lo), (hi, at_hi) = ends
+    return SampledRange(
+        model=network.name,
+        inputs={slot.name: slot.shape for slot in graph.inputs},
+        outputs=shapes,
+        lo=lo.reshape(shape), hi=(0.0 - hi).reshape(shape),
+        at_lo=split_inputs(network, at_lo, shape), at_hi=split_inputs(network, at_hi, shape),
+        samples=done, seed=int(seed), seconds=clock.perf_counter() - start,
+    )
+
+
+def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
+    """All corners of the coordinates that vary if at most `most`; else `lo`, `hi`, random ones."""
+    free = np.flatnonzero(where.hi > where.lo)
+    if free.size < 31 and 2**free.size <= most:
+        picks = (np.arange(2**free.size)[:, None] >> np.arange(free.size)) & 1
+    else:
+        picks = rng.integers(0, 2, (most, free.size))
+        picks[0] = 0
+        picks[-1] = 1
+    points = np.repeat(where.lo[None], len(picks), axis=0)
+    points[:, free] = np.where(picks == 1, where.hi[free], where.lo[free])
+    return points
+
+
+def _improve(values: np.ndarray, points: np.ndarray, best: np.ndarray, at: np.ndarray) -> None:
+    """Keep, in place, the smaller of `best` and the column minima of `values`."""
+    values = np.where(np.isnan(values), np.inf, values)
+    row = np.argmin(values, axis=0)
+    found = values[row, np.arange(best.size)]
+    better = found < best
+    best[better] = found[better]
+    at[better] = points[row[better]]

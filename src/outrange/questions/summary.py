@@ -1,0 +1,96 @@
+"""What does each layer do on this input set?"""
+
+import time as clock
+from typing import Any
+
+import numpy as np
+
+from ..answers import LayerRow, Summary
+from ..core import UNIT
+from ..domains import DOMAINS, bounds
+from ..graph import Graph
+from ..ops import Curve
+from .input_set import input_box
+from .network import LayerLike, NetworkLike
+
+
+ONE_NUMBER = 64 * UNIT
+"""A unit whose range is at most this share of the layer's magnitude counts as constant."""
+
+
+def summary(network: NetworkLike, box: Any) -> Summary:
+    """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
+    graph = network.graph
+    where = input_box(graph.inputs, box)
+    start = clock.perf_counter()
+    domain = "linear" if "linear" in DOMAINS else "intervals"
+    ends = bounds(graph, where.lo, where.hi, domain)
+    ends = [(lo[0], hi[0]) for lo, hi in ends]
+    rows = tuple(_row(graph, layer, ends) for layer in network.layers)
+    return Summary(network.name, rows, domain, clock.perf_counter() - start)
+
+
+def _row(graph: Graph, layer: LayerLike, ends) -> LayerRow:
+    lo, hi = ends[layer.after]
+    magnitude = np.maximum(np.abs(lo), np.abs(hi))
+    with np.errstate(invalid="ignore"):
+        constant = (hi - lo <= ONE_NUMBER * np.max(magnitude, initial=0.0)) & np.isfinite(magnitude)
+    none = np.zeros(lo.shape, bool)
+    dead, always_on, saturated = none, none, none
+    before = None
+    if layer.before is not None:
+        z_lo, z_hi = ends[layer.before]
+        before = (_shaped(z_lo, layer.shape), _shaped(z_hi, layer.shape))
+        curves = _activations(graph, layer)
+        if curves and z_lo.size == lo.size:
+            facts = [_behaviour(curve, z_lo, z_hi) for curve in curves]
+            dead = np.logical_and.reduce([f[0] for f in facts])
+            always_on = np.logical_and.reduce([f[1] for f in facts])
+            saturated = np.logical_and.reduce([f[2] for f in facts])
+    after = (_shaped(lo, layer.shape), _shaped(hi, layer.shape))
+    masks = (_shaped(m, layer.shape) for m in (dead, always_on, saturated, constant | dead))
+    return LayerRow(
+        layer.path, layer.kind, tuple(layer.shape), layer.parameters, before, after, *masks
+    )
+
+
+def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return values.reshape(shape) if values.size == int(np.prod(shape, dtype=np.int64)) else values
+
+
+def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
+    """The curves applied to the layer's value before its activation, on the way to its output."""
+    return [
+        node.op for node in graph.nodes[: layer.after]
+        if isinstance(node.op, Curve) and node.inputs == (layer.before,)
+    ]
+
+
+def _behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
+    """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
+    dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
+    edges = (-np.inf, *curve.knots, np.inf)
+    for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):
+        if bend != "line":
+            continue
+        inside = (lo > left if left in curve.jumps else lo >= left)
+        inside = inside & (hi < right if right in curve.jumps else hi <= right)
+        if float(curve.df(np.array(_between(left, right)))) == 0.0:
+            dead |= inside
+        elif curve.knots:
+            always_on |= inside
+    saturated = np.zeros(lo.shape, bool)
+    if curve.saturated is not None:
+        saturated = np.asarray(curve.saturated(lo, hi), bool)
+    return dead, always_on & ~dead, saturated & ~dead
+
+
+def _between(left: float, right: float) -> float:
+    """A point strictly inside a gap between knots."""
+    if np.isinf(left) and np.isinf(right):
+        return 0.0
+    if np.isinf(left):
+        return right - 1.0 - abs(right)
+    if np.isinf(right):
+        return left + 1.0 + abs(left)
+    return 0.5 * (left + right)

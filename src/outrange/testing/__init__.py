@@ -1,0 +1,16 @@
+"""The battery that every op must pass, for authors of ops; needs `mpmath`."""
+
+from .broken import LawBroken as LawBroken
+from .definition import Oracle as Oracle
+from .facts import (
+    check_bends as check_bends,
+    check_definition as check_definition,
+    check_domain as check_domain,
+    check_jumps as check_jumps,
+    check_range as check_range,
+    check_saturated as check_saturated,
+    check_slope as check_slope,
+    check_turns as check_turns,
+)
+from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve
+from .lines import check_relax as check_relax, check_tightness as check_tightness

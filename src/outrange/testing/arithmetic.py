@@ -1,0 +1,10 @@
+"""Arithmetic of many digits; the one file that imports mpmath."""
+
+
+def many_bits(bits: int):
+    """A context of mpmath of its own, so that nobody else's precision changes."""
+    import mpmath
+
+    context = mpmath.MPContext()
+    context.prec = bits
+    return context

@@ -1,0 +1,120 @@
+"""Sixty-digit values of a curve, and the places where a wrong fact would show."""
+
+import math
+
+import numpy as np
+
+from ..core import down, up
+from ..ops import Curve
+from .arithmetic import many_bits
+
+
+BITS = 202  # 60 decimal digits
+FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
+SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
+SHAPES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.1, 1.0), (1.0, 0.1))
+FIXED = (
+    (-1, 1), (0, 1), (-1, 0), (0, 0), (1, 1), (-6, 6), (-1e-3, 5), (-5, 1e-3), (-3, 20), (-20, 3), (-50, 50),
+    (0.5, 9), (-9, -0.5), (2, 3), (-300, 40), (-40, 300), (0.001, 0.3), (1e-12, 1e6), (-1e6, 1e6),
+    (-1e300, 1e300), (-np.inf, np.inf), (-np.inf, 1), (-1, np.inf), (3, np.inf), (-np.inf, -3),
+)  # fmt: skip
+
+
+class Oracle:
+    """A curve's definition, evaluated once per point with 60 digits.
+
+    Args:
+        curve: Its `exact` is the definition. Curves that share it may share the oracle.
+    """
+
+    def __init__(self, curve: Curve):
+        self.mp = many_bits(BITS)
+        self.exact = curve.exact
+        self._seen: dict[float, tuple[float, float]] = {}
+
+    def real(self, x):
+        """The value at the mpmath number `x`; NaN where there is none."""
+        try:
+            value = self.exact(self.mp, x)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return self.mp.nan
+        return value if isinstance(value, self.mp.mpf) else self.mp.nan
+
+    def at(self, x: float):
+        """The value at the float64 `x`, as an mpmath number."""
+        return self.real(self.mp.mpf(float(x)))
+
+    def slope(self, x: float):
+        """The derivative at `x`, to about 40 digits."""
+        x = self.mp.mpf(float(x))
+        step = self.mp.mpf(10) ** -20 * (abs(x) if x else self.mp.mpf(10) ** -10)
+        return (self.real(x + step) - self.real(x - step)) / (2 * step)
+
+    def values(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values as unevaluated sums of two float64 arrays."""
+        flat = np.ravel(x)
+        for p in set(flat.tolist()) - self._seen.keys():
+            value = self.at(p)
+            high = float(value)
+            self._seen[p] = (high, float(value - high) if math.isfinite(high) else 0.0)
+        pairs = np.array([self._seen[p] for p in flat.tolist()]).reshape(-1, 2)
+        return pairs[:, 0].reshape(x.shape), pairs[:, 1].reshape(x.shape)
+
+
+def special(curve: Curve, most: int = 9) -> list[float]:
+    """The points that the facts name, those nearest to 0 and the outermost ones."""
+    named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
+    named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
+    return [p for p in (*named, *curve.on) if math.isfinite(p)]
+
+
+def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals of all sizes, random ones and ones about each special point."""
+    rng = np.random.default_rng(seed)
+    middle, radius = rng.normal(0.0, 3.0, 40), 10.0 ** rng.uniform(-9.0, 1.0, 40)
+    pairs = [np.stack([middle - radius, middle + radius], 1), np.array(FIXED, np.float64)]
+    for p in special(curve):
+        pairs += [np.stack([p - SCALES * a, p + SCALES * b], 1) for a, b in SHAPES]
+    found = np.concatenate(pairs)
+    if curve.beyond is None:
+        found = np.clip(found, *curve.on)
+    for hole in curve.holes:
+        found = found[(hole < found[:, 0]) | (found[:, 1] < hole)]
+    return found[:, 0].copy(), found[:, 1].copy()
+
+
+def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Points of every interval, `(intervals, points)`: even ones, and the special ones inside."""
+    a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
+    even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
+    named = special(curve, 5)
+    named = np.array([*named, *(f(p) for p in curve.jumps for f in (up, down))], np.float64)
+    near = np.clip(named + np.zeros((len(lo), 1)), a[:, None], b[:, None])
+    return np.clip(np.concatenate([even, near], 1), lo[:, None], hi[:, None])
+
+
+def probes(curve: Curve, seed: int = 0) -> np.ndarray:
+    """Single points of all sizes inside `on`, the tails of common functions included."""
+    rng = np.random.default_rng(seed)
+    tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
+    far = [0.0, 1e-300, 1e5, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
+    close = [p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)]
+    found = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
+    found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.holes)]
+    return np.unique(found)
+
+
+def ladder(a: float, b: float, reach: float = 12.0) -> np.ndarray:
+    """Increasing points strictly inside `(a, b)`, ever closer towards finite ends."""
+    finite_a, finite_b = math.isfinite(a), math.isfinite(b)
+    left = a if finite_a else (b if finite_b else 0.0) - reach
+    right = b if finite_b else (a if finite_a else 0.0) + reach
+    width = right - left
+    steps = width * 2.0 ** -np.arange(2.0, 42.0, 3.0)
+    inner = [left + width * np.linspace(0, 1, 10)[1:-1]]
+    if finite_a:
+        inner.append(left + steps)
+    if finite_b:
+        inner.append(right - steps)
+    found = np.unique(np.concatenate(inner))
+    return found[(found > left) & (found < right)]

@@ -1,0 +1,180 @@
+"""Laws of the facts that a `Curve` states. Each compares with the definition in 60 digits."""
+
+import math
+
+import numpy as np
+
+from ..core import InputError
+from ..ops import Curve
+from .broken import require
+from .definition import Oracle, boxes, ladder, probes, samples, special
+
+
+def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
+    """`f` is within its stated error of the definition, keeps NaN, and is finite where it should be."""
+    oracle = oracle or Oracle(curve)
+    x = probes(curve)
+    with np.errstate(all="ignore"):
+        got = np.asarray(curve.f(x), np.float64)
+        require(bool(np.isnan(curve.f(np.array([np.nan]))[0])), f"`{curve.name}` hides NaN")
+    high, low = oracle.values(x)
+    inside = (x > curve.on[0]) & (x < curve.on[1])
+    lost = np.isnan(high) & inside
+    require(not lost.any(), f"`{curve.name}` is not defined on all of {curve.on}")
+    wrong = np.isnan(got)
+    require(not wrong.any(), f"`{curve.name}.f` is NaN at {x[wrong][:1]}")
+    # A value beyond all float64 has no error to speak of.
+    seen = np.isfinite(got) & np.isfinite(high)
+    with np.errstate(all="ignore"):
+        far = np.abs((got - high) - low)
+        allowed = curve.off + curve.ulps * np.spacing(np.abs(got))
+        allowed = np.where((x == 0) & (got == 0), 0.0, allowed)
+    bad = np.flatnonzero(seen & (far > allowed))
+    if bad.size:
+        i = bad[0]
+        message = f"`{curve.name}.f({x[i]!r})` is {far[i]:.1e} off; stated {allowed[i]:.1e}"
+        require(False, message)
+
+
+def check_slope(curve: Curve, oracle: Oracle | None = None) -> None:
+    """`df` is within its stated error of the derivative, away from knots and right beside them."""
+    oracle = oracle or Oracle(curve)
+    x = probes(curve)
+    beside = np.min(np.abs(x[:, None] - np.array([*curve.knots, np.inf])), axis=1)
+    sizes = (np.abs(x) < 50.0) & ((np.abs(x) > 1e-9) | (x == 0))
+    x = x[(beside > 1e-9) & sizes & (x > curve.on[0]) & (x < curve.on[1])][::3]
+    with np.errstate(all="ignore"):
+        got = np.asarray(curve.df(x), np.float64)
+    for p, slope in zip(x.tolist(), got.tolist(), strict=True):
+        true = oracle.slope(p)
+        allowed = curve.slope_error * (1 + abs(true)) + 1e-30 * (1 + abs(true))
+        require(abs(true - slope) <= allowed, f"`{curve.name}.df({p!r})` is {slope}, not {float(true)}")
+
+
+def _gaps(curve: Curve):
+    ends = (curve.on[0], *curve.knots, curve.on[1])
+    yield from zip(ends[:-1], ends[1:], range(len(curve.bends)), strict=True)
+
+
+def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
+    """In every gap `f` bends as stated: chord slopes rise in a cup, fall in a cap, stay on a line."""
+    oracle = oracle or Oracle(curve)
+    for a, b, i in _gaps(curve):
+        x = [oracle.mp.mpf(p) for p in ladder(a, b).tolist()]
+        y = [oracle.real(p) for p in x]
+        rises = [(w - v) / (q - p) for p, q, v, w in zip(x, x[1:], y, y[1:], strict=False)]
+        steps = [t - s for s, t in zip(rises, rises[1:], strict=False)]
+        tiny = oracle.mp.mpf(10) ** -38 * max(1, *(abs(s) for s in rises))
+        rising, falling = any(s > tiny for s in steps), any(s < -tiny for s in steps)
+        found = {(False, False): "line", (True, False): "cup", (False, True): "cap"}
+        bend = found.get((rising, falling), "both ways")
+        place = f"between {a:.6g} and {b:.6g}"
+        require(bend == curve.bends[i], f"`{curve.name}` bends {bend}, not {curve.bends[i]}, {place}")
+        if curve.lines and curve.lines[i] is not None:
+            slope, offset = (oracle.mp.mpf(c) for c in curve.lines[i])
+            off = max(abs(v - slope * p - offset) for p, v in zip(x, y, strict=True))
+            require(off < tiny, f"`{curve.name}` is not {curve.lines[i]} {place}")
+
+
+def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
+    """Between turns `f` only rises, only falls, or is constant; every jump is a turn."""
+    oracle = oracle or Oracle(curve)
+    require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
+    ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        x = ladder(a, b).tolist()
+        x += [p + s for p in curve.knots if a < p < b for s in (-1e-9, 1e-9)]
+        x = [oracle.mp.mpf(p) for p in sorted(x) if a < p < b]
+        y = [oracle.real(p) for p in x]
+        signs = {int(oracle.mp.sign(w - v)) for v, w in zip(y, y[1:], strict=False)}
+        require(len(signs) <= 1, f"`{curve.name}` turns somewhere between {a:.6g} and {b:.6g}")
+
+
+def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
+    """At a knot the two limits differ if it is a jump, and agree with the value if it is not."""
+    oracle = oracle or Oracle(curve)
+    require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is no knot")
+    step = oracle.mp.mpf(10) ** -45
+    for knot in set(curve.knots) - set(curve.holes):
+        at = oracle.mp.mpf(knot)
+        left, value, right = (oracle.real(at + s * step) for s in (-1, 0, 1))
+        apart = max(abs(left - value), abs(right - value)) > oracle.mp.mpf(10) ** -40
+        kind = "jumps" if apart else "does not jump"
+        require(apart == (knot in curve.jumps), f"`{curve.name}` {kind} at {knot:.6g}, against its facts")
+
+
+def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
+    """`on`, `beyond` and `holes` say where `f` is defined, and how large it gets there."""
+    oracle = oracle or Oracle(curve)
+    for end, sign in zip(curve.on, (-1.0, 1.0), strict=True):
+        # A pole may be the end of one half of a function.
+        if curve.beyond is None and math.isfinite(end) and oracle.mp.isfinite(oracle.at(end)):
+            outside = any(oracle.mp.isfinite(oracle.at(end + sign * d)) for d in (1e-6, 0.5))
+            require(not outside, f"`{curve.name}` goes on past {end}, but has no `beyond`")
+    for hole in curve.holes:
+        require(not oracle.mp.isfinite(oracle.at(hole)), f"`{curve.name}` has no hole at {hole:.6g}")
+        try:
+            curve.range(np.array([hole - 1.0]), np.array([hole + 1.0]))
+        except InputError:
+            continue
+        require(False, f"`{curve.name}.range` crosses the hole at {hole:.6g}")
+    inside = [p for p in (0.0, 1.0, *curve.knots, *curve.turns) if curve.on[0] < p < curve.on[1]]
+    for p in set(inside) - set(curve.holes):
+        require(bool(oracle.mp.isfinite(oracle.at(p))), f"`{curve.name}` has a hole at {p:.6g}")
+    if curve.beyond is not None:
+        _check_beyond(curve, oracle)
+
+
+def _check_beyond(curve: Curve, oracle: Oracle) -> None:
+    """No value lies outside `beyond`, and its ends are approached, or really infinite."""
+    least, most = curve.beyond
+    far = [0.0, *curve.turns[:4], *(s * 10.0**k for k in (-2, -1, 0, 0.5, 1, 1.5, 2, 4, 8) for s in (-1, 1))]
+    values = [v for v in map(oracle.at, far) if oracle.mp.isfinite(v)]
+    low, high = min(values), max(values)
+    require(least <= low and high <= most, f"`{curve.name}` leaves {curve.beyond}")
+    for end, value in ((least, low), (most, high)):
+        near = abs(value) > 90 if math.isinf(end) else abs(value - end) <= 1e-6
+        require(bool(near), f"`{curve.name}` stays far from the end {end} of `beyond`")
+
+
+def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
+    """`range` holds every value, and its ends are reached but for the stated error."""
+    oracle = oracle or Oracle(curve)
+    lo, hi = boxes(curve)
+    least, most = curve.range(lo, hi)
+    x = samples(curve, lo, hi)
+    high, low = oracle.values(x)
+    under = (high < least[:, None]) | ((high == least[:, None]) & (low < 0))
+    over = (high > most[:, None]) | ((high == most[:, None]) & (low > 0))
+    bad = np.argwhere(under | over)
+    if bad.size:
+        i, j = bad[0]
+        box, ends = f"[{lo[i]!r}, {hi[i]!r}]", f"[{least[i]!r}, {most[i]!r}]"
+        require(False, f"`{curve.name}.range` of {box} is {ends}, but f({x[i, j]!r}) = {high[i, j]!r}")
+    # Limits at jumps and constants outside `on` need not be reached; not all turns are samples.
+    inside = (lo >= max(curve.on[0], -1e3)) & (hi <= min(curve.on[1], 1e3))
+    for skipped in (*curve.jumps, *(set(curve.turns) - set(special(curve, 5)))):
+        inside &= ~((lo <= skipped) & (skipped <= hi))
+    with np.errstate(all="ignore"):
+        slack = 2.0 * curve.off + (4.0 * curve.ulps + 4.0) * np.spacing(np.abs(np.stack([least, most])))
+        loose = np.maximum(high.min(1) - least - slack[0], most - high.max(1) - slack[1])
+    loose = np.where(np.isfinite(high).all(1) & inside, loose, 0.0)
+    worst = int(np.argmax(loose))
+    where = f"[{lo[worst]!r}, {hi[worst]!r}]"
+    require(loose[worst] <= 0, f"`{curve.name}.range` of {where} is {loose[worst]:.1e} too wide")
+
+
+def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
+    """Where a curve is called saturated its slope is below 2 % of its steepest; far out it is."""
+    if curve.saturated is None:
+        return
+    x = np.linspace(-12.0, 12.0, 961)
+    slope = np.abs(curve.df(x))
+    said = np.asarray(curve.saturated(x[:-1], x[1:]))
+    steep = np.maximum(slope[:-1], slope[1:]) > 0.02 * slope.max()
+    require(not (said & steep).any(), f"`{curve.name}` is called saturated where it is steep")
+    whole = curve.saturated(np.array([-12.0]), np.array([12.0]))[0]
+    require(not whole, f"`{curve.name}` is called saturated on all of [-12, 12]")
+    far = np.array([-1e6, 1e5]), np.array([-1e5, 1e6])
+    flat = np.abs(curve.f(far[1]) - curve.f(far[0])) < 1e-4
+    require(bool(np.all(curve.saturated(*far) == flat)), f"`{curve.name}`: saturated is wrong far out")

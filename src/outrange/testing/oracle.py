@@ -1,0 +1,62 @@
+"""A graph evaluated in 200-bit arithmetic: what published bounds are compared with."""
+
+import numpy as np
+
+from ..core import OutrangeError
+from ..graph import Graph
+from ..ops import Affine, Curve, Largest, Rearrange
+from .arithmetic import many_bits
+
+
+BITS = 200
+
+
+def _matrices(op: Affine) -> list[np.ndarray]:
+    """The matrix of each input; every entry is one product with 1, so without rounding."""
+    found = []
+    for i, n in enumerate(op.sizes):
+        units = [np.zeros((n, size)) for size in op.sizes]
+        units[i] = np.eye(n)
+        found.append(op.apply(tuple(units), False))
+    return found
+
+
+def _affine(mp, op: Affine, source: list) -> list:
+    out = [mp.mpf(float(v)) for v in op.bias]
+    for matrix, vector in zip(_matrices(op), source, strict=True):
+        for i, j in np.argwhere(matrix):
+            out[j] += mp.mpf(float(matrix[i, j])) * vector[i]
+    return out
+
+
+def _value(mp, op, source: list) -> list:
+    if isinstance(op, Affine):
+        return _affine(mp, op, source)
+    if isinstance(op, Rearrange):
+        flat = [v for part in source for v in part]
+        return [mp.mpf(float(op.fill[k])) if i < 0 else flat[i] for k, i in enumerate(op.index)]
+    if isinstance(op, Largest):
+        return [max(source[0][i] for i in window if i >= 0) for window in op.windows]
+    if isinstance(op, Curve) and op.exact is not None:
+        return [op.exact(mp, v) for v in source[0]]
+    raise OutrangeError(f"`{op.name}` has no exact definition to evaluate.")
+
+
+def evaluate(graph: Graph, x) -> list:
+    """The output at one point, in real arithmetic to 200 bits.
+
+    Args:
+        graph: Any graph whose curves have an `exact` definition.
+        x: `(graph.size,)` float64.
+
+    Returns:
+        The output entries, mpmath numbers.
+
+    Raises:
+        OutrangeError: A curve has no `exact` definition.
+    """
+    mp = many_bits(BITS)
+    values = [[mp.mpf(float(v)) for v in x]]
+    for node in graph.nodes:
+        values.append(_value(mp, node.op, [values[j] for j in node.inputs]))
+    return values[graph.output]

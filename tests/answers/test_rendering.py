@@ -1,0 +1,74 @@
+"""Every answer renders in every medium, however odd its numbers."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outrange.answers import RangeProgress
+from outrange.answers.text import number, tidy, vector
+from outrange.questions.output_range import output_range
+from outrange.questions.sample_range import sample_range
+from outrange.questions.summary import summary
+from outrange.report import demo_text, live_text, range_text
+from questions.nets import dense_net, two_in_two_out
+
+
+NETS = [dense_net((2, 3), ("relu",)), two_in_two_out(), dense_net((3, 120), ("tanh",))]
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_answers_render(net):
+    answer, sampled = output_range(net, (0, 1), time=5), sample_range(net, (0, 1), samples=100)
+    layers = summary(net, (0, 1))
+    for record in (answer, sampled, layers):
+        json.dumps(record.as_dict(), allow_nan=False)
+        assert len(repr(record)) < 600
+        html = record._repr_html_()
+        assert html.count("<tr>") == html.count("</tr>") > 0
+        assert "<script" not in html
+    assert "output" in range_text(answer)
+    assert "missed" in demo_text(answer, sampled)
+
+
+def test_infinite_bounds_render():
+    answer = output_range(NETS[0], (0, 1))
+    wide = replace(answer, lo=answer.lo - np.inf, hi=answer.hi + np.inf, status="time")
+    assert "unbounded" in range_text(wide)
+    assert "unbounded" in wide._repr_html_()
+    assert json.loads(json.dumps(wide.as_dict(), allow_nan=False))["lo"][0] == "-inf"
+    assert "gap inf" in repr(wide)
+
+
+def test_names_are_escaped_in_html():
+    answer = replace(output_range(NETS[0], (0, 1)), model="<b>&")
+    assert "<b>" not in answer._repr_html_()
+
+
+def test_display_hides_residues_and_negative_zero():
+    assert vector(tidy([-4e-16, 2.0], 2.0)) == "[0., 2.]"
+    assert vector(tidy([-0.5000000001], 1.0)) == "[-0.5]"
+    assert vector(tidy([np.inf, -np.inf], np.inf)) == "[inf, -inf]"
+    assert vector(tidy([1.23456789e-9], 1.23456789e-9)) == "[1.23457e-09]"
+    assert vector(np.arange(12)) == "[0., 1., 2., ..., 9., 10., 11.]"
+    assert number(None) == "-"
+
+
+def test_live_line_never_says_100_too_early():
+    ones = np.ones(1)
+    now = RangeProgress(1.0, 5, -ones, ones, -0.99999999 * ones, ones * 0.99999999, 3)
+    assert "99.9999 %" in live_text(now, ["y"])
+    closed = RangeProgress(1.0, 5, -ones, ones, -ones, ones, 3)
+    assert "100.0" in live_text(closed, ["y"])
+    start = RangeProgress(1.0, 5, -ones * np.inf, ones, -ones, ones, 3)
+    assert "0.0 %" in live_text(start, ["y"])
+    many = RangeProgress(1.0, 5, *(np.tile(v, 20) for v in (-ones, ones, -ones, ones)), 3)
+    assert "14 others" in live_text(many, [str(i) for i in range(20)])
+
+
+def test_plot_draws_one_bar_an_output():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    axes = output_range(NETS[0], (0, 1)).plot()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["y[0]", "y[1]", "y[2]"]

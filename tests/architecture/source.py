@@ -1,0 +1,77 @@
+"""Reads the package's source: what each file imports, defines and names."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "outrange"
+
+
+def files() -> list[Path]:
+    """Every Python file of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    """`search/milp.py` of a path in the package."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    """The sub-package a file is in; a file of the package itself is its own room."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute dotted names of everything a file imports, at its top or inside a function."""
+    package = ["outrange", *path.relative_to(PACKAGE).parent.parts]
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            found |= {".".join([*base, alias.name]) for alias in node.names}
+        elif isinstance(node, ast.Call) and _is_import_call(node):
+            argument = node.args[0] if node.args else None
+            if isinstance(argument, ast.Constant):
+                found.add(str(argument.value))
+    return found
+
+
+def _is_import_call(node: ast.Call) -> bool:
+    function = node.func
+    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return called in ("import_module", "__import__")
+
+
+def words_of_code(path: Path) -> set[str]:
+    """Every word in identifiers and strings of the code; comments and docstrings left out."""
+    texts = []
+    module = tree(path)
+    documentation = {
+        id(node.body[0].value)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(module):
+        match node:
+            case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text):
+                texts.append(text)
+            case ast.FunctionDef(name=text) | ast.ClassDef(name=text):
+                texts.append(text)
+            case ast.Constant(value=str(text)) if id(node) not in documentation:
+                texts.append(text)
+    return {word for text in texts for word in re.findall(r"[A-Za-z0-9_]+", text)}

@@ -1,0 +1,71 @@
+"""Imports go one way, each framework enters at one door, and a plain import is light."""
+
+import subprocess
+import sys
+
+import pytest
+
+from architecture.source import files, imports, name, room
+
+
+ALLOWED = {
+    "core": set(),
+    "ops": {"core"},
+    "graph": {"core", "ops"},
+    "frontends": {"core", "ops", "graph"},
+    "domains": {"core", "ops", "graph"},
+    "search": {"core", "ops", "graph", "domains"},
+    "answers": {"core"},
+    "questions": {"core", "ops", "graph", "domains", "search", "answers"},
+    "report": {"core", "answers"},
+    "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
+    "_demo": {"core", "graph"},
+}
+"""What each room may import, itself aside. Rooms not listed join things and may import anything."""
+
+JOINERS = {"__init__", "__main__", "cli", "api", "version"}
+
+LAZY = {
+    # An answer draws itself only when asked to, in the browser of a notebook or on a plot.
+    ("answers", "report"),
+}
+
+FRAMEWORKS = (
+    "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
+    "matplotlib", "rich", "click", "ctypes", "numba",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_imports_go_one_way(path):
+    here = room(path)
+    if here in JOINERS:
+        return
+    assert here in ALLOWED, f"{name(path)} is in a room that ALLOWED does not list"
+    for target in imports(path):
+        parts = target.split(".")
+        if parts[0] != "outrange" or len(parts) < 2 or parts[1] == here:
+            continue
+        legal = parts[1] in ALLOWED[here] or (here, parts[1]) in LAZY
+        assert legal, f"{name(path)} imports {target}; `{here}` may import {sorted(ALLOWED[here])}"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_each_framework_has_one_door(framework):
+    doors = [name(p) for p in files() if any(t.split(".")[0] == framework for t in imports(p))]
+    assert len(doors) <= 1, f"{framework} is imported in {doors}"
+
+
+def test_import_loads_numpy_and_nothing_heavier():
+    code = "import outrange, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "numpy" in loaded
+    light = {"ctypes"}  # NumPy loads it itself
+    assert not loaded & (set(FRAMEWORKS) - light)
+
+
+def test_import_flow_has_no_cycle():
+    order = ["core", "ops", "graph", "domains", "search", "questions"]
+    for i, lower in enumerate(order):
+        assert not ALLOWED[lower] & set(order[i:])

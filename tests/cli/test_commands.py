@@ -1,0 +1,241 @@
+"""The command line from outside: what it prints, its exit codes, one short message an error."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+
+onnx = pytest.importorskip("onnx")
+
+
+def save_onnx(path, layers, *, input_shape=(2,)):
+    """Write dense layers `(weight, bias, operator or None)` as an ONNX file."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants, last = [], [], "x"
+    for k, (weight, bias, operator) in enumerate(layers):
+        for name, value in ((f"w{k}", weight), (f"b{k}", bias)):
+            constants.append(numpy_helper.from_array(np.float32(value), name))
+        inputs = [last, f"w{k}", f"b{k}"]
+        nodes.append(helper.make_node("Gemm", inputs, [f"z{k}"], name=f"dense{k}"))
+        last = f"z{k}"
+        if operator:
+            nodes.append(helper.make_node(operator, [last], [f"h{k}"], name=f"act{k}"))
+            last = f"h{k}"
+    width = len(np.atleast_1d(layers[-1][1]))
+    graph = helper.make_graph(
+        nodes, "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, *input_shape])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, [None, width])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Two outputs, `relu(x0 + x1)` and `relu(x0 - x1)`."""
+    path = tmp_path_factory.mktemp("models") / "small.onnx"
+    return save_onnx(path, [([[1, 1], [1, -1]], [0, 0], "Relu")])
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A random network on 16 inputs that no search closes in seconds."""
+    rng = np.random.default_rng(0)
+    sizes = (16, 64, 64, 64, 2)
+    layers = [
+        (rng.normal(size=(n, m)), rng.normal(size=m), "Relu" if m == 64 else None)
+        for n, m in itertools.pairwise(sizes)
+    ]
+    path = tmp_path_factory.mktemp("models") / "large.onnx"
+    return save_onnx(path, layers, input_shape=(16,))
+
+
+def outrange(*arguments, **options):
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, "-m", "outrange", *map(str, arguments)],
+        capture_output=True, text=True, encoding="utf-8", env=environment, timeout=120, **options,
+    )
+
+
+def test_range_of_a_small_net(small):
+    got = outrange("range", small, "--box", 0, 1)
+    assert got.returncode == 0, got.stderr
+    assert "exact to 1e-06" in got.stdout
+    assert got.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "lo", "hi"),
+    [
+        (["--box", "-1", "1"], [0, 0], [2, 2]),
+        (["--lo", "0", "--hi", "1,2"], [0, 0], [3, 1]),
+        (["--lo", "-1,0", "--hi", "[1, 1]"], [0, 0], [2, 1]),
+        (["--input", "x", "0", "1,0"], [0, 0], [1, 1]),
+        (["--ball", "0.5,0.5", "--radius", "0.25"], [0.5, 0], [1.5, 0.5]),
+        (["--ball", "0.5,0.5", "--radius", "1", "--clip", "0", "1"], [0, 0], [2, 1]),
+        (["--box", "0", "1", "--output", "1"], 0, 1),
+        (["--box", "0", "1", "--rows", "1,-1"], [0], [2]),
+        (["--box", "0", "1", "--layer", "dense0"], [0, -1], [2, 1]),
+    ],
+)
+def test_input_sets_and_targets(small, options, lo, hi):
+    got = outrange("range", small, *options, "--json")
+    assert got.returncode == 0, got.stderr
+    record = json.loads(got.stdout)
+    np.testing.assert_allclose(record["lo"], lo, atol=1e-5)
+    np.testing.assert_allclose(record["hi"], hi, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
+def test_data_files(small, tmp_path, suffix):
+    data = np.array([[0.0, 0.25], [0.5, 1.0]])
+    path = tmp_path / f"data{suffix}"
+    if suffix == ".csv":
+        path.write_text("a,b\n" + "\n".join(",".join(map(str, row)) for row in data) + "\n")
+    else:
+        (np.save if suffix == ".npy" else np.savez)(path, data)
+    got = outrange("range", small, "--data", path, "--margin", "0.5", "--json")
+    assert got.returncode == 0, got.stderr
+    np.testing.assert_allclose(json.loads(got.stdout)["hi"], [2.5, 1.25], atol=1e-5)
+
+
+def test_summary(small):
+    got = outrange("summary", small, "--box", "-2", "-1")
+    assert got.returncode == 0, got.stderr
+    assert "Dead" in got.stdout
+    record = json.loads(outrange("summary", small, "--box", "-2", "-1", "--json").stdout)
+    assert [len(row["dead"]) for row in record["layers"]].count(1) == 1
+
+
+def test_time_runs_out_with_exit_code_3(large):
+    got = outrange("range", large, "--box", "-1", "1", "--time", "0.5")
+    assert got.returncode == 3, got.stderr
+    assert "time ran out" in got.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_interrupt_prints_the_bounds_so_far(large):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "outrange", "range", large, "--box", "-1", "1", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    time.sleep(4.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert json.loads(out)["status"] == "interrupted"
+    assert "Traceback" not in err
+
+
+MISTAKES = [
+    (["range", "SMALL", "--box", "1", "0"], 2, "lo <= hi"),
+    (["range", "SMALL", "--box", "0", "nan"], 2, "finite"),
+    (["range", "SMALL", "--box", "0", "inf"], 2, "finite"),
+    (["range", "SMALL", "--box", "0"], 2, "2 arguments"),
+    (["range", "SMALL", "--box", "0", "one"], 2, "not a valid float"),
+    (["range", "SMALL"], 2, "Say over which inputs"),
+    (["range", "SMALL", "--box", "0", "1", "--lo", "0"], 2, "exactly one"),
+    (["range", "SMALL", "--lo", "0"], 2, "go together"),
+    (["range", "SMALL", "--lo", "0,0,0", "--hi", "1"], 2, "shape (3,)"),
+    (["range", "SMALL", "--lo", "zero", "--hi", "1"], 2, "--lo"),
+    (["range", "SMALL", "--box", "0", "1", "--margin", "1"], 2, "needs --data"),
+    (["range", "SMALL", "--ball", "0,0"], 2, "needs --radius"),
+    (["range", "SMALL", "--input", "y", "0", "1"], 2, "no input named `y`"),
+    (["range", "SMALL", "--box", "0", "1", "--layer", "dens0"], 2, "Did you mean"),
+    (["range", "SMALL", "--box", "0", "1", "--output", "7"], 2, "--output"),
+    (["range", "SMALL", "--box", "0", "1", "--rows", "1,2,3"], 2, "shape (1, 3)"),
+    (["range", "SMALL", "--box", "0", "1", "--tol", "-1"], 2, "tol"),
+    (["range", "SMALL", "--box", "0", "1", "--time", "0"], 2, "time"),
+    (["range", "SMALL", "--data", "absent.npy"], 2, "no such file"),
+    (["range", "SMALL", "--data", "DIR/data.txt"], 2, ".npy, .npz, .csv"),
+    (["range", "SMALL", "--data", "DIR/empty.csv"], 2, "empty"),
+    (["range", "SMALL", "--data", "DIR/titles.csv"], 2, "at least one row"),
+    (["range", "SMALL", "--data", "DIR/words.csv"], 2, "cannot be read"),
+    (["range", "SMALL", "--data", "DIR/objects.npy"], 2, "cannot be read"),
+    (["range", "absent.onnx", "--box", "0", "1"], 2, "no such"),
+    (["range", "DIR", "--box", "0", "1"], 2, "ending in"),
+    (["range", "DIR/data.txt", "--box", "0", "1"], 2, "ending in"),
+    (["range", "DIR/text.onnx", "--box", "0", "1"], 4, "not an ONNX file"),
+    (["range", "DIR/nan.onnx", "--box", "0", "1"], 4, "NaN"),
+    (["summary", "DIR/empty.onnx", "--box", "0", "1"], 4, ""),
+    (["range"], 2, "MODEL"),
+    (["rnge"], 2, "No such command"),
+    (["range", "SMALL", "--bx", "0", "1"], 2, "--bx"),
+]
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """Files that are not what their names say."""
+    folder = tmp_path_factory.mktemp("broken")
+    for name, text in (
+        ("data.txt", "1 2"), ("empty.csv", ""), ("titles.csv", "a,b\n"), ("text.onnx", "hello\n"),
+        ("words.csv", "a,b\n1,two\n"), ("empty.onnx", ""),
+    ):
+        (folder / name).write_text(text)
+    np.save(folder / "objects.npy", np.array([{}, None]), allow_pickle=True)
+    save_onnx(folder / "nan.onnx", [([[np.nan, 1], [1, 1]], [0, 0], None)])
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "code", "word"), MISTAKES)
+def test_mistakes_are_one_short_message(small, broken, arguments, code, word, capfd):
+    from outrange.cli.run import run
+
+    names = {"SMALL": small, "DIR": str(broken)}
+    filled = [names.get(a, a.replace("DIR/", f"{broken}{os.sep}")) for a in arguments]
+    assert run(filled) == code
+    out, err = capfd.readouterr()
+    assert word in err
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.startswith("outrange: ")
+    assert err.count("\n") == 1
+    assert len(err) < 600 + len(str(broken))
+
+
+def test_an_error_leaves_the_process_with_its_code(small):
+    got = outrange("range", small, "--box", "1", "0")
+    assert got.returncode == 2
+    assert "Traceback" not in got.stderr
+    assert got.stderr.count("\n") == 1
+
+
+def test_a_bug_is_reported_without_traceback(monkeypatch, capfd):
+    from outrange.cli import app, run
+
+    def broken(_):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(app, "call", broken)
+    monkeypatch.delenv("OUTRANGE_DEBUG", raising=False)
+    assert run.run([]) == 1
+    assert "bug in outrange, please report it (RuntimeError: boom)" in capfd.readouterr().err
+
+
+def test_help_documents_the_exit_codes():
+    text = outrange("range", "--help").stdout
+    for code in ("0 ", "2 ", "3 ", "4 ", "130 "):
+        assert f"\n    {code}" in text
+
+
+def test_import_loads_nothing_heavy():
+    heavy = {"keras", "jax", "tensorflow", "torch", "onnx", "onnxruntime", "highspy", "matplotlib",
+             "rich", "click", "scipy", "numba"}
+    code = "import outrange, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert not heavy & set(loaded.split())
+    assert "outrange" in loaded

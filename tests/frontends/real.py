@@ -1,0 +1,23 @@
+"""Where the real networks are, if they are on this machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def data_folder() -> Path | None:
+    """`OUTRANGE_DATA`, or `../shared/data` beside the repository; None where neither exists."""
+    stated = os.environ.get("OUTRANGE_DATA")
+    folder = Path(stated) if stated else Path(__file__).parents[3] / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+def real_files(*patterns: str) -> list:
+    """Test parameters: each matching file, or one that is skipped with the reason."""
+    folder = data_folder()
+    if folder is None:
+        reason = "real networks not found: set OUTRANGE_DATA or put them in ../shared/data"
+        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no data")]
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    return [pytest.param(path, id=str(path.relative_to(folder))) for path in found]

@@ -1,0 +1,310 @@
+"""Laws of every registered domain: it encloses, it shrinks with the box, it pays for rounding."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from outrange.core import InputError, OutrangeError
+from outrange.domains import DOMAINS, bounds, register
+from outrange.domains.intervals import RULES
+from outrange.domains.linear import run as run_linear
+from outrange.graph import Builder, Slot, softmax
+from outrange.ops import CURVES, Affine, Curve, Largest, Rearrange, curve
+
+
+BOXES = 6
+
+
+def describable():
+    """Names of curves without arguments that accept every real number."""
+    found = []
+    for name in sorted(CURVES):
+        try:
+            facts = curve(name)
+        except TypeError:
+            continue
+        if (facts.on == (-np.inf, np.inf) or facts.beyond is not None) and not facts.holes:
+            found.append(name)
+    return found
+
+
+PIECEWISE = [name for name in describable() if curve(name).is_piecewise_linear]
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape) / np.sqrt(shape[0])
+
+
+def dense_net(rng, act):
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    for n in (5, 4):
+        x = b.curve(act, b.dense(x, normal(rng, x.shape[1], n), normal(rng, n)))
+    return b.finish([b.dense(x, normal(rng, 4, 2))], ["y"])
+
+
+def residual_net(rng, act):
+    b = Builder([Slot("x", (4,))])
+    (x,) = b.input_values()
+    for _ in range(2):
+        x = b.add(x, b.curve(act, b.dense(x, normal(rng, 4, 4), normal(rng, 4))))
+    return b.finish([b.subtract(x, b.multiply(x, np.float64(0.5)))], ["y"])
+
+
+def concat_net(rng, act):
+    b = Builder([Slot("x", (2,)), Slot("t", (1, 2))])
+    x, t = b.input_values()
+    t = b.reshape(t, (1, 2))
+    left = b.curve(act, b.dense(x, normal(rng, 2, 3)))
+    both = b.concat([left, t, x, np.ones((1, 1))], axis=1)
+    y = b.dense(b.curve(act, both), normal(rng, 8, 2), normal(rng, 2))
+    return b.finish([y, left], ["y", "z"])
+
+
+def pool_net(rng, act):
+    b = Builder([Slot("x", (6,))])
+    (x,) = b.input_values()
+    x = b.reduce("mean", b.reshape(b.dense(x, normal(rng, 6, 8)), (1, 4, 2)), [2])
+    x = b.curve(act, x)
+    top = b.reduce("max", b.reshape(x, (1, 2, 2)), [2])
+    low = b.minimum(top, b.reduce("sum", x, [1], keepdims=True))
+    return b.finish([b.dense(low, normal(rng, 2, 3))], ["y"])
+
+
+def softmax_net(rng, act):
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    x = b.curve(act, b.dense(x, normal(rng, 3, 4)))
+    return b.finish([softmax(b, b.dense(x, normal(rng, 4, 3)))], ["p"])
+
+
+NETS = [dense_net, residual_net, concat_net, pool_net]
+if {"softplus", "sigmoid"} <= set(CURVES):
+    NETS.append(softmax_net)
+
+
+def boxes(rng, graph, width):
+    center = rng.uniform(-1.5, 1.5, (BOXES, graph.size))
+    half = width * rng.uniform(0, 1, center.shape) * (rng.random(center.shape) > 0.2)
+    return center - half, center + half
+
+
+def points(rng, lo, hi, count=300):
+    inner = rng.uniform(lo, hi, (count, *lo.shape))
+    corners = np.where(rng.random((count, *lo.shape)) < 0.5, lo, hi)
+    return np.concatenate([inner, corners])
+
+
+@pytest.mark.parametrize("act", describable())
+@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_encloses_every_value_at_samples(domain, net, act):
+    rng = np.random.default_rng(7)
+    graph = net(rng, act)
+    for width in (0.01, 0.6):
+        lo, hi = boxes(rng, graph, width)
+        x = points(rng, lo, hi)
+        values = graph.run_all(x.reshape(-1, graph.size))
+        for (least, most), seen in zip(bounds(graph, lo, hi, domain), values, strict=True):
+            seen = seen.reshape(*x.shape[:2], -1)
+            slack = 1e-13 * (1 + np.abs(seen))
+            assert (least <= seen + slack).all() and (seen - slack <= most).all()
+
+
+@pytest.mark.parametrize("act", describable())
+@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+def test_linear_is_no_looser_than_intervals(net, act):
+    rng = np.random.default_rng(3)
+    graph = net(rng, act)
+    lo, hi = boxes(rng, graph, 0.5)
+    plain, linear = bounds(graph, lo, hi, "intervals"), bounds(graph, lo, hi, "linear")
+    for (a, b), (c, d) in zip(plain, linear, strict=True):
+        slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
+        assert (c >= a - slack).all() and (d <= b + slack).all()
+
+
+@pytest.mark.parametrize("act", describable())
+@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+def test_a_smaller_box_never_loosens_intervals(net, act):
+    rng = np.random.default_rng(5)
+    graph = net(rng, act)
+    lo, hi = boxes(rng, graph, 0.5)
+    part = rng.uniform(0, 0.5, (2, *lo.shape))
+    inner = bounds(graph, lo + part[0] * (hi - lo), hi - part[1] * (hi - lo), "intervals")
+    for (a, b), (c, d) in zip(bounds(graph, lo, hi, "intervals"), inner, strict=True):
+        slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
+        assert (c >= a - slack).all() and (d <= b + slack).all()
+
+
+def test_linear_is_exact_where_nothing_bends():
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    y = b.subtract(b.add(x, x), b.affine_map(x, 2.0))
+    z = b.dense(b.concat([x, y], axis=1), normal(rng, 6, 2))
+    graph = b.finish([y, z], ["y", "z"])
+    least, most = bounds(graph, [-1] * 3, [1] * 3)[graph.output]
+    assert np.abs(least[0, :3]).max() < 1e-14 and np.abs(most[0, :3]).max() < 1e-14
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_infinite_boxes_give_infinite_ends_and_never_nan(domain):
+    rng = np.random.default_rng(1)
+    for net in NETS:
+        graph = net(rng, "relu")
+        lo, hi = boxes(rng, graph, 1.0)
+        lo[0, 0], hi[1, 1], lo[2], hi[2] = -np.inf, np.inf, -np.inf, np.inf
+        for least, most in bounds(graph, lo, hi, domain):
+            assert not np.isnan(least).any() and not np.isnan(most).any()
+            assert (least <= most).all() and (least < np.inf).all() and (most > -np.inf).all()
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_infinity_spreads_only_along_coefficients(domain):
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    y = b.dense(x, [[1.0, 0.0, -1e-300], [1.0, 1.0, 1.0]])
+    graph = b.finish([b.curve("relu", y)], ["y"])
+    least, most = bounds(graph, [-np.inf, -1], [1, 1], domain)[1]
+    assert least[0, 0] == -np.inf and abs(most[0, 0] - 2) < 1e-9
+    assert np.abs(least[0, 1] + 1) < 1e-9 and most[0, 2] == np.inf
+
+
+def test_non_negative_sums_stay_non_negative():
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    y = b.reduce("sum", b.curve("relu", x), [1])
+    graph = b.finish([y], ["y"])
+    least, _ = bounds(graph, [-1] * 3, [1] * 3, "intervals")[graph.output]
+    assert least[0, 0] == 0.0
+
+
+def test_bad_boxes_and_domains_are_errors():
+    graph = dense_net(np.random.default_rng(0), "relu")
+    for lo, hi in (([0] * 2, [1] * 2), ([1, 0, 0], [0, 1, 1]), ([np.nan, 0, 0], [1, 1, 1])):
+        with pytest.raises(InputError, match="Received"):
+            bounds(graph, lo, hi)
+    with pytest.raises(InputError, match="intervals"):
+        bounds(graph, [0] * 3, [1] * 3, "taylor")
+
+
+def test_a_domain_without_a_rule_for_a_kind_is_refused():
+    with pytest.raises(OutrangeError, match="Curve"):
+        register("holey", {k: v for k, v in RULES.items() if k is not Curve}, lambda g, lo, hi: [])
+    with pytest.raises(OutrangeError, match="twice"):
+        register("intervals", RULES, lambda g, lo, hi: [])
+
+
+# ---- rounding -------------------------------------------------------------------------------
+
+
+def wild_graph(rng, acts):
+    """A small graph with weights of scale 1e-6 to 1e6."""
+
+    def weights(*shape):
+        return rng.standard_normal(shape) * 10.0 ** rng.uniform(-6, 6, shape)
+
+    d = int(rng.integers(1, 4))
+    b = Builder([Slot("x", (d,))])
+    (x,) = b.input_values()
+    for _ in range(int(rng.integers(1, 4))):
+        n = int(rng.integers(2, 5))
+        bias = weights(n) if rng.random() < 0.7 else None
+        y = b.dense(x, weights(x.shape[1], n), bias)
+        y = b.curve(str(rng.choice(acts)), y)
+        way = rng.integers(0, 5)
+        if way == 0:
+            x = b.concat([x, y], axis=1)
+        elif way == 1:
+            x = b.combine(tuple(weights(2)), [y, b.affine_map(y, weights(n), weights(n))])
+        elif way == 2:
+            x = b.gather_sum(y, rng.integers(-1, n, (3, 2)), weights(3, 2), (1, 3))
+        elif way == 3:
+            x = b.largest(y, rng.integers(0, n, (2, 2)), (1, 2))
+        else:
+            x = y
+    return b.finish([b.dense(x, weights(x.shape[1], 2), weights(2))], ["y"])
+
+
+def matrices(op):
+    """The matrix of each input of an affine op; single products, so without rounding."""
+    out = []
+    for i, n in enumerate(op.sizes):
+        units = [np.zeros((n, m)) for m in op.sizes]
+        units[i] = np.eye(n)
+        out.append(op.apply(tuple(units), False))
+    return out
+
+
+def run_exactly(graph, x):
+    """Every value at one point, in 400-bit arithmetic."""
+    values = [[mpmath.mpf(float(v)) for v in x]]
+    for node in graph.nodes:
+        op, source = node.op, [values[j] for j in node.inputs]
+        if isinstance(op, Affine):
+            out = [mpmath.mpf(float(v)) for v in op.bias]
+            for matrix, vector in zip(matrices(op), source, strict=True):
+                for i, j in np.argwhere(matrix):
+                    out[j] += mpmath.mpf(float(matrix[i, j])) * vector[i]
+        elif isinstance(op, Rearrange):
+            flat = [v for part in source for v in part]
+            fill = [mpmath.mpf(float(v)) for v in op.fill]
+            out = [fill[k] if i < 0 else flat[i] for k, i in enumerate(op.index)]
+        elif isinstance(op, Largest):
+            out = [max(source[0][i] for i in window if i >= 0) for window in op.windows]
+        else:
+            out = [op.exact(mpmath, v) for v in source[0]]
+        values.append(out)
+    return values
+
+
+def violations(count, run, acts=tuple(PIECEWISE), seed=0):
+    """How many values of how many random graphs x boxes leave their ends at corners."""
+    rng = np.random.default_rng(seed)
+    found = 0
+    with mpmath.workprec(400):
+        for _ in range(count):
+            graph = wild_graph(rng, acts)
+            center = rng.standard_normal((4, graph.size))
+            center *= 10.0 ** rng.uniform(-3, 3, center.shape)
+            half = np.abs(center) * 10.0 ** rng.uniform(-16, 0, (4, 1)) * (rng.random((4, 1)) < 0.8)
+            lo, hi = center - half, center + half
+            ends = run(graph, lo, hi)
+            for i in range(4):
+                x = np.where(rng.random(graph.size) < 0.5, lo[i], hi[i])
+                exact = run_exactly(graph, x)
+                for (least, most), values in zip(ends, exact, strict=True):
+                    found += any(
+                        not a <= v <= b for a, v, b in zip(least[i], values, most[i], strict=True)
+                    )
+    return found
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_every_rounding_is_paid_for(domain):
+    assert violations(500, lambda *args: bounds(*args, domain)) == 0
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_the_roundings_of_bent_curves_are_paid_for(domain):
+    # Bounded ones: a tower of exponentials is beyond any arithmetic.
+    acts = [name for name in describable() if curve(name).beyond is not None]
+    acts = [name for name in acts if np.isfinite(curve(name).beyond).all()] or ["tanh"]
+    assert violations(60, lambda *args: bounds(*args, domain), acts) == 0
+
+
+def test_the_rounding_law_fails_without_the_radii():
+    assert violations(100, lambda *args: run_linear(*args, radii=False)) > 20
+
+
+def test_underflow_is_paid_for():
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    y = b.curve("relu", b.dense(x, [[1e-200], [3e-320]]))
+    graph = b.finish([b.dense(y, [[-1e-160]])], ["y"])
+    at = np.array([1.0, 1e3])
+    with mpmath.workprec(4000):
+        exact = run_exactly(graph, at)
+        for domain in DOMAINS:
+            for (least, most), values in zip(bounds(graph, at, at, domain), exact, strict=True):
+                assert all(a <= v <= b for a, v, b in zip(least[0], values, most[0], strict=True))

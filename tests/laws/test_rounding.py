@@ -1,0 +1,124 @@
+"""Published bounds hold in real arithmetic: random graphs against 200-bit evaluation."""
+
+import numpy as np
+import pytest
+from random_graphs import LINES, SMOOTH, random_box, random_graph
+
+from outrange.core import Box
+from outrange.graph.rewrite import piecewise_to_pairs
+from outrange.search import kernel_search
+from outrange.search.array_engine import ArrayEngine
+from outrange.search.kernel import CompiledTape, library
+from outrange.search.solve import solve
+from outrange.search.tape import record
+from outrange.testing.oracle import evaluate
+
+
+def _rows(graph):
+    eye = np.eye(graph.value_size(graph.output))
+    return np.vstack([eye, -eye])
+
+
+def _violations(graph, box, lower, points) -> int:
+    """How many of the exact values at `points` lie below the claimed least of their objective."""
+    rows = _rows(graph)
+    wrong = 0
+    for x in points:
+        y = evaluate(graph, x)
+        n = len(y)
+        for k in range(len(rows)):
+            value = y[k] if k < n else -y[k - n]
+            wrong += value < float(lower[k])
+    return wrong
+
+
+def _kernel_bound(graph, box, radii: bool):
+    """The kernel's bound of the whole box, and the corners at which it is attained."""
+    free = box.lo < box.hi
+    small = piecewise_to_pairs(graph)
+    rows = _rows(graph)
+    fixed = np.where(free, np.nan, box.lo)
+    tape = record(small, rows, np.zeros(len(rows)), fixed)
+    lo, hi = box.lo[free], box.hi[free]
+    kernel = CompiledTape(tape, np.maximum(np.abs(lo), np.abs(hi)), radii=radii)
+    least, slopes, *_ = kernel.bound(lo, hi, np.zeros(tape.states, np.int8))
+    corners = np.tile(box.lo, (len(rows), 1))
+    corners[:, free] = np.where(slopes > 0, lo, hi)
+    return least, corners
+
+
+def _array_bound(graph, box, radii: bool):
+    rows = _rows(graph)
+    engine = ArrayEngine(piecewise_to_pairs(graph), rows, np.zeros(len(rows)), box, radii=radii)
+    lo, hi = box.lo[None], box.hi[None]
+    found = engine.bound(
+        lo, hi, np.zeros((1, engine.units), np.int8), np.ones((1, len(rows)), bool),
+        np.full(len(rows), np.inf),
+    )
+    return found.least[0], np.where(found.slopes[0] > 0, box.lo, box.hi)
+
+
+def _count(bound, seeds, curves, radii=True) -> int:
+    wrong = 0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        graph = random_graph(rng, curves)
+        box = random_box(rng, graph)
+        lower, corners = bound(graph, box, radii)
+        wrong += _violations(graph, box, lower, np.vstack([corners, box.sample(rng, 2)])) > 0
+    return wrong
+
+
+needs_kernel = pytest.mark.skipif(library() is None, reason="the package was built without a compiler")
+
+
+@needs_kernel
+@pytest.mark.parametrize("part", range(5))
+def test_kernel_bounds_hold(part):
+    assert _count(_kernel_bound, range(200 * part, 200 * part + 200), LINES) == 0
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_array_bounds_hold(part):
+    seeds = range(1000 + 200 * part, 1200 + 200 * part)
+    assert _count(_array_bound, seeds, LINES + SMOOTH) == 0
+
+
+@needs_kernel
+def test_kernel_law_can_fail():
+    """Without the noise radii the same law is broken: it looks where rounding matters."""
+    assert _count(_kernel_bound, range(200), LINES, radii=False) > 0
+
+
+def test_array_law_can_fail():
+    assert _count(_array_bound, range(1000, 1200), LINES + SMOOTH, radii=False) > 0
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_searched_bounds_hold(part):
+    """The whole search: its lower bounds lie below exact values at the points it names."""
+    for seed in range(5000 + 50 * part, 5050 + 50 * part):
+        rng = np.random.default_rng(seed)
+        graph = random_graph(rng, LINES, most=2)
+        box = random_box(rng, graph)
+        found = solve(graph, box, _rows(graph), time_limit=2.0)
+        points = np.vstack([found.at, box.sample(rng, 2)])
+        assert box.contains(points).all()
+        assert _violations(graph, box, found.lower, points) == 0, seed
+
+
+@needs_kernel
+@pytest.mark.parametrize("seed", range(40))
+def test_engines_agree(seed):
+    """Kernel and array engine close the same ranges."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, LINES, wild=False)
+    box = Box(-np.ones(graph.size), np.ones(graph.size))
+    rows = _rows(graph)
+    one = solve(graph, box, rows)
+    other = solve(graph, box, rows, engine="array")
+    assert one.methods[: len(kernel_search.METHODS)] == kernel_search.METHODS
+    for a, b in ((one, other), (other, one)):
+        assert a.status == "exact"
+        assert np.all(a.lower <= b.seen + 1e-9 * (1 + np.abs(b.seen)))
+        assert np.all(np.abs(a.lower - b.lower) <= a.tolerance + b.tolerance)

@@ -1,0 +1,145 @@
+"""What users pass as `box`, and what each mistake is answered with."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.core import Box, InputError
+from outrange.graph import Slot
+from outrange.questions.input_set import input_box, place
+
+
+ONE = (Slot("x", (2, 3)),)
+TWO = (Slot("x", (2,)), Slot("u", (1,)))
+LO, HI = np.zeros((2, 3)), np.arange(6.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (LO, HI),
+        (LO[None], HI[None]),
+        (0, HI),
+        (LO.tolist(), HI.tolist()),
+        np.stack([LO, HI]),
+        np.stack([HI, LO, 0.5 * HI]).astype(np.float32),
+        {"x": (LO, HI)},
+        {"x": np.stack([LO, HI])},
+        Box(LO.ravel(), HI.ravel()),
+        {"x": Box(LO.ravel(), HI.ravel())},
+    ],
+)
+def test_every_way_to_say_the_same_box(box):
+    got = input_box(ONE, box)
+    assert got.lo.tolist() == LO.ravel().tolist()
+    assert got.hi.tolist() == HI.ravel().tolist()
+    assert got.lo.dtype == got.hi.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("box", "lo", "hi"),
+    [
+        ((0, 1), [0, 0, 0], [1, 1, 1]),
+        ({"x": (0, 1), "u": 0.25}, [0, 0, 0.25], [1, 1, 0.25]),
+        ({"u": np.array([2.0]), "x": (np.array([0, 1]), 3)}, [0, 1, 2], [3, 3, 2]),
+        ({"x": np.array([1.0, 2.0]), "u": (0, 1)}, [1, 2, 0], [1, 2, 1]),
+        ({"x": np.array([[1.0, 2.0], [0.0, 5.0]]), "u": (0, 1)}, [0, 2, 0], [1, 5, 1]),
+        ({"x": (0, 1), "u": np.array([3.0, 1.0, 2.0])}, [0, 0, 1], [1, 1, 3]),
+    ],
+)
+def test_several_inputs(box, lo, hi):
+    got = input_box(TWO, box)
+    assert got.lo.tolist() == lo
+    assert got.hi.tolist() == hi
+
+
+def test_bounds_are_float64_as_given():
+    got = input_box(ONE, (0.1, 0.3))
+    assert got.lo[0] == 0.1
+    assert got.hi[5] == 0.3
+
+
+def test_one_feature_takes_a_plain_vector_of_data():
+    got = input_box((Slot("x", (1,)),), np.array([10.0, 1.0, 4.0]))
+    assert (got.lo[0], got.hi[0]) == (1.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("slots", "box", "words"),
+    [
+        (ONE, (1, 0), ["`x`[0, 0]", "lo <= hi", "lo=1, hi=0", "5 others"]),
+        (ONE, (0, np.where(HI == 4, -1, HI)), ["`x`[1, 1]", "lo=0, hi=-1"]),
+        (ONE, (0, np.where(HI == 4, np.nan, HI)), ["`x`[1, 1]", "finite", "nan"]),
+        (ONE, (-np.inf, 1), ["finite", "-inf"]),
+        (ONE, (0, [1, 2, 3]), ["`hi`", "(2, 3)", "shape (3,)"]),
+        (ONE, (np.zeros((5, 2, 3)), 1), ["`lo`", "(5, 2, 3)"]),
+        (ONE, (0, 1, 2), ["pair", "3 entries"]),
+        (ONE, ((0, 1), (0, 1)), ["tuple of tuples"]),
+        (ONE, [0, 1], ["list", "tuple", "numpy.array"]),
+        (ONE, np.zeros((0, 2, 3)), ["at least one row"]),
+        (ONE, np.zeros((2, 3)), ["(n, 2, 3)", "shape (2, 3)"]),
+        (ONE, np.zeros((4, 3)), ["(n, 2, 3)", "shape (4, 3)"]),
+        (ONE, np.full((1, 2, 3), np.nan), ["finite", "(0, 0, 0)"]),
+        (ONE, "0 1", ["real numbers"]),
+        (ONE, None, ["real numbers"]),
+        (ONE, (0, 1j), ["real numbers"]),
+        (ONE, 0.5, ["A box is"]),
+        (ONE, Box(np.zeros(5), np.ones(5)), ["6", "5 coordinates"]),
+        (ONE, {"y": (0, 1)}, ["no input named `y`", "['x']"]),
+        (TWO, {"x": (0, 1)}, ["`u`", "also has"]),
+        (TWO, ([0, 0], [1, 1]), ["2 inputs", "dict"]),
+        (TWO, np.zeros((4, 3)), ["2 inputs", "dict"]),
+        (TWO, {"x": (0, 1), "u": [0.0]}, ["list", "`u`"]),
+        (TWO, {"x": (0, 1), "u": (2, 1)}, ["`u`[0]", "lo=2, hi=1"]),
+    ],
+)
+def test_mistakes_say_which_entry(slots, box, words):
+    with pytest.raises(InputError) as caught:
+        input_box(slots, box)
+    message = str(caught.value)
+    for word in [*words, "Received: "]:
+        assert word in message
+    assert len(message) < 400
+
+
+def test_scipy_style_bounds_are_not_taken_for_a_point():
+    with pytest.raises(InputError, match="one pair per feature"):
+        input_box((Slot("x", (2,)),), ((0, 1), (0, 1)))
+
+
+def test_place_names_scalars_too():
+    assert place((Slot("a", ()), Slot("b", (2, 2))), 0) == "`a`[]"
+    assert place((Slot("a", ()), Slot("b", (2, 2))), 3) == "`b`[1, 0]"
+
+
+def test_data_box_margins():
+    x = np.array([[0.0, 5.0], [2.0, 6.0]])
+    lo, hi = outrange.data_box(x, 0.5)
+    assert (lo.tolist(), hi.tolist()) == ([-0.5, 4.5], [2.5, 6.5])
+    lo, hi = outrange.data_box(x, 0.5, relative=True)
+    assert (lo.tolist(), hi.tolist()) == ([-1.0, 4.5], [3.0, 6.5])
+    assert set(outrange.data_box({"a": x, "b": x})) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: outrange.data_box(np.zeros((0, 3))), "at least one row"),
+        (lambda: outrange.data_box([[1.0]], -1), "margin"),
+        (lambda: outrange.data_box([[1.0, np.inf]]), "(0, 1)"),
+        (lambda: outrange.ball([0.0], -1), "radius"),
+        (lambda: outrange.ball([0.0], [1.0, 2.0]), "radius"),
+        (lambda: outrange.ball([np.nan], 1), "finite"),
+        (lambda: outrange.ball([5.0], 1, clip=(0, 1)), "clip"),
+        (lambda: outrange.ball([0.5], 1, clip=0), "clip"),
+        (lambda: outrange.ball([0.5], 1, clip=(1, 0)), "clip"),
+    ],
+)
+def test_helpers_refuse(call, word):
+    with pytest.raises(InputError, match=word.replace("(", r"\(").replace(")", r"\)")):
+        call()
+
+
+def test_ball_is_a_box_of_the_model():
+    got = input_box((Slot("x", (2,)),), outrange.ball([[0.25, 0.875]], 0.25, clip=(0, 1)))
+    assert (got.lo.tolist(), got.hi.tolist()) == ([0.0, 0.625], [0.5, 1.0])
