@@ -152,9 +152,9 @@ def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | N
     constant = np.full(rows.shape[:-1], -net.drain)
     with np.errstate(invalid="ignore", over="ignore"):
         for v in range(value, 0, -1):
-            rows = waiting.pop(v, None)
-            if rows is None:
+            if v not in waiting:
                 continue
+            rows = waiting.pop(v)
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
                 record[v] = rows

@@ -4,12 +4,12 @@ A back-substitution holds rows `a_v` on pending values and a constant `c` (all f
 
     objective(x) >= sum_v a_v . v(x) + c      for every x in the box, in real arithmetic.   (*)
 
-Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from `c`
-what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n) = n u / (1 - n u)`,
-`eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand, `n_v`
-the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it, hence each
-summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few (the number of
-additions into `c`). The roundings, one by one:
+Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from
+`c` what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n)` is
+`n u / (1 - n u)`, `eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand, `n_v`
+the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it, hence
+each summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few (the
+number of additions into `c`). The roundings, one by one:
 
 1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
    then added to what is pending: off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by entry,
@@ -25,7 +25,8 @@ additions into `c`). The roundings, one by one:
    `fl(a . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put
    into the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w +
    gamma(n_v + K) |o|`, and the rows pay by using them.
-4. *Largest*: as 2, and its constants as in 3.
+4. *Largest*: as 2, with `H` of the largest entry of each window in the place of `H_v` (the
+   argument picked below may be far larger than the maximum); its constants as in 3.
 5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
    products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
    all nodes once, and subtracted from every row (`drain`).
@@ -140,8 +141,11 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         if (op.index < 0).any():
             rho = rho + np.where(op.index < 0, budget.constant(op.size) * np.abs(op.fill), 0.0)
         return rho * factor
-    used = op.windows[op.windows >= 0]
-    return gamma(int(np.bincount(used).max()) + reads) * own * factor
+    present = op.windows >= 0
+    most_used = int(np.bincount(op.windows[present]).max())
+    # The argument picked for a lower bound may be far larger than the maximum itself.
+    reach = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).max(axis=1)
+    return widened(gamma(most_used + reads) * reach * factor)
 
 
 def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:

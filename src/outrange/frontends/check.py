@@ -13,6 +13,9 @@ from .network import Network
 SCALES = (0.1, 1.0, 10.0, 1e3)
 """Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
 
+_ENTRIES = 2**22
+"""Values of the graph held at once, over all points; they set the memory of a comparison."""
+
 _NORMALS = 12
 _CORNERS = 4
 
@@ -36,8 +39,18 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     """
     if network.predict is None:
         return
+    x = points(network.graph.size, box, seed)
+    values = sum(node.size for node in network.graph.nodes) + network.graph.size
+    rows = max(1, _ENTRIES // max(values, 1))
+    for start in range(0, len(x), rows):
+        _compare(network, x[start : start + rows], seed)
+
+
+def _compare(network: Network, x: np.ndarray, seed: int) -> None:
+    """Compare at the points `x`, all at once."""
     graph = network.graph
-    x = points(graph.size, box, seed)
+    if network.predict is None:
+        return
     found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
     strayed = stray(graph, x)
     expected = strayed.values[graph.output]

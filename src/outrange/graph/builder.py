@@ -170,7 +170,9 @@ class Builder:
         op = dense(weight, bias, copies=copies, name=name)
         return self.add_node(op, [x], (*x.shape[:-1], weight.shape[1]))
 
-    def affine_map(self, x: Operand, factor, shift=0.0, *, name="scale") -> Operand:
+    def affine_map(
+        self, x: Operand, factor, shift: float | np.ndarray = 0.0, *, name="scale"
+    ) -> Operand:
         """`x * factor + shift` with constants that broadcast against `x`."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)

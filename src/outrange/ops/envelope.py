@@ -63,24 +63,47 @@ def fan(side: Side, lo, hi, gap, theta):
     return Found(slope, fall(value, slope, knot), theta, knot, t - s)
 
 
-def hull(dots, z):
-    """The lower convex hull of a few points: slopes at `z`, at the left and at the right end.
-
-    The first point is the left end and the last the right one; the others come in any order.
-    """
-    best = np.full(z.shape, np.inf)
-    middle, first, last = np.zeros(z.shape), np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
+def _chords(dots):
+    """`(i, j, slope, valid)` of all pairs of points."""
     for i, (p, v, _, there) in enumerate(dots):
         for j, (q, w, _, also) in enumerate(dots[i + 1 :], i + 1):
-            rise = (w - v) / (q - p)
-            valid = there & also & (p != q)
-            got = np.where(valid & ((p - z) * (q - z) <= 0), v + rise * (z - p), np.inf)
-            middle, best = np.where(got < best, rise, middle), np.fmin(best, got)
-            if i == 0:
-                first = np.where(valid, np.fmin(first, rise), first)
-            if j == len(dots) - 1:
-                last = np.where(valid, np.fmax(last, rise), last)
-    return middle, first, last
+            yield i, j, (w - v) / (q - p), there & also & (p != q)
+
+
+def hull_ends(dots, z):
+    """Slopes of the lower convex hull of a few points at its two ends, the first and last point."""
+    first, last = np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
+    for i, j, rise, valid in _chords(dots):
+        if i == 0:
+            first = np.where(valid, np.fmin(first, rise), first)
+        if j == len(dots) - 1:
+            last = np.where(valid, np.fmax(last, rise), last)
+    return first, last
+
+
+def hull_slope(dots, z):
+    """A slope that supports the lower convex hull of a few points at `z`.
+
+    Every chord is tried: which one spans `z` lowest is a matter of rounding at a corner.
+    """
+    best, slope = np.full(z.shape, -np.inf), np.zeros(z.shape)
+    for _, _, rise, valid in _chords(dots):
+        least = np.full(z.shape, np.inf)
+        for p, v, _, there in dots:
+            least = np.fmin(least, np.where(there, v + rise * (z - p), np.inf))
+        better = valid & (least > best)
+        best, slope = np.where(better, least, best), np.where(better, rise, slope)
+    return slope
+
+
+def span_slope(dots, z):
+    """The slope of the lowest chord over `z`: `hull_slope` for many points, away from corners."""
+    best, slope = np.full(z.shape, np.inf), np.zeros(z.shape)
+    for i, j, rise, valid in _chords(dots):
+        p, q = dots[i][0], dots[j][0]
+        got = np.where(valid & ((p - z) * (q - z) <= 0), dots[i][1] + rise * (z - p), np.inf)
+        slope, best = np.where(got < best, rise, slope), np.fmin(best, got)
+    return slope
 
 
 def _between(theta, first, last, default):
@@ -95,7 +118,8 @@ def _between(theta, first, last, default):
 def polygon(side: Side, lo, hi, start, stop, theta):
     """Only lines and caps: the envelope is the hull of the ends and the knots."""
     dots = points(side, lo, hi, start, stop)
-    default, first, last = hull(dots, 0.5 * lo + 0.5 * hi)
+    z = 0.5 * lo + 0.5 * hi
+    default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
     slope, theta, span = _between(theta, first, last, default)
     offset, pivot = least_at_points(dots, slope)
     return Found(slope, offset, theta, pivot, span)
@@ -157,7 +181,8 @@ def _bent(side: Side, found, odd, touch, where, theta):
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
     z = 0.5 * lo + 0.5 * hi
-    middle, first, last = hull(points(side, lo, hi, start, stop), z)
+    dots = points(side, lo, hi, start, stop)
+    middle, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
     proper = left < right
     first = np.where(proper, np.fmin(first, side.slope(left)), first)
     last = np.where(proper, np.fmax(last, side.slope(right)), last)
@@ -195,5 +220,5 @@ def humps(side: Side, lo, hi, start, stop):
             touched.append((x, side.value(x), 0.0, there))
         better = slope * z + offset > best * z + best_offset
         best, best_offset = np.where(better, slope, best), np.where(better, offset, best_offset)
-        slope, _, _ = hull([*dots[:-1], *touched, dots[-1]], z)
+        slope = span_slope([*dots, *touched], z)
     return Found(best, best_offset)

@@ -120,7 +120,7 @@ def _answer(network: NetworkLike, asked: Target, where: Box, found, tol: float) 
         at_lo=split_inputs(network, points[best_lo], shape),
         at_hi=split_inputs(network, points[best_hi], shape),
         model_lo=model_lo, model_hi=model_hi,
-        tol=float(tol), status=status, warrant=Warrant.FLOAT64_ROUNDED,
+        tol=float(tol), status=status, warrant=found.warrant,
         cost=Cost(float(found.seconds), int(found.boxes)), methods=tuple(found.methods),
     )
 

@@ -85,7 +85,7 @@ class Ascent:
             self._keep(active, least, form, record, chosen)
             if step == steps:
                 return
-            free = _free(lines, record)
+            free = self._free(lines, record, active)
             going = (self.least[active] < target[active]) & _any(free, active.size)
             if not going.any():
                 return
@@ -116,6 +116,24 @@ class Ascent:
             kept.coefficient[whom] = rows[better]
             if v in chosen:
                 kept.slope[whom], kept.offset[whom] = (part[better] for part in chosen[v])
+
+    def _free(self, lines, record, active) -> dict[int, np.ndarray]:
+        """Where the line in use has a choice worth its price, per curve.
+
+        A bent unit that spans a knot is left alone: its lines cost ten times a tangent's, and
+        near a change of bend there is little to win.
+        """
+        out = {}
+        for v, source, op in self.sweep.plan.curves:
+            if v not in record:
+                continue
+            gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
+            out[v] = (gain != 0.0) & (record[v] != 0.0)
+            if not op.is_piecewise_linear and op.knots:
+                lo, hi = self.sweep.ends[source]
+                low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
+                out[v] &= (low == high)[self.box[active]]
+        return out
 
     def _move(self, lines, record, free, points, active, step) -> None:
         """Move the free lines up the slope of the bound, in place."""
@@ -158,17 +176,6 @@ def _chosen(lines, record):
                 np.where(rising, line.slope[0], line.slope[1]),
                 np.where(rising, line.offset[0], line.offset[1]),
             )
-    return out
-
-
-def _free(lines, record) -> dict[int, np.ndarray]:
-    """Where the line in use has a choice, per curve."""
-    out = {}
-    for v, rows in record.items():
-        line = lines[v]
-        if isinstance(line, Lines):
-            gain = np.where(rows > 0, line.gain[0], line.gain[1])
-            out[v] = (gain != 0.0) & (rows != 0.0)
     return out
 
 

@@ -23,14 +23,16 @@ class ArrayEngine:
 
     Linear bounds of `domains.linear`, slope ascent on the objective rows, chunks of boxes that fit
     a core's cache, threads over the chunks. Stateless between calls: what is known of the units
-    travels as one byte each (`domains.pieces`).
+    travels as one byte each (`domains.pieces`). With several chunks, BLAS is held to one thread
+    if threadpoolctl is installed; without it, set OPENBLAS_NUM_THREADS=1 for the best speed.
 
     Args:
         graph: The network.
         rows: `(m, outputs)` float64.
         offset: `(m,)` float64.
         box: Every box asked about later lies in it.
-        steps: Ascent steps on the objective rows.
+        steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
+            lines, else 1 (a smooth curve's lines cost more than the boxes they save).
         threads: Worker threads; None for as many as there are cores.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
 
@@ -39,8 +41,8 @@ class ArrayEngine:
     """
 
     def __init__(
-        self, graph: Graph, rows, offset, box: Box, *, steps: int = 3, threads: int | None = None,
-        radii: bool = True,
+        self, graph: Graph, rows, offset, box: Box, *, steps: int | None = None,
+        threads: int | None = None, radii: bool = True,
     ):
         self.graph = graph
         self.rows = np.atleast_2d(np.asarray(rows, np.float64))
@@ -52,9 +54,11 @@ class ArrayEngine:
                 f"{outputs} columns and as many rows as `offset` has entries. Received: rows "
                 f"{self.rows.shape}, offset {self.offset.shape}, a box of {box.size}."
             )
-        self.box, self.steps, self.radii = box, steps, radii
+        self.box, self.radii = box, radii
         self.threads = threads or os.cpu_count() or 1
         self.plan = Plan.of(graph)
+        straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
+        self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
         self._places: list[tuple[int, Curve, slice]] = []
@@ -68,6 +72,8 @@ class ArrayEngine:
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
+        if not len(lo):
+            raise InputError("`bound` needs at least one box. Received: none.")
         pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
         if len(work) == 1 or self.threads == 1:

@@ -56,8 +56,18 @@ def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
     return CompiledTape(tape, reach, values)
 
 
-def search(tape: Tape, box: Box, state: State, *, seed: int = 0) -> Solution:
-    """Close every objective of the tape over the box, as far as time allows."""
+def search(
+    tape: Tape, box: Box, state: State, *, seed: int = 0, patience: float = np.inf
+) -> Solution:
+    """Close every objective of the tape over the box, as far as time allows.
+
+    Args:
+        tape: The network and its objectives.
+        box: `(d,)` of the tape's inputs.
+        state: The clock and the tolerances; it keeps the points and bounds found.
+        seed: Of the samples.
+        patience: Seconds after which to stop although time is left (the status is `"time"`).
+    """
     rng = np.random.default_rng(seed)
     kernel = root_magnitudes(tape, box)
     m, d = kernel.objectives, tape.inputs
@@ -73,7 +83,7 @@ def search(tape: Tape, box: Box, state: State, *, seed: int = 0) -> Solution:
     pace = _Pace()
     try:
         while len(pool):
-            if state.out_of_time:
+            if state.out_of_time or state.seconds > patience:
                 stopped = "time"
                 break
             tasks = pool.pop(pace.tasks(len(pool)))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core import Warrant
+
 
 @dataclass(frozen=True, eq=False)
 class SearchProgress:
@@ -38,6 +40,7 @@ class Solution:
         boxes: Boxes bounded.
         seconds: Wall time.
         methods: What was used, for the reader.
+        warrant: What stands behind `lower`.
     """
 
     lower: np.ndarray
@@ -48,3 +51,4 @@ class Solution:
     boxes: int
     seconds: float
     methods: tuple[str, ...]
+    warrant: Warrant = Warrant.FLOAT64_ROUNDED

@@ -23,6 +23,9 @@ from .tape import Tape, record
 MANY_INPUTS = 12
 """With more free inputs than this, splitting inputs alone is hopeless: solvers are tried too."""
 
+PATIENCE = 5.0
+"""Seconds that the box search gets with many inputs before a solver takes what is still open."""
+
 
 def solve(
     graph: Graph,
@@ -66,6 +69,8 @@ def solve(
     with np.errstate(all="ignore"):
         if tape is not None:
             found = _on_tape(tape, box, free, state, seed)
+            if found.status == "time" and not state.out_of_time:
+                found = milp_search.finish(small, box, rows, offset, state, found)
         else:
             found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
     return _met_with_intervals(graph, box, rows, offset, found, state)
@@ -73,10 +78,8 @@ def solve(
 
 def _on_tape(tape: Tape, box: Box, free: np.ndarray, state: State, seed: int) -> Solution:
     inner = Box(box.lo[free], box.hi[free]) if free.any() else Box(np.zeros(0), np.zeros(0))
-    if inner.size > MANY_INPUTS and milp_search.promising(tape, inner):
-        found = milp_search.search(tape, inner, state, seed=seed)
-    else:
-        found = kernel_search.search(tape, inner, state, seed=seed)
+    patience = PATIENCE if inner.size > MANY_INPUTS else np.inf
+    found = kernel_search.search(tape, inner, state, seed=seed, patience=patience)
     at = np.tile(box.lo, (len(found.at), 1))
     at[:, free] = found.at
     return replace(found, at=at)

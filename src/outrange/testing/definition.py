@@ -87,6 +87,7 @@ def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Points of every interval, `(intervals, points)`: even ones, and the special ones inside."""
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
+    even[:, -1] = b  # where rounding moved it
     named = special(curve, 5)
     named = np.array([*named, *(f(p) for p in curve.jumps for f in (up, down))], np.float64)
     near = np.clip(named + np.zeros((len(lo), 1)), a[:, None], b[:, None])
@@ -97,7 +98,7 @@ def probes(curve: Curve, seed: int = 0) -> np.ndarray:
     """Single points of all sizes inside `on`, the tails of common functions included."""
     rng = np.random.default_rng(seed)
     tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
-    far = [0.0, 1e-300, 1e5, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
+    far = [0.0, 1e-300, 1e5, 1e17, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
     close = [p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)]
     found = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
     found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.holes)]

@@ -46,7 +46,8 @@ def first_violation(value, slope, offset, x):
         skip = plain | ~np.isfinite(high) | np.isneginf(t) | ~np.isfinite(x)
     for i, j in np.argwhere(~skip):
         terms = [high[i, j], low[i, j], -product[i, j], -rest[i, j], -t[i, j]]
-        if not math.fsum(terms) >= 0.0:
+        # Two float64 hold the value to 106 bits.
+        if not math.fsum(terms) >= -(2.0**-104) * abs(high[i, j]):
             return int(i), int(j)
     return None
 
@@ -129,6 +130,8 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])
     for jump in curve.jumps:  # the limits there lie between any two float64
         keep &= ~((lo <= jump) & (jump <= hi) & (hi - lo < 1e-3))
+        if not curve.lines or None in curve.lines:  # nor is it known which one is taken
+            keep &= (lo != jump) & (hi != jump)
     keep &= hi - lo > 1e-7 * np.maximum(np.abs(lo), np.abs(hi))
     lo, hi = lo[keep], hi[keep]
     z = 0.5 * lo + 0.5 * hi

@@ -28,12 +28,12 @@ def _while(k: Any, op: Any, loop_vars: Any) -> Any:
     return value
 
 
-def _scan(k: Any, op: Any, init: Any, xs: Any = None, length: int | None = None) -> Any:
-    rounds = length or getattr(op, "length", None) or k.tree.flatten(xs)[0].shape[0]
+def _scan(k: Any, op: Any, f: Any, init: Any, xs: Any = None) -> Any:
+    rounds = op.length if op.length is not None else k.tree.flatten(xs)[0].shape[0]
     order = range(rounds - 1, -1, -1) if op.reverse else range(rounds)
     carry, found = init, {}
     for i in order:
-        carry, found[i] = op.f(carry, k.tree.map_structure(lambda t, i=i: t[i], xs))
+        carry, found[i] = f(carry, k.tree.map_structure(lambda t, i=i: t[i], xs))
     return carry, _stacked(k, [found[i] for i in range(rounds)])
 
 

@@ -1,9 +1,14 @@
 """Reading `.keras` and `.h5` files, with errors that say what to do."""
 
+import contextlib
+import math
 import re
+import types
 import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...core import InputError, ModelError
 from .api import keras
@@ -28,12 +33,37 @@ def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> 
     _genuine(path)
     k = keras()
     try:
-        model = k.models.load_model(
-            path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
-        )
+        with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
+            return k.models.load_model(
+                path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
+            )
     except Exception as error:
         raise _explained(error, path, safe_mode) from error
-    return model
+
+
+@contextlib.contextmanager
+def _names_for_lambdas(k: Any):
+    """A lambda read from a file knows no global name; give it those that nearly all of them use."""
+    kind, names = k.layers.Lambda, {
+        "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
+    }  # fmt: skip
+    old = vars(kind)["from_config"]
+
+    def from_config(cls, *args, **kwargs):
+        layer = old.__func__(cls, *args, **kwargs)
+        f = layer.function
+        if isinstance(f, types.FunctionType) and f.__globals__["__name__"].startswith("keras.src"):
+            known = {**f.__globals__, **names}
+            layer.function = types.FunctionType(
+                f.__code__, known, f.__name__, f.__defaults__, f.__closure__
+            )
+        return layer
+
+    kind.from_config = classmethod(from_config)
+    try:
+        yield
+    finally:
+        kind.from_config = old
 
 
 def _genuine(path: Path) -> None:

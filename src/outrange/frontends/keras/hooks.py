@@ -52,7 +52,7 @@ def hooks(tracer: Any):
         put(tensor, "__array_ufunc__", None)
         for name, function in _operators(k.ops).items():
             put(variable, name, _left_of_symbol(getattr(variable, name), function, tensor))
-        _mish(k, put)
+        _activations(k, put)
         yield
 
 
@@ -72,12 +72,18 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
     )
 
 
-def _mish(k: Any, put: Any) -> None:
-    """`keras.activations.mish` calls the backend directly; let a symbol reach its Operation."""
-    mish = k.activations.mish.__globals__.get("Mish")
-    if mish is None or "static_call" not in vars(mish):
-        return
+def _activations(k: Any, put: Any) -> None:
+    """Some functions of `keras.activations` hand their argument to the backend; a symbol may not."""
+    own = k.activations.mish.__globals__
+    convert, mish = own["backend"].convert_to_tensor, own["Mish"]
     old = mish.static_call
+
+    def to_tensor(x, dtype=None, *args, **kwargs):
+        if not isinstance(x, k.KerasTensor):
+            return convert(x, dtype, *args, **kwargs)
+        return x if dtype is None or dtype == x.dtype else k.ops.cast(x, dtype)
+
+    put(own["backend"], "convert_to_tensor", to_tensor)
     put(mish, "static_call", staticmethod(
         lambda x: mish()(x) if isinstance(x, k.KerasTensor) else old(x)
     ))

@@ -46,7 +46,7 @@ class _Lowering:
     def __init__(self, trace: Trace, inputs: list[Slot]):
         self.k = keras()
         self.trace = trace
-        self.builder = Builder(inputs)
+        self.builder = Builder(inputs, source="inputs")
         self.known: dict[int, Operand] = {}
         self.tensors: dict[int, Any] = {}
         self.holders: Counter[int] = Counter()
@@ -65,6 +65,7 @@ class _Lowering:
             self.record(record)
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()
+        self.builder.source = "outputs"
         graph = self.builder.finish(outputs, names)
         values = [
             (self.tensors[key], value.index)
@@ -122,12 +123,9 @@ class _Lowering:
             raise refuse.unknown(record.kind, where)
         args, kwargs = self.k.tree.map_structure(self.operand, (record.args, record.kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
-        try:
-            config = record.op.get_config()
-        except NotImplementedError:
-            # Keras records constructor arguments only if they are plain numbers or strings.
-            config = vars(record.op)
-        call = Call(self.builder, record.op, args, kwargs, config, shapes, self.k)
+        call = Call(
+            self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k
+        )
         try:
             fused = self.bias_added(record, args)
             result = rule(call) if fused is None else fused
@@ -141,6 +139,16 @@ class _Lowering:
                     f"that Keras states. Received: {tuple(value.shape)}. Please report it."
                 )
             self.enter(t, value)
+
+    def config(self, op: Any) -> dict:
+        """The constructor arguments of an operation; a layer's rule reads the layer itself."""
+        if isinstance(op, self.k.Layer):
+            return {}
+        try:
+            return op.get_config()
+        except NotImplementedError:
+            # Keras notes the arguments only if all are plain numbers and strings.
+            return vars(op)
 
     def operand(self, x: Any) -> Any:
         """A recorded argument as rules take it: a value, an array, or a plain Python object."""

@@ -105,7 +105,13 @@ def _names(k: Any, struct: Any, flat: list) -> list[str]:
     if isinstance(struct, dict) and len(struct) == len(flat):
         by_tensor = {id(tensor): str(key) for key, tensor in struct.items()}
         return [by_tensor[id(tensor)] for tensor in flat]
-    return distinct([tensor.name for tensor in flat])
+    return distinct([_name_of(tensor) for tensor in flat])
+
+
+def _name_of(tensor: Any) -> str:
+    """The name of the `keras.Input` that made a tensor; tensors have none worth showing."""
+    history = getattr(tensor, "_keras_history", None)
+    return str(history[0].name if history else tensor.name)
 
 
 def output_names(model: Any, outputs: Any) -> list[str]:
@@ -119,6 +125,8 @@ def output_names(model: Any, outputs: Any) -> list[str]:
     names = getattr(model, "output_names", None)
     if names and len(names) == len(flat):
         return distinct([str(name) for name in names])
+    if isinstance(model, k.Sequential) and len(flat) == 1 and model.layers:
+        return [model.layers[-1].name]
     return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
 
 

@@ -45,6 +45,10 @@ def read_onnx(path: Path) -> OnnxModel:
             f"`{path.name}` is not an ONNX file, or is cut short; fetch it again. "
             f"Received: {type(error).__name__}: {error}."
         ) from error
+    if any(not isinstance(word, str) for word in _words(proto)):
+        raise ModelError(
+            f"`{path.name}` must hold names in UTF-8; it is damaged. Received: bytes that are not."
+        )
     if not proto.graph.node or not proto.graph.output:
         raise ModelError(
             f"`{path.name}` must hold a graph with nodes and outputs; it may be cut short. "
@@ -71,6 +75,16 @@ def read_onnx(path: Path) -> OnnxModel:
         reference=lambda: _reference(proto),
         content=proto.SerializeToString,
     )
+
+
+def _words(proto):
+    """Every name the file gives; older versions of protobuf let damaged ones through as bytes."""
+    graph = proto.graph
+    for node in graph.node:
+        yield from (node.op_type, node.domain, node.name, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    yield from (item.name for part in (graph.input, graph.output) for item in part)
+    yield from (tensor.name for tensor in graph.initializer)
 
 
 def _opset(path: Path, proto) -> int:
@@ -132,6 +146,10 @@ def _attribute(onnx, attribute, folder: Path):
     if attribute.type not in plain:
         return Opaque(kinds.AttributeType.Name(attribute.type).lower())
     value = onnx.helper.get_attribute_value(attribute)
+    if attribute.type in (kinds.FLOAT, kinds.FLOATS) and np.isnan(value).any():
+        raise ModelError(
+            f"Every attribute must be a number. Received: NaN in attribute `{attribute.name}`."
+        )
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if attribute.type == kinds.STRINGS:

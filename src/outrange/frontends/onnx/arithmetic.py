@@ -18,7 +18,7 @@ def _pair(c: Call) -> tuple[Operand, Operand]:
         if c.attr("broadcast", 0) and axis is not None:
             after = len(x.shape) - int(axis) % max(len(x.shape), 1) - len(y.shape)
             y = c.b.reshape(y, (*y.shape, *(1,) * max(after, 0)))
-    c.limit(np.broadcast_shapes(tuple(x.shape), tuple(y.shape)))
+    c.together(x, y)
     return x, y
 
 
@@ -52,12 +52,14 @@ def negative(c: Call):
 @op("Sum")
 def total(c: Call):
     operands = c.all()
+    c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
 @op("Mean")
 def mean(c: Call):
     operands = c.all()
+    c.together(*operands)
     if len(operands) == 1:
         return operands[0]
     return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands))
@@ -67,6 +69,7 @@ def mean(c: Call):
 def largest(c: Call):
     least = c.node.op == "Min"
     operands = c.all()
+    c.together(*operands)
     values = [v for v in operands if isinstance(v, Value)]
     constants = [np.asarray(v, np.float64) for v in operands if not isinstance(v, Value)]
     found: Operand | None = None
@@ -164,6 +167,7 @@ def _batched(c: Call, x: Operand, y: Operand) -> Operand:
     lead = np.broadcast_shapes(tuple(x.shape[:-2]), tuple(y.shape[:-2]))
     x = c.b.broadcast(x, c.limit((*lead, *x.shape[-2:])))
     y = c.b.broadcast(y, c.limit((*lead, *y.shape[-2:])))
+    c.limit((*lead, *x.shape[-2:], y.shape[-1]))
     batch = string.ascii_lowercase[: len(lead)]
     out = c.b.einsum(f"{batch}XY,{batch}YZ->{batch}XZ", x, y)
     shape = [*lead, *([] if row else [x.shape[-2]]), *([] if column else [y.shape[-1]])]
@@ -182,6 +186,10 @@ def einsum(c: Call):
     if len(operands) > 2:
         raise c.refuse("it contracts more than two tensors")
     if len(operands) == 2:
+        sizes: dict[str, int] = {}
+        for letters, v in zip(spec.split("->")[0].split(","), operands, strict=True):
+            sizes |= dict(zip(letters, v.shape, strict=True))
+        c.limit(list(sizes.values()))
         return c.b.einsum(spec, *operands)
     if not isinstance(operands[0], Value):
         return np.einsum(spec, operands[0])
@@ -209,4 +217,5 @@ def batch_normalization(c: Call):
     factor = scale / np.sqrt(variance + float(c.attr("epsilon", 1e-5)))
     shift = bias - average * factor
     shape = (-1,) + (1,) * max(len(x.shape) - 2, 0)
+    c.together(x, factor.reshape(shape))
     return c.b.affine_map(x, factor.reshape(shape), shift.reshape(shape), name="batch norm")

@@ -87,12 +87,20 @@ _FUNCTIONS = {
     "Floor": np.floor,
     "Ceil": np.ceil,
     "Sign": np.sign,
-    "Range": lambda a, b, step: np.arange(a, b, step),
 }
+"""Functions of constants alone."""
+
+
+@op("Range")
+def arange(c: Call):
+    start, stop, step = (c.constant(i, "limits").item() for i in range(3))
+    c.limit([max(math.ceil((stop - start) / step), 0)])
+    return np.arange(start, stop, step)
 
 
 def _function(c: Call):
     found = [c.constant(i, "operand") for i in range(len(c.operands))]
+    c.together(*found)
     return np.asarray(_FUNCTIONS[c.node.op](*found))
 
 

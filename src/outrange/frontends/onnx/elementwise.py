@@ -55,7 +55,7 @@ def prelu(c: Call):
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
         slope = slope.reshape((-1,) + (1,) * (len(x.shape) - 2))
-    shape = np.broadcast_shapes(tuple(x.shape), slope.shape)
+    shape = c.together(x, slope)
     return c.b.prelu(c.b.broadcast(x, shape), np.broadcast_to(slope, shape))
 
 
@@ -132,6 +132,7 @@ def clip(c: Call):
 @op("Pow")
 def power(c: Call):
     base, exponent = c.x, c.operand(1)
+    c.together(base, exponent)
     if isinstance(exponent, Value):
         return _exponential(c, base, exponent)
     if not isinstance(base, Value):

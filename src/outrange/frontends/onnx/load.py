@@ -40,13 +40,17 @@ def load_onnx(path, *, check: str | None = "auto") -> Network:
     if check not in CHECKS:
         raise InputError(f"`check` must be one of {CHECKS}. Received: {check!r}.")
     try:
-        model = read_onnx(Path(path))
-        lowered = lower(model)
+        return _load(Path(path), check)
     except MemoryError as error:
         raise ModelError(
             "A model must fit the memory of this computer; the file may be damaged. "
             f"Received: `{path}`."
         ) from error
+
+
+def _load(path: Path, check: str | None) -> Network:
+    model = read_onnx(path)
+    lowered = lower(model)
     runner = Runner(model, lowered)
     network = Network(
         lowered.graph, runner.predict, model.name, "onnx", lowered.layers, probe=runner.probe

@@ -16,7 +16,7 @@ from . import (  # these fill the table
 )
 from .elementwise import ACTIVATIONS
 from .fuse import fuse_bias
-from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, TensorInfo
+from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
 from .table import Call
 
 
@@ -58,7 +58,7 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
                 f"model with a fixed size. Received: shape {info.dims}."
             )
         shape.append(1 if free else int(n))
-    if int(np.prod(shape, dtype=object)) > LARGEST_TENSOR:
+    if int(np.prod(shape, dtype=object)) > LARGEST_VALUE:
         raise ModelError(
             f"Input `{info.name}` must have a size that fits a computer. "
             f"Received: shape {info.dims}."

@@ -156,6 +156,7 @@ def _windows(c: Call) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
         out = (-(-room // strides[i]) if ceil else room // strides[i]) + 1
         if ceil and (out - 1) * strides[i] >= n + begins[i]:
             out -= 1  # a window must start inside the input or its leading padding
+        c.limit([max(out, 0), kernel[i]])
         start = np.arange(out)[:, None] * strides[i] - begins[i]
         at = start + np.arange(kernel[i]) * dilations[i]
         places.append(np.where((at >= 0) & (at < n), at, -1))

@@ -102,6 +102,8 @@ def split(c: Call):
     length = c.x.shape[axis]
     if sizes is None:
         count = int(c.attr("num_outputs", len(c.node.outputs)))
+        if not 1 <= count <= length:
+            raise c.refuse(f"it splits an axis of length {length} into {count} parts")
         each = -(-length // count)
         sizes = [each] * (count - 1) + [length - each * (count - 1)]
     if sum(sizes) != length or min(sizes, default=0) < 0:
@@ -204,7 +206,7 @@ def tile(c: Call):
 def where(c: Call):
     condition = c.constant(0, "condition").astype(bool)
     x, y = c.operand(1), c.operand(2)
-    c.limit(np.broadcast_shapes(condition.shape, tuple(x.shape), tuple(y.shape)))
+    c.together(condition, x, y)
     return c.b.structural(lambda a: np.where(condition, a[0], a[1]), [x, y], name="where")
 
 

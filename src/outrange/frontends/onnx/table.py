@@ -14,8 +14,11 @@ import numpy as np
 from ...core import ModelError, OutrangeError, UnsupportedError
 from ...graph import Builder, Value
 from ...graph.builder import Operand
-from .records import LARGEST_TENSOR, OnnxNode, Opaque
+from .records import LARGEST_VALUE, OnnxNode, Opaque
 
+
+_MAY_BE_INFINITE = ("min", "max", "value", "value_float")
+"""Attributes in which an infinity means "no limit", or is data."""
 
 TABLE: dict[str, Callable[["Call"], object]] = {}
 
@@ -60,6 +63,8 @@ class Call:
         value = self.node.attributes.get(name, default)
         if isinstance(value, Opaque):
             raise self.refuse(f"its attribute `{name}` is {value.kind}")
+        if isinstance(value, float) and np.isinf(value) and name not in _MAY_BE_INFINITE:
+            raise self.refuse(f"its attribute `{name}` is {value}")
         return value
 
     def has(self, i: int) -> bool:
@@ -117,12 +122,16 @@ class Call:
     def limit(self, shape: Sequence[int]) -> tuple[int, ...]:
         """`shape`, if a tensor of it fits a computer."""
         shape = tuple(int(n) for n in shape)
-        if min(shape, default=0) < 0 or math.prod(shape) > LARGEST_TENSOR:
+        if min(shape, default=0) < 0 or math.prod(shape) > LARGEST_VALUE:
             raise ModelError(
                 f"Node `{self.node.name}` ({self.node.op}) must return a tensor that fits a "
                 f"computer; the file is damaged or hostile. Received: shape {shape}."
             )
         return shape
+
+    def together(self, *operands: Operand) -> tuple[int, ...]:
+        """The shape that `operands` broadcast to, if a tensor of it fits a computer."""
+        return self.limit(np.broadcast_shapes(*(tuple(v.shape) for v in operands)))
 
     def refuse(self, reason: str) -> UnsupportedError:
         """An error that names the node."""

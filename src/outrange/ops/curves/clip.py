@@ -29,5 +29,5 @@ def clip(least: float, most: float):
         turns=knots,
         exact=lambda mp, x: min(max(x, mp.mpf(least)), mp.mpf(most)),
         slope_error=0.0,
-        saturated=lambda lo, hi: (hi <= least) | (lo >= most),
+        saturated=(lambda lo, hi: (hi <= least) | (lo >= most)) if knots else None,
     )

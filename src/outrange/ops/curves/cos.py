@@ -16,7 +16,7 @@ def cos():
         df=lambda x: -np.sin(x),
         knots=knots,
         bends=("cap", "cup") * (len(knots) // 2) + ("cap",),
-        turns=turns,
+        turns=turns[1:-1],
         on=(turns[0], turns[-1]),
         beyond=(-1.0, 1.0),
         ulps=4,

@@ -14,8 +14,8 @@ def leaky_relu(negative_slope: float = 0.2):
             f"Leaky ReLU needs a finite `negative_slope`. Received: negative_slope={negative_slope}."
         )
     s = float(negative_slope)
-    if s == 0.0:
-        return curve("relu")
+    if s in (0.0, 1.0):
+        return curve("clip", least=-np.inf, most=np.inf) if s else curve("relu")
     return Curve(
         name="leaky_relu",
         f=lambda x: np.where(x > 0, x, s * x),
@@ -24,7 +24,7 @@ def leaky_relu(negative_slope: float = 0.2):
         bends=("line", "line"),
         lines=((s, 0.0), (1.0, 0.0)),
         turns=(0.0,) if s < 0 else (),
-        ulps=0.0 if abs(s) == 1.0 else 0.5,
+        ulps=0.0 if s == -1.0 else 0.5,
         exact=lambda mp, x: x if x > 0 else mp.mpf(s) * x,
         slope_error=0.0,
     )

@@ -22,7 +22,7 @@ def relu_general(negative_slope: float = 0.0, max_value: float | None = None, th
             "ReLU needs a finite `negative_slope`, and `threshold` and `max_value` at least 0. "
             f"Received: negative_slope={s}, max_value={max_value}, threshold={t}."
         )
-    if t == 0.0 and s == 0.0:
+    if s == 0.0 and (t == 0.0 or top == 0.0):
         return curve("clip", least=0.0, most=top)
     if t == 0.0 and top == np.inf:
         return curve("leaky_relu", negative_slope=s)

@@ -20,34 +20,58 @@ def _max_pool(c: Call):
 
 @rule("AveragePool")
 def _average_pool(c: Call):
-    windows, shape = _windows(c)
-    # Padding does not count: each window is averaged over what it holds.
+    # Keras on PyTorch repeats the border where it must pad one side more than the other.
+    repeats = c.keras.backend.backend() == "torch" and not _is_even(c)
+    windows, shape = _windows(c, repeats)
+    # Other padding does not count: each window is averaged over what it holds.
     present = windows >= 0
     weight = present / present.sum(axis=1, keepdims=True)
     return c.builder.gather_sum(c.x, windows, weight, shape, name="average_pool")
 
 
-def _windows(c: Call) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The positions in each window, `-1` outside of the input, and the result's shape."""
-    x, rank = c.x, len(c.x.shape) - 2
+def _is_even(c: Call) -> bool:
+    """Whether `padding="same"` adds as much before as after, on every axis."""
+    _, spatial, size, stride = _geometry(c)
+    total = [
+        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(spatial, size, stride, strict=True)
+    ]
+    return c.config.get("padding", "valid") != "same" or not any(t % 2 for t in total)
+
+
+def _geometry(c: Call):
+    """Whether channels come first, the spatial shape, the pool size and the strides."""
+    rank = len(c.x.shape) - 2
     size = _each(c.config["pool_size"], rank)
     stride = _each(c.config.get("strides") or size, rank)
     layout = c.config.get("data_format") or c.keras.config.image_data_format()
-    positions = np.arange(x.size).reshape(x.shape)
-    if layout == "channels_first":
+    first = layout == "channels_first"
+    return first, c.x.shape[2:] if first else c.x.shape[1:-1], size, stride
+
+
+def _windows(c: Call, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The positions in each window, `-1` outside of the input, and the result's shape."""
+    first, spatial, size, stride = _geometry(c)
+    padding = c.config.get("padding", "valid")
+    positions = np.arange(c.x.size).reshape(c.x.shape)
+    if first:
         positions = np.moveaxis(positions, 1, -1)
-    for axis in range(rank):
-        positions = slide(
-            positions, axis + 1, size[axis], stride[axis], 1, c.config.get("padding", "valid")
-        )
-    shape = positions.shape[: rank + 2]
-    windows = positions.reshape(*shape, -1)
-    if layout == "channels_first":
+    for axis in range(len(spatial)):
+        positions = slide(positions, axis + 1, size[axis], stride[axis], 1, padding, repeats)
+    windows = positions.reshape(*positions.shape[: len(spatial) + 2], -1)
+    if first:
         windows = np.moveaxis(windows, -2, 1)
     return windows.reshape(-1, windows.shape[-1]), c.shapes[0]
 
 
-def slide(positions, axis: int, size: int, stride: int, dilation: int, padding: str) -> np.ndarray:
+def slide(
+    positions,
+    axis: int,
+    size: int,
+    stride: int,
+    dilation: int,
+    padding: str,
+    repeats: bool = False,
+) -> np.ndarray:
     """Replace `axis` by the windows along it; what is in a window goes to a new last axis.
 
     Args:
@@ -57,6 +81,7 @@ def slide(positions, axis: int, size: int, stride: int, dilation: int, padding: 
         stride: Steps between windows.
         dilation: Steps between the entries of a window.
         padding: `"valid"` or `"same"` (as TensorFlow pads: the odd one at the end).
+        repeats: Padding repeats the border instead of being absent.
     """
     n, reach = positions.shape[axis], (size - 1) * dilation + 1
     if padding == "same":
@@ -69,7 +94,8 @@ def slide(positions, axis: int, size: int, stride: int, dilation: int, padding: 
     outside = ((index < 0) | (index >= n)).reshape(
         index.shape + (1,) * (positions.ndim - axis - 1)
     )
-    picked = np.where(outside, -1, picked)
+    if not repeats:
+        picked = np.where(outside, -1, picked)
     return np.moveaxis(picked, axis + 1, -1)
 
 

@@ -1,0 +1,243 @@
+/* A leaf's own small network: its undecided units and the objective as forms in the inputs. */
+
+#define MAX_LEAF 24
+
+typedef struct {
+    simplex lp;
+    int K;
+    double *P, *Q, *r, *e; /* z_i = P_i x + Q_i a + r_i, up to e_i */
+    double *sm, *sp;
+    double *cx, *wq;           /* objective = cx x + wq a + c0, up to e0 */
+    double *Ac, *Ab, *ea, *am; /* a_j = Ac_j x + Ab_j up to ea_j; am: size of the sum */
+    double *zc, *zb, *ez, *zm; /* z_j likewise, zm its size */
+    double *mg;                /* size of all that is added into z_i, phases < j fixed */
+    double *G, *h;
+    double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
+    int *phase, *branch;
+} leaf;
+
+static leaf *leaf_new(const tape *t)
+{
+    int d = t->d, K = MAX_LEAF;
+    size_t D = (size_t)d, KK = (size_t)K, C = KK + 1;
+    leaf *f = calloc(1, sizeof *f);
+    f->lp.d = d;
+    f->lp.cap = K + 1;
+    f->lp.T = reals(C * D);
+    f->lp.t0 = reals(C);
+    f->lp.rc = reals(D);
+    f->lp.lo = reals(D + C);
+    f->lp.hi = reals(D + C);
+    f->lp.x = reals(D);
+    f->lp.y = reals(C);
+    f->lp.xn = reals(D);
+    f->lp.nbv = malloc(sizeof(int) * D);
+    f->lp.bv = malloc(sizeof(int) * C);
+    f->lp.at = malloc(sizeof(int) * D);
+    f->P = reals(KK * D);
+    f->Q = reals(KK * KK);
+    f->r = reals(KK);
+    f->e = reals(KK);
+    f->sm = reals(KK);
+    f->sp = reals(KK);
+    f->cx = reals(D);
+    f->wq = reals(KK);
+    f->Ac = reals(KK * D);
+    f->Ab = reals(KK);
+    f->ea = reals(KK);
+    f->am = reals(KK);
+    f->zc = reals(KK * D);
+    f->zb = reals(KK);
+    f->ez = reals(KK);
+    f->zm = reals(KK);
+    f->mg = reals(KK);
+    f->G = reals(C * D);
+    f->h = reals(C);
+    f->L = reals(KK);
+    f->U = reals(KK);
+    f->cc = reals(D);
+    f->wl = reals(KK);
+    f->keep = reals((size_t)t->states + 1);
+    f->xbest = reals(D);
+    f->phase = malloc(sizeof(int) * KK);
+    f->branch = malloc(sizeof(int) * KK);
+    return f;
+}
+
+static void leaf_free(leaf *f)
+{
+    simplex *s = &f->lp;
+    free(s->T);
+    free(s->t0);
+    free(s->rc);
+    free(s->lo);
+    free(s->hi);
+    free(s->x);
+    free(s->y);
+    free(s->xn);
+    free(s->nbv);
+    free(s->bv);
+    free(s->at);
+    free(f->P);
+    free(f->Q);
+    free(f->r);
+    free(f->e);
+    free(f->sm);
+    free(f->sp);
+    free(f->cx);
+    free(f->wq);
+    free(f->Ac);
+    free(f->Ab);
+    free(f->ea);
+    free(f->am);
+    free(f->zc);
+    free(f->zb);
+    free(f->ez);
+    free(f->zm);
+    free(f->mg);
+    free(f->G);
+    free(f->h);
+    free(f->L);
+    free(f->U);
+    free(f->cc);
+    free(f->wl);
+    free(f->keep);
+    free(f->xbest);
+    free(f->phase);
+    free(f->branch);
+    free(f);
+}
+
+/* z_i, and the objective, as exact forms in the inputs and the undecided units' outputs. */
+static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t *st, double *e0)
+{
+    int d = t->d, K = f->K;
+    for (int i = 0; i <= K; i++) {
+        int lev = i < K ? w->und_level[i] : t->levels, u = i < K ? w->und_unit[i] : k;
+        for (int j = 0; j < K; j++) f->keep[w->und_state[j]] = 0.0;
+        start(t, w, lev, u, 1);
+        to_input(t, w, lev, st, 1, w->free_, NULL, f->keep);
+        double *P = i < K ? f->P + i * d : f->cx, *Q = i < K ? f->Q + i * K : f->wq;
+        memcpy(P, w->acc[0], sizeof(double) * (size_t)d);
+        for (int j = 0; j < K; j++) Q[j] = f->keep[w->und_state[j]];
+        if (i < K) {
+            f->r[i] = w->cst[0];
+            f->e[i] = row_pad(t, w, 0);
+            f->sm[i] = t->lv[lev].sm;
+            f->sp[i] = t->lv[lev].sp;
+        } else {
+            *e0 = row_pad(t, w, 0);
+            return w->cst[0];
+        }
+    }
+    return 0.0;
+}
+
+/* Interval of z_i given the phases of units < j; units j..i-1 range over their own intervals. */
+static void leaf_intervals(const tape *t, leaf *f, int j, const double *xl, const double *xu)
+{
+    int d = t->d, K = f->K;
+    for (int i = j; i < K; i++) {
+        double lo = f->r[i], hi = f->r[i], err = f->e[i], mag = fabs(f->r[i]);
+        memcpy(f->cc, f->P + i * d, sizeof(double) * (size_t)d);
+        for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];
+        for (int s = 0; s < i; s++) {
+            double a = f->Q[i * K + s];
+            if (a == 0.0) continue;
+            if (s < j) {
+                lo += a * f->Ab[s];
+                hi += a * f->Ab[s];
+                err += fabs(a) * f->ea[s];
+                mag += fabs(a) * f->am[s];
+                for (int q = 0; q < d; q++) f->cc[q] += a * f->Ac[s * d + q];
+            } else {
+                double p = f->U[s] > 0 ? f->sp[s] * f->U[s] : f->sm[s] * f->U[s];
+                double n = f->L[s] < 0 ? f->sm[s] * f->L[s] : f->sp[s] * f->L[s];
+                double top = fmax(p, n), bot = fmin(p, n);
+                if (f->L[s] < 0 && f->U[s] > 0) {
+                    top = fmax(top, 0.0);
+                    bot = fmin(bot, 0.0);
+                }
+                lo += a > 0 ? a * bot : a * top;
+                hi += a > 0 ? a * top : a * bot;
+                mag += fabs(a) * fmax(fabs(top), fabs(bot));
+            }
+        }
+        for (int q = 0; q < d; q++) {
+            double a = f->cc[q];
+            lo += a > 0 ? a * xl[q] : a * xu[q];
+            hi += a > 0 ? a * xu[q] : a * xl[q];
+        }
+        err += gamma_of(2 * (K + d) + 8) * mag * (1 + 1e-9) + TINY;
+        f->L[i] = lo - err;
+        f->U[i] = hi + err;
+        f->mg[i] = mag;
+    }
+}
+
+/* The objective with phases < j fixed and the rest relaxed: coefficients to cc, returns constant.
+ */
+static double leaf_relax(const tape *t, leaf *f, int j, double c0, double e0)
+{
+    int d = t->d, K = f->K;
+    double ob = c0, err = e0, mag = fabs(c0);
+    memcpy(f->cc, f->cx, sizeof(double) * (size_t)d);
+    memcpy(f->wl, f->wq, sizeof(double) * (size_t)K);
+    for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];
+    for (int s = 0; s < K; s++) {
+        double smax = fmax(fabs(f->sm[s]), fabs(f->sp[s]));
+        mag += fabs(f->wq[s]) * (s < j ? f->am[s] : smax * fmax(fabs(f->L[s]), fabs(f->U[s])));
+    }
+    for (int i = K - 1; i >= j; i--) {
+        double a = f->wl[i], s, b = 0.0;
+        if (a == 0.0) continue;
+        double lo = f->L[i], hi = f->U[i], sm = f->sm[i], sp = f->sp[i];
+        if (lo >= 0) s = sp;
+        else if (hi <= 0) s = sm;
+        else if ((a > 0) == (sp > sm)) s = hi > -lo ? sp : sm;
+        else {
+            s = (sp * hi - sm * lo) / (hi - lo);
+            double e1 = (sp - s) * hi, e2 = (sm - s) * lo;
+            double slack =
+                4 * UNIT * ((fabs(sp) + fabs(s)) * fabs(hi) + (fabs(sm) + fabs(s)) * fabs(lo)) +
+                TINY;
+            b = a > 0 ? fmin(e1, e2) - slack : fmax(e1, e2) + slack;
+        }
+        double p = a * s;
+        ob += a * b + p * f->r[i];
+        err += fabs(p) * f->e[i];
+        mag += fabs(a * b) + 2 * fabs(a) * fmax(fabs(sm), fabs(sp)) * f->mg[i];
+        for (int q = 0; q < d; q++) f->cc[q] += p * f->P[i * d + q];
+        for (int s2 = 0; s2 < i; s2++) f->wl[s2] += p * f->Q[i * K + s2];
+    }
+    for (int s = 0; s < j; s++) {
+        double a = f->wl[s];
+        if (a == 0.0) continue;
+        ob += a * f->Ab[s];
+        err += fabs(a) * f->ea[s];
+        mag += fabs(a) * f->am[s];
+        for (int q = 0; q < d; q++) f->cc[q] += a * f->Ac[s * d + q];
+    }
+    /* mag: every coefficient met, times the size of what it multiplies; mg holds sums of sizes */
+    return ob - (err + 4 * gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
+}
+
+static void leaf_fix(const tape *t, leaf *f, int j)
+{
+    int d = t->d, K = f->K;
+    double s = f->r[j], err = f->e[j], mag = fabs(f->r[j]);
+    double *z = f->zc + j * d;
+    memcpy(z, f->P + j * d, sizeof(double) * (size_t)d);
+    for (int q = 0; q < d; q++) mag += fabs(z[q]) * t->reach[q];
+    for (int i = 0; i < j; i++) {
+        double a = f->Q[j * K + i];
+        if (a == 0.0) continue;
+        s += a * f->Ab[i];
+        err += fabs(a) * f->ea[i];
+        mag += fabs(a) * f->am[i];
+        for (int q = 0; q < d; q++) z[q] += a * f->Ac[i * d + q];
+    }
+    f->zb[j] = s;
+    f->zm[j] = mag;
+    f->ez[j] = (err + gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
+}

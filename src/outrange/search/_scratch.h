@@ -1,0 +1,78 @@
+/* One thread's working memory. */
+
+typedef struct {
+    double *acc[2];              /* coefficients of every unit, one array a row */
+    char *touched;               /* per level: does the row reach it */
+    double *lo, *hi;             /* bounds of undecided units (by status index) */
+    double *chord, *cut, *free_; /* undecided: chord slope and intercept, default free slope */
+    double *al, *ga;             /* ascent: current free slope, coefficient met */
+    double *share;               /* undecided: share of each input in its width */
+    double *h, *zz;              /* forward values */
+    int *list;
+    double *p0, *p1; /* compressed active units of one level */
+    double *xs, *xbest;
+    int *und_level, *und_unit, *und_state, nund;
+    double cst[2], pad[2], mag[2];
+} scratch;
+
+static double *reals(size_t n)
+{
+    size_t bytes = ((n + 8) * sizeof(double) + 63) / 64 * 64;
+    double *p = aligned_alloc(64, bytes);
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+static scratch *scratch_new(const tape *t)
+{
+    scratch *w = calloc(1, sizeof *w);
+    size_t N = (size_t)t->total, S = (size_t)t->states + 1, W = (size_t)t->widest + 8;
+    w->acc[0] = reals(N);
+    w->acc[1] = reals(N);
+    w->touched = calloc((size_t)t->levels + 1, 1);
+    w->lo = reals(S);
+    w->hi = reals(S);
+    w->chord = reals(S);
+    w->cut = reals(S);
+    w->free_ = reals(S);
+    w->al = reals(S);
+    w->ga = reals(S);
+    w->share = reals(S * (size_t)t->d);
+    w->h = reals(N);
+    w->zz = reals(N);
+    w->list = malloc(sizeof(int) * W);
+    w->p0 = reals(W);
+    w->p1 = reals(W);
+    w->xs = reals((size_t)t->d);
+    w->xbest = reals((size_t)t->d);
+    w->und_level = malloc(sizeof(int) * S);
+    w->und_unit = malloc(sizeof(int) * S);
+    w->und_state = malloc(sizeof(int) * S);
+    return w;
+}
+
+static void scratch_free(scratch *w)
+{
+    free(w->acc[0]);
+    free(w->acc[1]);
+    free(w->touched);
+    free(w->lo);
+    free(w->hi);
+    free(w->chord);
+    free(w->cut);
+    free(w->free_);
+    free(w->al);
+    free(w->ga);
+    free(w->share);
+    free(w->h);
+    free(w->zz);
+    free(w->list);
+    free(w->p0);
+    free(w->p1);
+    free(w->xs);
+    free(w->xbest);
+    free(w->und_level);
+    free(w->und_unit);
+    free(w->und_state);
+    free(w);
+}

@@ -1,0 +1,88 @@
+/* The tape: levels, their sources, and how a caller lays them out. */
+
+typedef double v8 __attribute__((vector_size(64), aligned(8)));
+
+typedef struct {
+    int level, dense, stride;
+    const double *w;    /* dense: n rows of stride doubles, zero padded to a multiple of 8 */
+    const int64_t *ptr; /* sparse rows */
+    const int32_t *col;
+    const double *val;
+} source;
+
+typedef struct {
+    int n, linear, nsrc, at, sat; /* at: offset among all units (padded); sat: among statuses */
+    double sm, sp, smax;
+    const double *bias, *rho, *z;
+    source *src;
+} level;
+
+typedef struct {
+    int d, levels, m, total, states, widest, terms;
+    level *lv;
+    double *reach; /* d: largest |x| over the root box */
+    double noise;  /* 1; 0 leaves rounding unpaid, for the law that must then fail */
+} tape;
+
+static int padded(int n) { return (n + 7) & ~7; }
+static double gamma_of(double n) { return n * UNIT / (1.0 - n * UNIT) * (1.0 + 1e-9); }
+
+API int outrange_kernel_version(void) { return VERSION; }
+
+API tape *outrange_tape_new(int d, int levels, const double *reach)
+{
+    tape *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->d = d;
+    t->levels = levels;
+    t->lv = calloc((size_t)levels + 1, sizeof(level));
+    t->reach = malloc(sizeof(double) * (size_t)d);
+    memcpy(t->reach, reach, sizeof(double) * (size_t)d);
+    t->lv[0].n = d;
+    t->lv[0].linear = 1;
+    t->total = padded(d);
+    t->terms = d;
+    t->noise = 1.0;
+    return t;
+}
+
+API void outrange_tape_noise(tape *t, double noise) { t->noise = noise; }
+
+API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, double sp,
+                             const double *bias, const double *rho, const double *z, int nsrc)
+{
+    level *l = &t->lv[k];
+    l->n = n;
+    l->linear = linear;
+    l->sm = sm;
+    l->sp = sp;
+    l->smax = linear ? 1.0 : fmax(fabs(sm), fabs(sp));
+    l->bias = bias;
+    l->rho = rho;
+    l->z = z;
+    l->nsrc = nsrc;
+    l->src = calloc((size_t)(nsrc > 0 ? nsrc : 1), sizeof(source));
+    l->at = t->total;
+    t->total += padded(n);
+    l->sat = t->states;
+    if (!linear) t->states += n;
+    if (padded(n) > t->widest) t->widest = padded(n);
+    t->terms += 2 * n + 2;
+    if (k == t->levels) t->m = n;
+}
+
+API void outrange_tape_source(tape *t, int k, int i, int from, int dense, int stride,
+                              const double *w, const int64_t *ptr, const int32_t *col,
+                              const double *val)
+{
+    t->lv[k].src[i] = (source){from, dense, stride, w, ptr, col, val};
+}
+
+API void outrange_tape_free(tape *t)
+{
+    if (!t) return;
+    for (int k = 1; k <= t->levels; k++) free(t->lv[k].src);
+    free(t->lv);
+    free(t->reach);
+    free(t);
+}

@@ -1,0 +1,91 @@
+"""Laws of the ops that are not curves: against their own matrix, and against NumPy."""
+
+import numpy as np
+
+from ..ops import Affine, Largest, Rearrange
+from .broken import require
+
+
+CLOSE = 1e-12
+
+
+def _near(one, two, scale=1.0) -> bool:
+    return one.shape == two.shape and bool(np.all(np.abs(one - two) <= CLOSE * (scale + np.abs(two))))
+
+
+def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
+    """The matrix `(n_i, m)` that `apply` multiplies each input by."""
+    found = []
+    for i, n in enumerate(op.sizes):
+        units = [np.zeros((n, size)) for size in op.sizes]
+        units[i] = np.eye(n)
+        found.append(op.apply(tuple(units), absolute))
+    return found
+
+
+def check_affine(op: Affine, seed: int = 0) -> None:
+    """`apply` is linear, `adjoint` its transpose, `absolute` no less than `|A|`, `terms` enough."""
+    rng = np.random.default_rng(seed)
+    plain, absolute = matrices(op), matrices(op, True)
+    require(op.bias.shape == (op.size,), f"`{op.name}`: the bias is not of the stated size")
+    xs = tuple(rng.normal(size=(2, 3, n)) for n in op.sizes)
+    sizes = sum((np.abs(x) @ np.abs(a) for x, a in zip(xs, absolute, strict=True)), np.zeros(1))
+    for flag, parts in ((False, plain), (True, absolute)):
+        expected = sum((x @ a for x, a in zip(xs, parts, strict=True)), np.zeros(1))
+        got = op.apply(xs, flag)
+        require(_near(got, expected, sizes), f"`{op.name}`: apply is not linear (absolute={flag})")
+    require(
+        _near(op.run(xs), op.apply(xs, False) + op.bias, sizes), f"`{op.name}`: run is not apply + bias"
+    )
+    for one, two in zip(plain, absolute, strict=True):
+        short = np.abs(one) > two * (1 + CLOSE)
+        require(not short.any(), f"`{op.name}`: absolute is less than |A|")
+    rows = rng.normal(size=(2, 3, op.size))
+    back = op.adjoint(rows)
+    require(len(back) == len(op.sizes), f"`{op.name}`: adjoint returns {len(back)} parts")
+    for got, part, two in zip(back, plain, absolute, strict=True):
+        sizes = np.abs(rows) @ two.T
+        require(_near(got, rows @ part.T, sizes), f"`{op.name}`: adjoint is not the transpose")
+    into = sum((np.count_nonzero(a, axis=0) for a in absolute), np.zeros(op.size, int))
+    most = max([*into, *(k for a in absolute for k in np.count_nonzero(a, axis=1)), 0])
+    require(op.terms >= most, f"`{op.name}` adds up {most} products, but says {op.terms}")
+
+
+def check_absolute(op: Affine) -> None:
+    """`absolute` is exactly `|A|`, for ops that read no entry twice into one result."""
+    for one, two in zip(matrices(op), matrices(op, True), strict=True):
+        require(_near(np.abs(one), two), f"`{op.name}`: absolute is not |A|")
+
+
+def check_rearrange(op: Rearrange, seed: int = 0) -> None:
+    """`run` is NumPy's indexing, `adjoint` its transpose, `terms` the most readers of an entry."""
+    rng = np.random.default_rng(seed)
+    xs = tuple(rng.normal(size=(2, 3, n)) for n in op.sizes)
+    flat = np.concatenate(xs, axis=-1)
+    for fill in (True, False):
+        expected = np.zeros((2, 3, op.size))
+        for k, i in enumerate(op.index):
+            constant = op.fill[k] if fill else 0.0
+            expected[..., k] = flat[..., i] if i >= 0 else constant
+        got = op.run(xs, fill)
+        require(np.array_equal(got, expected), f"`{op.name}`: run is not the stated indexing (fill={fill})")
+    rows = rng.normal(size=(2, 3, op.size))
+    back = np.concatenate(op.adjoint(rows), axis=-1)
+    expected = np.zeros_like(flat)
+    for k, i in enumerate(op.index):
+        if i >= 0:
+            expected[..., i] += rows[..., k]
+    require(_near(back, expected), f"`{op.name}`: adjoint is not the transpose")
+    readers = [np.count_nonzero(op.index == i) for i in range(sum(op.sizes))]
+    require(op.terms >= max(readers, default=0), f"`{op.name}`: an entry has more readers than `terms`")
+
+
+def check_largest(op: Largest, seed: int = 0) -> None:
+    """`run` is the largest entry of every window, absent places left out."""
+    rng = np.random.default_rng(seed)
+    n = int(op.windows.max()) + 1
+    for sign in (1.0, -1.0):
+        x = sign * np.abs(rng.normal(size=(2, 3, n)))
+        expected = np.stack([x[..., w[w >= 0]].max(-1) for w in op.windows], axis=-1)
+        got = op.run((x,))
+        require(np.array_equal(got, expected), f"`{op.name}`: run is not the largest of each window")

@@ -1,0 +1,177 @@
+"""What cannot be read soundly is refused, and the message says where and what to do."""
+
+import numpy as np
+import pytest
+
+
+keras = pytest.importorskip("keras")
+
+from keras import Input, Model, Sequential, layers as L, ops
+
+from outrange.core import InputError, ModelError, UnsupportedError
+from outrange.frontends.keras import load_keras
+
+
+class Layered(keras.Layer):
+    """A layer whose call is any function of its input."""
+
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def own(function):
+    """A model with `function` in the middle, in a layer called `culprit`."""
+    return Sequential([Input((4,)), L.Dense(4), Layered(function, name="culprit")])
+
+
+def python_branch(x):
+    return x * 2.0 if ops.max(x) > 0 else x
+
+
+def drawn_by_numpy(x):
+    return x + np.random.default_rng().normal(size=4).astype("float32")
+
+
+def two_factors():
+    x = Input((4,))
+    return Model(x, L.Multiply(name="culprit")([L.Dense(3)(x), L.Dense(3)(x)]))
+
+
+def scores():
+    x = Input((3, 4))
+    return Model(x, L.Dot(axes=2, name="culprit")([x, L.Dense(4)(x)]))
+
+
+def attention():
+    x = Input((3, 4))
+    return Model(x, L.MultiHeadAttention(2, 4, name="culprit")(x, x))
+
+
+def in_a_block():
+    block = Sequential([Input((4,)), L.Dense(4), L.LayerNormalization(name="culprit")], name="block")
+    return Sequential([Input((4,)), block])
+
+
+def quantized():
+    model = Sequential([Input((8,)), L.Dense(16, "relu", name="culprit"), L.Dense(3)])
+    model(np.ones((1, 8), "float32"))
+    model.quantize("int8")
+    return model
+
+
+def noisy():
+    return own(lambda x: x + keras.random.normal((4,), seed=keras.random.SeedGenerator(1)))
+
+
+UNSUPPORTED = {
+    "random": (noisy, "random numbers"),
+    "numpy random": (lambda: own(drawn_by_numpy), "every run"),
+    "python if": (lambda: own(python_branch), "Python branch"),
+    "numpy function": (lambda: own(np.tanh), "keras.ops"),
+    "select": (lambda: own(lambda x: ops.where(x > 0, x, 0.5 * x)), "comparisons"),
+    "cond": (lambda: own(lambda x: ops.cond(ops.sum(x) > 0, lambda: x, lambda: -x)), "branch|selects"),
+    "argmax": (lambda: own(lambda x: x + ops.cast(ops.argmax(x, -1), "float32")), "jump|cast"),
+    "floor": (lambda: own(ops.floor), "Floor"),
+    "sort": (lambda: own(lambda x: ops.sort(x, axis=-1)), "sorting"),
+    "half": (lambda: own(lambda x: ops.cast(x, "float16")), "float16"),
+    "variable index": (lambda: own(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)), "describ"),
+    "product": (two_factors, "two tensors that both depend"),
+    "scores": (scores, "two tensors that both depend"),
+    "attention": (attention, "attention|both depend"),
+    "nested": (in_a_block, "block/culprit"),
+    "quantized": (quantized, "quantized"),
+    "convolution": (
+        lambda: Sequential([Input((6, 6, 1)), L.Conv2D(2, 3, name="culprit")]), "convolutions"),
+    "recurrent": (lambda: Sequential([Input((5, 3)), L.LSTM(4, name="culprit")]), "recurren"),
+    "stateful": (
+        lambda: Sequential([Input(batch_shape=(1, 5, 3)), L.GRU(4, stateful=True, name="culprit")]),
+        "earlier calls"),
+    "bfloat16": (
+        lambda: Sequential([Input((4,)), L.Dense(3, dtype="mixed_bfloat16", name="culprit")]),
+        "bfloat16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_refused_with_the_name_of_the_layer(name):
+    build, words = UNSUPPORTED[name]
+    with pytest.raises(UnsupportedError, match=words) as caught:
+        load_keras(build())
+    assert "culprit" in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_rows_of_a_batch_may_not_mix():
+    with pytest.raises(UnsupportedError, match="rows of a batch"):
+        load_keras(own(lambda x: x - ops.mean(x, axis=0, keepdims=True)))
+
+
+def test_a_result_without_a_batch_axis():
+    class Total(keras.Model):
+        def call(self, x):
+            return ops.sum(x)
+
+    model = Total()
+    model(np.zeros((1, 4), "float32"))
+    with pytest.raises(UnsupportedError, match="batch axis"):
+        load_keras(model)
+
+
+def test_a_counter():
+    class Counter(keras.Layer):
+        def build(self, shape):
+            self.count = self.add_weight(shape=(), trainable=False, initializer="zeros")
+
+        def call(self, x):
+            self.count.assign(self.count + 1.0)
+            return x * self.count
+
+    with pytest.raises(UnsupportedError, match="changes its variable"):
+        load_keras(Sequential([Input((2,)), Counter()]))
+
+
+def test_integer_input():
+    with pytest.raises(UnsupportedError, match="int32"):
+        load_keras(Sequential([Input((3,), dtype="int32"), L.Embedding(5, 2)]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_no_numbers(bad):
+    model = Sequential([Input((3,)), L.Dense(2, name="poisoned")])
+    kernel, bias = model.layers[0].get_weights()
+    kernel[1, 0] = bad
+    model.layers[0].set_weights([kernel, bias])
+    with pytest.raises(ModelError, match=r"poisoned/kernel\[1, 0\]=(nan|inf)"):
+        load_keras(model)
+
+
+def test_not_built():
+    with pytest.raises(ModelError, match="input shape"):
+        load_keras(Sequential([L.Dense(2)]))
+
+
+def test_an_open_size():
+    with pytest.raises(ModelError, match="Every size"):
+        load_keras(Sequential([Input((None, 3)), L.Dense(2)]))
+
+
+@pytest.mark.parametrize("model", [3, object(), np.zeros(3)])
+def test_not_a_model(model):
+    with pytest.raises(InputError, match="Received"):
+        load_keras(model)
+
+
+def test_a_wrong_graph_is_caught_and_the_layer_named(monkeypatch):
+    from outrange.frontends.keras.rules import RULES
+
+    monkeypatch.setitem(RULES, "Tanh", lambda c: c.builder.clip(c.x, -1.0, 1.0))
+    model = Sequential([Input((3,)), L.Dense(4, "relu"), L.Dense(2, "tanh", name="wrong")])
+    with pytest.raises(ModelError, match="first in layer `wrong`"):
+        load_keras(model)

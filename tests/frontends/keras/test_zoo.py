@@ -1,0 +1,131 @@
+"""Every model of the zoo is read, is the model, and is left as it was."""
+
+import numpy as np
+import pytest
+
+
+keras = pytest.importorskip("keras")
+
+import zoo
+
+from outrange.frontends.keras import load_keras
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {}
+
+
+def network(networks, name):
+    if name not in networks:
+        model = zoo.build(name)
+        networks[name] = model, load_keras(model)
+    return networks[name]
+
+
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_graph_is_the_model(name, networks):
+    model, read = network(networks, name)
+    graph = read.graph
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(3, graph.size)).astype("float32")
+    parts, start = [], 0
+    for slot in graph.inputs:
+        parts.append(x[:, start : start + slot.size].reshape(3, *slot.shape))
+        start += slot.size
+    struct = getattr(model, "input", None) if hasattr(model, "operations") else None
+    given = parts[0] if len(parts) == 1 else parts
+    if isinstance(struct, dict):
+        given = dict(zip((slot.name for slot in graph.inputs), parts, strict=True))
+    returned = model(given, training=False)
+    if isinstance(returned, dict):
+        returned = [returned[slot.name] for slot in graph.outputs]
+    flat = [np.reshape(keras.ops.convert_to_numpy(y), (3, -1)) for y in keras.tree.flatten(returned)]
+    found = np.concatenate(flat, axis=1)
+    np.testing.assert_allclose(graph.run(x.astype(float)), found, rtol=3e-5, atol=3e-5)
+    np.testing.assert_allclose(read.predict(x), found, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_layers_are_described(name, networks):
+    model, read = network(networks, name)
+    graph = read.graph
+    assert {info.path for info in read.layers} <= set(graph.layers)
+    assert sum(info.parameters for info in read.layers) == model.count_params()
+    for info in read.layers:
+        assert graph.value_size(info.after) == np.prod(info.shape)
+        assert info.before is None or 0 <= info.before <= info.after
+    for node in graph.nodes:
+        assert node.source
+
+
+def test_reading_changes_nothing():
+    model = zoo.build("nested")
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 4), "float32"), np.zeros((4, 2), "float32")
+    model.train_on_batch(x, y)
+
+    def state():
+        layers = model._flatten_layers()
+        nodes = [(len(v._inbound_nodes), len(v._outbound_nodes)) for v in layers]
+        return nodes, model.get_config(), [w.tolist() for w in model.get_weights()]
+
+    before, method = state(), keras.Operation.symbolic_call
+    load_keras(model)
+    assert state() == before
+    assert keras.Operation.symbolic_call is method
+    assert vars(model.layers[1].layers[1])["activation"] is keras.activations.relu
+    model.train_on_batch(x, y)
+    assert state()[2] != before[2]
+    assert keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).built
+
+
+def test_a_failed_reading_changes_nothing():
+    method = keras.Operation.symbolic_call, keras.Layer.symbolic_call
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "relu"),
+                              keras.layers.Lambda(np.sin)])  # fmt: skip
+    nodes = [len(v._inbound_nodes) for v in model._flatten_layers()]
+    with pytest.raises(Exception, match="keras.ops"):
+        load_keras(model)
+    assert (keras.Operation.symbolic_call, keras.Layer.symbolic_call) == method
+    assert nodes == [len(v._inbound_nodes) for v in model._flatten_layers()]
+
+
+def test_names_of_layers(networks):
+    _, read = network(networks, "nested")
+    assert {"inner", "inner/hidden", "tail"} <= set(read.graph.layers)
+    hidden = next(info for info in read.layers if info.path == "inner/hidden")
+    assert hidden.kind == "Dense" and hidden.before is not None and hidden.parameters == 15
+
+
+def test_a_layer_called_in_a_loop_keeps_every_call(networks):
+    _, read = network(networks, "shared_loop")
+    assert len(read.graph.layers["again"]) == 4
+    calls = [info for info in read.layers if info.path == "again"]
+    assert [info.parameters for info in calls] == [20, 0, 0, 0]
+
+
+def test_names_of_inputs_and_outputs(networks):
+    _, read = network(networks, "dict_in_out")
+    assert {slot.name: slot.shape for slot in read.graph.inputs} == {"alpha": (3,), "zeta": (4,)}
+    assert {slot.name for slot in read.graph.outputs} == {"first", "second"}
+    _, read = network(networks, "several_in_out")
+    assert [(slot.name, slot.shape) for slot in read.graph.inputs] == [("x", (2, 3)), ("y", (4,))]
+    assert [(slot.name, slot.shape) for slot in read.graph.outputs] == [("low", (2,)), ("high", (2, 5))]
+
+
+def test_a_bias_is_part_of_its_product(networks):
+    _, read = network(networks, "mlp")
+    assert [node.op.name for node in read.graph.nodes] == ["dense", "relu", "dense", "relu", "dense"]
+
+
+def test_a_fixed_batch_size():
+    model = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(2, "relu")])
+    read = load_keras(model)
+    assert read.predict(np.ones((6, 3), "float32")).shape == (6, 2)
+
+
+def test_a_single_layer_is_a_model_too():
+    layer = keras.layers.Dense(2, "relu")
+    layer(np.zeros((1, 3), "float32"))
+    assert load_keras(layer).graph.size == 3

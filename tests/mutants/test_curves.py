@@ -1,0 +1,45 @@
+"""The battery is tested: nearly every wrong fact about any curve must break a law."""
+
+import pytest
+
+from curve_cases import CASES, identify
+from mutants.perturb import build, equivalent, perturbed
+from outrange.core import OutrangeError
+from outrange.ops import curve
+from outrange.testing import CURVE_LAWS, Oracle
+
+
+LEAST_RATE = 0.95
+
+
+def survives(facts, change, oracle) -> bool:
+    """Whether every law holds for the wrong facts."""
+    try:
+        wrong = build(facts, change)
+        for law in CURVE_LAWS:
+            law(wrong, oracle)
+    except OutrangeError:
+        return False
+    return True
+
+
+def test_wrong_facts_break_a_law(capsys):
+    total, survivors, excluded = 0, [], []
+    for case in CASES:
+        facts = curve(case[0], **case[1])
+        oracle = Oracle(facts)
+        for label, change in perturbed(facts):
+            reason = equivalent(facts, change)
+            name = f"{identify(case)}: {label}"
+            if reason:
+                excluded.append(f"{name} ({reason})")
+                continue
+            total += 1
+            if survives(facts, change, oracle):
+                survivors.append(name)
+    rate = 1 - len(survivors) / total
+    with capsys.disabled():
+        print(f"\n{total - len(survivors)} of {total} mutants of {len(CASES)} curves killed "
+              f"({rate:.1%}); {len(excluded)} equivalent ones left out")
+        print("\n".join(f"  survived: {name}" for name in survivors))
+    assert rate >= LEAST_RATE, survivors

@@ -1,0 +1,70 @@
+"""The derivation of lines is broken on purpose, piece by piece: a law must say so."""
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from outrange.core import OutrangeError
+from outrange.ops import CURVES, envelope, offsets, side
+from outrange.testing import LawBroken, Oracle, check_range, check_relax, check_tightness
+
+
+CURVES_OF = ("sigmoid", "gelu", "elu", "hard_shrink", "sin", "leaky_relu", "square", "hard_silu")
+
+
+def broken_laws(names=CURVES_OF) -> int:
+    """How many curves break a law; fresh facts, since they remember what was derived."""
+    found = 0
+    for name in names:
+        facts = CURVES[name].__wrapped__()
+        oracle = Oracle(facts)
+        for law in (check_range, check_tightness, check_relax):
+            try:
+                law(facts, oracle)
+            except LawBroken:
+                found += 1
+                break
+    return found
+
+
+def _no_rounding(value, slope, at, extra=0.0):
+    return value - extra - slope * at
+
+
+def _no_error(value, slope, at, extra=0.0):
+    return side.fall(value, slope, at)
+
+
+BROKEN = {
+    "rounding unpaid": lambda patch: [patch.setattr(m, "fall", _no_rounding) for m in (offsets, envelope)],
+    "error of f unpaid": lambda patch: [patch.setattr(m, "fall", _no_error) for m in (offsets, envelope)],
+    "slope error unpaid": lambda patch: patch.setattr(side.Side, "slope_slack", lambda self, slope: 0.0),
+    "cups forgotten": lambda patch: patch.setattr(offsets, "touches", lambda *args: iter(())),
+    "tangents far from the best": lambda patch: patch.setattr(
+        offsets, "root", lambda height, lo, hi: 0.75 * lo + 0.25 * hi
+    ),
+    "lines not mirrored": lambda patch: patch.setitem(side.MIRROR, "cup", "cup"),
+    "constants forgotten": lambda patch: patch.setattr(
+        side.Side, "least", lambda self, lo, hi: self.value(lo)
+    ),
+    "jumps at ends forgotten": lambda patch: patch.setattr(
+        side.Side, "_edges", lambda self: (self.knots, self.knots)
+    ),
+    "knots forgotten": lambda patch: patch.setattr(
+        side.Side, "gaps", lambda self, lo, hi: (np.searchsorted(self.knots, lo),) * 2
+    ),
+}
+
+
+def test_the_laws_hold_unbroken():
+    assert broken_laws() == 0
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_derivation(name, monkeypatch):
+    BROKEN[name](monkeypatch)
+    found = 0
+    with suppress(OutrangeError):
+        found = broken_laws()
+    assert found > 0
