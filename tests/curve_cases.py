@@ -8,9 +8,9 @@ def _of(name, *attributes):
 
 
 PLAIN = (
-    "relu abs hard_sigmoid hard_silu sigmoid tanh softplus softsign selu silu gelu gelu_tanh mish exp "
-    "expm1 log log1p sqrt rsqrt log_sigmoid sin cos square tanh_shrink sparse_plus sparse_sigmoid erf "
-    "atan sinh cosh"
+    "relu abs hard_sigmoid hard_silu sigmoid tanh softplus softsign selu silu gelu gelu_tanh mish "
+    "exp expm1 log log1p sqrt rsqrt log_sigmoid sin cos square tanh_shrink sparse_plus "
+    "sparse_sigmoid erf atan sinh cosh"
 ).split()
 
 CASES = [
@@ -20,7 +20,9 @@ CASES = [
     *_of("relu_general", {"negative_slope": 0.1, "max_value": 2.0, "threshold": 0.5}),
     *_of("relu_general", {"negative_slope": 0.1, "max_value": 2.0}, {"max_value": 0.0}),
     *_of("relu_general", {"negative_slope": -0.5, "max_value": 1.0, "threshold": 2.0}),
-    *_of("relu_general", {"max_value": 1.5, "threshold": 1.5}, {"threshold": 0.5, "max_value": 0.0}),
+    *_of(
+        "relu_general", {"max_value": 1.5, "threshold": 1.5}, {"threshold": 0.5, "max_value": 0.0}
+    ),
     *_of("relu_general", {"negative_slope": 0.3, "threshold": 0.7}),
     *_of("clip", {"least": 0.0, "most": 6.0}, {"least": -1.0, "most": 1.0}),
     *_of("clip", {"least": -math.inf, "most": 0.3}, {"least": -0.3, "most": math.inf}),

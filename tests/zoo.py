@@ -346,8 +346,8 @@ def pooling():
 @entry
 def pooling_1d():
     return Sequential([
-        Input((12, 2)), L.MaxPooling1D(2), L.Dense(3, "relu"), L.AveragePooling1D(2, padding="same"),
-        L.GlobalMaxPooling1D(), L.Dense(2),
+        Input((12, 2)), L.MaxPooling1D(2), L.Dense(3, "relu"),
+        L.AveragePooling1D(2, padding="same"), L.GlobalMaxPooling1D(), L.Dense(2),
     ])  # fmt: skip
 
 

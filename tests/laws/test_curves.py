@@ -85,7 +85,11 @@ def test_input_outside_the_domain(name, lo, hi):
 def test_exact_pieces_stay_exact():
     """A line of the curve comes back without any slack; so does a corner at 0."""
     lines = relax(curve("relu"), np.array([1.0, -2.0, -1.0]), np.array([3.0, -1.0, 3.0]))
-    assert lines.lo_slope.tolist() == [1.0, 0.0, 1.0] and lines.lo_offset.tolist() == [0.0, 0.0, 0.0]
+    assert lines.lo_slope.tolist() == [1.0, 0.0, 1.0] and lines.lo_offset.tolist() == [
+        0.0,
+        0.0,
+        0.0,
+    ]
     assert lines.hi_slope.tolist() == [1.0, 0.0, 0.75]
     least, most = curve("leaky_relu").range(np.array([0.0]), np.array([0.0]))
     assert (least[0], most[0]) == (0.0, 0.0)

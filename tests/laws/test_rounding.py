@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 from outrange.core import Box
 from outrange.graph.rewrite import piecewise_to_pairs
@@ -12,6 +11,7 @@ from outrange.search.kernel import CompiledTape, library
 from outrange.search.solve import solve
 from outrange.search.tape import record
 from outrange.testing.oracle import evaluate
+from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 
 def _rows(graph):
@@ -52,7 +52,10 @@ def _array_bound(graph, box, radii: bool):
     engine = ArrayEngine(piecewise_to_pairs(graph), rows, np.zeros(len(rows)), box, radii=radii)
     lo, hi = box.lo[None], box.hi[None]
     found = engine.bound(
-        lo, hi, np.zeros((1, engine.units), np.int8), np.ones((1, len(rows)), bool),
+        lo,
+        hi,
+        np.zeros((1, engine.units), np.int8),
+        np.ones((1, len(rows)), bool),
         np.full(len(rows), np.inf),
     )
     return found.least[0], np.where(found.slopes[0] > 0, box.lo, box.hi)
@@ -69,7 +72,9 @@ def _count(bound, seeds, curves, radii=True) -> int:
     return wrong
 
 
-needs_kernel = pytest.mark.skipif(library() is None, reason="the package was built without a compiler")
+needs_kernel = pytest.mark.skipif(
+    library() is None, reason="the package was built without a compiler"
+)
 
 
 @needs_kernel

@@ -127,7 +127,9 @@ def equivalent(facts: Curve, change: dict) -> str | None:
     probe = probe[(probe > facts.on[0]) & (probe < facts.on[1])]
     with np.errstate(all="ignore"):
         for name in ("f", "df"):
-            same = name in change and np.array_equal(change[name](probe), getattr(facts, name)(probe))
+            same = name in change and np.array_equal(
+                change[name](probe), getattr(facts, name)(probe)
+            )
             if same and set(change) == {name}:
                 return f"the same {name} at every probe"
     if "f" in change and "df" in change:

@@ -1,6 +1,5 @@
 """The battery is tested: nearly every wrong fact about any curve must break a law."""
 
-import pytest
 
 from curve_cases import CASES, identify
 from mutants.perturb import build, equivalent, perturbed
@@ -39,7 +38,9 @@ def test_wrong_facts_break_a_law(capsys):
                 survivors.append(name)
     rate = 1 - len(survivors) / total
     with capsys.disabled():
-        print(f"\n{total - len(survivors)} of {total} mutants of {len(CASES)} curves killed "
-              f"({rate:.1%}); {len(excluded)} equivalent ones left out")
+        print(
+            f"\n{total - len(survivors)} of {total} mutants of {len(CASES)} curves killed "
+            f"({rate:.1%}); {len(excluded)} equivalent ones left out"
+        )
         print("\n".join(f"  survived: {name}" for name in survivors))
     assert rate >= LEAST_RATE, survivors

@@ -1,23 +1,27 @@
 """The derivation of lines is broken on purpose, piece by piece: a law must say so."""
 
-from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from outrange.core import OutrangeError
-from outrange.ops import CURVES, envelope, offsets, side
+from outrange.ops import CURVES, Curve, envelope, offsets, side
 from outrange.testing import LawBroken, Oracle, check_range, check_relax, check_tightness
 
 
-CURVES_OF = ("sigmoid", "gelu", "elu", "hard_shrink", "sin", "leaky_relu", "square", "hard_silu")
+NAMES = ("sigmoid", "gelu", "elu", "hard_shrink", "sin", "leaky_relu", "square", "hard_silu")
 
 
-def broken_laws(names=CURVES_OF) -> int:
+def sloppy() -> Curve:
+    """A curve whose slope is honestly stated to be off."""
+    facts = CURVES["sigmoid"].__wrapped__()
+    return replace(facts, df=lambda x: facts.df(x) * (1 - 1e-7), slope_error=1e-7)
+
+
+def broken_laws() -> int:
     """How many curves break a law; fresh facts, since they remember what was derived."""
     found = 0
-    for name in names:
-        facts = CURVES[name].__wrapped__()
+    for facts in (*(CURVES[name].__wrapped__() for name in NAMES), sloppy()):
         oracle = Oracle(facts)
         for law in (check_range, check_tightness, check_relax):
             try:
@@ -37,9 +41,15 @@ def _no_error(value, slope, at, extra=0.0):
 
 
 BROKEN = {
-    "rounding unpaid": lambda patch: [patch.setattr(m, "fall", _no_rounding) for m in (offsets, envelope)],
-    "error of f unpaid": lambda patch: [patch.setattr(m, "fall", _no_error) for m in (offsets, envelope)],
-    "slope error unpaid": lambda patch: patch.setattr(side.Side, "slope_slack", lambda self, slope: 0.0),
+    "rounding unpaid": lambda patch: [
+        patch.setattr(m, "fall", _no_rounding) for m in (offsets, envelope)
+    ],
+    "error of f unpaid": lambda patch: [
+        patch.setattr(m, "fall", _no_error) for m in (offsets, envelope)
+    ],
+    "slope error unpaid": lambda patch: patch.setattr(
+        side.Side, "slope_slack", lambda self, slope: 0.0
+    ),
     "cups forgotten": lambda patch: patch.setattr(offsets, "touches", lambda *args: iter(())),
     "tangents far from the best": lambda patch: patch.setattr(
         offsets, "root", lambda height, lo, hi: 0.75 * lo + 0.25 * hi
@@ -64,7 +74,4 @@ def test_the_laws_hold_unbroken():
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_derivation(name, monkeypatch):
     BROKEN[name](monkeypatch)
-    found = 0
-    with suppress(OutrangeError):
-        found = broken_laws()
-    assert found > 0
+    assert broken_laws() > 0

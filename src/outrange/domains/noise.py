@@ -5,16 +5,17 @@ A back-substitution holds rows `a_v` on pending values and a constant `c` (all f
     objective(x) >= sum_v a_v . v(x) + c      for every x in the box, in real arithmetic.   (*)
 
 Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from
-`c` what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n)` is
-`n u / (1 - n u)`, `eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand, `n_v`
-the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it, hence
-each summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few (the
-number of additions into `c`). The roundings, one by one:
+`c` what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n)` is `n u / (1
+- n u)`, `eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand,
+`n_v` the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it,
+hence each summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few
+(the number of additions into `c`). The roundings, one by one:
 
-1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
-   then added to what is pending: off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by entry,
-   worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of `n_v` products
-   and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v` carries the radius
+1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t`
+   products, then added to what is pending: off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
+   entry, worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of
+   `n_v` products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v`
+   carries the radius
 
        rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row pays  |a_v| . rho_v.
 

@@ -16,6 +16,9 @@ SCALES = (0.1, 1.0, 10.0, 1e3)
 _ENTRIES = 2**22
 """Values of the graph held at once, over all points; they set the memory of a comparison."""
 
+_SMALL = 10.0
+"""Inputs up to this size should overflow nothing."""
+
 _NORMALS = 12
 _CORNERS = 4
 
@@ -99,7 +102,7 @@ def _worst(expected, found, allowed, strayed: Strayed, x) -> _Difference | None:
     with np.errstate(all="ignore"):
         excess = np.abs(expected - found) / allowed
     # A model may overflow inside a formula the graph writes otherwise; not at small inputs.
-    small = (np.abs(x).max(axis=1, initial=0.0) <= 10.0 * SCALES[1])[:, None]
+    small = (np.abs(x).max(axis=1, initial=0.0) <= _SMALL)[:, None]
     lost = np.isfinite(expected) & ~np.isfinite(found) & np.isfinite(allowed) & small
     invented = np.isnan(expected) & np.isfinite(found)
     excess = np.where(np.isfinite(expected) & np.isfinite(found), excess, 0.0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core import ModelError, UnsupportedError
-from ..ops import Affine, Largest, Rearrange, combine, curve, dense, gather_sum, scale
+from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from .graph import Graph, Node, Op, Slot
 
 
@@ -127,7 +127,9 @@ class Builder:
             marked.append(np.arange(start, start + v.size, dtype=np.int32).reshape(v.shape))
             where.append((start, v.size))
             start += v.size
-            constants.append(np.zeros(v.size) if isinstance(v, Value) else np.ravel(v).astype(float))
+            constants.append(
+                np.zeros(v.size) if isinstance(v, Value) else np.ravel(v).astype(float)
+            )
         fill = np.concatenate(constants)
         position = np.full(start, -1, np.int64)
         offset = 0
@@ -179,10 +181,14 @@ class Builder:
         if not isinstance(x, Value):
             return np.asarray(x, np.float64) * factor + shift
         x = self.broadcast(x, shape)
-        op = scale(np.broadcast_to(factor, shape).ravel(), np.broadcast_to(shift, shape).ravel(), name=name)
+        op = scale(
+            np.broadcast_to(factor, shape).ravel(), np.broadcast_to(shift, shape).ravel(), name=name
+        )
         return self.add_node(op, [x], shape)
 
-    def combine(self, coefficients: Sequence[float], operands: Sequence[Operand], *, name="add") -> Operand:
+    def combine(
+        self, coefficients: Sequence[float], operands: Sequence[Operand], *, name="add"
+    ) -> Operand:
         """`sum_i c_i x_i`; the operands broadcast against each other, constants become the bias."""
         shape = np.broadcast_shapes(*(tuple(v.shape) for v in operands))
         shift = np.zeros(shape)
@@ -263,7 +269,9 @@ class Builder:
         windows = positions.reshape(-1, count)
         shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
         if how in ("sum", "mean"):
-            return self.gather_sum(x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how)
+            return self.gather_sum(
+                x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how
+            )
         return self.largest(x, windows, shape, negate=how == "min")
 
     # ---- the rest -------------------------------------------------------------------------
@@ -308,7 +316,9 @@ class Builder:
     def prelu(self, x: Operand, alpha) -> Operand:
         """`x` where positive, `alpha * x` elsewhere; `alpha` broadcasts. Exactly `a x + (1-a) relu(x)`."""
         alpha = np.asarray(alpha, np.float64)
-        return self.add(self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha))
+        return self.add(
+            self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha)
+        )
 
 
 def _array(x) -> Operand:

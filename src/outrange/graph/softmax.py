@@ -32,7 +32,13 @@ def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
     if n == 1:
         return x
     half = n // 2
-    pair = b.structural(lambda a: [np.take(a[0], np.arange(half), axis), np.take(a[0], np.arange(half, 2 * half), axis)], [x])
+    pair = b.structural(
+        lambda a: [
+            np.take(a[0], np.arange(half), axis),
+            np.take(a[0], np.arange(half, 2 * half), axis),
+        ],
+        [x],
+    )
     merged = log_add_exp(b, *pair)
     if n % 2:
         merged = b.concat([merged, _item(b, x, axis, n - 1)], axis)

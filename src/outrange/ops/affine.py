@@ -30,7 +30,12 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
         return (out.reshape(y.shape[:-1] + (copies * rows,)),)
 
     return Affine(
-        name, apply, adjoint, (copies * rows,), copies * columns, np.tile(bias, copies),
+        name,
+        apply,
+        adjoint,
+        (copies * rows,),
+        copies * columns,
+        np.tile(bias, copies),
         max(rows, columns),
     )
 
@@ -53,13 +58,21 @@ def combine(coefficients, size: int, shift=0.0, *, name: str = "add") -> Affine:
     coefficients = tuple(float(c) for c in coefficients)
 
     def apply(xs, absolute):
-        parts = [x * x.dtype.type(abs(c) if absolute else c) for c, x in zip(coefficients, xs, strict=True)]
+        parts = [
+            x * x.dtype.type(abs(c) if absolute else c)
+            for c, x in zip(coefficients, xs, strict=True)
+        ]
         return sum(parts[1:], parts[0])
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
     sizes = (size,) * len(coefficients)
     return Affine(
-        name, apply, lambda y: tuple(c * y for c in coefficients), sizes, size, bias,
+        name,
+        apply,
+        lambda y: tuple(c * y for c in coefficients),
+        sizes,
+        size,
+        bias,
         len(coefficients),
     )
 
@@ -83,7 +96,11 @@ def gather_sum(index, weight, size: int, shift=0.0, *, name: str = "sum") -> Aff
 
     def apply(xs, absolute):
         x = xs[0]
-        return np.einsum("...mk,mk->...m", x[..., source], (size_of if absolute else weight).astype(x.dtype, copy=False))
+        return np.einsum(
+            "...mk,mk->...m",
+            x[..., source],
+            (size_of if absolute else weight).astype(x.dtype, copy=False),
+        )
 
     def adjoint(y):
         out = np.zeros(y.shape[:-1] + (size,), y.dtype)

@@ -93,11 +93,11 @@ class Curve:
             undefined = undefined | ((lo <= hole) & (hole <= hi))
         if np.any(undefined):
             i = int(np.flatnonzero(np.ravel(undefined))[0])
-            but = "".join(f" without {hole:g}" for hole in self.holes)
+            but = "".join(f" without {p:g}" for p in self.holes)
             raise InputError(
-                f"`{self.name}` is described on [{self.on[0]:g}, {self.on[1]:g}]{but} only, and its "
-                f"input can leave it. Choose a smaller input set, or keep the input inside (a clip, "
-                f"an epsilon). Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
+                f"`{self.name}` is described on [{self.on[0]:g}, {self.on[1]:g}]{but} only, and "
+                "its input can leave it. Choose a smaller input set, or keep the input inside "
+                f"(a clip, an epsilon). Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
             )
         return out
 

@@ -159,7 +159,11 @@ def mixed(side: Side, lo, hi, start, stop, theta):
     left, left_contact = _touch(side, before, first, last, -1.0)
     right, right_contact = _touch(side, after, first, last, 1.0)
     left, right = np.where(start < cup, left, first), np.where(cup < stop, right, last)
-    plain = (left < right) & ((start == cup) | (left_contact == lo)) & ((cup == stop) | (right_contact == hi))
+    plain = (
+        (left < right)
+        & ((start == cup) | (left_contact == lo))
+        & ((cup == stop) | (right_contact == hi))
+    )
     z = 0.5 * lo + 0.5 * hi
     if theta is None:
         at = np.clip(z, left, np.maximum(left, right))
@@ -209,7 +213,7 @@ def humps(side: Side, lo, hi, start, stop):
     dots = points(side, lo, hi, start, stop)
     best, best_offset = np.zeros(z.shape), np.full(z.shape, -np.inf)
     slope = side.slope(z)
-    for step in range(5):
+    for _ in range(5):
         slope = np.where(np.isfinite(slope), slope, 0.0)
         offset, _ = least_at_points(dots, slope)
         touched = []

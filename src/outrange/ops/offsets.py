@@ -1,8 +1,8 @@
 """A sound offset for a line of any slope below a curve, from its bends alone.
 
-On a gap that bends like a cup, `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so any
-`z` gives a bound and `f'(z) = m` the best one: the root need not be exact. On a line or a cap the
-least is at an end.
+On a gap that bends like a cup, `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so
+any `z` gives a bound and `f'(z) = m` the best one: the root need not be exact. On a line or a cap
+the least is at an end.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ MANY = 4
 
 
 def points(side: Side, lo, hi, start, stop):
-    """Ends and knots of every interval: `(x, value, extra, present)`, in increasing order of `x`."""
+    """Ends and knots of every interval, in order: `(x, value, extra, present)`."""
     first, last = side.value(lo), side.value(hi)
     everywhere = np.ones(lo.shape, bool)
     out = [(lo, first, side.error(first), everywhere)]
@@ -44,7 +44,8 @@ def tangent_offset(side: Side, slope, at, lo, hi):
     value, rise = side.value(at), side.slope(at)
     slack = side.slope_slack(rise)
     extra = np.maximum(
-        np.maximum(rise - slope + slack, 0.0) * (at - lo), np.maximum(slope - rise + slack, 0.0) * (hi - at)
+        np.maximum(rise - slope + slack, 0.0) * (at - lo),
+        np.maximum(slope - rise + slack, 0.0) * (hi - at),
     )
     # The difference of two slopes is rounded as well.
     return fall(value, slope, at, side.error(value) + extra * (1.0 + 2.0**-40))

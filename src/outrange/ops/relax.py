@@ -16,7 +16,7 @@ from .side import Side
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """`lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on `[lo, hi]`, element by element.
+    """`lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
 
     All fields have the shape of `lo`. The last six say how each line answers to `theta`:
 
@@ -49,9 +49,9 @@ class Lines:
 def relax(curve: Curve, lo, hi, theta=None) -> Lines:
     """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
 
-    Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left end,
-    1 at its right; only the part that the convex envelope touches), the slope at a convex corner
-    (0 the left one, 1 the right one). Everywhere else it is ignored.
+    Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
+    end, 1 at its right; only the part that the convex envelope touches), the slope at a convex
+    corner (0 the left one, 1 the right one). Everywhere else it is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are paid.
     Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that
@@ -147,7 +147,9 @@ def _lower(side: Side, lo, hi, theta):
             continue
         chosen = None if theta is None else theta[some]
         found = rule(lo[some], hi[some], start[some], stop[some], chosen)
-        for row, part in zip(out, (found.slope, found.offset, found.theta, found.pivot, found.gain), strict=True):
+        for row, part in zip(
+            out, (found.slope, found.offset, found.theta, found.pivot, found.gain), strict=True
+        ):
             row[some] = part
     (bad,) = np.nonzero(~(np.isfinite(out[0]) & np.isfinite(out[1])))
     if bad.size:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
-from ..core import Box, InputError, Warrant
+from ..core import Box, InputError
 from ..domains import bounds
 from ..search import solve as search
 from .evidence import enclose, model_values
@@ -31,8 +31,13 @@ class _Stopped:
 
 
 def output_range(
-    network: NetworkLike, box: Any, *, tol: float = 1e-6, time: float | None = None,
-    rows: Any = None, layer: str | None = None,
+    network: NetworkLike,
+    box: Any,
+    *,
+    tol: float = 1e-6,
+    time: float | None = None,
+    rows: Any = None,
+    layer: str | None = None,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
@@ -71,10 +76,17 @@ def _search(asked: Target, where: Box, tol, time, progress):
     def report(now):
         last[:] = [now]
         if progress is not None:
-            progress(RangeProgress(
-                now.seconds, now.boxes, now.lower[:k], -now.lower[k:], now.seen[:k],
-                -now.seen[k:], now.open,
-            ))
+            progress(
+                RangeProgress(
+                    now.seconds,
+                    now.boxes,
+                    now.lower[:k],
+                    -now.lower[k:],
+                    now.seen[:k],
+                    -now.seen[k:],
+                    now.open,
+                )
+            )
 
     start = clock.perf_counter()
     try:
@@ -116,12 +128,19 @@ def _answer(network: NetworkLike, asked: Target, where: Box, found, tol: float) 
         model=network.name,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},
         outputs=asked.outputs,
-        lo=shaped(lo), hi=shaped(hi), seen_lo=shaped(seen_lo), seen_hi=shaped(seen_hi),
+        lo=shaped(lo),
+        hi=shaped(hi),
+        seen_lo=shaped(seen_lo),
+        seen_hi=shaped(seen_hi),
         at_lo=split_inputs(network, points[best_lo], shape),
         at_hi=split_inputs(network, points[best_hi], shape),
-        model_lo=model_lo, model_hi=model_hi,
-        tol=float(tol), status=status, warrant=found.warrant,
-        cost=Cost(float(found.seconds), int(found.boxes)), methods=tuple(found.methods),
+        model_lo=model_lo,
+        model_hi=model_hi,
+        tol=float(tol),
+        status=status,
+        warrant=found.warrant,
+        cost=Cost(float(found.seconds), int(found.boxes)),
+        methods=tuple(found.methods),
     )
 
 

@@ -41,8 +41,15 @@ class ArrayEngine:
     """
 
     def __init__(
-        self, graph: Graph, rows, offset, box: Box, *, steps: int | None = None,
-        threads: int | None = None, radii: bool = True,
+        self,
+        graph: Graph,
+        rows,
+        offset,
+        box: Box,
+        *,
+        steps: int | None = None,
+        threads: int | None = None,
+        radii: bool = True,
     ):
         self.graph = graph
         self.rows = np.atleast_2d(np.asarray(rows, np.float64))

@@ -37,7 +37,11 @@ class Engine(Protocol):
     units: int
 
     def bound(
-        self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, wanted: np.ndarray,
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> Bounds:
         """Bound `wanted` `(B, m)` bool objectives over the boxes `lo`, `hi` `(B, d)`.

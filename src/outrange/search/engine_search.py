@@ -37,8 +37,12 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
     state.start(*first_points(gradient, engine.evaluate, box.lo, box.hi, m, rng))
     pool = Pool(d, m, engine.units)
     pool.push(
-        box.lo[None], box.hi[None], np.full((1, m), -np.inf),
-        np.zeros((1, engine.units), np.int8), np.ones((1, m), np.uint8), np.array([np.inf]),
+        box.lo[None],
+        box.hi[None],
+        np.full((1, m), -np.inf),
+        np.zeros((1, engine.units), np.int8),
+        np.ones((1, m), np.uint8),
+        np.array([np.inf]),
     )
     stopped, most = None, 8
     try:
@@ -153,6 +157,10 @@ def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive) -
     priority = np.where(wanted, (state.best - lb) / scale, -np.inf).max(axis=1)
     for one_lo, one_hi in ((lo, left_hi), (right_lo, hi)):
         pool.push(
-            one_lo[keep], one_hi[keep], lb[keep], found.status[alive][keep],
-            wanted[keep].astype(np.uint8), priority[keep],
+            one_lo[keep],
+            one_hi[keep],
+            lb[keep],
+            found.status[alive][keep],
+            wanted[keep].astype(np.uint8),
+            priority[keep],
         )

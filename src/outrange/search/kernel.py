@@ -63,7 +63,10 @@ class CompiledTape:
     """
 
     def __init__(
-        self, tape: Tape, reach: np.ndarray, values: list[np.ndarray] | None = None,
+        self,
+        tape: Tape,
+        reach: np.ndarray,
+        values: list[np.ndarray] | None = None,
         radii: bool = True,
     ):
         lib = library()
@@ -84,7 +87,13 @@ class CompiledTape:
         for k, (level, (z, rho)) in enumerate(zip(tape.levels, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (level.bias, rho, z)]
             lib.outrange_tape_level(
-                self.handle, k, level.size, level.linear, level.below, level.above, *arrays,
+                self.handle,
+                k,
+                level.size,
+                level.linear,
+                level.below,
+                level.above,
+                *arrays,
                 len(level.sources),
             )
             for i, (source, matrix) in enumerate(level.sources.items()):
@@ -135,7 +144,11 @@ class CompiledTape:
         lo, hi = (np.ascontiguousarray(v, np.float64) for v in (lo, hi))
         status = np.ascontiguousarray(status, np.int8)
         self.lib.outrange_bound(
-            self.handle, address(lo), address(hi), address(status), steps,
+            self.handle,
+            address(lo),
+            address(hi),
+            address(status),
+            steps,
             *map(address, (least, a, offset, scores, out, lo_z, hi_z)),
         )
         return least, a, offset, scores, out, lo_z, hi_z

@@ -75,8 +75,12 @@ def search(
     state.start(*first_points(tape.gradient, kernel.evaluate, box.lo, box.hi, m, rng))
     pool = Pool(d, m, tape.states)
     pool.push(
-        box.lo[None], box.hi[None], np.full((1, m), -np.inf),
-        np.zeros((1, tape.states), np.int8), np.ones((1, m), np.uint8), np.array([np.inf]),
+        box.lo[None],
+        box.hi[None],
+        np.full((1, m), -np.inf),
+        np.zeros((1, tape.states), np.int8),
+        np.ones((1, m), np.uint8),
+        np.array([np.inf]),
     )
     stopped = None
     lower = np.full(m, -np.inf)
@@ -105,9 +109,7 @@ def search(
 
 
 def _polish(tape, state, box, improved, rng) -> None:
-    least, at, _ = polish(
-        tape.gradient, state.best_at[improved], improved, box.lo, box.hi, rng
-    )
+    least, at, _ = polish(tape.gradient, state.best_at[improved], improved, box.lo, box.hi, rng)
     better = least < state.best
     state.best[better] = least[better]
     state.best_at[better] = at[better]
@@ -138,17 +140,29 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
     room = count * (budget + 1)
     m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
     out = {
-        "lo": np.empty((room, d)), "hi": np.empty((room, d)), "lb": np.empty((room, m)),
-        "status": np.empty((room, s), np.int8), "open_": np.empty((room, m), np.uint8),
+        "lo": np.empty((room, d)),
+        "hi": np.empty((room, d)),
+        "lb": np.empty((room, m)),
+        "status": np.empty((room, s), np.int8),
+        "open_": np.empty((room, m), np.uint8),
     }
     tol, scale = state.aim(), state.scale()
     stats = np.zeros(5, np.int64)
     began = state.seconds
     given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
     left = kernel.lib.outrange_explore(
-        kernel.handle, count, *map(address, given), budget, LEAF_UNITS, LEAF_LPS, ASCENT,
-        pace.threads, *map(address, (state.best, state.best_at, tol, scale)),
-        *(address(a) for a in out.values()), address(state.closed), address(stats),
+        kernel.handle,
+        count,
+        *map(address, given),
+        budget,
+        LEAF_UNITS,
+        LEAF_LPS,
+        ASCENT,
+        pace.threads,
+        *map(address, (state.best, state.best_at, tol, scale)),
+        *(address(a) for a in out.values()),
+        address(state.closed),
+        address(stats),
     )
     pace.learn(state.seconds - began)
     state.boxes += int(stats[0])

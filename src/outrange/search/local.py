@@ -13,7 +13,11 @@ STEPS = 30
 
 
 def first_points(
-    gradient: Callable, evaluate: Callable, lo: np.ndarray, hi: np.ndarray, objectives: int,
+    gradient: Callable,
+    evaluate: Callable,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    objectives: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points that make each objective small.
@@ -46,14 +50,19 @@ def first_points(
 
 
 def polish(
-    gradient: Callable, at: np.ndarray, k: np.ndarray, lo: np.ndarray, hi: np.ndarray,
-    rng: np.random.Generator, near: int = 8,
+    gradient: Callable,
+    at: np.ndarray,
+    k: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    rng: np.random.Generator,
+    near: int = 8,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` of objectives `k` `(c,)` and from around them."""
     d = lo.size
     x = np.repeat(at, near, axis=0)
-    x[np.arange(len(x)) % near != 0] += 0.02 * (hi - lo) * rng.standard_normal(
-        (len(x) - len(at), d)
+    x[np.arange(len(x)) % near != 0] += (
+        0.02 * (hi - lo) * rng.standard_normal((len(x) - len(at), d))
     )
     x = np.clip(x, lo, hi)
     y, _ = gradient(x, np.repeat(k, near))

@@ -73,6 +73,7 @@ class State:
         return np.where(spread > 0, spread, np.maximum(1e-9, np.abs(self.best)))
 
     def report(self, lower: np.ndarray, waiting: int, *, force: bool = False) -> None:
+        """Tell the caller where things stand, if it is time (or `force`)."""
         now = time.perf_counter()
         if self.progress is None or (not force and now - self._last_report < REPORTS):
             return

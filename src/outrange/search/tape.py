@@ -152,7 +152,8 @@ class _Recorder:
     def _rearranged(self, op: Rearrange, node: Node) -> View:
         views = [self.views[j] for j in node.inputs]
         level, unit, constant = (
-            np.concatenate([getattr(v, name) for v in views]) for name in ("level", "unit", "constant")
+            np.concatenate([getattr(v, name) for v in views])
+            for name in ("level", "unit", "constant")
         )
         absent, at = op.index < 0, np.maximum(op.index, 0)
         return View(

@@ -12,11 +12,11 @@ from .facts import (
     check_slope as check_slope,
     check_turns as check_turns,
 )
-from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve
-from .lines import check_relax as check_relax, check_tightness as check_tightness
 from .kinds import (
     check_absolute as check_absolute,
     check_affine as check_affine,
     check_largest as check_largest,
     check_rearrange as check_rearrange,
 )
+from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve
+from .lines import check_relax as check_relax, check_tightness as check_tightness

@@ -14,9 +14,9 @@ FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
 SHAPES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.1, 1.0), (1.0, 0.1))
 FIXED = (
-    (-1, 1), (0, 1), (-1, 0), (0, 0), (1, 1), (-6, 6), (-1e-3, 5), (-5, 1e-3), (-3, 20), (-20, 3), (-50, 50),
-    (0.5, 9), (-9, -0.5), (2, 3), (-300, 40), (-40, 300), (0.001, 0.3), (1e-12, 1e6), (-1e6, 1e6),
-    (-1e300, 1e300), (-np.inf, np.inf), (-np.inf, 1), (-1, np.inf), (3, np.inf), (-np.inf, -3),
+    (-1, 1), (0, 1), (-1, 0), (0, 0), (1, 1), (-6, 6), (-1e-3, 5), (-5, 1e-3), (-3, 20), (-20, 3),
+    (-50, 50), (0.5, 9), (-9, -0.5), (2, 3), (-300, 40), (-40, 300), (0.001, 0.3), (1e-12, 1e6),
+    (-1e6, 1e6), (-1e300, 1e300), (-np.inf, np.inf), (-np.inf, 1), (-1, np.inf), (3, np.inf), (-np.inf, -3),
 )  # fmt: skip
 
 
@@ -99,7 +99,9 @@ def probes(curve: Curve, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
     far = [0.0, 1e-300, 1e5, 1e17, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
-    close = [p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)]
+    close = [
+        p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)
+    ]
     found = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
     found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.holes)]
     return np.unique(found)

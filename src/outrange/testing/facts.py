@@ -1,6 +1,7 @@
 """Laws of the facts that a `Curve` states. Each compares with the definition in 60 digits."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from .definition import Oracle, boxes, ladder, probes, samples, special
 
 
 def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
-    """`f` is within its stated error of the definition, keeps NaN, and is finite where it should be."""
+    """`f` is within its stated error of the definition, and keeps NaN."""
     oracle = oracle or Oracle(curve)
     x = probes(curve)
     with np.errstate(all="ignore"):
@@ -48,7 +49,9 @@ def check_slope(curve: Curve, oracle: Oracle | None = None) -> None:
     for p, slope in zip(x.tolist(), got.tolist(), strict=True):
         true = oracle.slope(p)
         allowed = curve.slope_error * (1 + abs(true)) + 1e-30 * (1 + abs(true))
-        require(abs(true - slope) <= allowed, f"`{curve.name}.df({p!r})` is {slope}, not {float(true)}")
+        require(
+            abs(true - slope) <= allowed, f"`{curve.name}.df({p!r})` is {slope}, not {float(true)}"
+        )
 
 
 def _gaps(curve: Curve):
@@ -57,19 +60,21 @@ def _gaps(curve: Curve):
 
 
 def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
-    """In every gap `f` bends as stated: chord slopes rise in a cup, fall in a cap, stay on a line."""
+    """In every gap `f` bends as stated: chord slopes rise in a cup, fall in a cap, or stay."""
     oracle = oracle or Oracle(curve)
     for a, b, i in _gaps(curve):
         x = [oracle.mp.mpf(p) for p in ladder(a, b).tolist()]
         y = [oracle.real(p) for p in x]
         rises = [(w - v) / (q - p) for p, q, v, w in zip(x, x[1:], y, y[1:], strict=False)]
-        steps = [t - s for s, t in zip(rises, rises[1:], strict=False)]
+        steps = [t - s for s, t in pairwise(rises)]
         tiny = oracle.mp.mpf(10) ** -38 * max(1, *(abs(s) for s in rises))
         rising, falling = any(s > tiny for s in steps), any(s < -tiny for s in steps)
         found = {(False, False): "line", (True, False): "cup", (False, True): "cap"}
         bend = found.get((rising, falling), "both ways")
         place = f"between {a:.6g} and {b:.6g}"
-        require(bend == curve.bends[i], f"`{curve.name}` bends {bend}, not {curve.bends[i]}, {place}")
+        require(
+            bend == curve.bends[i], f"`{curve.name}` bends {bend}, not {curve.bends[i]}, {place}"
+        )
         if curve.lines and curve.lines[i] is not None:
             slope, offset = (oracle.mp.mpf(c) for c in curve.lines[i])
             off = max(abs(v - slope * p - offset) for p, v in zip(x, y, strict=True))
@@ -81,12 +86,12 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
     ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in pairwise(ends):
         x = ladder(a, b).tolist()
         x += [p + s for p in curve.knots if a < p < b for s in (-1e-9, 1e-9)]
         x = [oracle.mp.mpf(p) for p in sorted(x) if a < p < b]
         y = [oracle.real(p) for p in x]
-        signs = {int(oracle.mp.sign(w - v)) for v, w in zip(y, y[1:], strict=False)}
+        signs = {int(oracle.mp.sign(w - v)) for v, w in pairwise(y)}
         require(len(signs) <= 1, f"`{curve.name}` turns somewhere between {a:.6g} and {b:.6g}")
 
 
@@ -100,7 +105,10 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
         left, value, right = (oracle.real(at + s * step) for s in (-1, 0, 1))
         apart = max(abs(left - value), abs(right - value)) > oracle.mp.mpf(10) ** -40
         kind = "jumps" if apart else "does not jump"
-        require(apart == (knot in curve.jumps), f"`{curve.name}` {kind} at {knot:.6g}, against its facts")
+        require(
+            apart == (knot in curve.jumps),
+            f"`{curve.name}` {kind} at {knot:.6g}, against its facts",
+        )
 
 
 def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -112,7 +120,9 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
             outside = any(oracle.mp.isfinite(oracle.at(end + sign * d)) for d in (1e-6, 0.5))
             require(not outside, f"`{curve.name}` goes on past {end}, but has no `beyond`")
     for hole in curve.holes:
-        require(not oracle.mp.isfinite(oracle.at(hole)), f"`{curve.name}` has no hole at {hole:.6g}")
+        require(
+            not oracle.mp.isfinite(oracle.at(hole)), f"`{curve.name}` has no hole at {hole:.6g}"
+        )
         try:
             curve.range(np.array([hole - 1.0]), np.array([hole + 1.0]))
         except InputError:
@@ -128,7 +138,11 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
 def _check_beyond(curve: Curve, oracle: Oracle) -> None:
     """No value lies outside `beyond`, and its ends are approached, or really infinite."""
     least, most = curve.beyond
-    far = [0.0, *curve.turns[:4], *(s * 10.0**k for k in (-2, -1, 0, 0.5, 1, 1.5, 2, 4, 8) for s in (-1, 1))]
+    far = [
+        0.0,
+        *curve.turns[:4],
+        *(s * 10.0**k for k in (-2, -1, 0, 0.5, 1, 1.5, 2, 4, 8) for s in (-1, 1)),
+    ]
     values = [v for v in map(oracle.at, far) if oracle.mp.isfinite(v)]
     low, high = min(values), max(values)
     require(least <= low and high <= most, f"`{curve.name}` leaves {curve.beyond}")
@@ -150,13 +164,17 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
     if bad.size:
         i, j = bad[0]
         box, ends = f"[{lo[i]!r}, {hi[i]!r}]", f"[{least[i]!r}, {most[i]!r}]"
-        require(False, f"`{curve.name}.range` of {box} is {ends}, but f({x[i, j]!r}) = {high[i, j]!r}")
+        require(
+            False, f"`{curve.name}.range` of {box} is {ends}, but f({x[i, j]!r}) = {high[i, j]!r}"
+        )
     # Limits at jumps and constants outside `on` need not be reached; not all turns are samples.
     inside = (lo >= max(curve.on[0], -1e3)) & (hi <= min(curve.on[1], 1e3))
     for skipped in (*curve.jumps, *(set(curve.turns) - set(special(curve, 5)))):
         inside &= ~((lo <= skipped) & (skipped <= hi))
     with np.errstate(all="ignore"):
-        slack = 2.0 * curve.off + (4.0 * curve.ulps + 4.0) * np.spacing(np.abs(np.stack([least, most])))
+        slack = 2.0 * curve.off + (4.0 * curve.ulps + 4.0) * np.spacing(
+            np.abs(np.stack([least, most]))
+        )
         loose = np.maximum(high.min(1) - least - slack[0], most - high.max(1) - slack[1])
     loose = np.where(np.isfinite(high).all(1) & inside, loose, 0.0)
     worst = int(np.argmax(loose))
@@ -177,4 +195,6 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
     require(not whole, f"`{curve.name}` is called saturated on all of [-12, 12]")
     far = np.array([-1e6, 1e5]), np.array([-1e5, 1e6])
     flat = np.abs(curve.f(far[1]) - curve.f(far[0])) < 1e-4
-    require(bool(np.all(curve.saturated(*far) == flat)), f"`{curve.name}`: saturated is wrong far out")
+    require(
+        bool(np.all(curve.saturated(*far) == flat)), f"`{curve.name}`: saturated is wrong far out"
+    )

@@ -10,7 +10,9 @@ CLOSE = 1e-12
 
 
 def _near(one, two, scale=1.0) -> bool:
-    return one.shape == two.shape and bool(np.all(np.abs(one - two) <= CLOSE * (scale + np.abs(two))))
+    return one.shape == two.shape and bool(
+        np.all(np.abs(one - two) <= CLOSE * (scale + np.abs(two)))
+    )
 
 
 def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
@@ -35,7 +37,8 @@ def check_affine(op: Affine, seed: int = 0) -> None:
         got = op.apply(xs, flag)
         require(_near(got, expected, sizes), f"`{op.name}`: apply is not linear (absolute={flag})")
     require(
-        _near(op.run(xs), op.apply(xs, False) + op.bias, sizes), f"`{op.name}`: run is not apply + bias"
+        _near(op.run(xs), op.apply(xs, False) + op.bias, sizes),
+        f"`{op.name}`: run is not apply + bias",
     )
     for one, two in zip(plain, absolute, strict=True):
         short = np.abs(one) > two * (1 + CLOSE)
@@ -68,7 +71,10 @@ def check_rearrange(op: Rearrange, seed: int = 0) -> None:
             constant = op.fill[k] if fill else 0.0
             expected[..., k] = flat[..., i] if i >= 0 else constant
         got = op.run(xs, fill)
-        require(np.array_equal(got, expected), f"`{op.name}`: run is not the stated indexing (fill={fill})")
+        require(
+            np.array_equal(got, expected),
+            f"`{op.name}`: run is not the stated indexing (fill={fill})",
+        )
     rows = rng.normal(size=(2, 3, op.size))
     back = np.concatenate(op.adjoint(rows), axis=-1)
     expected = np.zeros_like(flat)
@@ -77,7 +83,9 @@ def check_rearrange(op: Rearrange, seed: int = 0) -> None:
             expected[..., i] += rows[..., k]
     require(_near(back, expected), f"`{op.name}`: adjoint is not the transpose")
     readers = [np.count_nonzero(op.index == i) for i in range(sum(op.sizes))]
-    require(op.terms >= max(readers, default=0), f"`{op.name}`: an entry has more readers than `terms`")
+    require(
+        op.terms >= max(readers, default=0), f"`{op.name}`: an entry has more readers than `terms`"
+    )
 
 
 def check_largest(op: Largest, seed: int = 0) -> None:
@@ -88,4 +96,6 @@ def check_largest(op: Largest, seed: int = 0) -> None:
         x = sign * np.abs(rng.normal(size=(2, 3, n)))
         expected = np.stack([x[..., w[w >= 0]].max(-1) for w in op.windows], axis=-1)
         got = op.run((x,))
-        require(np.array_equal(got, expected), f"`{op.name}`: run is not the largest of each window")
+        require(
+            np.array_equal(got, expected), f"`{op.name}`: run is not the largest of each window"
+        )

@@ -56,7 +56,9 @@ def _check_below(curve, sign, value, slope, offset, x, what):
     """Raise if a lower line of `sign * f` crosses it."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
-    require(not (np.isnan(offset) | np.isposinf(offset)).any(), f"`{curve.name}`: {what} has no offset")
+    require(
+        not (np.isnan(offset) | np.isposinf(offset)).any(), f"`{curve.name}`: {what} has no offset"
+    )
     at = first_violation((sign * high, sign * low), slope, offset, x)
     if at is not None:
         i, j = at
@@ -66,7 +68,7 @@ def _check_below(curve, sign, value, slope, offset, x, what):
 
 
 def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
-    """The lines of `relax` enclose the curve for every `theta`, and `least_offset` for any slope."""
+    """The lines of `relax` enclose the curve for every `theta`, `least_offset` for any slope."""
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
     x = samples(curve, lo, hi)
@@ -79,7 +81,11 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
         _check_below(curve, -1.0, value, -found.hi_slope, -found.hi_offset, x, f"upper {what}")
     _check_theta(curve, lo, hi, default)
     rng = np.random.default_rng(1)
-    slopes = rng.normal(0.0, 1.0, lo.shape), 10.0 ** rng.uniform(-3, 3, lo.shape), np.zeros(lo.shape)
+    slopes = (
+        rng.normal(0.0, 1.0, lo.shape),
+        10.0 ** rng.uniform(-3, 3, lo.shape),
+        np.zeros(lo.shape),
+    )
     for slope in (*slopes, default.lo_slope, default.hi_slope):
         least, most = least_offset(curve, slope, lo, hi), most_offset(curve, slope, lo, hi)
         _check_below(curve, 1.0, value, slope, least, x, "least_offset of")
@@ -99,7 +105,9 @@ def _check_theta(curve: Curve, lo, hi, default: Lines) -> None:
                 off = np.abs(one - two) > 1e-6 * (1 + np.abs(one) + np.abs(gain) * size)
             off &= np.isfinite(one) & np.isfinite(two) & (size < 1e100)
             place = "".join(f" on [{lo[i]!r}, {hi[i]!r}]" for i in np.flatnonzero(off)[:1])
-            require(not off.any(), f"`{curve.name}`: {side}_theta is not of the default line{place}")
+            require(
+                not off.any(), f"`{curve.name}`: {side}_theta is not of the default line{place}"
+            )
 
 
 def envelopes(curve: Curve, lo, hi, count: int = 96):
@@ -142,7 +150,9 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
         above = found.hi_slope * z + found.hi_offset
     sizes = np.abs(found.lo_slope * z) + np.abs(found.hi_slope * z) + np.abs(least) + np.abs(most)
     noise = 4 * curve.off + (8.0 + 4 * curve.ulps) * np.spacing(sizes) + 1e-9 * (most - least)
-    noise = noise + 8 * curve.slope_error * (1 + np.abs(found.lo_slope) + np.abs(found.hi_slope)) * (hi - lo)
+    noise = noise + 8 * curve.slope_error * (
+        1 + np.abs(found.lo_slope) + np.abs(found.hi_slope)
+    ) * (hi - lo)
     step = (factor - 1.0) * (most - least) + noise
     loose = np.maximum(least - below, above - most) - step
     loose = np.where(np.isfinite(least) & np.isfinite(most), loose, -np.inf)

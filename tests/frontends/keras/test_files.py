@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
 
-import zoo
+import keras
 from keras import Input, Sequential, layers as L, ops
 
+import zoo
 from outrange.core import InputError, ModelError
 from outrange.frontends.keras import load_keras
 
@@ -43,7 +44,7 @@ def test_a_custom_layer_must_be_passed(tmp_path):
     twice = unregistered()
     path = tmp_path / "custom.keras"
     Sequential([Input((3,)), twice(), L.Dense(2)]).save(path)
-    with pytest.raises(ModelError, match="`Twice`.*custom_objects"):
+    with pytest.raises(ModelError, match=r"`Twice`.*custom_objects"):
         load_keras(path)
     network = load_keras(path, custom_objects={"Twice": twice})
     assert network.graph.outputs[0].shape == (2,)
@@ -52,7 +53,7 @@ def test_a_custom_layer_must_be_passed(tmp_path):
 def test_a_lambda_needs_trust(tmp_path):
     path = tmp_path / "lambda.keras"
     Sequential([Input((3,)), L.Lambda(lambda t: t * 2.0 + 1.0)]).save(path)
-    with pytest.raises(ModelError, match="safe_mode=False.*--unsafe"):
+    with pytest.raises(ModelError, match=r"safe_mode=False.*--unsafe"):
         load_keras(path)
     graph = load_keras(path, safe_mode=False).graph
     np.testing.assert_array_equal(graph.run(np.ones((1, 3))), [[3.0, 3.0, 3.0]])

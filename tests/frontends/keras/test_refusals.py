@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
 
+import keras
 from keras import Input, Model, Sequential, layers as L, ops
 
 from outrange.core import InputError, ModelError, UnsupportedError
@@ -55,8 +56,8 @@ def attention():
 
 
 def in_a_block():
-    block = Sequential([Input((4,)), L.Dense(4), L.LayerNormalization(name="culprit")], name="block")
-    return Sequential([Input((4,)), block])
+    inside = [Input((4,)), L.Dense(4), L.LayerNormalization(name="culprit")]
+    return Sequential([Input((4,)), Sequential(inside, name="block")])
 
 
 def quantized():
@@ -76,7 +77,8 @@ UNSUPPORTED = {
     "python if": (lambda: own(python_branch), "Python branch"),
     "numpy function": (lambda: own(np.tanh), "keras.ops"),
     "select": (lambda: own(lambda x: ops.where(x > 0, x, 0.5 * x)), "comparisons"),
-    "cond": (lambda: own(lambda x: ops.cond(ops.sum(x) > 0, lambda: x, lambda: -x)), "branch|selects"),
+    "cond": (
+        lambda: own(lambda x: ops.cond(ops.sum(x) > 0, lambda: x, lambda: -x)), "branch|selects"),
     "argmax": (lambda: own(lambda x: x + ops.cast(ops.argmax(x, -1), "float32")), "jump|cast"),
     "floor": (lambda: own(ops.floor), "Floor"),
     "sort": (lambda: own(lambda x: ops.sort(x, axis=-1)), "sorting"),

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
+
+import keras
 
 import zoo
-
 from outrange.frontends.keras import load_keras
+from outrange.graph import Slot
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,8 @@ def test_graph_is_the_model(name, networks):
     returned = model(given, training=False)
     if isinstance(returned, dict):
         returned = [returned[slot.name] for slot in graph.outputs]
-    flat = [np.reshape(keras.ops.convert_to_numpy(y), (3, -1)) for y in keras.tree.flatten(returned)]
-    found = np.concatenate(flat, axis=1)
+    arrays = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(returned)]
+    found = np.concatenate([np.reshape(y, (3, -1)) for y in arrays], axis=1)
     np.testing.assert_allclose(graph.run(x.astype(float)), found, rtol=3e-5, atol=3e-5)
     np.testing.assert_allclose(read.predict(x), found, rtol=1e-5, atol=1e-5)
 
@@ -85,7 +87,7 @@ def test_a_failed_reading_changes_nothing():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "relu"),
                               keras.layers.Lambda(np.sin)])  # fmt: skip
     nodes = [len(v._inbound_nodes) for v in model._flatten_layers()]
-    with pytest.raises(Exception, match="keras.ops"):
+    with pytest.raises(Exception, match=r"keras\.ops"):
         load_keras(model)
     assert (keras.Operation.symbolic_call, keras.Layer.symbolic_call) == method
     assert nodes == [len(v._inbound_nodes) for v in model._flatten_layers()]
@@ -110,13 +112,14 @@ def test_names_of_inputs_and_outputs(networks):
     assert {slot.name: slot.shape for slot in read.graph.inputs} == {"alpha": (3,), "zeta": (4,)}
     assert {slot.name for slot in read.graph.outputs} == {"first", "second"}
     _, read = network(networks, "several_in_out")
-    assert [(slot.name, slot.shape) for slot in read.graph.inputs] == [("x", (2, 3)), ("y", (4,))]
-    assert [(slot.name, slot.shape) for slot in read.graph.outputs] == [("low", (2,)), ("high", (2, 5))]
+    assert read.graph.inputs == (Slot("x", (2, 3)), Slot("y", (4,)))
+    assert read.graph.outputs == (Slot("low", (2,)), Slot("high", (2, 5)))
 
 
 def test_a_bias_is_part_of_its_product(networks):
     _, read = network(networks, "mlp")
-    assert [node.op.name for node in read.graph.nodes] == ["dense", "relu", "dense", "relu", "dense"]
+    names = [node.op.name for node in read.graph.nodes]
+    assert names == ["dense", "relu", "dense", "relu", "dense"]
 
 
 def test_a_fixed_batch_size():

@@ -1,7 +1,7 @@
 """One operation as a rule sees it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -68,5 +68,13 @@ def operand(x: Any) -> Operand:
     return np.asarray(x, np.float64)
 
 
-def is_value(x: Any) -> bool:
+def is_value(x: Any) -> TypeGuard[Value]:
+    """Whether `x` depends on the model's input."""
     return isinstance(x, Value)
+
+
+def array(x: Operand) -> np.ndarray:
+    """An operand known to be constant."""
+    if isinstance(x, Value):
+        raise UnsupportedError("a constant is needed here, and this depends on the input")
+    return x

@@ -73,7 +73,7 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Some functions of `keras.activations` hand their argument to the backend; a symbol may not."""
+    """Some of `keras.activations` hand their argument to the backend; symbols must not go there."""
     own = k.activations.mish.__globals__
     convert, mish = own["backend"].convert_to_tensor, own["Mish"]
     old = mish.static_call

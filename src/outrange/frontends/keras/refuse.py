@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...core import ModelError, OutrangeError, UnsupportedError
+from ...core import ModelError, UnsupportedError
 
 
 LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
@@ -69,7 +69,7 @@ def unknown(kind: str, where: str) -> UnsupportedError:
 def explained(error: Exception, where: str) -> ModelError:
     """An exception raised while tracing, in words about the user's layer."""
     text = str(error)
-    if isinstance(error, OutrangeError):
+    if isinstance(error, ModelError):
         return type(error)(text) if where in text else type(error)(f"{where}: {text}")
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     first = first.replace("\x1b[1m", "").replace("\x1b[0m", "")

@@ -11,7 +11,8 @@ from ..registry import curve, register
 def leaky_relu(negative_slope: float = 0.2):
     if not np.isfinite(negative_slope):
         raise InputError(
-            f"Leaky ReLU needs a finite `negative_slope`. Received: negative_slope={negative_slope}."
+            "Leaky ReLU needs a finite `negative_slope`. "
+            f"Received: negative_slope={negative_slope}."
         )
     s = float(negative_slope)
     if s in (0.0, 1.0):

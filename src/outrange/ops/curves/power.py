@@ -13,7 +13,9 @@ def power(exponent: float):
     if not np.isfinite(p):
         raise InputError(f"Power needs a finite `exponent`. Received: exponent={p}.")
     if p in (0.0, 1.0):
-        return curve("clip", least=-np.inf, most=np.inf) if p else curve("clip", least=1.0, most=1.0)
+        return (
+            curve("clip", least=-np.inf, most=np.inf) if p else curve("clip", least=1.0, most=1.0)
+        )
     if p == 2.0:
         return curve("square")
     whole = p.is_integer() and p > 0.0

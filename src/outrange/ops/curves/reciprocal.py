@@ -14,7 +14,9 @@ def reciprocal(side: str | None = None):
             f"Reciprocal knows the sides 'positive', 'negative' and None. Received: side={side!r}."
         )
     # A signed zero that is the end of a range lies on the side of the rest of it.
-    zero = {None: lambda x: x, "positive": lambda x: x + 0.0, "negative": lambda x: -(0.0 - x)}[side]
+    zero = {None: lambda x: x, "positive": lambda x: x + 0.0, "negative": lambda x: -(0.0 - x)}[
+        side
+    ]
     return Curve(
         name="reciprocal",
         f=lambda x: 1.0 / zero(np.asarray(x)),

@@ -27,7 +27,9 @@ def squareplus(b: float = 4.0):
     return Curve(
         name="squareplus",
         f=f,
-        df=lambda x: 0.5 + 0.5 * (np.clip(x, -1e150, 1e150) / np.hypot(np.clip(x, -1e150, 1e150), width)),
+        df=lambda x: (
+            0.5 + 0.5 * (np.clip(x, -1e150, 1e150) / np.hypot(np.clip(x, -1e150, 1e150), width))
+        ),
         bends=("cup",),
         beyond=(0.0, np.inf),
         ulps=6,

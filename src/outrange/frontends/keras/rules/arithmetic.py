@@ -7,7 +7,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.softmax import log_add_exp
-from ..call import Call, is_value, operand
+from ..call import Call, array, is_value, operand
 from .table import entering
 
 
@@ -33,7 +33,7 @@ def _multiply(c: Call):
 @rule("Divide", "TrueDivide")
 def _divide(c: Call):
     x, y = c.operand(0, "x1"), c.operand(1, "x2")
-    if not is_value(y) and not np.all(y):
+    if not is_value(y) and not array(y).all():
         raise UnsupportedError("a division by the constant 0 has no value")
     return c.builder.divide(x, y)
 
@@ -202,6 +202,6 @@ def contract(c: Call, left: list, right: list, out: list, x, y):
     letter = dict(zip(size, string.ascii_letters, strict=False))
     spec = ",".join("".join(letter[q] for q in names) for names in (left, right))
     if is_value(x) or is_value(y):
-        x = np.broadcast_to(x, [size[q] for q in left]) if not is_value(x) else x
-        y = np.broadcast_to(y, [size[q] for q in right]) if not is_value(y) else y
+        x = np.broadcast_to(array(x), [size[q] for q in left]) if not is_value(x) else x
+        y = np.broadcast_to(array(y), [size[q] for q in right]) if not is_value(y) else y
     return b.einsum(f"{spec}->{''.join(letter[q] for q in out)}", x, y)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..call import Call, is_value
+from ..call import Call, array, is_value
 from .table import entering
 
 
@@ -14,7 +14,7 @@ rule = entering(RULES)
 
 @rule("BatchNorm")
 def _batch_norm(c: Call):
-    mean, variance = c.constant(1, "mean"), c.constant(2, "variance")
+    mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
     factor = 1.0 / np.sqrt(variance + c.config["epsilon"])
     if scale is not None:

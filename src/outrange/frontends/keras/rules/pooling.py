@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..call import Call
+from ..call import Call, array, is_value
 from .table import entering
 
 
@@ -15,7 +15,8 @@ rule = entering(RULES)
 @rule("MaxPool")
 def _max_pool(c: Call):
     windows, shape = _windows(c)
-    return c.builder.largest(c.x, windows, shape)
+    x = c.x if is_value(c.x) else c.builder.constant_value(array(c.x))
+    return c.builder.largest(x, windows, shape)
 
 
 @rule("AveragePool")

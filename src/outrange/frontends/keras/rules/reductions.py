@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import log_softmax, log_sum_exp, softmax
-from ..call import Call, is_value
+from ..call import Call, array, is_value
 from .table import entering
 
 
@@ -28,7 +28,7 @@ def _average(c: Call):
     x, weights, axis = c.x, c.constant(1, "weights"), c.config.get("axis")
     if weights is None:
         return c.builder.reduce("mean", x, axis)
-    if weights.shape != tuple(x.shape):
+    if axis is not None and weights.shape != tuple(x.shape):
         shape = [1] * len(x.shape)
         shape[axis] = -1
         weights = weights.reshape(shape)
@@ -73,7 +73,7 @@ def _cumsum(c: Call):
     flat = x.shape if axis is not None else (int(np.prod(x.shape)),)
     axis = 0 if axis is None else axis % len(flat)
     if not is_value(x):
-        return np.cumsum(x.reshape(flat), axis=axis)
+        return np.cumsum(array(x).reshape(flat), axis=axis)
     positions = np.moveaxis(np.arange(x.size).reshape(flat), axis, -1)
     n = flat[axis]
     window = np.where(np.tri(n, dtype=bool), positions[..., None, :], -1)

@@ -1,0 +1,59 @@
+"""One saved zoo, three backends, the same graphs. A process per backend, all models in it."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+pytestmark = pytest.mark.backends
+
+BACKENDS = ("jax", "tensorflow", "torch")
+TESTS = Path(__file__).parents[2]
+
+
+def run(backend: str, what: str, folder: Path) -> None:
+    """The worker on one backend; its own error text is the test's."""
+    paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)}
+    worker = Path(__file__).with_name("backend_worker.py")
+    done = subprocess.run(
+        [sys.executable, str(worker), what, str(folder)],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{backend}: {done.stderr[-3000:]}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The zoo, saved once."""
+    folder = tmp_path_factory.mktemp("zoo")
+    run("torch", "save", folder)
+    return folder
+
+
+def found(folder: Path, backend: str) -> dict[str, np.ndarray]:
+    """What a backend read; asked for twice, it is run once."""
+    if find_spec(backend) is None:
+        pytest.fail(f"{backend} is not installed; run `make backends`")
+    result = folder / f"{backend}.npz"
+    if not result.exists():
+        run(backend, "read", folder)
+    return dict(np.load(result))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_model_is_read(folder, backend):
+    assert len(found(folder, backend)) >= 3 * 25
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_graphs_are_the_same(folder, backend):
+    first, other = found(folder, BACKENDS[0]), found(folder, backend)
+    assert sorted(first) == sorted(other)
+    for name, array in first.items():
+        np.testing.assert_allclose(other[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
