@@ -209,8 +209,9 @@ def main():
     both = [row for row in rows if row["closed"] and row["status"] == "exact"]
     worst = max((row["apart"] for row in both), default=0.0)
     print(
-        f"{count} nets: HiGHS closed {closed}, we closed {ours}; largest difference on the {len(both)} where both did "
-        f"{worst:.1e} of the range seen; {len(failed)} break the law {failed or ''}"
+        f"{count} nets: HiGHS closed {closed}, we closed {ours}; largest difference on the "
+        f"{len(both)} where both did {worst:.1e} of the range seen; "
+        f"{len(failed)} break the law {failed or ''}"
     )
     return 1 if failed or ours < count else 0
 

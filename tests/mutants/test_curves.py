@@ -1,6 +1,5 @@
 """The battery is tested: nearly every wrong fact about any curve must break a law."""
 
-
 from curve_cases import CASES, identify
 from mutants.perturb import build, equivalent, perturbed
 from outrange.core import OutrangeError

@@ -121,10 +121,9 @@ class Curve:
                 if inside.any():
                     least = np.where(inside, np.minimum(least, low), least)
                     most = np.where(inside, np.maximum(most, high), most)
-        if np.any(out):
+        if self.beyond is not None:
             least = np.where(out, self.beyond[0], least)
             most = np.where(out, self.beyond[1], most)
-        if self.beyond is not None:
             least, most = np.maximum(least, self.beyond[0]), np.minimum(most, self.beyond[1])
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 
 STEPS = 12
-ENOUGH = 2.0**-50
+ENOUGH = 2.0**-42
 
 
 def root(height, lo, hi):

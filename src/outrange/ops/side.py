@@ -103,8 +103,8 @@ class Side:
     def _limit(self, gap, knot):
         """A lower bound on the limit at `knot` from inside `gap`: a value and its error."""
         if self.has_line[gap]:
-            slope, offset = Fraction(self.line_slope[gap]), Fraction(self.line_offset[gap])
-            whole = slope * Fraction(knot) + offset
+            slope, offset = float(self.line_slope[gap]), float(self.line_offset[gap])
+            whole = Fraction(slope) * Fraction(float(knot)) + Fraction(offset)
             rounded = float(whole)
             return (rounded if Fraction(rounded) <= whole else float(down(rounded))), 0.0
         if knot not in self.curve.jumps:

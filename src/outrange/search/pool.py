@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
+MOST_BYTES = 2 << 30
+
+
 class Pool:
     """Open boxes with their proved bounds.
 
@@ -49,9 +52,21 @@ class Pool:
             self._arrays[name] = bigger
         self._free = np.concatenate([self._free, np.arange(old, self.capacity)])
 
+    @property
+    def full(self) -> bool:
+        """Whether the open boxes fill the memory meant for them."""
+        row = sum(array[0].nbytes for array in self._arrays.values())
+        return len(self) * row > MOST_BYTES
+
     def pop(self, count: int) -> dict[str, np.ndarray]:
-        """Remove and return the `count` boxes of highest priority, best first."""
+        """Remove and return the `count` boxes of highest priority, best first.
+
+        Once the memory is full the boxes of lowest priority go first: they are the nearest to
+        being closed, so the pool shrinks instead of growing. The bounds stay valid either way.
+        """
         priority = self._arrays["priority"][self._alive]
+        if self.full:
+            priority = -priority
         count = min(count, priority.size)
         if count < priority.size:
             order = np.argpartition(-priority, count - 1)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..core import down, up
+from ..core import OutrangeError, down, up
 from ..ops import Curve
 from .arithmetic import many_bits
 
@@ -16,7 +16,8 @@ SHAPES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.1, 1.0), (1.0, 0.1))
 FIXED = (
     (-1, 1), (0, 1), (-1, 0), (0, 0), (1, 1), (-6, 6), (-1e-3, 5), (-5, 1e-3), (-3, 20), (-20, 3),
     (-50, 50), (0.5, 9), (-9, -0.5), (2, 3), (-300, 40), (-40, 300), (0.001, 0.3), (1e-12, 1e6),
-    (-1e6, 1e6), (-1e300, 1e300), (-np.inf, np.inf), (-np.inf, 1), (-1, np.inf), (3, np.inf), (-np.inf, -3),
+    (-1e6, 1e6), (-1e300, 1e300), (-np.inf, np.inf), (-np.inf, 1), (-1, np.inf), (3, np.inf),
+    (-np.inf, -3),
 )  # fmt: skip
 
 
@@ -25,9 +26,14 @@ class Oracle:
 
     Args:
         curve: Its `exact` is the definition. Curves that share it may share the oracle.
+
+    Raises:
+        OutrangeError: The curve has no `exact`.
     """
 
     def __init__(self, curve: Curve):
+        if curve.exact is None:
+            raise OutrangeError(f"`{curve.name}` has no `exact` definition to be compared with.")
         self.mp = many_bits(BITS)
         self.exact = curve.exact
         self._seen: dict[float, tuple[float, float]] = {}

@@ -62,6 +62,7 @@ def _gaps(curve: Curve):
 def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
     """In every gap `f` bends as stated: chord slopes rise in a cup, fall in a cap, or stay."""
     oracle = oracle or Oracle(curve)
+    lines = curve.lines or (None,) * len(curve.bends)
     for a, b, i in _gaps(curve):
         x = [oracle.mp.mpf(p) for p in ladder(a, b).tolist()]
         y = [oracle.real(p) for p in x]
@@ -71,14 +72,12 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
         rising, falling = any(s > tiny for s in steps), any(s < -tiny for s in steps)
         found = {(False, False): "line", (True, False): "cup", (False, True): "cap"}
         bend = found.get((rising, falling), "both ways")
-        place = f"between {a:.6g} and {b:.6g}"
-        require(
-            bend == curve.bends[i], f"`{curve.name}` bends {bend}, not {curve.bends[i]}, {place}"
-        )
-        if curve.lines and curve.lines[i] is not None:
-            slope, offset = (oracle.mp.mpf(c) for c in curve.lines[i])
-            off = max(abs(v - slope * p - offset) for p, v in zip(x, y, strict=True))
-            require(off < tiny, f"`{curve.name}` is not {curve.lines[i]} {place}")
+        name, place = f"`{curve.name}`", f"between {a:.6g} and {b:.6g}"
+        require(bend == curve.bends[i], f"{name} bends {bend}, not {curve.bends[i]}, {place}")
+        line = lines[i]
+        if line is not None:
+            off = max(abs(v - line[0] * p - line[1]) for p, v in zip(x, y, strict=True))
+            require(off < tiny, f"{name} is not {line} {place}")
 
 
 def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -132,12 +131,12 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
     for p in set(inside) - set(curve.holes):
         require(bool(oracle.mp.isfinite(oracle.at(p))), f"`{curve.name}` has a hole at {p:.6g}")
     if curve.beyond is not None:
-        _check_beyond(curve, oracle)
+        _check_beyond(curve, curve.beyond, oracle)
 
 
-def _check_beyond(curve: Curve, oracle: Oracle) -> None:
+def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> None:
     """No value lies outside `beyond`, and its ends are approached, or really infinite."""
-    least, most = curve.beyond
+    least, most = ends
     far = [
         0.0,
         *curve.turns[:4],

@@ -9,7 +9,7 @@ from .broken import require
 CLOSE = 1e-12
 
 
-def _near(one, two, scale=1.0) -> bool:
+def _near(one, two, scale: float | np.ndarray = 1.0) -> bool:
     return one.shape == two.shape and bool(
         np.all(np.abs(one - two) <= CLOSE * (scale + np.abs(two)))
     )
@@ -51,7 +51,7 @@ def check_affine(op: Affine, seed: int = 0) -> None:
         require(_near(got, rows @ part.T, sizes), f"`{op.name}`: adjoint is not the transpose")
     into = sum((np.count_nonzero(a, axis=0) for a in absolute), np.zeros(op.size, int))
     most = max([*into, *(k for a in absolute for k in np.count_nonzero(a, axis=1)), 0])
-    require(op.terms >= most, f"`{op.name}` adds up {most} products, but says {op.terms}")
+    require(bool(op.terms >= most), f"`{op.name}` adds up {most} products, but says {op.terms}")
 
 
 def check_absolute(op: Affine) -> None:
@@ -84,7 +84,7 @@ def check_rearrange(op: Rearrange, seed: int = 0) -> None:
     require(_near(back, expected), f"`{op.name}`: adjoint is not the transpose")
     readers = [np.count_nonzero(op.index == i) for i in range(sum(op.sizes))]
     require(
-        op.terms >= max(readers, default=0), f"`{op.name}`: an entry has more readers than `terms`"
+        op.terms >= max(map(int, readers), default=0), f"`{op.name}`: an entry has more readers than `terms`"
     )
 
 

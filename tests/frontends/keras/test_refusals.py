@@ -177,3 +177,17 @@ def test_a_wrong_graph_is_caught_and_the_layer_named(monkeypatch):
     model = Sequential([Input((3,)), L.Dense(4, "relu"), L.Dense(2, "tanh", name="wrong")])
     with pytest.raises(ModelError, match="first in layer `wrong`"):
         load_keras(model)
+
+
+def fixed_rows(x):
+    return ops.reshape(x, (1, 4))
+
+
+def times_rows(x):
+    return x * float(x.shape[0] or ops.shape(x)[0])
+
+
+@pytest.mark.parametrize("function", [fixed_rows, times_rows, lambda x: ops.cumsum(x, axis=0)])
+def test_other_ways_to_depend_on_the_batch(function):
+    with pytest.raises(ModelError):
+        load_keras(own(function))

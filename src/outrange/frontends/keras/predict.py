@@ -14,12 +14,16 @@ from .signature import Signature
 _CHUNK = 1 << 22
 """Input entries given to the model at once."""
 
+_BUCKET = 128
+"""On JAX batches are filled up to this many rows, or twice, four times ...: each size compiles."""
+
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
     """Flat inputs `(batch, size)` to flat outputs `(batch, outputs)`, by `model` at inference."""
     k = keras()
     size = sum(slot.size for slot in signature.slots)
-    rows = signature.batch or max(1, _CHUNK // max(size, 1))
+    rows = signature.batch or max(_BUCKET, _CHUNK // max(size, 1))
+    compiles = k.backend.backend() == "jax"
 
     def one(x: np.ndarray) -> np.ndarray:
         outputs = model(signature.packed(split(x, signature)), training=False)
@@ -32,12 +36,17 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
         for start in range(0, len(x), rows):
             chunk = x[start : start + rows]
             count = len(chunk)
-            if signature.batch and count < rows:
-                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], rows - count, axis=0)])
+            whole = signature.batch or (_bucket(count) if compiles else count)
+            if count < whole:
+                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], whole - count, axis=0)])
             found.append(one(chunk)[:count])
-        return np.concatenate(found) if found else one(np.zeros((rows, size)))[:0]
+        return np.concatenate(found) if found else predict(np.zeros((1, size)))[:0]
 
     return predict
+
+
+def _bucket(count: int) -> int:
+    return max(_BUCKET, 1 << (count - 1).bit_length())
 
 
 def split(x: np.ndarray, signature: Signature) -> list[Any]:

@@ -1,0 +1,37 @@
+"""The pool of open boxes."""
+
+import numpy as np
+from outrange.search import pool as module
+from outrange.search.pool import Pool
+
+
+def _filled(count: int) -> Pool:
+    pool = Pool(2, 3, 4)
+    rng = np.random.default_rng(0)
+    pool.push(
+        rng.normal(size=(count, 2)), rng.normal(size=(count, 2)),
+        np.arange(3 * count).reshape(count, 3), np.zeros((count, 4)), np.ones((count, 3)),
+        np.arange(count),
+    )  # fmt: skip
+    return pool
+
+
+def test_best_boxes_leave_first_and_bounds_follow():
+    pool = _filled(3000)
+    assert len(pool) == 3000
+    assert pool.lower().tolist() == [0.0, 1.0, 2.0]
+    taken = pool.pop(5)
+    assert taken["priority"].tolist() == [2999, 2998, 2997, 2996, 2995]
+    assert len(pool) == 2995
+
+
+def test_a_full_pool_hands_out_what_is_nearest_to_closed(monkeypatch):
+    pool = _filled(100)
+    monkeypatch.setattr(module, "MOST_BYTES", 0)
+    assert pool.pop(2)["priority"].tolist() == [0, 1]
+
+
+def test_closed_objectives_do_not_count():
+    pool = Pool(1, 2, 0)
+    pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
+    assert pool.lower().tolist() == [-1.0, np.inf]
