@@ -57,7 +57,7 @@ pytest: setup
 	$(BIN)/python -m pytest -n $(JOBS) --timeout 300
 
 types: setup
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 backends: $(VENV)/backends
 	$(BIN)/python -m pytest -m backends tests

@@ -314,6 +314,20 @@ def image_layers():
 
 
 @entry
+def image_preprocessing():
+    return Sequential([
+        Input((6, 7, 3)), L.RandomFlip(), L.RandomRotation(0.1), L.RandomContrast(0.2),
+        L.RandomZoom(0.1), L.CenterCrop(4, 5), L.SpatialDropout2D(0.2), L.Flatten(), L.Dense(2),
+    ])  # fmt: skip
+
+
+@entry
+def activation_that_is_a_layer():
+    leaky = L.LeakyReLU(negative_slope=0.1)
+    return Sequential([Input((3,)), L.Dense(4, activation=leaky), L.Identity(), L.Dense(2)])
+
+
+@entry
 def raw_shape_ops():
     x = Input((4, 6))
     parts = [

@@ -125,6 +125,12 @@ def polygon(side: Side, lo, hi, start, stop, theta):
     return Found(slope, offset, theta, pivot, span)
 
 
+def _only(dots, masks):
+    """The points under their masks; those that no element has are left out."""
+    pairs = zip(dots, masks, strict=True)
+    return [(p, v, extra, mask) for (p, v, extra, _), mask in pairs if mask.any()]
+
+
 def _touch(side: Side, dots, at_lo, at_hi, sign):
     """Where the tangent of a cup also meets the points on one side of it; and which of them.
 
@@ -154,8 +160,8 @@ def mixed(side: Side, lo, hi, start, stop, theta):
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
     first, last = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])
     dots = points(side, lo, hi, start, stop)
-    before = [(p, v, e, there & (p <= a) & (start < cup)) for p, v, e, there in dots]
-    after = [(p, v, e, there & (p >= b) & (cup < stop)) for p, v, e, there in dots]
+    before = _only(dots, [there & (p <= a) & (start < cup) for p, _, _, there in dots])
+    after = _only(dots, [there & (p >= b) & (cup < stop) for p, _, _, there in dots])
     left, left_contact = _touch(side, before, first, last, -1.0)
     right, right_contact = _touch(side, after, first, last, 1.0)
     left, right = np.where(start < cup, left, first), np.where(cup < stop, right, last)

@@ -120,8 +120,8 @@ class _Pace:
 
     def __init__(self):
         self.threads = threads()
-        self.budget = 4
-        self.most = 4 * self.threads
+        self.budget = 1
+        self.most = 2 * self.threads
 
     def tasks(self, waiting: int) -> int:
         return max(1, min(self.most, waiting // 2))

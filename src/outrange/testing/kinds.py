@@ -82,10 +82,8 @@ def check_rearrange(op: Rearrange, seed: int = 0) -> None:
         if i >= 0:
             expected[..., i] += rows[..., k]
     require(_near(back, expected), f"`{op.name}`: adjoint is not the transpose")
-    readers = [np.count_nonzero(op.index == i) for i in range(sum(op.sizes))]
-    require(
-        op.terms >= max(map(int, readers), default=0), f"`{op.name}`: an entry has more readers than `terms`"
-    )
+    readers = max(int(np.count_nonzero(op.index == i)) for i in range(sum(op.sizes)))
+    require(op.terms >= readers, f"`{op.name}`: an entry has {readers} readers, more than `terms`")
 
 
 def check_largest(op: Largest, seed: int = 0) -> None:

@@ -18,6 +18,10 @@ from .records import Record, Trace
 from .rules import RULES
 
 
+MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
+"""Operations in which an infinite constant means "no limit"."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """A graph, and where each recorded tensor is in it."""
@@ -122,6 +126,7 @@ class _Lowering:
         if rule is None:
             raise refuse.unknown(record.kind, where)
         args, kwargs = self.k.tree.map_structure(self.operand, (record.args, record.kwargs))
+        self.check_finite(record.kind, (args, kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
         call = Call(
             self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k
@@ -163,13 +168,20 @@ class _Lowering:
             return x
         if not hasattr(x, "shape"):
             return x
-        array = np.asarray(self.k.ops.convert_to_numpy(x))
-        if array.dtype.kind == "f" and np.isnan(array).any():
-            raise ModelError(
-                f"Layer `{self.builder.source}` computes with a constant that is not a number. "
-                f"Received: NaN in an array of shape {array.shape}."
-            )
-        return array
+        return np.asarray(self.k.ops.convert_to_numpy(x))
+
+    def check_finite(self, kind: str, args: Any) -> None:
+        """Refuse constants that no real arithmetic can be done with."""
+        for x in self.k.tree.flatten(args):
+            array = np.asarray(x) if isinstance(x, float | np.ndarray) else np.zeros(0)
+            if array.dtype.kind != "f" or np.isfinite(array).all():
+                continue
+            if np.isnan(array).any() or kind not in MAY_BE_INFINITE:
+                bad = array[~np.isfinite(array)].ravel()[0]
+                raise ModelError(
+                    f"Layer `{self.builder.source}` computes {kind} with a constant that must be "
+                    f"finite. Received: {bad} in an array of shape {array.shape}."
+                )
 
     def output(self, tensor: Any) -> Operand:
         if not isinstance(tensor, self.k.KerasTensor):

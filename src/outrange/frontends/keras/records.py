@@ -17,9 +17,9 @@ class Record:
     kwargs: dict
     outputs: Any
     source: str
-    """Path of the innermost layer around it, or its own name outside of any layer."""
+    """Path of the innermost layer around it; its own name if it is a step of a functional model."""
     layer: Any
-    """That layer, or None."""
+    """That layer; None if it is a step of its own."""
 
     @property
     def kind(self) -> str:

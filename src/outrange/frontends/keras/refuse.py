@@ -1,5 +1,6 @@
 """What cannot be read soundly, and how to say so."""
 
+import re
 from typing import Any
 
 from ...core import ModelError, UnsupportedError
@@ -7,7 +8,13 @@ from ...core import ModelError, UnsupportedError
 
 LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
-OPAQUE = ("Rescaling", "Normalization", "PReLU")
+MOVING = (
+    "CenterCrop", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear",
+    "RandomContrast", "RandomBrightness", "RandomCrop",
+)  # fmt: skip
+"""Layers of Keras for images that at inference only choose entries, or do nothing at all."""
+
+OPAQUE = ("Rescaling", "Normalization", "PReLU", *MOVING)
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {
@@ -54,8 +61,8 @@ def layer(layer: Any, where: str) -> None:
 def is_opaque(k: Any, layer: Any) -> bool:
     """Whether a rule reads `layer` whole (a subclass with its own `call` is the user's code)."""
     for name in OPAQUE:
-        known = getattr(k.layers, name)
-        if isinstance(layer, known) and type(layer).call is known.call:
+        known = getattr(k.layers, name, None)
+        if known is not None and isinstance(layer, known) and type(layer).call is known.call:
             return True
     return False
 
@@ -66,11 +73,12 @@ def unknown(kind: str, where: str) -> UnsupportedError:
     return UnsupportedError(f"{where} uses the operation {kind}: {reason} not described yet.")
 
 
-def explained(error: Exception, where: str) -> ModelError:
-    """An exception raised while tracing, in words about the user's layer."""
+def explained(error: Exception, where: str, layer: Any = None) -> ModelError:
+    """An exception raised while tracing or lowering, in words about the user's `layer`."""
     text = str(error)
     if isinstance(error, ModelError):
-        return type(error)(text) if where in text else type(error)(f"{where}: {text}")
+        named = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)
+        return type(error)(named if where in named else f"{where}: {text}")
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     first = first.replace("\x1b[1m", "").replace("\x1b[0m", "")
     if "cannot be used as a boolean" in text:
@@ -78,6 +86,8 @@ def explained(error: Exception, where: str) -> ModelError:
             "chooses a Python branch by a tensor's value, so one run does not show all it does. "
             "Write it with `keras.ops` without a branch"
         )
+    elif type(layer).__module__.startswith("keras."):
+        rule = "is a layer of Keras that is not described yet"
     else:
         rule = (
             "cannot be followed symbolically. Its code must be written with `keras.ops` (not with "

@@ -23,6 +23,7 @@ class Tracer:
         self.keras = keras()
         self.trace = Trace()
         self.stack: list[Any] = []
+        self.visiting: list[Visit] = []
         self.paths: dict[int, str] = {}
         self.failure: ModelError | None = None
 
@@ -62,7 +63,9 @@ class Tracer:
         inner = self.stack[-1] if self.stack else None
         path = self.paths[id(inner)] if inner is not None else ""
         named = inner is not None and _stands_in(op, inner)
-        source = f"{path}/{op.name}".lstrip("/") if named or not path else path
+        source = path or getattr(inner, "name", op.name)
+        if named:
+            source, inner = f"{path}/{op.name}".lstrip("/"), None
         self.trace.records.append(Record(op, args, kwargs, outputs, source, inner))
         if named:
             self.trace.visits.append(Visit(source, op, outputs, None, args))
@@ -71,8 +74,11 @@ class Tracer:
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
         """Run `layer.call` on the symbols, with the layer's name on what it records."""
         path = self.path_of(layer)
+        if self.stack and getattr(self.stack[-1], "activation", None) is layer:
+            self.visiting[-1].before = self.keras.tree.flatten(args)[0]
         self.stack.append(layer)
         visit = Visit(path, layer, None, None, args)
+        self.visiting.append(visit)
         try:
             refuse.layer(layer, self.around)
             if refuse.is_opaque(self.keras, layer):
@@ -82,10 +88,11 @@ class Tracer:
                     outputs = layer.call(*args, **kwargs)
         except Exception as error:
             if self.failure is None:
-                self.failure = refuse.explained(error, self.around)
+                self.failure = refuse.explained(error, self.around, layer)
             raise
         finally:
             self.stack.pop()
+            self.visiting.pop()
         visit.outputs = outputs
         if path:
             self.trace.visits.append(visit)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ....core import UnsupportedError
 from ..call import Call, array, is_value
+from ..refuse import MOVING
 from .table import entering
 
 
@@ -54,3 +56,17 @@ def _prelu(c: Call):
     if is_value(c.x) and np.unique(alpha).size == 1:
         return c.builder.curve("leaky_relu", c.x, negative_slope=float(np.ravel(alpha)[0]))
     return c.builder.prelu(c.x, alpha)
+
+
+@rule(*MOVING)
+def _moving(c: Call):
+    ops = c.keras.ops
+
+    def run(marked):
+        # Positions as float32, which an image layer expects; exact up to 2 ** 24.
+        moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)), training=False)
+        return np.asarray(ops.convert_to_numpy(moved)).astype(np.int64)
+
+    if c.x.size >= 2**24:
+        raise UnsupportedError(f"an image of {c.x.size} entries is too large for this layer's rule")
+    return c.builder.structural(run, [c.x], name="crop")

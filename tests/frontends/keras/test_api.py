@@ -1,0 +1,83 @@
+"""Which backend Keras is started on, and what is said where none is there."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from outrange.core import ModelError
+from outrange.frontends.keras import api
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Keras not imported, no settings; returns a function that says what is installed."""
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    real = importlib.util.find_spec
+
+    def install(*names):
+        known = (*api.BACKENDS, "keras")
+        monkeypatch.setattr(
+            importlib.util, "find_spec",
+            lambda name, *rest: (name in names or None) if name in known else real(name, *rest),
+        )
+
+    install.home = tmp_path
+    return install
+
+
+@pytest.mark.parametrize(
+    ("installed", "choice"),
+    [
+        (("jax",), "jax"),
+        (("torch",), "torch"),
+        (("jax", "torch"), "jax"),
+        (("tensorflow", "jax"), None),
+    ],
+)
+def test_an_installed_backend_is_taken(fresh, installed, choice):
+    fresh("keras", *installed)
+    assert api._choice() == choice
+
+
+def test_the_users_choice_stands(fresh, monkeypatch):
+    fresh("keras", "jax", "torch")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert api._choice() is None
+
+
+def test_the_settings_file_stands_if_its_backend_is_there(fresh):
+    fresh("keras", "jax", "torch")
+    (fresh.home / "keras.json").write_text('{"backend": "torch"}')
+    assert api._choice() is None
+    (fresh.home / "keras.json").write_text('{"backend": "tensorflow"}')
+    assert api._choice() == "jax"
+
+
+def test_a_chosen_backend_that_is_missing(fresh, monkeypatch):
+    fresh("keras", "torch")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(ModelError, match="pip install jax"):
+        api.keras()
+
+
+def test_no_backend(fresh):
+    fresh("keras")
+    with pytest.raises(ModelError, match="none is installed"):
+        api.keras()
+
+
+def test_no_keras(fresh):
+    fresh("jax")
+    with pytest.raises(ModelError, match=r"outrange\[keras\]"):
+        api.keras()
+
+
+def test_an_old_keras(monkeypatch):
+    old = type(sys)("keras")
+    old.__version__ = "3.9.2"
+    monkeypatch.setitem(sys.modules, "keras", old)
+    with pytest.raises(ModelError, match=r"3\.12.*Received: keras 3\.9\.2"):
+        api.keras()
