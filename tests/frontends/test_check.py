@@ -7,9 +7,9 @@ import pytest
 
 from outrange.core import Box, InputError, ModelError
 from outrange.frontends.check import check_same
-from outrange.frontends.float32 import stray, tolerance
 from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
+from outrange.graph.float32 import stray, tolerance
 
 
 def weights(*widths, seed=0):

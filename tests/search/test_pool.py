@@ -1,6 +1,7 @@
 """The pool of open boxes."""
 
 import numpy as np
+
 from outrange.search import pool as module
 from outrange.search.pool import Pool
 
@@ -35,3 +36,12 @@ def test_closed_objectives_do_not_count():
     pool = Pool(1, 2, 0)
     pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
     assert pool.lower().tolist() == [-1.0, np.inf]
+
+
+def test_boxes_in_hand_count_until_they_are_dealt_with():
+    pool = Pool(1, 2, 0)
+    pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
+    pool.pop(1)
+    assert pool.lower().tolist() == [-1.0, np.inf]
+    pool.settle()
+    assert pool.lower().tolist() == [np.inf, np.inf]

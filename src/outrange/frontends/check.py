@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core import Box, InputError, ModelError
 from ..graph import Graph
-from .float32 import LARGEST32, Strayed, stray, tolerance
+from ..graph.float32 import LARGEST32, Strayed, stray, tolerance
 from .network import Network
 
 

@@ -1,5 +1,6 @@
 """The op graph: the one form every front-end produces and every domain reads."""
 
-from .builder import Builder as Builder, Value as Value
+from .builder import Builder as Builder
 from .graph import Graph as Graph, Node as Node, Slot as Slot
 from .softmax import log_softmax as log_softmax, log_sum_exp as log_sum_exp, softmax as softmax
+from .values import Operand as Operand, Value as Value

@@ -7,31 +7,17 @@ Shapes are those of the user's model with a batch axis of 1.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, overload
 
 import numpy as np
 
 from ..core import ModelError, UnsupportedError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
+from .einsum import einsum
 from .graph import Graph, Node, Op, Slot
-
-
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A handle on one value of a graph under construction."""
-
-    builder: Builder
-    index: int
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
-
-
-Operand = Value | np.ndarray
+from .values import Constant, Operand, Value, operand, positions
 
 
 @dataclass(eq=False)
@@ -98,7 +84,9 @@ class Builder:
 
     # ---- rearranging ----------------------------------------------------------------------
 
-    def rearrange(self, values: Sequence[Value], index, fill=0.0, *, name="rearrange") -> Value:
+    def rearrange(
+        self, values: Sequence[Value], index, fill: Constant = 0.0, *, name="rearrange"
+    ) -> Value:
         """Each output entry is an entry of the flattened, concatenated `values`; `-1` is `fill`."""
         index = np.asarray(index, np.int64)
         flat = index.ravel()
@@ -108,7 +96,17 @@ class Builder:
         fill = np.broadcast_to(np.asarray(fill, np.float64), index.shape).ravel()
         return self.add_node(Rearrange(name, flat, sizes, fill), values, index.shape)
 
-    def structural(self, function: Callable, operands: Sequence[Operand], *, name="rearrange"):
+    @overload
+    def structural(
+        self, function: Callable[[list], np.ndarray], operands: list[Value], *, name=...
+    ) -> Value: ...
+    @overload
+    def structural(
+        self, function: Callable[[list], list], operands: list[Value], *, name=...
+    ) -> list[Value]: ...
+    @overload
+    def structural(self, function: Callable, operands: Sequence[Operand], *, name=...) -> Any: ...
+    def structural(self, function, operands, *, name="rearrange"):
         """Any op that only moves entries about, by running it on their positions.
 
         Args:
@@ -120,24 +118,10 @@ class Builder:
         Returns:
             A value per array that `function` returned, in the same form (array or list).
         """
-        if not any(isinstance(v, Value) for v in operands):
-            return function([np.asarray(v) for v in operands])
-        marked, start, constants, where = [], 1, [np.zeros(1)], []
-        for v in operands:
-            marked.append(np.arange(start, start + v.size, dtype=np.int32).reshape(v.shape))
-            where.append((start, v.size))
-            start += v.size
-            constants.append(
-                np.zeros(v.size) if isinstance(v, Value) else np.ravel(v).astype(float)
-            )
-        fill = np.concatenate(constants)
-        position = np.full(start, -1, np.int64)
-        offset = 0
-        for v, (first, size) in zip(operands, where, strict=True):
-            if isinstance(v, Value):
-                position[first : first + size] = offset + np.arange(size)
-                offset += size
         values = [v for v in operands if isinstance(v, Value)]
+        if not values:
+            return function([np.asarray(v) for v in operands])
+        marked, position, fill = positions(operands)
 
         def wrap(out):
             out = np.asarray(out)
@@ -155,6 +139,10 @@ class Builder:
     def concat(self, operands: Sequence[Operand], axis: int) -> Operand:
         return self.structural(lambda a: np.concatenate(a, axis=axis), operands, name="concat")
 
+    @overload
+    def broadcast(self, x: Value, shape) -> Value: ...
+    @overload
+    def broadcast(self, x: Operand, shape) -> Operand: ...
     def broadcast(self, x: Operand, shape) -> Operand:
         if tuple(x.shape) == tuple(shape):
             return x
@@ -172,9 +160,11 @@ class Builder:
         op = dense(weight, bias, copies=copies, name=name)
         return self.add_node(op, [x], (*x.shape[:-1], weight.shape[1]))
 
-    def affine_map(
-        self, x: Operand, factor, shift: float | np.ndarray = 0.0, *, name="scale"
-    ) -> Operand:
+    @overload
+    def affine_map(self, x: Value, factor, shift: Constant = 0.0, *, name=...) -> Value: ...
+    @overload
+    def affine_map(self, x: Operand, factor, shift: Constant = 0.0, *, name=...) -> Operand: ...
+    def affine_map(self, x: Operand, factor, shift: Constant = 0.0, *, name="scale") -> Operand:
         """`x * factor + shift` with constants that broadcast against `x`."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
@@ -206,14 +196,14 @@ class Builder:
         return self.add_node(op, kept, shape)
 
     def add(self, x, y):
-        return self.combine((1, 1), [_array(x), _array(y)], name="add")
+        return self.combine((1, 1), [operand(x), operand(y)], name="add")
 
     def subtract(self, x, y):
-        return self.combine((1, -1), [_array(x), _array(y)], name="subtract")
+        return self.combine((1, -1), [operand(x), operand(y)], name="subtract")
 
     def multiply(self, x, y):
         """A product of which at most one side is a `Value`."""
-        x, y = _array(x), _array(y)
+        x, y = operand(x), operand(y)
         if isinstance(x, Value) and isinstance(y, Value):
             if x.index == y.index and x.shape == y.shape:
                 return self.curve("square", x)
@@ -228,7 +218,7 @@ class Builder:
 
     def divide(self, x, y):
         """`x / y`; a `y` that depends on the input must be sign-definite, and `x` constant."""
-        x, y = _array(x), _array(y)
+        x, y = operand(x), operand(y)
         if isinstance(y, Value):
             return self.multiply(x, self.curve("reciprocal", y))
         return self.affine_map(x, 1.0 / y) if isinstance(x, Value) else np.divide(x, y)
@@ -242,19 +232,7 @@ class Builder:
 
     def einsum(self, spec: str, x: Operand, y: Operand) -> Operand:
         """`numpy.einsum` of two operands, one of them constant. No `...` in `spec`."""
-        if not isinstance(x, Value) and not isinstance(y, Value):
-            return np.einsum(spec, x, y)
-        if isinstance(x, Value) and isinstance(y, Value):
-            raise UnsupportedError(
-                f"Layer `{self.source}` contracts two tensors that both depend on the input "
-                f"(einsum `{spec}`); products of two variables are not described yet. "
-                f"Received: shapes {x.shape} and {y.shape}."
-            )
-        left, out = spec.replace(" ", "").split("->")
-        a, b = left.split(",")
-        if not isinstance(x, Value):
-            a, b, x, y = b, a, y, x
-        return _einsum_constant(self, a, b, out, x, np.asarray(y, np.float64))
+        return einsum(self, spec, x, y)
 
     def reduce(self, how: str, x: Operand, axes=None, keepdims=False) -> Operand:
         """`how` is one of sum, mean, max, min, over `axes` (all if None)."""
@@ -285,7 +263,7 @@ class Builder:
 
     def maximum(self, x, y, *, negate=False) -> Operand:
         """The larger (with `negate` the smaller) of two operands that broadcast."""
-        x, y = _array(x), _array(y)
+        x, y = operand(x), operand(y)
         shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
         if not isinstance(x, Value) and not isinstance(y, Value):
             return np.minimum(x, y) if negate else np.maximum(x, y)
@@ -314,54 +292,8 @@ class Builder:
         return self.add_node(facts, [x], x.shape)
 
     def prelu(self, x: Operand, alpha) -> Operand:
-        """`x` where positive, `alpha * x` elsewhere; `alpha` broadcasts. Exactly `a x + (1-a) relu(x)`."""
+        """`x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
         alpha = np.asarray(alpha, np.float64)
         return self.add(
             self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha)
         )
-
-
-def _array(x) -> Operand:
-    return x if isinstance(x, Value) else np.asarray(x, np.float64)
-
-
-def _einsum_constant(b: Builder, a: str, c: str, out: str, x: Value, y: np.ndarray) -> Value:
-    """`einsum(f"{a},{c}->{out}", x, y)` with constant `y`, as a matrix product or a sparse sum."""
-    if len(set(a)) < len(a) or len(set(c)) < len(c):
-        raise UnsupportedError(f"Layer `{b.source}` repeats an index in einsum `{a},{c}->{out}`.")
-    size = dict(zip(a, x.shape, strict=True)) | dict(zip(c, y.shape, strict=True))
-    lost = [q for q in a if q not in c and q not in out]
-    if lost:
-        x = b.reduce("sum", x, [a.index(q) for q in lost])
-        a = "".join(q for q in a if q not in lost)
-    only_c = [q for q in c if q not in a and q not in out]
-    if only_c:
-        y = y.sum(axis=tuple(c.index(q) for q in only_c))
-        c = "".join(q for q in c if q not in only_c)
-    contracted = [q for q in a if q in c and q not in out]
-    shared = [q for q in a if q in c and q in out]
-    kept = [q for q in a if q not in c]
-    new = [q for q in c if q not in a]
-    if not shared:
-        x = b.transpose(x, [a.index(q) for q in (*kept, *contracted)])
-        rows = int(np.prod([size[q] for q in contracted], dtype=np.int64))
-        matrix = y.transpose([c.index(q) for q in (*contracted, *new)]).reshape(rows, -1)
-        x = b.reshape(x, (*(size[q] for q in kept), rows))
-        z = b.dense(x, matrix)
-        z = b.reshape(z, [size[q] for q in (*kept, *new)])
-        order = [*kept, *new]
-        return b.transpose(z, [order.index(q) for q in out])
-    index = np.arange(x.size).reshape(x.shape)
-    labels = "".join(out) + "".join(contracted)
-    grid = [size[q] for q in labels]
-
-    def spread(array, own):
-        order = [own.index(q) for q in labels if q in own]
-        full = array.transpose(order).reshape([size[q] if q in own else 1 for q in labels])
-        return np.broadcast_to(full, grid).reshape(int(np.prod([size[q] for q in out])), -1)
-
-    shape = [size[q] for q in out]
-    return b.gather_sum(x, spread(index, a), spread(y, c), shape, name="einsum")
-
-
-LETTERS = string.ascii_letters

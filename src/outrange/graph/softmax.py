@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .builder import Builder, Operand, Value
+from .builder import Builder
+from .values import Operand, Value
 
 
 _SEPARATE = 32

@@ -1,8 +1,11 @@
 """Constructors of the `Affine` ops. Each states `apply`, its transpose, and its longest sum."""
 
+from functools import cache
+
 import numpy as np
 
 from .kinds import Affine
+from .scatter import Scatter
 
 
 def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
@@ -40,7 +43,7 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     )
 
 
-def scale(factor, shift=0.0, *, name: str = "scale") -> Affine:
+def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale") -> Affine:
     """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`."""
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)
@@ -53,7 +56,9 @@ def scale(factor, shift=0.0, *, name: str = "scale") -> Affine:
     return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1)
 
 
-def combine(coefficients, size: int, shift=0.0, *, name: str = "add") -> Affine:
+def combine(
+    coefficients, size: int, shift: float | np.ndarray = 0.0, *, name: str = "add"
+) -> Affine:
     """`y = sum_i c_i x_i + shift` of several inputs of one length; `c_i` are plain floats."""
     coefficients = tuple(float(c) for c in coefficients)
 
@@ -77,7 +82,9 @@ def combine(coefficients, size: int, shift=0.0, *, name: str = "add") -> Affine:
     )
 
 
-def gather_sum(index, weight, size: int, shift=0.0, *, name: str = "sum") -> Affine:
+def gather_sum(
+    index, weight, size: int, shift: float | np.ndarray = 0.0, *, name: str = "sum"
+) -> Affine:
     """`y_j = sum_k weight[j, k] * x[index[j, k]] + shift`: sums, means, pooling, any sparse matrix.
 
     Args:
@@ -103,9 +110,16 @@ def gather_sum(index, weight, size: int, shift=0.0, *, name: str = "sum") -> Aff
         )
 
     def adjoint(y):
-        out = np.zeros(y.shape[:-1] + (size,), y.dtype)
-        np.add.at(out, (..., source), y[..., None] * weight)
-        return (out,)
+        scatter, read, factor = transposed()
+        products = np.take(y, read, axis=-1)
+        products *= factor  # in place: a second large array costs more than the product
+        return (scatter.sums(products),)
+
+    @cache
+    def transposed():
+        """Of each term, side by side those of one input: the output it is in, and its weight."""
+        scatter = Scatter(index.ravel(), size)
+        return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 
     used = np.bincount(index[present], minlength=1)
     terms = int(max(index.shape[1], used.max(initial=1)))

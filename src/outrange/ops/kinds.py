@@ -8,10 +8,13 @@ Every value is a flat vector; a batch axis of sub-problems may stand in front of
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from ..core import OutrangeError
+from .scatter import Scatter
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +75,18 @@ class Rearrange:
 
     def adjoint(self, rows):
         """Rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
-        total = sum(self.sizes)
-        kept = np.flatnonzero(self.index >= 0)
-        source = self.index[kept]
-        out = np.zeros(rows.shape[:-1] + (total,), rows.dtype)
-        if np.unique(source).size == source.size:
-            out[..., source] = rows[..., kept]
-        else:
-            np.add.at(out, (..., source), rows[..., kept])
+        out = self._scatter.sums(np.take(rows, self._scatter.order, axis=-1))
         ends = np.cumsum((0, *self.sizes))
-        return tuple(out[..., a:b] for a, b in zip(ends[:-1], ends[1:], strict=True))
+        return tuple(out[..., a:b] for a, b in pairwise(ends))
+
+    @cached_property
+    def _scatter(self) -> Scatter:
+        return Scatter(self.index, sum(self.sizes))
 
     @property
     def terms(self) -> int:
         """The largest number of outputs one input entry feeds (what `adjoint` adds up)."""
-        kept = self.index[self.index >= 0]
-        return int(np.bincount(kept).max()) if kept.size else 1
+        return max(1, self._scatter.most)
 
 
 @dataclass(frozen=True, eq=False)

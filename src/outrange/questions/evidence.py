@@ -4,14 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core import ModelError, gamma
+from ..core import ModelError
 from ..domains import bounds
 from ..graph import Graph
-from ..ops import Affine, Curve, Largest
+from ..graph.float32 import stray
 
-
-SINGLE = 2.0**-24
-"""Unit roundoff of float32."""
 
 SLACK = 16.0
 """How many times the first-order float32 error bound a model may be off before it is an error."""
@@ -55,7 +52,9 @@ def model_values(
     with np.errstate(over="ignore"):
         single = np.asarray(points, np.float32)
     returned = np.asarray(predict(single), np.float64).reshape(len(single), -1)
-    value, error = float32_error(graph, single.astype(np.float64))
+    strayed = stray(graph, single.astype(np.float64))
+    value, error = strayed.values[graph.output], strayed.bounds[graph.output]
+    error = np.where(strayed.overflows[:, None], np.inf, error)
     with np.errstate(invalid="ignore"):
         off = np.abs(returned - value)
     bad = np.isfinite(error) & ~(off <= SLACK * error)
@@ -68,50 +67,3 @@ def model_values(
             f"{SLACK * error[i, j]:.2g}. This is a bug in outrange; please report the model."
         )
     return returned
-
-
-def float32_error(graph: Graph, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs in float64, and a bound on what float32 inference may be off by, to first order.
-
-    Each op is charged its own roundings and passes on those of its inputs: an affine op by the
-    absolute values of its coefficients, a curve by its range over the inflated input, a largest
-    and a rearrangement unchanged. Any order of summation.
-
-    Args:
-        graph: The network.
-        points: `(batch, inputs)` float64 numbers that float32 holds exactly.
-
-    Returns:
-        Two arrays `(batch, outputs)`; the second is infinite where nothing can be said.
-    """
-    values, errors = [np.asarray(points, np.float64)], [np.zeros(np.shape(points))]
-    with np.errstate(all="ignore"):
-        for node in graph.nodes:
-            xs = tuple(values[j] for j in node.inputs)
-            es = tuple(errors[j] for j in node.inputs)
-            value = node.op.run(xs)
-            values.append(value)
-            errors.append(_passed_on(node.op, xs, es, value) + 1e-38)
-    return values[graph.output], errors[graph.output]
-
-
-def _passed_on(op, xs, es, value) -> np.ndarray:
-    if isinstance(op, Affine):
-        sizes = tuple(np.abs(x) + e for x, e in zip(xs, es, strict=True))
-        rounding = gamma(op.terms + 2) / gamma(1) * SINGLE
-        own = op.apply(sizes, True) + np.abs(op.bias)
-        error = op.apply(es, True) + rounding * own
-    elif isinstance(op, Curve):
-        # A framework may compute a function from several single-precision steps, each as large as
-        # the input: charge a few roundings of input and value.
-        wide = es[0] + 4 * SINGLE * np.abs(xs[0])
-        on = np.clip([xs[0] - wide, xs[0] + wide], *op.on) if op.beyond is None else (
-            xs[0] - wide, xs[0] + wide
-        )
-        least, most = op.range(on[0], on[1])
-        error = np.maximum(value - least, most - value) + 4 * SINGLE * (1.0 + np.abs(value))
-    elif isinstance(op, Largest):
-        error = np.where(op.windows < 0, 0.0, es[0][..., np.maximum(op.windows, 0)]).max(axis=-1)
-    else:
-        error = op.run(es, fill=False)
-    return np.where(np.isnan(error), np.inf, error)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
-from ..core import Box, InputError
+from ..core import Box, InputError, Warrant
 from ..domains import bounds
 from ..search import solve as search
 from .evidence import enclose, model_values
@@ -28,6 +28,7 @@ class _Stopped:
     boxes: int
     seconds: float
     methods: tuple[str, ...] = ("interval arithmetic",)
+    warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
 
 def output_range(

@@ -1,6 +1,6 @@
 /* A leaf's own small network: its undecided units and the objective as forms in the inputs. */
 
-#define MAX_LEAF 24
+#define MAX_LEAF 64
 
 typedef struct {
     simplex lp;
@@ -10,6 +10,7 @@ typedef struct {
     double *cx, *wq;           /* objective = cx x + wq a + c0, up to e0 */
     double *Ac, *Ab, *ea, *am; /* a_j = Ac_j x + Ab_j up to ea_j; am: size of the sum */
     double *zc, *zb, *ez, *zm; /* z_j likewise, zm its size */
+    double *hm;                 /* largest |h| of units not fixed yet */
     double *mg;                /* size of all that is added into z_i, phases < j fixed */
     double *G, *h;
     double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
@@ -53,8 +54,9 @@ static leaf *leaf_new(const tape *t)
     f->mg = reals(KK);
     f->G = reals(C * D);
     f->h = reals(C);
-    f->L = reals(KK);
-    f->U = reals(KK);
+    f->L = reals((KK + 1) * KK);
+    f->U = reals((KK + 1) * KK);
+    f->hm = reals(KK);
     f->cc = reals(D);
     f->wl = reals(KK);
     f->keep = reals((size_t)t->states + 1);
@@ -95,6 +97,7 @@ static void leaf_free(leaf *f)
     free(f->ez);
     free(f->zm);
     free(f->mg);
+    free(f->hm);
     free(f->G);
     free(f->h);
     free(f->L);
@@ -133,74 +136,29 @@ static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t
     return 0.0;
 }
 
-/* Interval of z_i given the phases of units < j; units j..i-1 range over their own intervals. */
-static void leaf_intervals(const tape *t, leaf *f, int j, const double *xl, const double *xu)
+/* A lower bound of a form in the inputs and the units < top (coefficients in cc and wl, constant c,
+ * known up to err), with the phases of units < j fixed and units j..top-1 relaxed. Leaves the
+ * coefficients in cc and returns the constant, paid for. wl is used up. */
+static double relax_form(const tape *t, leaf *f, int j, int top, double c, double err)
 {
     int d = t->d, K = f->K;
-    for (int i = j; i < K; i++) {
-        double lo = f->r[i], hi = f->r[i], err = f->e[i], mag = fabs(f->r[i]);
-        memcpy(f->cc, f->P + i * d, sizeof(double) * (size_t)d);
-        for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];
-        for (int s = 0; s < i; s++) {
-            double a = f->Q[i * K + s];
-            if (a == 0.0) continue;
-            if (s < j) {
-                lo += a * f->Ab[s];
-                hi += a * f->Ab[s];
-                err += fabs(a) * f->ea[s];
-                mag += fabs(a) * f->am[s];
-                for (int q = 0; q < d; q++) f->cc[q] += a * f->Ac[s * d + q];
-            } else {
-                double p = f->U[s] > 0 ? f->sp[s] * f->U[s] : f->sm[s] * f->U[s];
-                double n = f->L[s] < 0 ? f->sm[s] * f->L[s] : f->sp[s] * f->L[s];
-                double top = fmax(p, n), bot = fmin(p, n);
-                if (f->L[s] < 0 && f->U[s] > 0) {
-                    top = fmax(top, 0.0);
-                    bot = fmin(bot, 0.0);
-                }
-                lo += a > 0 ? a * bot : a * top;
-                hi += a > 0 ? a * top : a * bot;
-                mag += fabs(a) * fmax(fabs(top), fabs(bot));
-            }
-        }
-        for (int q = 0; q < d; q++) {
-            double a = f->cc[q];
-            lo += a > 0 ? a * xl[q] : a * xu[q];
-            hi += a > 0 ? a * xu[q] : a * xl[q];
-        }
-        err += gamma_of(2 * (K + d) + 8) * mag * (1 + 1e-9) + TINY;
-        f->L[i] = lo - err;
-        f->U[i] = hi + err;
-        f->mg[i] = mag;
-    }
-}
-
-/* The objective with phases < j fixed and the rest relaxed: coefficients to cc, returns constant.
- */
-static double leaf_relax(const tape *t, leaf *f, int j, double c0, double e0)
-{
-    int d = t->d, K = f->K;
-    double ob = c0, err = e0, mag = fabs(c0);
-    memcpy(f->cc, f->cx, sizeof(double) * (size_t)d);
-    memcpy(f->wl, f->wq, sizeof(double) * (size_t)K);
+    const double *L = f->L + (size_t)j * (size_t)K, *U = f->U + (size_t)j * (size_t)K;
+    double ob = c, mag = fabs(c);
     for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];
-    for (int s = 0; s < K; s++) {
-        double smax = fmax(fabs(f->sm[s]), fabs(f->sp[s]));
-        mag += fabs(f->wq[s]) * (s < j ? f->am[s] : smax * fmax(fabs(f->L[s]), fabs(f->U[s])));
-    }
-    for (int i = K - 1; i >= j; i--) {
+    for (int s = 0; s < top; s++) mag += fabs(f->wl[s]) * (s < j ? f->am[s] : f->hm[s]);
+    for (int i = top - 1; i >= j; i--) {
         double a = f->wl[i], s, b = 0.0;
         if (a == 0.0) continue;
-        double lo = f->L[i], hi = f->U[i], sm = f->sm[i], sp = f->sp[i];
+        double lo = L[i], hi = U[i], sm = f->sm[i], sp = f->sp[i];
         if (lo >= 0) s = sp;
         else if (hi <= 0) s = sm;
         else if ((a > 0) == (sp > sm)) s = hi > -lo ? sp : sm;
         else {
             s = (sp * hi - sm * lo) / (hi - lo);
             double e1 = (sp - s) * hi, e2 = (sm - s) * lo;
-            double slack =
-                4 * UNIT * ((fabs(sp) + fabs(s)) * fabs(hi) + (fabs(sm) + fabs(s)) * fabs(lo)) +
-                TINY;
+            double slack = 4 * UNIT *
+                               ((fabs(sp) + fabs(s)) * fabs(hi) + (fabs(sm) + fabs(s)) * fabs(lo)) +
+                           TINY;
             b = a > 0 ? fmin(e1, e2) - slack : fmax(e1, e2) + slack;
         }
         double p = a * s;
@@ -210,7 +168,7 @@ static double leaf_relax(const tape *t, leaf *f, int j, double c0, double e0)
         for (int q = 0; q < d; q++) f->cc[q] += p * f->P[i * d + q];
         for (int s2 = 0; s2 < i; s2++) f->wl[s2] += p * f->Q[i * K + s2];
     }
-    for (int s = 0; s < j; s++) {
+    for (int s = 0; s < j && s < top; s++) {
         double a = f->wl[s];
         if (a == 0.0) continue;
         ob += a * f->Ab[s];
@@ -220,6 +178,48 @@ static double leaf_relax(const tape *t, leaf *f, int j, double c0, double e0)
     }
     /* mag: every coefficient met, times the size of what it multiplies; mg holds sums of sizes */
     return ob - (err + 4 * gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
+}
+
+static double form_least(const tape *t, const leaf *f, double c, const double *xl, const double *xu)
+{
+    double s = c, mag = fabs(c);
+    for (int q = 0; q < t->d; q++) {
+        double v = f->cc[q] > 0 ? f->cc[q] * xl[q] : f->cc[q] * xu[q];
+        s += v;
+        mag += fabs(v);
+    }
+    return s - gamma_of(t->d + 4) * mag;
+}
+
+/* Bounds of z_i for the units not fixed yet, given the phases of units < j: by substitution through
+ * the relaxations of the units between, met with what was known one level up. */
+static void leaf_bounds(const tape *t, scratch *w, leaf *f, int j, const double *xl,
+                        const double *xu)
+{
+    int d = t->d, K = f->K;
+    double *L = f->L + (size_t)j * (size_t)K, *U = f->U + (size_t)j * (size_t)K;
+    for (int i = j; i < K; i++) {
+        double smax = fmax(fabs(f->sm[i]), fabs(f->sp[i]));
+        double lo = j ? L[i - K] : w->lo[w->und_state[i]];
+        double hi = j ? U[i - K] : w->hi[w->und_state[i]];
+        double mag = fabs(f->r[i]);
+        for (int q = 0; q < d; q++) mag += fabs(f->P[i * d + q]) * t->reach[q];
+        for (int s = 0; s < i; s++) mag += fabs(f->Q[i * K + s]) * (s < j ? f->am[s] : f->hm[s]);
+        f->mg[i] = mag;
+        if (j && lo < 0 && hi > 0) {
+            for (int sign = 1; sign >= -1; sign -= 2) {
+                for (int q = 0; q < d; q++) f->cc[q] = sign * f->P[i * d + q];
+                for (int s = 0; s < i; s++) f->wl[s] = sign * f->Q[i * K + s];
+                double c = relax_form(t, f, j, i, sign * f->r[i], f->e[i]);
+                double least = form_least(t, f, c, xl, xu);
+                if (sign > 0) lo = fmax(lo, least);
+                else hi = fmin(hi, -least);
+            }
+        }
+        L[i] = lo;
+        U[i] = hi;
+        f->hm[i] = smax * fmax(fabs(lo), fabs(hi));
+    }
 }
 
 static void leaf_fix(const tape *t, leaf *f, int j)

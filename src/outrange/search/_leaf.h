@@ -16,8 +16,11 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
     *value = INFINITY;
     *complete = 1;
     for (;;) {
-        leaf_intervals(t, f, j, xl, xu);
-        double ob = leaf_relax(t, f, j, c0, e0), bound;
+        leaf_bounds(t, w, f, j, xl, xu);
+        const double *L = f->L + (size_t)j * (size_t)K, *U = f->U + (size_t)j * (size_t)K;
+        memcpy(f->cc, f->cx, sizeof(double) * (size_t)d);
+        memcpy(f->wl, f->wq, sizeof(double) * (size_t)K);
+        double ob = relax_form(t, f, j, K, c0, e0), bound;
         if (++count > most_lps) {
             *complete = 0;
             break;
@@ -35,7 +38,7 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
             bound = safe_bound(t, f->cc, ob, xl, xu, f->G, f->h, m, f->lp.y);
             int exact = 1;
             for (int i = j; i < K; i++)
-                if (f->L[i] < 0 && f->U[i] > 0) exact = 0;
+                if (L[i] < 0 && U[i] > 0) exact = 0;
             if (bound >= best) {
                 proved = fmin(proved, bound);
                 done = 1;
@@ -55,10 +58,10 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
         }
         if (!done) { /* decide unit j: the phase of the relaxation's minimiser first */
             leaf_fix(t, f, j);
-            if (f->L[j] >= 0) {
+            if (L[j] >= 0) {
                 f->phase[j] = 1;
                 f->branch[j] = 0;
-            } else if (f->U[j] <= 0) {
+            } else if (U[j] <= 0) {
                 f->phase[j] = 0;
                 f->branch[j] = 0;
             } else {

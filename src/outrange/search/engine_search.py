@@ -26,7 +26,7 @@ SECONDS_A_CALL = 0.2
 def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution:
     """Close every objective of the engine over the box, as far as time allows."""
     rng = np.random.default_rng(seed)
-    m, d = engine.objectives, engine.inputs
+    m = engine.objectives
 
     def gradient(x, k):
         value, slope = engine.gradient(x, k)
@@ -35,15 +35,7 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
         return everything, slope
 
     state.start(*first_points(gradient, engine.evaluate, box.lo, box.hi, m, rng))
-    pool = Pool(d, m, engine.units)
-    pool.push(
-        box.lo[None],
-        box.hi[None],
-        np.full((1, m), -np.inf),
-        np.zeros((1, engine.units), np.int8),
-        np.ones((1, m), np.uint8),
-        np.array([np.inf]),
-    )
+    pool = Pool.whole(box, m, engine.units)
     stopped, most = None, 8
     try:
         while len(pool):
@@ -52,6 +44,7 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
                 break
             began, before = state.seconds, state.best.copy()
             _step(engine, pool, state, max(1, min(most, len(pool) // 2)))
+            pool.settle()
             seconds = state.seconds - began
             most = min(MOST_BOXES, most * 2) if seconds < SECONDS_A_CALL else max(8, most // 2)
             improved = np.flatnonzero(state.best < before)
@@ -59,7 +52,7 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
                 least, at, _ = polish(
                     gradient, state.best_at[improved], improved, box.lo, box.hi, rng
                 )
-                _offer(state, least, at)
+                state.offer(least, at)
             if len(pool) and state.progress is not None:
                 state.report(np.minimum(state.closed, pool.lower()), len(pool))
     except KeyboardInterrupt:
@@ -67,12 +60,6 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
     lower = np.minimum(state.closed, pool.lower())
     state.report(lower, len(pool), force=True)
     return state.solution(lower, stopped, METHODS)
-
-
-def _offer(state: State, least: np.ndarray, at: np.ndarray) -> None:
-    better = least < state.best
-    state.best[better] = least[better]
-    state.best_at[better] = at[better]
 
 
 def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
@@ -90,7 +77,7 @@ def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
     lb = np.fmax(lb, np.where(wanted, found.least, -np.inf))
     corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[wanted]
     y = engine.evaluate(corner)
-    _offer(state, y.min(axis=0), corner[y.argmin(axis=0)])
+    state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
     cutoff = state.best - state.aim()
     wanted = _close(state, lb, wanted, (lb >= cutoff) | (found.undecided == 0)[:, None])
     alive = wanted.any(axis=1)

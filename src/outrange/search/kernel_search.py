@@ -10,7 +10,6 @@ from ..core import Box
 from .kernel import CompiledTape, address
 from .local import first_points, polish
 from .pool import Pool
-from .solution import Solution
 from .state import State
 from .tape import Tape
 
@@ -56,63 +55,63 @@ def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
     return CompiledTape(tape, reach, values)
 
 
-def search(
-    tape: Tape, box: Box, state: State, *, seed: int = 0, patience: float = np.inf
-) -> Solution:
-    """Close every objective of the tape over the box, as far as time allows.
+class KernelSearch:
+    """A search that can be stopped, asked, and gone on with.
 
     Args:
         tape: The network and its objectives.
         box: `(d,)` of the tape's inputs.
         state: The clock and the tolerances; it keeps the points and bounds found.
         seed: Of the samples.
-        patience: Seconds after which to stop although time is left (the status is `"time"`).
     """
-    rng = np.random.default_rng(seed)
-    kernel = root_magnitudes(tape, box)
-    m, d = kernel.objectives, tape.inputs
-    state.floor = 8 * kernel.radius
-    state.start(*first_points(tape.gradient, kernel.evaluate, box.lo, box.hi, m, rng))
-    pool = Pool(d, m, tape.states)
-    pool.push(
-        box.lo[None],
-        box.hi[None],
-        np.full((1, m), -np.inf),
-        np.zeros((1, tape.states), np.int8),
-        np.ones((1, m), np.uint8),
-        np.array([np.inf]),
-    )
-    stopped = None
-    lower = np.full(m, -np.inf)
-    pace = _Pace()
-    try:
-        while len(pool):
-            if state.out_of_time or state.seconds > patience:
-                stopped = "time"
-                break
-            tasks = pool.pop(pace.tasks(len(pool)))
-            before = state.best.copy()
-            left = _explore(kernel, tasks, state, pace)
-            if len(left["lo"]):
-                pool.push(*left.values())
-            improved = np.flatnonzero(state.best < before)
-            if improved.size:
-                _polish(tape, state, box, improved, rng)
-            if len(pool) and state.progress is not None:
-                lower = np.minimum(state.closed, pool.lower())
-                state.report(lower, len(pool))
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    lower = np.minimum(state.closed, pool.lower())
-    state.report(lower, len(pool), force=True)
-    return state.solution(lower, stopped, METHODS)
 
+    def __init__(self, tape: Tape, box: Box, state: State, *, seed: int = 0):
+        self.tape, self.box, self.state = tape, box, state
+        self.kernel = root_magnitudes(tape, box)
+        self._rng = np.random.default_rng(seed)
+        self._pace = _Pace()
+        m = self.kernel.objectives
+        state.floor = 8 * self.kernel.radius
+        found = first_points(tape.gradient, self.kernel.evaluate, box.lo, box.hi, m, self._rng)
+        state.start(*found)
+        self._pool = Pool.whole(box, m, tape.states)
 
-def _polish(tape, state, box, improved, rng) -> None:
-    least, at, _ = polish(tape.gradient, state.best_at[improved], improved, box.lo, box.hi, rng)
-    better = least < state.best
-    state.best[better] = least[better]
-    state.best_at[better] = at[better]
+    def lower(self) -> np.ndarray:
+        """`(m,)` what is proved so far."""
+        return np.minimum(self.state.closed, self._pool.lower())
+
+    def run(self, until: float = np.inf) -> str | None:
+        """Go on until `until` on the state's clock.
+
+        Returns:
+            None if nothing is left to do; else `"patience"`, `"time"` or `"interrupted"`.
+        """
+        state, pool = self.state, self._pool
+        try:
+            while len(pool):
+                if state.out_of_time:
+                    return "time"
+                if state.seconds > until:
+                    return "patience"
+                self._step()
+                if len(pool) and state.progress is not None:
+                    state.report(self.lower(), len(pool))
+        except KeyboardInterrupt:
+            return "interrupted"
+        return None
+
+    def _step(self) -> None:
+        before = self.state.best.copy()
+        tasks = self._pool.pop(self._pace.tasks(len(self._pool)))
+        left = _explore(self.kernel, tasks, self.state, self._pace)
+        if len(left["lo"]):
+            self._pool.push(*left.values())
+        self._pool.settle()
+        improved = np.flatnonzero(self.state.best < before)
+        if improved.size:
+            at = self.state.best_at[improved]
+            lo, hi = self.box.lo, self.box.hi
+            self.state.offer(*polish(self.tape.gradient, at, improved, lo, hi, self._rng)[:2])
 
 
 class _Pace:

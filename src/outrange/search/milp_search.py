@@ -1,4 +1,4 @@
-"""Many inputs, few undecided units: what the box search leaves open goes to a MILP solver.
+"""Few undecided units and box splits that get nowhere: a mixed-integer solver takes its turn.
 
 The solver's dual bound is not a proof: what it closes carries `Warrant.SOLVER_TOLERANCE`, and is
 lowered by its feasibility tolerance. Objectives it does not close keep their proved bound.
@@ -6,68 +6,89 @@ lowered by its feasibility tolerance. Objectives it does not close keep their pr
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Box, Warrant
+from ..core import Box
 from ..domains import bounds
 from ..graph import Graph
 from .milp import FEASIBILITY, Encoding
-from .solution import Solution
 from .state import State
 
 
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
+FEW_BINARIES = 100
+"""Up to this many, a program is worth its turn however few the inputs."""
+
 MOST_BINARIES = 2000
 """Beyond this a program is not even tried."""
 
 
-def finish(
-    graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray, state: State, found: Solution
-) -> Solution:
-    """Close what `found` leaves open, as far as time allows.
+@dataclass(eq=False)
+class Program:
+    """The program of one graph over one box, shared by all objectives.
 
     Args:
         graph: Piecewise linear, without jumps.
-        box: Its flat inputs.
         rows: `(m, outputs)`.
         offset: `(m,)`.
-        state: The clock, and the points that count as seen.
-        found: The box search's result, its points already in the graph's inputs.
+        encoding: Its rows and columns.
+        lower: `(m,)` the bounds of what it closed, `-inf` elsewhere.
     """
+
+    graph: Graph
+    rows: np.ndarray
+    offset: np.ndarray
+    encoding: Encoding
+    lower: np.ndarray
+
+    def close(
+        self, proved: np.ndarray, free: np.ndarray, state: State, each: float
+    ) -> str | None:
+        """Give every objective that is still open `each` seconds.
+
+        Args:
+            proved: `(m,)` bounds known from elsewhere.
+            free: `(d,)` which of the graph's inputs the state's points hold.
+            state: What is closed is dropped there, and better points are offered.
+            each: Seconds.
+
+        Returns:
+            None, or why it stopped early.
+        """
+        waiting = ~np.isfinite(self.lower) & (state.best - proved > state.tolerance())
+        for k in np.flatnonzero(waiting):
+            left = each
+            if state.time_limit is not None:
+                left = min(each, state.time_limit - state.seconds)
+                if left <= 0:
+                    return "time"
+            try:
+                answer = self.encoding.minimize(self.rows[k], time_limit=left)
+            except KeyboardInterrupt:
+                return "interrupted"
+            if answer.at is not None:
+                y = self.graph.run(answer.at[None])[0] @ self.rows.T + self.offset
+                state.offer(y, np.tile(answer.at[free], (len(y), 1)))
+            if answer.optimal:
+                value = answer.lower + self.offset[k]
+                slack = 10 * FEASIBILITY * (1.0 + abs(value))
+                self.lower[k] = min(value - slack, state.best[k])
+                state.dropped = np.isfinite(self.lower)
+        return None
+
+
+
+def program(
+    graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray, many_inputs: bool
+) -> Program | None:
+    """The program, or None where it would be too large to be of use."""
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")
     if not all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in ends):
-        return found
+        return None
     encoding = Encoding(graph, box, [(lo[0], hi[0]) for lo, hi in ends])
-    if encoding.binaries > MOST_BINARIES:
-        return found
-    lower, seen, at = found.lower.copy(), found.seen.copy(), found.at.copy()
-    still = np.flatnonzero(seen - lower > found.tolerance)
-    stopped = None
-    for position, k in enumerate(still):
-        left = np.inf
-        if state.time_limit is not None:
-            left = (state.time_limit - state.seconds) / (still.size - position)
-            if left <= 0:
-                stopped = "time"
-                break
-        try:
-            answer = encoding.minimize(rows[k], time_limit=left)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-            break
-        if answer.at is not None:
-            y = graph.run(answer.at[None])[0] @ rows.T + offset
-            better = y < seen
-            seen[better], at[better] = y[better], answer.at
-        slack = 10 * FEASIBILITY * (1.0 + abs(answer.lower + offset[k]))
-        lower[k] = max(lower[k], min(answer.lower + offset[k] - slack, seen[k]))
-        state.best, state.best_at = seen, at
-        state.report(lower, int(still.size - position - 1), force=True)
-        if not answer.optimal:
-            stopped = "time"
-    state.best, state.best_at = seen, at
-    result = state.solution(lower, stopped, (*found.methods, METHOD))
-    return replace(result, warrant=Warrant.SOLVER_TOLERANCE)
+    if encoding.binaries > (MOST_BINARIES if many_inputs else FEW_BINARIES):
+        return None
+    return Program(graph, rows, offset, encoding, np.full(len(rows), -np.inf))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core import Box
+
 
 MOST_BYTES = 2 << 30
 
@@ -29,6 +31,21 @@ class Pool:
         }
         self._alive = np.empty(0, np.int64)
         self._free = np.arange(self.capacity)
+        self._in_hand = np.full(objectives, np.inf)
+
+    @classmethod
+    def whole(cls, box: Box, objectives: int, states: int) -> Pool:
+        """A pool of one box, `(d,)`, of which nothing is known."""
+        pool = cls(box.size, objectives, states)
+        pool.push(
+            box.lo[None],
+            box.hi[None],
+            np.full((1, objectives), -np.inf),
+            np.zeros((1, states), np.int8),
+            np.ones((1, objectives), np.uint8),
+            np.array([np.inf]),
+        )
+        return pool
 
     def __len__(self) -> int:
         return self._alive.size
@@ -63,6 +80,8 @@ class Pool:
 
         Once the memory is full the boxes of lowest priority go first: they are the nearest to
         being closed, so the pool shrinks instead of growing. The bounds stay valid either way.
+
+        The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
         """
         priority = self._arrays["priority"][self._alive]
         if self.full:
@@ -75,12 +94,19 @@ class Pool:
         first = order[:count]
         first = first[np.argsort(-priority[first], kind="stable")]
         chosen = self._alive[first]
+        self._in_hand = self._least(chosen)
         self._alive = self._alive[order[count:]]
         self._free = np.concatenate([chosen, self._free])
         return {name: array[chosen] for name, array in self._arrays.items()}
 
+    def settle(self) -> None:
+        """The boxes taken out are dealt with: what is left of them is back or closed."""
+        self._in_hand = np.full_like(self._in_hand, np.inf)
+
     def lower(self) -> np.ndarray:
         """`(m,)` the least bound of any open box, per objective; infinity where none is open."""
-        lb = self._arrays["lb"][self._alive]
-        still = self._arrays["open"][self._alive].astype(bool)
-        return np.where(still, lb, np.inf).min(axis=0, initial=np.inf)
+        return np.minimum(self._least(self._alive), self._in_hand)
+
+    def _least(self, slots: np.ndarray) -> np.ndarray:
+        still = self._arrays["open"][slots].astype(bool)
+        return np.where(still, self._arrays["lb"][slots], np.inf).min(axis=0, initial=np.inf)

@@ -7,24 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core import Box
+from ..core import Box, Warrant
 from ..domains import bounds
 from ..graph import Graph
 from ..graph.rewrite import fold, piecewise_to_pairs
-from . import kernel_search, milp_search
+from . import milp_search
 from .array_engine import ArrayEngine
 from .engine_search import search as engine_search
 from .kernel import library
+from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .solution import Solution
 from .state import State
 from .tape import Tape, record
 
 
 MANY_INPUTS = 12
-"""With more free inputs than this, splitting inputs alone is hopeless: solvers are tried too."""
+"""With more free inputs than this, splitting inputs is hopeless: large programs are tried too."""
 
-PATIENCE = 5.0
-"""Seconds that the box search gets with many inputs before a solver takes what is still open."""
+PATIENCE = 3.0
+"""Seconds of the first turn of the box search; each later turn is twice as long."""
 
 
 def solve(
@@ -62,27 +63,42 @@ def solve(
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
     small = fold(piecewise_to_pairs(graph))
     state = State(rows, tol, time_limit, progress)
-    free = box.lo < box.hi
     tape = None
     if engine == "auto" and library() is not None:
-        tape = record(small, rows, offset, np.where(free, np.nan, box.lo))
+        tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
     with np.errstate(all="ignore"):
         if tape is not None:
-            found = _on_tape(tape, box, free, state, seed)
-            if found.status == "time" and not state.out_of_time:
-                found = milp_search.finish(small, box, rows, offset, state, found)
+            found = _on_tape(tape, small, box, rows, offset, state, seed)
         else:
             found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
     return _met_with_intervals(graph, box, rows, offset, found, state)
 
 
-def _on_tape(tape: Tape, box: Box, free: np.ndarray, state: State, seed: int) -> Solution:
-    inner = Box(box.lo[free], box.hi[free]) if free.any() else Box(np.zeros(0), np.zeros(0))
-    patience = PATIENCE if inner.size > MANY_INPUTS else np.inf
-    found = kernel_search.search(tape, inner, state, seed=seed, patience=patience)
-    at = np.tile(box.lo, (len(found.at), 1))
-    at[:, free] = found.at
-    return replace(found, at=at)
+def _on_tape(tape: Tape, graph, box: Box, rows, offset, state: State, seed: int) -> Solution:
+    """The box search and, where it gets nowhere, the solver, in turns of growing length."""
+    free = box.lo < box.hi
+    search = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
+    patience, program, tried = PATIENCE, None, False
+    while (stopped := search.run(state.seconds + patience)) == "patience":
+        if not tried:
+            many = tape.inputs > MANY_INPUTS
+            program, tried = milp_search.program(graph, box, rows, offset, many), True
+        if program is None:
+            patience = np.inf
+            continue
+        early = program.close(search.lower(), free, state, patience)
+        if early is not None:
+            stopped = early
+            break
+        patience *= 2
+    lower, methods, warrant = search.lower(), KERNEL_METHODS, Warrant.FLOAT64_ROUNDED
+    state.report(lower, 0, force=True)
+    if program is not None and np.any(program.lower > lower):
+        lower = np.maximum(lower, program.lower)
+        methods, warrant = (*methods, milp_search.METHOD), Warrant.SOLVER_TOLERANCE
+    at = np.tile(box.lo, (len(lower), 1))
+    at[:, free] = state.best_at
+    return replace(state.solution(lower, stopped, methods), at=at, warrant=warrant)
 
 
 def _met_with_intervals(graph, box, rows, offset, found: Solution, state: State) -> Solution:

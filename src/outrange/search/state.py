@@ -37,6 +37,8 @@ class State:
         self._partner = _opposites(np.asarray(rows))
         self._last_report = self.began
         self.best = self.best_at = self.most = self.closed = np.empty(0)
+        self.dropped: np.ndarray | bool = False
+        """`(m,)` objectives that something else has closed: their boxes are let go."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
 
@@ -44,6 +46,13 @@ class State:
         """Take the first points; nothing is closed yet."""
         self.best, self.best_at, self.most = least.copy(), np.ascontiguousarray(at), most.copy()
         self.closed = np.full(least.size, np.inf)
+
+    def offer(self, least: np.ndarray, at: np.ndarray) -> None:
+        """Keep the points `at` `(m, d)` where they make their objective smaller."""
+        better = least < self.best
+        # The points first: an interrupt in between leaves no value without its point.
+        self.best_at[better] = at[better]
+        self.best[better] = least[better]
 
     @property
     def seconds(self) -> float:
@@ -64,8 +73,8 @@ class State:
         return np.maximum(self.tol * self.spread(), rounding)
 
     def aim(self) -> np.ndarray:
-        """`(m,)` the gap at which boxes are closed: a hair less than `tolerance`, which may not grow."""
-        return 0.999 * self.tolerance()
+        """`(m,)` the gap at which boxes are closed: a hair less than `tolerance`."""
+        return np.where(self.dropped, np.inf, 0.999 * self.tolerance())
 
     def scale(self) -> np.ndarray:
         """`(m,)` positive sizes by which gaps of different objectives are compared."""

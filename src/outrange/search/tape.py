@@ -15,6 +15,7 @@ from ..core import gamma
 from ..core.rounding import UNIT
 from ..graph import Graph, Node
 from ..ops import Affine, Curve, Rearrange
+from ..ops.scatter import Scatter
 
 
 @dataclass(eq=False)
@@ -178,16 +179,12 @@ class _Recorder:
                 error = error + gamma(int(fixed.sum()) + 2) * spread
             for level in np.unique(view.level[~fixed]):
                 here = view.level == level
-                columns = view.unit[here]
-                width = self.widths[level]
-                merged = max(merged, int(np.bincount(columns).max()) + len(parts))
-                for store, block in ((sources, part[:, here]), (totals, size[:, here])):
-                    if columns.size == width and np.array_equal(columns, np.arange(width)):
-                        matrix = block
-                    else:
-                        matrix = np.zeros((len(block), width))
-                        np.add.at(matrix, (slice(None), columns), block)
-                    store[level] = store[level] + matrix if level in store else np.array(matrix)
+                scatter = Scatter(view.unit[here], self.widths[level])
+                merged = max(merged, scatter.most + len(parts))
+                columns = np.flatnonzero(here)[scatter.order]
+                for store, whole in ((sources, part), (totals, size)):
+                    matrix = scatter.sums(np.take(whole, columns, axis=1))
+                    store[level] = store[level] + matrix if level in store else matrix
         return self._push(Level(sources, totals, bias, error=error, merged=merged))
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:

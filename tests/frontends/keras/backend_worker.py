@@ -10,9 +10,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import outrange
 import zoo
 from outrange.frontends.keras import load_keras
 from outrange.ops import Affine
+
+
+def flat(values) -> np.ndarray:
+    """The bounds of all outputs in one row; several outputs come in a dict."""
+    parts = values.values() if isinstance(values, dict) else [values]
+    return np.concatenate([np.ravel(part) for part in parts])
 
 
 def save(folder: Path) -> None:
@@ -22,16 +29,20 @@ def save(folder: Path) -> None:
 
 
 def read(folder: Path) -> None:
-    """Load every model, and write the values and the weights of each graph."""
+    """Load every model; write the values and the weights of its graph, and its output range."""
     found = {}
     for path in sorted(folder.glob("*.keras")):
-        graph = load_keras(path).graph
+        network = load_keras(path)
+        graph = network.graph
         x = np.random.default_rng(0).normal(size=(20, graph.size))
         found[f"{path.stem} values"] = graph.run(x)
         sizes = [node.size for node in graph.nodes]
         found[f"{path.stem} sizes"] = np.array(sizes)
         biases = [node.op.bias for node in graph.nodes if isinstance(node.op, Affine)]
         found[f"{path.stem} biases"] = np.concatenate(biases or [np.zeros(0)])
+        answer = outrange.output_range(network, (0.4, 0.6), time=1)
+        found[f"{path.stem} range"] = np.array([flat(answer.lo), flat(answer.hi)])
+        found[f"{path.stem} closed"] = np.array(answer.status == "exact")
     np.savez(folder / f"{keras.backend.backend()}.npz", **found)
 
 

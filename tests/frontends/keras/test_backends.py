@@ -1,4 +1,4 @@
-"""One saved zoo, three backends, the same graphs. A process per backend, all models in it."""
+"""One saved zoo, three backends: the same graphs, the same ranges. One process per backend."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def found(folder: Path, backend: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_model_is_read(folder, backend):
-    assert len(found(folder, backend)) >= 3 * 25
+    assert sum(name.endswith(" values") for name in found(folder, backend)) >= 25
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
@@ -56,4 +56,23 @@ def test_graphs_are_the_same(folder, backend):
     first, other = found(folder, BACKENDS[0]), found(folder, backend)
     assert sorted(first) == sorted(other)
     for name, array in first.items():
+        if name.endswith((" range", " closed")):
+            continue
         np.testing.assert_allclose(other[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_ranges_are_the_same(folder, backend):
+    first, other = found(folder, BACKENDS[0]), found(folder, backend)
+    both = [
+        name.removesuffix(" closed")
+        for name in first
+        if name.endswith(" closed") and first[name] and other[name]
+    ]
+    assert len(both) >= 25
+    for name in both:
+        (lo, hi), (other_lo, other_hi) = first[f"{name} range"], other[f"{name} range"]
+        # Each is closed to 1e-6 of the range seen, and floats of 1e-12 lie between the graphs.
+        allowed = 2e-6 * (hi - lo) + 1e-9
+        assert (np.abs(lo - other_lo) <= allowed).all(), name
+        assert (np.abs(hi - other_hi) <= allowed).all(), name

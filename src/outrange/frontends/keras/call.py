@@ -6,8 +6,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Builder
-from ...graph.builder import Operand, Value
+from ...graph import Builder, Operand, Value
 
 
 @dataclass(eq=False)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
+from ...graph.float32 import stray, tolerance
 from ..check import check_same, points
-from ..float32 import stray, tolerance
 from ..network import Network
 from .api import keras
 from .files import read
@@ -43,11 +43,10 @@ def load_keras(
         UnsupportedError: The model does something that is not described; the layer is named.
 
     Example:
-        >>> import keras                                                    # doctest: +SKIP
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        ...                                                                 # doctest: +SKIP
-        >>> load_keras(model).graph.outputs                                 # doctest: +SKIP
-        (Slot(name='dense', shape=(1,)),)
+        >>> import keras as K
+        >>> model = K.Sequential([K.Input((2,), name="x"), K.layers.Dense(1, name="y")])
+        >>> load_keras(model).graph.outputs
+        (Slot(name='y', shape=(1,)),)
     """
     k = keras()
     if isinstance(model, str | os.PathLike):

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, UnsupportedError
-from ...graph import Builder, Graph, Slot
-from ...graph.builder import Operand, Value
+from ...graph import Builder, Graph, Operand, Slot, Value
 from ...ops import Affine, Curve
 from ..network import LayerInfo
 from . import refuse

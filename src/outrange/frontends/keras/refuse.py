@@ -10,7 +10,7 @@ LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 MOVING = (
     "CenterCrop", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear",
-    "RandomContrast", "RandomBrightness", "RandomCrop",
+    "RandomContrast", "RandomBrightness",
 )  # fmt: skip
 """Layers of Keras for images that at inference only choose entries, or do nothing at all."""
 

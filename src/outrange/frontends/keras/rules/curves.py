@@ -101,7 +101,7 @@ def _relu(c: Call):
 def _power(c: Call):
     x, exponent = c.operand(0, "x1"), c.get(1, "x2")
     if is_value(exponent) or np.unique(exponent).size != 1:
-        raise UnsupportedError("a power with several exponents, or one that depends on the input, is not described yet")
+        raise UnsupportedError("a power by anything but one constant is not described yet")
     shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
     if is_value(x):
         x = c.builder.broadcast(x, shape)

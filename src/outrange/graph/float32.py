@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import InputError
-from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Rearrange
+from .graph import Graph, Node
 
 
 UNIT32 = 2.0**-24

@@ -1,0 +1,64 @@
+"""Handles on the values of a graph under construction, and what stands beside them: constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+
+if TYPE_CHECKING:
+    from .builder import Builder
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A handle on one value of a graph under construction."""
+
+    builder: Builder
+    index: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+Operand = Value | np.ndarray
+
+Constant = float | np.ndarray
+
+
+def operand(x) -> Operand:
+    """`x` itself if it is a value, else a float64 array."""
+    return x if isinstance(x, Value) else np.asarray(x, np.float64)
+
+
+def positions(
+    operands: Sequence[Operand],
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Numbers that stand for the entries of some operands, and what each of them stands for.
+
+    Args:
+        operands: Values and constants.
+
+    Returns:
+        An int32 array of position + 1 per operand, in its shape; and, looked up by those numbers,
+        where an entry is in the concatenation of the flattened values (`-1`: it is a constant)
+        and which constant it is. Number 0 is the constant 0.
+    """
+    marked, start, offset = [], 1, 0
+    places, constants = [np.full(1, -1, np.int64)], [np.zeros(1)]
+    for x in operands:
+        marked.append(np.arange(start, start + x.size, dtype=np.int32).reshape(x.shape))
+        start += x.size
+        if isinstance(x, Value):
+            places.append(np.arange(offset, offset + x.size))
+            constants.append(np.zeros(x.size))
+            offset += x.size
+        else:
+            places.append(np.full(x.size, -1, np.int64))
+            constants.append(np.ravel(x).astype(float))
+    return marked, np.concatenate(places), np.concatenate(constants)

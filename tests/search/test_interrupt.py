@@ -1,0 +1,41 @@
+"""A search that is stopped anywhere still publishes bounds that hold."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.search import engine_search, kernel_search
+from outrange.search.kernel import library
+from outrange.search.solve import solve
+
+
+def _graph():
+    rng = np.random.default_rng(3)
+    b = Builder([Slot("x", (4,))])
+    (value,) = b.input_values()
+    for n, m in ((4, 20), (20, 20)):
+        value = b.curve("relu", b.dense(value, rng.normal(size=(n, m)), rng.normal(size=m)))
+    return b.finish([b.dense(value, rng.normal(size=(20, 2)))], ["y"])
+
+
+@pytest.mark.parametrize("calls", [1, 2, 4])
+@pytest.mark.parametrize("engine", ["auto", "array"])
+def test_boxes_in_hand_at_an_interrupt_still_count(engine, calls, monkeypatch):
+    if engine == "auto" and library() is None:
+        pytest.skip("needs the compiled kernel")
+    module, name = (kernel_search, "_explore") if engine == "auto" else (engine_search, "_split")
+    graph, left, work = _graph(), [calls], getattr(module, name)
+    box, rows = Box(-np.ones(4), np.ones(4)), np.eye(2)
+    whole = solve(graph, box, rows, tol=0.01, engine=engine)
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return work(*arguments)
+
+    monkeypatch.setattr(module, name, interrupted)
+    found = solve(graph, box, rows, tol=1e-9, engine=engine)
+    assert found.status == "interrupted"
+    assert (found.lower <= whole.seen).all()
