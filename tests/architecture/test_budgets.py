@@ -9,7 +9,9 @@ from architecture.source import ROOT, files, name, tree
 
 FILE, FUNCTION, LINE = 300, 60, 100
 
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "graph/builder.py": "one class: the whole vocabulary that front-ends speak",
+}
 """File to the reason why it may be longer."""
 
 LONG_FUNCTIONS: dict[str, str] = {}

@@ -161,18 +161,27 @@ class Builder:
         return self.add_node(op, [x], (*x.shape[:-1], weight.shape[1]))
 
     @overload
-    def affine_map(self, x: Value, factor, shift: Constant = 0.0, *, name=...) -> Value: ...
+    def affine_map(
+        self, x: Value, factor, shift: Constant = 0.0, *, name=..., ulps=...
+    ) -> Value: ...
     @overload
-    def affine_map(self, x: Operand, factor, shift: Constant = 0.0, *, name=...) -> Operand: ...
-    def affine_map(self, x: Operand, factor, shift: Constant = 0.0, *, name="scale") -> Operand:
-        """`x * factor + shift` with constants that broadcast against `x`."""
+    def affine_map(
+        self, x: Operand, factor, shift: Constant = 0.0, *, name=..., ulps=...
+    ) -> Operand: ...
+    def affine_map(
+        self, x: Operand, factor, shift: Constant = 0.0, *, name="scale", ulps=0
+    ) -> Operand:
+        """`x * factor + shift`, constants that broadcast; `ulps`: roundoffs in each factor."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
         if not isinstance(x, Value):
             return np.asarray(x, np.float64) * factor + shift
         x = self.broadcast(x, shape)
         op = scale(
-            np.broadcast_to(factor, shape).ravel(), np.broadcast_to(shift, shape).ravel(), name=name
+            np.broadcast_to(factor, shape).ravel(),
+            np.broadcast_to(shift, shape).ravel(),
+            name=name,
+            ulps=ulps,
         )
         return self.add_node(op, [x], shape)
 
@@ -221,14 +230,14 @@ class Builder:
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
             return self.multiply(x, self.curve("reciprocal", y))
-        return self.affine_map(x, 1.0 / y) if isinstance(x, Value) else np.divide(x, y)
+        return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
-    def gather_sum(self, x: Operand, index, weight, shape, *, name="sum") -> Operand:
+    def gather_sum(self, x: Operand, index, weight, shape, *, name="sum", ulps=0) -> Operand:
         """`y_j = sum_k weight[j, k] * x_flat[index[j, k]]`, reshaped to `shape`."""
         if not isinstance(x, Value):
             flat = np.append(np.ravel(x), 0.0)
             return (flat[index] * weight).sum(axis=1).reshape(shape)
-        return self.add_node(gather_sum(index, weight, x.size, name=name), [x], shape)
+        return self.add_node(gather_sum(index, weight, x.size, name=name, ulps=ulps), [x], shape)
 
     def einsum(self, spec: str, x: Operand, y: Operand) -> Operand:
         """`numpy.einsum` of two operands, one of them constant. No `...` in `spec`."""
@@ -248,7 +257,7 @@ class Builder:
         shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
         if how in ("sum", "mean"):
             return self.gather_sum(
-                x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how
+                x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how, ulps=1
             )
         return self.largest(x, windows, shape, negate=how == "min")
 
@@ -295,5 +304,5 @@ class Builder:
         """`x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
         alpha = np.asarray(alpha, np.float64)
         return self.add(
-            self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha)
+            self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha, ulps=1)
         )

@@ -43,8 +43,10 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     )
 
 
-def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale") -> Affine:
-    """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`."""
+def scale(
+    factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
+) -> Affine:
+    """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`, `ulps` its error."""
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)
 
@@ -53,7 +55,7 @@ def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale") -> Af
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
     n = factor.size
-    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1)
+    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps)
 
 
 def combine(
@@ -83,7 +85,13 @@ def combine(
 
 
 def gather_sum(
-    index, weight, size: int, shift: float | np.ndarray = 0.0, *, name: str = "sum"
+    index,
+    weight,
+    size: int,
+    shift: float | np.ndarray = 0.0,
+    *,
+    name: str = "sum",
+    ulps: int = 0,
 ) -> Affine:
     """`y_j = sum_k weight[j, k] * x[index[j, k]] + shift`: sums, means, pooling, any sparse matrix.
 
@@ -93,6 +101,7 @@ def gather_sum(
         size: Length of the input.
         shift: `(m,)` or a float.
         name: For reports.
+        ulps: Units of roundoff that each weight may be off by.
     """
     index = np.asarray(index, np.int64)
     present = index >= 0
@@ -124,4 +133,4 @@ def gather_sum(
     used = np.bincount(index[present], minlength=1)
     terms = int(max(index.shape[1], used.max(initial=1)))
     bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
-    return Affine(name, apply, adjoint, (size,), m, bias, terms)
+    return Affine(name, apply, adjoint, (size,), m, bias, terms + ulps, ulps)

@@ -29,7 +29,10 @@ class Affine:
         sizes: `n_i` of each input.
         size: `m`.
         bias: `b`, shape `(m,)`.
-        terms: The largest number of products that `apply` or `adjoint` adds into one entry.
+        terms: The largest number of products that `apply` or `adjoint` adds into one entry, plus
+            `ulps`.
+        ulps: How many units of roundoff each coefficient may be off by, relative to itself, where
+            it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
     """
 
     name: str
@@ -39,6 +42,7 @@ class Affine:
     size: int
     bias: np.ndarray
     terms: int
+    ulps: int = 0
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

@@ -138,6 +138,7 @@ class _Recorder:
             eye = np.eye(op.size)
             parts = op.adjoint(eye)
             self.views[value] = self.affine(parts, tuple(map(np.abs, parts)), op.bias, node.inputs)
+            self.levels[-1].merged += op.ulps
         elif isinstance(op, Curve) and op.is_piecewise_linear:
             return self._curve(value, node, op)
         else:

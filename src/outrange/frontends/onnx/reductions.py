@@ -128,7 +128,8 @@ def average_pool(c: Call):
     counts = inside if count_all else (windows >= 0).sum(axis=1)
     if not counts.all():
         raise c.refuse("one of its windows lies wholly in the padding")
-    return c.b.gather_sum(_value(c), windows, 1.0 / counts[:, None], shape, name="average pool")
+    share = 1.0 / counts[:, None]
+    return c.b.gather_sum(_value(c), windows, share, shape, name="average pool", ulps=1)
 
 
 def _value(c: Call) -> Value:

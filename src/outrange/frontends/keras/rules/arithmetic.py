@@ -46,7 +46,7 @@ def _negative(c: Call):
 @rule("Deg2rad", "Rad2deg")
 def _degrees(c: Call):
     factor = np.pi / 180.0 if type(c.op).__name__ == "Deg2rad" else 180.0 / np.pi
-    return c.builder.affine_map(c.x, factor)
+    return c.builder.affine_map(c.x, factor, ulps=2)
 
 
 @rule("Maximum", "Fmax")

@@ -58,9 +58,9 @@ def _with(c: Call):
 @rule(*SCALED)
 def _scaled(c: Call):
     inner, name, outer = SCALED[type(c.op).__name__]
-    x = c.x if inner == 1.0 else c.builder.affine_map(c.x, inner)
+    x = c.x if inner == 1.0 else c.builder.affine_map(c.x, inner, ulps=2)
     y = c.builder.curve(name, x)
-    return y if outer == 1.0 else c.builder.affine_map(y, outer)
+    return y if outer == 1.0 else c.builder.affine_map(y, outer, ulps=2)
 
 
 @rule("Relu6")

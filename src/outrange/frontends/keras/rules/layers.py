@@ -21,11 +21,14 @@ def _batch_norm(c: Call):
     factor = 1.0 / np.sqrt(variance + c.config["epsilon"])
     if scale is not None:
         factor = factor * scale
-    shift = -mean * factor if offset is None else offset - mean * factor
+    shift = np.zeros_like(factor) if offset is None else offset
     shape = [1] * len(c.x.shape)
     shape[c.config["axis"]] = -1
+    name = "batch_normalization"
+    centered = c.builder.affine_map(c.x, 1.0, -mean.reshape(shape), name=name)
+    # The factor costs a sum, a root, a quotient and a product, half an ulp each.
     return c.builder.affine_map(
-        c.x, factor.reshape(shape), shift.reshape(shape), name="batch_normalization"
+        centered, factor.reshape(shape), shift.reshape(shape), name=name, ulps=4
     )
 
 
@@ -46,8 +49,9 @@ def _normalization(c: Call):
     mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
     spread = np.maximum(np.sqrt(variance), c.keras.config.epsilon())
     if c.op.invert:
-        return c.builder.affine_map(c.x, spread, mean, name="normalization")
-    return c.builder.affine_map(c.x, 1.0 / spread, -mean / spread, name="normalization")
+        return c.builder.affine_map(c.x, spread, mean, name="normalization", ulps=2)
+    centered = c.builder.affine_map(c.x, 1.0, -mean, name="normalization")
+    return c.builder.affine_map(centered, 1.0 / spread, name="normalization", ulps=3)
 
 
 @rule("PReLU")

@@ -27,7 +27,7 @@ def _average_pool(c: Call):
     # Other padding does not count: each window is averaged over what it holds.
     present = windows >= 0
     weight = present / present.sum(axis=1, keepdims=True)
-    return c.builder.gather_sum(c.x, windows, weight, shape, name="average_pool")
+    return c.builder.gather_sum(c.x, windows, weight, shape, name="average_pool", ulps=1)
 
 
 def _is_even(c: Call) -> bool:

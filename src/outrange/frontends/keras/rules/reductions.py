@@ -33,7 +33,8 @@ def _average(c: Call):
         shape[axis] = -1
         weights = weights.reshape(shape)
     total = np.broadcast_to(weights, x.shape).sum(axis=axis, keepdims=True)
-    return c.builder.reduce("sum", c.builder.affine_map(x, weights / total), axis)
+    spread = c.builder.affine_map(x, weights / total, ulps=np.size(weights) + 1)
+    return c.builder.reduce("sum", spread, axis)
 
 
 @rule("Var", "Std")
