@@ -19,7 +19,7 @@ def tidy(values, scale) -> np.ndarray:
     safe = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
     unit = 10.0 ** np.clip(np.floor(np.log10(safe)) - (DIGITS - 1), -300, 300)
     steps = np.round(values / unit)
-    back = np.where(unit < 1, steps / np.round(1 / unit), steps * unit)
+    back = np.where(unit < 1, steps / np.round(1 / np.minimum(unit, 1.0)), steps * unit)
     return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
 
 

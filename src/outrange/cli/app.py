@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from .. import __version__
 from .boxes import BoxOptions
 from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 
@@ -40,7 +41,7 @@ def _with(*options):
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="outrange", message="outrange %(version)s")
+@click.version_option(__version__, message="outrange %(version)s")
 def app():
     """The exact range of every output of a neural network over a set of inputs."""
 

@@ -23,8 +23,11 @@ class Box:
     hi: np.ndarray
 
     def __post_init__(self):
-        lo = np.atleast_1d(np.asarray(self.lo, np.float64))
-        hi = np.atleast_1d(np.asarray(self.hi, np.float64))
+        try:
+            lo = np.atleast_1d(np.asarray(self.lo, np.float64))
+            hi = np.atleast_1d(np.asarray(self.hi, np.float64))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"The ends of a box must hold real numbers. Received: {error}.") from None
         if lo.shape != hi.shape or lo.ndim != 1:
             raise InputError(
                 "A box needs two vectors `lo` and `hi` of one shape. "
@@ -47,8 +50,13 @@ class Box:
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """`(count, n)` uniform points, the corners `lo` and `hi` first."""
-        inner = rng.uniform(self.lo, self.hi, (max(count - 2, 0), self.size))
+        inner = self.uniform(rng, max(count - 2, 0))
         return np.concatenate([self.lo[None], self.hi[None], inner])[:count]
+
+    def uniform(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """`(count, n)` uniform points, also where the width of the box overflows."""
+        share = rng.random((count, self.size))
+        return np.clip(self.lo * (1.0 - share) + self.hi * share, self.lo, self.hi)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Whether each point of `(..., n)` lies in the box."""

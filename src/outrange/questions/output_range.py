@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
+from ..answers.range import relative
 from ..core import Box, InputError, Warrant
 from ..domains import bounds
 from ..search import solve as search
@@ -43,6 +44,8 @@ def output_range(
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
     _check_limits(tol, time)
+    if progress is not None and not callable(progress):
+        raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")
     graph = network.graph
     asked = target(graph, rows, layer)
     where = input_box(graph.inputs, box)
@@ -118,13 +121,15 @@ def _answer(network: NetworkLike, asked: Target, where: Box, found, tol: float) 
 
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
-        returned = model_values(network.graph, network.predict, points) @ asked.rows.T
+        with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
+            returned = model_values(network.graph, network.predict, points) @ asked.rows.T
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
     status = found.status
     if status == "exact":
         loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
-        status = "rounding" if loose.any() else status
+        far = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi) > 2 * tol + 1e-12
+        status = "rounding" if loose.any() or far.any() else status
     return Range(
         model=network.name,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},

@@ -28,7 +28,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
 def what_came(value: Any) -> str:
     """What came, in a few words."""
     shape = getattr(value, "shape", None)
-    if shape is not None:
+    if isinstance(shape, tuple):
         return f"{type(value).__name__} of shape {tuple(shape)}"
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -42,7 +42,7 @@ def sample_range(
             points = corner_points
         else:
             count = min(batch, samples - done)
-            points = rng.uniform(where.lo, where.hi, (count, where.size))
+            points = where.uniform(rng, count)
         values = graph.run(points)
         for sign, (best, at) in zip((1.0, -1.0), ends, strict=True):
             _improve(sign * values, points, best, at)

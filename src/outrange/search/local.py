@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core import Box
+
 
 SAMPLES = 2048
 STARTS = 12
@@ -36,10 +38,10 @@ def first_points(
     """
     d = lo.size
     count = max(64, min(SAMPLES, 4_000_000 // max(1, d * 8)))
-    x = rng.uniform(lo, hi, (count, d))
+    x = Box(lo, hi).uniform(rng, count)
     corners = rng.integers(0, 2, (count // 4, d)).astype(bool)
     x[: len(corners)] = np.where(corners, lo, hi)
-    x[:3] = np.stack([lo, hi, lo + (hi - lo) / 2])
+    x[:3] = np.stack([lo, hi, 0.5 * lo + 0.5 * hi])
     y = evaluate(x)
     least, at, most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
     starts = min(STARTS, count)

@@ -12,6 +12,8 @@ Reference: Vielma, *Mixed integer linear programming formulation techniques* (20
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -111,7 +113,7 @@ class Encoding:
         ):
             solver.setOptionValue(name, value)
         solver.passModel(self._program(form))
-        solver.run()
+        _run(solver)
         status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
         info = solver.getInfo()
         found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
@@ -248,6 +250,29 @@ class Encoding:
         matrix.index_ = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)
         matrix.value_ = np.concatenate([*values, np.zeros(0)])
         return program
+
+
+def _run(solver) -> None:
+    """Solve; Ctrl-C asks HiGHS to stop, and is raised once it has.
+
+    Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
+    """
+    heard = []
+
+    def stop(number, frame):
+        heard.append(number)
+        solver.cancelSolve()
+
+    solver.HandleUserInterrupt = True
+    main = threading.current_thread() is threading.main_thread()
+    usual = signal.signal(signal.SIGINT, stop) if main else None
+    try:
+        solver.run()
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, usual)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _quiet_solver():

@@ -63,6 +63,7 @@ def solve(
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
     small = fold(piecewise_to_pairs(graph))
     state = State(rows, tol, time_limit, progress)
+    state.known = _by_intervals(graph, box, rows, offset)
     tape = None
     if engine == "auto" and library() is not None:
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
@@ -71,7 +72,7 @@ def solve(
             found = _on_tape(tape, small, box, rows, offset, state, seed)
         else:
             found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
-    return _met_with_intervals(graph, box, rows, offset, found, state)
+    return _met(found, state.known)
 
 
 def _on_tape(tape: Tape, graph, box: Box, rows, offset, state: State, seed: int) -> Solution:
@@ -81,19 +82,23 @@ def _on_tape(tape: Tape, graph, box: Box, rows, offset, state: State, seed: int)
     patience, program, tried = PATIENCE, None, False
     while (stopped := search.run(state.seconds + patience)) == "patience":
         if not tried:
-            many = tape.inputs > MANY_INPUTS
-            program, tried = milp_search.program(graph, box, rows, offset, many), True
+            many, tried = tape.inputs > MANY_INPUTS, True
+            try:
+                program = milp_search.program(graph, box, rows, offset, many)
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+                break
         if program is None:
             patience = np.inf
             continue
-        early = program.close(search.lower(), free, state, patience)
+        early = program.close(np.maximum(search.lower(), state.known), free, state, patience)
         if early is not None:
             stopped = early
             break
         patience *= 2
     lower, methods, warrant = search.lower(), KERNEL_METHODS, Warrant.FLOAT64_ROUNDED
     state.report(lower, 0, force=True)
-    if program is not None and np.any(program.lower > lower):
+    if program is not None and np.any(program.lower > np.maximum(lower, state.known)):
         lower = np.maximum(lower, program.lower)
         methods, warrant = (*methods, milp_search.METHOD), Warrant.SOLVER_TOLERANCE
     at = np.tile(box.lo, (len(lower), 1))
@@ -101,14 +106,19 @@ def _on_tape(tape: Tape, graph, box: Box, rows, offset, state: State, seed: int)
     return replace(state.solution(lower, stopped, methods), at=at, warrant=warrant)
 
 
-def _met_with_intervals(graph, box, rows, offset, found: Solution, state: State) -> Solution:
+def _by_intervals(graph, box, rows, offset) -> np.ndarray:
     """Interval bounds are exact where an output's own range is what limits it (a dead unit's 0)."""
     lo, hi = bounds(graph, box.lo[None], box.hi[None], "intervals")[graph.output]
     plus, minus = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
-    single = (np.abs(rows).sum(axis=1) == 1.0) & (np.abs(rows).max(axis=1) == 1.0) & (offset == 0)
-    low = np.where(plus > 0, plus * lo, 0.0) + np.where(minus < 0, minus * hi, 0.0)
-    lower = np.where(single, np.maximum(found.lower, low.sum(axis=1)), found.lower)
-    if found.status != "rounding":
-        return replace(found, lower=lower)
-    closed = np.all(found.seen - lower <= found.tolerance)
-    return replace(found, lower=lower, status="exact" if closed else "rounding")
+    with np.errstate(all="ignore"):
+        single = (np.abs(rows).sum(axis=1) == 1.0) & (np.abs(rows).max(axis=1) == 1.0)
+        single &= offset == 0
+        low = np.where(plus > 0, plus * lo, 0.0) + np.where(minus < 0, minus * hi, 0.0)
+    return np.where(single, low.sum(axis=1), -np.inf)
+
+
+def _met(found: Solution, known: np.ndarray) -> Solution:
+    lower = np.maximum(found.lower, known)
+    with np.errstate(invalid="ignore"):
+        closed = np.all(found.seen - lower <= found.tolerance)
+    return replace(found, lower=lower, status="exact" if closed else found.status)

@@ -39,6 +39,8 @@ class State:
         self.best = self.best_at = self.most = self.closed = np.empty(0)
         self.dropped: np.ndarray | bool = False
         """`(m,)` objectives that something else has closed: their boxes are let go."""
+        self.known: np.ndarray | float = -np.inf
+        """`(m,)` bounds proved before the search: what they close, it need not."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
 
@@ -74,7 +76,9 @@ class State:
 
     def aim(self) -> np.ndarray:
         """`(m,)` the gap at which boxes are closed: a hair less than `tolerance`."""
-        return np.where(self.dropped, np.inf, 0.999 * self.tolerance())
+        tolerance = self.tolerance()
+        done = self.dropped | (self.best - self.known <= tolerance)
+        return np.where(done, np.inf, 0.999 * tolerance)
 
     def scale(self) -> np.ndarray:
         """`(m,)` positive sizes by which gaps of different objectives are compared."""

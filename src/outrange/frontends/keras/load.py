@@ -116,9 +116,11 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         reason = f" Received: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
     else:
         allowed = 2.0 * tolerance(network.graph, stray(network.graph, x[kept]))
-        same = not (np.abs(found - again) > allowed).any()
         where = int(kept[:_ALONE].sum())
-        if same and not (np.abs(found[where] - alone) > allowed[where]).any():
+        with np.errstate(invalid="ignore"):  # At a pole both are infinite.
+            same = not (np.abs(found - again) > allowed).any()
+            same &= not (np.abs(found[where] - alone) > allowed[where]).any()
+        if same:
             return
     raise UnsupportedError(
         f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "

@@ -193,6 +193,8 @@ def _named(left: str, operands: list) -> list[str]:
 def contract(c: Call, left: list, right: list, out: list, x, y):
     """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
     b = c.builder
+    if not all((*x.shape, *y.shape)):
+        raise UnsupportedError("a product of tensors with no entries is not described yet")
     size: dict[str, int] = {}
     for names, z in ((left, x), (right, y)):
         for q, n in zip(names, z.shape, strict=True):

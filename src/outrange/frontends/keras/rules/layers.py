@@ -18,6 +18,10 @@ rule = entering(RULES)
 def _batch_norm(c: Call):
     mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
+    if not (variance + c.config["epsilon"] > 0).all():
+        raise UnsupportedError(
+            f"a variance below -epsilon has no root (the smallest is {variance.min():g})"
+        )
     factor = 1.0 / np.sqrt(variance + c.config["epsilon"])
     if scale is not None:
         factor = factor * scale

@@ -1,0 +1,19 @@
+"""`outrange --version` in a checkout that is not installed ended in "a bug in outrange"."""
+
+import outrange
+
+
+def test_version_without_installation(monkeypatch):
+    """click looked for an installed distribution."""
+    testing = __import__("pytest").importorskip("click.testing")
+    import importlib.metadata as metadata
+
+    from outrange.cli.app import app
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    got = testing.CliRunner().invoke(app, ["--version"])
+    assert got.exit_code == 0, got.output
+    assert outrange.__version__ in got.output
