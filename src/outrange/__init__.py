@@ -64,7 +64,8 @@ def load(
 
 def output_range(
     model: Any, box: Any, *, tol: float = 1e-6, time: float | None = None, rows: Any = None,
-    layer: str | None = None, progress: Callable[[RangeProgress], None] | None = None,
+    layer: str | None = None, solver: bool = True,
+    progress: Callable[[RangeProgress], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
 ) -> Range:
     """The exact minimum and maximum of every output over an input set.
@@ -74,7 +75,7 @@ def output_range(
     time is over, or at Ctrl-C, and returns what is known then.
 
     Sound: `lo` and `hi` bound the real-valued network with the stored weights; every float64
-    rounding is paid for. Complete: piecewise-linear networks close to `tol`, given time; smooth
+    rounding is paid for (while `warrant` says `FLOAT64_ROUNDED`). Complete: piecewise-linear networks close to `tol`, given time; smooth
     ones to what float64 allows. Cost: exponential in the worst case.
 
     Args:
@@ -88,6 +89,9 @@ def output_range(
         time: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`: bound these linear forms of the outputs instead.
         layer: Bound the values this layer returns instead of the model's outputs.
+        solver: Whether a mixed-integer solver may close what splitting the input set does not
+            (many inputs, few undecided units). The answer's `warrant` is then
+            `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
         progress: Called a few times a second with a `RangeProgress`.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
@@ -110,7 +114,9 @@ def output_range(
     from .questions.output_range import output_range as ask
 
     network = load(model, custom_objects=custom_objects, safe_mode=safe_mode)
-    return ask(network, box, tol=tol, time=time, rows=rows, layer=layer, progress=progress)
+    return ask(
+        network, box, tol=tol, time=time, rows=rows, layer=layer, solver=solver, progress=progress
+    )
 
 
 def summary(

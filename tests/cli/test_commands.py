@@ -134,7 +134,10 @@ def test_interrupt_prints_the_bounds_so_far(large):
     )
     time.sleep(4.0)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     assert json.loads(out)["status"] == "interrupted"
     assert "Traceback" not in err

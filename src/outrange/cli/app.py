@@ -56,8 +56,12 @@ def app():
 @click.option("--time", "seconds", type=float, help="Stop after this many seconds.")
 @click.option("--tol", type=float, default=1e-6, show_default=True,
               help="Gap to reach, relative to the range seen of each output.")
+@click.option("--proof-only", is_flag=True,
+              help="Let no mixed-integer solver close what splitting the input set does not.")
 @_with(*MODEL_OPTIONS)
-def range_command(model, output, layer, rows, seconds, tol, as_json, unsafe, **box: Any):
+def range_command(
+    model, output, layer, rows, seconds, tol, proof_only, as_json, unsafe, **box: Any
+):
     """The minimum and maximum of every output of MODEL (.keras, .h5, .onnx, .onnx.gz).
 
     Every bound is proved at every moment; Ctrl-C prints the bounds so far.
@@ -66,7 +70,7 @@ def range_command(model, output, layer, rows, seconds, tol, as_json, unsafe, **b
 
     return ask_range(
         model, BoxOptions(**box), click.echo, output=output, layer=layer, rows=rows,
-        seconds=seconds, tol=tol, as_json=as_json, unsafe=unsafe,
+        seconds=seconds, tol=tol, solver=not proof_only, as_json=as_json, unsafe=unsafe,
     )
 
 

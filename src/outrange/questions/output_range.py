@@ -40,6 +40,7 @@ def output_range(
     time: float | None = None,
     rows: Any = None,
     layer: str | None = None,
+    solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
@@ -49,7 +50,7 @@ def output_range(
     graph = network.graph
     asked = target(graph, rows, layer)
     where = input_box(graph.inputs, box)
-    found = _search(asked, where, tol, time, progress)
+    found = _search(asked, where, tol, time, solver, progress)
     return _answer(network, asked, where, found, tol)
 
 
@@ -71,7 +72,7 @@ def _is_finite_number(value) -> bool:
     return number and bool(np.isfinite(value))
 
 
-def _search(asked: Target, where: Box, tol, time, progress):
+def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
     """The search's solution for `[rows; -rows]`, or what is known if it was interrupted early."""
     k = len(asked.rows)
     rows = np.concatenate([asked.rows, -asked.rows])
@@ -95,7 +96,14 @@ def _search(asked: Target, where: Box, tol, time, progress):
     start = clock.perf_counter()
     try:
         return search.solve(
-            asked.graph, where, rows, np.zeros(2 * k), tol=tol, time_limit=time, progress=report
+            asked.graph,
+            where,
+            rows,
+            np.zeros(2 * k),
+            tol=tol,
+            time_limit=time,
+            solver=solver,
+            progress=report,
         )
     except KeyboardInterrupt:
         least, most = bounds(asked.formed, where.lo, where.hi, "intervals")[asked.formed.output]

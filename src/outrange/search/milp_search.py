@@ -19,8 +19,8 @@ from .state import State
 
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
-FEW_BINARIES = 100
-"""Up to this many, a program is worth its turn however few the inputs."""
+FEW_BINARIES = 48
+"""Up to this many, a program is worth its turn even where inputs are few enough to split."""
 
 MOST_BINARIES = 2000
 """Beyond this a program is not even tried."""

@@ -39,6 +39,7 @@ def solve(
     progress: Callable | None = None,
     seed: int = 0,
     engine: str = "auto",
+    solver: bool = True,
 ) -> Solution:
     """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
 
@@ -51,6 +52,8 @@ def solve(
         time_limit: Seconds of wall time; None goes on until every gap is closed.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples that start the search.
+        solver: Whether a mixed-integer solver may close what box splits do not; its claims carry
+            `Warrant.SOLVER_TOLERANCE`.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
 
     Returns:
@@ -69,17 +72,20 @@ def solve(
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
     with np.errstate(all="ignore"):
         if tape is not None:
-            found = _on_tape(tape, small, box, rows, offset, state, seed)
+            turns = PATIENCE if solver else np.inf
+            found = _on_tape(tape, small, box, rows, offset, state, seed, turns)
         else:
             found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
     return _met(found, state.known)
 
 
-def _on_tape(tape: Tape, graph, box: Box, rows, offset, state: State, seed: int) -> Solution:
+def _on_tape(
+    tape: Tape, graph, box: Box, rows, offset, state: State, seed: int, patience: float
+) -> Solution:
     """The box search and, where it gets nowhere, the solver, in turns of growing length."""
     free = box.lo < box.hi
     search = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
-    patience, program, tried = PATIENCE, None, False
+    program, tried = None, False
     while (stopped := search.run(state.seconds + patience)) == "patience":
         if not tried:
             many, tried = tape.inputs > MANY_INPUTS, True
