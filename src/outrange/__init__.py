@@ -75,8 +75,9 @@ def output_range(
     time is over, or at Ctrl-C, and returns what is known then.
 
     Sound: `lo` and `hi` bound the real-valued network with the stored weights; every float64
-    rounding is paid for (while `warrant` says `FLOAT64_ROUNDED`). Complete: piecewise-linear networks close to `tol`, given time; smooth
-    ones to what float64 allows. Cost: exponential in the worst case.
+    rounding is paid for (while `warrant` says `FLOAT64_ROUNDED`). Complete: piecewise-linear
+    networks close to `tol`, given time; smooth ones to what float64 allows. Cost: exponential in
+    the worst case.
 
     Args:
         model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what

@@ -96,14 +96,12 @@ def test_wrong_arguments(ask):
         ask(built(keras.layers.Dense(2)))
 
 
-@pytest.mark.xfail(strict=True, reason="not fixed: intervals round x + 1 at -1 below 0")
 def test_root_at_the_edge_of_its_domain():
     """`sqrt(x + 1)` on [-1, 1] was refused: rounding makes the lower end -3.6e-15."""
     answer = outrange.output_range(built(lambda x: keras.ops.sqrt(x + 1.0)), U, time=10)
     np.testing.assert_allclose(answer.hi, np.sqrt(2.0), rtol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="not fixed: sine is described on 32 periods only")
 def test_large_arguments_of_sine_have_evidence():
     """On [-2e4, 2e4] `seen_lo` was 2 and `seen_hi` -2: evaluation at a point said nothing."""
     model = built(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))

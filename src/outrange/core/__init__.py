@@ -7,5 +7,12 @@ from .errors import (
     OutrangeError as OutrangeError,
     UnsupportedError as UnsupportedError,
 )
-from .rounding import UNIT as UNIT, down as down, gamma as gamma, up as up
+from .rounding import (
+    UNIT as UNIT,
+    add_toward as add_toward,
+    down as down,
+    gamma as gamma,
+    multiply_toward as multiply_toward,
+    up as up,
+)
 from .warrant import Warrant as Warrant

@@ -27,7 +27,9 @@ class Box:
             lo = np.atleast_1d(np.asarray(self.lo, np.float64))
             hi = np.atleast_1d(np.asarray(self.hi, np.float64))
         except (TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"The ends of a box must hold real numbers. Received: {error}.") from None
+            raise InputError(
+                f"The ends of a box must hold real numbers. Received: {error}."
+            ) from None
         if lo.shape != hi.shape or lo.ndim != 1:
             raise InputError(
                 "A box needs two vectors `lo` and `hi` of one shape. "

@@ -27,3 +27,43 @@ def down(x, ulps: int = 1):
     for _ in range(ulps):
         x = np.nextafter(x, -np.inf)
     return x
+
+
+def add_toward(x, y, direction: float):
+    """`x + y` rounded toward `direction` (an infinity): exact where float64 holds the sum.
+
+    Reference: Knuth's two-sum (*The Art of Computer Programming*, vol. 2, 4.2.2).
+    """
+    with np.errstate(all="ignore"):
+        total = x + y
+        part = total - x
+        error = (x - (total - part)) + (y - part)
+        return _settled(total, error, direction)
+
+
+def multiply_toward(x, y, direction: float):
+    """`x * y` rounded toward `direction` (an infinity): exact where float64 holds the product.
+
+    Reference: Dekker's product (1971), whose splitting is exact away from the range's ends.
+    """
+    with np.errstate(all="ignore"):
+        product = x * y
+        x_high, y_high = _high(x), _high(y)
+        x_low, y_low = x - x_high, y - y_high
+        error = x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
+        size = np.abs(product)
+        sure = (size > 1e-250) & (size < 1e250) & (np.abs(x) < 1e250) & (np.abs(y) < 1e250)
+        error = np.where(sure | (x == 0) | (y == 0), error, np.nan)
+        return _settled(product, error, direction)
+
+
+def _high(x):
+    """The upper half of the bits (Veltkamp's splitting)."""
+    spread = 134217729.0 * x
+    return spread - (spread - x)
+
+
+def _settled(value, error, direction: float):
+    """Step outward unless the error is known to be nothing, or to lie on the safe side."""
+    safe = error >= 0 if direction < 0 else error <= 0
+    return np.where(safe, value, np.nextafter(value, direction))

@@ -55,7 +55,7 @@ def scale(
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
     n = factor.size
-    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps)
+    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor)
 
 
 def combine(
@@ -81,6 +81,7 @@ def combine(
         size,
         bias,
         len(coefficients),
+        factor=np.full(size, coefficients[0]) if len(coefficients) == 1 else None,
     )
 
 

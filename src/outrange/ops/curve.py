@@ -122,8 +122,9 @@ class Curve:
                     least = np.where(inside, np.minimum(least, low), least)
                     most = np.where(inside, np.maximum(most, high), most)
         if self.beyond is not None:
-            least = np.where(out, self.beyond[0], least)
-            most = np.where(out, self.beyond[1], most)
+            wide = out & (lo < hi)  # at a point, the stated error of `f` is all there is to know
+            least = np.where(wide, self.beyond[0], least)
+            most = np.where(wide, self.beyond[1], most)
             least, most = np.maximum(least, self.beyond[0]), np.minimum(most, self.beyond[1])
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 

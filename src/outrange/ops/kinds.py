@@ -33,6 +33,8 @@ class Affine:
             `ulps`.
         ulps: How many units of roundoff each coefficient may be off by, relative to itself, where
             it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
+        factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
+            then be exact to the last bit. None otherwise.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Affine:
     bias: np.ndarray
     terms: int
     ulps: int = 0
+    factor: np.ndarray | None = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

@@ -1,0 +1,43 @@
+"""Directed rounding against exact rational arithmetic."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from outrange.core import add_toward, multiply_toward
+
+
+def _numbers(rng, count=4000):
+    values = rng.normal(size=count) * 10.0 ** rng.integers(-8, 9, count)
+    values[::7] = np.round(values[::7])
+    values[::11] = 0.0
+    return values
+
+
+@pytest.mark.parametrize(
+    ("rounded", "exact"), [(add_toward, Fraction.__add__), (multiply_toward, Fraction.__mul__)]
+)
+@pytest.mark.parametrize("direction", [-np.inf, np.inf])
+def test_directed(rounded, exact, direction):
+    rng = np.random.default_rng(0)
+    x, y = _numbers(rng), _numbers(rng)
+    found = rounded(x, y, direction)
+    kept = 0
+    for a, b, got in zip(x, y, found, strict=True):
+        true = exact(Fraction(a), Fraction(b))
+        assert Fraction(got) <= true if direction < 0 else Fraction(got) >= true
+        kept += Fraction(got) == true
+        assert abs(Fraction(got) - true) <= abs(Fraction(np.spacing(got)))
+    assert kept > 500  # exact results are not pushed outward
+
+
+ENDS = [(1e-200, 1e-200), (-1e-200, 1e-200), (1e300, 1e300), (5e-324, 0.5)]
+
+
+@pytest.mark.parametrize(("x", "y"), ENDS)
+def test_ends_of_the_range(x, y):
+    true = Fraction(x) * Fraction(y)
+    low, high = (multiply_toward(np.float64(x), np.float64(y), s) for s in (-np.inf, np.inf))
+    assert Fraction(float(low)) <= true
+    assert high == np.inf or Fraction(float(high)) >= true
