@@ -120,7 +120,7 @@ API int outrange_explore(const tape *t, int tasks, const double *lo, const doubl
 }
 
 /* One box, bounded and not split: what the array engine also computes. lo_z, hi_z (states) receive
- * the bounds of undecided units, or may be NULL. Returns the number of undecided units. */
+ * the bounds of the units not known yet, or may be NULL. Returns the number of undecided units. */
 API int outrange_bound(const tape *t, const double *lo, const double *hi, const int8_t *known,
                        int steps, double *least, double *A, double *offset, double *G, int8_t *st,
                        double *lo_z, double *hi_z)
@@ -131,10 +131,11 @@ API int outrange_bound(const tape *t, const double *lo, const double *hi, const 
         least[k] = objective(t, w, k, lo, hi, st, INFINITY, steps, A + (size_t)k * (size_t)t->d,
                              offset + k, G + (size_t)k * (size_t)t->d);
     if (lo_z)
-        for (int i = 0; i < w->nund; i++) {
-            lo_z[w->und_state[i]] = w->lo[w->und_state[i]];
-            hi_z[w->und_state[i]] = w->hi[w->und_state[i]];
-        }
+        for (int s = 0; s < t->states; s++)
+            if (known[s] == 0) {
+                lo_z[s] = w->lo[s];
+                hi_z[s] = w->hi[s];
+            }
     scratch_free(w);
     return n;
 }

@@ -38,6 +38,8 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
             double top = l->z[u];
             if (!(lo > -top)) lo = -top;
             if (!(hi < top)) hi = top;
+            w->lo[s] = lo;
+            w->hi[s] = hi;
             if (lo >= 0) {
                 st[s] = 1;
                 continue;
@@ -46,8 +48,6 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
                 st[s] = -1;
                 continue;
             }
-            w->lo[s] = lo;
-            w->hi[s] = hi;
             set_lines(l, w, s);
             double sum = 1e-300, *share = w->share + (size_t)s * (size_t)d;
             for (int q = 0; q < d; q++) {
