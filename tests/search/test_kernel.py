@@ -1,0 +1,73 @@
+"""What only the compiled kernel has: its radii, its exact leaves, and that threads do not matter."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.graph import Builder, Graph, Slot
+from outrange.search import kernel_search
+from outrange.search.kernel import library
+from outrange.search.solve import solve
+
+
+pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")
+
+
+def deep_net(inputs: int, width: int, depth: int, seed: int = 0) -> Graph:
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (inputs,))])
+    x = b.input_values()[0]
+    for _ in range(depth):
+        weight = rng.normal(size=(x.shape[1], width)) * np.sqrt(2.0 / x.shape[1])
+        x = b.curve("relu", b.dense(x, weight, 0.1 * rng.normal(size=width)))
+    x = b.dense(x, rng.normal(size=(width, 1)) / np.sqrt(width), np.zeros(1))
+    return b.finish([x], ["y"])
+
+
+ENDS = np.array([[1.0], [-1.0]])
+
+
+def test_radii_stay_below_the_tolerance_of_a_thin_box_deep_down():
+    """Sized by intervals they outgrew it: 1e-4 of the range on such a box."""
+    graph = deep_net(5, 50, 6)
+    box = Box(np.full(5, 0.3) - 1e-3, np.full(5, 0.3) + 1e-3)
+    found = solve(graph, box, ENDS)
+    spread = -(found.seen[0] + found.seen[1])
+    assert found.status == "exact"
+    assert np.all(found.tolerance <= 1.0001e-6 * spread)
+    assert np.all(found.seen - found.lower <= 1.0001e-6 * spread)
+
+
+def test_leaves_do_not_change_the_answer(monkeypatch):
+    graph = deep_net(3, 12, 2)
+    box = Box(-np.ones(3), np.ones(3))
+    with_leaves = solve(graph, box, ENDS)
+    monkeypatch.setattr(kernel_search, "LEAF_UNITS", 0)
+    without = solve(graph, box, ENDS, tol=1e-3, time_limit=20.0)
+    assert with_leaves.status == "exact"
+    assert with_leaves.boxes < without.boxes
+    assert np.all(without.lower <= with_leaves.seen)
+    assert np.all(with_leaves.lower <= without.seen + 1e-12)
+
+
+def test_one_thread_finds_the_same(monkeypatch):
+    graph = deep_net(4, 16, 2)
+    box = Box(-np.ones(4), np.ones(4))
+    two = solve(graph, box, ENDS)
+    monkeypatch.setattr(kernel_search, "threads", lambda: 1)
+    one = solve(graph, box, ENDS)
+    assert np.all(np.abs(one.lower - two.lower) <= one.tolerance + two.tolerance)
+
+
+def test_fixed_inputs_are_folded_into_constants():
+    graph = deep_net(5, 16, 2)
+    lo, hi = -np.ones(5), np.ones(5)
+    lo[1:], hi[1:] = 0.25, 0.25
+    found = solve(graph, Box(lo, hi), ENDS)
+    x = np.full((20_001, 5), 0.25)
+    x[:, 0] = np.linspace(-1, 1, len(x))
+    y = graph.run(x)[:, 0]
+    assert found.lower[0] <= y.min()
+    assert -found.lower[1] >= y.max()
+    assert found.at[:, 1:].tolist() == [[0.25] * 4] * 2
+    np.testing.assert_allclose([found.lower[0], -found.lower[1]], [y.min(), y.max()], atol=1e-3)
