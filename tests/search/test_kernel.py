@@ -1,4 +1,4 @@
-"""What only the compiled kernel has: its radii, its exact leaves, and that threads do not matter."""
+"""What only the compiled kernel has: its radii, its exact leaves, its threads."""
 
 import numpy as np
 import pytest

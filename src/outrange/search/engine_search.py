@@ -53,12 +53,12 @@ def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution
                     gradient, state.best_at[improved], improved, box.lo, box.hi, rng
                 )
                 state.offer(least, at)
-            if len(pool) and state.progress is not None:
+            if len(pool) and state.report_due:
                 state.report(np.minimum(state.closed, pool.lower()), len(pool))
     except KeyboardInterrupt:
         stopped = "interrupted"
     lower = np.minimum(state.closed, pool.lower())
-    state.report(lower, len(pool), force=True)
+    state.report(lower, len(pool))
     return state.solution(lower, stopped, METHODS)
 
 

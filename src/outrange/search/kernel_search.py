@@ -94,7 +94,7 @@ class KernelSearch:
                 if state.seconds > until:
                     return "patience"
                 self._step()
-                if len(pool) and state.progress is not None:
+                if len(pool) and state.report_due:
                     state.report(self.lower(), len(pool))
         except KeyboardInterrupt:
             return "interrupted"

@@ -103,7 +103,7 @@ def _on_tape(
             break
         patience *= 2
     lower, methods, warrant = search.lower(), KERNEL_METHODS, Warrant.FLOAT64_ROUNDED
-    state.report(lower, 0, force=True)
+    state.report(lower, 0)
     if program is not None and np.any(program.lower > np.maximum(lower, state.known)):
         lower = np.maximum(lower, program.lower)
         methods, warrant = (*methods, milp_search.METHOD), Warrant.SOLVER_TOLERANCE

@@ -10,7 +10,7 @@ import numpy as np
 from .solution import SearchProgress, Solution
 
 
-REPORTS = 0.2
+REPORTS = 0.5
 """Seconds between two calls of `progress`."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
@@ -85,12 +85,16 @@ class State:
         spread = self.spread()
         return np.where(spread > 0, spread, np.maximum(1e-9, np.abs(self.best)))
 
-    def report(self, lower: np.ndarray, waiting: int, *, force: bool = False) -> None:
-        """Tell the caller where things stand, if it is time (or `force`)."""
-        now = time.perf_counter()
-        if self.progress is None or (not force and now - self._last_report < REPORTS):
+    @property
+    def report_due(self) -> bool:
+        """Whether the caller is to be told where things stand (that costs a pass over all boxes)."""
+        return self.progress is not None and time.perf_counter() - self._last_report >= REPORTS
+
+    def report(self, lower: np.ndarray, waiting: int) -> None:
+        """Tell the caller where things stand."""
+        if self.progress is None:
             return
-        self._last_report = now
+        self._last_report = time.perf_counter()
         self.progress(
             SearchProgress(self.seconds, self.boxes, lower.copy(), self.best.copy(), waiting)
         )
