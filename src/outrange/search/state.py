@@ -87,7 +87,7 @@ class State:
 
     @property
     def report_due(self) -> bool:
-        """Whether the caller is to be told where things stand (that costs a pass over all boxes)."""
+        """Whether to tell the caller where things stand, which costs a pass over all boxes."""
         return self.progress is not None and time.perf_counter() - self._last_report >= REPORTS
 
     def report(self, lower: np.ndarray, waiting: int) -> None:
