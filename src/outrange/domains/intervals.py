@@ -41,19 +41,19 @@ def affine(op: Affine, los, his) -> Ends:
     return np.where(spread_lo, -np.inf, lo), np.where(spread_hi, np.inf, hi)
 
 
-def _entrywise(op: Affine, lo, hi) -> Ends:
+def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Ends:
     """`factor * x + b`, exact where float64 is: `x + 1` at -1 is 0, inside the domain of a root."""
-    least = np.where(op.factor >= 0, lo, hi)
-    most = np.where(op.factor >= 0, hi, lo)
+    least = np.where(factor >= 0, lo, hi)
+    most = np.where(factor >= 0, hi, lo)
     with np.errstate(all="ignore"):
-        below = multiply_toward(op.factor, least, -np.inf)
-        above = multiply_toward(op.factor, most, np.inf)
-        return add_toward(below, op.bias, -np.inf), add_toward(above, op.bias, np.inf)
+        below = multiply_toward(factor, least, -np.inf)
+        above = multiply_toward(factor, most, np.inf)
+        return add_toward(below, bias, -np.inf), add_toward(above, bias, np.inf)
 
 
 def _affine_finite(op: Affine, los, his) -> Ends:
     if op.factor is not None and op.ulps == 0:
-        return _entrywise(op, los[0], his[0])
+        return _entrywise(op.factor, op.bias, los[0], his[0])
     g = gamma(2 * op.terms + 6)
     centers, reaches = [], []
     with np.errstate(over="ignore", invalid="ignore"):
