@@ -41,8 +41,7 @@ def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
     """The compiled tape, its noise radii sized by linear bounds on this box."""
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     coarse = CompiledTape(tape, reach)
-    *_, status, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(tape.states, np.int8), 1)
-    del status
+    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(tape.states, np.int8), 1)
     values, at = [], 0
     for level in tape.levels:
         if level.linear:
