@@ -4,3 +4,4 @@ from .progress import RangeProgress as RangeProgress
 from .range import Cost as Cost, Range as Range
 from .sampled import SampledRange as SampledRange
 from .summary import LayerRow as LayerRow, Summary as Summary
+from .verdict import Counterexample as Counterexample, Verdict as Verdict

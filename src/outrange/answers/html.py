@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .range import Range
     from .sampled import SampledRange
     from .summary import Summary
+    from .verdict import Verdict
 
 WIDTH, HEIGHT = 160, 14
 MOST_ROWS = 100
@@ -115,3 +116,10 @@ def summary_html(answer: Summary) -> str:
     rows = [[*row, bar(*end, left, right)] for row, end in zip(cells, ends, strict=True)]
     note = f"Total params: {answer.parameters:,}. {answer.warrant.name}."
     return html_table([*head, "after"], rows, f"Model: {answer.model}", note)
+
+
+def verdict_html(answer: Verdict) -> str:
+    """The table of a `Verdict`."""
+    note = f"{answer.warrant.name}; {size(answer.cost.seconds)}, {answer.cost.boxes:,} boxes."
+    rows = [[answer.status, answer.property, answer.sentence]]
+    return html_table(["verdict", "property", "why"], rows, f"Property of {answer.model}", note)

@@ -1,4 +1,4 @@
-"""Numbers with a warrant: boxes, directed rounding, warrants, errors. Imports only NumPy."""
+"""Numbers with a warrant: boxes, conditions, rounding, warrants, errors. Imports only NumPy."""
 
 from .box import Box as Box
 from .errors import (
@@ -6,6 +6,17 @@ from .errors import (
     ModelError as ModelError,
     OutrangeError as OutrangeError,
     UnsupportedError as UnsupportedError,
+)
+from .formula import (
+    And as And,
+    Atom as Atom,
+    Formula as Formula,
+    Or as Or,
+)
+from .region import (
+    Distance as Distance,
+    Region as Region,
+    Specification as Specification,
 )
 from .rounding import (
     UNIT as UNIT,

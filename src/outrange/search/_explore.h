@@ -32,7 +32,7 @@ static void *worker(void *arg)
         memcpy(s.open, b->open + (size_t)i * m, m);
         s.pri[0] = 0;
         s.count = 1;
-        for (int n = 0; n < b->budget && s.count; n++) {
+        for (int n = 0; n < b->budget && s.count && !b->found; n++) {
             int at = 0;
             for (int j = 1; j < s.count; j++)
                 if (s.pri[j] > s.pri[at]) at = j;
@@ -80,9 +80,10 @@ static void *worker(void *arg)
 API int outrange_explore(const tape *t, int tasks, const double *lo, const double *hi,
                          const double *lb, const int8_t *st, const uint8_t *open, int budget,
                          int leaf_units, int most_lps, int steps, int threads, double *best,
-                         double *best_at, const double *tol, const double *scale, double *out_lo,
-                         double *out_hi, double *out_lb, int8_t *out_st, uint8_t *out_open,
-                         double *closed, int64_t *stats)
+                         double *best_at, const double *tol, const double *scale,
+                         const double *target, const double *goal, double *out_lo, double *out_hi,
+                         double *out_lb, int8_t *out_st, uint8_t *out_open, double *closed,
+                         int64_t *stats)
 {
     job b = {t,
              tasks,
@@ -99,6 +100,8 @@ API int outrange_explore(const tape *t, int tasks, const double *lo, const doubl
              best_at,
              tol,
              scale,
+             target,
+             goal,
              out_lo,
              out_hi,
              out_lb,
@@ -106,6 +109,7 @@ API int outrange_explore(const tape *t, int tasks, const double *lo, const doubl
              out_open,
              closed,
              stats,
+             0,
              0,
              0,
              PTHREAD_MUTEX_INITIALIZER};

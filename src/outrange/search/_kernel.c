@@ -29,7 +29,7 @@
 #endif
 #define UNIT 1.1102230246251565e-16
 #define TINY 1e-280 /* pays every underflow: at most 2^-1075 each, times sizes below 1e30 */
-#define VERSION 1
+#define VERSION 2
 
 #include "_tape.h"
 #include "_scratch.h"

@@ -21,6 +21,7 @@ typedef struct {
     int d, levels, m, total, states, widest, terms;
     level *lv;
     double *reach; /* d: largest |x| over the root box */
+    uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double noise;  /* 1; 0 leaves rounding unpaid, for the law that must then fail */
 } tape;
 
@@ -47,6 +48,12 @@ API tape *outrange_tape_new(int d, int levels, const double *reach)
 }
 
 API void outrange_tape_noise(tape *t, double noise) { t->noise = noise; }
+
+API void outrange_tape_whole(tape *t, const uint8_t *whole)
+{
+    t->whole = malloc((size_t)t->d + 1);
+    memcpy(t->whole, whole, (size_t)t->d);
+}
 
 API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, double sp,
                              const double *bias, const double *rho, const double *z, int nsrc)
@@ -84,5 +91,6 @@ API void outrange_tape_free(tape *t)
     for (int k = 1; k <= t->levels; k++) free(t->lv[k].src);
     free(t->lv);
     free(t->reach);
+    free(t->whole);
     free(t);
 }

@@ -10,14 +10,23 @@ typedef struct {
     double *best_at;     /* m x d */
     const double *tol;   /* m: a box whose bound is >= best - tol is closed */
     const double *scale; /* m: the range seen, to weigh the objectives */
+    /* A decision asks less: NULL, or what a bound must reach for a box to be closed, and values
+     * below which a point ends the call, so that the caller can look at it. */
+    const double *target, *goal;
     double *out_lo, *out_hi, *out_lb;
     int8_t *out_st;
     uint8_t *out_open;
     double *closed; /* m: the least bound at which a box was closed */
     int64_t *stats; /* boxes, leaves, LPs, leaves given up, boxes too thin to split */
-    int next, out_count;
+    int next, out_count, found;
     pthread_mutex_t lock;
 } job;
+
+/* A box is closed for objective k when its bound is at or above this. */
+static double cutoff_of(const job *b, int k)
+{
+    return b->target ? b->target[k] : b->best[k] - b->tol[k];
+}
 
 typedef struct {
     double *lo, *hi, *lb, *pri;
@@ -56,6 +65,7 @@ static void offer(job *b, const double *x, const double *y)
         if (y[k] < b->best[k]) {
             b->best[k] = y[k];
             memcpy(b->best_at + (size_t)k * (size_t)b->t->d, x, sizeof(double) * (size_t)b->t->d);
+            if (b->target && y[k] < b->goal[k]) b->found = 1;
         }
     pthread_mutex_unlock(&b->lock);
 }
@@ -72,7 +82,7 @@ static void clip_box(const job *b, local *v, const uint8_t *open, double *lo, do
     for (int k = 0; k < b->t->m; k++) {
         if (!open[k]) continue;
         const double *A = v->A + (size_t)k * (size_t)d;
-        double cut = b->best[k] - b->tol[k], total = v->off[k];
+        double cut = cutoff_of(b, k), total = v->off[k];
         v->cuts[k] = cut;
         for (int q = 0; q < d; q++) total += A[q] > 0 ? A[q] * lo[q] : A[q] * hi[q];
         /* the form was proved with its padding; a relative pad for this arithmetic is added */
@@ -99,6 +109,54 @@ static void clip_box(const job *b, local *v, const uint8_t *open, double *lo, do
     memcpy(hi, v->nhi, sizeof(double) * (size_t)d);
 }
 
+/* Whole-numbered inputs: the box shrinks to the whole numbers in it. 0 if there are none. */
+static int snap(const tape *t, double *lo, double *hi)
+{
+    if (!t->whole) return 1;
+    for (int q = 0; q < t->d; q++)
+        if (t->whole[q]) {
+            lo[q] = ceil(lo[q]);
+            hi[q] = floor(hi[q]);
+            if (lo[q] > hi[q]) return 0;
+        }
+    return 1;
+}
+
+/* Whether some whole-numbered input still has a choice: then a relaxation's minimum is no value. */
+static int undecided_whole(const tape *t, const double *lo, const double *hi)
+{
+    if (t->whole)
+        for (int q = 0; q < t->d; q++)
+            if (t->whole[q] && lo[q] < hi[q]) return 1;
+    return 0;
+}
+
+/* The input to split, by its score, and where its lower half ends and the upper one begins. With
+ * nothing but whole numbers left to decide, only those. -1 if the box is a point in float64. */
+static int choose_split(const tape *t, const double *lo, const double *hi, const double *score,
+                        int only_whole, double *left, double *right)
+{
+    int cut = -1;
+    double top = -1.0;
+    for (int q = 0; q < t->d; q++) {
+        double c = 0.5 * lo[q] + 0.5 * hi[q], after = c;
+        int whole = t->whole && t->whole[q];
+        if (whole) {
+            c = floor(c);
+            after = c + 1;
+        }
+        if (only_whole && !whole) continue;
+        if (whole ? lo[q] < hi[q] : (c > lo[q] && c < hi[q])) {
+            if (!(score[q] > top)) continue;
+            top = score[q];
+            cut = q;
+            *left = c;
+            *right = after;
+        }
+    }
+    return cut;
+}
+
 /* Work on box `at` of the stack: bound it, close what can be closed, split what is left. */
 static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
 {
@@ -109,17 +167,17 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     int8_t *st = s->st + at * S;
     uint8_t *flag = s->open + at * (size_t)m;
     for (int k = 0; k < m; k++)
-        if (flag[k] && lb[k] >= b->best[k] - b->tol[k]) {
+        if (flag[k] && lb[k] >= cutoff_of(b, k)) {
             flag[k] = 0;
             v->closed[k] = fmin(v->closed[k], lb[k]);
         } else open += flag[k];
     if (!open) goto drop;
     v->stats[0]++;
-    int nund = unit_bounds(t, w, lo, hi, st, st);
+    int nund = unit_bounds(t, w, lo, hi, st, st), whole = undecided_whole(t, lo, hi), only = whole;
     for (int k = 0; k < m; k++) {
         if (!flag[k]) continue;
         double *A = v->A + (size_t)k * D;
-        double bound = objective(t, w, k, lo, hi, st, b->best[k] - b->tol[k], b->steps, A,
+        double bound = objective(t, w, k, lo, hi, st, cutoff_of(b, k), b->steps, A,
                                  v->off + k, v->G + (size_t)k * D);
         if (bound > lb[k]) lb[k] = bound;
         for (int q = 0; q < d; q++) v->x[q] = A[q] > 0 ? lo[q] : hi[q];
@@ -128,21 +186,26 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     }
     for (int k = 0; k < m; k++) {
         if (!flag[k]) continue;
-        int shut = lb[k] >= b->best[k] - b->tol[k] || nund == 0;
+        int shut = lb[k] >= cutoff_of(b, k) || (nund == 0 && !whole);
         if (!shut && nund <= b->leaf_units) {
-            double value, cutoff = b->best[k] - b->tol[k];
+            double value, cutoff = cutoff_of(b, k);
             int complete;
             v->stats[1]++;
             double proved = leaf_solve(t, w, f, k, lo, hi, st, cutoff, b->most_lps, &value,
                                        &complete, &v->stats[2]);
             if (value < INFINITY) {
+                for (int q = 0; whole && q < d; q++)
+                    if (t->whole[q]) f->xbest[q] = fmin(fmax(rint(f->xbest[q]), lo[q]), hi[q]);
                 evaluate(t, w, f->xbest, v->y);
                 offer(b, f->xbest, v->y);
             }
             if (complete) {
                 lb[k] = fmax(lb[k], proved);
-                shut = 1;
-            } else v->stats[3]++;
+                shut = !whole || lb[k] >= cutoff_of(b, k);
+            } else {
+                v->stats[3]++;
+                only = 0;
+            }
         }
         if (shut) {
             flag[k] = 0;
@@ -151,7 +214,13 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
         }
     }
     if (open <= 0) goto drop;
+    only = only && nund <= b->leaf_units;
     clip_box(b, v, flag, lo, hi);
+    if (!snap(t, lo, hi)) { /* all that is cut off, as in clip_box */
+        for (int k = 0; k < m; k++)
+            if (flag[k]) v->closed[k] = fmin(v->closed[k], fmax(lb[k], v->cuts[k]));
+        goto drop;
+    }
     memset(v->score, 0, sizeof(double) * D);
     for (int k = 0; k < m; k++) {
         if (!flag[k]) continue;
@@ -160,16 +229,9 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
             v->score[q] += weight * (0.5 * fabs(v->A[(size_t)k * D + q]) * (hi[q] - lo[q]) +
                                      v->G[(size_t)k * D + q]);
     }
-    int cut = -1;
-    double top = -1.0, mid = 0.0;
-    for (int q = 0; q < d; q++) {
-        double c = 0.5 * lo[q] + 0.5 * hi[q];
-        if (c > lo[q] && c < hi[q] && v->score[q] > top) {
-            top = v->score[q];
-            cut = q;
-            mid = c;
-        }
-    }
+    double left = 0.0, right = 0.0;
+    only = only && undecided_whole(t, lo, hi);
+    int cut = choose_split(t, lo, hi, v->score, only, &left, &right);
     if (cut < 0) { /* a point, in float64: nothing left to split */
         for (int k = 0; k < m; k++)
             if (flag[k]) v->closed[k] = fmin(v->closed[k], lb[k]);
@@ -179,8 +241,8 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     s->pri[at] = priority(b, lb, flag);
     int other = s->count++;
     move_box(t, s, other, at);
-    hi[cut] = mid;
-    s->lo[(size_t)other * D + (size_t)cut] = mid;
+    hi[cut] = left;
+    s->lo[(size_t)other * D + (size_t)cut] = right;
     return;
 drop:
     s->count--;

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..core import Box
 from .engine import Bounds, Engine
 from .local import first_points, polish
 from .pool import Pool
-from .solution import Solution
+from .roots import Roots
+from .scout import Scout
 from .state import State
 
 
@@ -23,50 +26,84 @@ MOST_BOXES = 512
 SECONDS_A_CALL = 0.2
 
 
-def search(engine: Engine, box: Box, state: State, *, seed: int = 0) -> Solution:
-    """Close every objective of the engine over the box, as far as time allows."""
-    rng = np.random.default_rng(seed)
-    m = engine.objectives
+class EngineSearch:
+    """A search that can be stopped, asked, and gone on with.
 
-    def gradient(x, k):
-        value, slope = engine.gradient(x, k)
-        everything = engine.evaluate(x)
+    Args:
+        engine: Bounds boxes; its objectives are what is minimised.
+        box: `(d,)`.
+        state: The clock and the tolerances; it keeps the points and bounds found.
+        seed: Of the samples.
+        roots: Where to search, if not the whole box.
+        first: Finds the first points; see `local.first_points`.
+    """
+
+    def __init__(
+        self, engine: Engine, box: Box, state: State, *, seed: int = 0,
+        roots: Roots | None = None, first: Callable = first_points,
+    ):
+        self.engine, self.state = engine, state
+        self.roots = Roots.of(box) if roots is None else roots
+        self._rng = np.random.default_rng(seed)
+        m = engine.objectives
+        state.start(*first(self._gradient, engine.evaluate, self.roots, m, self._rng))
+        self._scout = Scout(self._gradient, self.roots, self._rng)
+        self._pool = Pool.of(self.roots, m, engine.units)
+        self._most = 8
+
+    def _gradient(self, x, k):
+        value, slope = self.engine.gradient(x, k)
+        everything = self.engine.evaluate(x)
         everything[np.arange(len(x)), k] = value
         return everything, slope
 
-    state.start(*first_points(gradient, engine.evaluate, box.lo, box.hi, m, rng))
-    pool = Pool.whole(box, m, engine.units)
-    stopped, most = None, 8
-    try:
-        while len(pool):
-            if state.out_of_time:
-                stopped = "time"
-                break
-            began, before = state.seconds, state.best.copy()
-            _step(engine, pool, state, max(1, min(most, len(pool) // 2)))
-            pool.settle()
-            seconds = state.seconds - began
-            most = min(MOST_BOXES, most * 2) if seconds < SECONDS_A_CALL else max(8, most // 2)
-            improved = np.flatnonzero(state.best < before)
-            if improved.size:
-                least, at, _ = polish(
-                    gradient, state.best_at[improved], improved, box.lo, box.hi, rng
-                )
-                state.offer(least, at)
-            if len(pool) and state.report_due:
-                state.report(np.minimum(state.closed, pool.lower()), len(pool))
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    lower = np.minimum(state.closed, pool.lower())
-    state.report(lower, len(pool))
-    return state.solution(lower, stopped, METHODS)
+    def lower(self) -> np.ndarray:
+        """`(m,)` what is proved so far."""
+        return np.minimum(self.state.closed, self._pool.lower())
+
+    def run(self, until: float = np.inf) -> str | None:
+        """Go on until `until` on the state's clock.
+
+        Returns:
+            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
+            `"met"`: a point lies below its goal.
+        """
+        state, pool = self.state, self._pool
+        try:
+            while len(pool):
+                if state.out_of_time:
+                    return "time"
+                if state.seconds > until:
+                    return "patience"
+                self._turn()
+                self._scout.look(pool, state)
+                if state.met:
+                    return "met"
+                if len(pool) and state.report_due:
+                    state.report(self.lower(), len(pool))
+        except KeyboardInterrupt:
+            return "interrupted"
+        return None
+
+    def _turn(self) -> None:
+        state, pool, most = self.state, self._pool, self._most
+        began, before = state.seconds, state.best.copy()
+        _step(self.engine, pool, state, max(1, min(most, len(pool) // 2)), self.roots.whole)
+        pool.settle()
+        quick = state.seconds - began < SECONDS_A_CALL
+        self._most = min(MOST_BOXES, most * 2) if quick else max(8, most // 2)
+        improved = np.flatnonzero(state.best < before)
+        if improved.size:
+            at = state.best_at[improved]
+            near = self.roots.around(at)
+            state.offer(*polish(self._gradient, at, improved, near, self._rng)[:2])
 
 
-def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
+def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarray) -> None:
     """Bound the most promising boxes, close what can be closed, split the rest."""
     box = pool.pop(count)
     lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
-    cutoff = state.best - state.aim()
+    cutoff = state.cutoff()
     wanted = _close(state, lb, wanted, lb >= cutoff)
     alive = wanted.any(axis=1)
     lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
@@ -78,12 +115,13 @@ def _step(engine: Engine, pool: Pool, state: State, count: int) -> None:
     corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[wanted]
     y = engine.evaluate(corner)
     state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
-    cutoff = state.best - state.aim()
-    wanted = _close(state, lb, wanted, (lb >= cutoff) | (found.undecided == 0)[:, None])
+    cutoff = state.cutoff()
+    settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
+    wanted = _close(state, lb, wanted, (lb >= cutoff) | settled[:, None])
     alive = wanted.any(axis=1)
     if alive.any():
         lo, hi = _clip(state, found, lo, hi, wanted, alive, cutoff)
-        _split(pool, state, found, lo, hi, lb[alive], wanted[alive], alive)
+        _split(pool, state, found, lo, hi, lb[alive], wanted[alive], alive, whole)
 
 
 def _close(state: State, lb, wanted, shut) -> np.ndarray:
@@ -121,16 +159,28 @@ def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
     return np.where(less[:, None], new_lo, lo), np.where(less[:, None], new_hi, hi)
 
 
-def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive) -> None:
+def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive, whole) -> None:
+    if whole.any():
+        lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+        full = (lo <= hi).all(axis=1)
+        # Clipping left no whole number: all of it lies above the cutoffs.
+        lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
+        state.closed = np.minimum(state.closed, lost.min(axis=0, initial=np.inf))
+        alive = np.flatnonzero(alive)[full]
+        lo, hi, lb, wanted = lo[full], hi[full], lb[full], wanted[full]
     scale = state.scale()
     weight = np.where(wanted, 1.0 / scale, 0.0)
     width = hi - lo
     middle = 0.5 * lo + 0.5 * hi
+    middle = np.where(whole, np.floor(middle), middle)
     scores = np.where(np.isfinite(found.scores[alive]), found.scores[alive], 0.0)
     blame = np.einsum("bm,bmd->bd", weight, scores)
     hopeless = ~np.isfinite(np.where(wanted, lb, 0.0)).all(axis=1)
     blame[hopeless] = width[hopeless]
-    blame = np.where((middle > lo) & (middle < hi), blame + 1e-300, -1.0)
+    splits = np.where(whole, lo < hi, (middle > lo) & (middle < hi))
+    only = (whole & splits).any(axis=1) & (found.undecided[alive] == 0)
+    splits &= whole | ~only[:, None]
+    blame = np.where(splits, blame + 1e-300, -1.0)
     cut = blame.argmax(axis=1)
     rows = np.arange(len(lo))
     thin = blame[rows, cut] < 0  # a point, in float64
@@ -140,7 +190,8 @@ def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive) -
     keep = ~thin
     rows, cut = rows[keep], cut[keep]
     left_hi, right_lo = hi.copy(), lo.copy()
-    left_hi[rows, cut] = right_lo[rows, cut] = middle[rows, cut]
+    left_hi[rows, cut] = middle[rows, cut]
+    right_lo[rows, cut] = middle[rows, cut] + whole[cut]
     priority = np.where(wanted, (state.best - lb) / scale, -np.inf).max(axis=1)
     for one_lo, one_hi in ((lo, left_hi), (right_lo, hi)):
         pool.push(

@@ -12,7 +12,7 @@ from ..core import gamma
 from .tape import Tape
 
 
-VERSION = 1
+VERSION = 2
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
 
@@ -38,10 +38,11 @@ def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
     lib.outrange_tape_new.restype = _P
     lib.outrange_tape_new.argtypes = [_I, _I, _P]
     lib.outrange_tape_noise.argtypes = [_P, _D]
+    lib.outrange_tape_whole.argtypes = [_P, _P]
     lib.outrange_tape_level.argtypes = [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]
     lib.outrange_tape_source.argtypes = [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]
     lib.outrange_tape_free.argtypes = [_P]
-    lib.outrange_explore.argtypes = [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 11
+    lib.outrange_explore.argtypes = [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13
     lib.outrange_bound.argtypes = [_P, _P, _P, _P, _I] + [_P] * 7
     lib.outrange_evaluate.argtypes = [_P, _I, _P, _P]
     return lib
@@ -60,6 +61,7 @@ class CompiledTape:
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
         values: Per level, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
+        whole: `(inputs,)` bool: the inputs that take whole numbers only.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class CompiledTape:
         reach: np.ndarray,
         values: list[np.ndarray] | None = None,
         radii: bool = True,
+        whole: np.ndarray | None = None,
     ):
         lib = library()
         if lib is None:
@@ -79,6 +82,8 @@ class CompiledTape:
         self.handle = lib.outrange_tape_new(
             tape.inputs, len(tape.levels), address(self._keep(reach, np.float64))
         )
+        if whole is not None and whole.any():
+            lib.outrange_tape_whole(self.handle, address(self._keep(whole, np.uint8)))
         if not radii:
             lib.outrange_tape_noise(self.handle, 0.0)
             sizes = [(z, 0.0 * rho) for z, rho in sizes]

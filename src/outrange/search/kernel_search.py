@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from ..core import Box
 from .kernel import CompiledTape, address
 from .local import first_points, polish
 from .pool import Pool
+from .roots import Roots
+from .scout import Scout
 from .state import State
 from .tape import Tape
 
@@ -37,7 +40,7 @@ def threads() -> int:
         return os.cpu_count() or 1
 
 
-def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
+def root_magnitudes(tape: Tape, box: Box, whole: np.ndarray | None = None) -> CompiledTape:
     """The compiled tape, its noise radii sized by linear bounds on this box."""
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     coarse = CompiledTape(tape, reach)
@@ -51,7 +54,7 @@ def root_magnitudes(tape: Tape, box: Box) -> CompiledTape:
         top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(level.below), abs(level.above))
         values.append(np.where(np.isnan(top), np.inf, top))
         at += level.size
-    return CompiledTape(tape, reach, values)
+    return CompiledTape(tape, reach, values, whole=whole)
 
 
 class KernelSearch:
@@ -62,18 +65,26 @@ class KernelSearch:
         box: `(d,)` of the tape's inputs.
         state: The clock and the tolerances; it keeps the points and bounds found.
         seed: Of the samples.
+        roots: Where to search, if not the whole box.
+        whole: `(d,)` bool: the inputs that take whole numbers only.
+        first: Finds the first points; see `local.first_points`.
     """
 
-    def __init__(self, tape: Tape, box: Box, state: State, *, seed: int = 0):
-        self.tape, self.box, self.state = tape, box, state
-        self.kernel = root_magnitudes(tape, box)
+    def __init__(
+        self, tape: Tape, box: Box, state: State, *, seed: int = 0, roots: Roots | None = None,
+        whole: np.ndarray | None = None, first: Callable = first_points,
+    ):
+        self.tape, self.state = tape, state
+        self.roots = Roots.of(box) if roots is None else roots
+        self.kernel = root_magnitudes(tape, box, whole)
         self._rng = np.random.default_rng(seed)
         self._pace = _Pace()
         m = self.kernel.objectives
         state.floor = 8 * self.kernel.radius
-        found = first_points(tape.gradient, self.kernel.evaluate, box.lo, box.hi, m, self._rng)
+        found = first(tape.gradient, self.kernel.evaluate, self.roots, m, self._rng)
         state.start(*found)
-        self._pool = Pool.whole(box, m, tape.states)
+        self._scout = Scout(tape.gradient, self.roots, self._rng)
+        self._pool = Pool.of(self.roots, m, tape.states)
 
     def lower(self) -> np.ndarray:
         """`(m,)` what is proved so far."""
@@ -83,7 +94,8 @@ class KernelSearch:
         """Go on until `until` on the state's clock.
 
         Returns:
-            None if nothing is left to do; else `"patience"`, `"time"` or `"interrupted"`.
+            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
+            `"met"`: a point lies below its goal.
         """
         state, pool = self.state, self._pool
         try:
@@ -93,6 +105,9 @@ class KernelSearch:
                 if state.seconds > until:
                     return "patience"
                 self._step()
+                self._scout.look(pool, state)
+                if state.met:
+                    return "met"
                 if len(pool) and state.report_due:
                     state.report(self.lower(), len(pool))
         except KeyboardInterrupt:
@@ -109,8 +124,8 @@ class KernelSearch:
         improved = np.flatnonzero(self.state.best < before)
         if improved.size:
             at = self.state.best_at[improved]
-            lo, hi = self.box.lo, self.box.hi
-            self.state.offer(*polish(self.tape.gradient, at, improved, lo, hi, self._rng)[:2])
+            near = self.roots.around(at)
+            self.state.offer(*polish(self.tape.gradient, at, improved, near, self._rng)[:2])
 
 
 class _Pace:
@@ -129,7 +144,8 @@ class _Pace:
             self.most = min(MOST_TASKS, self.most * 2)
             self.budget = min(16, self.budget * 2)
         elif seconds > 2 * SECONDS_A_CALL:
-            self.most = max(2 * self.threads, self.most // 2)
+            share = SECONDS_A_CALL / seconds
+            self.most = max(2 * self.threads, int(self.most * share))
 
 
 def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> dict:
@@ -144,7 +160,10 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
         "status": np.empty((room, s), np.int8),
         "open_": np.empty((room, m), np.uint8),
     }
-    tol, scale = state.aim(), state.scale()
+    tol, scale, cutoff = state.aim(), state.scale(), state.cutoff()
+    target = goal = None
+    if state.target is not None:
+        target, goal = np.ascontiguousarray(cutoff), np.ascontiguousarray(state.goal, np.float64)
     stats = np.zeros(5, np.int64)
     began = state.seconds
     given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
@@ -158,6 +177,7 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
         ASCENT,
         pace.threads,
         *map(address, (state.best, state.best_at, tol, scale)),
+        *(None if a is None else address(a) for a in (target, goal)),
         *(address(a) for a in out.values()),
         address(state.closed),
         address(stats),

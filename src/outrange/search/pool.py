@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Box
+from .roots import Roots
 
 
 MOST_BYTES = 2 << 30
@@ -34,16 +34,17 @@ class Pool:
         self._in_hand = np.full(objectives, np.inf)
 
     @classmethod
-    def whole(cls, box: Box, objectives: int, states: int) -> Pool:
-        """A pool of one box, `(d,)`, of which nothing is known."""
-        pool = cls(box.size, objectives, states)
+    def of(cls, roots: Roots, objectives: int, states: int) -> Pool:
+        """A pool of the roots, of which nothing is known."""
+        count = len(roots.lo)
+        pool = cls(roots.lo.shape[1], objectives, states)
         pool.push(
-            box.lo[None],
-            box.hi[None],
-            np.full((1, objectives), -np.inf),
-            np.zeros((1, states), np.int8),
-            np.ones((1, objectives), np.uint8),
-            np.array([np.inf]),
+            roots.lo,
+            roots.hi,
+            np.full((count, objectives), -np.inf),
+            np.zeros((count, states), np.int8),
+            np.ones((count, objectives), np.uint8),
+            np.full(count, np.inf),
         )
         return pool
 
@@ -97,6 +98,11 @@ class Pool:
         self._in_hand = self._least(chosen)
         self._alive = self._alive[order[count:]]
         self._free = np.concatenate([chosen, self._free])
+        return {name: array[chosen] for name, array in self._arrays.items()}
+
+    def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+        """Copies of up to `count` open boxes, chosen at random."""
+        chosen = rng.choice(self._alive, min(count, self._alive.size), replace=False)
         return {name: array[chosen] for name, array in self._arrays.items()}
 
     def settle(self) -> None:

@@ -13,7 +13,7 @@ from ..graph import Graph
 from ..graph.rewrite import fold, piecewise_to_pairs
 from . import milp_search
 from .array_engine import ArrayEngine
-from .engine_search import search as engine_search
+from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .solution import Solution
@@ -75,7 +75,10 @@ def solve(
             turns = PATIENCE if solver else np.inf
             found = _on_tape(tape, small, box, rows, offset, state, seed, turns)
         else:
-            found = engine_search(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
+            search = EngineSearch(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
+            stopped = search.run()
+            state.report(search.lower(), 0)
+            found = state.solution(search.lower(), stopped, ENGINE_METHODS)
     return _met(found, state.known)
 
 

@@ -43,6 +43,10 @@ class State:
         """`(m,)` bounds proved before the search: what they close, it need not."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
+        self.target: np.ndarray | None = None
+        """`(m,)` for a decision: a bound at or above it closes an objective, whatever was seen."""
+        self.goal: np.ndarray | None = None
+        """`(m,)` with `target`: a point below it interrupts the search, to be looked at."""
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
         """Take the first points; nothing is closed yet."""
@@ -79,6 +83,18 @@ class State:
         tolerance = self.tolerance()
         done = self.dropped | (self.best - self.known <= tolerance)
         return np.where(done, np.inf, 0.999 * tolerance)
+
+    def cutoff(self) -> np.ndarray:
+        """`(m,)` a box is closed where its bound is at or above this."""
+        if self.target is None:
+            return self.best - self.aim()
+        done = self.dropped | (self.known >= self.target)
+        return np.where(done, -np.inf, self.target)
+
+    @property
+    def met(self) -> bool:
+        """Whether a point lies below its goal."""
+        return self.goal is not None and bool(np.any(self.best < self.goal))
 
     def scale(self) -> np.ndarray:
         """`(m,)` positive sizes by which gaps of different objectives are compared."""

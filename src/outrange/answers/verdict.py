@@ -1,0 +1,173 @@
+"""The answer to "does it always?"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import OutrangeError, Warrant
+from .jsonable import jsonable
+from .range import Cost
+from .text import number, size, vector
+
+
+HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
+
+REASONS = {
+    "decided": "decided",
+    "time": "time ran out",
+    "interrupted": "interrupted",
+    "rounding": "only float64 rounding is left between the bound and the property",
+}
+"""Why a search stopped, as told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counterexample:
+    """An input that breaks a property.
+
+    Args:
+        x: The input, float64, in the input's own shape (a dict by name for several inputs).
+        y: What the real-valued network returns there, to nearest, likewise.
+        model_y: What the user's model returned there in float32; None where none could be run.
+        reproduced: Whether the model's own numbers break the property too (None: not run).
+        flat_x: All inputs in one vector.
+        flat_y: All outputs in one vector: the model's own, or the real ones without a model.
+    """
+
+    x: np.ndarray | dict[str, np.ndarray]
+    y: np.ndarray | dict[str, np.ndarray]
+    model_y: np.ndarray | dict[str, np.ndarray] | None
+    reproduced: bool | None
+    flat_x: np.ndarray
+    flat_y: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Whether a property holds for every input of a set.
+
+    `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
+    an input that breaks the property in real arithmetic, and was run on the model. `UNKNOWN` says
+    how far both sides came. A verdict counts as true only where the property is proved.
+
+    Args:
+        model: The model's name.
+        property: The property, as asked.
+        status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
+        counterexample: With `VIOLATED`.
+        margin: Proved: every input keeps at least this distance from breaking the property, in
+            the unit of its inequalities. Negative where that is not known.
+        nearest: The distance at the input that came nearest; negative means broken. None if no
+            input was tried.
+        reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`.
+        vacuous: Whether no input at all satisfies the property's assumptions.
+        warrant: What stands behind the verdict.
+        cost: Seconds and boxes.
+        methods: The methods that were used, with references.
+
+    Raises:
+        OutrangeError: Verdict and evidence do not fit.
+    """
+
+    model: str
+    property: str
+    status: str
+    counterexample: Counterexample | None
+    margin: float
+    nearest: float | None
+    reason: str
+    vacuous: bool
+    warrant: Warrant
+    cost: Cost
+    methods: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if (self.status == VIOLATED) != (self.counterexample is not None):
+            raise OutrangeError(
+                "`VIOLATED` needs a counterexample, and only it. "
+                f"Received: {self.status}, {self.counterexample}."
+            )
+        if self.status == HOLDS and not self.margin >= 0:
+            raise OutrangeError(
+                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
+            )
+
+    @property
+    def holds(self) -> bool | None:
+        """True, False, or None if unknown."""
+        return {HOLDS: True, VIOLATED: False}.get(self.status)
+
+    def __bool__(self) -> bool:
+        return self.status == HOLDS
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one plain sentence."""
+        if self.status == HOLDS:
+            if self.vacuous:
+                return "It holds, but for want of inputs: none satisfies its assumptions."
+            return "It holds for every input of the set."
+        if self.counterexample is not None:
+            return f"It is broken at x = {_shown(self.counterexample.x)}{self._float32_note()}."
+        near = "" if self.nearest is None else (
+            f"; the nearest input tried stays {number(self.nearest)} away from breaking it, and "
+            f"{number(self.margin)} is proved (0 would do)"
+        )
+        return f"Unknown: {REASONS[self.reason]}{near}.{self._advice()}"
+
+    def _float32_note(self) -> str:
+        found = self.counterexample
+        if found is None or found.reproduced is None:
+            return " (the model itself was not run)"
+        if found.reproduced:
+            return f", where the model returns {_shown(found.model_y)}"
+        return (
+            f" in real arithmetic; the model's float32 returns {_shown(found.model_y)}, where "
+            "rounding decides it the other way"
+        )
+
+    def _advice(self) -> str:
+        if self.reason == "time":
+            return " More time, or a smaller input set, may decide it."
+        if self.reason == "rounding":
+            return " Loosen or tighten the property by a hair to decide it."
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
+        names = ("model", "property", "status", "margin", "nearest", "reason", "vacuous")
+        record = {"format": "outrange.verdict", "version": 1}
+        record |= {name: jsonable(getattr(self, name)) for name in names}
+        found = self.counterexample
+        shown = None if found is None else {
+            "x": jsonable(found.x), "y": jsonable(found.y), "model_y": jsonable(found.model_y),
+            "reproduced": found.reproduced,
+        }
+        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
+        return record | {
+            "counterexample": shown, "warrant": self.warrant.name, "cost": cost,
+            "methods": list(self.methods),
+        }
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.status}, {self.property!r})"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.status}: {self.property}\n{self.sentence}\n"
+            f"{self.warrant.name}, {size(self.cost.seconds)}, {self.cost.boxes:,} boxes."
+        )
+
+    def _repr_html_(self) -> str:
+        from .html import verdict_html
+
+        return verdict_html(self)
+
+
+def _shown(values) -> str:
+    if isinstance(values, dict):
+        return ", ".join(f"{name}: {vector(part)}" for name, part in values.items())
+    return "None" if values is None else vector(values)

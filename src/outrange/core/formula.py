@@ -1,0 +1,189 @@
+"""Conditions on a network's inputs and outputs: linear inequalities, joined by and, or.
+
+A variable is an index into the vector `[x, y]`: the network's flat inputs, then its flat outputs.
+There is no `not`: the negation of an inequality is an inequality, and `negate` pushes it inwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+
+
+MOST_CLAUSES = 4096
+"""A disjunction is split into at most this many conjunctions; what exceeds it stays nested."""
+
+
+@dataclass(frozen=True)
+class Atom:
+    """`sum(c * v[i]) + offset <= 0`, or `< 0` where `strict`.
+
+    Args:
+        terms: `(index, coefficient)` pairs, indices rising, no coefficient zero.
+        offset: The constant.
+        strict: Whether equality is excluded.
+    """
+
+    terms: tuple[tuple[int, float], ...]
+    offset: float
+    strict: bool = False
+
+    @classmethod
+    def of(cls, terms: Mapping[int, float], offset: float, strict: bool = False) -> Atom:
+        """An atom from a dict; zero coefficients are dropped.
+
+        Raises:
+            InputError: A number is not finite.
+        """
+        if not all(np.isfinite([*terms.values(), offset])):
+            raise InputError(
+                "The numbers of a condition must be finite. "
+                f"Received: coefficients {list(terms.values())[:4]}, constant {offset}."
+            )
+        kept = tuple((i, float(c)) for i, c in sorted(terms.items()) if c != 0)
+        return cls(kept, float(offset) + 0.0, strict)
+
+    def negate(self) -> Atom:
+        """The atom that holds exactly where this one does not."""
+        return Atom(tuple((i, -c) for i, c in self.terms), -self.offset + 0.0, not self.strict)
+
+
+@dataclass(frozen=True)
+class And:
+    """All parts hold. With no parts: true."""
+
+    parts: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """Some part holds. With no parts: false."""
+
+    parts: tuple[Formula, ...]
+
+
+Formula = Atom | And | Or
+
+TRUE, FALSE = And(()), Or(())
+
+
+def negate(formula: Formula) -> Formula:
+    """The formula that holds exactly where `formula` does not.
+
+    Example:
+        >>> negate(And((Atom(((0, 1.0),), -2.0),)))
+        Or(parts=(Atom(terms=((0, -1.0),), offset=2.0, strict=True),))
+    """
+    if isinstance(formula, Atom):
+        return formula.negate()
+    flipped = tuple(negate(part) for part in formula.parts)
+    return Or(flipped) if isinstance(formula, And) else And(flipped)
+
+
+def atoms(formula: Formula) -> Iterator[Atom]:
+    """Every atom, left to right."""
+    pending = [formula]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Atom):
+            yield part
+        else:
+            pending.extend(reversed(part.parts))
+
+
+def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, ...]]:
+    """Conjunctions whose disjunction is `formula` (disjunctive normal form).
+
+    Where that would be more than `most` of them, a disjunction stays nested inside its clauses.
+
+    Example:
+        >>> a, b, c = (Atom(((i, 1.0),), 0.0) for i in range(3))
+        >>> clauses(And((a, Or((b, c))))) == [(a, b), (a, c)]
+        True
+    """
+    if isinstance(formula, Atom):
+        return [(formula,)]
+    if isinstance(formula, Or):
+        found: list[tuple[Formula, ...]] = []
+        for part in formula.parts:
+            found += clauses(part, most)
+            if len(found) > most:
+                return [(formula,)]
+        return found
+    certain: list[Formula] = []
+    product: list[tuple[Formula, ...]] = [()]
+    for part in formula.parts:
+        inner = clauses(part, most)
+        if len(product) * len(inner) > most:
+            inner = [(part,)]
+        if len(inner) == 1:
+            certain += inner[0]
+        else:
+            product = [left + right for left in product for right in inner]
+    return [(*certain, *choice) for choice in product]
+
+
+def value(formula: Formula, v: np.ndarray) -> np.ndarray:
+    """How far from holding: at most 0 (below 0 for strict atoms) exactly where it holds.
+
+    Args:
+        formula: Over the columns of `v`.
+        v: `(batch, inputs + outputs)`.
+
+    Returns:
+        `(batch,)`: an atom's left side; the largest of an `And`, the least of an `Or`.
+    """
+    if isinstance(formula, Atom):
+        total = np.full(len(v), formula.offset)
+        for i, c in formula.terms:
+            total = total + c * v[:, i]
+        return total
+    parts = [value(part, v) for part in formula.parts]
+    if isinstance(formula, And):
+        return np.maximum.reduce(parts) if parts else np.full(len(v), -np.inf)
+    return np.minimum.reduce(parts) if parts else np.full(len(v), np.inf)
+
+
+def holds(formula: Formula, lo: np.ndarray, hi: np.ndarray) -> bool | None:
+    """Whether the formula holds for the vector known to lie in `[lo, hi]`; None if undecided.
+
+    Args:
+        formula: Over the entries of `lo`.
+        lo: `(inputs + outputs,)`.
+        hi: `(inputs + outputs,)`.
+    """
+    if isinstance(formula, Atom):
+        least, most = _ends(formula, lo, hi)
+        if most < 0 or (most == 0 and not formula.strict):
+            return True
+        if least > 0 or (least == 0 and formula.strict):
+            return False
+        return None
+    found = [holds(part, lo, hi) for part in formula.parts]
+    decided = isinstance(formula, Or)
+    if decided in found:
+        return decided
+    return None if None in found else not decided
+
+
+def _ends(atom: Atom, lo: np.ndarray, hi: np.ndarray) -> tuple[float, float]:
+    """Least and largest left side, every rounding outwards."""
+    from fractions import Fraction
+
+    least = most = Fraction(atom.offset)
+    for i, c in atom.terms:
+        low, high = (lo[i], hi[i]) if c > 0 else (hi[i], lo[i])
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return -np.inf, np.inf
+        least += Fraction(c) * Fraction(float(low))
+        most += Fraction(c) * Fraction(float(high))
+    return _sign(least), _sign(most)
+
+
+def _sign(value) -> float:
+    """A number of the value's sign (what a comparison with 0 needs)."""
+    return 0.0 if value == 0 else (1.0 if value > 0 else -1.0)

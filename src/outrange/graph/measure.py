@@ -1,0 +1,153 @@
+"""A graph that says how far inputs and outputs are from satisfying conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core import And, Atom, Distance, Formula, up
+from ..ops import dense
+from .builder import Builder
+from .graph import Graph
+from .values import Value
+
+
+def measure(
+    graph: Graph, clauses: Sequence[Sequence[Formula]], distances: Sequence[Distance] = ()
+) -> Graph:
+    """The graph whose output `k` is at most 0 exactly where every part of `clauses[k]` holds.
+
+    An atom is its left side, an `And` the largest of its parts, an `Or` the least. Bounding the
+    largest of some forms by a relaxation with free slopes ranges over their convex combinations,
+    the Lagrangian bound of their conjunction.
+
+    Args:
+        graph: The network; conditions are over its flat inputs and outputs, in this order.
+        clauses: Conjunctions.
+        distances: Norm balls that belong to every clause; 2-norms are compared squared.
+
+    Returns:
+        A graph of the same inputs with one output a clause.
+    """
+    builder = Builder(graph.inputs, nodes=list(graph.nodes), source="property")
+    found = _Measure(builder, graph)
+    everywhere = [found.distance(part) for part in distances]
+    columns = [[*map(found.entry, clause), *everywhere] for clause in clauses]
+    width = max((len(column) for column in columns), default=0)
+    windows = np.array([c + [-1] * (width - len(c)) for c in columns], np.int64)
+    whole = found.joined()
+    if width == 0:
+        return builder.finish([np.full((1, len(clauses)), -1.0)], ["value"])
+    windows = _true_where_empty(windows)
+    if isinstance(whole, Value) and width > 1:
+        out = builder.largest(whole, windows, (1, len(clauses)))
+    else:
+        out = builder.structural(lambda a: a[0].reshape(-1)[windows[:, 0]][None], [whole])
+    return builder.finish([out], ["value"])
+
+
+def _true_where_empty(windows: np.ndarray) -> np.ndarray:
+    """Entry 0 is the constant -1: a conjunction of nothing holds everywhere."""
+    return np.where((windows < 0).all(axis=1, keepdims=True) & (np.arange(windows.shape[1]) == 0),
+                    0, windows)
+
+
+class _Measure:
+    """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them."""
+
+    def __init__(self, builder: Builder, graph: Graph):
+        self._builder, self._graph = builder, graph
+        self._atoms: dict[Atom, int] = {}
+        self._later: list[tuple[int, object]] = []
+        self._count = 1
+
+    def entry(self, formula: Formula) -> int:
+        """The entry that will hold the formula's value."""
+        if isinstance(formula, Atom):
+            return self._atom(formula)
+        return self._push((isinstance(formula, And), [self.entry(p) for p in formula.parts]))
+
+    def distance(self, ball: Distance) -> int:
+        return self._push(ball)
+
+    def _atom(self, atom: Atom) -> int:
+        if atom not in self._atoms:
+            self._atoms[atom] = self._count
+            self._count += 1
+        return self._atoms[atom]
+
+    def _push(self, part) -> int:
+        self._later.append((self._count, part))
+        self._count += 1
+        return self._count - 1
+
+    def joined(self):
+        """All entries in one vector."""
+        parts = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
+        if self._atoms:
+            parts.append((np.array(list(self._atoms.values())), self._forms()))
+        for place, part in self._later:
+            if isinstance(part, Distance):
+                value = self._norm(part)
+            else:
+                value = self._best(*part, parts)  # pyright: ignore[reportGeneralTypeIssues]
+            parts.append((np.array([place]), value))
+        return self._vector(parts)
+
+    def _vector(self, parts):
+        order = np.argsort(np.concatenate([place for place, _ in parts]))
+        return self._builder.structural(
+            lambda a: np.concatenate([v.reshape(-1) for v in a])[order][None],
+            [value for _, value in parts],
+        )
+
+    def _best(self, largest: bool, entries: list[int], parts):
+        """The largest or least of entries that stand before this one."""
+        if not entries:
+            return np.full((1, 1), -1.0 if largest else 1.0)
+        place = np.concatenate([p for p, _ in parts])
+        where = {int(e): i for i, e in enumerate(place)}
+        at = np.array([where[e] for e in entries])
+        picked = self._builder.structural(
+            lambda a: np.concatenate([v.reshape(-1) for v in a])[at][None], [v for _, v in parts]
+        )
+        if not isinstance(picked, Value):
+            return (picked.max if largest else picked.min)(axis=1, keepdims=True)
+        return self._builder.reduce("max" if largest else "min", picked, 1, keepdims=True)
+
+    def _forms(self):
+        """The left sides of all atoms, as one affine map of the entries they read."""
+        used = np.unique([i for atom in self._atoms for i, _ in atom.terms]).astype(np.int64)
+        bias = np.array([atom.offset for atom in self._atoms])
+        if not used.size:
+            return bias[None]
+        column = {int(i): j for j, i in enumerate(used)}
+        weight = np.zeros((used.size, bias.size))
+        for k, atom in enumerate(self._atoms):
+            for i, c in atom.terms:
+                weight[column[i], k] = c
+        read = self._read(used)
+        return self._builder.add_node(dense(weight, bias, name="atoms"), [read], (1, bias.size))
+
+    def _read(self, used: np.ndarray) -> Value:
+        """The entries `used` of `[x, y]`."""
+        graph, builder = self._graph, self._builder
+        d, outputs = graph.size, graph.value_size(graph.output)
+        x = Value(builder, 0, (1, d))
+        y = Value(builder, graph.output, (1, outputs))
+        if used[0] >= d:
+            return builder.rearrange([y], (used - d)[None], name="read")
+        if used[-1] < d:
+            return builder.rearrange([x], used[None], name="read")
+        return builder.rearrange([x, y], used[None], name="read")
+
+    def _norm(self, ball: Distance):
+        builder = self._builder
+        x = Value(builder, 0, (1, self._graph.size))
+        moved = builder.rearrange([x], ball.index[None], name="read")
+        shifted = builder.affine_map(moved, np.ones(ball.center.shape), -ball.center)
+        size = builder.curve("abs" if ball.order == 1 else "square", shifted)
+        radius = ball.radius if ball.order == 1 else float(up(ball.radius * ball.radius))
+        total = builder.reduce("sum", size, 1, keepdims=True)
+        return builder.affine_map(total, 1.0, -radius)

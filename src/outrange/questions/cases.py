@@ -1,0 +1,131 @@
+"""From a condition and input sets to what a search is asked: clauses, and the boxes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from ..core import Atom, Formula, InputError, Region
+from ..core.formula import And, clauses, holds
+from ..search.decide import Cases
+from ..search.roots import Roots
+
+
+MOST_TOGETHER = 256
+"""At most this many clauses share one search."""
+
+
+def cases(
+    formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
+) -> list[Cases]:
+    """Where `formula` could hold: clauses grouped by the boxes they are asked about.
+
+    Bounds of single inputs shrink the boxes; what cannot hold in its box is dropped.
+
+    Args:
+        formula: Over `[x, y]`.
+        regions: The input sets; a union.
+        name_input: What to call a flat input in a message.
+
+    Returns:
+        Groups of clauses; none if nothing is left to ask.
+
+    Raises:
+        InputError: An input is unbounded.
+    """
+    kinds: dict[tuple, tuple[Region, dict, dict]] = {}
+    for region in regions:
+        key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
+        _, boxes, found = kinds.setdefault(key, (region, {}, {}))
+        for clause in clauses(And((region.condition, formula))):
+            case = _case(clause, region, name_input)
+            if case is not None:
+                lo, hi, terms = case
+                box = lo.tobytes() + hi.tobytes()
+                boxes[box] = (lo, hi)
+                found.setdefault(box, {})[terms] = None
+    return [group for kind in kinds.values() for group in _groups(*kind)]
+
+
+def _groups(region: Region, boxes: dict, found: dict):
+    """Boxes with the same clauses go together."""
+    alike: dict[tuple, list] = {}
+    for box, terms in found.items():
+        alike.setdefault(tuple(terms), []).append(boxes[box])
+    for terms, ends in alike.items():
+        lo, hi = (np.array([end[side] for end in ends]) for side in (0, 1))
+        for start in range(0, len(terms), MOST_TOGETHER):
+            part = terms[start : start + MOST_TOGETHER]
+            strict = np.array([_strict(clause) for clause in part])
+            yield Cases(part, strict, Roots(lo, hi, region.integer), region.distances)
+
+
+def _case(clause: tuple[Formula, ...], region: Region, name_input):
+    """`(lo, hi, terms)` of one clause in one region; None if it cannot hold there."""
+    lo, hi = region.box.lo.copy(), region.box.hi.copy()
+    terms = []
+    for part in dict.fromkeys(clause):
+        single = isinstance(part, Atom) and len(part.terms) == 1
+        if not (single and part.terms[0][0] < lo.size and _shrink(part, lo, hi)):
+            terms.append(part)
+    whole = region.integer
+    lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+    if np.any(lo > hi):
+        return None
+    _check_bounded(lo, hi, name_input)
+    width = 1 + max((i for part in terms for i in _indices(part)), default=0)
+    anywhere = np.full(max(0, width - lo.size), np.inf)
+    ends = np.concatenate([lo, -anywhere]), np.concatenate([hi, anywhere])
+    kept = []
+    for part in terms:
+        known = holds(part, *ends)
+        if known is False:
+            return None
+        if known is None:
+            kept.append(part)
+    return lo, hi, tuple(kept)
+
+
+def _shrink(atom: Atom, lo: np.ndarray, hi: np.ndarray) -> bool:
+    """Shrink the box by a bound of one input; False if the bound is no float64 (it then stays)."""
+    (i, c), = atom.terms
+    exact = -Fraction(atom.offset) / Fraction(c)
+    bound = float(exact)
+    same = Fraction(bound) == exact
+    if not same:
+        bound = float(np.nextafter(bound, np.inf if c > 0 else -np.inf))
+    if c > 0:
+        hi[i] = min(hi[i], bound)
+    else:
+        lo[i] = max(lo[i], bound)
+    return same and not atom.strict
+
+
+def _indices(formula: Formula):
+    if isinstance(formula, Atom):
+        return [i for i, _ in formula.terms]
+    return [i for part in formula.parts for i in _indices(part)]
+
+
+def _strict(clause: tuple[Formula, ...]) -> bool:
+    """Whether the largest of the values must be below 0: no part may be 0."""
+    return bool(clause) and all(_never_zero(part) for part in clause)
+
+
+def _never_zero(formula: Formula) -> bool:
+    if isinstance(formula, Atom):
+        return formula.strict
+    return bool(formula.parts) and all(_never_zero(part) for part in formula.parts)
+
+
+def _check_bounded(lo: np.ndarray, hi: np.ndarray, name_input) -> None:
+    for side, ends in (("lower", lo), ("upper", hi)):
+        bad = np.flatnonzero(~np.isfinite(ends))
+        if bad.size:
+            others = f" (nor have {bad.size - 1} others)" if bad.size > 1 else ""
+            raise InputError(
+                f"Every input must be bounded on both sides; {name_input(int(bad[0]))} has no "
+                f"{side} bound{others}. Received: [{lo[bad[0]]:g}, {hi[bad[0]]:g}]."
+            )

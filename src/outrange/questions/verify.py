@@ -1,0 +1,100 @@
+"""Does a property hold for every input of a set?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..answers import Cost, Counterexample, Verdict
+from ..core import Formula, Region, Warrant
+from ..search.decide import Decision, decide
+from .cases import cases
+from .input_set import place
+from .network import NetworkLike
+from .witness import Examiner, Witness
+
+
+def verify(
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    *,
+    text: str,
+    time: float | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+    progress: Callable | None = None,
+) -> Verdict:
+    """Whether no input of the regions satisfies `unsafe`; see `outrange.verify`.
+
+    Args:
+        network: The model.
+        unsafe: What must never hold, over the flat `[x, y]`.
+        regions: The input sets; a union.
+        text: The property as the user wrote it.
+        time: Seconds; None for no limit.
+        seed: Of the samples.
+        engine: See `search.decide`.
+        progress: Called a few times a second with a `SearchProgress`.
+    """
+    graph = network.graph
+    groups = cases(unsafe, regions, lambda i: place(graph.inputs, i))
+    if not groups:
+        found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
+        return _verdict(network, text, found, None, vacuous=_empty(unsafe, regions))
+    examiner = Examiner(network, unsafe, regions)
+    found = decide(
+        graph, groups, examiner, time_limit=time, progress=progress, seed=seed, engine=engine
+    )
+    return _verdict(network, text, found, examiner.witness)
+
+
+def _empty(unsafe: Formula, regions: Sequence[Region]) -> bool:
+    from ..core.formula import TRUE
+
+    return not cases(TRUE, regions, str)
+
+
+def _verdict(
+    network: NetworkLike, text: str, found: Decision, witness: Witness | None, vacuous=False
+) -> Verdict:
+    decided = witness is not None or found.status == "unsat"
+    status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
+    return Verdict(
+        model=network.name,
+        property=text,
+        status=status,
+        counterexample=None if witness is None else _counterexample(network, witness),
+        margin=float(found.lower),
+        nearest=float(found.seen) if np.isfinite(found.seen) else None,
+        reason="decided" if decided else found.status,
+        vacuous=vacuous,
+        warrant=found.warrant if witness is None else Warrant.FLOAT64_ROUNDED,
+        cost=Cost(found.seconds, found.boxes),
+        methods=found.methods,
+    )
+
+
+def _counterexample(network: NetworkLike, witness: Witness) -> Counterexample:
+    graph = network.graph
+    y = 0.5 * witness.lo + 0.5 * witness.hi
+    model = witness.model
+    return Counterexample(
+        x=_parts(graph.inputs, witness.x),
+        y=_parts(graph.outputs, y),
+        model_y=None if model is None else _parts(graph.outputs, model),
+        reproduced=witness.reproduced,
+        flat_x=witness.x,
+        flat_y=y if model is None else model,
+    )
+
+
+def _parts(slots, flat: np.ndarray):
+    """The flat vector in the slots' own shapes; a dict by name if there are several."""
+    ends = np.cumsum([0, *(slot.size for slot in slots)])
+    parts = {
+        slot.name: flat[a:b].reshape(slot.shape)
+        for slot, a, b in zip(slots, ends[:-1], ends[1:], strict=True)
+    }
+    return parts if len(parts) > 1 else next(iter(parts.values()))

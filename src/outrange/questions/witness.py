@@ -1,0 +1,115 @@
+"""Is a point of the search a counterexample? In real arithmetic, and on the user's own model."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..core import Distance, Formula, Region
+from ..core.formula import And, holds
+from .evidence import enclose, model_values
+from .network import NetworkLike
+
+
+PATIENCE = 2.0
+"""Seconds of further search once a counterexample is known that float32 does not reproduce."""
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """A point that satisfies a condition in real arithmetic.
+
+    Args:
+        x: `(d,)`; float32 numbers where the input set holds some nearby.
+        lo: `(n,)` least real output there.
+        hi: `(n,)` largest.
+        model: `(n,)` what the user's model returned at `x` rounded to float32, or None.
+        reproduced: Whether the model's own input and output satisfy the condition, or None.
+    """
+
+    x: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
+    model: np.ndarray | None
+    reproduced: bool | None
+
+
+class Examiner:
+    """Looks at points; keeps the best counterexample that is one in real arithmetic.
+
+    Args:
+        network: The user's model.
+        formula: What a counterexample satisfies, over `[x, y]`.
+        regions: The input sets.
+    """
+
+    def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]):
+        self._network, self._formula, self._regions = network, formula, regions
+        self._since: float | None = None
+        self.witness: Witness | None = None
+
+    def __call__(self, x: np.ndarray) -> bool:
+        """Whether the search may end with this point (or one shown before)."""
+        for point in _roundings(x, self._regions):
+            found = self._examine(point)
+            if found is None:
+                continue
+            if found.reproduced is not False:
+                self.witness = found
+                return True
+            if self.witness is None:
+                self.witness, self._since = found, clock.perf_counter()
+        return self._since is not None and clock.perf_counter() - self._since > PATIENCE
+
+    def _examine(self, x: np.ndarray) -> Witness | None:
+        inside = [r for r in self._regions if contains(r, x)]
+        if not inside:
+            return None
+        lo, hi = (end[0] for end in enclose(self._network.graph, x[None]))
+        if holds(self._formula, np.concatenate([x, lo]), np.concatenate([x, hi])) is not True:
+            return None
+        if self._network.predict is None:
+            return Witness(x, lo, hi, None, None)
+        with np.errstate(all="ignore"):
+            returned = model_values(self._network.graph, self._network.predict, x[None])[0]
+        seen = np.concatenate([x, returned])
+        return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
+
+
+def _roundings(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
+    """The point as float32 numbers, moved into its box where rounding left it; then as it is."""
+    with np.errstate(over="ignore"):
+        single = x.astype(np.float32).astype(np.float64)
+    points = [single]
+    for region in regions:
+        lo, hi = region.box.lo, region.box.hi
+        if not np.all((lo <= x) & (x <= hi)):
+            continue
+        up = np.nextafter(single.astype(np.float32), np.float32(np.inf)).astype(np.float64)
+        down = np.nextafter(single.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+        moved = np.where(single < lo, up, np.where(single > hi, down, single))
+        # A side shorter than the step of float32 holds none of its numbers.
+        points.append(np.where((lo <= moved) & (moved <= hi), moved, x))
+        break
+    points.append(x)
+    return [p for i, p in enumerate(points) if not any(np.array_equal(p, q) for q in points[:i])]
+
+
+def contains(region: Region, x: np.ndarray) -> bool:
+    """Whether the point is in the region, in exact arithmetic."""
+    return (
+        bool(region.box.contains(x))
+        and bool(np.all(np.rint(x[region.integer]) == x[region.integer]))
+        and holds(And((region.condition,)), x, x) is True
+        and all(_near(ball, x) for ball in region.distances)
+    )
+
+
+def _near(ball: Distance, x: np.ndarray) -> bool:
+    gaps = [Fraction(float(x[i])) - Fraction(float(c)) for i, c in zip(ball.index, ball.center)]
+    power: Callable = abs if ball.order == 1 else (lambda gap: gap * gap)
+    return sum(map(power, gaps)) <= Fraction(ball.radius) ** ball.order
