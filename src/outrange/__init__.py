@@ -14,11 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .answers import (
+    Counterexample as Counterexample,
     Range as Range,
     RangeProgress as RangeProgress,
     SampledRange as SampledRange,
     Summary as Summary,
+    Verdict as Verdict,
+    VerifyProgress as VerifyProgress,
 )
+from .api.properties import read_property as read_property, verify as verify
 from .core import (
     Box as Box,
     InputError as InputError,
@@ -27,7 +31,15 @@ from .core import (
     UnsupportedError as UnsupportedError,
     Warrant as Warrant,
 )
+from .questions.expressions import implies as implies, x as x, y as y
 from .questions.ready_boxes import ball as ball, data_box as data_box
+from .questions.sets import (
+    L1Ball as L1Ball,
+    L2Ball as L2Ball,
+    Mixed as Mixed,
+    Polytope as Polytope,
+    Union as Union,
+)
 
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What is told: frozen records, each with the warrant that stands behind it."""
 
-from .progress import RangeProgress as RangeProgress
+from .progress import RangeProgress as RangeProgress, VerifyProgress as VerifyProgress
 from .range import Cost as Cost, Range as Range
 from .sampled import SampledRange as SampledRange
 from .summary import LayerRow as LayerRow, Summary as Summary

@@ -121,5 +121,5 @@ def summary_html(answer: Summary) -> str:
 def verdict_html(answer: Verdict) -> str:
     """The table of a `Verdict`."""
     note = f"{answer.warrant.name}; {size(answer.cost.seconds)}, {answer.cost.boxes:,} boxes."
-    rows = [[answer.status, answer.property, answer.sentence]]
+    rows = [[answer.status, answer.claim, answer.sentence]]
     return html_table(["verdict", "property", "why"], rows, f"Property of {answer.model}", note)

@@ -34,3 +34,22 @@ class RangeProgress:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(claimed > 0, seen / claimed, 1.0)
         return np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class VerifyProgress:
+    """How far a verification has come.
+
+    Args:
+        seconds: Time spent.
+        boxes: Sub-problems bounded.
+        margin: Proved so far: the distance every input keeps from breaking the property.
+        nearest: The distance of the nearest input tried.
+        open: Sub-problems waiting.
+    """
+
+    seconds: float
+    boxes: int
+    margin: float
+    nearest: float
+    open: int

@@ -55,7 +55,7 @@ class Verdict:
 
     Args:
         model: The model's name.
-        property: The property, as asked.
+        claim: The property, as asked.
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: With `VIOLATED`.
         margin: Proved: every input keeps at least this distance from breaking the property, in
@@ -73,7 +73,7 @@ class Verdict:
     """
 
     model: str
-    property: str
+    claim: str
     status: str
     counterexample: Counterexample | None
     margin: float
@@ -138,7 +138,7 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "property", "status", "margin", "nearest", "reason", "vacuous")
+        names = ("model", "claim", "status", "margin", "nearest", "reason", "vacuous")
         record = {"format": "outrange.verdict", "version": 1}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         found = self.counterexample
@@ -153,11 +153,11 @@ class Verdict:
         }
 
     def __repr__(self) -> str:
-        return f"Verdict({self.status}, {self.property!r})"
+        return f"Verdict({self.status}, {self.claim!r})"
 
     def __str__(self) -> str:
         return (
-            f"{self.status}: {self.property}\n{self.sentence}\n"
+            f"{self.status}: {self.claim}\n{self.sentence}\n"
             f"{self.warrant.name}, {size(self.cost.seconds)}, {self.cost.boxes:,} boxes."
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ..core import And, Atom, Distance, Formula, up
 from ..ops import dense
 from .builder import Builder
 from .graph import Graph
-from .values import Value
+from .values import Operand, Value
 
 
 def measure(
@@ -53,20 +54,28 @@ def _true_where_empty(windows: np.ndarray) -> np.ndarray:
                     0, windows)
 
 
+@dataclass(frozen=True)
+class _Join:
+    """The largest or least of entries."""
+
+    largest: bool
+    entries: list[int]
+
+
 class _Measure:
     """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them."""
 
     def __init__(self, builder: Builder, graph: Graph):
         self._builder, self._graph = builder, graph
         self._atoms: dict[Atom, int] = {}
-        self._later: list[tuple[int, object]] = []
+        self._later: list[tuple[int, Distance | _Join]] = []
         self._count = 1
 
     def entry(self, formula: Formula) -> int:
         """The entry that will hold the formula's value."""
         if isinstance(formula, Atom):
             return self._atom(formula)
-        return self._push((isinstance(formula, And), [self.entry(p) for p in formula.parts]))
+        return self._push(_Join(isinstance(formula, And), [self.entry(p) for p in formula.parts]))
 
     def distance(self, ball: Distance) -> int:
         return self._push(ball)
@@ -84,14 +93,14 @@ class _Measure:
 
     def joined(self):
         """All entries in one vector."""
-        parts = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
+        parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
         if self._atoms:
             parts.append((np.array(list(self._atoms.values())), self._forms()))
         for place, part in self._later:
             if isinstance(part, Distance):
                 value = self._norm(part)
             else:
-                value = self._best(*part, parts)  # pyright: ignore[reportGeneralTypeIssues]
+                value = self._best(part, parts)
             parts.append((np.array([place]), value))
         return self._vector(parts)
 
@@ -102,19 +111,19 @@ class _Measure:
             [value for _, value in parts],
         )
 
-    def _best(self, largest: bool, entries: list[int], parts):
+    def _best(self, join: _Join, parts) -> Operand:
         """The largest or least of entries that stand before this one."""
-        if not entries:
-            return np.full((1, 1), -1.0 if largest else 1.0)
+        if not join.entries:
+            return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])
         where = {int(e): i for i, e in enumerate(place)}
-        at = np.array([where[e] for e in entries])
+        at = np.array([where[e] for e in join.entries])
         picked = self._builder.structural(
             lambda a: np.concatenate([v.reshape(-1) for v in a])[at][None], [v for _, v in parts]
         )
         if not isinstance(picked, Value):
-            return (picked.max if largest else picked.min)(axis=1, keepdims=True)
-        return self._builder.reduce("max" if largest else "min", picked, 1, keepdims=True)
+            return (picked.max if join.largest else picked.min)(axis=1, keepdims=True)
+        return self._builder.reduce("max" if join.largest else "min", picked, 1, keepdims=True)
 
     def _forms(self):
         """The left sides of all atoms, as one affine map of the entries they read."""

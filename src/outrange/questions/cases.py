@@ -67,8 +67,7 @@ def _case(clause: tuple[Formula, ...], region: Region, name_input):
     lo, hi = region.box.lo.copy(), region.box.hi.copy()
     terms = []
     for part in dict.fromkeys(clause):
-        single = isinstance(part, Atom) and len(part.terms) == 1
-        if not (single and part.terms[0][0] < lo.size and _shrink(part, lo, hi)):
+        if not (isinstance(part, Atom) and _shrink(part, lo, hi)):
             terms.append(part)
     whole = region.integer
     lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
@@ -89,8 +88,10 @@ def _case(clause: tuple[Formula, ...], region: Region, name_input):
 
 
 def _shrink(atom: Atom, lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Shrink the box by a bound of one input; False if the bound is no float64 (it then stays)."""
-    (i, c), = atom.terms
+    """Shrink the box by a bound of one input; False if more than the box is needed to say it."""
+    if len(atom.terms) != 1 or atom.terms[0][0] >= lo.size:
+        return False
+    i, c = atom.terms[0]
     exact = -Fraction(atom.offset) / Fraction(c)
     bound = float(exact)
     same = Fraction(bound) == exact

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, InputError, Warrant
+from ..core import Box, Warrant
 from ..domains import bounds
 from ..search import solve as search
 from .evidence import enclose, model_values
 from .input_set import input_box
+from .limits import check_hooks, check_limits
 from .network import NetworkLike
 from .target import Target, target
 
@@ -44,32 +45,13 @@ def output_range(
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
-    _check_limits(tol, time)
-    if progress is not None and not callable(progress):
-        raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")
+    check_limits(tol, time)
+    check_hooks(progress)
     graph = network.graph
     asked = target(graph, rows, layer)
     where = input_box(graph.inputs, box)
     found = _search(asked, where, tol, time, solver, progress)
     return _answer(network, asked, where, found, tol)
-
-
-def _check_limits(tol, time) -> None:
-    if not _is_finite_number(tol) or tol < 0:
-        raise InputError(
-            "`tol` must be a finite number >= 0; it is relative to the range seen. "
-            f"Received: tol={tol!r}."
-        )
-    if time is not None and not (_is_finite_number(time) and time > 0):
-        raise InputError(
-            "`time` must be a finite number of seconds > 0, or None for no limit. "
-            f"Received: time={time!r}."
-        )
-
-
-def _is_finite_number(value) -> bool:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and bool(np.isfinite(value))
 
 
 def _search(asked: Target, where: Box, tol, time, solver: bool, progress):

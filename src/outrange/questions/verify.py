@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..answers import Cost, Counterexample, Verdict
+from ..answers import Cost, Counterexample, Verdict, VerifyProgress
 from ..core import Formula, Region, Warrant
+from ..core.formula import TRUE
 from ..search.decide import Decision, decide
 from .cases import cases
 from .input_set import place
+from .limits import check_hooks, check_limits
 from .network import NetworkLike
 from .witness import Examiner, Witness
 
@@ -24,7 +26,7 @@ def verify(
     time: float | None = None,
     seed: int = 0,
     engine: str = "auto",
-    progress: Callable | None = None,
+    progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Whether no input of the regions satisfies `unsafe`; see `outrange.verify`.
 
@@ -36,23 +38,32 @@ def verify(
         time: Seconds; None for no limit.
         seed: Of the samples.
         engine: See `search.decide`.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called a few times a second with a `VerifyProgress`.
     """
+    check_limits(0.0, time)
+    check_hooks(progress, seed)
     graph = network.graph
     groups = cases(unsafe, regions, lambda i: place(graph.inputs, i))
     if not groups:
         found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
         return _verdict(network, text, found, None, vacuous=_empty(unsafe, regions))
     examiner = Examiner(network, unsafe, regions)
+    report = None if progress is None else _reporter(progress)
     found = decide(
-        graph, groups, examiner, time_limit=time, progress=progress, seed=seed, engine=engine
+        graph, groups, examiner, time_limit=time, progress=report, seed=seed, engine=engine
     )
     return _verdict(network, text, found, examiner.witness)
 
 
-def _empty(unsafe: Formula, regions: Sequence[Region]) -> bool:
-    from ..core.formula import TRUE
+def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
+    def report(now) -> None:
+        low, near = float(np.min(now.lower)), float(np.min(now.seen))
+        progress(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
 
+    return report
+
+
+def _empty(unsafe: Formula, regions: Sequence[Region]) -> bool:
     return not cases(TRUE, regions, str)
 
 
@@ -63,7 +74,7 @@ def _verdict(
     status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
     return Verdict(
         model=network.name,
-        property=text,
+        claim=text,
         status=status,
         counterexample=None if witness is None else _counterexample(network, witness),
         margin=float(found.lower),

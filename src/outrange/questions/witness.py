@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -110,6 +110,8 @@ def contains(region: Region, x: np.ndarray) -> bool:
 
 
 def _near(ball: Distance, x: np.ndarray) -> bool:
-    gaps = [Fraction(float(x[i])) - Fraction(float(c)) for i, c in zip(ball.index, ball.center)]
-    power: Callable = abs if ball.order == 1 else (lambda gap: gap * gap)
-    return sum(map(power, gaps)) <= Fraction(ball.radius) ** ball.order
+    total = Fraction(0)
+    for i, c in zip(ball.index, ball.center, strict=True):
+        gap = Fraction(float(x[i])) - Fraction(float(c))
+        total += abs(gap) if ball.order == 1 else gap * gap
+    return total <= Fraction(ball.radius) ** ball.order

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Box, Distance, Formula, Warrant
+from ..core import Distance, Formula, Warrant
 from ..domains import bounds
 from ..graph import Graph
 from ..graph.measure import measure

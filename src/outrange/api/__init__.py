@@ -1,0 +1,1 @@
+"""What joins front-ends to questions: the public functions about properties."""

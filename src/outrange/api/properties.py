@@ -1,0 +1,129 @@
+"""Public questions about properties: `verify`, `minimize`, `maximize`, and asserts for tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core import InputError, Specification
+from ..core.formula import negate
+
+
+if TYPE_CHECKING:
+    from ..answers import Verdict, VerifyProgress
+    from ..frontends.network import Network
+
+
+def verify(
+    model: Any, property: Any, box: Any = None, *, where: Any = None, time: float | None = None,
+    seed: int = 0, progress: Callable[[VerifyProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Verdict:
+    """Whether a property holds for every input of a set: a proof, or an input that breaks it.
+
+    Falsification first, then branch and bound over the input set. `VIOLATED` comes with an input
+    that breaks the property in real arithmetic and was run on the model itself; `HOLDS` with a
+    bound; `UNKNOWN` says how far both sides came.
+
+    Sound: `HOLDS` is about the real-valued network with the stored weights, every float64 rounding
+    paid for. Complete: for piecewise-linear networks, up to float64 resolution and given time;
+    convergent for smooth ones. Cost: exponential in the number of inputs in the worst case.
+
+    Args:
+        model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
+            `outrange.load` returned.
+        property: What shall hold: a condition on `outrange.x` and `outrange.y`, such as
+            `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, joined by `&`,
+            `|`, `~`; a function `lambda x, y: ...` that returns one; or a VNN-LIB file
+            (`.vnnlib`, `.vnnlib.gz`), which describes the unsafe inputs and outputs.
+        box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
+            `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. None with a file.
+        where: A condition on `outrange.x`: only inputs that satisfy it count.
+        time: Stop after this many seconds; None for no limit.
+        seed: Of the random points that look for a counterexample; no proof depends on it.
+        progress: Called a few times a second with a `VerifyProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Verdict`; it is true only where the property is proved.
+
+    Raises:
+        InputError: An argument breaks a rule; the message says which.
+        ModelError: Model or file cannot be read.
+        UnsupportedError: The model or file holds something that is not described.
+
+    Example:
+        >>> import keras
+        >>> from outrange import verify, y
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> verify(model, y[0] <= 2.5, (0, 1))
+        Verdict(HOLDS, 'y[0] <= 2.5')
+        >>> verify(model, y[0] <= 1.5, (0, 1)).status
+        'VIOLATED'
+    """
+    from ..questions.verify import verify as ask
+
+    network = _load(model, custom_objects, safe_mode)
+    unsafe, regions, text = _asked(network, property, box, where)
+    return ask(network, unsafe, regions, text=text, time=time, seed=seed, progress=progress)
+
+
+def _load(model: Any, custom_objects, safe_mode: bool) -> Network:
+    from ..frontends.load import load
+
+    return load(model, custom_objects=custom_objects, safe_mode=safe_mode)
+
+
+def _asked(network: Network, property: Any, box: Any, where: Any):
+    """What is unsafe, where, and the property in words."""
+    from ..questions.expressions import resolve
+    from ..questions.sets import regions
+    from ..questions.specification import matched, whole_space
+
+    slots, outputs = network.graph.inputs, network.graph.outputs
+    if isinstance(property, str | os.PathLike):
+        specification = matched(read_property(property), network.graph)
+        name = os.path.basename(os.fspath(property))
+        if where is not None and box is None:
+            raise InputError(
+                "`where` cuts an input set: pass `box` too (a VNN-LIB file's own bounds stay). "
+                "Received: box=None."
+            )
+        if box is None:
+            return specification.unsafe, [whole_space(network.graph)], name
+        return specification.unsafe, regions(slots, box, where=where, outputs=outputs), name
+    if box is None:
+        raise InputError(
+            "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
+            "its own). Received: box=None."
+        )
+    formula = resolve(property, slots, outputs)
+    return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
+
+
+def read_property(path: str | os.PathLike) -> Specification:
+    """The property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
+
+    Args:
+        path: A `.vnnlib` or `.vnnlib.gz` file.
+
+    Returns:
+        A `Specification`: what an unsafe input and output satisfy.
+
+    Raises:
+        InputError: There is no such file, or it is of another kind.
+        ModelError: The file is damaged; the message says in which line.
+        UnsupportedError: It states something that is not linear.
+    """
+    name = os.fspath(path)
+    if not name.lower().endswith((".vnnlib", ".vnnlib.gz")):
+        raise InputError(
+            "A property is a condition on `outrange.x` and `outrange.y`, a function of both, or a "
+            f"file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
+        )
+    from ..frontends.vnnlib import read_vnnlib
+
+    return read_vnnlib(path)

@@ -1,0 +1,156 @@
+"""What a form inside `assert` means: `(operator part ...)` to a term or a condition."""
+
+from __future__ import annotations
+
+from ...core import And, Atom, Formula, Or, UnsupportedError
+from .conditions import Draft, Not, compared, differ, joined
+from .faults import Fault
+from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
+
+
+BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
+"""Heads of the two forms that have none in the file; no token holds a space."""
+
+_TRUTH = {"true": And(()), "false": Or(())}
+
+_COMPARISONS = frozenset(["<=", ">=", "<", ">", "=", "=="])
+
+_REFUSED = frozenset("ite min max abs xor distinct forall exists div mod ^".split())
+
+_MOST_COPIED = 10**6
+
+
+class Forms:
+    """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
+
+    `places` holds the index in `[x, y]` of every variable; whoever reads declarations fills it.
+    """
+
+    def __init__(self):
+        self.places: dict[str, int] = {}
+        self._scopes: list[dict[str, Term]] = []
+        self._copied = 0
+
+    def reduced(self, form: list) -> Term | Draft | dict[str, Term] | tuple:
+        """The meaning of a form whose inner forms are reduced already.
+
+        Raises:
+            Fault: It is not well formed, or not read.
+        """
+        operator, parts = (form[0], form[1:]) if form else ("", [])
+        if operator in _COMPARISONS:
+            return self._comparison(operator, parts)
+        if operator in ("and", "or"):
+            _needs(operator, parts, 1)
+            return joined(And if operator == "and" else Or, [self.condition(p) for p in parts])
+        if operator in ("+", "-", "*", "/"):
+            return self._arithmetic(operator, parts)
+        if operator == "not":
+            _needs(operator, parts, 1, 1)
+            return Not(self.condition(parts[0]))
+        if operator == "=>":
+            _needs(operator, parts, 2)
+            *premises, claim = (self.condition(p) for p in parts)
+            return joined(Or, [*(Not(premise) for premise in premises), claim])
+        if operator == "!=":
+            _needs(operator, parts, 2, 2)
+            return differ(*(self.term(p) for p in parts))
+        return self._let(operator, parts)
+
+    def condition(self, part) -> Draft:
+        """The condition that a part of a form is."""
+        if isinstance(part, Atom | And | Or | Not):
+            return part
+        if isinstance(part, str) and part in _TRUTH:
+            return _TRUTH[part]
+        raise Fault(f"a condition is needed here, not {_told(part)}.")
+
+    def term(self, part) -> Term:
+        """The term that a part of a form is."""
+        if isinstance(part, dict):
+            return part
+        if not isinstance(part, str):
+            raise Fault(f"a number is needed here, not {_told(part)}.")
+        for scope in reversed(self._scopes):
+            if part in scope:
+                self._copied += len(scope[part])
+                if self._copied > _MOST_COPIED:
+                    raise Fault("the names of `let` stand for too much.", UnsupportedError)
+                return scope[part]
+        place = self.places.get(part)
+        if place is not None:
+            return {place: 1}
+        if part[0] in "+-.0123456789":
+            return {CONSTANT: literal(part)}
+        raise Fault(f"`{part[:40]}` is not declared above, and is no number.")
+
+    def _comparison(self, operator: str, parts: list) -> Formula:
+        if len(parts) == 2 and operator in ("<=", ">=") and not self._scopes:
+            # Nearly every line of a file is a bound `(<= X_0 0.5)`: no need of fractions.
+            name, number = parts
+            if type(name) is str and type(number) is str:
+                place = self.places.get(name)
+                if place is not None and NUMBER.fullmatch(number) and len(number) < 100:
+                    value = float(number)
+                    if -1e300 < value < 1e300:
+                        below = operator == "<="
+                        sign = 1.0 if below else -1.0
+                        return Atom(((place, sign),), (-value if below else value) + 0.0)
+        _needs(operator, parts, 2)
+        return compared(operator, [self.term(part) for part in parts])
+
+    def _arithmetic(self, operator: str, parts: list) -> Term:
+        _needs(operator, parts, 2 if operator == "/" else 1)
+        terms = [self.term(part) for part in parts]
+        if operator == "*":
+            return times(terms)
+        if operator == "/":
+            return over(terms)
+        first = -1 if operator == "-" and len(terms) == 1 else 1
+        return plus(terms, [first] + [1 if operator == "+" else -1] * (len(terms) - 1))
+
+    def _let(self, operator, parts: list):
+        """Its three kinds of form: a binding, the list of them (which opens a scope), all."""
+        if operator == BINDING:
+            if len(parts) != 2 or not isinstance(parts[0], str):
+                raise Fault("a binding is written `(name term)`.")
+            return parts[0], self.term(parts[1])
+        if operator == BINDINGS:
+            if not all(isinstance(part, tuple) for part in parts):
+                raise Fault("`let` is written `(let ((name term) ...) condition)`.")
+            names = [name for name, _ in parts]
+            if len(set(names)) < len(names):
+                raise Fault("`let` binds a name twice.")
+            self._scopes.append(dict(parts))
+            return tuple(names)
+        if operator == "let":
+            if len(parts) != 2 or not isinstance(parts[0], tuple):
+                raise Fault("`let` is written `(let ((name term) ...) condition)`.")
+            body = parts[1]
+            if isinstance(body, str):
+                body = _TRUTH[body] if body in _TRUTH else self.term(body)
+            self._scopes.pop()
+            return body
+        return _no_operator(operator)
+
+
+def _no_operator(operator):
+    if not isinstance(operator, str) or operator == "":
+        raise Fault("a form starts with the name of an operator.")
+    if operator in _REFUSED:
+        raise Fault(f"`{operator}` is not read; write it with `and`, `or`.", UnsupportedError)
+    if operator in ("assert", "declare-const", "declare-fun", "check-sat"):
+        raise Fault(f"`{operator}` stands inside a form; is a parenthesis missing above?")
+    raise Fault(f"`{operator[:40]}` is no operator that is read.", UnsupportedError)
+
+
+def _needs(operator: str, parts: list, least: int, most: int | None = None) -> None:
+    if len(parts) < least or (most is not None and len(parts) > most):
+        some = f"{least}" if most == least else f"{least} or more"
+        raise Fault(f"`{operator}` takes {some} parts, not {len(parts)}.")
+
+
+def _told(part) -> str:
+    if isinstance(part, str):
+        return f"`{part[:40]}`"
+    return "a number" if isinstance(part, dict) else "a condition"

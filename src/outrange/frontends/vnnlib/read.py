@@ -1,0 +1,60 @@
+"""`read_vnnlib`: which version a file is in, and the reader for it."""
+
+import re
+
+from ...core import Specification, UnsupportedError
+from . import first, second
+from .faults import line_of, refusal
+from .files import as_path, read_text, stem
+from .tokens import words
+
+
+def read_vnnlib(path) -> Specification:
+    """Read a VNN-LIB file: the inputs and outputs a network must *not* have.
+
+    Version 1.0 is read here, version 2.0 (one network, linear conditions) by the package `vnnlib`.
+    Input `X_i` and output `Y_j` are the network's flat inputs and outputs, in row-major order.
+    Numbers are combined exactly as written and rounded to the nearest double once per
+    coefficient; element types of version 2.0, such as `float32`, are read as real numbers.
+
+    Args:
+        path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is told by content.
+
+    Returns:
+        The specification; its `unsafe` is the conjunction of all assertions.
+
+    Raises:
+        InputError: There is no such file, or `vnnlib` is needed and not installed.
+        ModelError: The file is damaged, or says something wrong; the message has the line.
+        UnsupportedError: It says something that is not read: a product of variables, say.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".vnnlib") as file:
+        ...     _ = file.write("(declare-const X_0 Real) (declare-const Y_0 Real)"
+        ...                    "(assert (<= X_0 0.5)) (assert (>= (* 2 Y_0) X_0))")
+        ...     file.flush()
+        ...     read_vnnlib(file.name).unsafe.parts[1]
+        Atom(terms=((0, 1.0), (1, -2.0)), offset=0.0, strict=False)
+    """
+    found = as_path(path)
+    text = read_text(found)
+    read = second.read if _version(found.name, text) == "2.0" else first.read
+    return read(text, stem(found), found.name)
+
+
+def _version(name: str, text: str) -> str:
+    """What the first form says, if that is `(vnnlib-version <...>)`; else 1.0."""
+    opening = [match for match, _ in zip(words(text), range(3), strict=False)]
+    if [match.group() for match in opening[:2]] != ["(", "vnnlib-version"]:
+        return "1.0"
+    stated = opening[2].group() if len(opening) > 2 else ""
+    found = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
+    if found is None or found[1] != "2.0":
+        raise refusal(
+            name, line_of(text, opening[0].start()),
+            "versions 1.0 (which no form states) and 2.0, stated as `(vnnlib-version <2.0>)`, "
+            "are read.",
+            f"(vnnlib-version {stated}", UnsupportedError,
+        )  # fmt: skip
+    return "2.0"

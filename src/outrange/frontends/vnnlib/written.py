@@ -1,0 +1,93 @@
+"""Counterexamples in the format of the competition (VNN-COMP), written and read."""
+
+import re
+
+import numpy as np
+
+from ...core import InputError, ModelError
+from .faults import Fault
+from .terms import literal
+
+
+_PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
+
+def write_counterexample(x, y) -> str:
+    """The block of values that follows the line `sat` in a result file.
+
+    One line a value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
+    one pair of parentheses. Every value is written so that reading it gives the same double.
+
+    Args:
+        x: `(inputs,)` or any shape of that many entries, flattened in row-major order.
+        y: `(outputs,)`, likewise.
+
+    Returns:
+        The block, without a newline at its end.
+
+    Raises:
+        InputError: An entry is not a finite number, or there are none.
+
+    Example:
+        >>> print(write_counterexample([0.5, -1], [1e-9]))
+        ((X_0 0.5)
+         (X_1 -1.0)
+         (Y_0 1e-09))
+    """
+    lines = []
+    for letter, values in (("X", x), ("Y", y)):
+        lines += [f"({letter}_{i} {v!r})" for i, v in enumerate(_flat(letter.lower(), values))]
+    return "(" + "\n ".join(lines) + ")"
+
+
+def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """What `write_counterexample` was given; a line `sat` in front is allowed.
+
+    Args:
+        text: The block, as this library or another tool wrote it.
+
+    Returns:
+        `x` `(inputs,)` and `y` `(outputs,)`, float64.
+
+    Raises:
+        ModelError: The text is not such a block, or skips or repeats an index.
+
+    Example:
+        >>> read_counterexample("sat\\n((X_0 0.5)\\n(Y_0 2))")
+        (array([0.5]), array([2.]))
+    """
+    block = text.strip().removeprefix("sat").strip()
+    enclosed = len(block) > 1 and block[0] == "(" and block[-1] == ")"
+    foreign = _PAIR.sub("", block[1:-1]).strip() if enclosed else block
+    if foreign or not enclosed:
+        raise ModelError(
+            "A counterexample is written `((X_0 0.5) ... (Y_0 1.0) ...)`. "
+            f"Received: `{foreign[:60]}`."
+        )
+    found: dict[str, list[float]] = {"X": [], "Y": []}
+    for letter, index, value in _PAIR.findall(block[1:-1]):
+        if int(index) != len(found[letter]):
+            raise ModelError(
+                "The values of a counterexample are numbered 0, 1, 2, ... in order. "
+                f"Received: `{letter}_{index}` after {len(found[letter])} values."
+            )
+        try:
+            literal(value)
+        except Fault as fault:
+            raise ModelError(
+                f"A counterexample holds what is no value: {fault} Received: `{value[:60]}`."
+            ) from None
+        found[letter].append(float(value))
+    return np.array(found["X"]), np.array(found["Y"])
+
+
+def _flat(name: str, values) -> list[float]:
+    try:
+        flat = np.asarray(values, float).ravel()
+    except (TypeError, ValueError):
+        flat = np.array([np.nan])
+    if not flat.size or not np.isfinite(flat).all():
+        raise InputError(
+            f"`{name}` of a counterexample needs finite numbers, one or more. "
+            f"Received: {str(values)[:60]}."
+        )
+    return flat.tolist()

@@ -1,0 +1,98 @@
+"""Comparisons of `argmax` and `argmin`, the first of equal entries as in NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...core import Formula, InputError
+from ...core.formula import FALSE, TRUE, negate
+from .forms import Form, Number
+from .formulas import MOST_ATOMS, all_of, any_of, compared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """The index of the first largest of `entries`."""
+
+    entries: tuple[Form, ...]
+
+
+def choice_compared(op: str, a: Choice | Form, b: Choice | Form) -> Formula:
+    """`a op b` for two choices, or a choice and a constant.
+
+    Raises:
+        InputError: It is compared with a number that is no index, or with `x` or `y` themselves.
+    """
+    if isinstance(a, Form):
+        turned = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
+        return choice_compared(turned.get(op, op), b, a)
+    if isinstance(b, Form):
+        if not b.is_constant:
+            raise InputError(
+                "An `argmax` or `argmin` is an index: compare it with an integer or with another "
+                "`argmax`. Received: a comparison with values of the model."
+            )
+        return _with_number(op, a, b.offset)
+    _check_size(op, a, b)
+    if op in ("==", "!="):
+        shared = range(min(len(a.entries), len(b.entries)))
+        same = any_of(all_of((_is(a, k), _is(b, k))) for k in shared)
+        return same if op == "==" else negate(same)
+    if op in ("<", ">="):
+        above = _at_most(b, a)
+        return negate(above) if op == "<" else above
+    below = _at_most(a, b)
+    return below if op == "<=" else negate(below)
+
+
+def _with_number(op: str, choice: Choice, number: Number) -> Formula:
+    size = len(choice.entries)
+    if op in ("==", "!="):
+        k = int(number)
+        if k != number or not 0 <= k < size:
+            raise InputError(
+                f"An `argmax` or `argmin` over {size} entries is one of 0 to {size - 1}. "
+                f"Received: a comparison with {float(number):g}."
+            )
+        return _is(choice, k) if op == "==" else negate(_is(choice, k))
+    floor = number.__floor__()
+    below = floor - 1 if floor == number and op in ("<", ">=") else floor
+    found = _among_first(choice, below + 1)
+    return found if op in ("<=", "<") else negate(found)
+
+
+def _is(choice: Choice, k: int) -> Formula:
+    """The choice is `k`: larger than all before, at least as large as all after."""
+    mine = choice.entries[k]
+    return all_of(
+        compared(">" if j < k else ">=", mine, other)
+        for j, other in enumerate(choice.entries)
+        if j != k
+    )
+
+
+def _among_first(choice: Choice, count: int) -> Formula:
+    """The choice is below `count`: one of the first is at least as large as all the rest."""
+    if count <= 0:
+        return FALSE
+    first, rest = choice.entries[:count], choice.entries[count:]
+    if not rest:
+        return TRUE
+    return any_of(all_of(compared(">=", mine, other) for other in rest) for mine in first)
+
+
+def _at_most(a: Choice, b: Choice) -> Formula:
+    """`a <= b`."""
+    return any_of(all_of((_is(b, k), _among_first(a, k + 1))) for k in range(len(b.entries)))
+
+
+def _check_size(op: str, a: Choice, b: Choice) -> None:
+    """Every pair of entries counts; where the order is asked for, with all the others."""
+    m, n = len(a.entries), len(b.entries)
+    count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6
+    if count > MOST_ATOMS:
+        raise InputError(
+            f"Comparing two `argmax` takes about {count:,} inequalities here, and {MOST_ATOMS:,} "
+            "are the limit; compare smaller groups, or each with a number. "
+            f"Received: {m} and {n} entries."
+        )

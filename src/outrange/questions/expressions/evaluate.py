@@ -1,0 +1,220 @@
+"""What a node means for a model: arrays of forms, of choices, or of formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ...core.formula import negate
+from .arrays import axes, broadcast, entrywise, groups
+from .choices import Choice, choice_compared
+from .forms import Form, add, filled, largest, scale, smallest, subtract, total
+from .formulas import all_of, any_of, compared
+from .nodes import Expression, Index, Node
+from .order import in_order
+from .scope import Scope
+
+
+def evaluate(node: Node, scope: Scope) -> np.ndarray:
+    """The node's value: an object array of `Form`, `Choice` or `Formula`.
+
+    Raises:
+        InputError: Something does not fit the model's names and shapes, or is not linear.
+    """
+    found: dict[int, np.ndarray] = {}
+    for one in in_order(node):
+        values = [found[id(part)] for part in one.parts]
+        found[id(one)] = RULES[one.op](one, scope, *values)
+    return found[id(node)]
+
+
+def bound_shape(node: Node) -> tuple[int, ...]:
+    """The shape of a node that knows its model.
+
+    Raises:
+        InputError: It does not.
+    """
+    for one in in_order(node):
+        if one.op == "variable" and one.detail[2] is not None:
+            return evaluate(node, one.detail[2]).shape
+    raise InputError(
+        "The shapes of `x` and `y` are known once the model is: pass a function "
+        "`lambda x, y: ...` as the property to use loops, `len` and `.shape`. "
+        f"Received: {node!r} outside of such a function."
+    )
+
+
+def _variable(node: Node, scope: Scope) -> np.ndarray:
+    kind, name, _ = node.detail
+    return scope.variables(kind, name)
+
+
+def _constant(node: Node, scope: Scope) -> np.ndarray:
+    return node.detail[1]
+
+
+def _index(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+    index = _plain(node.detail)
+    try:
+        picked = array[index]
+    except (IndexError, TypeError, ValueError) as error:
+        source = node.parts[0]
+        place = f"{source!r} has shape {array.shape}"
+        if source.op == "variable":
+            place = scope.place(*source.detail[:2])
+        raise InputError(f"{place}: {error}. Received: {node!r}.") from None
+    return picked if isinstance(picked, np.ndarray) else filled([picked], ())
+
+
+def _plain(index: Any) -> Any:
+    """Lists as arrays, so that an empty one is an index too."""
+    if isinstance(index, tuple):
+        return tuple(_plain(entry) for entry in index)
+    return np.asarray(index, None if index else int) if isinstance(index, list) else index
+
+
+def _reshape(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+    try:
+        return array.reshape(node.detail)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{node.parts[0]!r} has shape {array.shape}: {error}. Received: {node!r}."
+        ) from None
+
+
+def _transposed(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+    return array.T
+
+
+def _negative(node: Node, scope: Scope, a: np.ndarray) -> np.ndarray:
+    return entrywise(lambda form: scale(form, -1), a)
+
+
+def _abs(node: Node, scope: Scope, a: np.ndarray) -> np.ndarray:
+    return entrywise(lambda form: largest((form, scale(form, -1))), a)
+
+
+def _pairwise(rule: Callable[[Any, Any], Any]) -> Callable:
+    def apply(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return entrywise(rule, *broadcast(node, a, b))
+
+    return apply
+
+
+def _multiply(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def product(left: Form, right: Form) -> Form:
+        if right.is_constant:
+            return scale(left, right.offset)
+        if left.is_constant:
+            return scale(right, left.offset)
+        raise _nonlinear(node)
+
+    return entrywise(product, *broadcast(node, a, b))
+
+
+def _divide(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def quotient(left: Form, right: Form) -> Form:
+        if not right.is_constant:
+            raise InputError(
+                "A division by `x` or `y` is not linear; multiply it out: for `b > 0`, "
+                f"`a / b <= 2` is `a <= 2 * b`. Received: {node!r}."
+            )
+        if right.offset == 0:
+            raise InputError(f"A division needs a divisor other than 0. Received: {node!r}.")
+        return scale(left, 1 / Fraction(right.offset))
+
+    return entrywise(quotient, *broadcast(node, a, b))
+
+
+def _nonlinear(node: Node) -> InputError:
+    return InputError(
+        "A product of `x` or `y` with each other is not linear; one factor must be a constant. "
+        f"Received: {node!r}."
+    )
+
+
+def _matmul(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    fixed = [all(form.is_constant for form in side.flat) for side in (a, b)]
+    if not any(fixed):
+        raise _nonlinear(node)
+    left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
+    if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
+        raise InputError(
+            "`@` needs the last axis of the left to be as long as the last but one of the right. "
+            f"Received: {node!r} of shapes {a.shape} and {b.shape}."
+        )
+    rows = left[..., :, None, :]
+    columns = np.swapaxes(right, -1, -2)[..., None, :, :]
+    rows, columns = broadcast(node, rows, columns)
+    size = rows.shape[-1]
+    items = []
+    for row, column in zip(rows.reshape(-1, size), columns.reshape(-1, size), strict=True):
+        forms, weights = (column, row) if fixed[0] else (row, column)
+        items.append(total(forms, [weight.offset for weight in weights]))
+    result = filled(items, rows.shape[:-1])
+    result = result[..., 0, :] if a.ndim == 1 else result
+    return result[..., 0] if b.ndim == 1 else result
+
+
+def _reduction(rule: Callable[[list], Any], least: int) -> Callable:
+    def apply(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+        rows, shape = groups(node, array, axes(node, array))
+        if rows.shape[1] < least:
+            raise InputError(
+                f"`{node.op}` needs at least one entry. Received: {node!r} of {array.shape}."
+            )
+        return filled([rule(row) for row in rows.tolist()], shape)
+
+    return apply
+
+
+def _mean(forms: list[Form]) -> Form:
+    return scale(total(forms), Fraction(1, len(forms)))
+
+
+def _compare(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if node.op in ("==", "!=") and not isinstance(node.parts[0], Expression | Index):
+        return entrywise(lambda p, q: _same(p, q, node.op == "=="), *broadcast(node, a, b))
+    rule = choice_compared if any(isinstance(p, Index) for p in node.parts) else compared
+    return entrywise(lambda left, right: rule(node.op, left, right), *broadcast(node, a, b))
+
+
+def _same(p, q, same: bool):
+    other = q if same else negate(q)
+    return any_of((all_of((p, other)), all_of((negate(p), negate(other)))))
+
+
+RULES: dict[str, Callable[..., np.ndarray]] = {
+    "variable": _variable,
+    "constant": _constant,
+    "index": _index,
+    "reshape": _reshape,
+    "T": _transposed,
+    "+": _pairwise(add),
+    "-": _pairwise(subtract),
+    "*": _multiply,
+    "/": _divide,
+    "@": _matmul,
+    "negative": _negative,
+    "abs": _abs,
+    "maximum": _pairwise(lambda a, b: largest((a, b))),
+    "minimum": _pairwise(lambda a, b: smallest((a, b))),
+    "sum": _reduction(total, 0),
+    "mean": _reduction(_mean, 1),
+    "max": _reduction(largest, 1),
+    "min": _reduction(smallest, 1),
+    "argmax": _reduction(lambda forms: Choice(tuple(forms)), 1),
+    "argmin": _reduction(lambda forms: Choice(tuple(scale(f, -1) for f in forms)), 1),
+    **dict.fromkeys(("<=", "<", ">=", ">", "==", "!="), _compare),
+    "&": _pairwise(lambda p, q: all_of((p, q))),
+    "|": _pairwise(lambda p, q: any_of((p, q))),
+    "implies": _pairwise(lambda p, q: any_of((negate(p), q))),
+    "~": lambda node, scope, a: entrywise(negate, a),
+    "all": _reduction(all_of, 0),
+    "any": _reduction(any_of, 0),
+}
+"""Op to its meaning: the node, the scope and the values of its parts give its value."""

@@ -1,0 +1,146 @@
+"""Piecewise-linear forms of the variables `[x, y]`, in exact rational arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ..ready_boxes import what_came
+
+
+Number = int | Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """`sum(c * v[i]) + offset + sum(k * max(alternatives))`.
+
+    Args:
+        terms: Index to coefficient, none of them zero.
+        offset: The constant.
+        peaks: `(k, alternatives)` pairs, `k` not zero; an alternative is a form itself.
+    """
+
+    terms: dict[int, Number]
+    offset: Number
+    peaks: tuple[tuple[Number, tuple[Form, ...]], ...] = ()
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.terms and not self.peaks
+
+
+def add(a: Form, b: Form) -> Form:
+    """`a + b`."""
+    if b.is_constant:
+        return Form(a.terms, a.offset + b.offset, a.peaks)
+    if a.is_constant:
+        return Form(b.terms, a.offset + b.offset, b.peaks)
+    if len(a.terms) < len(b.terms):
+        a, b = b, a
+    terms = dict(a.terms)
+    for i, c in b.terms.items():
+        c = terms.get(i, 0) + c
+        if c:
+            terms[i] = c
+        else:
+            del terms[i]
+    return Form(terms, a.offset + b.offset, a.peaks + b.peaks)
+
+
+def scale(a: Form, k: Number) -> Form:
+    """`k * a`."""
+    if k == 1:
+        return a
+    if k == 0:
+        return Form({}, 0)
+    peaks = tuple((k * c, inner) for c, inner in a.peaks)
+    return Form({i: k * c for i, c in a.terms.items()}, k * a.offset, peaks)
+
+
+def subtract(a: Form, b: Form) -> Form:
+    """`a - b`."""
+    if b.is_constant:
+        return Form(a.terms, a.offset - b.offset, a.peaks)
+    return add(a, scale(b, -1))
+
+
+def total(forms: Iterable[Form], weights: Iterable[Number] | None = None) -> Form:
+    """The sum of all forms, each times its weight."""
+    pairs = ((1, form) for form in forms) if weights is None else zip(weights, forms, strict=True)
+    terms: dict[int, Number] = {}
+    offset: Number = 0
+    peaks: list[tuple[Number, tuple[Form, ...]]] = []
+    for k, form in pairs:
+        if k == 0:
+            continue
+        for i, c in form.terms.items():
+            c = k if type(c) is int and c == 1 else k * c
+            terms[i] = terms[i] + c if i in terms else c
+        offset += k * form.offset
+        peaks += [(k * c, inner) for c, inner in form.peaks]
+    return Form({i: c for i, c in terms.items() if c}, offset, tuple(peaks))
+
+
+def largest(forms: Sequence[Form]) -> Form:
+    """The largest of the forms; a largest inside a largest is taken apart."""
+    if len(forms) == 1:
+        return forms[0]
+    if all(form.is_constant for form in forms):
+        return Form({}, max(form.offset for form in forms))
+    flat: list[Form] = []
+    for form in forms:
+        if len(form.peaks) == 1 and form.peaks[0][0] > 0:
+            k, inner = form.peaks[0]
+            rest = Form(form.terms, form.offset)
+            flat += [add(rest, scale(part, k)) for part in inner]
+        else:
+            flat.append(form)
+    return Form({}, 0, ((1, tuple(flat)),))
+
+
+def smallest(forms: Sequence[Form]) -> Form:
+    """The smallest of the forms."""
+    return scale(largest([scale(form, -1) for form in forms]), -1)
+
+
+def constants(value: Any) -> np.ndarray:
+    """`value` as an object array of constant forms, exactly as given.
+
+    Raises:
+        InputError: It does not hold finite real numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.empty(0, "U1")
+    exact = array.dtype.kind == "O" and all(isinstance(v, Rational) for v in array.flat)
+    if array.dtype.kind not in "biuf" and not exact:
+        raise InputError(
+            "An expression is made of `x`, `y` and real numbers (or arrays of them). "
+            f"Received: {what_came(value)}."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"The numbers of an expression must be finite. Received: {value!r:.60}.")
+    return filled([Form({}, _number(v)) for v in array.ravel().tolist()], array.shape)
+
+
+def _number(v: Any) -> Number:
+    """The rational a number is: an `int` where it is whole, which is faster."""
+    if isinstance(v, int):
+        return int(v)
+    exact = Fraction(*v.as_integer_ratio())
+    return exact.numerator if exact.denominator == 1 else exact
+
+
+def filled(items: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """An object array of this shape that holds the items."""
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array.reshape(shape)

@@ -1,0 +1,103 @@
+"""Comparisons of piecewise-linear forms as formulas of linear atoms; exact, however nested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ...core import And, Atom, Formula, InputError, Or
+from ...core.formula import FALSE, TRUE
+from .forms import Form, add, scale, subtract
+
+
+MOST_ATOMS = 2**16
+"""One comparison of two numbers may become this many linear inequalities."""
+
+
+def compared(op: str, a: Form, b: Form) -> Formula:
+    """`a op b` for `op` one of `<= < >= > == !=`."""
+    if op in ("<=", "<"):
+        return _at_most_zero(subtract(a, b), op == "<")
+    if op in (">=", ">"):
+        return _at_most_zero(subtract(b, a), op == ">")
+    strict = op == "!="
+    both = _at_most_zero(subtract(a, b), strict), _at_most_zero(subtract(b, a), strict)
+    return any_of(both) if strict else all_of(both)
+
+
+def all_of(parts: Iterable[Formula]) -> Formula:
+    """The conjunction; nested ones are taken apart, what always holds is dropped."""
+    flat: list[Formula] = []
+    for part in parts:
+        if isinstance(part, And):
+            flat += part.parts
+        elif part == FALSE:
+            return FALSE
+        else:
+            flat.append(part)
+    return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
+def any_of(parts: Iterable[Formula]) -> Formula:
+    """The disjunction; nested ones are taken apart, what never holds is dropped."""
+    flat: list[Formula] = []
+    for part in parts:
+        if isinstance(part, Or):
+            flat += part.parts
+        elif part == TRUE:
+            return TRUE
+        else:
+            flat.append(part)
+    return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
+
+def linear_atom(form: Form, strict: bool = False) -> Atom:
+    """`form <= 0` for a form without peaks, each number rounded once to float64.
+
+    Raises:
+        InputError: A number is beyond float64.
+    """
+    try:
+        terms = tuple((i, float(c)) for i, c in sorted(form.terms.items()))
+        offset = float(form.offset)
+    except OverflowError:
+        raise InputError(
+            "The numbers of a condition must be below 1.8e308 once they are multiplied out; scale "
+            "it down. Received: a coefficient or a constant above that."
+        ) from None
+    if any(c == 0 for _, c in terms):
+        terms = tuple((i, c) for i, c in terms if c != 0)
+    return Atom(terms, offset, strict)
+
+
+def _at_most_zero(form: Form, strict: bool) -> Formula:
+    """`form <= 0` (or `< 0`).
+
+    A largest that is added must be small for every alternative, one that is subtracted for some:
+    so peaks are replaced by their alternatives, the subtracted ones first (an `Or` of `And`s).
+    """
+    if not form.peaks:
+        if form.terms:
+            return linear_atom(form, strict)
+        return TRUE if form.offset < 0 or (form.offset == 0 and not strict) else FALSE
+    count = _atoms(form)
+    if count > MOST_ATOMS:
+        raise InputError(
+            "A sum of several `abs`, `max` or `min` is every combination of their branches, at "
+            f"most {MOST_ATOMS:,} inequalities; bound the parts one by one instead "
+            f"(`(abs(y) <= c).all()`). Received: a comparison that needs {_rough(count)} of them."
+        )
+    chosen = next((peak for peak in form.peaks if peak[0] < 0), form.peaks[0])
+    k, alternatives = chosen
+    rest = Form(form.terms, form.offset, tuple(p for p in form.peaks if p is not chosen))
+    parts = [_at_most_zero(add(rest, scale(part, k)), strict) for part in alternatives]
+    return all_of(parts) if k > 0 else any_of(parts)
+
+
+def _atoms(form: Form) -> int:
+    """Number of linear inequalities in `form <= 0`."""
+    return math.prod(sum(_atoms(part) for part in parts) for _, parts in form.peaks)
+
+
+def _rough(count: int) -> str:
+    return f"{count:,}" if count < 10**9 else f"about 10**{int(math.log10(count))}"

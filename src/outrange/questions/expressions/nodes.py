@@ -1,0 +1,284 @@
+"""What is written about a model before it is known: expressions, indices and conditions.
+
+A node records what was written, and is looked at only once the model's inputs and outputs are
+known. Python's operators build nodes; what Python would decide at once is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ..ready_boxes import what_came
+from .forms import constants, filled
+from .formulas import FALSE, TRUE
+from .indices import checked
+from .refusals import Undecided
+
+
+class Node(Undecided):
+    """One step of what was written.
+
+    Args:
+        op: What is done: a name in the tables of `evaluate` and `text`.
+        parts: What it is done to.
+        detail: What else it needs: an axis, an index, a constant.
+    """
+
+    __slots__ = ("detail", "op", "parts")
+    __hash__ = object.__hash__
+
+    def __init__(self, op: str, parts: tuple[Node, ...] = (), detail: Any = None):
+        self.op, self.parts, self.detail = op, parts, detail
+
+    def __repr__(self) -> str:
+        from .text import text
+
+        return text(self)
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape:
+            raise InputError(f"It is one number and has no length. Received: len({self!r}).")
+        return shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape; known only inside a function of `(x, y)`, which is called with the model."""
+        from .evaluate import bound_shape
+
+        return bound_shape(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        return checked(type(self)("index", (self,), index))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        from .numpy_calls import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        from .numpy_calls import call_function
+
+        return call_function(function, args, options)
+
+    def __eq__(self, other: Any) -> Any:
+        return compare("==", self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return compare("!=", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return compare("<=", self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return compare("<", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return compare(">=", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return compare(">", self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return logic("&", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return logic("|", self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return logic("!=", self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return logic("&", other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return logic("|", other, self)
+
+    def __rxor__(self, other: Any) -> Any:
+        return logic("!=", other, self)
+
+    def __invert__(self) -> Condition:
+        return Condition("~", (as_condition(self),))
+
+    def __add__(self, other: Any) -> Expression:
+        return arithmetic("+", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return arithmetic("+", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return arithmetic("-", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return arithmetic("-", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return arithmetic("*", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return arithmetic("*", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return arithmetic("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return arithmetic("/", other, self)
+
+    def __matmul__(self, other: Any) -> Expression:
+        return arithmetic("@", self, other)
+
+    def __rmatmul__(self, other: Any) -> Expression:
+        return arithmetic("@", other, self)
+
+    def __neg__(self) -> Expression:
+        return Expression("negative", (as_expression(self),))
+
+    def __pos__(self) -> Expression:
+        return as_expression(self)
+
+    def __abs__(self) -> Expression:
+        return Expression("abs", (as_expression(self),))
+
+
+class Expression(Node):
+    """An array of (piecewise) linear forms of the model's inputs and outputs.
+
+    `+`, `-`, `*` and `/` by constants, `@` with a constant array, `abs`, and the methods below.
+    Comparing it gives a condition.
+    """
+
+    __slots__ = ()
+
+    def sum(self, axis: Any = None) -> Expression:
+        """The sum of all entries, or along an axis."""
+        return Expression("sum", (self,), axis)
+
+    def mean(self, axis: Any = None) -> Expression:
+        """The mean of all entries, or along an axis."""
+        return Expression("mean", (self,), axis)
+
+    def max(self, axis: Any = None) -> Expression:
+        """The largest of all entries, or along an axis."""
+        return Expression("max", (self,), axis)
+
+    def min(self, axis: Any = None) -> Expression:
+        """The smallest of all entries, or along an axis."""
+        return Expression("min", (self,), axis)
+
+    def argmax(self, axis: int | None = None) -> Index:
+        """The index of the first largest entry; to be compared."""
+        return Index("argmax", (self,), axis)
+
+    def argmin(self, axis: int | None = None) -> Index:
+        """The index of the first smallest entry; to be compared."""
+        return Index("argmin", (self,), axis)
+
+    def ravel(self) -> Expression:
+        """All entries in one row."""
+        return self.reshape(-1)
+
+    def reshape(self, *shape: Any) -> Expression:
+        """The same entries in another shape."""
+        return Expression("reshape", (self,), shape[0] if len(shape) == 1 else shape)
+
+    @property
+    def T(self) -> Expression:
+        """The axes in reverse order."""
+        return Expression("T", (self,))
+
+
+class Index(Node):
+    """What `argmax` or `argmin` gives: an index, to be compared with an integer or another."""
+
+    __slots__ = ()
+
+
+class Condition(Node):
+    """A comparison, or several joined by `&`, `|`, `~` and `implies`; an array of them, maybe.
+
+    A condition on an array holds where it holds: say `.all()` or `.any()` to make one of many.
+    """
+
+    __slots__ = ()
+
+    def all(self, axis: Any = None) -> Condition:
+        """Whether it holds for every entry, or along an axis."""
+        return Condition("all", (self,), axis)
+
+    def any(self, axis: Any = None) -> Condition:
+        """Whether it holds for some entry, or along an axis."""
+        return Condition("any", (self,), axis)
+
+    def _not_counted(self, axis: Any = None) -> Expression:
+        return as_expression(self)
+
+    sum = mean = max = min = _not_counted
+
+
+def as_expression(value: Any) -> Expression:
+    """A node as an expression, numbers as a constant one.
+
+    Raises:
+        InputError: It is a condition, an index, or not made of numbers.
+    """
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, Index):
+        raise InputError(
+            "An `argmax` or `argmin` can only be compared: `y.argmax() == 2`. "
+            f"Received: a calculation with {value!r}."
+        )
+    if isinstance(value, Condition):
+        raise InputError(
+            "A condition is not a number: it can be joined by `&`, `|`, `~`, `implies`, not "
+            "counted. Put parentheses around each comparison, and write `(0 <= a) & (a <= 1)` for "
+            f"`0 <= a <= 1`. Received: {value!r} where a number is needed."
+        )
+    return Expression("constant", (), (value, constants(value)))
+
+
+def as_condition(value: Any) -> Condition:
+    """A condition as it is, True and False (or an array of them) as a constant one.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if isinstance(value, Condition):
+        return value
+    if isinstance(value, bool | np.bool_ | np.ndarray) and np.asarray(value).dtype == bool:
+        flags = np.asarray(value)
+        items = [TRUE if flag else FALSE for flag in flags.ravel().tolist()]
+        return Condition("constant", (), (value, filled(items, flags.shape)))
+    came = repr(value) if isinstance(value, Node) else what_came(value)
+    raise InputError(
+        "`&`, `|`, `~` and `implies` join conditions, and bind more tightly than comparisons: "
+        "write `(y[0] <= 1) & (y[1] >= 2)`, with parentheses around each comparison. A plain box "
+        f"is cut by `where=`. Received: {came} where a condition is needed."
+    )
+
+
+def arithmetic(op: str, a: Any, b: Any) -> Expression:
+    """`a op b` for one of `+ - * / @`."""
+    return Expression(op, (as_expression(a), as_expression(b)))
+
+
+def compare(op: str, a: Any, b: Any) -> Condition:
+    """`a op b` for a comparison; two conditions are equal where both hold or neither does."""
+    if op in ("==", "!=") and (isinstance(a, Condition) or isinstance(b, Condition)):
+        return logic(op, a, b)
+    parts = [side if isinstance(side, Index) else as_expression(side) for side in (a, b)]
+    return Condition(op, tuple(parts))
+
+
+def logic(op: str, a: Any, b: Any) -> Any:
+    """`a op b` for `& | == !=` between conditions; a set of inputs on the right cuts itself."""
+    if getattr(b, "is_input_set", False):
+        return NotImplemented
+    return Condition(op, (as_condition(a), as_condition(b)))

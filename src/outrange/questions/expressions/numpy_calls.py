@@ -1,0 +1,89 @@
+"""NumPy functions called on expressions: those that have a meaning, and a refusal of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from .nodes import (
+    Condition,
+    Expression,
+    Node,
+    arithmetic,
+    as_condition,
+    as_expression,
+    compare,
+    logic,
+)
+
+
+ARITHMETIC = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.matmul: "@",
+}  # fmt: skip
+
+COMPARISONS = {
+    np.less_equal: "<=", np.less: "<", np.greater_equal: ">=", np.greater: ">",
+    np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
+
+LOGIC = {
+    np.logical_and: "&", np.logical_or: "|", np.logical_xor: "!=",
+    np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "!=",
+}  # fmt: skip
+
+LARGER = {np.maximum: "maximum", np.minimum: "minimum"}
+
+METHODS = {
+    np.sum: "sum", np.mean: "mean", np.max: "max", np.amax: "max", np.min: "min", np.amin: "min",
+    np.argmax: "argmax", np.argmin: "argmin", np.all: "all", np.any: "any", np.ravel: "ravel",
+}  # fmt: skip
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) -> Any:
+    """What `ufunc(*inputs)` means for nodes.
+
+    Raises:
+        InputError: It is not (piecewise) linear.
+    """
+    if method != "__call__" or options:
+        _refuse(f"np.{ufunc.__name__}", f".{method} or with options")
+    if ufunc in ARITHMETIC:
+        return arithmetic(ARITHMETIC[ufunc], *inputs)
+    if ufunc in COMPARISONS:
+        return compare(COMPARISONS[ufunc], *inputs)
+    if ufunc in LOGIC:
+        return logic(LOGIC[ufunc], *inputs)
+    if ufunc in LARGER:
+        return Expression(LARGER[ufunc], tuple(as_expression(side) for side in inputs))
+    if ufunc in (np.logical_not, np.invert):
+        return Condition("~", (as_condition(inputs[0]),))
+    if ufunc in (np.negative, np.positive, np.absolute, np.fabs):
+        only = as_expression(inputs[0])
+        return only if ufunc is np.positive else -only if ufunc is np.negative else abs(only)
+    return _refuse(f"np.{ufunc.__name__}", "")
+
+
+def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
+    """What `function(*args, **options)` means for nodes.
+
+    Raises:
+        InputError: It is not (piecewise) linear, or not known here.
+    """
+    name = METHODS.get(function)
+    if name is None or not args or not isinstance(args[0], Node) or not hasattr(args[0], name):
+        _refuse(f"np.{getattr(function, '__name__', function)}", "")
+    try:
+        return getattr(args[0], str(name))(*args[1:], **options)
+    except TypeError:
+        return _refuse(f"np.{name}", " with these arguments (only `axis` is known)")
+
+
+def _refuse(name: str, how: str) -> Any:
+    raise InputError(
+        "Of NumPy's functions only `sum mean abs max min maximum minimum argmax argmin all any` "
+        "have a meaning for `x` and `y`: the condition must be made of linear inequalities. Where "
+        "a function rises everywhere, compare what is inside: `exp(y) <= 2` is `y <= log(2)`. "
+        f"Received: {name}{how}."
+    )

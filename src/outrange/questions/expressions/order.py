@@ -1,0 +1,21 @@
+"""Walks nodes without recursion: a sum written as a loop nests a thousand deep."""
+
+from __future__ import annotations
+
+from .nodes import Node
+
+
+def in_order(node: Node) -> list[Node]:
+    """Every node once, the parts of each before it."""
+    found: list[Node] = []
+    seen: set[int] = set()
+    pending = [(node, False)]
+    while pending:
+        one, done = pending.pop()
+        if done:
+            found.append(one)
+        elif id(one) not in seen:
+            seen.add(id(one))
+            pending.append((one, True))
+            pending += [(part, False) for part in reversed(one.parts)]
+    return found

@@ -1,0 +1,140 @@
+"""From what was written to a formula over a model's flat inputs and outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import Atom, Formula, InputError
+from ..ready_boxes import what_came
+from .evaluate import evaluate
+from .formulas import linear_atom
+from .nodes import Condition, Index, Node, as_expression
+from .order import in_order
+from .scope import Scope
+from .variables import Variable
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+WAYS = (
+    "A property is a condition such as `y[0] <= 3.99` or `y.argmax() == 2`, with `x` and `y` of "
+    "outrange, or a function `lambda x, y: ...` that gives one"
+)
+
+
+def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Formula:
+    """The formula that holds where the property holds.
+
+    Args:
+        property: A condition, or a function of `(x, y)` that returns one.
+        inputs: The model's inputs: entry `i` of all of them is variable `i`.
+        outputs: Its outputs: entry `j` of all of them is variable `total inputs + j`. With none,
+            the condition may use `x` alone, and a function takes `x` or `(x, y)`.
+
+    Returns:
+        Linear inequalities joined by and, or; each number is rounded once to float64.
+
+    Raises:
+        InputError: It is no condition, does not fit the model, or is not piecewise linear.
+
+    Example:
+        >>> from outrange.graph import Slot
+        >>> from outrange.questions.expressions import y
+        >>> resolve(y[1] <= 3, [Slot("x", (4,))], [Slot("y", (2,))])
+        Atom(terms=((5, 1.0),), offset=-3.0, strict=False)
+    """
+    scope = Scope(inputs, outputs)
+    node = applied(property, scope)
+    if isinstance(node, bool | np.bool_):
+        raise InputError(
+            f"{WAYS}. Python has compared plain numbers here, before the model was asked; make "
+            f"sure that one side uses `x` or `y`. Received: {node!r}."
+        )
+    if isinstance(node, Node) and not isinstance(node, Condition):
+        raise InputError(
+            f"{WAYS}. An expression alone says nothing: compare it with something. "
+            f"Received: {node!r}."
+        )
+    if not isinstance(node, Condition):
+        raise InputError(f"{WAYS}. Received: {what_came(node)}.")
+    value = evaluate(node, scope)
+    if value.size != 1:
+        raise InputError(
+            f"This condition has one answer for each of {value.size} entries, shape "
+            f"{value.shape}: write `({node!r}).all()` or `.any()`. Received: {node!r}."
+        )
+    return value.item()
+
+
+def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Atom:
+    """The linear form that an expression is, for minimizing or maximizing it.
+
+    Args:
+        expression: An expression with one entry, or a function of `(x, y)` that returns one.
+        inputs: As for `resolve`.
+        outputs: As for `resolve`.
+
+    Returns:
+        Its `terms` and `offset`, each number rounded once to float64.
+
+    Raises:
+        InputError: It is a condition, an index, has several entries, or is not linear.
+
+    Example:
+        >>> from outrange.graph import Slot
+        >>> from outrange.questions.expressions import x, y
+        >>> form = resolve_linear(2 * y[1] - x[0] + 1, [Slot("x", (4,))], [Slot("y", (2,))])
+        >>> form.terms, form.offset
+        (((0, -1.0), (5, 2.0)), 1.0)
+    """
+    scope = Scope(inputs, outputs)
+    node = applied(expression, scope)
+    rule = "What is minimized or maximized is one linear expression, such as `y[0] - 2 * y[1]`"
+    if isinstance(node, Condition | Index):
+        raise InputError(f"{rule}; a condition or an index is none. Received: {node!r}.")
+    if not isinstance(node, Node):
+        raise InputError(f"{rule}, made of `x` and `y`. Received: {what_came(node)}.")
+    value = evaluate(as_expression(node), scope)
+    if value.size != 1:
+        raise InputError(
+            f"{rule}; this one has {value.size} entries, shape {value.shape}: pick one, or sum "
+            f"them. Received: {node!r}."
+        )
+    form = value.item()
+    if form.peaks:
+        raise InputError(
+            f"{rule}; `abs`, `max` and `min` are not linear: ask for the range of each part, or "
+            f"state a bound as a condition. Received: {node!r}."
+        )
+    return linear_atom(form)
+
+
+def applied(written: Any, scope: Scope) -> Any:
+    """What was written; a function is called with an `x` and a `y` that know the model.
+
+    Raises:
+        InputError: The function takes other arguments.
+    """
+    if isinstance(written, Node) or not callable(written):
+        return written
+    known = [Variable(kind, None, scope) for kind in ("x", "y")]
+    for arguments in (known, known[:1]) if not scope.slots["y"] else (known,):
+        try:
+            inspect.signature(written).bind(*arguments)
+        except (TypeError, ValueError):
+            continue
+        return written(*arguments)
+    raise InputError(
+        "A function that states a property takes the model's input and output: "
+        f"`lambda x, y: ...`. Received: {what_came(written)}."
+    )
+
+
+def uses_outputs(condition: Node) -> bool:
+    """Whether `y` occurs in it."""
+    return any(node.op == "variable" and node.detail[0] == "y" for node in in_order(condition))

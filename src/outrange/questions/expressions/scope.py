@@ -1,0 +1,88 @@
+"""The model an expression is about: its inputs and outputs as arrays of variables."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core import InputError
+from .forms import Form, filled
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+WORDS = {"x": "input", "y": "output"}
+
+
+class Scope:
+    """Numbers the entries of all inputs, then of all outputs.
+
+    Args:
+        inputs: The model's inputs; input entry `i` is variable `i`.
+        outputs: Its outputs; output entry `j` is variable `total inputs + j`.
+    """
+
+    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]):
+        self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
+        self._known: dict[tuple[str, str], np.ndarray] = {}
+
+    def variables(self, kind: str, name: str | None) -> np.ndarray:
+        """The entries of one input or output, in its own shape.
+
+        Raises:
+            InputError: There is none of that name, or several and no name.
+        """
+        slot = self.slot(kind, name)
+        if (kind, slot.name) not in self._known:
+            start = sum(s.size for s in self.slots["x"]) if kind == "y" else 0
+            for other in self.slots[kind]:
+                if other is slot:
+                    break
+                start += other.size
+            items = [Form({i: 1}, 0) for i in range(start, start + slot.size)]
+            self._known[kind, slot.name] = filled(items, slot.shape)
+        return self._known[kind, slot.name]
+
+    def slot(self, kind: str, name: str | None) -> Slot:
+        """The input or output that is meant."""
+        slots, word = self.slots[kind], WORDS[kind]
+        if not slots:
+            raise InputError(
+                f"A condition on the set of inputs is about `x` alone; what is about the {word}s "
+                f"belongs into the property. Received: `{written(kind, name)}`."
+            )
+        if name is None:
+            if len(slots) == 1:
+                return slots[0]
+            raise InputError(
+                f"This model has {len(slots)} {word}s, {_listed(slots)}: say which by its name, "
+                f"`{written(kind, slots[0].name)}`. Received: `{kind}` without a name."
+            )
+        for slot in slots:
+            if slot.name == name:
+                return slot
+        near = difflib.get_close_matches(name, [s.name for s in slots], n=1, cutoff=0.5)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise InputError(
+            f"The model has no {word} of this name; it has {_listed(slots)}.{hint} "
+            f"Received: `{written(kind, name)}`."
+        )
+
+    def place(self, kind: str, name: str | None) -> str:
+        """``Output `left` has shape (3,)``."""
+        slot = self.slot(kind, name)
+        return f"{WORDS[kind].capitalize()} `{slot.name}` has shape {slot.shape} (no batch axis)"
+
+
+def written(kind: str, name: str | None) -> str:
+    """A variable as it is written: `y` or `y["left"]`."""
+    return kind if name is None else f'{kind}["{name}"]'
+
+
+def _listed(slots: Sequence[Slot]) -> str:
+    shown = ", ".join(f"`{slot.name}` {slot.shape}" for slot in slots[:12])
+    return shown + (f" and {len(slots) - 12} more" if len(slots) > 12 else "")

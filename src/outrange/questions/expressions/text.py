@@ -1,0 +1,89 @@
+"""Reads a node back as it was written, long ones with their middle left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .nodes import Node
+from .order import in_order
+from .scope import written
+
+
+LONGEST = 400
+"""Texts beyond this many characters lose their middle."""
+
+COMPARISON, OR, AND, SUM, PRODUCT, UNARY, WHOLE = range(1, 8)
+
+BINARY = {
+    **dict.fromkeys(("<=", "<", ">=", ">", "==", "!="), COMPARISON),
+    "|": OR, "&": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT,
+}  # fmt: skip
+
+PREFIX = {"negative": "-", "~": "~"}
+
+
+def text(node: Node) -> str:
+    """The node in Python's notation."""
+    found: dict[int, tuple[str, int]] = {}
+    for one in in_order(node):
+        written_out, level = _text(one, [found[id(part)] for part in one.parts])
+        found[id(one)] = _shortened(written_out), level
+    return found[id(node)][0]
+
+
+def _text(node: Node, parts: list[tuple[str, int]]) -> tuple[str, int]:
+    """The text, and how tightly it binds."""
+    op = node.op
+    if op == "variable":
+        return written(*node.detail[:2]), WHOLE
+    if op == "constant":
+        return _constant(node.detail[0])
+    if op in BINARY:
+        level = BINARY[op]
+        left = _within(parts[0], level + 1 if level == COMPARISON else level)
+        return f"{left} {op} {_within(parts[1], level + 1)}", level
+    if op in PREFIX:
+        return PREFIX[op] + _within(parts[0], UNARY), UNARY
+    if op in ("abs", "implies", "maximum", "minimum"):
+        return f"{op}({', '.join(part for part, _ in parts)})", WHOLE
+    whole = _within(parts[0], WHOLE)
+    if op == "index":
+        return f"{whole}[{_index(node.detail)}]", WHOLE
+    if op == "T":
+        return f"{whole}.T", WHOLE
+    if op == "reshape":
+        return f"{whole}.reshape({node.detail})", WHOLE
+    return f"{whole}.{op}({'' if node.detail is None else f'axis={node.detail}'})", WHOLE
+
+
+def _within(part: tuple[str, int], level: int) -> str:
+    return part[0] if part[1] >= level else f"({part[0]})"
+
+
+def _shortened(whole: str) -> str:
+    if len(whole) <= LONGEST:
+        return whole
+    return f"{whole[: LONGEST // 2]} ... {whole[-LONGEST // 3 :]}"
+
+
+def _constant(value: Any) -> tuple[str, int]:
+    if isinstance(value, np.ndarray | list | tuple):
+        array = np.asarray(value)
+        if array.size > 8:
+            return f"array{array.shape}", WHOLE
+        return str(array.tolist()), WHOLE if array.ndim else UNARY
+    shown = str(value.item() if isinstance(value, np.generic) else value)
+    return shown, UNARY if shown.startswith("-") else WHOLE
+
+
+def _index(index: Any) -> str:
+    if isinstance(index, tuple):
+        return ", ".join(_index(entry) for entry in index) + ("," if len(index) == 1 else "")
+    if isinstance(index, slice):
+        ends = ["" if end is None else str(end) for end in (index.start, index.stop)]
+        return ":".join(ends) + ("" if index.step is None else f":{index.step}")
+    if isinstance(index, str):
+        return f'"{index}"'
+    return "..." if index is Ellipsis else _constant(index)[0]

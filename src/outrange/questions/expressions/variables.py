@@ -1,0 +1,56 @@
+"""The placeholders `x` and `y`, and `implies`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .indices import checked
+from .nodes import Condition, Expression, as_condition
+
+
+class Variable(Expression):
+    """`x` or `y`: the model's inputs or outputs, each by its name, or the only one as it is.
+
+    Args:
+        kind: `"x"` or `"y"`.
+        name: Which of them; None for the only one.
+        scope: The model, where it is known already.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, kind: str, name: str | None = None, scope: Any = None):
+        super().__init__("variable", (), (kind, name, scope))
+
+    def __getitem__(self, index: Any) -> Any:
+        kind, name, scope = self.detail
+        if isinstance(index, str) and name is None:
+            return Variable(kind, index, scope)
+        return checked(Expression("index", (self,), index))
+
+
+x = Variable("x")
+"""The model's input, or all of them by name: `x[0]`, `x["speed"]`."""
+
+y = Variable("y")
+"""The model's output, or all of them by name: `y[0]`, `y["left"][0, 1]`."""
+
+
+def implies(a: Any, b: Any) -> Condition:
+    """Where `a` holds, `b` holds: `~a | b`.
+
+    Args:
+        a: A condition.
+        b: A condition.
+
+    Returns:
+        A condition.
+
+    Raises:
+        InputError: One of them is not a condition.
+
+    Example:
+        >>> implies(x[0] >= 1, y[0] <= 2)
+        implies(x[0] >= 1, y[0] <= 2)
+    """
+    return Condition("implies", (as_condition(a), as_condition(b)))

@@ -1,0 +1,147 @@
+"""Version 2.0: what the package `vnnlib` reads becomes the same formulas, or a clear error."""
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+from frontends.vnnlib.property_files import Writer, asserted
+from outrange.core import InputError, ModelError, OutrangeError, UnsupportedError
+from outrange.core.formula import And, Atom, Or, holds
+from outrange.frontends.vnnlib import read_vnnlib, second
+
+
+HEAD = """; a network
+(vnnlib-version <2.0>)
+(declare-network N
+  (declare-input X real [2,3])
+  (declare-output Y float32 [1,2])
+)
+"""
+"""Six lines; what follows is on line 7."""
+
+REAL = HEAD.replace("float32", "real")
+
+NAMES = [f"X[{i},{j}]" for i in range(2) for j in range(3)] + ["Y[0,0]", "Y[0,1]"]
+
+
+@pytest.fixture
+def package():
+    return pytest.importorskip("vnnlib")
+
+
+def read(tmp_path, text):
+    path = tmp_path / "p.vnnlib"
+    path.write_text(text)
+    return read_vnnlib(path)
+
+
+def test_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vnnlib", None)
+    with pytest.raises(InputError, match=r"pip install .*vnnlib.*Received: "):
+        read(tmp_path, REAL + "(assert (<= X[0,0] 1.0))")
+
+
+def test_another_package_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vnnlib", sys)
+    with pytest.raises(InputError, match=r"1\.0\.2 or later"):
+        read(tmp_path, REAL + "(assert (<= X[0,0] 1.0))")
+
+
+def test_random_files_mean_what_they_say(tmp_path, package):
+    found = []
+    for seed in range(200):
+        r = random.Random(seed)
+        writer = Writer(seed, NAMES, lambda r: f"{r.randint(-16, 16) / 8}", full=False)
+        text = REAL + "\n".join(f"(assert {writer.condition(3)})" for _ in range(r.randint(1, 3)))
+        spec = read(tmp_path, text)
+        assert (spec.inputs, spec.outputs) == (6, 2)
+        for _ in range(10):
+            v = np.array([r.randint(-12, 12) / 4 for _ in NAMES])
+            expected, _ = asserted(text, dict(zip(NAMES, v.tolist(), strict=True)))
+            assert holds(spec.unsafe, v, v) is expected, text
+            found.append(expected)
+    assert min(found.count(True), found.count(False)) > 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("(<= X[1,0] 0.1)", Atom(((3, 1.0),), -0.1)),
+        ("(> Y[0,1] (- X[0,2]))", Atom(((2, -1.0), (7, -1.0)), 0.0, True)),
+        ("(<= (- (* 0.3 X[0,0]) (* X[0,0] 0.1)) 0.0)", Atom(((0, 0.2),), 0.0)),
+        ("(== X[0,0] 1.0)", And((Atom(((0, 1.0),), -1.0), Atom(((0, -1.0),), 1.0)))),
+        (
+            "(!= X[0,0] 1.0)",
+            Or((Atom(((0, 1.0),), -1.0, True), Atom(((0, -1.0),), 1.0, True))),
+        ),
+    ],
+)
+def test_forms(tmp_path, package, condition, expected):
+    assert read(tmp_path, f"{REAL}(assert {condition})").unsafe == expected
+
+
+def test_several_inputs_follow_each_other(tmp_path, package):
+    text = REAL.replace("  (declare-output", "  (declare-input W real [])\n  (declare-output")
+    spec = read(tmp_path, text + "(assert (<= W Y[0,1]))")
+    assert (spec.inputs, spec.outputs) == (7, 2)
+    assert spec.unsafe == Atom(((6, 1.0), (8, -1.0)), 0.0)
+
+
+FILES = [
+    (REAL + "(assert (<= X[0,0] 1.0)", ModelError, 7, "not well formed"),
+    (REAL + "(assert (<= X[0,0] 1e-3))", ModelError, 7, "exponent"),
+    (REAL + "(assert (<= X[0,0] 1))", ModelError, 7, "Type mismatch"),
+    (REAL + "(assert (<= X[0,3] 1.0))", ModelError, 7, "out of bounds"),
+    (REAL + "(assert (<= X[0,-1] 1.0))", ModelError, 7, "outside"),
+    (REAL + "(assert (<= X[0] 1.0))", ModelError, 7, "indices"),
+    (REAL + "(assert (<= Z[0] 1.0))", ModelError, 7, "Undeclared"),
+    (REAL + f"(assert (<= X[0,{'9' * 30}] 1.0))", UnsupportedError, 7, "18 digits"),
+    (REAL + f"(assert (<= X[0, {'9' * 30}] 1.0))", UnsupportedError, 7, "18 digits"),
+    (REAL + "(assert (<= X[0,0] (* X[0,1] Y[0,0])))", UnsupportedError, 7, "linear"),
+    (REAL + f"(assert (<= X[0,0] {'1' * 400}.0))", UnsupportedError, 7, "300"),
+    (REAL + "(assert (not (<= X[0,0] 1.0)))", ModelError, 7, "not well formed"),
+    (REAL + "\n(assert " + "(and " * 100_000, UnsupportedError, 8, "nest"),
+    (HEAD + "(assert (<= X[0,0] Y[0,0]))", ModelError, 7, "Type mismatch"),
+    (REAL, ModelError, 6, "not well formed"),
+    (REAL.replace("real", "int32") + "(assert (<= X[0,0] 1))", UnsupportedError, 3, "real"),
+    (REAL.replace("[2,3]", "[0,3]") + "(assert true)", ModelError, None, "not well formed"),
+    (
+        REAL.replace("[2,3]", "[99999999999,3]") + "(assert (<= Y[0,0] 1.0))",
+        ModelError, 3, "at most",
+    ),
+    (
+        REAL.replace("  (declare-out", '  (declare-hidden H real [1] "h")\n  (declare-out')
+        + "(assert (<= Y[0,0] 1.0))",
+        UnsupportedError, 3, "inside",
+    ),
+    (
+        REAL + "(declare-network M (declare-input W real [1]) (declare-output Z real [1]))"
+        "(assert (<= Y[0,0] 1.0))",
+        UnsupportedError, 7, "one network",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind", "line", "word"), FILES, ids=range(len(FILES)))
+def test_malformed(tmp_path, package, text, kind, line, word):
+    with pytest.raises(kind) as caught:
+        read(tmp_path, text)
+    message = str(caught.value)
+    assert word in message and "Received: " in message and "`p.vnnlib`" in message
+    assert line is None or f"line {line}:" in message, message
+
+
+def test_cut_anywhere(tmp_path, package):
+    text = REAL + "(assert (or (<= X[0,0] 1.0) (>= Y[0,1] 0.5)))"
+    read(tmp_path, text)
+    for end in range(text.index("(vnn"), len(text)):
+        with pytest.raises(OutrangeError, match="Received: "):
+            read(tmp_path, text[:end])
+
+
+def test_size_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(second, "LARGEST_SECOND", 1000)
+    with pytest.raises(ModelError, match="at most"):
+        read(tmp_path, REAL + " " * 1000)
