@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import (
     Counterexample as Counterexample,
+    Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
     SampledRange as SampledRange,
@@ -22,6 +23,7 @@ from .answers import (
     Verdict as Verdict,
     VerifyProgress as VerifyProgress,
 )
+from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import read_property as read_property, verify as verify
 from .core import (
     Box as Box,

@@ -1,5 +1,6 @@
 """What is told: frozen records, each with the warrant that stands behind it."""
 
+from .optimum import Optimum as Optimum
 from .progress import RangeProgress as RangeProgress, VerifyProgress as VerifyProgress
 from .range import Cost as Cost, Range as Range
 from .sampled import SampledRange as SampledRange

@@ -11,6 +11,7 @@ from .text import entry_names, number, size
 
 
 if TYPE_CHECKING:
+    from .optimum import Optimum
     from .range import Range
     from .sampled import SampledRange
     from .summary import Summary
@@ -123,3 +124,10 @@ def verdict_html(answer: Verdict) -> str:
     note = f"{answer.warrant.name}; {size(answer.cost.seconds)}, {answer.cost.boxes:,} boxes."
     rows = [[answer.status, answer.claim, answer.sentence]]
     return html_table(["verdict", "property", "why"], rows, f"Property of {answer.model}", note)
+
+
+def optimum_html(answer: Optimum) -> str:
+    """The table of an `Optimum`."""
+    note = f"{answer.reason}; {answer.warrant.name}; {size(answer.cost.seconds)}."
+    rows = [[f"{answer.sense} {answer.objective}", number(answer.lo), number(answer.hi)]]
+    return html_table(["form", "at least", "at most"], rows, f"Optimum of {answer.model}", note)

@@ -2,7 +2,7 @@
 
 import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from ..core import Box, Warrant
 from ..domains import bounds
 from ..search import solve as search
 from .evidence import enclose, model_values
-from .input_set import input_box
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
+from .optimize import is_box
+from .range_over import range_over
+from .sets import regions
 from .target import Target, target
 
 
@@ -49,9 +51,12 @@ def output_range(
     check_hooks(progress)
     graph = network.graph
     asked = target(graph, rows, layer)
-    where = input_box(graph.inputs, box)
-    found = _search(asked, where, tol, time, solver, progress)
-    return _answer(network, asked, where, found, tol)
+    sets = regions(graph.inputs, box)
+    if len(sets) > 1 or not is_box(sets[0]):
+        return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
+    found = _search(asked, sets[0].box, tol, time, solver, progress)
+    ends = sets[0].box
+    return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
 def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
@@ -97,10 +102,10 @@ def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
         return _Stopped(lower, at, np.zeros(2 * k), "interrupted", boxes, seconds)
 
 
-def _answer(network: NetworkLike, asked: Target, where: Box, found, tol: float) -> Range:
+def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
-    points = np.clip(np.asarray(found.at, np.float64), where.lo, where.hi)
+    points = np.asarray(found.at, np.float64)
     best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
@@ -144,6 +149,8 @@ def _seen(asked: Target, points: np.ndarray):
     """For each form the best of all named points at either end, on the safe side."""
     k = len(asked.rows)
     least, most = enclose(asked.formed, points)
+    unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
+    least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
     own = np.arange(k)
     best_lo = _better(most, own, own + k)
     best_hi = _better(-least, own + k, own)

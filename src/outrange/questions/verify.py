@@ -13,6 +13,7 @@ from ..search.decide import Decision, decide
 from .cases import cases
 from .input_set import place
 from .limits import check_hooks, check_limits
+from .named import by_name
 from .network import NetworkLike
 from .witness import Examiner, Witness
 
@@ -92,20 +93,10 @@ def _counterexample(network: NetworkLike, witness: Witness) -> Counterexample:
     y = 0.5 * witness.lo + 0.5 * witness.hi
     model = witness.model
     return Counterexample(
-        x=_parts(graph.inputs, witness.x),
-        y=_parts(graph.outputs, y),
-        model_y=None if model is None else _parts(graph.outputs, model),
+        x=by_name(graph.inputs, witness.x),
+        y=by_name(graph.outputs, y),
+        model_y=None if model is None else by_name(graph.outputs, model),
         reproduced=witness.reproduced,
         flat_x=witness.x,
         flat_y=y if model is None else model,
     )
-
-
-def _parts(slots, flat: np.ndarray):
-    """The flat vector in the slots' own shapes; a dict by name if there are several."""
-    ends = np.cumsum([0, *(slot.size for slot in slots)])
-    parts = {
-        slot.name: flat[a:b].reshape(slot.shape)
-        for slot, a, b in zip(slots, ends[:-1], ends[1:], strict=True)
-    }
-    return parts if len(parts) > 1 else next(iter(parts.values()))

@@ -54,7 +54,7 @@ class Examiner:
 
     def __call__(self, x: np.ndarray) -> bool:
         """Whether the search may end with this point (or one shown before)."""
-        for point in _roundings(x, self._regions):
+        for point in nearby(x, self._regions):
             found = self._examine(point)
             if found is None:
                 continue
@@ -80,7 +80,7 @@ class Examiner:
         return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
 
 
-def _roundings(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
+def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
     """The point as float32 numbers, moved into its box where rounding left it; then as it is."""
     with np.errstate(over="ignore"):
         single = x.astype(np.float32).astype(np.float64)

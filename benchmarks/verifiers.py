@@ -1,0 +1,300 @@
+"""Other verifiers, asked whether an ONNX network can do what a VNN-LIB property forbids.
+
+Each runs as it is, in a process group of its own that is ended at the limit (Linux only). How to
+install them, and the environment variables that say where they are:
+
+nnenum: github.com/stanleybak/nnenum at b18238f; `pip install CHECKOUT` in an environment of its own
+    (it wants onnxruntime 1.19.0). OUTRANGE_NNENUM: the checkout, OUTRANGE_NNENUM_PYTHON: that
+    environment's interpreter.
+ReluVal: github.com/tcwangshiqi-columbia/ReluVal at 68ce6aa; with OpenBLAS's headers (Debian:
+    libopenblas-dev), `make CFLAGS="-O3 -fcommon" LDFLAGS="-O3 -lopenblas -lpthread -lm"`.
+    OUTRANGE_RELUVAL: the checkout.
+Marabou: `pip install maraboupy==2.0.0 onnx onnxruntime`. OUTRANGE_MARABOU_PYTHON: the interpreter.
+alpha-beta-CROWN: github.com/Verified-Intelligence/alpha-beta-CROWN at 8250d5f with its submodule
+    auto_LiRPA at 9d100ec (there, not installed); PyTorch for the CPU, `pip install torchvision
+    "onnx<1.20" onnxruntime onnxoptimizer onnxsim skl2onnx gurobipy psutil pyyaml sortedcontainers
+    pandas termcolor tqdm appdirs graphviz ninja packaging sympy` and, with --no-deps, onnx2pytorch
+    from github.com/KaidiXu/onnx2pytorch at 8447c42 (PyPI's lacks an argument). OUTRANGE_ABCROWN:
+    the checkout, OUTRANGE_ABCROWN_PYTHON: the interpreter.
+"""
+
+import contextlib
+import gzip
+import itertools
+import os
+import re
+import select
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, cast
+
+
+Verdict = Literal["sat", "unsat", "unknown", "timeout", "error", "unsupported"]
+Command = Sequence[str | Path]
+Settings = Mapping[str, str]
+WORKERS = os.cpu_count() or 1
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verifier said: `sat` means that the forbidden can happen, `unsat` that it cannot."""
+
+    verdict: Verdict
+    wall: float  # Seconds, start-up included.
+    cpu: float  # Seconds, user and system, of all its processes.
+    detail: str  # What it printed last, or why there is no verdict.
+
+
+class Verifier(Protocol):
+    """Something that decides VNN-LIB properties.
+
+    `available` gives None if it can run here, else why not. `decide` has a limit on wall seconds
+    and takes gzipped files too. `floor` measures the wall seconds that starting up takes now.
+    """
+
+    name: str
+
+    def available(self) -> str | None: ...
+    def decide(self, onnx: Path, vnnlib: Path, seconds: float) -> Outcome: ...
+    def floor(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command; `code` is None if it was ended at the limit."""
+
+    code: int | None
+    wall: float
+    cpu: float
+    output: str
+
+
+def run(command: Command, folder: Path, seconds: float, settings: Settings | None = None) -> Ran:
+    """Run a command in a folder, and end all its processes when it is over or its time is."""
+    with tempfile.TemporaryFile() as log:
+        begin, cpu = time.perf_counter(), 0.0
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=folder, env={**os.environ, **(settings or {})},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        watch = os.pidfd_open(process.pid)
+        try:
+            over = bool(select.select([watch], [], [], max(seconds, 0.0))[0])
+            wall = time.perf_counter() - begin
+            if not over:
+                cpu = session_cpu(process.pid)
+        finally:
+            os.close(watch)
+            # The leader is not reaped yet, so its group's number is still its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        # Children that were killed unreaped are in no one's usage: hence the count just before.
+        cpu = max(cpu, usage.ru_utime + usage.ru_stime)
+        output = log.read().decode(errors="replace")
+        return Ran(process.returncode if over else None, wall, cpu, output)
+
+
+def session_cpu(session: int) -> float:
+    """CPU seconds of the live processes of a session and of the children they reaped."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Rival:
+    """What all have in common."""
+
+    name: ClassVar[str]
+    variables: ClassVar[tuple[str, ...]]  # The last one names the interpreter, if it needs one.
+    module: ClassVar[str | None] = None
+    settings: ClassVar[Settings] = {}
+
+    def available(self) -> str | None:
+        for variable in self.variables:
+            if not os.environ.get(variable) or not Path(os.environ[variable]).exists():
+                return f"{variable} is not set to a path that exists"
+        if self.module:
+            find = f"import importlib.util; assert importlib.util.find_spec({self.module!r})"
+            if run([self.path(-1), "-c", find], Path.cwd(), 60.0).code != 0:
+                return f"the interpreter in {self.variables[-1]} has no module {self.module}"
+        return None
+
+    def decide(self, onnx: Path, vnnlib: Path, seconds: float) -> Outcome:
+        if reason := self.available():
+            return Outcome("error", 0.0, 0.0, reason)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            return self.ask(plain(onnx, folder), plain(vnnlib, folder), folder, seconds)
+
+    def floor(self) -> float:
+        with tempfile.TemporaryDirectory() as name:
+            runs = [run(self.idle(), Path(name), 120.0, self.settings) for _ in range(3)]
+        return statistics.median(ran.wall for ran in runs)
+
+    def path(self, which: int) -> Path:
+        """The folder or interpreter that one of its variables names."""
+        return Path(os.environ[self.variables[which]]).absolute()
+
+    # A command that starts it and decides nothing.
+    def idle(self) -> Command: ...
+
+    # Decide, given plain files and a folder to write in.
+    def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome: ...
+
+
+def plain(path: Path, folder: Path) -> Path:
+    """The file itself, or an unpacked copy under its plain name."""
+    if path.suffix != ".gz":
+        return path.absolute()
+    (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    return folder / path.stem
+
+
+def judged(ran: Ran, verdict: Verdict | None) -> Outcome:
+    """An outcome from a run and the verdict read in what it left (None: there was none)."""
+    if ran.code is None:
+        return Outcome("timeout", ran.wall, ran.cpu, "ended at the limit")
+    lines = [line for line in re.split(r"[\r\n]+", ran.output) if line.strip()]
+    return Outcome(verdict or "error", ran.wall, ran.cpu, " / ".join(lines[-2:])[-200:])
+
+
+def word(pattern: str, text: str) -> Verdict | None:
+    """The last line that is a verdict."""
+    found = re.findall(pattern, text, re.MULTILINE)
+    return cast(Verdict, found[-1].lower()) if found else None
+
+
+class Nnenum(Rival):
+    """nnenum with its own settings for small networks, on all cores."""
+
+    name = "nnenum"
+    variables = ("OUTRANGE_NNENUM", "OUTRANGE_NNENUM_PYTHON")
+    module = "swiglpk"
+    settings = ONE_THREAD
+    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nnenum.nnenum import main"
+
+    def idle(self) -> Command:
+        return [self.path(1), "-c", self.start, self.path(0) / "src"]
+
+    def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
+        result = folder / "result.txt"
+        command = [self.path(1), "-c", f"{self.start}; main()", self.path(0) / "src"]
+        ran = run([*command, onnx, vnnlib, str(seconds), result], folder, seconds, self.settings)
+        known: dict[str, Verdict] = {"holds": "unsat", "violated": "sat", "timeout": "timeout"}
+        verdict = known.get(result.read_text()) if result.exists() else None
+        if verdict == "sat" and "network is UNSAFE with confirmed" not in ran.output:
+            verdict = "unknown"  # It writes `violated` even where no input confirmed it.
+        return judged(ran, verdict)
+
+
+class Marabou(Rival):
+    """Marabou splitting its input space, one worker a core."""
+
+    name = "Marabou"
+    variables = ("OUTRANGE_MARABOU_PYTHON",)
+    module = "maraboupy"
+    start = "from maraboupy.MarabouMain import main; main()"
+
+    def idle(self) -> Command:
+        return [self.path(0), "-c", self.start, "--version"]
+
+    def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
+        command = [self.path(0), "-c", self.start, onnx, vnnlib, "--verbosity=0", "--snc"]
+        command += [f"--num-workers={WORKERS}", "--initial-divides=4"]
+        ran = run([*command, f"--timeout={int(seconds) + 1}"], folder, seconds)
+        return judged(ran, word(r"^(sat|unsat|TIMEOUT|UNKNOWN)$", ran.output))
+
+
+class AlphaBetaCrown(Rival):
+    """alpha-beta-CROWN on the CPU with its own settings for ACAS Xu and fewer attack restarts."""
+
+    name = "alpha-beta-CROWN"
+    variables = ("OUTRANGE_ABCROWN", "OUTRANGE_ABCROWN_PYTHON")
+    module = "onnx2pytorch"
+    settings = ONE_THREAD
+
+    def idle(self) -> Command:
+        return [self.path(1), self.path(0) / "complete_verifier" / "abcrown.py", "--help"]
+
+    def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
+        home, result = self.path(0) / "complete_verifier", folder / "result.txt"
+        config = home / "exp_configs" / "vnncomp21" / "acasxu.yaml"
+        command = [self.path(1), home / "abcrown.py", "--config", config, "--device", "cpu"]
+        command += ["--onnx_path", onnx, "--vnnlib_path", vnnlib, "--results_file", result]
+        command += ["--pgd_restarts", "100", "--timeout", str(seconds)]
+        ran = run(command, folder, seconds, self.settings)
+        verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
+        if verdict == "timeout" and ran.wall < 0.9 * seconds:
+            verdict = "unknown"  # It writes `timeout` for both.
+        return judged(ran, verdict)
+
+
+class ReluVal(Rival):
+    """ReluVal on the ACAS Xu properties compiled into it, told apart by the files' names.
+
+    Its boxes round pi to 3.141592. Two of its questions differ from VNN-COMP's and are made the
+    same by a changed copy of the network: property 1 forbids y0 > 0.5011 instead of 3.99 (the
+    output is shifted), and property 6 cuts the distance at the network's maximum of 60760 where
+    VNN-COMP goes to 62000 (the maximum is raised).
+    """
+
+    name = "ReluVal"
+    variables = ("OUTRANGE_RELUVAL",)
+    # Its numbers and the advisory each is about: the answer is `unsat` if all of them are.
+    questions: ClassVar[dict[str, tuple[tuple[int, int], ...]]] = {
+        "prop_1": ((1, 0),), "prop_2": ((2, 0),), "prop_3": ((3, 0),), "prop_4": ((4, 0),),
+        "prop_5": ((5, 4),), "prop_6": ((16, 0), (26, 0)), "prop_7": ((7, 4),),
+        "prop_8": ((8, 1),), "prop_9": ((9, 3),), "prop_10": ((10, 0),),
+    }  # fmt: skip
+
+    def idle(self) -> Command:
+        return [self.path(0) / "network_test"]
+
+    def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
+        name, source = vnnlib.stem, self.path(0) / "nnet" / f"{onnx.stem}.nnet"
+        if name not in self.questions or not source.exists():
+            return Outcome("unsupported", 0.0, 0.0, f"no {name} or {source.name} in it")
+        network = self.network(source, name, folder)
+        # As its scripts do, search for an example first where there is one; that proves nothing.
+        modes = ("1", "0") if name in ("prop_7", "prop_8") else ("0",)
+        wall = cpu = 0.0
+        for (question, target), mode in itertools.product(self.questions[name], modes):
+            command = [self.path(0) / "network_test", str(question), network, str(target)]
+            ran = run([*command, "0", "0", mode], folder, seconds - wall)
+            wall, cpu = wall + ran.wall, cpu + ran.cpu
+            total = Ran(ran.code, wall, cpu, ran.output)
+            if ran.code != 0 or "\nadv found:" in ran.output:
+                return judged(total, "sat" if ran.code == 0 else None)
+            if mode == "0" and "\nNo adv!" not in ran.output:
+                return judged(total, "unknown")
+        return Outcome("unsat", wall, cpu, "No adv!")
+
+    def network(self, source: Path, name: str, folder: Path) -> Path:
+        """The network with which its question is VNN-COMP's."""
+        if name not in ("prop_1", "prop_6"):
+            return source
+        lines = source.read_text().splitlines()
+        head = next(i for i, line in enumerate(lines) if not line.startswith("//"))
+        if name == "prop_6":
+            lines[head + 4] = "62000," + lines[head + 4].partition(",")[2]
+        else:
+            first = -int(lines[head].split(",")[2])
+            lines[first] = f"{float(lines[first].rstrip(',')) - 3.991125645861615 + 0.5011!r},"
+        (folder / source.name).write_text("\n".join(lines) + "\n")
+        return folder / source.name
+
+
+RIVALS: tuple[Verifier, ...] = (Nnenum(), ReluVal(), Marabou(), AlphaBetaCrown())

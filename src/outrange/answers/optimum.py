@@ -1,0 +1,118 @@
+"""The answer to "how small, how large can it get, under these conditions?"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import OutrangeError, Warrant
+from .jsonable import jsonable
+from .range import STATUSES, Cost
+from .text import number, vector
+
+
+REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The least or largest value of a form, bracketed: `lo <= optimal value <= hi`.
+
+    One end is a proof, the other a value reached: of a minimum `lo` is proved and `hi` is the value
+    at `at`, of a maximum the other way round. Without any admissible input both ends are infinite.
+
+    Args:
+        model: The model's name.
+        objective: The form, as asked.
+        sense: `"min"` or `"max"`.
+        lo: The optimal value is at least this.
+        hi: The optimal value is at most this.
+        at: The best input known, in the input's own shape (a dict by name for several inputs).
+        y: What the real-valued network returns there, likewise.
+        model_y: What the user's model returned there in float32; None where none could be run.
+        tol: Tolerance asked for, relative to the range of the form seen.
+        status: `"exact"`, `"infeasible"`, `"time"`, `"interrupted"` or `"rounding"`.
+        warrant: What stands behind the proved end.
+        cost: Seconds and boxes.
+        methods: The methods that were used, with references.
+
+    Raises:
+        OutrangeError: The evidence contradicts the claim.
+    """
+
+    model: str
+    objective: str
+    sense: str
+    lo: float
+    hi: float
+    at: np.ndarray | dict[str, np.ndarray] | None
+    y: np.ndarray | dict[str, np.ndarray] | None
+    model_y: np.ndarray | dict[str, np.ndarray] | None
+    tol: float
+    status: str
+    warrant: Warrant
+    cost: Cost
+    methods: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.status not in REASONS or self.sense not in ("min", "max"):
+            raise OutrangeError(f"No such answer. Received: {self.status!r}, {self.sense!r}.")
+        if not self.lo <= self.hi:
+            raise OutrangeError(
+                "The evidence contradicts the claim; this is a bug in outrange, please report it. "
+                f"Received: lo={self.lo!r}, hi={self.hi!r}."
+            )
+
+    @property
+    def value(self) -> float:
+        """The best value reached (infinite if no admissible input is known)."""
+        return self.hi if self.sense == "min" else self.lo
+
+    @property
+    def bound(self) -> float:
+        """The proved end."""
+        return self.lo if self.sense == "min" else self.hi
+
+    @property
+    def gap(self) -> float:
+        """What is not known of the optimal value."""
+        return 0.0 if self.status == "infeasible" else self.hi - self.lo
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the optimal value is known to `tol`."""
+        return self.status == "exact"
+
+    @property
+    def reason(self) -> str:
+        """Why the search stopped, in words."""
+        return REASONS[self.status].format(tol=self.tol)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
+        names = ("model", "objective", "sense", "lo", "hi", "at", "y", "model_y", "tol", "status")
+        record = {"format": "outrange.optimum", "version": 1}
+        record |= {name: jsonable(getattr(self, name)) for name in names}
+        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
+        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
+
+    def __repr__(self) -> str:
+        if self.status == "infeasible":
+            return f"Optimum({self.sense} {self.objective}: {self.reason}, {self.warrant.name})"
+        ends = f"{number(self.value)}" if self.is_exact else f"[{self.lo:.6g}, {self.hi:.6g}]"
+        what = f"{self.sense} {self.objective} = {ends}"
+        return f"Optimum({what}, {self.reason}, {self.warrant.name})"
+
+    def __str__(self) -> str:
+        if self.at is None:
+            return repr(self)
+        at = self.at if isinstance(self.at, dict) else {"x": self.at}
+        shown = ", ".join(f"{name} = {vector(part)}" for name, part in at.items())
+        return f"{self!r}\nat {shown}"
+
+    def _repr_html_(self) -> str:
+        from .html import optimum_html
+
+        return optimum_html(self)
