@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DEV = [
     *PROJECT["dependencies"],
-    *(line for name in ("keras", "onnx", "plot") for line in EXTRAS[name]),
+    *(line for name in ("keras", "onnx", "plot", "vnnlib") for line in EXTRAS[name]),
     *(line for line in EXTRAS["dev"] if not line.startswith("outrange")),
     "setuptools>=77",
     "wheel",

@@ -32,7 +32,7 @@ LAZY = {
 
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
-    "matplotlib", "rich", "click", "ctypes", "numba",
+    "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
 )  # fmt: skip
 
 

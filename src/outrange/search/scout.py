@@ -12,13 +12,13 @@ from .roots import Roots
 from .state import State
 
 
-SHARE = 0.2
+SHARE = 0.3
 """Of the time, what goes into descents from open boxes."""
 
 PATIENCE = 0.2
 """Seconds of search before the first."""
 
-STARTS = 512
+STARTS = 256
 
 
 class Scout:

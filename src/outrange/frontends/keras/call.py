@@ -48,7 +48,7 @@ class Call:
                 f"the argument `{name}` of {type(self.op).__name__} depends on the input, which "
                 "is not described yet"
             )
-        return np.asarray(given, np.float64)
+        return np.asarray(single(given) if isinstance(given, float) else given, np.float64)
 
     def only(self, **defaults: Any) -> None:
         """Refuse arguments that the rule does not read, unless they have their defaults."""
@@ -64,7 +64,16 @@ def operand(x: Any) -> Operand:
     """A value as it is, anything else as a finite float64 array."""
     if isinstance(x, Value):
         return x
-    return np.asarray(x, np.float64)
+    return np.asarray(single(x) if isinstance(x, float) else x, np.float64)
+
+
+def single(number: float) -> float:
+    """A Python number as the model uses it: every backend makes it float32 before it computes.
+
+    An exported file stores the same float32, so that both are one function.
+    """
+    with np.errstate(over="ignore"):
+        return float(np.float32(number))
 
 
 def is_value(x: Any) -> TypeGuard[Value]:

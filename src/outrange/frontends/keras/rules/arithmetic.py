@@ -7,7 +7,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.softmax import log_add_exp
-from ..call import Call, array, is_value, operand
+from ..call import Call, array, is_value, operand, single
 from .table import entering
 
 
@@ -85,7 +85,7 @@ def _clip(c: Call):
     hi = c.config.get("x_max", c.get(2, "x_max"))
     if np.ndim(lo) == 0 and np.ndim(hi) == 0:
         return c.builder.clip(
-            c.x, -np.inf if lo is None else float(lo), np.inf if hi is None else float(hi)
+            c.x, -np.inf if lo is None else single(lo), np.inf if hi is None else single(hi)
         )
     return largest(c, largest(c, c.x, operand(lo), False), operand(hi), True)
 

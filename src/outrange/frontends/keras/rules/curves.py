@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ..call import Call, is_value
+from ..call import Call, is_value, single
 from .table import entering
 
 
@@ -51,7 +51,7 @@ def _plain(c: Call):
 @rule(*WITH)
 def _with(c: Call):
     name, attributes = WITH[type(c.op).__name__]
-    given = {ours: float(c.config[theirs]) for theirs, ours in attributes.items()}
+    given = {ours: single(c.config[theirs]) for theirs, ours in attributes.items()}
     return c.builder.curve(name, c.x, **given)
 
 
@@ -80,10 +80,10 @@ def _gelu(c: Call):
 
 @rule("ReLU")
 def _relu(c: Call):
-    slope = float(c.config.get("negative_slope") or 0.0)
-    threshold = float(c.config.get("threshold") or 0.0)
+    slope = single(c.config.get("negative_slope") or 0.0)
+    threshold = single(c.config.get("threshold") or 0.0)
     limit = c.config.get("max_value")
-    limit = None if limit is None else float(limit)
+    limit = None if limit is None else single(limit)
     if threshold < 0:
         raise UnsupportedError(f"a relu with a threshold below 0 ({threshold}) is not described")
     if threshold == 0.0 and limit is None:

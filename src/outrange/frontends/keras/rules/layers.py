@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ..call import Call, array, is_value
+from ..call import Call, array, is_value, single
 from ..refuse import MOVING
 from .table import entering
 
@@ -18,11 +18,12 @@ rule = entering(RULES)
 def _batch_norm(c: Call):
     mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
-    if not (variance + c.config["epsilon"] > 0).all():
+    epsilon = single(c.config["epsilon"])
+    if not (variance + epsilon > 0).all():
         raise UnsupportedError(
             f"a variance below -epsilon has no root (the smallest is {variance.min():g})"
         )
-    factor = 1.0 / np.sqrt(variance + c.config["epsilon"])
+    factor = 1.0 / np.sqrt(variance + epsilon)
     if scale is not None:
         factor = factor * scale
     shift = np.zeros_like(factor) if offset is None else offset
@@ -51,7 +52,7 @@ def _rescaling(c: Call):
 @rule("Normalization")
 def _normalization(c: Call):
     mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
-    spread = np.maximum(np.sqrt(variance), c.keras.config.epsilon())
+    spread = np.maximum(np.sqrt(variance), single(c.keras.config.epsilon()))
     if c.op.invert:
         return c.builder.affine_map(c.x, spread, mean, name="normalization", ulps=2)
     centered = c.builder.affine_map(c.x, 1.0, -mean, name="normalization")

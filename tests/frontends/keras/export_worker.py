@@ -1,0 +1,83 @@
+"""The same property of a Keras model and of the ONNX file that Keras exports of it.
+
+    KERAS_BACKEND=torch python export_worker.py FOLDER
+
+Writes `found.json`: model name to what was found of the model, and of the file.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import outrange
+import zoo
+from outrange.core.formula import negate
+from outrange.questions.expressions import resolve
+from outrange.questions.sets import regions
+from outrange.questions.verify import verify
+
+
+MODELS = (
+    "mlp", "tanh_softmax", "no_bias_sigmoid", "built_by_calling", "own_activation", "residual",
+    "maximum_minimum", "shared_loop", "nested", "several_in_out", "batch_normalization",
+    "activation_layers",
+)
+"""Those of the zoo with few inputs whose layers Keras's exporter writes."""
+
+BOX = (-0.5, 0.75)
+
+
+def ends(network):
+    """The range, flat."""
+    answer = outrange.output_range(network, BOX, tol=1e-4, time=30)
+    parts = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
+    return [np.ravel(part).tolist() for part in parts]
+
+
+def properties(inputs: int, lo: float, hi: float):
+    """Conditions on flat vectors: some hold, some do not, by a known distance."""
+    width = hi - lo
+    for share in (0.05, -0.05, 0.01, -0.01):
+        yield lambda x, y, t=hi + share * width: y[0] <= t
+        yield lambda x, y, t=lo - share * width: (y[0] >= t) | (x[inputs - 1] >= 0.7)
+
+
+def asked(network, lo: float, hi: float):
+    """Verdict and margin of every property, the names of inputs and outputs set aside."""
+    graph = network.graph
+    x = [outrange.graph.Slot("x", (graph.size,))]
+    y = [outrange.graph.Slot("y", (graph.value_size(graph.output),))]
+    found = []
+    for condition in properties(graph.size, lo, hi):
+        unsafe = negate(resolve(condition, x, y))
+        verdict = verify(network, unsafe, regions(graph.inputs, BOX), text="", time=30)
+        found.append([verdict.status, verdict.margin if verdict.holds else None])
+    return found
+
+
+def main(folder: Path) -> None:
+    """Every model, both ways."""
+    warnings.simplefilter("ignore")
+    result = {}
+    for name in MODELS:
+        model = zoo.build(name)
+        shapes = model.inputs
+        model([np.zeros((1, *v.shape[1:]), "float32") for v in shapes] if len(shapes) > 1
+              else np.zeros((1, *shapes[0].shape[1:]), "float32"))
+        path = folder / f"{name}.onnx"
+        model.export(str(path), format="onnx", verbose=False)
+        first, second = outrange.load(model), outrange.load(path)
+        first_ends, second_ends = ends(first), ends(second)
+        lo, hi = first_ends[2][0], first_ends[3][0]
+        result[name] = {
+            "ends": [first_ends, second_ends],
+            "verdicts": [asked(first, lo, hi), asked(second, lo, hi)],
+        }
+    (folder / "found.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
