@@ -1,11 +1,13 @@
 """`minimize` and `maximize` under conditions, beside an independent mixed-integer program."""
 
+from itertools import pairwise
+
 import highspy
 import numpy as np
 import pytest
-from independent_milp import Program
 
 import outrange
+from independent_milp import Program
 from outrange import InputError, L1Ball, L2Ball, Mixed, Polytope, Union, Warrant, x, y
 from outrange.graph import Builder, Slot
 
@@ -15,7 +17,7 @@ def random_net(seed, sizes=(3, 8, 8, 2)):
     rng = np.random.default_rng(seed)
     layers, b = [], Builder([Slot("x", (sizes[0],))])
     (value,) = b.input_values()
-    for k, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (n, m) in enumerate(pairwise(sizes)):
         weight, bias = rng.normal(size=(n, m)), rng.normal(size=m)
         layers.append(("dense", weight, bias))
         value = b.dense(value, weight, bias)
@@ -120,7 +122,7 @@ def test_balls_beside_dense_samples(engine_breaker):
 
 
 def test_ranges_over_sets():
-    layers, graph = random_net(7)
+    _, graph = random_net(7)
     union = outrange.output_range(graph, Union((0, 1), (-1, -0.5)))
     parts = [outrange.output_range(graph, part) for part in ((0, 1), (-1, -0.5))]
     np.testing.assert_allclose(union.lo, np.minimum(*(part.lo for part in parts)), rtol=1e-5)

@@ -112,10 +112,13 @@ class Verdict:
             return "It holds for every input of the set."
         if self.counterexample is not None:
             return f"It is broken at x = {_shown(self.counterexample.x)}{self._float32_note()}."
-        near = "" if self.nearest is None else (
-            f"; the nearest input tried stays {number(self.nearest)} away from breaking it, and "
-            f"{number(self.margin)} is proved (0 would do)"
-        )
+        near = ""
+        if self.nearest is not None and self.nearest > 0:
+            near = f"; the nearest input tried stays {number(self.nearest)} away from breaking it"
+        elif self.nearest is not None:
+            near = "; an input tried meets or breaks it, but by no more than rounding can explain"
+        if np.isfinite(self.margin):
+            near += f", and {number(self.margin)} is proved (0 would do)"
         return f"Unknown: {REASONS[self.reason]}{near}.{self._advice()}"
 
     def _float32_note(self) -> str:

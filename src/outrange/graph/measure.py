@@ -94,8 +94,10 @@ class _Measure:
     def joined(self):
         """All entries in one vector."""
         parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
-        if self._atoms:
-            parts.append((np.array(list(self._atoms.values())), self._forms()))
+        for single in (True, False):
+            kept = [atom for atom in self._atoms if (len(atom.terms) == 1) == single]
+            if kept:
+                parts.append((np.array([self._atoms[a] for a in kept]), self._forms(kept)))
         for place, part in self._later:
             if isinstance(part, Distance):
                 value = self._norm(part)
@@ -125,15 +127,20 @@ class _Measure:
             return (picked.max if join.largest else picked.min)(axis=1, keepdims=True)
         return self._builder.reduce("max" if join.largest else "min", picked, 1, keepdims=True)
 
-    def _forms(self):
-        """The left sides of all atoms, as one affine map of the entries they read."""
-        used = np.unique([i for atom in self._atoms for i, _ in atom.terms]).astype(np.int64)
-        bias = np.array([atom.offset for atom in self._atoms])
+    def _forms(self, kept: list[Atom]) -> Operand:
+        """The left sides of some atoms, as one affine map of the entries they read."""
+        bias = np.array([atom.offset for atom in kept])
+        if all(len(atom.terms) == 1 for atom in kept):
+            # Entry by entry, so that interval bounds are exact to the last bit.
+            used = np.array([atom.terms[0][0] for atom in kept])
+            factor = np.array([atom.terms[0][1] for atom in kept])
+            return self._builder.affine_map(self._read(used), factor, bias, name="atoms")
+        used = np.unique([i for atom in kept for i, _ in atom.terms]).astype(np.int64)
         if not used.size:
             return bias[None]
         column = {int(i): j for j, i in enumerate(used)}
         weight = np.zeros((used.size, bias.size))
-        for k, atom in enumerate(self._atoms):
+        for k, atom in enumerate(kept):
             for i, c in atom.terms:
                 weight[column[i], k] = c
         read = self._read(used)
@@ -145,9 +152,9 @@ class _Measure:
         d, outputs = graph.size, graph.value_size(graph.output)
         x = Value(builder, 0, (1, d))
         y = Value(builder, graph.output, (1, outputs))
-        if used[0] >= d:
+        if used.min() >= d:
             return builder.rearrange([y], (used - d)[None], name="read")
-        if used[-1] < d:
+        if used.max() < d:
             return builder.rearrange([x], used[None], name="read")
         return builder.rearrange([x, y], used[None], name="read")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import Formula, Region, Warrant
+from ..core import And, Atom, Formula, Region, Warrant
 from ..core.formula import TRUE
 from ..search.decide import Decision, decide
-from .cases import cases
+from .cases import asked, cases
 from .input_set import place
 from .limits import check_hooks, check_limits
 from .named import by_name
@@ -44,16 +44,17 @@ def verify(
     check_limits(0.0, time)
     check_hooks(progress, seed)
     graph = network.graph
-    groups = cases(unsafe, regions, lambda i: place(graph.inputs, i))
-    if not groups:
+    question = asked(unsafe, regions, lambda i: place(graph.inputs, i))
+    if not question.groups:
         found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
-        return _verdict(network, text, found, None, vacuous=_empty(unsafe, regions))
+        empty = _no_inputs(unsafe, regions)
+        return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = Examiner(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
     found = decide(
-        graph, groups, examiner, time_limit=time, progress=report, seed=seed, engine=engine
+        graph, question.groups, examiner, time_limit=time, progress=report, seed=seed, engine=engine
     )
-    return _verdict(network, text, found, examiner.witness)
+    return _verdict(network, text, found, examiner.witness, question.apart)
 
 
 def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
@@ -64,12 +65,27 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
     return report
 
 
-def _empty(unsafe: Formula, regions: Sequence[Region]) -> bool:
-    return not cases(TRUE, regions, str)
+def _no_inputs(unsafe: Formula, regions: Sequence[Region]) -> bool:
+    """Whether no input is asked about at all."""
+    bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
+    # A property from a file brings its own bounds: what it demands of inputs in any case.
+    demands = TRUE if bounded else And(tuple(_demands(unsafe, regions[0].box.size)))
+    return not cases(demands, regions, str)
+
+
+def _demands(formula: Formula, inputs: int) -> Iterator[Atom]:
+    """The inequalities of inputs alone that hold wherever the formula does."""
+    if isinstance(formula, Atom):
+        if all(i < inputs for i, _ in formula.terms):
+            yield formula
+    elif isinstance(formula, And):
+        for part in formula.parts:
+            yield from _demands(part, inputs)
 
 
 def _verdict(
-    network: NetworkLike, text: str, found: Decision, witness: Witness | None, vacuous=False
+    network: NetworkLike, text: str, found: Decision, witness: Witness | None, apart: float,
+    vacuous: bool = False,
 ) -> Verdict:
     decided = witness is not None or found.status == "unsat"
     status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
@@ -78,7 +94,7 @@ def _verdict(
         claim=text,
         status=status,
         counterexample=None if witness is None else _counterexample(network, witness),
-        margin=float(found.lower),
+        margin=min(float(found.lower), apart),
         nearest=float(found.seen) if np.isfinite(found.seen) else None,
         reason="decided" if decided else found.status,
         vacuous=vacuous,

@@ -75,8 +75,8 @@ typedef struct {
     int64_t stats[5];
 } local;
 
-/* Shrink the box to where some open objective could still be below its cutoff. */
-static void clip_box(const job *b, local *v, const uint8_t *open, double *lo, double *hi)
+/* Shrink the box to where some open objective could still be below its cutoff. 1 if it changed. */
+static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, double *hi)
 {
     int d = b->t->d, any = 0, less = 0;
     for (int k = 0; k < b->t->m; k++) {
@@ -99,14 +99,15 @@ static void clip_box(const job *b, local *v, const uint8_t *open, double *lo, do
         }
         any = 1;
     }
-    if (!any) return;
+    if (!any) return 0;
     for (int q = 0; q < d; q++) less |= v->nhi[q] - v->nlo[q] < 0.95 * (hi[q] - lo[q]);
-    if (!less) return;
+    if (!less) return 0;
     /* what is cut off is proved to be no lower than the cutoffs, and no better */
     for (int k = 0; k < b->t->m; k++)
         if (open[k]) v->closed[k] = fmin(v->closed[k], v->cuts[k]);
     memcpy(lo, v->nlo, sizeof(double) * (size_t)d);
     memcpy(hi, v->nhi, sizeof(double) * (size_t)d);
+    return 1;
 }
 
 /* Whole-numbered inputs: the box shrinks to the whole numbers in it. 0 if there are none. */
@@ -215,7 +216,7 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     }
     if (open <= 0) goto drop;
     only = only && nund <= b->leaf_units;
-    clip_box(b, v, flag, lo, hi);
+    int clipped = clip_box(b, v, flag, lo, hi);
     if (!snap(t, lo, hi)) { /* all that is cut off, as in clip_box */
         for (int k = 0; k < m; k++)
             if (flag[k]) v->closed[k] = fmin(v->closed[k], fmax(lb[k], v->cuts[k]));
@@ -232,6 +233,10 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     double left = 0.0, right = 0.0;
     only = only && undecided_whole(t, lo, hi);
     int cut = choose_split(t, lo, hi, v->score, only, &left, &right);
+    if (cut < 0 && clipped) { /* just made a point: bounded once more, as one */
+        s->pri[at] = priority(b, lb, flag);
+        return;
+    }
     if (cut < 0) { /* a point, in float64: nothing left to split */
         for (int k = 0; k < m; k++)
             if (flag[k]) v->closed[k] = fmin(v->closed[k], lb[k]);

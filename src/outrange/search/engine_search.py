@@ -120,8 +120,9 @@ def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarra
     wanted = _close(state, lb, wanted, (lb >= cutoff) | settled[:, None])
     alive = wanted.any(axis=1)
     if alive.any():
-        lo, hi = _clip(state, found, lo, hi, wanted, alive, cutoff)
-        _split(pool, state, found, lo, hi, lb[alive], wanted[alive], alive, whole)
+        ends = _clip(state, found, lo, hi, wanted, alive, cutoff)
+        before = lo[alive], hi[alive]
+        _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
 def _close(state: State, lb, wanted, shut) -> np.ndarray:
@@ -159,7 +160,9 @@ def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
     return np.where(less[:, None], new_lo, lo), np.where(less[:, None], new_hi, hi)
 
 
-def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive, whole) -> None:
+def _split(
+    pool: Pool, state: State, found: Bounds, lo, hi, before, lb, wanted, alive, whole
+) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = (lo <= hi).all(axis=1)
@@ -168,6 +171,7 @@ def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive, w
         state.closed = np.minimum(state.closed, lost.min(axis=0, initial=np.inf))
         alive = np.flatnonzero(alive)[full]
         lo, hi, lb, wanted = lo[full], hi[full], lb[full], wanted[full]
+        before = before[0][full], before[1][full]
     scale = state.scale()
     weight = np.where(wanted, 1.0 / scale, 0.0)
     width = hi - lo
@@ -184,21 +188,24 @@ def _split(pool: Pool, state: State, found: Bounds, lo, hi, lb, wanted, alive, w
     cut = blame.argmax(axis=1)
     rows = np.arange(len(lo))
     thin = blame[rows, cut] < 0  # a point, in float64
+    # What clipping has just made a point is bounded once more, as one.
+    again = thin & ((lo != before[0]) | (hi != before[1])).any(axis=1)
+    thin &= ~again
     state.closed = np.minimum(
         state.closed, np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf)
     )
-    keep = ~thin
+    keep = ~thin & ~again
     rows, cut = rows[keep], cut[keep]
     left_hi, right_lo = hi.copy(), lo.copy()
     left_hi[rows, cut] = middle[rows, cut]
     right_lo[rows, cut] = middle[rows, cut] + whole[cut]
     priority = np.where(wanted, (state.best - lb) / scale, -np.inf).max(axis=1)
-    for one_lo, one_hi in ((lo, left_hi), (right_lo, hi)):
+    for kept, one_lo, one_hi in ((keep, lo, left_hi), (keep, right_lo, hi), (again, lo, hi)):
         pool.push(
-            one_lo[keep],
-            one_hi[keep],
-            lb[keep],
-            found.status[alive][keep],
-            wanted[keep].astype(np.uint8),
-            priority[keep],
+            one_lo[kept],
+            one_hi[kept],
+            lb[kept],
+            found.status[alive][kept],
+            wanted[kept].astype(np.uint8),
+            priority[kept],
         )

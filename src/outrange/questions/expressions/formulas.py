@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 
 from ...core import And, Atom, Formula, InputError, Or
 from ...core.formula import FALSE, TRUE
@@ -54,9 +55,13 @@ def any_of(parts: Iterable[Formula]) -> Formula:
 def linear_atom(form: Form, strict: bool = False) -> Atom:
     """`form <= 0` for a form without peaks, each number rounded once to float64.
 
+    Where a division (a mean of three, say) left numbers that float64 does not hold, the inequality
+    is multiplied by their denominator, so that nothing is rounded if that can be helped.
+
     Raises:
         InputError: A number is beyond float64.
     """
+    form = _whole(form)
     try:
         terms = tuple((i, float(c)) for i, c in sorted(form.terms.items()))
         offset = float(form.offset)
@@ -68,6 +73,21 @@ def linear_atom(form: Form, strict: bool = False) -> Atom:
     if any(c == 0 for _, c in terms):
         terms = tuple((i, c) for i, c in terms if c != 0)
     return Atom(terms, offset, strict)
+
+
+def _whole(form: Form) -> Form:
+    """The form times the odd part of its denominators, if float64 then holds every number."""
+    numbers = [*form.terms.values(), form.offset]
+    denominator = math.lcm(*(number.denominator for number in numbers))
+    odd = denominator // (denominator & -denominator)
+    if odd == 1:
+        return form
+    larger = scale(form, Fraction(odd))
+    try:
+        exact = all(Fraction(float(v)) == v for v in (*larger.terms.values(), larger.offset))
+    except OverflowError:
+        return form
+    return larger if exact else form
 
 
 def _at_most_zero(form: Form, strict: bool) -> Formula:

@@ -1,0 +1,133 @@
+"""Asks outrange, and checks all it says by arithmetic of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.answers import Verdict
+from outrange.api.properties import _asked
+from outrange.questions.verify import verify as ask_engine
+from planted.planted_nets import Net
+from planted.planted_open import OPEN
+
+
+LIMIT = 10.0
+"""Seconds of one question; nearly all take a hundredth of it."""
+
+EDGE_LIMIT = 0.5
+"""Seconds of a question that float64 need not decide."""
+
+ARRAY_LIMIT = 3.0
+"""Seconds of a question to the array engine: it has no exact leaves, and more stays open."""
+
+HOLDS, VIOLATED = "HOLDS", "VIOLATED"
+NOT_VIOLATED, NOT_HOLDS = "not VIOLATED", "not HOLDS"
+"""Answers at a threshold that is met exactly: it may stay open, but not go the other way."""
+
+
+@dataclass
+class Problem:
+    """A question with a known answer.
+
+    Args:
+        net: The network.
+        claim: The property, as outrange takes it.
+        box: The input set, as outrange takes it.
+        expect: The answer.
+        broken: `(x, y)` of exact numbers: whether the property is broken there.
+        inside: Whether an exact `x` is in the set; by default the plain box `(lo, hi)`.
+        where: A condition on `x`.
+        least: Exact least distance from breaking the property, where known: no margin is larger.
+        number: The arithmetic of the check; `Fraction` for piecewise-linear nets.
+        vacuous: What the verdict shall say of it.
+    """
+
+    net: Net
+    claim: Any
+    box: Any
+    expect: str
+    broken: Callable[[list, list], bool]
+    inside: Callable[[list], bool] | None = None
+    where: Any = None
+    least: Any = None
+    number: Callable = Fraction
+    vacuous: bool | None = False
+
+    def ask(self, engine: str, time: float = LIMIT) -> Verdict:
+        """The verdict of one engine."""
+        network = self.net.network
+        assert network is not None
+        if engine == "auto":
+            return outrange.verify(network, self.claim, self.box, where=self.where, time=time)
+        unsafe, regions, text = _asked(network, self.claim, self.box, self.where)
+        return ask_engine(network, unsafe, regions, text=text, time=time, engine=engine)
+
+    def check(self, engine: str) -> None:
+        """Ask, and fail where the answer is wrong, or missing and not known to be open."""
+        edge = self.expect in (NOT_VIOLATED, NOT_HOLDS)
+        limit = LIMIT if engine == "auto" else ARRAY_LIMIT
+        verdict = self.ask(engine, EDGE_LIMIT if edge else limit)
+        self.look_through(verdict)
+        if edge:
+            assert verdict.status != self.expect[4:], str(verdict)
+        elif verdict.status == "UNKNOWN" and current_test() in OPEN:
+            pytest.skip(f"open ({verdict.reason}): {self.expect} was planted; {verdict}")
+        else:
+            assert verdict.status == self.expect, str(verdict)
+
+    def look_through(self, verdict: Verdict) -> None:
+        """Every field agrees with the verdict, with the others and with exact arithmetic."""
+        low, near = verdict.margin, verdict.nearest
+        assert not np.isnan(low)
+        assert verdict.cost.seconds < 3 * LIMIT
+        assert verdict.as_dict()["status"] == verdict.status
+        assert str(verdict) and repr(verdict) and "Traceback" not in str(verdict)
+        if near is not None:
+            assert low <= near + 1e-9 * (1 + abs(near)), str(verdict)
+        if verdict.status == HOLDS:
+            assert low >= 0 and bool(verdict) and self.vacuous in (None, verdict.vacuous)
+            assert near is None or near >= -1e-9
+            if self.least is not None:
+                assert low <= self.least + 1e-9 * abs(self.least), str(verdict)
+        elif verdict.status == VIOLATED:
+            assert low <= 0 and not bool(verdict) and near is not None and near <= 1e-9
+            self.witness(verdict)
+        else:
+            assert verdict.reason in ("time", "rounding") and verdict.holds is None
+
+    def witness(self, verdict: Verdict) -> None:
+        """The counterexample lies in the set and breaks the property, exactly."""
+        found = verdict.counterexample
+        assert found is not None
+        x = [Fraction(float(e)) for e in found.flat_x]
+        inside = self.inside or self.in_box
+        assert inside(x), f"outside of the set: {found.flat_x}"
+        y = self.net.run(found.flat_x.tolist(), self.number)
+        point = x if self.number is Fraction else [self.number(e) for e in found.flat_x.tolist()]
+        assert self.broken(point, y), f"not broken: {found.flat_x} gives {y}"
+        shown = found.y.values() if isinstance(found.y, dict) else [found.y]
+        for a, b in zip(y, np.concatenate([np.ravel(part) for part in shown]), strict=True):
+            assert abs(float(a) - b) <= 1e-6 * (1 + abs(float(a)))
+
+    def in_box(self, x: list) -> bool:
+        """For a box `(lo, hi)`."""
+        lo, hi = (np.broadcast_to(end, len(x)).tolist() for end in self.box)
+        return all(Fraction(a) <= e <= Fraction(b) for a, e, b in zip(lo, x, hi, strict=True))
+
+
+def current_test() -> str:
+    """`test_name[id]` of the test that runs."""
+    return os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
+
+
+def case(name: str, make: Callable[..., Problem], *args: Any) -> Any:
+    """One test: `make(*args)` is made when it runs."""
+    return pytest.param(make, args, id=name)
