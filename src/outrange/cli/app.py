@@ -87,6 +87,62 @@ def summary_command(model, as_json, unsafe, **box: Any):
     return EXACT
 
 
+@app.command("verify", epilog=EXIT_CODES)
+@click.argument("model")
+@click.argument("property_", metavar="PROPERTY")
+@_with(*BOX_OPTIONS)
+@click.option("--where", metavar="CONDITION", help='Only inputs where it holds: "x[0] < x[1]".')
+@click.option("--time", "seconds", type=float, default=60.0, show_default=True,
+              help="Stop after this many seconds, reading the files included.")
+@click.option("--seed", type=int, default=0, show_default=True,
+              help="Of the random points that look for a counterexample.")
+@_with(*MODEL_OPTIONS)
+def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **box: Any):
+    """Whether PROPERTY holds for every input of a set.
+
+    PROPERTY is a .vnnlib or .vnnlib.gz file, which states what is unsafe: the first line printed
+    is `sat` (with a counterexample), `unsat`, `timeout` or `unknown`. Or it is written out, what
+    shall hold, beside an input set:
+
+    \b
+      outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
+
+    and the first line is `violated`, `holds`, `timeout` or `unknown`.
+    """
+    from .ask_verify import ask_verify
+
+    return ask_verify(
+        model, property_, BoxOptions(**box), click.echo, where=where, seconds=seconds, seed=seed,
+        as_json=as_json, unsafe=unsafe,
+    )
+
+
+@app.command("verify-all", epilog=EXIT_CODES)
+@click.argument("instances")
+@click.option("--root", metavar="FOLDER", help="Names are relative to it.  [default: the list's]")
+@click.option("--time", "seconds", type=float, help="A limit for each, in place of the list's.")
+@click.option("--out", default="results.csv", show_default=True, metavar="FILE",
+              help="The table of results; all of each, witnesses included, in .jsonl beside it.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="How many at a time.")
+@click.option("--only", metavar="TEXT", help="Only instances whose names contain it.")
+@click.option("--retry", type=click.Choice(["unknown", "timeout", "error", "all"]), multiple=True,
+              help="Ask these again; all: whatever is not decided. May be repeated.")
+@click.option("--memory", type=float, metavar="GIB", help="What each job may use at most.")
+@click.option("--expected", metavar="FILE",
+              help="Columns onnx,vnnlib,verdict: contradictions are listed.")
+@click.option("--seed", type=int, default=0, show_default=True,
+              help="Of the random points that look for counterexamples.")
+def verify_all_command(instances, **options: Any):
+    """Decide every instance of a list, rows `onnx,vnnlib,timeout` as in VNN-COMP.
+
+    Results are on the disk as soon as they are known. Started again, it goes on where it was: what
+    has a result is not asked again, but with --retry.
+    """
+    from .batch import BatchOptions, ask_verify_all
+
+    return ask_verify_all(instances, BatchOptions(**options), click.echo)
+
+
 @app.command("demo")
 def demo_command():
     """Train a small Keras model, then say exactly what it can do. Takes under a minute."""

@@ -9,7 +9,7 @@ import numpy as np
 from ..answers import Range, Summary
 from ..answers.text import entry_names
 from ..core import InputError
-from ..report import range_text
+from ..report import live_text, range_text
 from .arrays import read_array
 from .boxes import BoxOptions, box_of
 from .live import LiveLine
@@ -50,7 +50,7 @@ def ask_range(
         known = entry_names(labels)
         return known if len(known) == count else [f"[{i}]" for i in range(count)]
 
-    with LiveLine(names) as live:
+    with LiveLine(lambda now: live_text(now, names(len(now.lo)))) as live:
         answer = output_range(
             network, where, tol=tol, time=seconds, rows=forms, layer=layer, solver=solver,
             progress=live,

@@ -2,9 +2,7 @@
 
 import sys
 from collections.abc import Callable
-
-from ..answers import RangeProgress
-from ..report import live_text
+from typing import Any
 
 
 PATIENCE = 0.5
@@ -15,13 +13,13 @@ class LiveLine:
     """A line on stderr that shows the latest progress, and disappears.
 
     Args:
-        names: Number of outputs to a label for each.
+        text: From a progress, which knows its `seconds`, to the line.
     """
 
-    def __init__(self, names: Callable[[int], list[str]]):
-        self._names = names
+    def __init__(self, text: Callable[[Any], str]):
+        self._text = text
         self._live = None
-        self._shown = sys.stderr.isatty()
+        self.shown = sys.stderr.isatty()
 
     def __enter__(self):
         return self
@@ -30,12 +28,12 @@ class LiveLine:
         if self._live is not None:
             self._live.stop()
 
-    def __call__(self, now: RangeProgress) -> None:
-        if not self._shown or now.seconds < PATIENCE:
+    def __call__(self, now: Any) -> None:
+        if not self.shown or now.seconds < PATIENCE:
             return
         from rich.text import Text
 
-        line = Text(live_text(now, self._names(len(now.lo))), no_wrap=True, overflow="ellipsis")
+        line = Text(self._text(now), no_wrap=True, overflow="ellipsis")
         if self._live is None:
             from rich.console import Console
             from rich.live import Live

@@ -5,17 +5,19 @@ import os
 import sys
 
 
-EXACT, BUG, USAGE, OPEN, MODEL, INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 EXIT_CODES = """\
 Exit codes:
 
 \b
-  0    the answer is complete (exact to --tol)
+  0    the answer is complete: exact to --tol, or every property decided
   2    an argument breaks a rule: no such file, a bad box, an unknown layer
-  3    the bounds are valid, but the gap is not closed (time, float64 rounding)
+  3    the bounds are valid, but the gap is not closed, or a property is not decided
+       (time, float64 rounding)
   4    the model cannot be read, or holds an operation that is not described
-  130  interrupted by Ctrl-C; the bounds so far were printed, and are valid
+  5    verify-all: a verdict contradicts the expected one
+  130  interrupted by Ctrl-C; what was known was printed, and is valid
   1    a bug in outrange
 """
 

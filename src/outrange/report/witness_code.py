@@ -1,0 +1,52 @@
+"""A counterexample as Python code, ready to paste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+MOST_NUMBERS = 10_000
+
+
+def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
+    """Lines that build an input and run a model on it.
+
+    Args:
+        x: The input without its batch axis; a mapping by name for several inputs.
+        call: The last line; it uses `x`.
+
+    Returns:
+        Several lines; every number is written so that it gives the same float32 back.
+
+    Example:
+        >>> print(witness_code(np.array([0.5, 0.1]), "model(x)"))
+        x = np.array([[0.5, 0.1]], dtype=np.float32)
+        model(x)
+    """
+    parts = x if isinstance(x, Mapping) else {"": x}
+    if sum(np.size(part) for part in parts.values()) > MOST_NUMBERS:
+        return "(the input is too large to be shown; it is in the verdict of outrange.verify)"
+    if not isinstance(x, Mapping):
+        return f"x = {_array(x)}\n{call}"
+    entries = "".join(f"    {name!r}: {_array(part)},\n" for name, part in parts.items())
+    return f"x = {{\n{entries}}}\n{call}"
+
+
+def _array(values: np.ndarray) -> str:
+    return f"np.array({_text(np.asarray(values)[None])}, dtype=np.float32)"
+
+
+def _text(values: np.ndarray) -> str:
+    if values.ndim == 0:
+        return _number(float(values))
+    return f"[{', '.join(_text(part) for part in values)}]"
+
+
+def _number(value: float) -> str:
+    """The shortest digits that give the float32 back, also by way of a double."""
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    short = repr(float(str(single)))
+    return short if np.float32(float(short)) == single else repr(float(single))

@@ -1,0 +1,360 @@
+"""`outrange verify-all`: each instance gets its verdict, whatever happens to a worker or a file."""
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from cli.verify_files import command, hard, run_model, sum_and_difference, vnnlib
+from outrange.cli import crew
+from outrange.cli.results import COLUMNS, Result, Results
+
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and signals")
+
+UNIT = [(0.0, 1.0)] * 2
+LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)
+KNOWN = {f"p{level}.vnnlib": "sat" if level < 2 else "unsat" for level in LEVELS}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Five instances of `relu(x0 + x1)`, at most 2 on the unit square; the work goes on in it."""
+    sum_and_difference(tmp_path)
+    hard(tmp_path)
+    for level in LEVELS:
+        vnnlib(tmp_path / f"p{level}.vnnlib", UNIT, [f"(>= Y_0 {level})"], 2)
+    listed(tmp_path / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def listed(path, rows):
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+
+
+@pytest.fixture
+def call(folder, capfd):
+    """Run the command line in this process; its exit code, stdout, stderr."""
+    from outrange.cli.run import run
+
+    def ask(*arguments):
+        code = run(["verify-all", *map(str, arguments)])
+        return code, *capfd.readouterr()
+
+    return ask
+
+
+def table(path="results.csv"):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def verdicts(path="results.csv"):
+    rows = table(path)
+    found = {row["vnnlib"]: row["verdict"] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def record(path="results.jsonl"):
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def started(err):
+    return [line.split()[-1] for line in err.splitlines() if " started " in line]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
+    code, out, err = call("list.csv", "--jobs", jobs)
+    assert code == 0
+    assert "5 instances: 3 sat, 2 unsat" in out
+    assert verdicts() == KNOWN
+    assert sorted(started(err)) == sorted(KNOWN)
+    for line in record():
+        assert line["verdict"] == KNOWN[line["vnnlib"]]
+        if line["verdict"] == "sat":
+            x, y = np.array(line["x"]), np.array(line["y"])
+            assert np.array_equal(y, run_model(folder / "small.onnx", x))
+            assert y[0] >= float(line["vnnlib"][1:4])
+    assert len(record()) == 5
+
+
+def test_started_again_it_asks_nothing_twice(call):
+    call("list.csv", "--only", "p1")
+    assert set(verdicts()) == {"p1.0.vnnlib", "p1.5.vnnlib"}
+    code, _, err = call("list.csv")
+    assert code == 0
+    assert len(started(err)) == 3
+    assert verdicts() == KNOWN
+    code, out, err = call("list.csv")
+    assert (code, err) == (0, "")
+    assert "3 sat, 2 unsat" in out
+
+
+def test_names_are_the_same_however_written(call, folder):
+    call("list.csv")
+    for name in KNOWN:
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+        (folder / name).unlink()
+    backwards = [("./small.onnx", f"./{name}", 20) for name in reversed(KNOWN)]
+    listed(folder / "other.csv", [("onnx", "vnnlib", "timeout"), *backwards, *backwards])
+    code, _, err = call("other.csv")
+    assert (code, err) == (0, "")
+    assert call("other.csv", "--out", "new.csv")[0] == 0
+    assert len(verdicts("new.csv")) == 5
+
+
+def test_root_time_and_folder(call, folder):
+    (folder / "lists").mkdir()
+    listed(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
+    assert call("lists/list.csv")[0] == 2
+    assert call("lists/list.csv", "--root", ".")[0] == 2
+    assert call("lists/list.csv", "--root", folder, "--time", 10)[0] == 0
+    assert verdicts() == KNOWN
+
+
+def test_open_instances_are_asked_again_only_if_told(call, folder):
+    rows = [("hard.onnx", "hard.vnnlib", 0.3), ("small.onnx", "p0.5.vnnlib", 9)]
+    listed(folder / "list.csv", rows)
+    code, out, _ = call("list.csv")
+    assert code == 3
+    assert "timeout  hard.onnx hard.vnnlib" in out
+    assert verdicts() == {"hard.vnnlib": "timeout", "p0.5.vnnlib": "sat"}
+    assert started(call("list.csv")[2]) == []
+    assert started(call("list.csv", "--retry", "error")[2]) == []
+    for kind in ("timeout", "all"):
+        assert started(call("list.csv", "--retry", kind)[2]) == ["hard.vnnlib"]
+    assert verdicts() == {"hard.vnnlib": "timeout", "p0.5.vnnlib": "sat"}
+    vnnlib(folder / "hard.vnnlib", [(0.0, 0.0)] * 16, ["(>= Y_0 10000.0)"], 2)
+    assert call("list.csv", "--retry", "timeout")[0] == 0
+    assert verdicts() == {"hard.vnnlib": "unsat", "p0.5.vnnlib": "sat"}
+
+
+def signalled(monkeypatch, number, name="hard.vnnlib"):
+    """Workers get a signal once they have been given the instance `name`."""
+    give = crew.Hand._hand_over
+
+    def hand_over(self):
+        give(self)
+        if self.task.vnnlib == name:
+            time.sleep(0.5)
+            os.kill(self._process.pid, number)
+
+    monkeypatch.setattr(crew.Hand, "_hand_over", hand_over)
+
+
+def among_others(folder):
+    rows = [("small.onnx", name, 20) for name in KNOWN]
+    listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
+
+
+def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
+    among_others(folder)
+    with monkeypatch.context() as patch:
+        signalled(patch, signal.SIGKILL)
+        code, out, _ = call("list.csv")
+    assert code == 3
+    assert verdicts() == {**KNOWN, "hard.vnnlib": "error"}
+    assert "1 error" in out
+    (row,) = (row for row in table() if row["verdict"] == "error")
+    assert "SIGKILL" in row["detail"]
+
+
+def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
+    among_others(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(crew, "GRACE", 0.5)
+        signalled(patch, signal.SIGSTOP)
+        assert call("list.csv", "--time", 2)[0] == 3
+    assert verdicts() == {**KNOWN, "hard.vnnlib": "timeout"}
+
+
+def test_a_worker_that_never_starts_is_told(call, monkeypatch):
+    monkeypatch.setattr(crew, "PROGRAM", "raise SystemExit('no room')")
+    code, out, err = call("list.csv")
+    assert (code, out) == (2, "")
+    assert "does not start" in err and "no room" in err
+    assert "Traceback" not in err
+
+
+def test_files_that_cannot_be_read_are_errors_of_their_own(call, folder):
+    (folder / "text.onnx").write_text("hello")
+    rows = [("text.onnx", "p0.5.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]
+    listed(folder / "list.csv", rows)
+    assert call("list.csv")[0] == 3
+    assert verdicts() == {"p0.5.vnnlib": "error", "p1.0.vnnlib": "sat"}
+    assert "not an ONNX file" in table()[0]["detail"]
+
+
+def test_out_of_memory_costs_one_instance(call, folder):
+    # NumPy's address space alone takes most of it; the weights of this file do not fit.
+    from frontends.onnx_models import model, node, saved
+
+    wide = np.zeros((1, 2**24), np.float32)
+    proto = model([node("MatMul", "x w", "y")], {"w": wide}, inputs={"x": (1, 1)})
+    saved(folder, proto, "wide.onnx")
+    text = "".join(f"(declare-const Y_{j} Real)" for j in range(2))
+    (folder / "wide.vnnlib").write_text(f"(declare-const X_0 Real){text}(assert (>= Y_0 0))")
+    rows = [("wide.onnx", "wide.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]
+    listed(folder / "list.csv", rows)
+    code, _, err = call("list.csv", "--memory", 1.0)
+    assert code == 3, err
+    assert verdicts() == {"wide.vnnlib": "error", "p1.0.vnnlib": "sat"}
+
+
+def test_expected_verdicts_are_compared(call, folder):
+    rows = [("onnx", "vnnlib", "verdict"), *(("./small.onnx", n, v) for n, v in KNOWN.items())]
+    listed(folder / "right.csv", rows)
+    code, out, _ = call("list.csv", "--expected", "right.csv")
+    assert code == 0
+    assert "5 verdicts compared with expected ones, 0 contradicted" in out
+    rows[1] = ("small.onnx", "p0.5.vnnlib", "holds")
+    rows[2] = ("small.onnx", "p1.0.vnnlib", "unknown")
+    listed(folder / "wrong.csv", rows)
+    code, out, _ = call("list.csv", "--expected", "wrong.csv")
+    assert code == 5
+    assert "4 verdicts compared with expected ones, 1 contradicted" in out
+    assert "small.onnx p0.5.vnnlib: sat, expected unsat" in out
+
+
+def test_two_runs_do_not_write_one_file(call, folder):
+    with Results(folder / "results.csv") as results:
+        results.add(Result("a", "b", "sat", 1.0))
+        code, out, err = call("list.csv")
+        assert (code, out) == (2, "")
+        assert "Another run" in err
+    assert call("list.csv")[0] == 0
+
+
+def test_a_torn_line_is_dropped_wherever_it_is_torn(folder):
+    """Files cut at every byte of their last two lines: only what was cut is gone."""
+    names = [f"p{i}" for i in range(4)]
+    with Results(folder / "results.csv") as results:
+        for name in names:
+            results.add(Result("n", name, "sat", 1.5, 'a "quoted", word', [0.5], [1.0]))
+    rows, lines = (folder / "results.csv").read_bytes(), (folder / "results.jsonl").read_bytes()
+    for behind in range(200):
+        (folder / "results.csv").write_bytes(rows)
+        (folder / "results.jsonl").write_bytes(lines[: len(lines) - behind])
+        with Results(folder / "results.csv") as results:
+            assert [r.vnnlib for r in results.known.values()] == names
+        # The row is written after the line, so it is cut where the line is whole, or both are.
+        (folder / "results.csv").write_bytes(rows[: len(rows) - min(behind, 60)])
+        (folder / "results.jsonl").write_bytes(lines)
+        with Results(folder / "results.csv") as results:
+            assert [r.vnnlib for r in results.known.values()] == names
+        assert (folder / "results.csv").read_bytes() == rows
+    for behind in range(1, 100):
+        (folder / "results.csv").write_bytes(rows[: rows.rfind(b"\n", 0, -1) + 1])
+        (folder / "results.jsonl").write_bytes(lines[:-behind])
+        with Results(folder / "results.csv") as results:
+            kept = list(results.known.values())
+            assert [r.vnnlib for r in kept] == names[:3]
+            results.add(Result("n", "p3", "sat", 1.5, 'a "quoted", word', [0.5], [1.0]))
+        assert (folder / "results.csv").read_bytes() == rows
+        assert (folder / "results.jsonl").read_bytes() == lines
+
+
+def test_one_file_mends_the_other(folder):
+    with Results(folder / "results.csv") as results:
+        for name in "ab":
+            results.add(Result("n", name, "unsat", 1.0))
+    for lost in ("results.csv", "results.jsonl"):
+        (folder / lost).unlink()
+        with Results(folder / "results.csv") as results:
+            assert [r.vnnlib for r in results.known.values()] == ["a", "b"]
+            results.add(Result("n", "a", "sat", 1.0))
+        assert len(table()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("results.csv", "onnx,vnnlib,timeout\na,b,3\n"), ("results.csv", "notes"),
+        ("results.csv", ",".join(COLUMNS) + "\na,b,maybe,1,\n"),
+        ("results.csv", ",".join(COLUMNS) + "\na,b\n"),
+        ("results.csv", ",".join(COLUMNS) + "\na,b,sat,soon,\n"),
+        ("results.jsonl", '{"a": 1}\n'), ("results.jsonl", "[1]\n"), ("results.jsonl", "notes"),
+        ("results.jsonl", '{"onnx": "a"'[:4] + "\n"),
+    ],
+)
+def test_other_files_are_left_alone(call, folder, name, content):
+    (folder / name).write_text(content)
+    code, out, err = call("list.csv")
+    assert (code, out) == (2, "")
+    assert name in err
+    assert err.count("\n") == 1
+    assert (folder / name).read_text() == content
+
+
+MISTAKES = [
+    (["absent.csv"], "no such list"),
+    (["list.csv", "--only", "p9"], "no instance"),
+    (["list.csv", "--root", "absent"], "files are missing"),
+    (["list.csv", "--jobs", "0"], "--jobs"),
+    (["list.csv", "--time", "-1"], "--time"),
+    (["list.csv", "--time", "inf"], "--time"),
+    (["list.csv", "--memory", "0"], "--memory"),
+    (["list.csv", "--seed", "-3"], "--seed"),
+    (["list.csv", "--retry", "sat"], "--retry"),
+    (["list.csv", "--out", "results.txt"], ".csv"),
+    (["list.csv", "--out", "list.csv"], "file of its own"),
+    (["list.csv", "--out", "absent/results.csv"], "cannot be written"),
+    (["list.csv", "--expected", "absent.csv"], "no such list"),
+    (["list.csv", "--expected", "list.csv"], "columns onnx, vnnlib"),
+    (["short.csv"], "row of instances"),
+    (["words.csv"], "limit in seconds"),
+    (["none.csv"], "limit in seconds"),
+    (["bytes.csv"], "UTF-8"),
+    (["."], "no such list"),
+    ([], "INSTANCES"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "word"), MISTAKES)
+def test_mistakes_are_one_short_message(call, folder, arguments, word):
+    listed(folder / "short.csv", [("small.onnx",)])
+    listed(folder / "words.csv", [("small.onnx", "p0.5.vnnlib", "soon")])
+    listed(folder / "none.csv", [("small.onnx", "p0.5.vnnlib", "0")])
+    (folder / "bytes.csv").write_bytes(b"\xff\xfe\x00")
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert word in err
+    assert err.startswith("outrange: ")
+    assert err.count("\n") == 1
+    assert not (folder / "results.csv").exists()
+
+
+def test_interrupt_keeps_what_is_decided(folder):
+    rows = [("small.onnx", name, 20) for name in KNOWN]
+    listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
+    process = subprocess.Popen(
+        command("verify-all", "list.csv"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )
+    seen = []
+    while "started hard" not in (seen or [""])[-1]:
+        seen.append(process.stderr.readline())
+        assert seen[-1], seen
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers get it too
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "2 instances: 2 sat" in out
+    assert "4 left" in err
+    assert "Traceback" not in err
+    assert len(verdicts()) == 2
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)

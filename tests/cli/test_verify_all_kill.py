@@ -1,0 +1,110 @@
+"""`outrange verify-all` killed again and again: nothing decided is lost, little is asked twice."""
+
+import collections
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from cli.verify_files import command, sum_and_difference, vnnlib
+
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+INSTANCES, KILLS = 60, 20
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Sixty instances of `relu(x0 + x1)`, at most 2 on the unit square."""
+    sum_and_difference(tmp_path)
+    rows = []
+    for i in range(INSTANCES):
+        level = 0.05 + 0.07 * i
+        vnnlib(tmp_path / f"p{i}.vnnlib", [(0.0, 1.0)] * 2, [f"(>= Y_0 {level})"], 2)
+        rows.append(f"small.onnx,p{i}.vnnlib,60")
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def known(folder):
+    """Name to verdict of every whole line of the two files."""
+    found = {}
+    for name, read in (("results.csv", csv_verdict), ("results.jsonl", json_verdict)):
+        if (folder / name).exists():
+            text = (folder / name).read_text()
+            for line in text[: text.rfind("\n") + 1].splitlines():
+                key, verdict = read(line)
+                assert found.setdefault(key, verdict) == verdict
+    found.pop("vnnlib", None)
+    return found
+
+
+def csv_verdict(line):
+    row = next(csv.reader([line]))
+    return row[1], row[2]
+
+
+def json_verdict(line):
+    row = json.loads(line)
+    return row["vnnlib"], row["verdict"]
+
+
+def launch(folder, log):
+    return subprocess.Popen(
+        command("verify-all", "list.csv"), cwd=folder, stdout=subprocess.DEVNULL, stderr=log,
+        start_new_session=True,
+    )
+
+
+def kill(process, group):
+    """The whole group, or its leader alone: then the worker ends by itself."""
+    (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 30
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+        raise AssertionError("a worker outlives the process that asked it")
+
+
+def check_finished(folder):
+    """Each instance exactly once, in both files, with the verdict it has."""
+    with (folder / "results.csv").open(newline="") as file:
+        rows = [(row["vnnlib"], row["verdict"]) for row in csv.DictReader(file)]
+    lines = [json_verdict(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    truth = {f"p{i}.vnnlib": "sat" if 0.05 + 0.07 * i < 2 else "unsat" for i in range(INSTANCES)}
+    assert sorted(rows) == sorted(truth.items())
+    assert sorted(lines) == sorted(truth.items())
+
+
+def test_twenty_kills_lose_nothing(folder, rng):
+    decided, log = {}, folder / "log.txt"
+    for turn in range(KILLS):
+        with log.open("a") as file:
+            process = launch(folder, file)
+        # Soon after the next result; every fourth time while it still starts.
+        starting = turn % 4 == 3
+        while not starting and process.poll() is None and len(known(folder)) <= len(decided):
+            time.sleep(0.001)
+        time.sleep(float(rng.uniform(0, 0.4 if starting else 0.015)))
+        assert process.poll() is None, "it was not killed in the middle of its work"
+        kill(process, group=bool(rng.integers(2)))
+        now = known(folder)
+        assert now.items() >= decided.items(), "a decided instance is lost"
+        decided = now
+    with log.open("a") as file:
+        assert launch(folder, file).wait(timeout=120) == 0
+    assert known(folder).items() >= decided.items()
+    check_finished(folder)
+    lines = [line.split() for line in log.read_text().splitlines() if " started " in line]
+    starts = collections.Counter(line[-1] for line in lines)
+    assert len(starts) == INSTANCES
+    repeats = sum(starts.values()) - INSTANCES
+    assert 0 < repeats <= KILLS
