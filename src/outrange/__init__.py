@@ -14,7 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .answers import (
+    BadInputs as BadInputs,
     Counterexample as Counterexample,
+    Counterexamples as Counterexamples,
     Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
@@ -23,8 +25,11 @@ from .answers import (
     Verdict as Verdict,
     VerifyProgress as VerifyProgress,
 )
+from .api.asked import read_property as read_property
+from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
+from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
 from .api.optimize import maximize as maximize, minimize as minimize
-from .api.properties import read_property as read_property, verify as verify
+from .api.properties import verify as verify
 from .core import (
     Box as Box,
     InputError as InputError,

@@ -13,7 +13,7 @@ import pytest
 
 import outrange
 from outrange.answers import Verdict
-from outrange.api.properties import _asked
+from outrange.api.asked import asked
 from outrange.questions.verify import verify as ask_engine
 from planted.planted_nets import Net
 from planted.planted_open import OPEN
@@ -67,7 +67,7 @@ class Problem:
         assert network is not None
         if engine == "auto":
             return outrange.verify(network, self.claim, self.box, where=self.where, time=time)
-        unsafe, regions, text = _asked(network, self.claim, self.box, self.where)
+        unsafe, regions, text = asked(network, self.claim, self.box, self.where)
         return ask_engine(network, unsafe, regions, text=text, time=time, engine=engine)
 
     def check(self, engine: str) -> None:

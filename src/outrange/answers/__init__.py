@@ -1,5 +1,7 @@
 """What is told: frozen records, each with the warrant that stands behind it."""
 
+from .bad_inputs import BadInputs as BadInputs
+from .counterexamples import Counterexamples as Counterexamples
 from .optimum import Optimum as Optimum
 from .progress import RangeProgress as RangeProgress, VerifyProgress as VerifyProgress
 from .range import Cost as Cost, Range as Range

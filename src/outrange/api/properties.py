@@ -1,18 +1,15 @@
-"""Public questions about properties: `verify`, `minimize`, `maximize`, and asserts for tests."""
+"""The public question `verify`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError, Specification
-from ..core.formula import negate
+from .asked import asked, loaded
 
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
-    from ..frontends.network import Network
 
 
 def verify(
@@ -66,64 +63,6 @@ def verify(
     """
     from ..questions.verify import verify as ask
 
-    network = _load(model, custom_objects, safe_mode)
-    unsafe, regions, text = _asked(network, property, box, where)
+    network = loaded(model, custom_objects, safe_mode)
+    unsafe, regions, text = asked(network, property, box, where)
     return ask(network, unsafe, regions, text=text, time=time, seed=seed, progress=progress)
-
-
-def _load(model: Any, custom_objects, safe_mode: bool) -> Network:
-    from ..frontends.load import load
-
-    return load(model, custom_objects=custom_objects, safe_mode=safe_mode)
-
-
-def _asked(network: Network, property: Any, box: Any, where: Any):
-    """What is unsafe, where, and the property in words."""
-    from ..questions.expressions import resolve
-    from ..questions.sets import regions
-    from ..questions.specification import matched, whole_space
-
-    slots, outputs = network.graph.inputs, network.graph.outputs
-    if isinstance(property, str | os.PathLike):
-        specification = matched(read_property(property), network.graph)
-        name = os.path.basename(os.fspath(property))
-        if where is not None and box is None:
-            raise InputError(
-                "`where` cuts an input set: pass `box` too (a VNN-LIB file's own bounds stay). "
-                "Received: box=None."
-            )
-        if box is None:
-            return specification.unsafe, [whole_space(network.graph)], name
-        return specification.unsafe, regions(slots, box, where=where, outputs=outputs), name
-    if box is None:
-        raise InputError(
-            "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
-            "its own). Received: box=None."
-        )
-    formula = resolve(property, slots, outputs)
-    return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
-
-
-def read_property(path: str | os.PathLike) -> Specification:
-    """The property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
-
-    Args:
-        path: A `.vnnlib` or `.vnnlib.gz` file.
-
-    Returns:
-        A `Specification`: what an unsafe input and output satisfy.
-
-    Raises:
-        InputError: There is no such file, or it is of another kind.
-        ModelError: The file is damaged; the message says in which line.
-        UnsupportedError: It states something that is not linear.
-    """
-    name = os.fspath(path)
-    if not name.lower().endswith((".vnnlib", ".vnnlib.gz")):
-        raise InputError(
-            "A property is a condition on `outrange.x` and `outrange.y`, a function of both, or a "
-            f"file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
-        )
-    from ..frontends.vnnlib import read_vnnlib
-
-    return read_vnnlib(path)

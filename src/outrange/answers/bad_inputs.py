@@ -1,0 +1,246 @@
+"""The answer to "which inputs break it?"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core import InputError, OutrangeError, Warrant
+from .jsonable import jsonable
+from .locator import INSIDE, PIECES, UNDECIDED, Locator
+from .piece import Band, Piece
+from .range import Cost
+from .text import number, size
+
+
+STATUSES = {
+    "known": "the share is known to {tol:g}",
+    "time": "time ran out",
+    "interrupted": "interrupted",
+    "pieces": "as many pieces as allowed",
+    "rounding": "only float64 rounding is left, not {tol:g}",
+}
+"""Why it stopped, as told; the shares are bounds in every case."""
+
+
+@dataclass(frozen=True, eq=False)
+class BadInputs:
+    """All inputs of a set that break a property: boxes, polytopes, and what is undecided.
+
+    Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights): the bounds
+    `share_lo <= volume(bad) / volume(set) <= share_hi`; that every input of `box_lo, box_hi` is
+    bad; and that an input which is in no box, no undecided box and in no box with pieces is good.
+
+    As accurate as float64: the faces of `pieces`. Each is computed without a rounding proof, so
+    that inputs within rounding of a face may be on its other side.
+
+    Args:
+        model: The model's name.
+        claim: The property, as asked.
+        inputs: Input name to shape.
+        lo: `(r, inputs)` the set asked about, as boxes that share faces at most.
+        hi: `(r, inputs)`.
+        share_lo: At least this share of the set's volume is bad.
+        share_hi: At most this share is. Sides of no width do not count as dimensions.
+        share_tol: What was asked for.
+        box_lo: `(n, inputs)` boxes proved to be bad all over.
+        box_hi: `(n, inputs)`.
+        pieces: Polytopes of bad inputs, `Piece` each; some may overlap.
+        undecided_lo: `(k, inputs)` boxes that may hold bad inputs and good ones.
+        undecided_hi: `(k, inputs)`.
+        bands: What is proved about parts of them, one `Band` each.
+        nowhere: Whether it is proved that no input is bad.
+        status: `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
+        warrant: What stands behind the shares and the boxes.
+        cost: Seconds and boxes.
+        methods: The methods that were used, with references.
+        locator: Finds the box of a point; see `contains`.
+
+    Raises:
+        OutrangeError: The shares are no bounds.
+    """
+
+    model: str
+    claim: str
+    inputs: dict[str, tuple[int, ...]]
+    lo: np.ndarray
+    hi: np.ndarray
+    share_lo: float
+    share_hi: float
+    share_tol: float
+    box_lo: np.ndarray
+    box_hi: np.ndarray
+    pieces: tuple[Piece, ...]
+    undecided_lo: np.ndarray
+    undecided_hi: np.ndarray
+    bands: tuple[Band, ...]
+    nowhere: bool
+    status: str
+    warrant: Warrant
+    cost: Cost
+    methods: tuple[str, ...] = ()
+    locator: Locator = field(repr=False, kw_only=True)
+
+    def __post_init__(self):
+        if not 0 <= self.share_lo <= self.share_hi <= 1:
+            raise OutrangeError(
+                "The bounds of a share are in order, between 0 and 1; this is a bug in outrange. "
+                f"Received: {self.share_lo!r}, {self.share_hi!r}."
+            )
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the property holds: True if no input is bad, False if some are, else None."""
+        if self.nowhere:
+            return True
+        return False if self.share_lo > 0 or len(self.box_lo) else None
+
+    @property
+    def reason(self) -> str:
+        """Why it stopped, in words."""
+        return STATUSES[self.status].format(tol=self.share_tol)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one plain sentence."""
+        if self.nowhere:
+            return "No input of the set breaks the property."
+        counts = (
+            (len(self.box_lo), "box", "boxes"), (len(self.pieces), "polytope", "polytopes"),
+            (len(self.undecided_lo), "undecided box", "undecided boxes"),
+        )
+        told = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in counts if n)
+        return (
+            f"Between {number(100 * self.share_lo)} % and {number(100 * self.share_hi)} % of the "
+            f"set breaks the property: {told or 'no piece of any volume'}."
+        )
+
+    def contains(self, x: Any) -> Any:
+        """Whether inputs are bad: True, False, or None where that is not known.
+
+        True and False are proofs in boxes that are bad or good all over and in undecided boxes
+        (where linear bounds decide most inputs), and as accurate as float64 in boxes with pieces,
+        where inputs within rounding of a face get None. An input outside the set is not one of its
+        bad inputs: False.
+
+        Args:
+            x: One input in the model's input shape, or flat; a batch of them; or a dict from input
+                name to such arrays.
+
+        Returns:
+            True, False or None for one input; for a batch, an object array `(n,)` of these.
+
+        Raises:
+            InputError: `x` does not fit the model's inputs.
+        """
+        flat, single = self._flat(x)
+        code = np.full(len(flat), -1)
+        if not np.isfinite(flat).all():
+            raise InputError("Inputs must be finite numbers. Received: NaN or infinity.")
+        for root in range(len(self.locator.roots)):
+            inside, row = self.locator.find(root, flat)
+            side = self._sides(flat[inside], row)
+            code[inside] = np.where(code[inside] < 0, side, np.maximum(code[inside], side))
+        found = np.array([None, True, False], object)[code]
+        return found[0] if single else found
+
+    def _sides(self, x: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """1 for bad, -1 for good, 0 for unknown; each point in the leaf of its row."""
+        kind = self.locator.kind(row)
+        side = np.where(kind == INSIDE, 1, np.where(kind == UNDECIDED, 0, -1))
+        told = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))
+        told = told[np.argsort(row[told], kind="stable")]
+        leaves, first = np.unique(row[told], return_index=True)
+        for leaf, at in zip(leaves, np.split(told, first)[1:], strict=True):
+            start, stop = self.locator.left[leaf], self.locator.right[leaf]
+            if kind[at[0]] == UNDECIDED:
+                side[at] = self.bands[start].sides(x[at])
+                continue
+            for piece in self.pieces[start:stop]:
+                rest = at[side[at] < 1]
+                side[rest] = np.maximum(side[rest], piece.sides(x[rest]))
+        return side
+
+    def _flat(self, x: Any) -> tuple[np.ndarray, bool]:
+        """Inputs `(n, inputs)`, and whether a single one was given."""
+        total = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
+        if isinstance(x, Mapping):
+            if set(x) != set(self.inputs):
+                raise InputError(
+                    f"A dict names every input once: {list(self.inputs)}. Received: {list(x)}."
+                )
+            parts = [_rows(x[name], shape, name) for name, shape in self.inputs.items()]
+            if len({(len(part), single) for part, single in parts}) > 1:
+                raise InputError(
+                    "All inputs need the same batch size. "
+                    f"Received: {[len(part) for part, _ in parts]}."
+                )
+            return np.concatenate([part for part, _ in parts], axis=1), parts[0][1]
+        shapes = list(self.inputs.values())
+        return _rows(x, shapes[0] if len(shapes) == 1 else (total,), "x")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
+        names = ("model", "claim", "inputs", "lo", "hi", "share_lo", "share_hi", "share_tol",
+                 "box_lo", "box_hi", "undecided_lo", "undecided_hi", "nowhere", "status")
+        record = {"format": "outrange.bad_inputs", "version": 1}
+        record |= {name: jsonable(getattr(self, name)) for name in names}
+        parts = ("a", "b", "lo", "hi", "at")
+        record["pieces"] = [{n: jsonable(getattr(p, n)) for n in parts} for p in self.pieces]
+        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
+        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.box_lo)} boxes, {len(self.pieces)} polytopes"
+        if len(self.undecided_lo):
+            counts += f", {len(self.undecided_lo)} undecided"
+        return (
+            f"BadInputs({self.claim!r}, share {number(self.share_lo)} to {number(self.share_hi)}, "
+            f"{counts}, {self.reason})"
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"Inputs that break: {self.claim}\n{self.sentence}\n"
+            f"{self.reason}; {self.warrant.name}, {size(self.cost.seconds)}, "
+            f"{self.cost.boxes:,} boxes."
+        )
+
+    def _repr_html_(self) -> str:
+        from .bad_picture import bad_inputs_html
+
+        return bad_inputs_html(self)
+
+    def plot(self, ax):
+        """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.
+
+        Args:
+            ax: The axes, of `matplotlib.pyplot.subplots()` say.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: Not one or two inputs vary.
+        """
+        from .bad_picture import draw
+
+        return draw(self, ax)
+
+
+def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:
+    total = int(np.prod(shape, dtype=np.int64))
+    try:
+        array = np.asarray(x, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty((0, 0))
+    single = array.shape in (shape, (total,))
+    if not single and array.shape[1:] not in (shape, (total,)):
+        raise InputError(
+            f"`{name}` needs the input's shape {shape}, or a batch axis in front of it. "
+            f"Received: {f'shape {array.shape}' if array.size else type(x).__name__}."
+        )
+    return array.reshape(1 if single else len(array), total), single

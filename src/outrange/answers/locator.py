@@ -1,0 +1,51 @@
+"""Which box of a paving a point lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
+"""What a row of a locator is: a halved box, or a leaf of one of four kinds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Locator:
+    """Boxes and their halves, a row each.
+
+    Args:
+        lo: `(r, d)` the boxes that were halved again and again.
+        hi: `(r, d)`.
+        roots: `(r,)` their rows.
+        cut: `(n,)` the input a box is halved at; -1 minus its kind for a leaf.
+        at: `(n,)` where; points up to it are in the left half.
+        left: `(n,)` row of the left half; for a leaf, its first piece (or band, if undecided).
+        right: `(n,)` row of the right half; for a leaf, the piece after its last.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    roots: np.ndarray
+    cut: np.ndarray
+    at: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    def find(self, root: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The points `(n, d)` that lie in one root box: their numbers, and the row of each."""
+        inside = np.flatnonzero(((self.lo[root] <= x) & (x <= self.hi[root])).all(axis=1))
+        row = np.full(inside.size, self.roots[root])
+        moving = np.arange(inside.size)
+        while True:
+            moving = moving[self.cut[row[moving]] >= 0]
+            if not moving.size:
+                return inside, row
+            here = row[moving]
+            below = x[inside[moving], self.cut[here]] <= self.at[here]
+            row[moving] = np.where(below, self.left[here], self.right[here])
+
+    def kind(self, row: np.ndarray) -> np.ndarray:
+        """What leaves are."""
+        return -1 - self.cut[row]

@@ -1,0 +1,201 @@
+"""Several inputs that break a property: each is one, all differ, and the rest is accounted for."""
+
+import json
+
+import numpy as np
+import pytest
+
+from outrange.core import And, Atom, InputError, Or
+from outrange.core.formula import holds
+from outrange.graph import Builder, Slot
+from outrange.questions import counterexamples as module
+from outrange.questions.counterexamples import counterexamples
+from outrange.questions.evidence import enclose
+from outrange.questions.expressions import resolve, x, y
+from outrange.questions.sets import L2Ball, Mixed, Union, regions
+from outrange.questions.witness import contains
+from questions.nets import Net, dense_net, two_in_two_out
+
+
+def ask(net, unsafe, box, *, where=None, **options):
+    """Counterexamples where `unsafe` holds, and a check of each of them from scratch."""
+    graph = net.graph
+    if not isinstance(unsafe, Atom | And | Or):
+        unsafe = resolve(unsafe, graph.inputs, graph.outputs)
+    within = regions(graph.inputs, box, where=where)
+    found = counterexamples(net, unsafe, within, text="p", **options)
+    points = np.array([e.flat_x for e in found]).reshape(-1, graph.size)
+    for example, at in zip(found, points, strict=True):
+        assert any(contains(region, at) for region in within)
+        lo, hi = (end[0] for end in enclose(graph, at[None]))
+        assert holds(unsafe, np.concatenate([at, lo]), np.concatenate([at, hi])) is True
+        if net.predict is not None:
+            returned = np.asarray(net.predict(np.float32(at[None]))).ravel()
+            np.testing.assert_allclose(example.flat_y, returned)
+    gaps = np.abs(points[:, None] - points[None]).max(axis=2)
+    assert np.all(gaps[~np.eye(len(points), dtype=bool)] > 0)
+    return found
+
+
+def points_of(found):
+    return np.array([e.flat_x for e in found])
+
+
+def level(net, share, d, rng):
+    return float(np.quantile(net.graph.run(rng.uniform(-1, 1, (20_000, d)))[:, 0], share))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_as_many_as_asked_for(seed, act, d, rng):
+    net = dense_net((d, 10, 10, 1), (act, act, None), seed)
+    found = ask(net, Atom(((d, 1.0),), -level(net, 0.3, d, rng)), (-1, 1), count=12)
+    assert len(found) == 12
+    assert found.status == "all"
+    assert found.holds is False
+    assert all(e.reproduced for e in found)
+
+
+@pytest.mark.parametrize("engine", ["auto", "array"])
+def test_none_is_a_proof(engine):
+    net = dense_net((3, 8, 1), ("relu", None))
+    found = ask(net, y[0] >= 100, (-1, 1), engine=engine)
+    assert (len(found), found.status, found.holds) == (0, "none", True)
+
+
+def test_they_are_spread_over_the_bad_set():
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [0.0]], [0.0])])
+    at = points_of(ask(net, y[0] >= 0, (-1, 1), count=16))
+    # Sixteen points of the right half: every quarter of it has at least two.
+    for low in (-1.0, 0.0):
+        for left in (0.0, 0.5):
+            inside = (at >= [left, low]) & (at <= [left + 0.5, low + 1.0])
+            assert inside.all(axis=1).sum() >= 2
+
+
+@pytest.mark.parametrize("apart", [0.05, 0.3])
+def test_they_are_as_far_apart_as_asked(apart, rng):
+    net = dense_net((2, 10, 1), ("relu", None), 1)
+    found = ask(net, Atom(((2, 1.0),), -level(net, 0.4, 2, rng)), (-1, 1), count=300, apart=apart)
+    at = points_of(found)
+    gaps = np.abs(at[:, None] - at[None]).max(axis=2) / 2
+    assert np.all(gaps[~np.eye(len(at), dtype=bool)] >= apart)
+    assert found.status == "no more"
+    assert len(found) >= 0.1 / apart**2
+    # No other bad input is that far from all of them, but for slivers as thin as float64.
+    tried = rng.uniform(-1, 1, (20_000, 2))
+    bad = tried[net.graph.run(tried)[:, 0] <= level(net, 0.4, 2, rng) - 1e-3]
+    nearest = np.abs(bad[:, None] - at[None]).max(axis=2).min(axis=1) / 2
+    assert nearest.max() < apart
+
+
+def test_the_only_one_is_found_once():
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [1.0]], [0.0])])
+    found = ask(net, And((Atom(((0, -1.0),), 1.0), Atom(((1, -1.0),), 1.0))), (0, 1), count=5)
+    assert points_of(found).tolist() == [[1, 1]]
+    assert found.status == "no more"
+
+
+def test_both_ends_of_a_disjunction_are_found(rng):
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [0.0]], [0.0])])
+    found = ask(net, (y[0] >= 0.9) | (y[0] <= -0.9), (-1, 1), count=8)
+    ends = np.sign(points_of(found)[:, 0])
+    assert set(ends) == {-1.0, 1.0}
+
+
+def test_needles(rng):
+    net = dense_net((2, 12, 12, 1), ("relu", "relu", None), 3)
+    found = ask(net, Atom(((2, 1.0),), -level(net, 2e-4, 2, rng)), (-1, 1), count=10)
+    assert len(found) == 10
+
+
+def test_sets_of_every_kind():
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [1.0]], [0.0])])
+    for box in (
+        Mixed((0, 3), integers=[0, 1]), L2Ball([1.0, 1.0], 0.9), Union((0, 1), (2, 3)), (0, 2),
+    ):  # fmt: skip
+        assert len(ask(net, y[0] >= 2, box, count=3)) == 3
+    cut = ask(net, y[0] >= 1, (0, 2), where=x[0] >= 1.5, count=6)
+    assert np.all(points_of(cut)[:, 0] >= 1.5)
+
+
+def test_whole_numbers_are_told_one_by_one():
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [1.0]], [0.0])])
+    found = ask(net, y[0] >= 4.5, Mixed((0, 3), integers=[0, 1]), count=10)
+    assert sorted(map(tuple, points_of(found).tolist())) == [(2, 3), (3, 2), (3, 3)]
+    assert found.status == "no more"
+
+
+def test_several_inputs():
+    found = ask(two_in_two_out(), y["sum"] >= 2, {"x": (0, 1), "u": (0, 1)}, count=4)
+    assert set(found[0].x) == {"x", "u"}
+    assert found[0].reproduced is None
+
+
+def test_many_inputs(rng):
+    net = dense_net((40, 16, 1), ("relu", None), 5)
+    found = ask(net, Atom(((40, 1.0),), -level(net, 0.2, 40, rng)), (-1, 1), count=6)
+    assert len(found) == 6
+
+
+def test_the_same_seed_finds_the_same():
+    net = dense_net((2, 8, 1), ("relu", None), 2)
+    one, two = (ask(net, y[0] >= 0, (-1, 1), seed=7) for _ in range(2))
+    assert points_of(one).tolist() == points_of(two).tolist()
+
+
+def test_what_float32_does_not_repeat_is_said():
+    b = Builder([Slot("x", (1,))])
+    graph = b.finish([b.dense(b.input_values()[0], np.ones((1, 1)))], ["y"])
+    other = Net(graph, lambda points: np.float32(graph.run(points)) - np.float32(1e-7))
+    # Bad by less than the model is off: no input of it is bad for the model.
+    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time=4)
+    assert len(found) >= 1
+    assert found[0].reproduced is False
+
+
+@pytest.mark.parametrize("calls", [1, 2, 4])
+def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
+    net, left, work = dense_net((2, 8, 1), ("relu", None), 2), [calls], module.points_in
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return work(*arguments)
+
+    monkeypatch.setattr(module, "points_in", interrupted)
+    found = ask(net, y[0] >= 0, (-1, 1), count=500)
+    assert found.status == "interrupted"
+    assert len(found) >= calls
+
+
+def test_time_and_effort_end_it(monkeypatch):
+    net = dense_net((6, 16, 16, 1), ("relu", "relu", None), 2)
+    found = ask(net, y[0] >= 0, (-1, 1), count=100_000, time=0.5)
+    assert found.status == "time"
+    assert len(found) > 10
+    monkeypatch.setattr(module, "MOST_BOXES", 100)
+    found = ask(net, y[0] >= 0, (-1, 1), count=100_000)
+    assert found.status == "effort"
+
+
+@pytest.mark.parametrize(("options", "word"), [
+    ({"count": 0}, "count"), ({"count": 1.5}, "count"), ({"apart": -1}, "apart"),
+    ({"apart": np.nan}, "apart"), ({"time": -1}, "time"), ({"seed": -1}, "seed"),
+])  # fmt: skip
+def test_bad_arguments(options, word):
+    with pytest.raises(InputError, match=word):
+        ask(dense_net((2, 1), (None,)), y[0] >= 0, (-1, 1), **options)
+
+
+def test_the_record_renders_everywhere():
+    net = dense_net((2, 1), (None,), weights=[([[1.0], [1.0]], [0.0])])
+    found = ask(net, y[0] >= 1, (0, 1), count=3)
+    record = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert len(record["examples"]) == 3
+    assert repr(found) == "Counterexamples('p', 3 of 3, as many as asked for)"
+    assert "3 of 3 inputs that break: p" in str(found)
+    assert "<table>" in found._repr_html_()
+    assert list(found[:2]) == list(found)[:2]
