@@ -9,6 +9,10 @@ from .affine import (
     gather_sum as gather_sum,
     scale as scale,
 )
+from .convolution import (
+    convolution as convolution,
+    transposed_convolution as transposed_convolution,
+)
 from .curve import Curve as Curve
 from .kinds import Affine as Affine, Largest as Largest, Rearrange as Rearrange
 from .registry import CURVES as CURVES, curve as curve

@@ -1,0 +1,102 @@
+"""How a kernel slides over an image: what lies under each of its places, and back."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+
+@dataclass(frozen=True, eq=False)
+class Slide:
+    """How a kernel slides over a padded image: `output o` sees `input o * stride + k * dilation`.
+
+    Args:
+        inputs: Spatial shape of the image.
+        kernel: Spatial shape of the kernel.
+        outputs: Spatial shape of the result.
+        strides: Steps between neighboring results.
+        dilation: Steps between neighboring entries of the kernel.
+        before: Zeros in front of each axis; a negative number leaves entries out.
+    """
+
+    inputs: tuple[int, ...]
+    kernel: tuple[int, ...]
+    outputs: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation: tuple[int, ...]
+    before: tuple[int, ...]
+
+    @cached_property
+    def extent(self) -> tuple[int, ...]:
+        """Spatial shape of all that the kernel ever touches."""
+        return tuple(
+            (m - 1) * s + (k - 1) * d + 1
+            for m, s, k, d in zip(
+                self.outputs, self.strides, self.kernel, self.dilation, strict=True
+            )
+        )
+
+    @cached_property
+    def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Where the image lies in the extent, and which part of the image that is."""
+        there, here = [], []
+        for n, e, lead in zip(self.inputs, self.extent, self.before, strict=True):
+            start = max(lead, 0)
+            length = max(min(n - max(-lead, 0), e - start), 0)
+            there.append(slice(start, start + length))
+            here.append(slice(max(-lead, 0), max(-lead, 0) + length))
+        return tuple(there), tuple(here)
+
+    @cached_property
+    def is_inside(self) -> bool:
+        """Whether the kernel never touches padding."""
+        return all(
+            t.start == 0 and t.stop == e for t, e in zip(self.overlap[0], self.extent, strict=True)
+        )
+
+    @cached_property
+    def most(self) -> tuple[int, int]:
+        """The most image entries one result sees, and the most results that see one entry."""
+        seen, seeing = 1, 1
+        for n, k, m, s, d, lead in zip(
+            self.inputs,
+            self.kernel,
+            self.outputs,
+            self.strides,
+            self.dilation,
+            self.before,
+            strict=True,
+        ):
+            at = np.arange(m)[:, None] * s + np.arange(k) * d - lead
+            inside = (at >= 0) & (at < n)
+            seen *= int(inside.sum(axis=1).max())
+            seeing *= int(np.bincount(at[inside], minlength=1).max())
+        return seen, seeing
+
+    def gathered(self, image: np.ndarray) -> np.ndarray:
+        """`(b, channels, *inputs)` to `(b, channels, *kernel, *outputs)`, a view."""
+        there, here = self.overlap
+        if self.is_inside:
+            touched = image[(..., *here)]
+        else:
+            touched = np.zeros((*image.shape[:2], *self.extent), image.dtype)
+            touched[(..., *there)] = image[(..., *here)]
+        lead, steps = touched.strides[:2], touched.strides[2:]
+        inner = tuple(a * d for a, d in zip(steps, self.dilation, strict=True))
+        outer = tuple(a * s for a, s in zip(steps, self.strides, strict=True))
+        shape = (*image.shape[:2], *self.kernel, *self.outputs)
+        return as_strided(touched, shape, (*lead, *inner, *outer), writeable=False)
+
+    def scattered(self, parts: np.ndarray, image: np.ndarray) -> None:
+        """Write into `image` the sums of `parts`, by the transpose of `gathered`."""
+        touched = np.zeros((*image.shape[:2], *self.extent), parts.dtype)
+        for place in product(*(range(k) for k in self.kernel)):
+            target = tuple(
+                slice(k * d, k * d + (m - 1) * s + 1, s)
+                for k, d, m, s in zip(place, self.dilation, self.outputs, self.strides, strict=True)
+            )
+            touched[(..., *target)] += parts[(slice(None), slice(None), *place)]
+        there, here = self.overlap
+        image[(..., *here)] = touched[(..., *there)]
