@@ -139,7 +139,13 @@ def largest(op: Largest, picks: Picks, rows):
 RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}
 
 
-def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | None = None) -> Form:
+def back_substitute(
+    net: Relaxed,
+    value: int,
+    rows: np.ndarray,
+    record: dict | None = None,
+    tilt: dict[int, np.ndarray] | None = None,
+) -> Form:
     """A linear lower bound of `rows . value` in terms of the input.
 
     Args:
@@ -147,6 +153,9 @@ def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | N
         value: Where the rows stand.
         rows: `(R, n)` or `(B, R, n)`.
         record: If given, receives the rows that arrive at every bent value.
+        tilt: Per value, what is subtracted from its rows. Where the value is known to have the
+            sign of the tilt (or to be 0), that only lowers the form: the multiplier of a split.
+            Rounding keeps the sign of what was really subtracted, so nothing is to be paid.
     """
     waiting = {value: rows}
     constant = np.full(rows.shape[:-1], -net.drain)
@@ -155,6 +164,8 @@ def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | N
             if v not in waiting:
                 continue
             rows = waiting.pop(v)
+            if tilt is not None and v in tilt:
+                rows = rows - tilt[v]
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
                 record[v] = rows
@@ -168,6 +179,8 @@ def back_substitute(net: Relaxed, value: int, rows: np.ndarray, record: dict | N
                 waiting[j] = waiting[j] + part if j in waiting else part
     if 0 not in waiting:
         waiting[0] = np.zeros((*constant.shape, net.graph.size))
+    if tilt is not None and 0 in tilt:
+        waiting[0] = waiting[0] - tilt[0]
     return Form(waiting[0], constant)
 
 
