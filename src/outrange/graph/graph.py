@@ -44,6 +44,21 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
+class Ranking:
+    """Entries of a value are ordered, within each group, exactly as those of another value.
+
+    Softmax and its logits, say: whoever only compares may read the logits.
+
+    Args:
+        source: The other value.
+        groups: `(n,)` the group of each entry; the entry at the same place of `source` decides.
+    """
+
+    source: int
+    groups: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network as ops on flat vectors.
 
@@ -55,6 +70,7 @@ class Graph:
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Layer path to the values it returned, in the order of its calls.
+        rankings: Value to what decides the order of its entries; equal entries included.
     """
 
     inputs: tuple[Slot, ...]
@@ -62,6 +78,7 @@ class Graph:
     output: int
     outputs: tuple[Slot, ...]
     layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rankings: dict[int, Ranking] = field(default_factory=dict)
 
     def __post_init__(self):
         for i, node in enumerate(self.nodes):

@@ -11,6 +11,7 @@ from ..core import And, Atom, Distance, Formula, up
 from ..ops import dense
 from .builder import Builder
 from .graph import Graph
+from .ranks import Ranks
 from .values import Operand, Value
 
 
@@ -21,7 +22,8 @@ def measure(
 
     An atom is its left side, an `And` the largest of its parts, an `Or` the least. Bounding the
     largest of some forms by a relaxation with free slopes ranges over their convex combinations,
-    the Lagrangian bound of their conjunction.
+    the Lagrangian bound of their conjunction. Two outputs of one softmax are compared by their
+    logits, in the logits' unit.
 
     Args:
         graph: The network; conditions are over its flat inputs and outputs, in this order.
@@ -67,6 +69,7 @@ class _Measure:
 
     def __init__(self, builder: Builder, graph: Graph):
         self._builder, self._graph = builder, graph
+        self._ranks = Ranks(graph)
         self._atoms: dict[Atom, int] = {}
         self._later: list[tuple[int, Distance | _Join]] = []
         self._count = 1
@@ -81,6 +84,7 @@ class _Measure:
         return self._push(ball)
 
     def _atom(self, atom: Atom) -> int:
+        atom = self._ranks.sharper(atom)
         if atom not in self._atoms:
             self._atoms[atom] = self._count
             self._count += 1
@@ -147,16 +151,17 @@ class _Measure:
         return self._builder.add_node(dense(weight, bias, name="atoms"), [read], (1, bias.size))
 
     def _read(self, used: np.ndarray) -> Value:
-        """The entries `used` of `[x, y]`."""
+        """The entries `used` of `[x, y]` and what decides orders."""
         graph, builder = self._graph, self._builder
         d, outputs = graph.size, graph.value_size(graph.output)
         x = Value(builder, 0, (1, d))
         y = Value(builder, graph.output, (1, outputs))
-        if used.min() >= d:
+        if used.min() >= d and used.max() < d + outputs:
             return builder.rearrange([y], (used - d)[None], name="read")
         if used.max() < d:
             return builder.rearrange([x], used[None], name="read")
-        return builder.rearrange([x, y], used[None], name="read")
+        others = [Value(builder, v, (1, graph.value_size(v))) for v in self._ranks.sources]
+        return builder.rearrange([x, y, *others], used[None], name="read")
 
     def _norm(self, ball: Distance):
         builder = self._builder

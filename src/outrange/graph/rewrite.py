@@ -48,7 +48,12 @@ def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Gra
         op = Rearrange("concat", np.arange(total), sizes, np.zeros(total))
         nodes.append(Node(op, tuple(moved[v] for v in values), total, (1, total), "outputs"))
         last = len(nodes)
-    return Graph(graph.inputs, tuple(nodes), last, tuple(slots), _layers(graph, moved))
+    rankings = {
+        moved[v]: replace(ranking, source=moved[ranking.source])
+        for v, ranking in graph.rankings.items()
+        if v in moved and ranking.source in moved
+    }
+    return Graph(graph.inputs, tuple(nodes), last, tuple(slots), _layers(graph, moved), rankings)
 
 
 def fold(graph: Graph) -> Graph:
@@ -91,7 +96,8 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
             nodes.append(node)
             moved[k] = len(nodes)
     return replace(
-        graph, nodes=tuple(nodes), output=moved[graph.output], layers=_layers(graph, moved)
+        graph, nodes=tuple(nodes), output=moved[graph.output], layers=_layers(graph, moved),
+        rankings={},
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .builder import Builder
+from .graph import Ranking
 from .values import Operand, Value
 
 
@@ -47,14 +48,26 @@ def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
 
 
 def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """`exp(x) / sum(exp(x))` along one axis."""
+    """`exp(x) / sum(exp(x))` along one axis; its order is that of `x`."""
     if not isinstance(x, Value):
         e = np.exp(x - x.max(axis=axis, keepdims=True))
         return e / e.sum(axis=axis, keepdims=True)
     axis %= len(x.shape)
-    n = x.shape[axis]
-    if n == 1:
+    if x.shape[axis] == 1:
         return np.ones(x.shape)
+    return _ranked(b, _softmax(b, x, axis), x, axis)
+
+
+def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
+    """`y`, with the note that along `axis` it is ordered as `x`."""
+    if isinstance(y, Value):
+        groups = np.arange(x.size).reshape(x.shape).take([0], axis=axis)
+        b.rankings[y.index] = Ranking(x.index, np.broadcast_to(groups, x.shape).ravel())
+    return y
+
+
+def _softmax(b: Builder, x: Value, axis: int) -> Operand:
+    n = x.shape[axis]
     if n > _SEPARATE:
         shifted = b.subtract(x, log_sum_exp(b, x, axis))
         return b.curve("exp", b.clip(shifted, -np.inf, 0.0))
@@ -66,5 +79,6 @@ def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
 
 
 def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """`x - logsumexp(x)` along one axis."""
-    return b.subtract(x, log_sum_exp(b, x, axis))
+    """`x - logsumexp(x)` along one axis; its order is that of `x`."""
+    y = b.subtract(x, log_sum_exp(b, x, axis))
+    return _ranked(b, y, x, axis) if isinstance(x, Value) else y

@@ -1,0 +1,70 @@
+"""Comparisons within a softmax are decided by its logits, and by nothing else."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Atom
+from outrange.core.formula import holds
+from outrange.graph import Builder, Slot, log_softmax, softmax
+from outrange.graph.measure import measure
+from outrange.graph.rewrite import fold
+
+
+def grouped(rng, function, classes=(3, 4)):
+    """Two softmax groups of affine logits and one plain output, turned round in the end."""
+    builder = Builder([Slot("x", (2,))])
+    (x,) = builder.input_values()
+    parts = [
+        function(builder, builder.dense(x, rng.normal(size=(2, n)), rng.normal(size=n)))
+        for n in classes
+    ]
+    parts.append(builder.dense(x, rng.normal(size=(2, 1))))
+    joined = builder.concat(parts, axis=1)
+    return builder.finish([builder.structural(lambda a: a[0][:, ::-1], [joined])], ["y"])
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+@pytest.mark.parametrize("pair", [(1, 2), (3, 1), (5, 6), (7, 5), (1, 6), (0, 1), (0, 7)])
+def test_the_measure_has_the_sign_of_the_comparison(function, pair, rng):
+    graph = grouped(rng, function)
+    i, j = (graph.size + k for k in pair)
+    atom = Atom.of({i: 1.0, j: -1.0}, 0.0)
+    measured = measure(graph, [[atom]])
+    x = rng.normal(size=(500, 2)) * 3
+    y = graph.run(x)
+    for point, out, value in zip(x, y, measured.run(x)[:, 0], strict=True):
+        if abs(out[pair[0]] - out[pair[1]]) > 1e-12:
+            both = np.concatenate([point, out])
+            assert holds(atom, both, both) == (value <= 0)
+    # Within a group no curve is left between the inputs and the measure.
+    same = {tuple(sorted(p)) for p in ((1, 2), (1, 3), (5, 6), (5, 7))}
+    curves = [n for n in fold(measured).nodes if type(n.op).__name__ == "Curve"]
+    assert bool(curves) != (tuple(sorted(pair)) in same)
+
+
+def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
+    graph = grouped(rng, softmax)
+    d = graph.size
+    atoms = [
+        Atom.of({d + 1: 1.0, d + 2: -1.0}, -0.1),
+        Atom.of({d + 1: 1.0, d + 2: -2.0}, 0.0),
+        Atom.of({d + 1: 1.0}, -0.5),
+        Atom.of({0: 1.0, d + 2: -1.0}, 0.0),
+    ]
+    x = rng.normal(size=(50, 2))
+    both = np.concatenate([x, graph.run(x)], axis=1)
+    measured = measure(graph, [[a] for a in atoms]).run(x)
+    for k, atom in enumerate(atoms):
+        expected = sum(c * both[:, i] for i, c in atom.terms) + atom.offset
+        np.testing.assert_allclose(measured[:, k], expected, rtol=1e-12, atol=1e-15)
+
+
+def test_rankings_survive_an_early_end_and_are_gone_after_other_rewrites(rng):
+    graph = grouped(rng, softmax)
+    (value, ranking) = next(iter(graph.rankings.items()))
+    part = graph.ending_at([value], [Slot("p", (graph.value_size(value),))])
+    ((_, kept),) = part.rankings.items()
+    np.testing.assert_array_equal(kept.groups, ranking.groups)
+    logits = part.run_all(rng.normal(size=(5, 2)))[kept.source]
+    assert logits.shape == (5, graph.value_size(value))
+    assert fold(graph).rankings == {}
