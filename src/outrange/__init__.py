@@ -20,6 +20,9 @@ from .answers import (
     Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
+    RobustAccuracy as RobustAccuracy,
+    Robustness as Robustness,
+    RobustProgress as RobustProgress,
     SampledRange as SampledRange,
     Summary as Summary,
     Verdict as Verdict,
@@ -30,6 +33,7 @@ from .api.asserts import assert_holds as assert_holds, assert_range as assert_ra
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
+from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
 from .core import (
     Box as Box,
     InputError as InputError,

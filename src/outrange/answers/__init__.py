@@ -3,8 +3,14 @@
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
 from .optimum import Optimum as Optimum
-from .progress import RangeProgress as RangeProgress, VerifyProgress as VerifyProgress
+from .progress import (
+    RangeProgress as RangeProgress,
+    RobustProgress as RobustProgress,
+    VerifyProgress as VerifyProgress,
+)
 from .range import Cost as Cost, Range as Range
+from .robust_accuracy import RobustAccuracy as RobustAccuracy
+from .robustness import Robustness as Robustness
 from .sampled import SampledRange as SampledRange
 from .summary import LayerRow as LayerRow, Summary as Summary
 from .verdict import Counterexample as Counterexample, Verdict as Verdict

@@ -6,14 +6,27 @@ from ..core import InputError
 from .text import entry_names
 
 
-def plot_range(answer, ax=None):
-    """Bars of what each output can be; see `Range.plot`."""
+def _pyplot():
     try:
         from matplotlib import pyplot
     except ImportError:
         raise InputError(
-            "`Range.plot` draws with matplotlib, which is not installed: `pip install matplotlib`."
+            "Plots are drawn with matplotlib, which is not installed: `pip install matplotlib`. "
+            "Received: ImportError."
         ) from None
+    return pyplot
+
+
+def new_axes(rows: int, columns: int):
+    """A figure of small pictures; an array `(rows, columns)` of its axes."""
+    size = (2.0 * columns, 2.1 * rows)
+    _, axes = _pyplot().subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    return axes
+
+
+def plot_range(answer, ax=None):
+    """Bars of what each output can be; see `Range.plot`."""
+    pyplot = _pyplot()
     lo, hi = np.ravel(answer.lo), np.ravel(answer.hi)
     seen_lo, seen_hi = np.ravel(answer.seen_lo), np.ravel(answer.seen_hi)
     if not (np.isfinite(lo).all() and np.isfinite(hi).all()):

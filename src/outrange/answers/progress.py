@@ -53,3 +53,24 @@ class VerifyProgress:
     margin: float
     nearest: float
     open: int
+
+
+@dataclass(frozen=True)
+class RobustProgress:
+    """How far a data set has come.
+
+    Args:
+        seconds: Time spent.
+        count: Inputs in all.
+        robust: Inputs proved.
+        broken: Inputs with an adversarial one.
+        wrong: Inputs misclassified as they are.
+        open: Inputs given up.
+    """
+
+    seconds: float
+    count: int
+    robust: int
+    broken: int
+    wrong: int
+    open: int

@@ -22,6 +22,9 @@ from .noise import widened
 from .walk import Ends, register
 
 
+_NOTHING = 1e-290
+"""Above what underflow alone can add up to."""
+
 _DENSE_LIMIT = 1 << 24
 """The largest matrix entries x boxes for which infinite ends are traced entry by entry."""
 
@@ -67,6 +70,13 @@ def _affine_finite(op: Affine, los, his) -> Ends:
         pad = widened(pad * (1.0 + g))
         lo, hi = down(middle - pad), up(middle + pad)
     lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+    idle = (middle == op.bias) & (pad <= 2.0 * g * np.abs(op.bias) + _NOTHING)
+    if idle.any():
+        # A sum of zeros alone is exact: outputs of units that are off may be equal, not just near.
+        marks = tuple(((x != 0) | (z != 0)).astype(np.float64)
+                      for x, z in zip(los, his, strict=True))
+        idle &= op.apply(marks, True) == 0
+        lo, hi = np.where(idle, op.bias, lo), np.where(idle, op.bias, hi)
     if all((x >= 0).all() for x in los):
         # What is left is rounding: it must not carry a sum of non-negative terms below zero, out
         # of the domain of a square root.

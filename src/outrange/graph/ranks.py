@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Atom
+from ..core import And, Atom, Formula, Or
 from ..ops import Rearrange
 from .graph import Graph
 
@@ -22,6 +22,13 @@ class Ranks:
         """Values whose entries follow `[x, y]`, in the order of their first use."""
         self._starts: dict[int, int] = {}
         self._end = graph.size + graph.value_size(graph.output)
+
+    def sharpened(self, formula: Formula) -> Formula:
+        """A formula that holds exactly where `formula` does, every atom made `sharper`."""
+        if isinstance(formula, Atom):
+            return self.sharper(formula)
+        parts = tuple(self.sharpened(part) for part in formula.parts)
+        return And(parts) if isinstance(formula, And) else Or(parts)
 
     def sharper(self, atom: Atom) -> Atom:
         """An atom that holds exactly where `atom` does, about the entries that decide it."""

@@ -19,7 +19,7 @@ from .cases import cases
 from .input_set import place
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
-from .verify import _counterexample
+from .verify import counterexample_at
 from .witness import Examiner, Witness
 
 
@@ -160,7 +160,7 @@ class _Kept:
         return spare is not None
 
     def add(self, witness: Witness) -> None:
-        self.examples.append(_counterexample(self._network, witness))
+        self.examples.append(counterexample_at(self._network, witness))
 
 
 class _Hunt:

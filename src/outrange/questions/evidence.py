@@ -1,6 +1,6 @@
 """Values at named inputs: of the real-valued network, and of the user's own model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,21 +16,26 @@ SLACK = 16.0
 _BATCH = 4096
 
 
-def enclose(graph: Graph, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def enclose(
+    graph: Graph, points: np.ndarray, others: Sequence[int] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Least and largest value the real-valued outputs can have at each point.
 
     Args:
         graph: The network.
         points: `(batch, inputs)` float64.
+        others: Further values of the graph, whose entries follow the outputs.
 
     Returns:
-        Two arrays `(batch, outputs)`.
+        Two arrays `(batch, outputs and others)`.
     """
-    ends = [
-        bounds(graph, part, part, "intervals")[graph.output]
-        for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH))
-    ]
-    return np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends])
+    lows, highs = [], []
+    for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
+        ends = bounds(graph, part, part, "intervals")
+        wanted = [ends[v] for v in (graph.output, *others)]
+        lows.append(np.concatenate([lo for lo, _ in wanted], axis=1))
+        highs.append(np.concatenate([hi for _, hi in wanted], axis=1))
+    return np.concatenate(lows), np.concatenate(highs)
 
 
 def model_values(

@@ -93,7 +93,7 @@ def _verdict(
         model=network.name,
         claim=text,
         status=status,
-        counterexample=None if witness is None else _counterexample(network, witness),
+        counterexample=None if witness is None else counterexample_at(network, witness),
         margin=min(float(found.lower), apart),
         nearest=float(found.seen) if np.isfinite(found.seen) else None,
         reason="decided" if decided else found.status,
@@ -104,7 +104,8 @@ def _verdict(
     )
 
 
-def _counterexample(network: NetworkLike, witness: Witness) -> Counterexample:
+def counterexample_at(network: NetworkLike, witness: Witness) -> Counterexample:
+    """A witness in the shapes and names of the user's model."""
     graph = network.graph
     y = 0.5 * witness.lo + 0.5 * witness.hi
     model = witness.model

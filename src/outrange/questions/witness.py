@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core import Distance, Formula, Region
 from ..core.formula import And, holds
+from ..graph.ranks import Ranks
 from .evidence import enclose, model_values
 from .network import NetworkLike
 
@@ -49,6 +50,8 @@ class Examiner:
 
     def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]):
         self._network, self._formula, self._regions = network, formula, regions
+        self._ranks = Ranks(network.graph)
+        self._sharp = self._ranks.sharpened(formula)
         self._since: float | None = None
         self.witness: Witness | None = None
 
@@ -69,13 +72,16 @@ class Examiner:
         inside = [r for r in self._regions if contains(r, x)]
         if not inside:
             return None
-        lo, hi = (end[0] for end in enclose(self._network.graph, x[None]))
-        if holds(self._formula, np.concatenate([x, lo]), np.concatenate([x, hi])) is not True:
+        graph = self._network.graph
+        lo, hi = (end[0] for end in enclose(graph, x[None], self._ranks.sources))
+        if holds(self._sharp, np.concatenate([x, lo]), np.concatenate([x, hi])) is not True:
             return None
+        outputs = graph.value_size(graph.output)
+        lo, hi = lo[:outputs], hi[:outputs]
         if self._network.predict is None:
             return Witness(x, lo, hi, None, None)
         with np.errstate(all="ignore"):
-            returned = model_values(self._network.graph, self._network.predict, x[None])[0]
+            returned = model_values(graph, self._network.predict, x[None])[0]
         seen = np.concatenate([x, returned])
         return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
 

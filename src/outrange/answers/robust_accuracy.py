@@ -1,0 +1,154 @@
+"""The answer to "on how many of these inputs is the model right, whatever is added to them?"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import InputError, OutrangeError, Warrant
+from .jsonable import jsonable
+from .text import number, size, table
+from .verdict import Counterexample
+
+
+WRONG, ROBUST, BROKEN, OPEN = "wrong", "robust", "broken", "open"
+
+MEANING = {
+    WRONG: "misclassified as it is",
+    ROBUST: "proved right everywhere in the ball",
+    BROKEN: "an adversarial input is known",
+    OPEN: "neither was decided in time",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RobustAccuracy:
+    """Per input of a data set, whether the model is right everywhere around it.
+
+    The accuracy under the worst change of at most `eps` lies in `[lo, hi]`: `lo` counts proofs,
+    `hi` leaves out what was broken or wrong.
+
+    Args:
+        model: The model's name.
+        eps: The radius.
+        norm: `"inf"`, `"1"` or `"2"`.
+        clip: Limits of every input entry, or None.
+        x: `(n, ...)` the inputs (a dict by name for several).
+        labels: `(n,)`.
+        status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
+        seconds: `(n,)` spent on each; NaN for those not reached.
+        adversarial: Index to the counterexample, of those with status `"broken"`.
+        complete: Whether every input was reached.
+        warrant: What stands behind the proofs.
+        methods: The methods that were used, with references.
+
+    Raises:
+        OutrangeError: Status and evidence do not fit.
+    """
+
+    model: str
+    eps: float
+    norm: str
+    clip: tuple[float, float] | None
+    x: np.ndarray | dict[str, np.ndarray]
+    labels: np.ndarray
+    status: np.ndarray
+    seconds: np.ndarray
+    adversarial: dict[int, Counterexample]
+    complete: bool
+    warrant: Warrant
+    methods: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        broken = set(np.flatnonzero(self.status == BROKEN).tolist())
+        if broken != set(self.adversarial):
+            raise OutrangeError(
+                "Every broken input needs its counterexample, and only these. "
+                f"Received: {sorted(broken ^ set(self.adversarial))[:5]}."
+            )
+
+    @property
+    def count(self) -> dict[str, int]:
+        """How many inputs have each status."""
+        return {name: int((self.status == name).sum()) for name in MEANING}
+
+    @property
+    def accuracy(self) -> float:
+        """The share the model gets right as they are, of those reached; NaN if none was."""
+        reached = self.status != ""
+        return float((self.status[reached] != WRONG).mean()) if reached.any() else float("nan")
+
+    @property
+    def lo(self) -> float:
+        """Proved: at least this share of all inputs stays right."""
+        return float((self.status == ROBUST).mean())
+
+    @property
+    def hi(self) -> float:
+        """Shown: at most this share of all inputs stays right."""
+        return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
+        names = ("model", "eps", "norm", "clip", "labels", "status", "seconds", "complete",
+                 "accuracy", "lo", "hi")
+        record = {"format": "outrange.robust_accuracy", "version": 1}
+        record |= {name: jsonable(getattr(self, name)) for name in names}
+        shown = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
+        return record | {
+            "adversarial": shown, "warrant": self.warrant.name, "methods": list(self.methods),
+        }
+
+    def __repr__(self) -> str:
+        ends = number(self.lo) if self.lo == self.hi else f"{self.lo:.4g} to {self.hi:.4g}"
+        left = "" if self.complete else f", {int((self.status == '').sum())} not reached"
+        return (
+            f"RobustAccuracy({ends} at {self.norm}-norm {number(self.eps)}, "
+            f"{number(self.accuracy)} without, {len(self.labels)} inputs{left})"
+        )
+
+    def __str__(self) -> str:
+        spent = {
+            name: float(np.nansum(self.seconds[self.status == name])) for name in MEANING
+        }
+        rows = [
+            [name, str(count), f"{count / len(self.labels):.1%}", size(spent[name]), MEANING[name]]
+            for name, count in self.count.items()
+        ]
+        head = ["status", "inputs", "share", "time", "meaning"]
+        note = (
+            f"Accuracy {self.accuracy:.1%}; under any change of at most {number(self.eps)} "
+            f"({self.norm}-norm) between {self.lo:.1%} and {self.hi:.1%}. {self.warrant.name}."
+        )
+        return f"{table(head, rows)}\n{note}"
+
+    def _repr_html_(self) -> str:
+        from .html import html_table
+
+        rows = [[n, c, f"{c / len(self.labels):.1%}", MEANING[n]] for n, c in self.count.items()]
+        return html_table(
+            ["status", "inputs", "share", "meaning"], rows, f"Robust accuracy of {self.model}",
+            f"Between {self.lo:.1%} and {self.hi:.1%} under changes of at most {number(self.eps)} "
+            f"({self.norm}-norm).",
+        )
+
+    def plot(self, axes=None, most: int = 8):
+        """Draw the broken inputs, what was added, and what came of it.
+
+        Args:
+            axes: An array `(k, 3)` of matplotlib axes; made if not given.
+            most: How many at most.
+
+        Returns:
+            The figure.
+
+        Raises:
+            InputError: No input is broken, or inputs are no pictures.
+        """
+        from .robust_picture import draw
+
+        if not self.adversarial:
+            raise InputError("There is no adversarial input to draw. Received: none broken.")
+        return draw(self, axes, most)

@@ -1,0 +1,169 @@
+"""The public questions about robustness: the radius around one input, the share of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import InputError
+from ..core.formula import negate
+from .asked import loaded
+
+
+if TYPE_CHECKING:
+    from ..answers import RobustAccuracy, Robustness, RobustProgress
+    from ..frontends.network import Network
+
+
+def robustness(
+    model: Any, x: Any, label: int | None = None, *, property: Any = None, norm: Any = "inf",
+    clip: tuple[float, float] | None = None, most: float | None = None, tol: float = 1e-3,
+    time: float | None = None, seed: int = 0,
+    progress: Callable[[float, float], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Robustness:
+    """How far an input may move before the decision changes: proved from below, shown from above.
+
+    A chain of decisions "is it the same everywhere in the ball of this radius?", each of them
+    `outrange.verify`. Every counterexample is pulled towards the input for a nearer one.
+
+    Sound: `lo` is a bound about the real-valued network, every float64 rounding paid for; `hi` is
+    the distance of an input that was run on the model. Complete: as `outrange.verify`. Cost: some
+    ten to twenty verdicts.
+
+    Args:
+        model: As for `outrange.verify`.
+        x: One input, in the model's input shape (a batch axis of 1 may stand in front), or a dict
+            from input name to one each.
+        label: The class that the largest output stands for; None for the one at `x`.
+        property: What shall stay true instead, a condition on `outrange.y` (and `outrange.x`):
+            for a model with a single output `y[0] >= 0.5`, say.
+        norm: `"inf"` (every entry by itself), 1 or 2. Of several inputs each has its own ball.
+        clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
+        most: The largest radius of interest; by default all that `clip` leaves room for.
+        tol: Stop when the radius is known to `tol` times itself.
+        time: Stop after this many seconds; None for no limit.
+        seed: Of the points that look for counterexamples; no proof depends on it.
+        progress: Called with `(lo, hi)` after each decision.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
+
+    Raises:
+        InputError: An argument breaks a rule; the message says which.
+        ModelError: The model cannot be read.
+        UnsupportedError: The model holds an operation that is not described.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(2, kernel_initializer="identity")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> answer = robustness(model, [0.75, 0.25])
+        >>> answer.lo <= 0.25 <= answer.hi, answer.is_exact
+        (True, True)
+    """
+    from ..questions.expressions import resolve
+    from ..questions.neighborhood import Neighborhood
+    from ..questions.robustness import robustness as ask
+
+    network = loaded(model, custom_objects, safe_mode)
+    around = Neighborhood.of(network.graph.inputs, x, norm, clip)
+    kept = _kept(network, around.center, label, property)
+    formula = resolve(kept, network.graph.inputs, network.graph.outputs)
+    return ask(
+        network, negate(formula), around, text=str(kept), tol=tol, most=most, time=time, seed=seed,
+        progress=progress,
+    )
+
+
+def _kept(network: Network, center: np.ndarray, label: int | None, property: Any) -> Any:
+    """The condition that shall stay true."""
+    from ..questions.expressions import y
+
+    if property is not None:
+        if label is not None:
+            raise InputError(
+                "`label` and `property` say the same in two ways: pass one. "
+                f"Received: label={label!r}."
+            )
+        return property
+    classes = network.graph.value_size(network.graph.output)
+    if len(network.graph.outputs) > 1 or classes < 2:
+        names = [f"`{slot.name}` of shape {slot.shape}" for slot in network.graph.outputs]
+        raise InputError(
+            "A label needs one output with a number per class; say what shall stay true as "
+            f"`property`, `y[0] >= 0.5` for example. Received: {', '.join(names)}."
+        )
+    if label is None:
+        label = int(network.graph.run(center[None])[0].argmax())
+    if isinstance(label, bool) or not isinstance(label, int | np.integer) or not (
+        0 <= label < classes
+    ):
+        raise InputError(f"`label` is a class, 0 to {classes - 1}. Received: label={label!r}.")
+    return y.argmax() == int(label)
+
+
+def robust_accuracy(
+    model: Any, x: Any, y: Any, eps: float, *, norm: Any = "inf",
+    clip: tuple[float, float] | None = None, each: float = 10.0, time: float | None = None,
+    file: Any = None, seed: int = 0, progress: Callable[[RobustProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> RobustAccuracy:
+    """On which share of a data set the model is right, whatever change of at most `eps` is added.
+
+    One `outrange.verify` per input. With `file`, what is known is on the disk at once, and the
+    same call goes on where it was.
+
+    Sound: `lo` counts proofs about the real-valued network, `hi` leaves out inputs with an
+    adversarial one that was run on the model, and inputs the model itself gets wrong. Complete: as
+    `outrange.verify`, `each` seconds long. Cost: at most `each` seconds per input.
+
+    Args:
+        model: As for `outrange.verify`; one output with a number per class.
+        x: `(n, *input_shape)`, or a dict from input name to such arrays.
+        y: `(n,)` class numbers.
+        eps: The radius.
+        norm: `"inf"` (every entry by itself), 1 or 2.
+        clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
+        each: Seconds per input.
+        time: Seconds in all; None for no limit.
+        file: A path: results are kept there, and taken from there.
+        seed: Of the points that look for counterexamples; no proof depends on it.
+        progress: Called after every input with a `RobustProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.
+
+    Raises:
+        InputError: An argument breaks a rule, or `file` is about another question.
+        ModelError: The model cannot be read.
+        UnsupportedError: The model holds an operation that is not described.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(2, kernel_initializer="identity")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> x = np.array([[0.9, 0.1], [0.55, 0.45], [0.2, 0.6], [0.7, 0.3]])
+        >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=0.1)
+        RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
+    """
+    from ..questions.expressions import resolve, y as outputs
+    from ..questions.robust_accuracy import Data, robust_accuracy as ask
+
+    network = loaded(model, custom_objects, safe_mode)
+    data = Data.of(network, x, y)
+    graph = network.graph
+
+    def unsafe(label: int):
+        return negate(resolve(outputs.argmax() == label, graph.inputs, graph.outputs))
+
+    return ask(
+        network, data, unsafe, eps=eps, norm=norm, clip=clip, each=each, time=time, file=file,
+        seed=seed, progress=progress,
+    )
