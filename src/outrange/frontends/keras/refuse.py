@@ -18,7 +18,6 @@ OPAQUE = ("Rescaling", "Normalization", "PReLU", *MOVING)
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {
-    "convolutions are": ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
     "comparisons and selects are": (
         "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Where", "Select",
         "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Heaviside",

@@ -1,10 +1,11 @@
-"""Windows that slide over the spatial axes. Convolutions have their place here too."""
+"""Windows that slide over the spatial axes."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from ..call import Call, array, is_value
+from .convolution import each, same_padding
 from .table import entering
 
 
@@ -33,17 +34,15 @@ def _average_pool(c: Call):
 def _is_even(c: Call) -> bool:
     """Whether `padding="same"` adds as much before as after, on every axis."""
     _, spatial, size, stride = _geometry(c)
-    total = [
-        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(spatial, size, stride, strict=True)
-    ]
-    return c.config.get("padding", "valid") != "same" or not any(t % 2 for t in total)
+    padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
+    return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
 
 
 def _geometry(c: Call):
     """Whether channels come first, the spatial shape, the pool size and the strides."""
     rank = len(c.x.shape) - 2
-    size = _each(c.config["pool_size"], rank)
-    stride = _each(c.config.get("strides") or size, rank)
+    size = each(c.config["pool_size"], rank)
+    stride = each(c.config.get("strides") or size, rank)
     layout = c.config.get("data_format") or c.keras.config.image_data_format()
     first = layout == "channels_first"
     return first, c.x.shape[2:] if first else c.x.shape[1:-1], size, stride
@@ -87,7 +86,7 @@ def slide(
     n, reach = positions.shape[axis], (size - 1) * dilation + 1
     if padding == "same":
         count = -(-n // stride)
-        lead = max((count - 1) * stride + reach - n, 0) // 2
+        lead = same_padding(n, reach, stride)[0]
     else:
         count, lead = (n - reach) // stride + 1, 0
     index = np.arange(count)[:, None] * stride + np.arange(size)[None] * dilation - lead
@@ -98,7 +97,3 @@ def slide(
     if not repeats:
         picked = np.where(outside, -1, picked)
     return np.moveaxis(picked, axis + 1, -1)
-
-
-def _each(value, rank: int) -> list[int]:
-    return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]
