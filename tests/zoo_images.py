@@ -18,7 +18,7 @@ def conv_1d():
         L.Conv1D(2, 3, dilation_rate=2, padding="causal", use_bias=False)(x),
         L.Conv1D(4, 3, groups=2, padding="same")(x), L.DepthwiseConv1D(3, depth_multiplier=2)(x),
         L.DepthwiseConv1D(2, strides=3, padding="same")(x), L.SeparableConv1D(3, 3)(x),
-        L.SeparableConv1D(3, 2, padding="causal", depth_multiplier=2)(x),
+        L.SeparableConv1D(3, 2, padding="same", depth_multiplier=2)(x),
     ])  # fmt: skip
 
 
