@@ -10,7 +10,7 @@ from outrange.domains import DOMAINS, bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.convolution import convolve, convolve_transposed
 from outrange.ops import convolution, transposed_convolution
-from outrange.testing import check_absolute, check_affine
+from outrange.testing import check_absolute, check_affine, check_part
 
 
 SEEDS = range(40)
@@ -130,6 +130,26 @@ def test_transposed_convolution(seed):
     np.testing.assert_array_equal(
         op.bias, laid_out(spread, shape, given["copies"], given["channels_first"])[0]
     )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_parts(seed):
+    given = options(seed) | {"copies": 1}
+    op = convolution(**given)
+    whole = transposed_convolution(
+        sizes(given),
+        given["kernel"],
+        outputs=given["inputs"],
+        strides=given["strides"],
+        dilation=given["dilation"],
+        before=[a for a, _ in given["padding"]],
+        groups=given["groups"],
+        channels_first=given["channels_first"],
+    )
+    rng = np.random.default_rng(seed)
+    for some in (op, whole):
+        for count in (1, 2, some.size):
+            check_part(some, np.unique(rng.integers(0, some.size, count)), seed)
 
 
 def image_net(seed: int):
