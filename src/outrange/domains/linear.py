@@ -4,7 +4,8 @@ Forward over the graph: each value gets intervals from the (already tightened) v
 then those of its entries that feed a bent op and are not yet settled in every box of the chunk are
 bounded again by back-substitution, and the tighter end is kept. Never looser than intervals.
 
-Cost: one matrix product chain per bent layer with as many rows as it has undecided units.
+Cost: one matrix product chain per bent layer with as many rows as it has undecided units, each as
+long as what the unit depends on (`cone`). Memory is bounded: what does not fit is done in turns.
 Reference: see `backward`.
 """
 
@@ -20,11 +21,24 @@ from .backward import RULES, Cells, Form, Relaxed, back_substitute
 from .lines import curve_lines, largest_picks
 from .noise import Budget, Payment, drain, drain_of_cells, magnitude, radius
 from .pieces import settled
+from .tiles import Tiles
 from .walk import Ends, register
 
 
 _ROOM = 1 << 18
 """Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
+
+_WIDE = 1 << 12
+"""Values longer than this are cut to the cone of the rows at hand."""
+
+_AT_ONCE = 1 << 21
+"""Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
+
+EFFORT = 2.0**30
+"""Default of `Sweep.effort`: some ten seconds a layer."""
+
+_SHARES = 1 << 24
+"""Float64 numbers that the shares of one value may hold; with more, they are not noted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +81,8 @@ class Sweep:
         known: Ends known beforehand, by value, `(B, n)` or `(n,)` each: met with what is found.
         extra: Values to bound by back-substitution in every entry, beside those bent ops read.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
+        effort: Numbers that the rows of one wide value may hold in all values before it. Where
+            they would be more, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
     """
@@ -76,6 +92,7 @@ class Sweep:
     known: dict[int, Ends] = field(default_factory=dict)
     extra: frozenset[int] = frozenset()
     radii: bool = True
+    effort: float = EFFORT
     ends: list[Ends] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
@@ -131,7 +148,7 @@ class Sweep:
                 undecided |= ~settled(op, lo, hi).all(axis=0)
         for _, source, op in self.plan.largest:
             if source == value:
-                undecided[op.windows[op.windows >= 0]] = True
+                undecided[_rivals(op, lo, hi)] = True
         return np.flatnonzero(undecided)
 
     def _refine(self, net: Relaxed, value: int) -> bool:
@@ -141,16 +158,29 @@ class Sweep:
             return False
         lo, hi = self.ends[value]
         lo, hi = lo.copy(), hi.copy()
-        units = np.zeros((2 * rows.size, lo.shape[1]))
-        units[np.arange(rows.size), rows] = 1.0
-        units[rows.size + np.arange(rows.size), rows] = -1.0
-        form = back_substitute(net, value, units)
-        found = self.cells.least(form)
+        widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
+        boxes = len(lo)
+        if max(widths) > _WIDE:
+            effort = np.inf if value in self.extra else self.effort / boxes
+            tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
+            for some, part in tiles.of(rows):
+                units = _units(part.units(some), part.entries[-1].size)
+                cells = part.cells(self.ends, self.radii)
+                form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
+                self._meet(lo, hi, some, cells.least(form))
+        else:
+            form = back_substitute(net, value, _units(rows, lo.shape[1]))
+            self._meet(lo, hi, rows, self.cells.least(form))
+            if boxes * rows.size * widths[0] <= _SHARES:
+                self.shares[value] = (rows, self._shares(form, rows.size))
+        self.ends[value] = (lo, hi)
+        return True
+
+    @staticmethod
+    def _meet(lo, hi, rows: np.ndarray, found: np.ndarray) -> None:
+        """Take over what was found where it is tighter, in place."""
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
-        self.ends[value] = (lo, hi)
-        self.shares[value] = (rows, self._shares(form, rows.size))
-        return True
 
     def _shares(self, form: Form, count: int) -> np.ndarray:
         """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
@@ -162,10 +192,33 @@ class Sweep:
             return np.where(total > 0, size_of / total, 0.0)
 
 
+def _units(rows: np.ndarray, size: int) -> np.ndarray:
+    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    count = np.arange(rows.size)
+    units = np.zeros((2 * rows.size, size))
+    units[count, rows] = 1.0
+    units[rows.size + count, rows] = -1.0
+    return units
+
+
+def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Entries that may be the largest of a window that has another such entry, in some box."""
+    present = op.windows >= 0
+    source = np.maximum(op.windows, 0)
+    best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)
+    able = present & (hi[:, source] >= best)
+    able &= able.sum(axis=-1, keepdims=True) > 1
+    return np.unique(source[able.any(axis=0)])
+
+
 def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:
-    """Ends of every value; those of the output and of the layers by back-substitution too."""
+    """Ends of every value; those of the output and of the layers by back-substitution too.
+
+    Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.
+    """
     plan = Plan.of(graph)
-    extra = {graph.output, *(v for values in graph.layers.values() for v in values)}
+    shown = {v for values in graph.layers.values() for v in values}
+    extra = {graph.output, *(v for v in shown if graph.value_size(v) <= _WIDE)}
     parts: list[list[Ends]] = []
     for start in range(0, len(lo), plan.boxes):
         piece = slice(start, start + plan.boxes)

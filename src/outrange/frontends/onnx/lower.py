@@ -11,8 +11,11 @@ from ..network import LayerInfo
 from . import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
+    convolution as convolution,
     reductions as reductions,
+    resize as resize,
     shapes as shapes,
+    windows as windows,
 )
 from .elementwise import ACTIVATIONS
 from .fuse import fuse_bias

@@ -1,0 +1,168 @@
+"""The cone of some entries of a value: the part of the graph that they depend on.
+
+What a few neighboring entries of an image layer depend on is a small window of each layer before.
+Back-substitution in that part alone is the same computation without its zeros. A cone may end
+before the input, at values whose ends are known: it costs less there, and bounds less tightly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..graph import Graph, Node, Slot
+from ..ops import Curve, Rearrange
+from .backward import Cells, Relaxed
+from .lines import Lines, Picks
+from .noise import Payment
+from .walk import Ends
+
+
+@dataclass(frozen=True, eq=False)
+class Cone:
+    """A part of a graph, as a graph.
+
+    Args:
+        graph: The part; its last value holds the entries asked for, and perhaps more.
+        values: For each value of `graph`, the value of the whole that it is some entries of; -1
+            where it only moves entries about.
+        entries: For each value of `graph`, those entries, increasing. Value 0 is the leaves.
+        leaves: Values of the whole, and the entries of them, that value 0 concatenates.
+        floor: Up to which value of the whole all are leaves.
+        work: The length of all its values: what one row costs.
+        widest: The length of the longest: what one row holds at a time.
+    """
+
+    graph: Graph
+    values: tuple[int, ...]
+    entries: tuple[np.ndarray, ...]
+    leaves: tuple[tuple[int, np.ndarray], ...]
+    floor: int
+    work: int
+    widest: int
+
+    def relaxed(self, net: Relaxed) -> Relaxed:
+        """The lines and the payments of this part of `net`.
+
+        Payments are those of the whole: sums of fewer terms lose no more.
+        """
+        lines: dict[int, Lines | Picks] = {}
+        payments: list[Payment | None] = []
+        for k, (value, some) in enumerate(zip(self.values, self.entries, strict=True)):
+            # Nothing is due on a leaf: its bounds are known.
+            due = net.payments[value] if k and value >= 0 else None
+            payments.append(None if due is None else due.entries(some))
+            if k and value in net.lines:
+                found = net.lines[value]
+                if isinstance(found, Picks):
+                    source = self.entries[self.graph.nodes[k - 1].inputs[0]]
+                    lines[k] = found.entries(some, source)
+                else:
+                    lines[k] = found.entries(some)
+        return Relaxed(self.graph, lines, payments, net.drain)
+
+    def cells(self, ends: Sequence[Ends], radii: bool) -> Cells:
+        """The boxes that the leaves lie in."""
+        lo, hi = (
+            np.concatenate([ends[v][side][:, some] for v, some in self.leaves], axis=1)
+            for side in (0, 1)
+        )
+        return Cells.of(lo, hi, radii)
+
+    def units(self, wanted: np.ndarray) -> np.ndarray:
+        """Where entries of the value asked for are in the last value of the part."""
+        return np.searchsorted(self.entries[-1], wanted)
+
+
+def cone(graph: Graph, value: int, wanted: np.ndarray, floor: int = 0) -> Cone:
+    """The cone of the entries `wanted` (increasing) of one value.
+
+    Values up to `floor` are its leaves. Cost: one pass over the nodes between, and index arrays as
+    long as the part's values.
+    """
+    needed: dict[int, list[np.ndarray]] = {value: [wanted]}
+    found: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]] = {}
+    for v in range(value, floor, -1):
+        if v in needed:
+            node, outputs, inputs = _restricted(graph.nodes[v - 1], _union(needed.pop(v)))
+            found[v] = node, outputs, inputs
+            for j, entries in zip(node.inputs, inputs, strict=True):
+                needed.setdefault(j, []).append(entries)
+    leaves = tuple((v, _union(needed[v])) for v in sorted(needed))
+    plan = _Plan.starting(leaves)
+    for v in sorted(found):
+        node, outputs, inputs = found[v]
+        sources = [plan.reading(j, some) for j, some in zip(node.inputs, inputs, strict=True)]
+        node = replace(node, inputs=tuple(sources), size=outputs.size, shape=(1, outputs.size))
+        plan.place[v] = plan.append(node, v, outputs)
+    sizes = [sum(some.size for _, some in leaves), *(node.size for node in plan.nodes)]
+    part = Graph((Slot("leaves", (sizes[0],)),), tuple(plan.nodes), len(plan.nodes), ())
+    entries = tuple(plan.entries)
+    return Cone(part, tuple(plan.values), entries, leaves, floor, sum(sizes), max(sizes))
+
+
+@dataclass(eq=False)
+class _Plan:
+    """The nodes of a cone so far, and where values of the whole are in it."""
+
+    nodes: list[Node]
+    values: list[int]
+    entries: list[np.ndarray]
+    place: dict[int, int]
+
+    @staticmethod
+    def starting(leaves) -> _Plan:
+        """The leaves alone."""
+        if len(leaves) == 1:
+            ((value, some),) = leaves
+            return _Plan([], [value], [some], {value: 0})
+        total = sum(some.size for _, some in leaves)
+        plan = _Plan([], [-1], [np.arange(total)], {})
+        start = 0
+        for value, some in leaves:
+            index = np.arange(start, start + some.size)
+            start += some.size
+            op = Rearrange("leaf", index, (total,), np.zeros(some.size))
+            node = Node(op, (0,), some.size, (1, some.size))
+            # No line and no payment belongs to a leaf.
+            plan.place[value] = plan.append(node, -1, some)
+        return plan
+
+    def append(self, node: Node, whole: int, some: np.ndarray) -> int:
+        self.nodes.append(node)
+        self.values.append(whole)
+        self.entries.append(some)
+        return len(self.nodes)
+
+    def reading(self, value: int, read: np.ndarray) -> int:
+        """Where the entries `read` of a value of the whole are."""
+        at = self.place[value]
+        has = self.entries[at]
+        if read.size == has.size:
+            return at
+        # Another reader needs more of this value.
+        op = Rearrange("part", np.searchsorted(has, read), (has.size,), np.zeros(read.size))
+        return self.append(Node(op, (at,), read.size, (1, read.size)), -1, read)
+
+
+def _union(parts: list[np.ndarray]) -> np.ndarray:
+    first = parts[0]
+    if all(part is first for part in parts):
+        return first
+    return np.unique(np.concatenate(parts))
+
+
+def _restricted(node: Node, wanted: np.ndarray):
+    """The node cut down, the entries it computes, and the entries it reads of each input."""
+    op = node.op
+    if isinstance(op, Curve):
+        return node, wanted, (wanted,)
+    part = op.restricted(wanted)
+    kept = [i for i, entries in enumerate(part.inputs) if entries.size]
+    if isinstance(part.op, Rearrange) and len(kept) < len(part.inputs):
+        small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in kept))
+        node = replace(node, op=small, inputs=tuple(node.inputs[i] for i in kept))
+        return node, part.outputs, tuple(part.inputs[i] for i in kept)
+    return replace(node, op=part.op), part.outputs, part.inputs
