@@ -52,9 +52,19 @@ from .questions.sets import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from . import layers as layers, losses as losses
     from .frontends.network import Network
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`outrange.layers` and `outrange.losses` load Keras, so they are imported when used."""
+    if name in ("layers", "losses"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(
