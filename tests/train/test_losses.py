@@ -1,5 +1,7 @@
 """The losses for grouped classes: values, slopes, and training by `fit`."""
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
 def by_hand(p, by, margin):
     """The penalty of one row of groups `(groups, classes)`, from its definition."""
     total = 0.0
-    for before, after in zip(p[:-1], p[1:], strict=True):
+    for before, after in pairwise(p):
         if by == "index":
             index = np.arange(p.shape[1])
             total += max(before @ index - after @ index + margin, 0)

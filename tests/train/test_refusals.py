@@ -29,12 +29,12 @@ def on(layer, *shape):
 
 
 BAD = {
-    "overlap": (on(lambda: ChannelActivation([(0, "relu"), (slice(0, 2), "tanh")]), 4), "channel 0"),
+    "overlap": (on(lambda: ChannelActivation([(0, "relu"), (range(2), "tanh")]), 4), "channel 0"),
     "outside": (on(lambda: ChannelActivation({7: "relu"}), 4), "channel 7"),
     "empty slice": (on(lambda: ChannelActivation([(slice(3, 9), "relu")]), 4), "slice"),
     "no key": (lambda: ChannelActivation({}), "maps channels"),
     "batch axis": (on(lambda: ChannelActivation({0: "relu"}, axis=0), 4), "batch"),
-    "open axis": (on(lambda: ChannelActivation({0: "relu"}, axis=1), None, 4), "number of channels"),
+    "open axis": (on(lambda: ChannelActivation({0: "relu"}, axis=1), None, 4), "axis 1"),
     "mask shape": (lambda: MaskedDense(3, np.ones((2, 2))), "(2, 2)"),
     "mask values": (lambda: MaskedDense(2, [[0.5, 1]]), "0.5"),
     "ragged mask": (lambda: MaskedDense(2, [[0, 1], [1]]), "different lengths"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
                 f"Received: {[int(g) for g in groups]}."
             )
         ends = np.cumsum([0, *groups])
-        parts = [list(range(a, b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [list(range(a, b)) for a, b in pairwise(ends)]
     else:
         parts = [places(g, size, where) for g in groups]
     apart(parts, where)

@@ -13,7 +13,7 @@ from .grouped import GroupedSoftmax
 
 @registered
 class MonotoneIndexHead(keras.layers.Layer):
-    """`groups` times `classes` outputs; the argmax of a group is never below that of the one before.
+    """Grouped classes whose argmax never falls from one group to the next, by construction.
 
     The logits of group `g` are those of group `g - 1` plus increments that rise with the class:
     `l[g, i] = l[g - 1, i] + sum_{j <= i} softplus(d[g, j])`. If class `i` beats a lower class in

@@ -1,0 +1,212 @@
+"""The slopes of a piecewise-linear network on a small box, exactly: one cell at a time.
+
+The undecided units of a box have finitely many patterns. Where the slope of a pattern would matter,
+the pattern is followed layer by layer in exact arithmetic, and dropped as soon as a linear program
+in rationals proves that no open set of inputs has it. What is left are real cells, and their slopes
+are computed exactly. A continuous function rises along an input wherever it does so on every cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from ..core import down
+from ..domains.tangents import TangentPlan, tangents
+from ..domains.walk import Ends
+from ..graph import Graph
+from ..ops import Curve
+from .exact_forms import ExactGraph, Forms, inside
+
+
+MOST_PATTERNS = 256
+"""Boxes with more patterns are better split."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Slopes of one box.
+
+    Args:
+        least: `(m,)` proved lower bounds of the objectives on the box.
+        points: `(objective, x)`: points inside cells whose slope is below the cutoff.
+    """
+
+    least: np.ndarray
+    points: list[tuple[int, np.ndarray]]
+
+
+class Leaves:
+    """Cells of small boxes.
+
+    Args:
+        plan: Of a graph of affine ops, rearrangements and curves that are exactly straight.
+        form: `(m,)` output of each objective.
+        column: `(m,)` place of its input in `directions`.
+        sign: `(m,)` 1 or -1.
+        directions: `(D,)` flat inputs.
+    """
+
+    def __init__(self, plan: TangentPlan, form, column, sign, directions):
+        self.plan, self.graph = plan, plan.graph
+        self.form, self.column, self.sign = form, column, sign
+        self.directions = directions
+
+    def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> Found | None:
+        """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
+
+        Args:
+            lo: `(d,)`.
+            hi: `(d,)`.
+            slopes: Slope ranges of every curve there, `(n,)` each.
+            ends: Ends of every value there, `(n,)` each.
+            cutoff: `(m,)`: slopes at or above it need no closer look.
+        """
+        units = _open_units(self.graph, slopes, ends)
+        count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
+        if count > MOST_PATTERNS:
+            return None
+        patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
+        patterns = patterns.reshape(count, len(units))
+        least = self._slopes(patterns, units, slopes)
+        walk = _Walk(self, lo, hi, ends, units, patterns, least < cutoff, least)
+        walk.run()
+        seen = np.where(walk.needs, np.inf, least)
+        return Found(np.minimum(seen.min(axis=0), walk.least), walk.points)
+
+    def _slopes(self, patterns, units, slopes) -> np.ndarray:
+        """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
+        known = {}
+        for v, (least, _) in slopes.items():
+            known[v] = np.repeat(least[None], len(patterns), axis=0)
+        for place, (v, j, _) in enumerate(units):
+            lines = np.array([line[0] for line in _curve(self.graph, v).lines or ()])
+            known[v][:, j] = lines[patterns[:, place]]
+        pairs = {v: (s, s) for v, s in known.items()}
+        zero = np.zeros((len(patterns), self.graph.size))
+        found = tangents(self.plan, pairs, [(zero, zero)], self.directions)[self.graph.output]
+        low, high = (end[:, self.column, self.form] for end in found)
+        return np.where(self.sign > 0, low, -high)
+
+
+def _curve(graph: Graph, value: int) -> Curve:
+    op = graph.nodes[value - 1].op
+    assert isinstance(op, Curve)
+    return op
+
+
+def _touched(op: Curve, lo: float, hi: float) -> list[int]:
+    """The gaps that `[lo, hi]` has more than a point in common with."""
+    ends = (-np.inf, *op.knots, np.inf)
+    found = [
+        g for g in range(len(op.bends))
+        if max(lo, ends[g]) < min(hi, ends[g + 1]) or (lo == hi and ends[g] <= lo <= ends[g + 1])
+    ]  # fmt: skip
+    return found or [0]
+
+
+def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
+    """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
+    units = []
+    for v, (least, most) in slopes.items():
+        source = graph.nodes[v - 1].inputs[0]
+        for j in np.flatnonzero(least < most):
+            gaps = _touched(_curve(graph, v), ends[source][0][j], ends[source][1][j])
+            units.append((v, int(j), gaps))
+    return units
+
+
+class _Walk:
+    """One box: depth first over its undecided units, in the order of the graph."""
+
+    def __init__(self, leaves: Leaves, lo, hi, ends, units, patterns, needs, least):
+        self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
+        self.units, self.patterns, self.needs = units, patterns, needs
+        self.least = np.full(needs.shape[1], np.inf)
+        self.points: list[tuple[int, np.ndarray]] = []
+        self._bounds = least
+        free = lo < hi
+        self._lo, self._hi = ([Fraction(float(x)) for x in end[free]] for end in (lo, hi))
+        self._free, self._at = free, lo
+        self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
+        self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
+
+    def run(self) -> None:
+        """Look at every pattern that needs it."""
+        rows = np.flatnonzero(self.needs.any(axis=1))
+        if rows.size:
+            self._from(1, [self._exact.inputs()], rows, [])
+
+    def _from(self, value: int, values: list[Forms], rows: np.ndarray, limits: list) -> None:
+        """Values `value` and on, those before it known; `rows` are the patterns still possible."""
+        while value <= len(self.graph.nodes):
+            node = self.graph.nodes[value - 1]
+            before = [values[j] for j in node.inputs]
+            if isinstance(node.op, Curve):
+                mine = [i for i, (v, _, _) in enumerate(self.units) if v == value]
+                self._choose(value, values, before[0], mine, rows, limits)
+                return
+            values = [*values, self._exact.affine(value, before)]
+            value += 1
+        self._cell(values[self.graph.output], rows, limits)
+
+    def _choose(self, value: int, values, before: Forms, mine: list[int], rows, limits) -> None:
+        """Every gap that the undecided units of one curve can be on together."""
+        if mine:
+            place, rest = mine[0], mine[1:]
+            _, j, gaps = self.units[place]
+            for gap in gaps:
+                kept = rows[self.patterns[rows, place] == gap]
+                if not kept.size:
+                    continue
+                more = self._limits(value, before.row(j), gap)
+                if more and inside([*limits, *more], self._lo, self._hi) is None:
+                    continue
+                self._choose(value, values, before, rest, kept, [*limits, *more])
+            return
+        op = _curve(self.graph, value)
+        source = self.graph.nodes[value - 1].inputs[0]
+        low, high = self.ends[source]
+        gaps = np.array([_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
+        for i, (v, j, _) in enumerate(self.units):
+            if v == value:
+                gaps[j] = self.patterns[rows[0], i]
+        self._from(value + 1, [*values, self._exact.curve(value, before, gaps)], rows, limits)
+
+    def _limits(self, value: int, row: list[Fraction], gap: int) -> list[list[Fraction]]:
+        """Forms that are positive inside the gap; none where the unit never leaves a knot."""
+        knots = _curve(self.graph, value).knots
+        found = []
+        for knot, sign in [(k, 1) for k in knots[:gap][-1:]] + [(k, -1) for k in knots[gap:][:1]]:
+            form = [sign * c for c in row]
+            form[-1] -= sign * Fraction(knot)
+            if any(form):
+                found.append(form)
+        return found
+
+    def _cell(self, output: Forms, rows: np.ndarray, limits: list) -> None:
+        """A cell that exists: its slopes in full, and a point of it where they matter."""
+        found = inside(limits, self._lo, self._hi)
+        if found is None:
+            return
+        x = self._at.copy()
+        x[self._free] = [float(c) for c in found[0]]
+        leaves = self.leaves
+        for k in np.flatnonzero(self.needs[rows].any(axis=0)):
+            rank = self._rank.get(int(leaves.directions[leaves.column[k]]))
+            if rank is None:
+                continue
+            slope = output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k])
+            value = _below(slope)
+            if value < self.least[k]:
+                self.least[k] = value
+                self.points.append((int(k), x))
+
+
+def _below(exact: Fraction) -> float:
+    """The largest float64 that is not above."""
+    near = float(exact)
+    return near if Fraction(near) <= exact else float(down(near))
