@@ -17,6 +17,7 @@ from .answers import (
     BadInputs as BadInputs,
     Counterexample as Counterexample,
     Counterexamples as Counterexamples,
+    Monotone as Monotone,
     Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
@@ -30,6 +31,11 @@ from .api.asserts import assert_holds as assert_holds, assert_range as assert_ra
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
+from .api.slopes import (
+    difference_range as difference_range,
+    gradient_range as gradient_range,
+    monotone as monotone,
+)
 from .core import (
     Box as Box,
     InputError as InputError,

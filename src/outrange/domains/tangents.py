@@ -93,6 +93,31 @@ def tangents(
     return found
 
 
+def plain_tangents(
+    plan: TangentPlan, values: list[np.ndarray], directions: np.ndarray
+) -> list[np.ndarray]:
+    """Tangents `(batch, D, n)` at points, in plain float64: nothing is proved.
+
+    Args:
+        plan: Of a graph without a `Largest`.
+        values: Every value of the graph at the points, `(batch, n)`.
+        directions: `(D,)` flat inputs.
+    """
+    unit = np.zeros((len(values[0]), directions.size, plan.graph.size))
+    unit[:, np.arange(directions.size), directions] = 1.0
+    found = [unit]
+    for node, op in zip(plan.graph.nodes, plan.linear, strict=True):
+        before = tuple(found[j] for j in node.inputs)
+        if isinstance(op, Curve):
+            found.append(before[0] * np.asarray(op.df(values[node.inputs[0]]))[:, None])
+        elif isinstance(op, Rearrange):
+            found.append(op.run(before, fill=False))
+        else:
+            flat = tuple(part.reshape(-1, part.shape[-1]) for part in before)
+            found.append(op.apply(flat, False).reshape(*before[0].shape[:2], -1))
+    return found
+
+
 def _affine(op: Affine, before, _slopes, _ends) -> Ends:
     shape = before[0][0].shape[:2]
     flat = [tuple(end.reshape(-1, end.shape[-1]) for end in pair) for pair in before]

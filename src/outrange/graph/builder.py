@@ -16,7 +16,7 @@ import numpy as np
 from ..core import ModelError, UnsupportedError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from .einsum import einsum
-from .graph import Graph, Node, Op, Slot
+from .graph import Graph, Node, Op, SameOrder, Slot
 from .values import Constant, Operand, Value, operand, positions
 
 
@@ -33,6 +33,7 @@ class Builder:
     source: str = ""
     nodes: list[Node] = field(default_factory=list)
     layers: dict[str, list[int]] = field(default_factory=dict)
+    orders: list[SameOrder] = field(default_factory=list)
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -57,7 +58,8 @@ class Builder:
         if not isinstance(last, Value):
             last = self.constant_value(last)
         layers = {name: tuple(values) for name, values in self.layers.items()}
-        return Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots, layers)
+        orders = tuple(self.orders)
+        return Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots, layers, orders)
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
         """Append a node; the general form behind every method below."""

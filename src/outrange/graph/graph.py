@@ -44,6 +44,21 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
+class SameOrder:
+    """Within each group, `value` has its entries in the order of those of `source`, ties included.
+
+    Args:
+        source: A value of the graph.
+        value: Another of the same size.
+        group: `(n,)` the group of each entry.
+    """
+
+    source: int
+    value: int
+    group: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network as ops on flat vectors.
 
@@ -55,6 +70,7 @@ class Graph:
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Layer path to the values it returned, in the order of its calls.
+        orders: Values known to have their entries in the order of others; rewrites drop them.
     """
 
     inputs: tuple[Slot, ...]
@@ -62,6 +78,7 @@ class Graph:
     output: int
     outputs: tuple[Slot, ...]
     layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    orders: tuple[SameOrder, ...] = ()
 
     def __post_init__(self):
         for i, node in enumerate(self.nodes):

@@ -91,8 +91,9 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
             nodes.append(node)
             moved[k] = len(nodes)
     return replace(
-        graph, nodes=tuple(nodes), output=moved[graph.output], layers=_layers(graph, moved)
-    )
+        graph, nodes=tuple(nodes), output=moved[graph.output], layers=_layers(graph, moved),
+        orders=(),
+    )  # fmt: skip
 
 
 def _kept(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, int]]:

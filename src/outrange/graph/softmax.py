@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .builder import Builder
+from .graph import SameOrder
 from .values import Operand, Value
 
 
@@ -57,12 +58,22 @@ def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
         return np.ones(x.shape)
     if n > _SEPARATE:
         shifted = b.subtract(x, log_sum_exp(b, x, axis))
-        return b.curve("exp", b.clip(shifted, -np.inf, 0.0))
+        return _in_order(b, x, b.curve("exp", b.clip(shifted, -np.inf, 0.0)), axis)
     parts = []
     for i in range(n):
         others = b.structural(lambda a, i=i: np.delete(a[0], i, axis), [x])
         parts.append(b.subtract(_item(b, x, axis, i), log_sum_exp(b, others, axis)))
-    return b.curve("sigmoid", b.concat(parts, axis))
+    return _in_order(b, x, b.curve("sigmoid", b.concat(parts, axis)), axis)
+
+
+def _in_order(b: Builder, x: Value, out: Operand, axis: int) -> Operand:
+    """Note that along the axis `out` stands in the order of `x`."""
+    if isinstance(out, Value):
+        rest = int(np.prod(x.shape, dtype=np.int64)) // x.shape[axis]
+        shape = [1 if i == axis else n for i, n in enumerate(x.shape)]
+        group = np.broadcast_to(np.arange(rest).reshape(shape), x.shape).ravel()
+        b.orders.append(SameOrder(x.index, out.index, group))
+    return out
 
 
 def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:

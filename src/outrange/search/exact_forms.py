@@ -63,6 +63,11 @@ class ExactGraph:
         """Whether the coefficients of a graph are the numbers written in it."""
         return all(not isinstance(n.op, Affine) or n.op.ulps == 0 for n in graph.nodes)
 
+    def knows(self, value: int) -> bool:
+        """Whether the coefficients of an op are the numbers written in it."""
+        op = self.graph.nodes[value - 1].op
+        return isinstance(op, Rearrange) or (isinstance(op, Affine) and op.ulps == 0)
+
     def inputs(self) -> Forms:
         """The forms of the inputs themselves."""
         free = np.flatnonzero(np.isnan(self._fixed))

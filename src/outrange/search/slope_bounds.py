@@ -9,7 +9,7 @@ import numpy as np
 from ..core import Box
 from ..domains.backward import Cells
 from ..domains.linear import Plan, Sweep
-from ..domains.tangents import TangentPlan, slopes, tangents
+from ..domains.tangents import TangentPlan, plain_tangents, slopes, tangents
 from ..domains.walk import Ends
 from ..graph import Graph
 from ..graph.rewrite import fold, piecewise_to_pairs
@@ -87,7 +87,7 @@ class SlopeEngine:
             least, most = known[v]
             open_ = least < most
             undecided += open_.sum(axis=1)
-            if not open_.any() or source not in sweep.shares and source != 0:
+            if not open_.any() or (source not in sweep.shares and source != 0):
                 continue
             size_of = np.maximum(np.abs(found[source][0]), np.abs(found[source][1])).max(axis=1)
             weight = np.where(open_, (most - least) * size_of, 0.0)
@@ -105,21 +105,13 @@ class SlopeEngine:
         Infinite on a kink, where there is no slope.
         """
         values = self.graph.run_all(x)
-        known = {}
         with np.errstate(all="ignore"):
-            for v, source, op in self._values.curves:
-                slope = np.asarray(op.df(values[source]), np.float64)
-                known[v] = (slope, slope)
-            found = tangents(self.plan, known, [(x, x)], self.directions)
+            found = plain_tangents(self.plan, values, self.directions)
         kinked = np.zeros((len(x), self.directions.size), bool)
         for _, source, op in self._values.curves:
-            z = values[source]
             for knot in op.knots:
-                near = np.abs(z - knot) <= 1e-13 * (1.0 + abs(knot))
+                near = np.abs(values[source] - knot) <= 1e-13 * (1.0 + abs(knot))
                 if near.any():
-                    kinked |= (near[:, None] & (found[source][0] != 0)).any(axis=2)
-        return np.where(kinked[:, self._column], np.inf, self.least(found))
-
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """`(batch, m)` the output of each objective at points, in plain float64."""
-        return self.graph.run(x)[:, self.form]
+                    kinked |= (near[:, None] & (found[source] != 0)).any(axis=2)
+        slope = self.sign * found[self.graph.output][:, self._column, self.form]
+        return np.where(kinked[:, self._column], np.inf, slope)

@@ -1,9 +1,10 @@
-"""The slopes of a piecewise-linear network on a small box, exactly: one cell at a time.
+"""The slopes of a network on a small box, one cell at a time: exactly where it is straight.
 
 The undecided units of a box have finitely many patterns. Where the slope of a pattern would matter,
 the pattern is followed layer by layer in exact arithmetic, and dropped as soon as a linear program
 in rationals proves that no open set of inputs has it. What is left are real cells, and their slopes
 are computed exactly. A continuous function rises along an input wherever it does so on every cell.
+Smooth curves keep the range of their slopes, and what is computed from them keeps all its patterns.
 """
 
 from __future__ import annotations
@@ -33,17 +34,19 @@ class Found:
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.
         points: `(objective, x)`: points inside cells whose slope is below the cutoff.
+        settled: Whether nothing better can be said: `least` is reached, or at the cutoff.
     """
 
     least: np.ndarray
     points: list[tuple[int, np.ndarray]]
+    settled: bool
 
 
 class Leaves:
     """Cells of small boxes.
 
     Args:
-        plan: Of a graph of affine ops, rearrangements and curves that are exactly straight.
+        plan: Of a graph without a `Largest`.
         form: `(m,)` output of each objective.
         column: `(m,)` place of its input in `directions`.
         sign: `(m,)` 1 or -1.
@@ -54,6 +57,8 @@ class Leaves:
         self.plan, self.graph = plan, plan.graph
         self.form, self.column, self.sign = form, column, sign
         self.directions = directions
+        curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
+        self.is_straight = all(map(is_straight, curves)) and ExactGraph.suits(self.graph)
 
     def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> Found | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
@@ -66,6 +71,8 @@ class Leaves:
             cutoff: `(m,)`: slopes at or above it need no closer look.
         """
         units = _open_units(self.graph, slopes, ends)
+        if not units and not self.is_straight:
+            return None
         count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
         if count > MOST_PATTERNS:
             return None
@@ -75,19 +82,21 @@ class Leaves:
         walk = _Walk(self, lo, hi, ends, units, patterns, least < cutoff, least)
         walk.run()
         seen = np.where(walk.needs, np.inf, least)
-        return Found(np.minimum(seen.min(axis=0), walk.least), walk.points)
+        found = np.minimum(seen.min(axis=0), walk.least)
+        return Found(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
 
     def _slopes(self, patterns, units, slopes) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
-        known = {}
-        for v, (least, _) in slopes.items():
-            known[v] = np.repeat(least[None], len(patterns), axis=0)
+        known = {
+            v: tuple(np.repeat(end[None], len(patterns), axis=0) for end in pair)
+            for v, pair in slopes.items()
+        }
         for place, (v, j, _) in enumerate(units):
             lines = np.array([line[0] for line in _curve(self.graph, v).lines or ()])
-            known[v][:, j] = lines[patterns[:, place]]
-        pairs = {v: (s, s) for v, s in known.items()}
+            for end in known[v]:
+                end[:, j] = lines[patterns[:, place]]
         zero = np.zeros((len(patterns), self.graph.size))
-        found = tangents(self.plan, pairs, [(zero, zero)], self.directions)[self.graph.output]
+        found = tangents(self.plan, known, [(zero, zero)], self.directions)[self.graph.output]
         low, high = (end[:, self.column, self.form] for end in found)
         return np.where(self.sign > 0, low, -high)
 
@@ -96,6 +105,11 @@ def _curve(graph: Graph, value: int) -> Curve:
     op = graph.nodes[value - 1].op
     assert isinstance(op, Curve)
     return op
+
+
+def is_straight(op: Curve) -> bool:
+    """Whether a curve is made of lines whose coefficients are exact."""
+    return op.is_piecewise_linear and op.lines is not None and None not in op.lines
 
 
 def _touched(op: Curve, lo: float, hi: float) -> list[int]:
@@ -112,6 +126,8 @@ def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
     """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
     units = []
     for v, (least, most) in slopes.items():
+        if not is_straight(_curve(graph, v)):
+            continue
         source = graph.nodes[v - 1].inputs[0]
         for j in np.flatnonzero(least < most):
             gaps = _touched(_curve(graph, v), ends[source][0][j], ends[source][1][j])
@@ -140,7 +156,7 @@ class _Walk:
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [])
 
-    def _from(self, value: int, values: list[Forms], rows: np.ndarray, limits: list) -> None:
+    def _from(self, value: int, values: list[Forms | None], rows, limits: list) -> None:
         """Values `value` and on, those before it known; `rows` are the patterns still possible."""
         while value <= len(self.graph.nodes):
             node = self.graph.nodes[value - 1]
@@ -149,11 +165,13 @@ class _Walk:
                 mine = [i for i, (v, _, _) in enumerate(self.units) if v == value]
                 self._choose(value, values, before[0], mine, rows, limits)
                 return
-            values = [*values, self._exact.affine(value, before)]
+            known = [form for form in before if form is not None]
+            exact = len(known) == len(before) and self._exact.knows(value)
+            values = [*values, self._exact.affine(value, known) if exact else None]
             value += 1
         self._cell(values[self.graph.output], rows, limits)
 
-    def _choose(self, value: int, values, before: Forms, mine: list[int], rows, limits) -> None:
+    def _choose(self, value: int, values, before: Forms | None, mine, rows, limits) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:
             place, rest = mine[0], mine[1:]
@@ -162,12 +180,15 @@ class _Walk:
                 kept = rows[self.patterns[rows, place] == gap]
                 if not kept.size:
                     continue
-                more = self._limits(value, before.row(j), gap)
+                more = [] if before is None else self._limits(value, before.row(j), gap)
                 if more and inside([*limits, *more], self._lo, self._hi) is None:
                     continue
                 self._choose(value, values, before, rest, kept, [*limits, *more])
             return
         op = _curve(self.graph, value)
+        if before is None or not is_straight(op):
+            self._from(value + 1, [*values, None], rows, limits)
+            return
         source = self.graph.nodes[value - 1].inputs[0]
         low, high = self.ends[source]
         gaps = np.array([_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
@@ -187,7 +208,7 @@ class _Walk:
                 found.append(form)
         return found
 
-    def _cell(self, output: Forms, rows: np.ndarray, limits: list) -> None:
+    def _cell(self, output: Forms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""
         found = inside(limits, self._lo, self._hi)
         if found is None:
@@ -199,8 +220,10 @@ class _Walk:
             rank = self._rank.get(int(leaves.directions[leaves.column[k]]))
             if rank is None:
                 continue
-            slope = output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k])
-            value = _below(slope)
+            if output is None:
+                value = float(self._bounds[rows, k].min())
+            else:
+                value = _below(output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k]))
             if value < self.least[k]:
                 self.least[k] = value
                 self.points.append((int(k), x))

@@ -11,7 +11,6 @@ from ..core import Box, Warrant
 from ..graph import Graph
 from .engine import Bounds
 from .engine_search import EngineSearch
-from .exact_forms import ExactGraph
 from .slope_bounds import SlopeEngine
 from .slope_leaf import Leaves
 from .solution import Solution
@@ -34,12 +33,8 @@ class _Machine:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
-        self._leaves = None
-        if engine.is_straight and ExactGraph.suits(engine.graph):
-            columns = np.searchsorted(engine.directions, engine.direction)
-            self._leaves = Leaves(
-                engine.plan, engine.form, columns, engine.sign, engine.directions
-            )
+        columns = np.searchsorted(engine.directions, engine.direction)
+        self._leaves = Leaves(engine.plan, engine.form, columns, engine.sign, engine.directions)
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
@@ -57,8 +52,6 @@ class _Machine:
     def _bound(self, lo, hi, wanted, cutoff):
         found = self._engine.bound(lo, hi)
         least, undecided = found.least.copy(), found.undecided.copy()
-        if self._leaves is None:
-            return least, found.blame, undecided
         open_ = wanted & (least < cutoff)
         for b in np.flatnonzero(open_.any(axis=1)):
             slopes = {v: (s[b], t[b]) for v, (s, t) in found.slopes.items()}
@@ -68,7 +61,7 @@ class _Machine:
             if leaf is None:
                 continue
             least[b] = np.where(open_[b], np.maximum(least[b], leaf.least), least[b])
-            undecided[b] = 0
+            undecided[b] = 0 if leaf.settled else undecided[b]
             for k, x in leaf.points:
                 self.notice(k, x)
         return least, found.blame, undecided
