@@ -7,12 +7,12 @@ network is on one activation pattern is computed without rounding, in integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from math import gcd
 
 import numpy as np
 
 from ..graph import Graph
-from ..ops import Affine, Rearrange
+from ..ops import Affine, Curve, Rearrange
 
 
 def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
@@ -41,9 +41,9 @@ class Forms:
         """The integers over a larger power of two."""
         return self.whole * (1 << (scale - self.scale))
 
-    def row(self, i: int) -> list[Fraction]:
-        """One form: slopes, then its constant."""
-        return [Fraction(int(c), 1 << self.scale) for c in self.whole[i]]
+    def row(self, i: int) -> list[int]:
+        """One form times `2**scale`: slopes, then its constant."""
+        return [int(c) for c in self.whole[i]]
 
 
 class ExactGraph:
@@ -57,11 +57,6 @@ class ExactGraph:
     def __init__(self, graph: Graph, fixed: np.ndarray):
         self.graph, self._fixed = graph, fixed
         self._matrices: dict[int, tuple] = {}
-
-    @staticmethod
-    def suits(graph: Graph) -> bool:
-        """Whether the coefficients of a graph are the numbers written in it."""
-        return all(not isinstance(n.op, Affine) or n.op.ulps == 0 for n in graph.nodes)
 
     def knows(self, value: int) -> bool:
         """Whether the coefficients of an op are the numbers written in it."""
@@ -82,6 +77,7 @@ class ExactGraph:
         op = self.graph.nodes[value - 1].op
         if isinstance(op, Rearrange):
             return self._rearranged(op, before)
+        assert isinstance(op, Affine)
         parts, (bias, bias_scale) = self._matrix(value)
         scales = [m[1] + b.scale for m, b in zip(parts, before, strict=True)]
         top = max([bias_scale, *scales])
@@ -94,6 +90,7 @@ class ExactGraph:
     def _matrix(self, value: int):
         if value not in self._matrices:
             op = self.graph.nodes[value - 1].op
+            assert isinstance(op, Affine)
             parts = []
             for matrix in op.adjoint(np.eye(op.size)):
                 whole, scale = integers(matrix)
@@ -114,7 +111,9 @@ class ExactGraph:
 
     def curve(self, value: int, before: Forms, gaps: np.ndarray) -> Forms:
         """The forms of a curve's value, unit `j` on gap `gaps[j]`."""
-        lines = np.array(self.graph.nodes[value - 1].op.lines)[gaps]
+        op = self.graph.nodes[value - 1].op
+        assert isinstance(op, Curve)
+        lines = np.array(op.lines, np.float64)[gaps]
         slope, slope_scale = integers(lines[:, 0])
         shift, shift_scale = integers(lines[:, 1])
         top = max(before.scale + slope_scale, shift_scale)
@@ -131,66 +130,125 @@ def _product(rows, whole: np.ndarray) -> np.ndarray:
     return out
 
 
-def inside(forms: list[list[Fraction]], lo: list[Fraction], hi: list[Fraction]):
-    """A point of the box at which every form is positive; None if there is none (a proof).
+@dataclass(frozen=True)
+class Point:
+    """`x = whole / over`, exactly."""
 
-    The simplex method with Bland's rule on `max t, t <= form_k(x), lo <= x <= hi`, in rationals.
+    whole: list[int]
+    over: int
+
+    def value(self, row: list[int]) -> int:
+        """The sign of the form `row` there, times something positive."""
+        *slopes, constant = row
+        return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
+
+
+class Cell:
+    """A box of real numbers in which forms are to be positive.
 
     Args:
-        forms: Each slopes, then a constant.
-        lo: Lower ends.
-        hi: Upper ends, each above `lo`.
-
-    Returns:
-        `(x, t)` with the largest `t > 0`, or None.
-
-    Example:
-        >>> one = Fraction(1)
-        >>> inside([[one, -one], [-one, one]], [Fraction(0)], [Fraction(2)]) is None  # x<1 and x>1
-        True
-        >>> inside([[one, -one]], [Fraction(0)], [Fraction(2)])
-        ([Fraction(2, 1)], Fraction(1, 1))
+        lo: `(d,)` lower ends.
+        hi: `(d,)` upper ends, each larger.
     """
-    d = len(lo)
-    at_lo = [sum((f[i] * lo[i] for i in range(d)), f[d]) for f in forms]
-    width = [h - low for low, h in zip(lo, hi, strict=True)]
-    if not forms:
-        return [low + w / 2 for low, w in zip(lo, width, strict=True)], Fraction(1)
-    start = min(at_lo)
-    # Columns: x - lo, t - start; rows: slack variables.
-    table = [[-c for c in f[:d]] + [Fraction(1), v - start] for f, v in zip(forms, at_lo,
-                                                                            strict=True)]
-    table += [[Fraction(int(i == j)) for j in range(d)] + [Fraction(0), width[i]] for i in range(d)]
-    gain = [Fraction(0)] * d + [Fraction(1), Fraction(0)]
-    basis, outside = list(range(d + 1, d + 1 + len(table))), list(range(d + 1))
-    while True:
-        enter = min((j for j in range(d + 1) if gain[j] > 0), key=lambda j: outside[j],
-                    default=None)
-        if enter is None:
-            break
-        ratios = [(row[-1] / row[enter], basis[i], i) for i, row in enumerate(table)
-                  if row[enter] > 0]
-        _pivot(table, gain, min(ratios)[2], enter, basis, outside)
-    most = start - gain[-1]
-    if most <= 0:
-        return None
-    x = [Fraction(0)] * d
-    for name, row in zip(basis, table, strict=True):
-        if name < d:
-            x[name] = row[-1]
-    return [low + step for low, step in zip(lo, x, strict=True)], most
+
+    def __init__(self, lo: np.ndarray, hi: np.ndarray):
+        ends, self._scale = integers(np.stack([lo, hi]))
+        self._lo = ends[0].tolist()
+        self._width = (ends[1] - ends[0]).tolist()
+
+    @property
+    def middle(self) -> Point:
+        """The center of the box."""
+        whole = [2 * low + w for low, w in zip(self._lo, self._width, strict=True)]
+        return Point(whole, 2 << self._scale)
+
+    def point(self, rows: list[list[int]], best: bool = False) -> Point | None:
+        """A point of the box at which every form is positive; None if there is none (a proof).
+
+        The simplex method with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
+        fractions: integers over one denominator (Bareiss, Edmonds).
+
+        Args:
+            rows: Forms as integers, each times any positive number: slopes, then the constant.
+            best: Go on to the largest `t`; else the first point with `t > 0` will do.
+
+        Example:
+            >>> cell = Cell(np.zeros(1), np.full(1, 2.0))
+            >>> cell.point([[1, -1], [-1, 1]]) is None  # x < 1 and x > 1
+            True
+            >>> cell.point([[1, -1]], best=True)
+            Point(whole=[2], over=1)
+        """
+        if not rows:
+            return self.middle
+        d = len(self._lo)
+        # Variables: steps from `lo`, then t above its start; a column of right sides.
+        at_lo = [self._at_lo(row) for row in rows]
+        weight = [1 << max(abs(c) for c in row[:d]).bit_length() for row in rows]
+        start = min(v // w for v, w in zip(at_lo, weight, strict=True))
+        table = [
+            [*(-c for c in row[:d]), w, v - w * start]
+            for row, v, w in zip(rows, at_lo, weight, strict=True)
+        ]
+        table += [[int(i == j) for j in range(d)] + [0, self._width[i]] for i in range(d)]
+        table.append([0] * d + [1, 0])
+        basis, outside, over = list(range(d + 1, d + 1 + len(table))), list(range(d + 1)), 1
+        while best or start * over - table[-1][-1] <= 0:
+            gain = table[-1]
+            enter = min((j for j in range(d + 1) if gain[j] > 0), key=lambda j: outside[j],
+                        default=None)
+            if enter is None:
+                break
+            leave = _leaving(table[:-1], enter, basis)
+            over = _pivot(table, leave, enter, over)
+            basis[leave], outside[enter] = outside[enter], basis[leave]
+        if start * over - table[-1][-1] <= 0:
+            return None
+        step = [0] * d
+        for name, row in zip(basis, table[:-1], strict=False):
+            if name < d:
+                step[name] = row[-1]
+        whole = [low * over + s for low, s in zip(self._lo, step, strict=True)]
+        return _reduced(whole, over << self._scale)
+
+    def _at_lo(self, row: list[int]) -> int:
+        *slopes, constant = row
+        return sum(c * x for c, x in zip(slopes, self._lo, strict=True)) + (constant << self._scale)
 
 
-def _pivot(table, gain, leave: int, enter: int, basis: list[int], outside: list[int]) -> None:
-    """Exchange a basic and a non-basic variable."""
+def _reduced(whole: list[int], over: int) -> Point:
+    common = gcd(over, *whole)
+    return Point([x // common for x in whole], over // common)
+
+
+def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
+    """The row with the least ratio; of equals the one whose variable comes first."""
+    found = -1
+    for i, row in enumerate(table):
+        if row[enter] <= 0:
+            continue
+        if found < 0:
+            found = i
+            continue
+        first = table[found]
+        apart = row[-1] * first[enter] - first[-1] * row[enter]
+        if apart < 0 or (apart == 0 and basis[i] < basis[found]):
+            found = i
+    return found
+
+
+def _pivot(table: list[list[int]], leave: int, enter: int, over: int) -> int:
+    """Exchange a basic and a non-basic variable; returns the new denominator."""
     row = table[leave]
     pivot = row[enter]
-    row[enter] = Fraction(1)
-    table[leave] = row = [c / pivot for c in row]
-    for i, other in enumerate([*table, gain]):
-        if i == leave or other[enter] == 0:
+    for i, other in enumerate(table):
+        if i == leave:
             continue
         factor = other[enter]
-        other[enter] = Fraction(0)
-        other[:] = [c - factor * r for c, r in zip(other, row, strict=True)]
-    basis[leave], outside[enter] = outside[enter], basis[leave]
+        if factor == 0:
+            other[:] = [c * pivot // over for c in other]
+        else:
+            other[:] = [(c * pivot - factor * r) // over for c, r in zip(other, row, strict=True)]
+            other[enter] = -factor
+    row[enter] = over
+    return pivot

@@ -19,8 +19,8 @@ from ..core import down
 from ..domains.tangents import TangentPlan, tangents
 from ..domains.walk import Ends
 from ..graph import Graph
-from ..ops import Curve
-from .exact_forms import ExactGraph, Forms, inside
+from ..ops import Affine, Curve
+from .exact_forms import Cell, ExactGraph, Forms, Point, integers
 
 
 MOST_PATTERNS = 256
@@ -58,7 +58,8 @@ class Leaves:
         self.form, self.column, self.sign = form, column, sign
         self.directions = directions
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
-        self.is_straight = all(map(is_straight, curves)) and ExactGraph.suits(self.graph)
+        affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
+        self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
     def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> Found | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
@@ -87,14 +88,14 @@ class Leaves:
 
     def _slopes(self, patterns, units, slopes) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
-        known = {
-            v: tuple(np.repeat(end[None], len(patterns), axis=0) for end in pair)
-            for v, pair in slopes.items()
+        known: dict[int, Ends] = {
+            v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
+            for v, (least, most) in slopes.items()
         }
         for place, (v, j, _) in enumerate(units):
-            lines = np.array([line[0] for line in _curve(self.graph, v).lines or ()])
+            steep = np.array([line[0] for line in _lines(_curve(self.graph, v))])
             for end in known[v]:
-                end[:, j] = lines[patterns[:, place]]
+                end[:, j] = steep[patterns[:, place]]
         zero = np.zeros((len(patterns), self.graph.size))
         found = tangents(self.plan, known, [(zero, zero)], self.directions)[self.graph.output]
         low, high = (end[:, self.column, self.form] for end in found)
@@ -105,6 +106,10 @@ def _curve(graph: Graph, value: int) -> Curve:
     op = graph.nodes[value - 1].op
     assert isinstance(op, Curve)
     return op
+
+
+def _lines(op: Curve) -> list[tuple[float, float]]:
+    return [line for line in op.lines or () if line is not None]
 
 
 def is_straight(op: Curve) -> bool:
@@ -145,7 +150,7 @@ class _Walk:
         self.points: list[tuple[int, np.ndarray]] = []
         self._bounds = least
         free = lo < hi
-        self._lo, self._hi = ([Fraction(float(x)) for x in end[free]] for end in (lo, hi))
+        self._cell_of = Cell(lo[free], hi[free])
         self._free, self._at = free, lo
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
@@ -154,16 +159,20 @@ class _Walk:
         """Look at every pattern that needs it."""
         rows = np.flatnonzero(self.needs.any(axis=1))
         if rows.size:
-            self._from(1, [self._exact.inputs()], rows, [])
+            self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
 
-    def _from(self, value: int, values: list[Forms | None], rows, limits: list) -> None:
-        """Values `value` and on, those before it known; `rows` are the patterns still possible."""
+    def _from(self, value: int, values: list[Forms | None], rows, limits, at: Point) -> None:
+        """Values `value` and on, those before it known.
+
+        `rows` are the patterns still possible, `limits` the forms that are positive on this cell,
+        `at` a point of it.
+        """
         while value <= len(self.graph.nodes):
             node = self.graph.nodes[value - 1]
             before = [values[j] for j in node.inputs]
             if isinstance(node.op, Curve):
                 mine = [i for i, (v, _, _) in enumerate(self.units) if v == value]
-                self._choose(value, values, before[0], mine, rows, limits)
+                self._choose(value, values, before[0], mine, rows, limits, at)
                 return
             known = [form for form in before if form is not None]
             exact = len(known) == len(before) and self._exact.knows(value)
@@ -171,7 +180,7 @@ class _Walk:
             value += 1
         self._cell(values[self.graph.output], rows, limits)
 
-    def _choose(self, value: int, values, before: Forms | None, mine, rows, limits) -> None:
+    def _choose(self, value: int, values, before: Forms | None, mine, rows, limits, at) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:
             place, rest = mine[0], mine[1:]
@@ -180,14 +189,16 @@ class _Walk:
                 kept = rows[self.patterns[rows, place] == gap]
                 if not kept.size:
                     continue
-                more = [] if before is None else self._limits(value, before.row(j), gap)
-                if more and inside([*limits, *more], self._lo, self._hi) is None:
-                    continue
-                self._choose(value, values, before, rest, kept, [*limits, *more])
+                more = [] if before is None else self._limits(value, before, j, gap)
+                here: Point | None = at
+                if any(at.value(row) <= 0 for row in more):
+                    here = self._cell_of.point([*limits, *more])
+                if here is not None:
+                    self._choose(value, values, before, rest, kept, [*limits, *more], here)
             return
         op = _curve(self.graph, value)
         if before is None or not is_straight(op):
-            self._from(value + 1, [*values, None], rows, limits)
+            self._from(value + 1, [*values, None], rows, limits, at)
             return
         source = self.graph.nodes[value - 1].inputs[0]
         low, high = self.ends[source]
@@ -195,26 +206,27 @@ class _Walk:
         for i, (v, j, _) in enumerate(self.units):
             if v == value:
                 gaps[j] = self.patterns[rows[0], i]
-        self._from(value + 1, [*values, self._exact.curve(value, before, gaps)], rows, limits)
+        values = [*values, self._exact.curve(value, before, gaps)]
+        self._from(value + 1, values, rows, limits, at)
 
-    def _limits(self, value: int, row: list[Fraction], gap: int) -> list[list[Fraction]]:
+    def _limits(self, value: int, before: Forms, j: int, gap: int) -> list[list[int]]:
         """Forms that are positive inside the gap; none where the unit never leaves a knot."""
         knots = _curve(self.graph, value).knots
         found = []
         for knot, sign in [(k, 1) for k in knots[:gap][-1:]] + [(k, -1) for k in knots[gap:][:1]]:
-            form = [sign * c for c in row]
-            form[-1] -= sign * Fraction(knot)
+            whole, scale = integers(np.array([knot]))
+            form = [sign * c << scale for c in before.row(j)]
+            form[-1] -= sign * int(whole[0]) << before.scale
             if any(form):
                 found.append(form)
         return found
 
     def _cell(self, output: Forms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""
-        found = inside(limits, self._lo, self._hi)
-        if found is None:
-            return
+        found = self._cell_of.point(limits, best=True)
+        assert found is not None
         x = self._at.copy()
-        x[self._free] = [float(c) for c in found[0]]
+        x[self._free] = [float(Fraction(c, found.over)) for c in found.whole]
         leaves = self.leaves
         for k in np.flatnonzero(self.needs[rows].any(axis=0)):
             rank = self._rank.get(int(leaves.directions[leaves.column[k]]))
@@ -223,7 +235,8 @@ class _Walk:
             if output is None:
                 value = float(self._bounds[rows, k].min())
             else:
-                value = _below(output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k]))
+                slope = output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k])
+                value = _below(Fraction(slope, 1 << output.scale))
             if value < self.least[k]:
                 self.least[k] = value
                 self.points.append((int(k), x))
