@@ -76,10 +76,13 @@ def _limit(curve: Curve, slope, x):
 
 def _signed(curve: Curve, lo, hi, least, most):
     """Cut off the slopes of the wrong sign where the curve only rises, or only falls."""
-    ends = (-np.inf, *curve.turns, np.inf)
+    ends = (-np.inf, *sorted({*curve.turns, *curve.holes}), np.inf)
     rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
     for r in range(len(ends) - 1):
-        start, stop = np.maximum(lo, ends[r]), np.minimum(hi, ends[r + 1])
+        # A turn is a float64 near the true one, but for 0, which is stated only where it is exact.
+        first, last = (end if end == 0 else push(end, 8) for end, push in
+                       ((ends[r], down), (ends[r + 1], up)))
+        start, stop = np.maximum(lo, first), np.minimum(hi, last)
         touched = (start < stop) | ((lo == hi) & (start == stop))
         up_here, down_here = _direction(curve, ends[r], ends[r + 1])
         rises &= ~touched | up_here

@@ -89,8 +89,8 @@ class _Task:
     def ask(self, pairs: np.ndarray, sign: np.ndarray) -> None:
         """Prove or refute `sign[k] * slope >= 0` for some of the pairs."""
         fixed = self._box.lo == self._box.hi
-        for k, s in zip(pairs, sign, strict=True):
-            self._true[s][k] = fixed[self._along[k]]  # no two inputs differ
+        for known in self._true.values():
+            known |= fixed[self._along]  # no two inputs differ
         moving = ~fixed[self._along[pairs]]
         pairs, sign = pairs[moving], sign[moving]
         if not pairs.size:
