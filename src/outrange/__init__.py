@@ -17,6 +17,7 @@ from .answers import (
     BadInputs as BadInputs,
     Counterexample as Counterexample,
     Counterexamples as Counterexamples,
+    Monotone as Monotone,
     Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
@@ -34,6 +35,11 @@ from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counter
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
 from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
+from .api.slopes import (
+    difference_range as difference_range,
+    gradient_range as gradient_range,
+    monotone as monotone,
+)
 from .core import (
     Box as Box,
     InputError as InputError,
@@ -56,9 +62,19 @@ from .questions.sets import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from . import layers as layers, losses as losses
     from .frontends.network import Network
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`outrange.layers` and `outrange.losses` load Keras, so they are imported when used."""
+    if name in ("layers", "losses"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(

@@ -1,6 +1,7 @@
 """Reading `.keras` and `.h5` files, with errors that say what to do."""
 
 import contextlib
+import importlib
 import math
 import re
 import types
@@ -15,6 +16,9 @@ from .api import keras
 
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+
+OWN = ("outrange.layers", "outrange.losses")
+"""Importing these registers the layers and losses of this library with Keras."""
 
 
 def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
@@ -32,6 +36,8 @@ def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> 
         raise InputError(f"There is no such model file. Received: `{path}`.")
     _genuine(path)
     k = keras()
+    for module in OWN:
+        importlib.import_module(module)
     try:
         with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
             return k.models.load_model(

@@ -1,0 +1,184 @@
+"""Public questions about slopes and differences: `monotone`, `gradient_range`, `lipschitz`,
+`difference_range`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .asked import loaded
+
+
+if TYPE_CHECKING:
+    from ..answers import Monotone, Range, RangeProgress, VerifyProgress
+
+
+def monotone(
+    model: Any, box: Any, *, inputs: Any = None, outputs: Any = None,
+    direction: str | None = None, groups: Any = None, layer: str | None = None,
+    time: float | None = None, seed: int = 0,
+    progress: Callable[[VerifyProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Monotone:
+    """Whether outputs rise or fall in inputs everywhere in a box, or a chosen index from group to
+    group.
+
+    For every pair of output and input: "rises" says that the output never falls while that input
+    grows and the others stay; where it does, two inputs show it. Slopes are bounded over boxes by
+    interval tangents; small boxes of piecewise-linear networks are cut into the cells on which the
+    network is affine, in exact arithmetic.
+
+    With `groups` the outputs are groups of classes, and the question is whether the largest entry
+    of a group ever has a lower index than that of the group before it (the first of equal entries,
+    as in NumPy). Probabilities of a softmax are compared by their logits.
+
+    Sound: proofs are about the real-valued network, every float64 rounding paid for; a refutation
+    is evaluated in interval arithmetic. Complete: for piecewise-linear networks, given time; for
+    smooth ones where no slope touches 0. Cost: exponential in the number of inputs at worst.
+
+    Args:
+        model: As for `outrange.output_range`.
+        box: As for `outrange.output_range`; a box.
+        inputs: Which inputs: flat indices, names, or a list of them; None for all.
+        outputs: Which outputs, likewise.
+        direction: `"rises"` or `"falls"` to ask for that; None: either will do, found by itself.
+        groups: How many equal groups, a list of their sizes, or a list of lists of outputs, in
+            their order. Asks about groups instead of single outputs.
+        layer: Ask about the values of this layer instead of the model's outputs.
+        time: Stop after this many seconds; None for no limit.
+        seed: Of the random points tried; no proof depends on it.
+        progress: Called a few times a second with a `VerifyProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. True only where
+        everything asked is proved.
+
+    Raises:
+        InputError: An argument breaks a rule.
+        ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from outrange import monotone
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="tanh")])
+        >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
+        >>> [trend.direction for trend in monotone(model, (-1, 1)).trends]
+        ['rises', 'falls']
+
+    Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
+    2020.
+    """
+    network = loaded(model, custom_objects, safe_mode)
+    if groups is None:
+        from ..questions.monotone import monotone as ask
+
+        return ask(
+            network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
+            time=time, seed=seed, progress=progress,
+        )  # fmt: skip
+    from ..questions.group_order import groups_monotone
+
+    return groups_monotone(
+        network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
+        time=time, seed=seed, progress=progress,
+    )  # fmt: skip
+
+
+def gradient_range(
+    model: Any, box: Any, *, inputs: Any = None, outputs: Any = None, layer: str | None = None,
+    tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    progress: Callable[[RangeProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Range:
+    """The least and largest partial derivatives of outputs by inputs over a box.
+
+    Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
+    derivative, kinks or not. At a kink there is no derivative; those to either side count.
+
+    Sound: every float64 rounding is paid for. Complete: for piecewise-linear networks; for smooth
+    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time`.
+    Cost: exponential in the number of inputs at worst.
+
+    Args:
+        model: As for `outrange.output_range`.
+        box: As for `outrange.output_range`; a box.
+        inputs: Which inputs: flat indices, names, or a list of them; None for all.
+        outputs: Which outputs, likewise.
+        layer: Take the values of this layer instead of the model's outputs.
+        tol: Stop when each end is known to `tol` times the range seen of that derivative.
+        time: Stop after this many seconds; None for no limit.
+        seed: Of the random points that look for good values.
+        progress: Called a few times a second with a `RangeProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Range` of shape `(*output shape, *input shape)`.
+
+    Raises:
+        InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from outrange import gradient_range
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
+        >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
+        >>> gradient_range(model, (-1, 1))
+        Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
+    """
+    from ..questions.gradients import gradient_range as ask
+
+    return ask(
+        loaded(model, custom_objects, safe_mode), box, inputs=inputs, outputs=outputs, layer=layer,
+        tol=tol, time=time, seed=seed, progress=progress,
+    )  # fmt: skip
+
+
+def difference_range(
+    model_a: Any, model_b: Any, box: Any, *, tol: float = 1e-6, time: float | None = None,
+    rows: Any = None, solver: bool = True,
+    progress: Callable[[RangeProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Range:
+    """The exact range of `model_a(x) - model_b(x)`, both given the same input.
+
+    Quantized against original, refactored against original: how far apart can they be, anywhere?
+    Both become one graph in which what they compute alike is computed once.
+
+    Sound, complete, cost: as `outrange.output_range`.
+
+    Args:
+        model_a: As for `outrange.output_range`.
+        model_b: Likewise; its inputs and outputs have the same sizes in the same order.
+        box: The input set, as for `outrange.output_range`, by the names of `model_a`.
+        tol: Stop when each end is known to `tol` times the range of the difference seen.
+        time: Stop after this many seconds; None for no limit.
+        rows: `(k, outputs)`: bound these linear forms of the differences instead.
+        solver: See `outrange.output_range`.
+        progress: Called a few times a second with a `RangeProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Range` in the shape of the outputs of `model_a`.
+
+    Raises:
+        InputError: The two do not fit, or another argument breaks a rule.
+        ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from outrange import difference_range
+        >>> def line(slope):
+        ...     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        ...     model.set_weights([np.array([[slope]]), np.zeros(1)])
+        ...     return model
+        >>> difference_range(line(2.0), line(1.5), (0, 1))
+        Range(lo=[0.], hi=[0.5], exact to 1e-06, FLOAT64_ROUNDED)
+    """
+    from ..questions.difference import difference_range as ask
+
+    one, two = (loaded(m, custom_objects, safe_mode) for m in (model_a, model_b))
+    return ask(one, two, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)

@@ -1,0 +1,86 @@
+"""Two networks of one input as one graph, and the difference of their outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..core import InputError
+from ..ops import Affine, Largest, Rearrange, combine
+from .graph import Graph, Node, Slot
+
+
+MOST_ENTRIES = 1 << 22
+"""Larger matrices are not compared; their values count as different."""
+
+
+def difference(first: Graph, second: Graph) -> Graph:
+    """The graph of `first(x) - second(x)`; what both compute in the same way is computed once.
+
+    Args:
+        first: A network.
+        second: Another, whose inputs and outputs have the same sizes in the same order.
+
+    Returns:
+        A graph with the inputs and outputs of `first`.
+
+    Raises:
+        InputError: The sizes differ.
+    """
+    for what, a, b in (
+        ("inputs", first.inputs, second.inputs),
+        ("outputs", first.outputs, second.outputs),
+    ):
+        if [slot.size for slot in a] != [slot.size for slot in b]:
+            raise InputError(
+                f"Two models have a difference if their {what} have the same sizes in the same "
+                f"order. Received: {_told(a)} and {_told(b)}."
+            )
+    nodes = list(first.nodes)
+    known: dict[tuple, list[int]] = {}
+    for v, node in enumerate(nodes, 1):
+        known.setdefault((type(node.op), node.inputs, node.size), []).append(v)
+    moved = {0: 0}
+    for v, node in enumerate(second.nodes, 1):
+        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        alike = known.setdefault((type(node.op), node.inputs, node.size), [])
+        same = next((w for w in alike if _same(nodes[w - 1].op, node.op)), None)
+        if same is None:
+            nodes.append(node)
+            same = len(nodes)
+            alike.append(same)
+        moved[v] = same
+    size = first.value_size(first.output)
+    ends = (first.output, moved[second.output])
+    if ends[0] == ends[1]:
+        op = Rearrange("no difference", np.full(size, -1), (size,), np.zeros(size))
+        nodes.append(Node(op, ends[:1], size, (1, size), "difference"))
+    else:
+        nodes.append(Node(combine((1, -1), size), ends, size, (1, size), "difference"))
+    return Graph(first.inputs, tuple(nodes), len(nodes), first.outputs)
+
+
+def _told(slots: tuple[Slot, ...]) -> str:
+    return ", ".join(f"`{slot.name}` {slot.shape}" for slot in slots)
+
+
+def _same(a, b) -> bool:
+    """Whether two ops of one kind are the same function, number by number."""
+    if a is b:
+        return True
+    if isinstance(a, Affine) and isinstance(b, Affine):
+        same = a.sizes == b.sizes and a.size == b.size and a.ulps == b.ulps
+        if not same or not np.array_equal(a.bias, b.bias):
+            return False
+        if a.size * sum(a.sizes) > MOST_ENTRIES:
+            return False
+        unit = np.eye(a.size)
+        pairs = zip(a.adjoint(unit), b.adjoint(unit), strict=True)
+        return all(np.array_equal(p, q) for p, q in pairs)
+    if isinstance(a, Rearrange) and isinstance(b, Rearrange):
+        same = a.sizes == b.sizes and np.array_equal(a.index, b.index)
+        return same and np.array_equal(a.fill[a.index < 0], b.fill[b.index < 0])
+    if isinstance(a, Largest) and isinstance(b, Largest):
+        return np.array_equal(a.windows, b.windows)
+    return False

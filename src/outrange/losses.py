@@ -1,0 +1,9 @@
+"""Keras losses for grouped classes whose chosen index must not fall from group to group.
+
+Importing this module imports Keras and registers the losses.
+"""
+
+from .train.penalties import (
+    GroupedCrossentropy as GroupedCrossentropy,
+    MonotoneIndexPenalty as MonotoneIndexPenalty,
+)

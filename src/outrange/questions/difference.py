@@ -1,0 +1,44 @@
+"""How far apart can two networks be?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..answers import Range, RangeProgress
+from ..graph import Graph
+from ..graph.difference import difference
+from .network import NetworkLike
+from .output_range import output_range
+
+
+@dataclass(frozen=True, eq=False)
+class _Difference:
+    """Two networks as one."""
+
+    graph: Graph
+    predict: Callable[[np.ndarray], np.ndarray] | None
+    name: str
+    layers: tuple = ()
+
+
+def difference_range(
+    first: NetworkLike, second: NetworkLike, box: Any, *, tol: float = 1e-6,
+    time: float | None = None, rows: Any = None, solver: bool = True,
+    progress: Callable[[RangeProgress], None] | None = None,
+) -> Range:
+    """The exact range of `first - second`; see `outrange.difference_range`."""
+    graph = difference(first.graph, second.graph)
+    one, two = first.predict, second.predict
+    predict = None
+    if one is not None and two is not None:
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            a, b = (np.asarray(p(x), np.float64).reshape(len(x), -1) for p in (one, two))
+            return a - b
+
+    both = _Difference(graph, predict, f"{first.name} - {second.name}")
+    return output_range(both, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)

@@ -1,0 +1,117 @@
+"""Bounds on slopes of a network over many boxes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import Box
+from ..domains.backward import Cells
+from ..domains.linear import Plan, Sweep
+from ..domains.tangents import TangentPlan, plain_tangents, slopes, tangents
+from ..domains.walk import Ends
+from ..graph import Graph
+from ..graph.rewrite import fold, piecewise_to_pairs
+
+
+@dataclass(frozen=True, eq=False)
+class SlopeBounds:
+    """What was proved about `B` boxes, `m` objectives.
+
+    Args:
+        least: `(B, m)`: no slope asked for is less, anywhere in the box.
+        blame: `(B, d)`: how much each input has to do with what is undecided.
+        undecided: `(B,)` number of units whose slope is not one number.
+        slopes: Slope ranges of every curve, by value, `(B, n)`.
+        ends: Ends of every value.
+    """
+
+    least: np.ndarray
+    blame: np.ndarray
+    undecided: np.ndarray
+    slopes: dict[int, Ends]
+    ends: list[Ends]
+
+
+class SlopeEngine:
+    """Bounds the objectives `sign_k * d(output f_k) / d(input i_k)` over boxes in a root box.
+
+    Args:
+        graph: The network; its outputs are what is differentiated.
+        box: Every box asked about later lies in it.
+        form: `(m,)` which output.
+        direction: `(m,)` which flat input.
+        sign: `(m,)` 1 or -1.
+    """
+
+    def __init__(self, graph: Graph, box: Box, form, direction, sign):
+        self.graph = fold(piecewise_to_pairs(graph))
+        self.box = box
+        self.form, self.sign = np.asarray(form), np.asarray(sign, np.float64)
+        self.directions, self._column = np.unique(direction, return_inverse=True)
+        self.direction = np.asarray(direction)
+        self.objectives = self.form.size
+        self._values, self.plan = Plan.of(self.graph), TangentPlan.of(self.graph)
+        self.is_straight = all(
+            op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
+        )
+        root = Sweep(self._values, Cells.of(box.lo[None], box.hi[None]))
+        root.run()
+        self._known = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
+
+    @property
+    def chunk(self) -> int:
+        """How many boxes make a good call."""
+        return self._values.boxes
+
+    def bound(self, lo: np.ndarray, hi: np.ndarray) -> SlopeBounds:
+        """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
+        sweep = Sweep(self._values, Cells.of(lo, hi), dict(self._known))
+        sweep.run()
+        known = slopes(self.graph, sweep.ends)
+        found = tangents(self.plan, known, sweep.ends, self.directions)
+        blame, undecided = self._blame(sweep, known, found, hi - lo)
+        return SlopeBounds(self.least(found), blame, undecided, known, sweep.ends)
+
+    def least(self, found: list[Ends]) -> np.ndarray:
+        """`(B, m)` lower bounds of the objectives, from the tangents of every value."""
+        lo, hi = (end[:, self._column, self.form] for end in found[self.graph.output])
+        return np.where(self.sign > 0, lo, -hi)
+
+    def _blame(self, sweep: Sweep, known, found, width) -> tuple[np.ndarray, np.ndarray]:
+        """Slope widths times what they multiply, shared out among the inputs."""
+        blame = np.zeros_like(width)
+        undecided = np.zeros(len(width), np.int64)
+        for v, source, _ in self._values.curves:
+            least, most = known[v]
+            open_ = least < most
+            undecided += open_.sum(axis=1)
+            if not open_.any() or (source not in sweep.shares and source != 0):
+                continue
+            size_of = np.maximum(np.abs(found[source][0]), np.abs(found[source][1])).max(axis=1)
+            weight = np.where(open_, (most - least) * size_of, 0.0)
+            weight = np.where(np.isfinite(weight), weight, 1e100)
+            if source == 0:
+                blame += weight
+                continue
+            rows, share = sweep.shares[source]
+            blame += np.einsum("bu,bud->bd", weight[:, rows], share)
+        return blame, undecided
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """`(batch, m)` objectives at points `(batch, d)`, in plain float64: nothing proved.
+
+        Infinite on a kink, where there is no slope.
+        """
+        values = self.graph.run_all(x)
+        with np.errstate(all="ignore"):
+            found = plain_tangents(self.plan, values, self.directions)
+        kinked = np.zeros((len(x), self.directions.size), bool)
+        for _, source, op in self._values.curves:
+            for knot in op.knots:
+                near = np.abs(values[source] - knot) <= 1e-13 * (1.0 + abs(knot))
+                if near.any():
+                    kinked |= (near[:, None] & (found[source] != 0)).any(axis=2)
+        slope = self.sign * found[self.graph.output][:, self._column, self.form]
+        return np.where(kinked[:, self._column], np.inf, slope)

@@ -1,0 +1,87 @@
+"""Differences of two networks: against one network written out, and of a network with itself."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from outrange import InputError, difference_range
+from outrange.graph import Builder, Slot
+from outrange.graph.difference import difference
+from outrange.questions.difference import difference_range as ask
+from outrange.questions.output_range import output_range
+from questions.nets import Net, dense_net
+
+
+SIZES, CURVES = (2, 8, 6, 2), ("relu", "relu", None)
+
+
+def rounded(net_seed: int, steps: float):
+    """Weights of `dense_net`, and the same rounded to multiples of `1 / steps`."""
+    rng = np.random.default_rng(net_seed)
+    weights = [(rng.normal(size=(n, m)), rng.normal(size=m)) for n, m in
+               pairwise(SIZES)]
+    coarse = [tuple(np.round(w * steps) / steps for w in pair) for pair in weights]
+    return (dense_net(SIZES, CURVES, weights=w) for w in (weights, coarse))
+
+
+@pytest.mark.parametrize("curves", [CURVES, ("tanh", "sigmoid", None)])
+def test_a_network_differs_from_itself_by_nothing(curves):
+    first, second = (dense_net(SIZES, curves, seed=4) for _ in range(2))
+    answer = difference_range(first.graph, second.graph, (-2, 2))
+    assert (answer.lo == 0).all() and (answer.hi == 0).all()
+    assert answer.is_exact
+
+
+def test_what_is_alike_is_computed_once():
+    first, second = rounded(1, 8.0)
+    graph = difference(first.graph, first.graph)
+    assert len(graph.nodes) == len(first.graph.nodes) + 1
+    assert len(difference(first.graph, second.graph).nodes) > len(first.graph.nodes) + 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rounded_weights(seed):
+    first, second = rounded(seed, 16.0)
+    answer = ask(first, second, (-1, 1), tol=1e-4)
+    assert answer.is_exact
+    x = np.random.default_rng(0).uniform(-1, 1, (100_000, 2))
+    apart = first.graph.run(x) - second.graph.run(x)
+    assert (answer.lo <= apart.min(axis=0)).all() and (apart.max(axis=0) <= answer.hi).all()
+    spread = np.ptp(apart, axis=0)
+    assert (apart.min(axis=0) - answer.lo <= 0.05 * spread).all()
+    for end, at in ((answer.seen_lo, answer.at_lo), (answer.seen_hi, answer.at_hi)):
+        found = first.graph.run(at) - second.graph.run(at)
+        np.testing.assert_allclose(np.diag(found), end, atol=1e-9)
+    np.testing.assert_allclose(answer.model_lo, answer.seen_lo, atol=1e-4)
+
+
+def test_it_is_the_range_of_the_difference_written_out():
+    first, second = rounded(5, 4.0)
+    b = Builder([Slot("x", (2,))])
+    ends = []
+    for net in (first, second):
+        h = b.input_values()[0]
+        for node in net.graph.nodes:
+            h = b.add_node(node.op, [h], node.shape)
+        ends.append(h)
+    whole = output_range(Net(b.finish([b.subtract(*ends)], ["y"])), (-1, 1), tol=1e-5)
+    answer = ask(first, second, (-1, 1), tol=1e-5)
+    size = 2e-5 * (whole.hi - whole.lo)
+    assert (np.abs(answer.lo - whole.lo) <= size).all()
+    assert (np.abs(answer.hi - whole.hi) <= size).all()
+
+
+def test_refactored_layers_differ_by_rounding_alone():
+    """Two dense layers in a row, and their product: the same function up to float32 rounding."""
+    rng = np.random.default_rng(0)
+    a, c = (rng.normal(size=(3, 3)).astype("float32") for _ in range(2))
+    first = dense_net((3, 3, 3), (None, "relu"), weights=[(a, np.zeros(3)), (c, np.zeros(3))])
+    second = dense_net((3, 3), ("relu",), weights=[(a @ c, np.zeros(3))])
+    answer = difference_range(first.graph, second.graph, (-1, 1), time=2)
+    assert (np.abs([answer.lo, answer.hi]) < 1e-5).all()
+
+
+def test_models_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match=r"same sizes.*Received"):
+        difference_range(dense_net((2, 1), (None,)).graph, dense_net((3, 1), (None,)).graph, (0, 1))
