@@ -27,7 +27,7 @@ def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     """
     entries: list[tuple[int, int]] = []
     for group in groups:
-        traced = [_origin(graph, graph.output, i) for i in group]
+        traced = [origin(graph, graph.output, i) for i in group]
         swapped = _logits(graph, traced)
         entries += swapped if swapped is not None else [(graph.output, i) for i in group]
     values = sorted({v for v, _ in entries})
@@ -43,7 +43,7 @@ def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     )
 
 
-def _origin(graph: Graph, value: int, entry: int) -> tuple[int, int]:
+def origin(graph: Graph, value: int, entry: int) -> tuple[int, int]:
     """Where an entry comes from, back through rearrangements."""
     while value:
         node = graph.nodes[value - 1]
@@ -64,4 +64,4 @@ def _logits(graph: Graph, traced: list[tuple[int, int]]) -> list[tuple[int, int]
         return None
     if len({int(ranking.groups[i]) for _, i in traced}) != 1:
         return None
-    return [_origin(graph, ranking.source, i) for _, i in traced]
+    return [origin(graph, ranking.source, i) for _, i in traced]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..core import And, Atom, Formula, Or
-from ..ops import Rearrange
 from .graph import Graph
+from .order import origin
 
 
 class Ranks:
@@ -45,20 +43,12 @@ class Ranks:
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
         """Source, group and entry that decide an output's place among those of its group."""
-        graph, entry = self._graph, variable - self._graph.size
-        value = graph.output
-        while value not in graph.rankings:
-            node = graph.nodes[value - 1] if value else None
-            if node is None or not isinstance(node.op, Rearrange):
-                return None
-            place = int(node.op.index[entry])
-            if place < 0:
-                return None
-            ends = np.cumsum((0, *node.op.sizes))
-            which = int(np.searchsorted(ends, place, side="right")) - 1
-            value, entry = node.inputs[which], place - int(ends[which])
-        ranking = graph.rankings[value]
-        return ranking.source, int(ranking.groups[entry]), entry
+        graph = self._graph
+        value, entry = origin(graph, graph.output, variable - graph.size)
+        ranking = graph.rankings.get(value)
+        return None if ranking is None else (
+            ranking.source, int(ranking.groups[entry]), entry
+        )
 
     def _start(self, source: int) -> int:
         if source not in self._starts:
