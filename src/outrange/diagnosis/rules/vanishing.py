@@ -34,7 +34,8 @@ def _deep(keras, depth, activation, scale):
     """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
     over the data's range, the product bounds how much the output can respond to the first layer.
     PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's gradient
-    is a million times smaller (or larger) than the last one's, root mean square an entry. Use relu
+    is a million times smaller than the last one's, root mean square an entry, or if gradients are
+    above a million while outputs are ten thousand times larger than the targets. Use relu
     with he_normal, batch normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
@@ -77,12 +78,12 @@ def _measured(rule, case, kernels, fix):
     if len(sizes) < FEWEST or not np.isfinite([s for _, s in sizes]).all():
         return
     (start, first), (end, last) = sizes[0], sizes[-1]
+    grown = _grown(case)
     if 0 < first < RATIO * last:
         what = f"is {short(last / first)} times smaller than"
-    elif last > 0 and first > last / RATIO:
-        what, fix = f"is {short(first / last)} times larger than", (
-            "keras.optimizers.Adam(clipnorm=1.0)   or   smaller initial weights"
-        )  # fmt: skip
+    elif grown is not None and max(first, last) > 1.0 / RATIO:
+        fix = "keras.optimizers.Adam(clipnorm=1.0)   or   smaller initial weights"
+        what = f"explodes: outputs reach {short(grown)}. Compare"
     else:
         return
     yield rule.found(
@@ -91,3 +92,12 @@ def _measured(rule, case, kernels, fix):
         f"({last:.1e}).", fix, cost={"first": first, "last": last},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip
+
+
+def _grown(case) -> float | None:
+    """The size of the outputs, where it is far beyond that of the targets."""
+    if case.y is None or not case.predictions:
+        return None
+    most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)
+    wanted = max(float(np.abs(np.nan_to_num(y)).max(initial=0.0)) for y in case.y)
+    return most if most > 1e4 * (1.0 + wanted) else None
