@@ -19,6 +19,9 @@ WORK = 40_000_000
 STEPS = 12
 """Steps of training on a copy."""
 
+LARGE, DEEP = 2_000_000, 60
+"""Weights and layers beyond which no copy is trained."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -182,9 +185,15 @@ class Case:
 
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
-        """A few steps on a copy."""
+        """A few steps on a copy; none of a large model, where even one takes long."""
         run = self.program.rehearse
-        return None if run is None or self.steps <= 0 else run(*self.given, self.steps)
+        if run is None or self.steps <= 0:
+            return None
+        size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
+        if size > LARGE or len(self.program.layers) > DEEP:
+            self.unread.append(f"steps of training: the model is large ({size:,} weights)")
+            return None
+        return run(*self.given, self.steps)
 
     # ---- layers ---------------------------------------------------------------------------
 

@@ -50,12 +50,39 @@ def check(rule, case):
             continue
         y = y.reshape(len(y), -1)
         lo, hi = ends
+        sums = _sums(head, loss, y)
+        if sums is not None:
+            yield _simplex(rule, case, loss, head, y, sums)
+            continue
         with np.errstate(invalid="ignore"):
             miss = np.maximum(np.maximum(lo - y, y - hi), 0.0)
         missed = miss > SLACK * max(float(np.ptp(y)), float(np.abs(y).max()), 1e-30)
         if not missed.any() or np.all(lo == hi):
             continue
         yield _finding(rule, case, loss, head, name, y, (lo, hi), np.where(missed, miss, 0.0))
+
+
+def _sums(head, loss, y):
+    """How far each row's sum is from 1, if that of every output is 1 and some target's is not."""
+    if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
+        return None
+    far = np.abs(y.sum(axis=1) - 1.0)
+    return far if loss.name == "mean_squared_error" and (far > 1e-3).any() else None
+
+
+def _simplex(rule, case, loss, head, y, far):
+    """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
+    count = int((far > 1e-3).sum())
+    floor = max(0.0, float(down(np.mean(np.square(far)) / head.width**2 * (1 - 1e-12))))
+    return rule.found(
+        Level.PROVED, head.layer,
+        f"the {head.width} outputs of the softmax add up to 1 at every row, the targets of "
+        f"{share(count, len(y))} rows do not: they are unreachable, and MSE cannot go below "
+        f"{_shown(floor)}.",
+        'activation="sigmoid" with loss="binary_crossentropy"   # several labels a row',
+        interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), "loss_floor": floor},
+        holds_for="all weights and all inputs",
+    )  # fmt: skip
 
 
 def _finding(rule, case, loss, head, name, y, ends, miss):
