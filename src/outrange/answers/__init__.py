@@ -2,6 +2,7 @@
 
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
+from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
 from .monotone import Monotone as Monotone, Step as Step, Trend as Trend
 from .optimum import Optimum as Optimum
 from .progress import (

@@ -21,8 +21,10 @@ OWN = ("outrange.layers", "outrange.losses")
 """Importing these registers the layers and losses of this library with Keras."""
 
 
-def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
-    """The model in a file.
+def read(
+    path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool, *, compiled: bool = False
+) -> Any:
+    """The model in a file; `compiled` with the loss and the optimizer stored in it.
 
     Raises:
         InputError: There is no such file, or its name has another ending.
@@ -41,7 +43,7 @@ def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> 
     try:
         with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
             return k.models.load_model(
-                path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
+                path, custom_objects=custom_objects, compile=compiled, safe_mode=safe_mode
             )
     except Exception as error:
         raise _explained(error, path, safe_mode) from error
