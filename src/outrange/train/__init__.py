@@ -1,0 +1,1 @@
+"""Training: chances at the start, advice, comparisons, and a monitor."""
