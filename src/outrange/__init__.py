@@ -17,6 +17,8 @@ from .answers import (
     BadInputs as BadInputs,
     Counterexample as Counterexample,
     Counterexamples as Counterexamples,
+    Diagnosis as Diagnosis,
+    Finding as Finding,
     Optimum as Optimum,
     Range as Range,
     RangeProgress as RangeProgress,
@@ -28,6 +30,7 @@ from .answers import (
 from .api.asked import read_property as read_property
 from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
+from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
 from .core import (

@@ -2,6 +2,7 @@
 
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
+from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
 from .optimum import Optimum as Optimum
 from .progress import RangeProgress as RangeProgress, VerifyProgress as VerifyProgress
 from .range import Cost as Cost, Range as Range

@@ -17,8 +17,10 @@ from .api import keras
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> Any:
-    """The model in a file.
+def read(
+    path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool, *, compiled: bool = False
+) -> Any:
+    """The model in a file; `compiled` with the loss and the optimizer stored in it.
 
     Raises:
         InputError: There is no such file, or its name has another ending.
@@ -35,7 +37,7 @@ def read(path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool) -> 
     try:
         with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
             return k.models.load_model(
-                path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
+                path, custom_objects=custom_objects, compile=compiled, safe_mode=safe_mode
             )
     except Exception as error:
         raise _explained(error, path, safe_mode) from error

@@ -1,0 +1,197 @@
+"""The answer to "why doesn't it learn?": findings, each with what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from ..core import InputError
+from .jsonable import jsonable
+
+
+class Level(IntEnum):
+    """What stands behind a finding."""
+
+    SUSPECTED = 1
+    """A rule of thumb: nothing was proved, nothing was measured."""
+    MEASURED = 2
+    """Seen in a short measurement on the data given."""
+    PROVED = 3
+    """A bound or an exact fact of the program's structure; `holds_for` says for which set."""
+
+    @classmethod
+    def of(cls, level: Level | str) -> Level:
+        """A level from itself or its name.
+
+        Raises:
+            InputError: There is no such level.
+        """
+        if isinstance(level, Level):
+            return level
+        try:
+            return cls[str(level).upper()]
+        except KeyError:
+            names = ", ".join(repr(one.name.lower()) for one in cls)
+            raise InputError(f"A level is one of {names}. Received: {level!r}.") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One thing that stands in the way of learning, or a fact worth knowing.
+
+    Args:
+        code: The rule's, `"OR001"`; codes never change their meaning.
+        title: The rule in a few words.
+        level: What stands behind it.
+        layer: Path of the layer it is about; `""` where it is about the whole.
+        message: One or two sentences with the numbers.
+        fix: What to write instead, as code.
+        holds_for: The set for which it is true: which inputs, which weights.
+        interval: `(lo, hi)` that proves it, if one does.
+        cost: What it costs: `loss_floor`, `share`, `unreachable`, ...
+        note: A true fact that is no fault by itself; kept apart from the findings.
+    """
+
+    code: str
+    title: str
+    level: Level
+    layer: str
+    message: str
+    fix: str
+    holds_for: str = ""
+    interval: tuple[float, float] | None = None
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    note: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "code": self.code, "title": self.title, "level": self.level.name,
+            "layer": self.layer, "message": self.message, "fix": self.fix,
+            "holds_for": self.holds_for, "interval": jsonable(self.interval),
+            "cost": jsonable(self.cost), "note": self.note,
+        }
+
+    def __str__(self) -> str:
+        from .diagnosis_text import finding_text
+
+        return finding_text(self)
+
+
+class FoundFault(AssertionError):
+    """`raise_on` met a finding of the level asked for; its text is the diagnosis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis(Sequence):
+    """What was found in one model with one data set; a sequence of its findings.
+
+    Args:
+        model: The model's name.
+        backend: What it runs on.
+        findings: Faults, the surest first.
+        notes: True facts that are no fault by themselves.
+        unread: What could not be looked at, and why.
+        rules: Code to title of every rule that was applied.
+        explanations: Code to a longer text, for `explain`.
+        ignored: Codes that were left out on request.
+        rows: Number of rows of data looked at.
+        seconds: Wall-clock time.
+    """
+
+    model: str
+    backend: str
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
+    unread: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    explanations: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    rows: int = 0
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __getitem__(self, key):
+        return self.findings[key]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The findings' codes, the surest first."""
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
+
+    @property
+    def worst(self) -> Level | None:
+        """The highest level found; None if there is no finding."""
+        return max((finding.level for finding in self.findings), default=None)
+
+    def at_least(self, level: Level | str) -> tuple[Finding, ...]:
+        """The findings of `level` (`"proved"`, `"measured"`, `"suspected"`) or surer."""
+        wanted = Level.of(level)
+        return tuple(finding for finding in self.findings if finding.level >= wanted)
+
+    def raise_on(self, level: Level | str = "proved") -> Diagnosis:
+        """Raise if there is a finding of `level` or surer; otherwise the diagnosis itself.
+
+        Raises:
+            FoundFault: There is; an `AssertionError`.
+        """
+        found = self.at_least(level)
+        if found:
+            raise FoundFault("\n\n".join(str(finding) for finding in found))
+        return self
+
+    def explain(self, code: str) -> str:
+        """What a rule looks for, why it matters, and what its levels rest on.
+
+        Raises:
+            InputError: There is no such code.
+        """
+        if code not in self.explanations:
+            known = ", ".join(sorted(self.explanations))
+            raise InputError(f"The codes are {known}. Received: {code!r}.")
+        return self.explanations[code]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "format": "outrange.diagnosis", "version": 1, "model": self.model,
+            "backend": self.backend, "rows": self.rows, "seconds": self.seconds,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "notes": [finding.as_dict() for finding in self.notes],
+            "unread": list(self.unread), "ignored": list(self.ignored),
+            "rules": dict(self.rules),
+        }
+
+    def sarif(self, uri: str = "model") -> dict[str, Any]:
+        """The findings in the format that code scanners exchange (SARIF 2.1.0).
+
+        Args:
+            uri: The model's file, which the results point to.
+        """
+        from .sarif import sarif
+
+        return sarif(self, uri)
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{sum(f.level is level for f in self.findings)} {level.name}"
+            for level in sorted(Level, reverse=True)
+        ]
+        return f"Diagnosis({self.model!r}, {', '.join(counts)})"
+
+    def __str__(self) -> str:
+        from .diagnosis_text import diagnosis_text
+
+        return diagnosis_text(self)
+
+    def _repr_html_(self) -> str:
+        from .diagnosis_text import diagnosis_html
+
+        return diagnosis_html(self)

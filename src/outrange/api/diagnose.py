@@ -1,0 +1,128 @@
+"""`outrange.diagnose`, and its form for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import InputError
+
+
+if TYPE_CHECKING:
+    from ..answers.diagnosis import Diagnosis
+
+
+def diagnose(
+    model: Any, x: Any, y: Any = None, *, ignore: Iterable[str] = (), steps: int = 12,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Diagnosis:
+    """Why doesn't it learn? What stands in the way, with a proof where there is one.
+
+    The model, its compiled loss and its optimizer are read as what this backend really runs, every
+    rule looks at them together with the data, and each finding says what stands behind it: PROVED
+    (a bound, or an exact fact of the program's structure), MEASURED (seen in a short measurement),
+    SUSPECTED (a rule of thumb). Nothing in the model is changed.
+
+    Sound: a PROVED finding is true of the set its `holds_for` names. Complete: no; a model without
+    findings may still not learn. Cost: a few passes over the data, one gradient, and `steps` steps
+    of training on a copy.
+
+    Args:
+        model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
+        x: The data it is trained on: an array `(n, *input shape)`, or arrays in the structure that
+            the model takes.
+        y: The targets, `(n, ...)`, or an array an output in the model's structure; without them
+            only the model itself is looked at.
+        ignore: Codes of rules to leave out, `["OR014"]`.
+        steps: Steps of training on a copy that may be measured; 0 for none.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Diagnosis`; `print` it, or `raise_on("proved")`.
+
+    Raises:
+        InputError: Data and model do not fit, or a code is unknown.
+        ModelError: The model is not built or cannot be read.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> x = np.arange(1.0, 8.0)[:, None]
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
+        >>> model.compile("sgd", "mse")
+        >>> diagnose(model, x, 2 * x + 1).codes
+        ('OR001',)
+    """
+    from ..diagnosis import diagnose as ask
+    from ..frontends.keras.program import read_compiled, read_program
+
+    model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    inputs, flat_x = _arrays(x, "x")
+    targets, flat_y = (None, None) if y is None else _arrays(y, "y")
+    count = len(flat_x[0])
+    for array in (*flat_x, *(flat_y or ())):
+        if array.ndim == 0 or len(array) != count or not count:
+            raise InputError(
+                "`x` and `y` need the same number of rows, at least one. "
+                f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
+            )
+    program = read_program(model, inputs, targets)
+    return ask(program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps)
+
+
+def _arrays(data: Any, name: str) -> tuple[Any, list[np.ndarray]]:
+    """The data with arrays at its leaves, and those arrays in a list."""
+    if isinstance(data, Mapping):
+        struct = {key: _array(part, name) for key, part in data.items()}
+        return struct, [struct[key] for key in sorted(struct)]
+    if isinstance(data, tuple) or (isinstance(data, list) and data and hasattr(data[0], "shape")):
+        found = [_array(part, name) for part in data]
+        return type(data)(found), found
+    array = _array(data, name)
+    return array, [array]
+
+
+def _array(data: Any, name: str) -> np.ndarray:
+    if hasattr(data, "to_numpy"):
+        data = data.to_numpy()
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"`{name}` must hold numbers. Received: {type(data).__name__} of dtype {array.dtype}."
+        )
+    return array
+
+
+def assert_no_findings(
+    model: Any, x: Any, y: Any = None, *, level: str = "measured", **options: Any
+) -> Diagnosis:
+    """Fail a test if a diagnosis finds something.
+
+    Args:
+        model: As for `outrange.diagnose`.
+        x: As for `outrange.diagnose`.
+        y: As for `outrange.diagnose`.
+        level: The least level that fails the test: `"proved"`, `"measured"` or `"suspected"`.
+        **options: The others of `outrange.diagnose`.
+
+    Returns:
+        The `Diagnosis`, with nothing of that level in it.
+
+    Raises:
+        AssertionError: There is a finding; the message shows it, with its fix.
+        InputError, ModelError: As for `outrange.diagnose`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> assert_no_findings(model, np.ones((4, 1)), np.ones((4, 1)), level="proved")
+        Diagnosis('sequential', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
+    """
+    __tracebackhide__ = True
+    return diagnose(model, x, y, **options).raise_on(level)

@@ -1,0 +1,48 @@
+"""Runs every rule on one case."""
+
+import importlib
+import pkgutil
+import time as clock
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..answers.diagnosis import Diagnosis, Finding
+from ..core import InputError
+from ..program import Program
+from . import rules
+from .case import STEPS, Case
+from .registry import RULES
+
+
+for _found in pkgutil.iter_modules(rules.__path__):
+    importlib.import_module(f"{rules.__name__}.{_found.name}")
+
+
+def diagnose(
+    program: Program, x: list[np.ndarray], y: list[np.ndarray] | None, given: tuple[Any, Any],
+    *, ignore: Iterable[str] = (), steps: int = STEPS,
+) -> Diagnosis:
+    """Apply every rule; see `outrange.diagnose`."""
+    left_out = tuple(ignore)
+    for code in left_out:
+        if code not in RULES:
+            raise InputError(
+                f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
+            )
+    start = clock.perf_counter()
+    case = Case(program, x, y, given, steps)
+    applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
+    found: list[Finding] = []
+    for rule in applied.values():
+        found += rule.check(case)
+    found.sort(key=lambda finding: (-finding.level, finding.code))
+    return Diagnosis(
+        model=program.name, backend=program.backend,
+        findings=tuple(f for f in found if not f.note), notes=tuple(f for f in found if f.note),
+        unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
+        rules={code: rule.title for code, rule in applied.items()},
+        explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
+        ignored=left_out, rows=case.rows, seconds=clock.perf_counter() - start,
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""The one table of rules, filled when `outrange.diagnosis` is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..answers.diagnosis import Finding, Level
+from ..core import OutrangeError
+
+
+if TYPE_CHECKING:
+    from .case import Case
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small program that shows a fault, and one that does the same job without it.
+
+    Args:
+        faulty: `faulty(keras)` to `(model, x, y)`; the framework is handed in, never imported.
+        healthy: The twin.
+        level: What the finding on the faulty one must be at.
+        backends: Where the fault shows; elsewhere nothing above a suspicion may be said.
+    """
+
+    faulty: Callable[[Any], tuple]
+    healthy: Callable[[Any], tuple]
+    level: Level = Level.PROVED
+    backends: tuple[str, ...] = ("jax", "tensorflow", "torch")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    Args:
+        code: `"OR001"`; never given to another rule.
+        title: In a few words.
+        why: What it looks for, what the levels rest on, what to do: the text of `explain`.
+        check: From a case to findings.
+        examples: Faulty and healthy programs.
+    """
+
+    code: str
+    title: str
+    why: str
+    check: Callable[[Case], Iterable[Finding]]
+    examples: tuple[Example, ...] = field(default_factory=tuple)
+
+    def found(
+        self, level: Level, layer: str, message: str, fix: str, **more: Any
+    ) -> Finding:
+        """A finding of this rule."""
+        title = more.pop("title", self.title)
+        return Finding(self.code, title, level, layer, message, fix, **more)
+
+
+RULES: dict[str, Rule] = {}
+
+
+def register(code: str, title: str, why: str, *examples: Example):
+    """Enter the decorated check; it is called as `check(rule, case)`.
+
+    Raises:
+        OutrangeError: The code is taken.
+    """
+
+    def enter(check):
+        if code in RULES:
+            raise OutrangeError(f"Rule {code} is described twice; each has one file.")
+        text = " ".join(why.split())
+        RULES[code] = Rule(code, title, text, lambda case: check(RULES[code], case), examples)
+        return check
+
+    return enter

@@ -1,0 +1,91 @@
+"""OR001: targets that no weights can reach."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ...answers.text import number
+from ...core import down
+from ..registry import Example, register
+from ..wording import share, span
+
+
+POWERS = {
+    "mean_squared_error": (2, "MSE"), "mean_absolute_error": (1, "MAE"),
+}  # fmt: skip
+"""Losses that are a mean of `|target - output| ** power`, and how people call them."""
+
+SLACK = 1e-5
+"""Share of the targets' span by which a target may lie outside: rounding of a scaler, no fault."""
+
+
+def _line(keras, activation):
+    x = np.arange(1.0, 8.0)[:, None]
+    layer = keras.layers.Dense(1, activation=activation, kernel_initializer="ones")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile("sgd", "mse")
+    return model, x, 2 * x + 1
+
+
+@register(
+    "OR001", "targets are outside what the network can output",
+    """Whatever the trainable weights are, the last layers confine the output to an interval: (0, 1)
+    for a sigmoid, (-1, 1) for tanh, [0, inf) for relu, and any composition of fixed operations after
+    the last weights. Targets outside of it cannot be reached, and the loss has a floor above 0. The
+    interval is computed with every trainable weight set free, so it is the range of the whole end of
+    the graph, not a table of activations; the floor is rounded down. PROVED holds for all weights
+    and all inputs within the data's range. Use an activation whose range holds the targets, or scale
+    the targets into it.""",
+    Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
+    Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
+)  # fmt: skip
+def check(rule, case):
+    """Compare targets with the range of the output, weights free."""
+    for loss in case.program.losses:
+        y, head = case.targets(loss), case.head(loss)
+        if y is None or head is None or loss.name.endswith("crossentropy"):
+            continue
+        ends = case.free_ends(case.program.output_tensors[loss.output])
+        name, shape = case.program.outputs[loss.output]
+        if ends is None or y[0].size != int(np.prod(shape)) or not np.isfinite(y).all():
+            continue
+        y = y.reshape(len(y), -1)
+        lo, hi = ends
+        with np.errstate(invalid="ignore"):
+            miss = np.maximum(np.maximum(lo - y, y - hi), 0.0)
+        missed = miss > SLACK * max(float(np.ptp(y)), float(np.abs(y).max()), 1e-30)
+        if not missed.any() or np.all(lo == hi):
+            continue
+        yield _finding(rule, case, loss, head, name, y, (lo, hi), np.where(missed, miss, 0.0))
+
+
+def _finding(rule, case, loss, head, name, y, ends, miss):
+    count, total = int((miss > 0).any(axis=1).sum()), len(y)
+    lo, hi = float(ends[0].min()), float(ends[1].max())
+    by = f" ({head.activation})" if head.activation != "other" else ""
+    message = (
+        f"the output{by} stays in {span(lo, hi)} whatever the weights are; your targets are in "
+        f"{span(float(y.min()), float(y.max()))}. {share(count, total)} targets are unreachable"
+    )
+    cost = {"unreachable": count, "targets": total}
+    if loss.name in POWERS:
+        power, short = POWERS[loss.name]
+        floor = max(0.0, float(down(np.mean(miss**power) * (1 - 1e-12))))
+        cost["loss_floor"] = floor
+        message += f", {short} cannot go below {_shown(floor)}"
+        if case.measured is not None and np.isfinite(case.measured.loss):
+            message += f" (now {number(float(f'{case.measured.loss:.4g}'))})"
+    fix = "activation=None in the last layer"
+    if np.isfinite([lo, hi]).all():
+        fix += f"\nor scale: y = (y - y.min()) / (y.max() - y.min()) * {hi - lo:g} + {lo:g}"
+    elif hi == np.inf and lo == 0.0:
+        fix += "        # relu cannot return what is below 0"
+    yield_layer = head.layer or name
+    return rule.found(
+        Level.PROVED, yield_layer, message + ".", fix, interval=(lo, hi), cost=cost,
+        holds_for="all trainable weights, and all inputs within the range of your data",
+    )  # fmt: skip
+
+
+def _shown(value: float) -> str:
+    text = f"{value:.4g}"
+    return text if any(c in text for c in ".e") else f"{text}.0"

@@ -1,0 +1,27 @@
+"""Numbers and counts as messages say them."""
+
+import numpy as np
+
+
+def span(lo: float, hi: float) -> str:
+    """`[0, inf)`."""
+    left = "(-inf" if np.isneginf(lo) else f"[{short(lo)}"
+    right = "inf)" if np.isposinf(hi) else f"{short(hi)}]"
+    return f"{left}, {right}"
+
+
+def short(value: float) -> str:
+    """A number in four digits, without a negative zero."""
+    return f"{float(f'{value:.4g}') + 0.0:g}"
+
+
+def share(count: int, total: int) -> str:
+    """`7 of 7`."""
+    return f"{count:,} of {total:,}"
+
+
+def names(items, most: int = 3) -> str:
+    """`a, b, c and 4 more`."""
+    items = list(items)
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(f"`{item}`" for item in items[:most]) + more

@@ -1,0 +1,72 @@
+"""Loss and gradients by the backend's own differentiation; the one door to each backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
+    """A scalar and its gradient by every trainable variable, as NumPy arrays.
+
+    Args:
+        k: Keras.
+        model: Its `trainable_variables` are differentiated by.
+        value: Computes the scalar from the model's present weights.
+
+    Returns:
+        The scalar, and per trainable variable an array, or None where the backend says that there
+        is no path at all (TensorFlow, PyTorch; JAX returns zeros there).
+    """
+    return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[k.backend.backend()](
+        k, model, value
+    )
+
+
+def _arrays(k: Any, scalar: Any, found: Any) -> tuple[float, list[Any]]:
+    arrays = [None if g is None else k.ops.convert_to_numpy(_dense(k, g)) for g in found]
+    return float(k.ops.convert_to_numpy(scalar)), arrays
+
+
+def _dense(k: Any, gradient: Any) -> Any:
+    return k.ops.convert_to_tensor(gradient)
+
+
+def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
+    import tensorflow as tf
+
+    missing: list[bool] = []
+
+    def run():
+        with tf.GradientTape() as tape:
+            scalar = value()
+        found = tape.gradient(scalar, [v.value for v in model.trainable_variables])
+        missing[:] = [g is None for g in found]
+        return scalar, [tf.convert_to_tensor(g) for g in found if g is not None]
+
+    # In a graph, as `fit` does: there a cross-entropy sees which operation made its input.
+    scalar, found = (run if model.run_eagerly else tf.function(run))()
+    left = iter(found)
+    return _arrays(k, scalar, [None if gone else next(left) for gone in missing])
+
+
+def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
+    import jax
+
+    variables = model.trainable_variables
+
+    def run(values):
+        with k.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return value()
+
+    scalar, found = jax.value_and_grad(run)([v.value for v in variables])
+    return _arrays(k, scalar, found)
+
+
+def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
+    import torch
+
+    scalar = value()
+    wanted = [v.value for v in model.trainable_variables]
+    if not scalar.requires_grad:
+        return _arrays(k, scalar, [None] * len(wanted))
+    found = torch.autograd.grad(scalar, wanted, allow_unused=True)
+    return _arrays(k, scalar, found)

@@ -1,0 +1,91 @@
+"""Loss and optimizer of a compiled model, as plain records."""
+
+from typing import Any
+
+from ...program import Loss, Optimizer
+
+
+def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple], list[str]]:
+    """The loss object of each output.
+
+    Args:
+        k: Keras.
+        model: Perhaps compiled.
+        y: Its targets, or None.
+        outputs: A symbol for each output.
+
+    Returns:
+        `(loss object, output index, symbol of its targets)` of each; and what could not be read.
+    """
+    compiled = getattr(model, "_compile_loss", None)
+    if compiled is None or y is None:
+        return [], []
+    given = k.tree.flatten(y)
+    if len(given) != len(outputs):
+        return [], [f"{len(given)} arrays of targets for {len(outputs)} outputs"]
+    targets = [k.KerasTensor((1, *t.shape[1:]), dtype=_dtype(k, t)) for t in given]
+    # A fresh copy resolves names and structures without building the model's own.
+    fresh = type(compiled)(
+        compiled._user_loss, compiled._user_loss_weights, output_names=compiled.output_names
+    )
+    try:
+        structure = model.output if hasattr(model, "output") else outputs[0]
+        packed = k.tree.pack_sequence_as(structure, outputs)
+        fresh.build(k.tree.pack_sequence_as(structure, targets), packed)
+        at = {id(t): i for i, t in enumerate(outputs)}
+        found = []
+        for path, loss, _, _ in fresh._flat_losses:
+            output = _resolved(packed, path)
+            index = at[id(output)]
+            found.append((loss, index, targets[index]))
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        return [], [f"the compiled loss could not be read ({type(error).__name__}: {first[:160]})"]
+    return found, []
+
+
+def _dtype(k: Any, array: Any) -> str:
+    """The dtype in which a fit hands targets to a loss."""
+    name = str(array.dtype)
+    return k.backend.floatx() if name.startswith("float") else name
+
+
+def _resolved(struct: Any, path: Any) -> Any:
+    for key in path:
+        struct = struct[key]
+    return struct
+
+
+def loss_record(loss: Any, output: int, tensor: int | None) -> Loss:
+    """A Keras loss object as a record."""
+    kind = type(loss)
+    function = getattr(loss, "fn", None)
+    options = dict(getattr(loss, "_fn_kwargs", {}) or {})
+    name = getattr(function, "__name__", kind.__name__)
+    home = getattr(function, "__module__", kind.__module__) if function else kind.__module__
+    from_logits = options.pop("from_logits", None)
+    smoothing = options.pop("label_smoothing", 0.0) or 0.0
+    known = str(home).startswith("keras.")
+    if known and from_logits is None and name.endswith("crossentropy"):
+        from_logits = False
+    plain = {n: v for n, v in options.items() if isinstance(v, int | float | str)}
+    return Loss(name, known, output, from_logits, float(smoothing), tensor, plain)
+
+
+def optimizer_record(k: Any, model: Any) -> Optimizer | None:
+    """The compiled optimizer as a record."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return None
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = inner._learning_rate
+    if callable(rate) and not hasattr(rate, "shape"):
+        rate = rate(0)
+    plain = {
+        name: value for name, value in vars(inner).items()
+        if isinstance(value, int | float) and not name.startswith("_")
+    }  # fmt: skip
+    return Optimizer(
+        type(inner).__name__, float(k.ops.convert_to_numpy(rate)),
+        float(plain.get("momentum", 0.0) or 0.0), plain,
+    )

@@ -1,0 +1,17 @@
+"""A training program as plain records: a model, its loss, its optimizer, and how to run them.
+
+Front-ends write these records and diagnosis reads them; neither sees the other.
+"""
+
+from .records import (
+    Head as Head,
+    Layer as Layer,
+    Loss as Loss,
+    Measured as Measured,
+    Optimizer as Optimizer,
+    Part as Part,
+    Program as Program,
+    Rehearsal as Rehearsal,
+    Step as Step,
+    Weight as Weight,
+)

@@ -1,0 +1,246 @@
+"""What a user trains, in records that name no framework's objects."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """One variable of the model.
+
+    Args:
+        path: Its name with its layer's, `"dense/kernel"`.
+        layer: Path of the layer that owns it.
+        shape: Its shape.
+        trainable: Whether training changes it.
+        read: Its present values.
+    """
+
+    path: str
+    layer: str
+    shape: tuple[int, ...]
+    trainable: bool
+    read: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operation of the model or of its loss, tensors and weights as numbers.
+
+    Args:
+        kind: What the operation is called in the framework, `"Matmul"`.
+        layer: Path of the layer it is in; `""` in the loss.
+        gives: The tensors it returns.
+        reads: The tensors through which a gradient passes back.
+        blocked: The tensors it reads but passes no gradient to, on any backend.
+        weights: Indices into `Program.weights` of the variables it reads, gradient passing.
+        blocked_weights: Those it reads without passing a gradient.
+        inside: Whether it happens in the model (else in the loss).
+        opaque: Whether what it does inside is not known.
+        options: The operation's plain arguments.
+    """
+
+    kind: str
+    layer: str
+    gives: tuple[int, ...]
+    reads: tuple[int, ...]
+    blocked: tuple[int, ...] = ()
+    weights: tuple[int, ...] = ()
+    blocked_weights: tuple[int, ...] = ()
+    inside: bool = True
+    opaque: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of the model, one entry a call.
+
+    Args:
+        path: Its name, with the names of the models around it.
+        kind: Its class.
+        before: The tensor that enters its activation; None if it has none.
+        after: The tensor it returns (the first of several).
+        shape: Of `after`, without the batch axis.
+        noisy: Whether it computes something else in training (dropout, batch statistics).
+        dtype: What it computes in.
+    """
+
+    path: str
+    kind: str
+    before: int | None
+    after: int
+    shape: tuple[int, ...]
+    noisy: bool = False
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """How the model's output is made.
+
+    Args:
+        activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
+            `"sigmoid"`, `"tanh"`, `"relu"`, or `"other"` where it is none of these.
+        layer: The layer that applies it.
+        width: Entries along the last axis.
+        axis: The softmax's axis, counted from the end.
+        logits: The tensor before the activation; None for `"linear"` and `"other"`.
+        inner: The activation whose result enters this one directly, or `""`: `"softmax"` for a
+            softmax of a softmax.
+        dropped: The rate of a dropout that comes last, 0 if none does.
+        recovered: Whether this backend lets a cross-entropy read `logits` in place of the output.
+    """
+
+    activation: str
+    layer: str
+    width: int
+    axis: int = -1
+    logits: int | None = None
+    inner: str = ""
+    dropped: float = 0.0
+    recovered: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The loss of one output.
+
+    Args:
+        name: `"mean_squared_error"`; a user's own function has its own name.
+        known: Whether it is one of Keras's.
+        output: Index of the output it is of.
+        from_logits: As declared; None where the loss has no such argument.
+        smoothing: Label smoothing.
+        tensor: The loss's tensor in `Program.steps`; None if it could not be followed.
+        options: Its other arguments.
+    """
+
+    name: str
+    known: bool
+    output: int
+    from_logits: bool | None = None
+    smoothing: float = 0.0
+    tensor: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """The optimizer.
+
+    Args:
+        kind: Its class, `"SGD"`.
+        rate: The learning rate at the first step.
+        momentum: 0 where it has none.
+        options: Its other numbers.
+    """
+
+    kind: str
+    rate: float
+    momentum: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What of the model could be written as a graph.
+
+    Args:
+        graph: Its first `data` inputs are the model's, flat; the others stand for tensors of which
+            nothing is assumed.
+        data: How many flat inputs are the model's.
+        unknown: Layer and reason of each tensor of which nothing is assumed.
+        values: Tensor number to value of the graph.
+        constants: Tensor number to array, for tensors that depend on no input.
+    """
+
+    graph: Graph
+    data: int
+    unknown: tuple[tuple[str, str], ...]
+    values: Mapping[int, int]
+    constants: Mapping[int, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One evaluation of loss and gradients by the framework itself, at the stored weights.
+
+    Args:
+        loss: The mean loss.
+        gradients: Weight index to gradient; None where the backend says there is no path.
+        error: What the backend raised instead, or `""`.
+    """
+
+    loss: float
+    gradients: Mapping[int, np.ndarray | None]
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """A few training steps on a copy of the model.
+
+    Args:
+        losses: The loss before each step.
+        moved: Weight index to the largest change of an entry.
+        size: Weight index to the largest entry before.
+        error: What the backend raised, or `""`.
+    """
+
+    losses: tuple[float, ...]
+    moved: Mapping[int, float]
+    size: Mapping[int, float]
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A model, its loss and its optimizer.
+
+    Args:
+        name: The model's name.
+        backend: `"jax"`, `"tensorflow"` or `"torch"`.
+        inputs: Shape of each input, without the batch axis.
+        outputs: Name and shape of each output, without the batch axis.
+        output_tensors: Their tensor numbers.
+        layers: In order of their calls.
+        weights: Every variable.
+        escaped: Indices of weights that are read where it cannot be followed.
+        steps: What model and loss do, in order; empty if they could not be followed.
+        heads: One an output.
+        losses: One an output that has a loss; empty if there is none.
+        optimizer: None if there is none.
+        whole: The model with its stored weights; None if nothing could be read.
+        free: The model with nothing assumed of what its trainable weights touch.
+        predict: Data in the user's form to the outputs, float32, one array an output.
+        measure: `(x, y)` to loss and gradients.
+        rehearse: `(x, y, steps)` to what a few steps do; None if the model cannot be copied.
+        unread: What could not be looked at, and why.
+        changed_in_training: Whether some layer computes something else in training.
+    """
+
+    name: str
+    backend: str
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[str, tuple[int, ...]], ...]
+    output_tensors: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    weights: tuple[Weight, ...]
+    escaped: frozenset[int]
+    steps: tuple[Step, ...]
+    heads: tuple[Head, ...]
+    losses: tuple[Loss, ...]
+    optimizer: Optimizer | None
+    whole: Part | None
+    free: Part | None
+    predict: Callable[[Any], list[np.ndarray]]
+    measure: Callable[[Any, Any], Measured] | None
+    rehearse: Callable[[Any, Any, int], Rehearsal] | None
+    unread: tuple[str, ...] = ()
+    changed_in_training: bool = False
