@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import callbacks as callbacks
 from .answers import (
     BadInputs as BadInputs,
     Counterexample as Counterexample,
@@ -33,6 +34,7 @@ from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counter
 from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
+from .api.training import compare as compare, expected as expected
 from .core import (
     Box as Box,
     InputError as InputError,

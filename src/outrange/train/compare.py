@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..answers.study import Study
+from ..answers.study_progress import StudyProgress
 from ..core import InputError
 from ..frontends.keras.api import keras
 from .failures import reasons
 from .objectives import labelled, objective, optimizer_choice, yardstick
 from .plan import Data, Group, Options, epoch_orders
-from .record import Record, StudyProgress
+from .record import Record
 from .seeds import built
 from .targets import read_targets
 
@@ -87,7 +88,7 @@ class Comparison:
         """A group per activation, all at their starts."""
         k = keras()
         first = None
-        for name, activation in self.activations.items():
+        for activation in self.activations.values():
             models = [
                 built(self.build, activation, self.options.seed + s) for s in range(self.starts)
             ]
@@ -106,7 +107,6 @@ class Comparison:
                 models, lambda a=activation: built(self.build, a, self.options.seed),
                 objectives, self.optimizers, self.data, self.options,
             ))
-            del name
         assert first is not None
         labels = (list(self.activations), list(self.losses), [o.label for o in self.optimizers])
         engine = sorted({group.engine for group in self.groups})
@@ -184,7 +184,10 @@ class Comparison:
             self.groups[group].carried = kept
             raise
         if self.progress is not None:
-            self.progress(StudyProgress(self.seconds, after, self.options.epochs, record.leaders))
+            self.progress(StudyProgress(
+                self.seconds, record.epoch(min(map(record.at, range(len(self.groups))))),
+                self.options.epochs, record.yardstick.name, record.leaders,
+            ))
 
 
 def seconds_of(budget: Any) -> float | None:

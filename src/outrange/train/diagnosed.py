@@ -3,8 +3,11 @@
 import warnings
 from typing import Any
 
+from ..answers.diagnosis import Finding
 from ..answers.study import Reason
+from ..diagnosis import diagnose
 from ..frontends.keras.api import keras
+from ..frontends.keras.program import read_program
 from .plan import Data, Group
 
 
@@ -39,10 +42,15 @@ def _assign(model: Any, arrays: Any) -> None:
 
 
 def _found(model: Any, optimizer: Any, objective: Any, data: Data) -> list[Reason]:
-    from ..diagnosis.keras import diagnose
-
     model.compile(optimizer=optimizer, loss=objective.keras_loss)
-    diagnosis = diagnose(model, data.x, objective.targets, steps=0)
     return [
-        Reason(f.code, f.level.name, f.message, f.fix) for f in diagnosis.at_least("measured")
+        Reason(f.code, f.level.name, f.message, f.fix)
+        for f in findings(model, data.x, objective.targets)
     ]
+
+
+def findings(model: Any, x: Any, y: Any) -> tuple[Finding, ...]:
+    """Proved and measured findings of a compiled model, without training it."""
+    program = read_program(model, x, y)
+    flat_x, flat_y = keras().tree.flatten(x), keras().tree.flatten(y)
+    return diagnose(program, flat_x, flat_y, (x, y), steps=0).at_least("measured")

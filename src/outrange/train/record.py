@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,10 @@ from .objectives import Yardstick
 from .plan import Group, Options
 
 
+LEADERS = 5
+
 GOAL_SHARE = 0.95
 """Of the way from a constant prediction to the best that was reached."""
-
-
-@dataclass(frozen=True)
-class StudyProgress:
-    """How far a comparison is.
-
-    Args:
-        seconds: Wall-clock time so far.
-        epoch: Epochs trained.
-        epochs: Epochs planned.
-        leaders: `(label, median metric)` of the best combinations now.
-    """
-
-    seconds: float
-    epoch: int
-    epochs: int
-    leaders: tuple[tuple[str, float], ...]
 
 
 class Record:
@@ -87,16 +71,17 @@ class Record:
         return [(a, lo, o) for a in sizes[0] for lo in sizes[1] for o in sizes[2]]
 
     @property
-    def leaders(self) -> tuple[tuple[str, float], ...]:
-        """The three best combinations now."""
+    def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
+        """The best combinations now: label, median, least and most metric of their starts."""
         sign = -1.0 if self.yardstick.better == "higher" else 1.0
         found = []
         for a, lo, o in self.places():
-            values = self.metrics[a][-1][self.lanes_of(a, lo, o)]
-            middle = float(np.sort(values)[(len(values) - 1) // 2])
+            values = np.sort(self.metrics[a][-1][self.lanes_of(a, lo, o)])
+            middle, least, most = (float(values[i]) for i in ((len(values) - 1) // 2, 0, -1))
             name = ", ".join((self.labels[0][a], self.labels[1][lo], self.labels[2][o]))
-            found.append((math.inf if math.isnan(middle) else sign * middle, name, middle))
-        return tuple((name, middle) for _, name, middle in sorted(found)[:3])
+            order = math.inf if math.isnan(middle) else sign * middle
+            found.append((order, len(found), (name, middle, least, most)))
+        return tuple(leader for _, _, leader in sorted(found)[:LEADERS])
 
     # ---- as a study ---------------------------------------------------------------------------
 
