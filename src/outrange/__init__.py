@@ -34,7 +34,11 @@ from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counter
 from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
 from .api.optimize import maximize as maximize, minimize as minimize
 from .api.properties import verify as verify
-from .api.training import compare as compare, expected as expected
+from .api.training import (
+    compare as compare,
+    expected as expected,
+    recommend as recommend,
+)
 from .core import (
     Box as Box,
     InputError as InputError,

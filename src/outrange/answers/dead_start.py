@@ -88,7 +88,8 @@ class DeadStart:
             return f"DeadStart({self.model!r}, no activation with a flat piece)"
         w = self.worst
         span = "exact" if w.method == CLOSED else f"in [{w.lo:.4g}, {w.hi:.4g}]"
-        return f"DeadStart({self.model!r}, {w.name}: a unit starts dead with {w.chance:.4g}, {span})"
+        what = f"{w.name}: a unit starts dead with {w.chance:.4g}, {span}"
+        return f"DeadStart({self.model!r}, {what})"
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows of the table, as text."""
@@ -114,7 +115,7 @@ class DeadStart:
 
     def __str__(self) -> str:
         if not self.layers:
-            return f'Model: "{self.model}": no activation has a flat piece, so no unit is ever dead.'
+            return f'Model: "{self.model}": no activation has a flat piece; no unit is ever dead.'
         head, rows = self.cells()
         return "\n".join([f'Model: "{self.model}"', "", table(head, rows), "", self.note()])
 

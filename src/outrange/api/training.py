@@ -10,6 +10,7 @@ from ..answers.study_progress import StudyProgress, live_table
 
 
 if TYPE_CHECKING:
+    from ..answers.advice import Advice
     from ..answers.dead_start import DeadStart
     from ..answers.study import Study
 
@@ -131,3 +132,36 @@ def expected(
     from ..train.expected import expected as ask
 
     return ask(model, x, trials=trials, confidence=confidence, seed=seed)
+
+
+def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
+    """Which last layer, loss, optimizer and scaling fit these data? Each with its reason.
+
+    The targets are read as classes, probabilities, counts or real numbers; the last activation is
+    one whose values can reach them all, the loss the likelihood that belongs to them. Nothing is
+    trained, and no framework is needed; `outrange.compare` is for what only trying shows.
+
+    Args:
+        x: Inputs, `(n, ...)`.
+        y: Targets, `(n,)` or `(n, k)`: numbers, booleans or labels.
+        kind: What the targets are, where the data leave it open: `"binary"`, `"classes"`,
+            `"one_hot"`, `"multi_label"`, `"distribution"`, `"unit_interval"`, `"counts"`,
+            `"positive"` or `"real"`.
+
+    Returns:
+        An `Advice`; `print` it for the reasons, `code` is there to paste.
+
+    Raises:
+        InputError: Numbers that are not finite, shapes that do not fit, targets not of that kind.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+        >>> recommend(x, [0, 0, 0, 1])
+        Advice(binary: Dense(1, 'sigmoid'), loss='binary_crossentropy', Adam(0.01))
+        >>> recommend(x[:, :1], [3.0, 5.0, -7.0, 9.0]).activation
+        'linear'
+    """
+    from ..train.recommend import recommend as ask
+
+    return ask(x, y, kind=kind)

@@ -113,10 +113,10 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
     Its numbers are independent and its inputs are data, not what other random layers made of it.
     """
     layer = _layer(model, info)
-    dense = type(layer).__name__ == "Dense" and info.before is not None
-    if not dense or len(info.shape) != 1:
+    before = info.before
+    if type(layer).__name__ != "Dense" or before is None or len(info.shape) != 1:
         return False
-    reads = network.graph.nodes[info.before - 1].inputs
+    reads = network.graph.nodes[before - 1].inputs
     makers = [initializer_of(layer, v) for v in layer.trainable_variables]
     return reads == (0,) and all(m is not None and (is_fixed(m) or is_centered(m)) for m in makers)
 

@@ -137,10 +137,11 @@ class Lanes(Group):
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return tuple(np.asarray(part, np.float64) for part in self._evaluate(self.carried))
+        losses, metrics, spreads = self._evaluate(self.carried)
+        return _double(losses), _double(metrics), _double(spreads)
 
     def steepness(self) -> np.ndarray:
-        return np.asarray(self._steepness(self.carried), np.float64)
+        return _double(self._steepness(self.carried))
 
     def weights(self, lane: int) -> list[np.ndarray]:
         return [np.asarray(w[lane]) for w in self.carried[0]]
@@ -156,3 +157,7 @@ class Lanes(Group):
         same_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])
+
+
+def _double(array: Any) -> np.ndarray:
+    return np.asarray(array, np.float64)

@@ -36,8 +36,8 @@ class RangeMonitor(keras().callbacks.Callback):
     put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
     progress bar come last in any case.)
 
-    `logs` gets, with `prefix` in place of `ranges`: `ranges/dead` and `ranges/saturated`, the shares
-    of units that are so for every input in the box (proved); `ranges/idle`, of units whose
+    `logs` gets, with `prefix` in place of `ranges`: `ranges/dead` and `ranges/saturated`, the
+    shares of units that are so for every input in the box (proved); `ranges/idle`, of units whose
     activation is flat at every row looked at; `ranges/lo` and `ranges/hi`, what the outputs can be
     (proved); `ranges/unreachable`, the share of target numbers outside of it; and per layer with an
     activation `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo`, `.../gradient_hi`: the

@@ -168,7 +168,8 @@ class Record:
             count = sum(name.startswith(f"{g}/") for name in found)
             group.restore([found[f"{g}/{i}"] for i in range(count)])
             # Curves and weights come from one file, so that they are of one moment.
-            self.losses[g], self.metrics[g] = list(found[f"losses/{g}"]), list(found[f"metrics/{g}"])
+            self.losses[g] = list(found[f"losses/{g}"])
+            self.metrics[g] = list(found[f"metrics/{g}"])
             self.spreads[g] = group.evaluate()[2]
         self.first_tick = min(self.at(g) for g in range(len(self.groups)))
         return old.seconds
