@@ -43,7 +43,7 @@ def _row(graph: Graph, layer: LayerLike, ends) -> LayerRow:
         before = (_shaped(z_lo, layer.shape), _shaped(z_hi, layer.shape))
         curves = _activations(graph, layer)
         if curves and z_lo.size == lo.size:
-            facts = [_behaviour(curve, z_lo, z_hi) for curve in curves]
+            facts = [behaviour(curve, z_lo, z_hi) for curve in curves]
             dead = np.logical_and.reduce([f[0] for f in facts])
             always_on = np.logical_and.reduce([f[1] for f in facts])
             saturated = np.logical_and.reduce([f[2] for f in facts])
@@ -66,7 +66,7 @@ def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
     ]
 
 
-def _behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
+def behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
     """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

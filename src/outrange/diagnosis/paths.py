@@ -1,0 +1,63 @@
+"""Which weights a gradient can reach, from the recorded steps."""
+
+from collections.abc import Iterable
+
+from ..program import Program, Step
+
+
+def lost_weights(program: Program) -> list[tuple[list[Step], list[int]]]:
+    """Trainable weights, all of whose uses are recorded, that no gradient of the losses reaches.
+
+    Args:
+        program: Its losses were all followed.
+
+    Returns:
+        Groups `(steps, weights)`: what stands in the way (none if the loss does not depend on the
+        weights at all), and the weights' indices.
+    """
+    makers = {t: step for step in program.steps for t in step.gives}
+    starts = [loss.tensor for loss in program.losses if loss.tensor is not None]
+    reached, found = _behind(makers, starts, blocked=False)
+    touched, used = _behind(makers, starts, blocked=True)
+    lost = [
+        i for i, weight in enumerate(program.weights)
+        if weight.trainable and i not in found and i not in program.escaped
+    ]  # fmt: skip
+    del touched
+    groups: list[tuple[list[Step], list[int]]] = []
+    blocked = [i for i in lost if i in used]
+    if blocked:
+        walls = [s for s in program.steps if _stands_before(s, reached, makers, blocked)]
+        groups.append((walls, blocked))
+    outside = [i for i in lost if i not in used]
+    heads = {loss.output for loss in program.losses}
+    if outside and len(heads) == len(program.outputs):
+        groups.append(([], outside))
+    return groups
+
+
+def _behind(makers, starts: Iterable[int], blocked: bool) -> tuple[set[int], set[int]]:
+    """Tensors and weights that lie behind some tensors; with `blocked` past every wall."""
+    tensors, weights, waiting = set(starts), set(), list(starts)
+    while waiting:
+        step = makers.get(waiting.pop())
+        if step is None:
+            continue
+        weights.update(step.weights)
+        more = [*step.reads]
+        if blocked or step.opaque:
+            weights.update(step.blocked_weights)
+            more += step.blocked
+        for t in more:
+            if t not in tensors:
+                tensors.add(t)
+                waiting.append(t)
+    return tensors, weights
+
+
+def _stands_before(step: Step, reached: set[int], makers, lost: list[int]) -> bool:
+    """Whether a gradient arrives at `step`, stops, and would have gone on to a lost weight."""
+    if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
+        return False
+    _, weights = _behind(makers, step.blocked, blocked=True)
+    return bool((weights | set(step.blocked_weights)).intersection(lost))

@@ -1,0 +1,98 @@
+"""OR009: a stack of layers that is one affine map."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ...ops import Affine, Rearrange
+from ..registry import Example, register
+
+
+def _digits(keras, activation):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, (64, 8)).astype("float32")
+    y = np.eye(3, dtype="float32")[rng.integers(0, 3, 64)]
+    model = keras.Sequential([
+        keras.Input((8,)), keras.layers.Dense(16, activation),
+        keras.layers.Dense(16, activation), keras.layers.Dense(3, "softmax"),
+    ])
+    model.compile("adam", "categorical_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR009", "the layers collapse into a single linear one",
+    """Without an activation between them, layers compose to one affine map: the network can do no
+    more than a single Dense layer (with the last activation, logistic regression). The graph up to
+    the last activation is checked to hold affine operations only, with two or more layers of
+    weights in it. PROVED is an exact fact of the graph, for all weights. Where a layer between is
+    narrower than input and output, the stack is a low-rank map, perhaps on purpose: a note.""",
+    Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
+)  # fmt: skip
+def check(rule, case):
+    """Walk the graph back from the last activation."""
+    program = case.program
+    part = program.whole
+    if part is None:
+        return
+    for i, head in enumerate(program.heads):
+        tensor = head.logits if head.logits is not None else program.output_tensors[i]
+        if tensor not in part.values:
+            continue
+        behind = _behind(part.graph, part.values[tensor])
+        nodes = [part.graph.nodes[v - 1] for v in behind if v]
+        if not all(isinstance(node.op, Affine | Rearrange) for node in nodes):
+            continue
+        if _reads_unknown(part, nodes):
+            continue
+        layers = _weighted(program, behind, part)
+        if len(layers) < 2:
+            continue
+        ends = [int(np.prod(program.inputs[0])), int(np.prod(program.outputs[i][1]))]
+        between = [int(np.prod(layer.shape)) for layer in layers[:-1]]
+        narrow = min(between) < min(ends)
+        last = f" and its {head.activation}" if head.logits is not None else ""
+        yield rule.found(
+            Level.PROVED, layers[0].path,
+            f"the {len(layers)} layers {', '.join(repr(layer.path) for layer in layers[:4])} have "
+            "no activation "
+            f"between them: together they are one affine map{last}, and cannot do more than one "
+            "layer" + (" (of low rank)." if narrow else "."),
+            'activation="relu" in every layer but the last', note=narrow,
+            cost={"layers": len(layers)}, holds_for="all weights and all inputs",
+        )  # fmt: skip
+
+
+def _behind(graph, value: int) -> list[int]:
+    found, waiting = {value}, [value]
+    while waiting:
+        v = waiting.pop()
+        for j in graph.nodes[v - 1].inputs if v else ():
+            if j not in found:
+                found.add(j)
+                waiting.append(j)
+    return sorted(found)
+
+
+def _reads_unknown(part, nodes) -> bool:
+    """Whether a node reads past the model's own inputs."""
+    if part.graph.size == part.data:
+        return False
+    for node in nodes:
+        for value in node.inputs:
+            if value:
+                continue
+            if not isinstance(node.op, Rearrange) or node.op.index.max(initial=-1) >= part.data:
+                return True
+    return False
+
+
+def _weighted(program, behind, part):
+    """The layers with a kernel whose value lies on the way."""
+    kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
+    seen = set(behind)
+    found = []
+    for layer in program.layers:
+        inner = layer.path.split("/")[-1]
+        if inner in kernels and part.values.get(layer.after) in seen:
+            found.append(layer)
+    return found

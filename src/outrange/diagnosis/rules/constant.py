@@ -1,0 +1,72 @@
+"""OR002: an output that is one number whatever the weights are."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import short
+
+
+def _binary(keras, units, activation, loss):
+    x = np.linspace(-1.0, 1.0, 64).reshape(32, 2)
+    y = (x[:, :1] > 0).astype("float32")
+    if units == 2:
+        y = np.concatenate([1 - y, y], axis=1)
+    last = keras.layers.Dense(units, activation=activation, name="last")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "tanh"), last])
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    return model, x, y
+
+
+@register(
+    "OR002", "the output is the same number for every input",
+    """With every trainable weight set free, the range of the output is still a single number: a
+    softmax over one unit is 1, a multiplication by 0 is 0. predict() returns that number after any
+    training. What the loss does is another matter and is said separately: on TensorFlow, Keras's
+    cross-entropies read the logits behind a softmax or sigmoid, so the loss falls while predict()
+    does not change; on JAX and PyTorch no weight gets a gradient. PROVED holds for all weights. For
+    two classes use one unit with a sigmoid, or two units with a softmax.""",
+    Example(
+        lambda k: _binary(k, 1, "softmax", "binary_crossentropy"),
+        lambda k: _binary(k, 1, "sigmoid", "binary_crossentropy"),
+    ),
+    Example(
+        lambda k: _binary(k, 1, "softmax", "mse"),
+        lambda k: _binary(k, 2, "softmax", "categorical_crossentropy"),
+    ),
+)  # fmt: skip
+def check(rule, case):
+    """Look for outputs whose free range is a point."""
+    program = case.program
+    for i, tensor in enumerate(program.output_tensors):
+        ends = case.free_ends(tensor)
+        if ends is None or not ends[0].size or not (ends[0] == ends[1]).all():
+            continue
+        head, name = program.heads[i], program.outputs[i][0]
+        value = short(float(ends[0][0]))
+        what = f"the output is {value} for every input, whatever the weights are"
+        if head.activation == "softmax":
+            what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
+        message = f"{what}, so predict() cannot learn anything. {_loss(case, head)}"
+        fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
+        if head.activation != "softmax":
+            fix = "let the output depend on the weights"
+        yield rule.found(
+            Level.PROVED, head.layer or name, message.strip(), fix,
+            interval=(float(ends[0].min()), float(ends[1].max())), cost={"share": 1.0},
+            holds_for="all trainable weights, and all inputs within the range of your data",
+        )  # fmt: skip
+
+
+def _loss(case, head):
+    """What training does meanwhile, on this backend."""
+    if head.recovered:
+        return (
+            "The loss still falls, because on TensorFlow this loss reads the logits behind the "
+            "softmax; what it learns never reaches predict()."
+        )
+    measured = case.measured
+    if measured is None or measured.error:
+        return ""
+    moved = [g for g in measured.gradients.values() if g is not None and np.any(g != 0)]
+    return "" if moved else "No weight gets a gradient: the loss stays where it is."

@@ -1,0 +1,116 @@
+"""OR003: a layer that passes no gradient on the data given."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..activation import behaviour_at, behind_batch_norm
+from ..registry import Example, register
+from ..wording import share, short, span
+
+
+def _relu(keras, weight, bias):
+    x = np.arange(1.0, 8.0)[:, None]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "relu", name="line")])
+    model.set_weights([np.array([[weight]], "float32"), np.array([bias], "float32")])
+    model.compile("sgd", "mse")
+    return model, x, 2 * x + 1
+
+
+def _gate(keras, activation, loss):
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    model = keras.Sequential([
+        keras.Input((2,)),
+        keras.layers.Dense(1, activation, kernel_initializer="zeros", name="gate"),
+    ])
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    return model, x, x[:, :1] * x[:, 1:]
+
+
+def _hidden(keras, bias):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, (50, 3)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((3,)), keras.layers.Dense(8, "relu", name="hidden"), keras.layers.Dense(1),
+    ])
+    kernel = rng.normal(size=(3, 8)).astype("float32")
+    last = rng.normal(size=(8, 1)).astype("float32")
+    model.set_weights([kernel, np.full(8, bias, "float32"), last, np.zeros(1, "float32")])
+    model.compile("adam", "mse")
+    return model, x, x.sum(axis=1, keepdims=True)
+
+
+@register(
+    "OR003", "a layer is dead: no gradient passes it",
+    """Every unit of a hidden layer (or a unit of the output) stays on a flat piece of its activation
+    at every row of the data: a relu whose input is never above 0. Its output is constant, its own
+    weights and everything before it get a gradient of exactly 0, and training cannot bring it back.
+    The inputs of the activation are enclosed at each row, every rounding paid for. PROVED holds for
+    the stored weights and the rows looked at. Start again with another initializer (he_normal), a
+    small positive bias, or leaky_relu; a learning rate that was too high is a frequent cause.""",
+    Example(lambda k: _relu(k, -1.5, 0.0), lambda k: _relu(k, 1.5, 0.0)),
+    Example(
+        lambda k: _gate(k, "relu", "mse"), lambda k: _gate(k, "sigmoid", "binary_crossentropy")
+    ),
+    Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
+)  # fmt: skip
+def check(rule, case):
+    """Enclose what enters each activation, at every row."""
+    outputs = set(case.program.output_tensors)
+    for layer in case.program.layers:
+        rows = case.rows_of(layer.before)
+        if rows is None or not rows.lo.size or behind_batch_norm(case, layer):
+            continue
+        # Sums of zeros come back as [-5e-324, 5e-324]; no float32 lies in between but 0.
+        hi = np.where(rows.hi < TINY, np.minimum(rows.hi, 0.0), rows.hi)
+        found = behaviour_at(case, layer, np.minimum(rows.lo, hi), hi)
+        if found is None:
+            continue
+        units = found.dead.all(axis=0)
+        if not (units.all() or (layer.after in outputs and units.any())):
+            continue
+        still = _gets_nothing(case, layer, units)
+        # At the very point where the activation bends, its slope is the backend's choice.
+        if still is False or (still is None and not (rows.hi[:, units] < 0).all()):
+            continue
+        yield _finding(rule, case, layer, rows, units)
+
+
+TINY = 2.0**-150
+"""Half of the least positive float32."""
+
+
+def _gets_nothing(case, layer, units) -> bool | None:
+    """Whether the backend itself gives the layer's weights a gradient of 0; None if not known."""
+    measured = case.measured
+    if measured is None or measured.error:
+        return None
+    own = [
+        np.asarray(measured.gradients[i]) for i, weight in enumerate(case.program.weights)
+        if weight.layer == layer.path.split("/")[-1] and measured.gradients.get(i) is not None
+    ]  # fmt: skip
+    mine = [g[..., units] if g.shape and g.shape[-1] == units.size else g for g in own]
+    return not any(np.any(np.nan_to_num(g) != 0) for g in mine) if mine else None
+
+
+def _finding(rule, case, layer, rows, units):
+    lo, hi = float(rows.lo[:, units].min()), float(rows.hi[:, units].max())
+    count, total = int(units.sum()), units.size
+    who = "its only unit" if total == 1 else f"{share(count, total)} units"
+    message = (
+        f"{who} get{'s' if total == 1 else ''} {span(lo, hi)} before the activation on all of "
+        f"{case.these_rows}, where it is flat: no input and no gradient gets through"
+    )
+    if count == total:
+        message += ", and no weight of this layer or before it can move"
+    elsewhere = " (inference)" if case.program.changed_in_training else ""
+    return rule.found(
+        Level.PROVED, layer.path, message + ".",
+        f'kernel_initializer="he_normal", bias_initializer={_bias()}   or   '
+        'activation="leaky_relu"',
+        interval=(lo, hi), cost={"share": count / total, "units": np.flatnonzero(units).tolist()},
+        holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
+    )  # fmt: skip
+
+
+def _bias() -> str:
+    return f"keras.initializers.Constant({short(0.1)})"

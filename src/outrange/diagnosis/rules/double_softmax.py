@@ -1,0 +1,58 @@
+"""OR008: a softmax where none belongs."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import short
+
+
+def _stack(keras, twice, hidden="tanh"):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
+    layers = [keras.Input((4,)), keras.layers.Dense(16, hidden)]
+    layers += [keras.layers.Dense(3, "softmax", name="classes")]
+    layers += [keras.layers.Softmax(name="again")] if twice else []
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR008", "a softmax of a softmax, or inside the network",
+    """The softmax of probabilities is nearly uniform: its inputs lie in [0, 1], so its outputs lie
+    between 1/(1 + (K-1)e) and e/(e + K-1) whatever the weights are. PROVED by that range. A softmax
+    between two dense layers makes the units of a hidden layer compete and passes little gradient;
+    it is only suspected, because attention uses one on purpose.""",
+    Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
+    Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
+            level=Level.SUSPECTED),
+)  # fmt: skip
+def check(rule, case):
+    """Look at what enters each softmax, and what reads it."""
+    program = case.program
+    for i, head in enumerate(program.heads):
+        if head.activation == "softmax" and head.inner in ("softmax", "sigmoid") and head.width > 1:
+            ends = case.free_ends(program.output_tensors[i])
+            most = float(ends[1].max()) if ends is not None else 1.0
+            least = float(ends[0].min()) if ends is not None else 0.0
+            yield rule.found(
+                Level.PROVED, head.layer,
+                f"a softmax of a {head.inner}: no class can get more than {short(most)} or less "
+                f"than {short(least)}, whatever the weights are.",
+                "one softmax: take the last activation away", interval=(least, most),
+                cost={"most": most},
+                holds_for="all trainable weights, and all inputs within the range of your data",
+            )  # fmt: skip
+    makers = {t: step for step in program.steps for t in step.gives}
+    for step in program.steps:
+        if step.kind != "Matmul" or not step.weights or len(step.reads) != 1:
+            continue
+        maker = makers.get(step.reads[0])
+        if maker is not None and maker.kind == "Softmax" and maker.layer != step.layer:
+            yield rule.found(
+                Level.SUSPECTED, maker.layer,
+                f"its softmax feeds layer '{step.layer}': a hidden layer whose units add up to 1.",
+                'activation="relu"',
+            )  # fmt: skip

@@ -1,0 +1,42 @@
+"""OR019: a dropout behind the output."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import short
+
+
+def _last(keras, rate, last):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
+    middle = [] if last else [keras.layers.Dropout(rate)]
+    end = [keras.layers.Dropout(rate, name="last")] if last else []
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(16, "tanh"), *middle,
+        keras.layers.Dense(3, "softmax"), *end,
+    ])
+    model.compile("adam", "categorical_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR019", "dropout is applied to the output",
+    """The last layer is a dropout: in training every output is set to 0 with that probability and
+    otherwise enlarged, so the loss compares targets with random zeros, and a softmax no longer adds
+    up to 1. PROVED is a fact of the structure. Dropout belongs between hidden layers.""",
+    Example(lambda k: _last(k, 0.5, True), lambda k: _last(k, 0.5, False)),
+)  # fmt: skip
+def check(rule, case):
+    """A dropout layer that returns the output itself."""
+    for head in case.program.heads:
+        if head.dropped > 0:
+            yield rule.found(
+                Level.PROVED, head.layer,
+                f"a dropout comes last: in training each output is 0 with probability "
+                f"{short(head.dropped)}, and {short(1 / (1 - head.dropped))} times as large "
+                "otherwise, whatever the target is.",
+                "take the last Dropout away, or put it before the last layer",
+                cost={"share": head.dropped}, holds_for="every step of training",
+            )  # fmt: skip

@@ -1,0 +1,109 @@
+"""OR016: NaN and infinity, in the data, the outputs or the loss."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import share
+
+
+def _log(keras, epsilon):
+    x = np.array([[0.0], [0.5], [1.0], [2.0]], "float32")
+    inputs = keras.Input((1,))
+    z = keras.layers.Lambda(lambda t: keras.ops.log(t + epsilon), name="log")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(z))
+    model.compile("sgd", "mse")
+    return model, x, x**2
+
+
+def _missing(keras, value):
+    x = np.linspace(-1, 1, 20)[:, None].astype("float32")
+    y = (2 * x + 1).astype("float32")
+    y[3] = value
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model, x, y
+
+
+@register(
+    "OR016", "NaN or infinity",
+    """One NaN in the data, or one logarithm of 0, makes every weight NaN at the first step. PROVED
+    is a witness: an entry of the data, or a row at which the model itself returns no finite number,
+    or the loss at the stored weights. SUSPECTED: the range of what enters a logarithm, a root or a
+    division holds points where it is not defined; no such input was seen. What the backend raises
+    when asked for the loss is shown as MEASURED.""",
+    Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
+    Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
+)  # fmt: skip
+def check(rule, case):
+    """Data first, then outputs, then the loss; the first that fails explains the others."""
+    in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
+    if in_data:
+        yield from in_data
+        return
+    outputs = list(_outputs(rule, case))
+    yield from outputs
+    if not outputs:
+        yield from _loss(rule, case)
+        yield from _reachable(rule, case)
+
+
+def _data(rule, case, arrays, name):
+    for array in arrays:
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        bad = ~np.isfinite(array)
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        yield rule.found(
+            Level.PROVED, "",
+            f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, the first is "
+            f"{name}{list(place)} = {array[place]}: one such row makes all weights NaN.",
+            f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # and drop the rest",
+            cost={"entries": int(bad.sum())}, holds_for="the data you gave",
+        )  # fmt: skip
+
+
+def _outputs(rule, case):
+    for (name, _), output in zip(case.program.outputs, case.predictions, strict=False):
+        bad = ~np.isfinite(output.reshape(len(output), -1)).all(axis=1)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            yield rule.found(
+                Level.PROVED, name,
+                f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows, "
+                f"the first is row {row}.",
+                "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)",
+                cost={"rows": int(bad.sum())}, holds_for="the stored weights and that row",
+            )  # fmt: skip
+
+
+def _loss(rule, case):
+    measured = case.measured
+    if measured is None:
+        return
+    if measured.error:
+        yield rule.found(
+            Level.MEASURED, "", f"the loss cannot be computed; the backend says {measured.error}",
+            "targets of the shape and kind the loss reads", title="the loss raises an error",
+            holds_for="the data you gave",
+        )  # fmt: skip
+    elif not np.isfinite(measured.loss):
+        yield rule.found(
+            Level.PROVED, "",
+            f"at the stored weights the loss on your data is {measured.loss}: the first step makes "
+            "all weights NaN.", "see the other findings: what the loss reads is outside its domain",
+            holds_for="the stored weights and your first rows",
+        )  # fmt: skip
+
+
+def _reachable(rule, case):
+    ranges, part = case.over_box, case.program.whole
+    for value in (ranges.leaves if ranges is not None else ())[:3]:
+        node = part.graph.nodes[value - 1]
+        if part.graph.size > part.data and not np.isfinite(ranges.ends[node.inputs[0]]).all():
+            continue  # its input is not known at all
+        yield rule.found(
+            Level.SUSPECTED, node.source,
+            f"`{node.op.name}` may be asked where it is not defined: the range of its input over "
+            "your data's box is not inside its domain.", "a clip or an epsilon before it",
+        )  # fmt: skip

@@ -1,0 +1,93 @@
+"""OR007: a loss that takes the output for logits, after an activation."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ...core import down
+from ..registry import Example, register
+from ..wording import short, span
+from .mismatch import _three, _two
+
+
+LOGITS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+
+
+def _camel(name, from_logits):
+    return lambda k: getattr(k.losses, name)(from_logits=from_logits)
+
+
+@register(
+    "OR007", "from_logits=True after an activation",
+    """With from_logits=True the loss applies a softmax or sigmoid itself. After an activation the
+    logits it sees are confined to the activation's range, [0, 1] for a softmax or a sigmoid, so no
+    class can ever be near 1 and the loss has a floor, which is computed with all weights free.
+    PROVED on JAX and PyTorch. On TensorFlow, Keras looks through an activation given by name and
+    uses the logits behind it: there the model trains as meant, which is only a suspicion that the
+    same program is wrong elsewhere. Use a linear last layer, or from_logits=False.""",
+    Example(
+        lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", True)),
+        lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", False)),
+        backends=("jax", "torch"),
+    ),
+    Example(
+        lambda k: _two(k, "sigmoid", _camel("BinaryCrossentropy", True)),
+        lambda k: _two(k, None, _camel("BinaryCrossentropy", True)),
+        backends=("jax", "torch"),
+    ),
+)  # fmt: skip
+def check(rule, case):
+    """Range of what the loss takes for logits, weights free."""
+    for loss in case.program.losses:
+        head = case.head(loss)
+        if head is None or loss.name not in LOGITS or not loss.from_logits:
+            continue
+        if head.activation not in ("softmax", "sigmoid", "tanh", "relu"):
+            continue
+        fix = "activation=None in the last layer   or   from_logits=False"
+        if head.recovered:
+            yield rule.found(
+                Level.SUSPECTED, head.layer,
+                f"the {head.activation} is applied twice as written; on this backend Keras looks "
+                "through it and trains as meant, on JAX and PyTorch it would not.", fix,
+            )  # fmt: skip
+            continue
+        ends = case.free_ends(case.program.output_tensors[loss.output])
+        if ends is None:
+            continue
+        lo, hi = float(ends[0].min()), float(ends[1].max())
+        floor = _floor(loss, case.targets(loss), head.width, lo, hi)
+        message = (
+            f"the loss applies a {'sigmoid' if loss.name.startswith('b') else 'softmax'} to the "
+            f"output, which the {head.activation} already keeps in {span(lo, hi)}"
+        )
+        cost = {}
+        if floor is not None and floor > 0:
+            cost["loss_floor"] = floor
+            message += f"; the loss can never fall below {short(floor)}"
+        yield rule.found(
+            Level.PROVED, head.layer, message + ".", fix, interval=(lo, hi), cost=cost,
+            holds_for="all trainable weights, and all inputs within the range of your data",
+        )  # fmt: skip
+
+
+def _floor(loss, y, width: int, lo: float, hi: float) -> float | None:
+    """A lower bound of the mean loss over all logits in `[lo, hi]`; None where none is known."""
+    if y is None or loss.smoothing or not np.isfinite(y).all():
+        return None
+    if loss.name == "binary_crossentropy":
+        if not ((y >= 0) & (y <= 1)).all():
+            return None
+        with np.errstate(divide="ignore"):
+            best = np.clip(np.log(y) - np.log1p(-y), lo, hi)
+        best = np.where(np.isfinite(best), best, 0.0)
+        values = np.logaddexp(0.0, best) - y * best
+        unbounded = ((y == 1) & np.isposinf(hi)) | ((y == 0) & np.isneginf(lo))
+        values = np.where(unbounded, 0.0, values)
+    else:
+        if not np.isfinite(hi - lo):
+            return 0.0
+        one = np.log1p((width - 1) * np.exp(lo - hi))
+        if loss.name == "categorical_crossentropy" and not np.isin(y, (0.0, 1.0)).all():
+            return None
+        values = np.full(1, one)
+    return max(0.0, float(down(np.mean(values) * (1 - 1e-12))))

@@ -1,0 +1,158 @@
+"""OR005: weights to which no gradient finds its way."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..paths import lost_weights
+from ..registry import Example, register
+from ..wording import names, share
+
+
+def _classes(keras, loss):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    y = rng.integers(0, 3, (64, 1)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3, "softmax"),
+    ])
+    model.compile(keras.optimizers.SGD(0.1), loss(keras))
+    return model, x, y
+
+
+def _argmax(keras):
+    def class_distance(y_true, y_pred):
+        chosen = keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "float32")
+        return keras.ops.mean(keras.ops.square(y_true[:, 0] - chosen))
+
+    return class_distance
+
+
+def _rounded(keras):
+    def rounded(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - keras.ops.round(y_pred)))
+
+    return rounded
+
+
+def _soft_index(keras):
+    def soft_index(y_true, y_pred):
+        index = keras.ops.sum(y_pred * keras.ops.arange(3, dtype="float32"), axis=-1)
+        return keras.ops.mean(keras.ops.square(y_true[:, 0] - index))
+
+    return soft_index
+
+
+def _plain(keras):
+    def plain(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+    return plain
+
+
+SOFT = {
+    "Argmax": "index = ops.sum(p * ops.arange(n), axis=-1)   # p: softmax; a soft index",
+    "Argmin": "index = ops.sum(ops.softmax(-x) * ops.arange(n), axis=-1)",
+    "Round": "leave the rounding to predict(): train on the number itself",
+    "Floor": "leave the rounding to predict(): train on the number itself",
+    "Ceil": "leave the rounding to predict(): train on the number itself",
+    "Cast": "keep floats until after the loss: no cast to integers on the way",
+    "Sign": "ops.tanh(beta * x)   # a soft sign",
+    "StopGradient": "take the stop_gradient away, or set trainable = False on purpose",
+}
+"""What to write instead of an operation."""
+
+SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
+
+
+@register(
+    "OR005", "no gradient reaches some weights",
+    """Between the loss and these weights stand only operations that are constant between their
+    jumps (argmax, round, floor, sign, comparisons, casts to integers) or a stop_gradient, or there
+    is no connection at all. The recorded operations of model and loss are followed backwards.
+    PROVED where every use of the weight was recorded; MEASURED where the code could not be followed
+    but the backend's own differentiation says so. TensorFlow raises "No gradients provided" if no
+    weight has a gradient; JAX trains on silently with the weights frozen; PyTorch raises, or gives
+    zeros and is silent, depending on the operation. Replace the operation by a soft one, for the
+    loss at least.""",
+    Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
+    Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
+)  # fmt: skip
+def check(rule, case):
+    """Follow the recording backwards from the losses."""
+    program = case.program
+    if not program.losses:
+        return
+    if any(loss.tensor is None for loss in program.losses):
+        yield from _measured(rule, case)
+        return
+    lost = lost_weights(program)
+    for group in lost:
+        steps, weights = group
+        total = sum(w.trainable for w in program.weights)
+        paths = [program.weights[i].path for i in weights]
+        if _contradicted(case, weights):
+            continue
+        if steps:
+            where = [
+                f"`{_called(step.kind)}` in {f'layer {step.layer!r}' if step.inside else 'the loss'}"
+                for step in steps[:3]
+            ]
+            reason = f"{' and '.join(where)} passes no gradient"
+            fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
+        else:
+            reason = "the loss does not depend on them"
+            fix = "use the output in the loss, or take these layers out"
+        yield rule.found(
+            Level.PROVED, steps[0].layer if steps else program.weights[weights[0]].layer,
+            f"{share(len(weights), total)} trainable weights get no gradient: {names(paths, 4)}; "
+            f"{reason}. {_consequence(case, len(weights) == total)}",
+            fix, cost={"share": len(weights) / total, "weights": paths,
+                       "operations": [_called(step.kind) for step in steps]},
+            holds_for="all weights and all inputs: it is a fact of the graph",
+        )  # fmt: skip
+
+
+def _called(kind: str) -> str:
+    return {"ConvertToTensor": "cast"}.get(kind, kind.lower())
+
+
+def _contradicted(case, weights) -> bool:
+    """Whether the backend finds a gradient after all: then nothing is claimed."""
+    measured = case.measured
+    if measured is None:
+        return False
+    found = [measured.gradients.get(i) for i in weights]
+    return any(g is not None and np.any(g != 0) for g in found)
+
+
+def _consequence(case, everything: bool) -> str:
+    if case.program.backend == "jax":
+        return "On JAX this raises nothing: training goes on with these weights frozen."
+    if case.program.backend == "tensorflow":
+        if everything:
+            return 'On TensorFlow `fit` raises "No gradients provided for any variable".'
+        return "On TensorFlow `fit` warns and leaves these weights as they are."
+    measured = case.measured
+    if everything and measured is not None and all(g is None for g in measured.gradients.values()):
+        return 'On PyTorch `fit` raises "element 0 of tensors does not require grad".'
+    return "On PyTorch this raises nothing: training goes on with these weights frozen."
+
+
+def _measured(rule, case):
+    """Where the loss could not be followed: what the backend's differentiation says."""
+    measured = case.measured
+    if measured is None or measured.error or not measured.gradients:
+        return
+    weights = [i for i, g in measured.gradients.items() if g is None or not np.any(g != 0)]
+    if not weights:
+        return
+    paths = [case.program.weights[i].path for i in weights]
+    total = len(measured.gradients)
+    yield rule.found(
+        Level.MEASURED, case.program.weights[weights[0]].layer,
+        f"{share(len(weights), total)} trainable weights get no gradient, or one of exactly 0: "
+        f"{names(paths, 4)}. {_consequence(case, len(weights) == total)}",
+        "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss",
+        cost={"share": len(weights) / total, "weights": paths},
+        holds_for="the stored weights and your first rows",
+    )  # fmt: skip

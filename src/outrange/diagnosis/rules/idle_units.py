@@ -1,0 +1,92 @@
+"""OR020: units that do nothing on the data's range; true of many healthy networks, so notes."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..activation import behaviour_at, behind_batch_norm
+from ..registry import Example, register
+from ..wording import share
+
+
+MOST = 0.9
+"""Share of dead units in a wide layer from which on it is a finding."""
+
+WIDE = 10
+"""Units from which on a layer is wide: that so many start dead by chance is then out of question."""
+
+
+def _wide(keras, dead):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, (60, 3)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((3,)), keras.layers.Dense(40, "relu", name="hidden"), keras.layers.Dense(1),
+    ])
+    kernel = np.abs(rng.normal(size=(3, 40)))
+    kernel[:, :dead] *= -1
+    last = rng.normal(size=(40, 1)) / 6
+    zeros = np.zeros(40, "float32"), np.zeros(1, "float32")
+    model.set_weights([kernel.astype("float32"), zeros[0], last.astype("float32"), zeros[1]])
+    model.compile("adam", "mse")
+    return model, x, x.sum(axis=1, keepdims=True)
+
+
+@register(
+    "OR020", "units do nothing on your data",
+    """Units that are dead (flat on all rows), always on (a relu that is linear on all of the data's
+    range) or copies of each other. Every bound is proved; but some of them are normal, half of the
+    relus of a fresh first layer on positive inputs are dead, so they are notes and no findings. Only
+    a wide layer with nine dead units in ten is a finding. A layer that is dead as a whole is
+    OR003.""",
+    Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
+)  # fmt: skip
+def check(rule, case):
+    """Count per layer, over the rows (dead) and over the box (always on)."""
+    outputs = set(case.program.output_tensors)
+    for layer in case.program.layers:
+        rows = case.rows_of(layer.before)
+        if rows is None or not rows.lo.size or layer.after in outputs:
+            continue
+        found = behaviour_at(case, layer, rows.lo, rows.hi)
+        if found is None or behind_batch_norm(case, layer):
+            continue
+        dead = found.dead.all(axis=0)
+        count, total = int(dead.sum()), dead.size
+        if 0 < count < total:
+            part = count / total
+            yield rule.found(
+                Level.PROVED, layer.path,
+                f"{share(count, total)} units are dead on {case.these_rows}.",
+                'kernel_initializer="he_normal"   or   activation="leaky_relu"',
+                note=not (part >= MOST and total >= WIDE),
+                cost={"share": part, "units": np.flatnonzero(dead).tolist()},
+                holds_for=f"the stored weights and {case.these_rows}",
+            )  # fmt: skip
+        yield from _always_on(rule, case, layer)
+        yield from _copies(rule, layer, rows, dead)
+
+
+def _always_on(rule, case, layer):
+    ends = case.box_ends(layer.before)
+    found = None if ends is None else behaviour_at(case, layer, *ends)
+    if found is not None and found.always_on.all():
+        yield rule.found(
+            Level.PROVED, layer.path,
+            f"all {found.always_on.size} units are on everywhere in the range of your data: there "
+            "the layer is linear.", "nothing, unless the network is too simple for the task",
+            note=True, holds_for="the stored weights and all inputs within the range of your data",
+        )  # fmt: skip
+
+
+def _copies(rule, layer, rows, dead):
+    """Units whose inputs are enclosed by the very same numbers at all rows."""
+    if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
+        return
+    live = np.flatnonzero(~dead)
+    columns = np.round(rows.lo[:, live], 12)
+    kinds = np.unique(columns, axis=1).shape[1] if live.size else 0
+    if kinds < live.size:
+        yield rule.found(
+            Level.MEASURED, layer.path,
+            f"{live.size - kinds} of {live.size} units are copies of others on your rows.",
+            "fewer units, or another initializer", note=True,
+        )  # fmt: skip

@@ -1,0 +1,123 @@
+"""OR010: labels that the loss does not understand."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import share, short, span
+
+
+def _sparse(keras, shift=0, scale=1.0, units=3, loss="sparse_categorical_crossentropy"):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    labels = (x[:, :3].argmax(axis=1)[:, None] + shift) * scale
+    activation = "softmax" if units > 1 else "sigmoid"
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(units, activation),
+    ])
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    return model, x, labels
+
+
+@register(
+    "OR010", "labels do not fit the loss",
+    """A sparse categorical cross-entropy over K units counts classes from 0 to K-1: a label outside
+    is an error on TensorFlow and PyTorch and silently ignored on JAX; fractions are cut to whole
+    numbers. A categorical one wants a row of K numbers that add up to 1. A binary one wants labels
+    in [0, 1]: outside, it is unbounded below and "negative losses" appear. PROVED is a fact of the
+    labels given.""",
+    Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
+    Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
+    Example(
+        lambda k: _sparse(k, units=1, loss="binary_crossentropy"),
+        lambda k: _sparse(k, units=3),
+    ),
+)  # fmt: skip
+def check(rule, case):
+    """Compare the values of the labels with what the loss reads."""
+    for loss in case.program.losses:
+        head, y = case.head(loss), case.targets(loss)
+        if head is None or y is None or not loss.known or not np.isfinite(y).all():
+            continue
+        look = {
+            "sparse_categorical_crossentropy": _of_classes,
+            "categorical_crossentropy": _of_rows,
+            "binary_crossentropy": _of_probabilities,
+        }.get(loss.name)
+        for message, fix, cost in look(case, y, head) if look else ():
+            yield rule.found(
+                Level.PROVED, head.layer, message, fix, cost=cost,
+                interval=(float(y.min()), float(y.max())), holds_for="the labels you gave",
+            )  # fmt: skip
+
+
+def _of_classes(case, y, head):
+    shape = case.program.outputs[0][1]
+    if y.ndim == len(shape) + 1 and y.shape[1:] == shape and head.width > 1:
+        yield (
+            f"sparse categorical crossentropy reads one class number a row, and gets rows of "
+            f"{y.shape[-1]} numbers.", 'loss="categorical_crossentropy"', {},
+        )  # fmt: skip
+        return
+    fractions = y != np.floor(y)
+    if fractions.any():
+        kept = np.unique(np.trunc(y))
+        yield (
+            f"{share(int(fractions.sum()), y.size)} labels are no whole numbers; the loss cuts them "
+            f"off, and {len(kept)} class{'es are' if len(kept) > 1 else ' is'} left.",
+            "y = y.astype(int)   # class numbers as they were, not scaled", {},
+        )  # fmt: skip
+    outside = (np.trunc(y) < 0) | (np.trunc(y) > head.width - 1)
+    if outside.any():
+        least, most = int(y.min()), int(y.max())
+        ends = {
+            "jax": "On JAX their rows add nothing to the loss, silently.",
+            "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU.",
+        }.get(case.program.backend, "On PyTorch `fit` raises an out-of-bounds error.")
+        fix = f"y = y - {least}" if most - least < head.width else f"Dense({most + 1})"
+        yield (
+            f"{share(int(outside.sum()), y.size)} labels are outside 0..{head.width - 1}, the "
+            f"classes of {head.width} units; yours go from {least} to {most}. {ends}",
+            fix, {"outside": int(outside.sum())},
+        )  # fmt: skip
+
+
+def _of_rows(case, y, head):
+    if head.width == 1:
+        return
+    if y.ndim == 1 or y.shape[-1] != head.width:
+        yield (
+            f"categorical crossentropy reads rows of {head.width} numbers, and gets labels of shape "
+            f"{y.shape}.", 'loss="sparse_categorical_crossentropy"', {},
+        )  # fmt: skip
+        return
+    sums = y.sum(axis=-1)
+    wrong = np.abs(sums - 1.0) > 1e-3
+    if wrong.any() or (y < 0).any():
+        yield (
+            f"{share(int(wrong.sum()), sums.size)} rows of labels do not add up to 1 (their sums "
+            f"are in {span(float(sums.min()), float(sums.max()))}), and no softmax can fit such a "
+            "row.", 'several labels a row: activation="sigmoid" with loss="binary_crossentropy"',
+            {"rows": int(wrong.sum())},
+        )  # fmt: skip
+
+
+def _of_probabilities(case, y, head):
+    outside = (y < 0) | (y > 1)
+    if not outside.any():
+        return
+    values = np.unique(y)
+    fix = "y = (y + 1) / 2" if set(values) == {-1.0, 1.0} else "labels in [0, 1]"
+    if len(values) > 2 and (values == np.floor(values)).all() and len(values) <= 1000:
+        most = int(values.max())
+        fix = f'Dense({most + 1}, "softmax") with loss="sparse_categorical_crossentropy"'
+        if values.min() < 0:
+            fix = 'loss="mse" and activation=None   # these are no probabilities'
+    elif len(values) > 2:
+        fix = 'loss="mse" and activation=None   # these are no probabilities'
+    yield (
+        f"{share(int(outside.sum()), y.size)} targets are outside [0, 1] (they are in "
+        f"[{short(float(y.min()))}, {short(float(y.max()))}]); for them binary crossentropy has no "
+        "lower bound, so the loss goes below 0 and falls without end.", fix,
+        {"outside": int(outside.sum())},
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""OR014, OR015: inputs and targets of awkward scale."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..wording import short, span
+
+
+LARGE = 100.0
+"""Entries beyond which inputs count as not scaled."""
+
+APART = 1000.0
+"""Ratio of the spreads of two features from which on they count as not scaled to each other."""
+
+SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
+           "UnitNormalization", "GroupNormalization")  # fmt: skip
+
+
+def _houses(keras, scaled):
+    rng = np.random.default_rng(0)
+    x = rng.uniform([500, 1, 1900], [5000, 6, 2020], (64, 3))
+    y = (100 * x[:, :1] + 1e4 * x[:, 1:2]) if not scaled else x[:, :1] / 5000
+    if scaled:
+        x = (x - x.mean(axis=0)) / x.std(axis=0)
+    model = keras.Sequential([
+        keras.Input((3,)), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1),
+    ])
+    model.compile("adam", "mse")
+    return model, x.astype("float32"), y.astype("float32")
+
+
+@register(
+    "OR014", "inputs are not scaled",
+    """Initializers and learning rates assume inputs of about size 1. Large ones saturate sigmoids,
+    kill relus and make the loss steep in some directions and flat in others. SUSPECTED only: many
+    networks learn all the same; what it does to this one is proved or measured by OR003, OR004 and
+    OR017. Nothing is said if the model scales its inputs itself.""",
+    Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
+)  # fmt: skip
+def check_inputs(rule, case):
+    """Size and spread of the raw features, where they reach weights unscaled."""
+    first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
+    if first is None or first.kind in SCALERS:
+        return
+    x = case.flat[case.sound_rows]
+    if not x.size:
+        return
+    size, spread = float(np.abs(x).max()), x.std(axis=0)
+    spread = spread[spread > 0]
+    apart = float(spread.max() / spread.min()) if spread.size else 1.0
+    if size <= LARGE and apart <= APART:
+        return
+    what = f"inputs go up to {short(size)}" if size > LARGE else (
+        f"the spreads of the features differ by a factor of {short(apart)}"
+    )  # fmt: skip
+    yield rule.found(
+        Level.SUSPECTED, first.path, f"{what}; weights start for inputs of about size 1.",
+        "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
+        interval=(float(x.min()), float(x.max())),
+    )  # fmt: skip
+
+
+@register(
+    "OR015", "targets are not scaled",
+    """A linear last layer starts near 0 and moves by about the learning rate a step: targets in the
+    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED only;
+    OR017 measures what it does to this network.""",
+    Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
+)  # fmt: skip
+def check_targets(rule, case):
+    """Size of the targets of a regression."""
+    for loss in case.program.losses:
+        y, head = case.targets(loss), case.head(loss)
+        if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):
+            continue
+        y = y[np.isfinite(y)]
+        if y.size and float(np.abs(y).max()) > 1000.0:
+            yield rule.found(
+                Level.SUSPECTED, head.layer,
+                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0.",
+                "y = (y - y.mean()) / y.std()   # and undo it after predict()",
+                interval=(float(y.min()), float(y.max())),
+            )  # fmt: skip

@@ -1,0 +1,65 @@
+"""OR011: predictions and targets whose shapes only match by broadcasting."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+
+
+ELEMENTWISE = (
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error", "huber", "log_cosh", "hinge", "squared_hinge", "poisson",
+)  # fmt: skip
+
+
+def _columns(keras, units):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(units, name="last"),
+    ])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model, x, x[:, :1] - x[:, 1:2]
+
+
+@register(
+    "OR011", "targets and predictions have different shapes",
+    """A loss of differences broadcasts: targets of shape (n, 1) against predictions of shape (n, 3)
+    train three copies of one output, and nothing is said on any backend. The shapes are compared
+    after the squeezing that Keras does by itself. PROVED is a fact of the two shapes. Where the
+    backend cannot even compute the loss, its error is reported.""",
+    Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
+)  # fmt: skip
+def check(rule, case):
+    """Compare shapes as the loss will see them."""
+    program = case.program
+    for loss in program.losses:
+        if case.y is None or loss.output >= len(case.y):
+            continue
+        y, (name, shape) = case.y[loss.output].shape, program.outputs[loss.output]
+        p = (case.rows, *shape)
+        seen_y, seen_p = squeezed(y, p)
+        if loss.name not in ELEMENTWISE or not loss.known or seen_y == seen_p:
+            continue
+        try:
+            joint = np.broadcast_shapes(seen_y, seen_p)
+        except ValueError:
+            continue  # the backend raises: `finite` shows its error
+        head = case.head(loss)
+        yield rule.found(
+            Level.PROVED, head.layer if head else name,
+            f"targets of shape {y} meet predictions of shape {p}: the loss broadcasts them to "
+            f"{joint} and compares every entry of one with several of the other. No backend says "
+            "a word.",
+            f"Dense({y[-1] if len(y) > 1 else 1}) as the last layer   or   targets of shape {p}",
+            cost={"shape": list(joint)}, holds_for="these shapes",
+        )  # fmt: skip
+
+
+def squeezed(y: tuple[int, ...], p: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Both shapes after Keras squeezed or added a last axis of 1, as it does before every loss."""
+    if len(y) == len(p) + 1 and y[-1] == 1:
+        return (y, (*p, 1)) if len(p) == 1 else (y[:-1], p)
+    if len(p) == len(y) + 1 and p[-1] == 1:
+        return ((*y, 1), p) if len(y) == 1 else (y, p[:-1])
+    return y, p

@@ -1,0 +1,52 @@
+"""OR021: a program in which nothing can be learned."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+
+
+def _plain(keras, rate=0.1, trainable=True):
+    x = np.linspace(-1, 1, 16)[:, None].astype("float32")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.layers[0].trainable = trainable
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model, x, 2 * x + 1
+
+
+@register(
+    "OR021", "no weight is trained",
+    """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of every
+    weight is exactly 0 on the data. The first two are PROVED; the last is MEASURED, and the other
+    findings say why.""",
+    Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
+    Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
+)  # fmt: skip
+def check(rule, case):
+    """Weights, rate, then the measured gradient."""
+    program = case.program
+    if program.optimizer is None or not program.losses:
+        return
+    trainable = [i for i, w in enumerate(program.weights) if w.trainable]
+    if not trainable:
+        yield rule.found(
+            Level.PROVED, "", "no weight of the model is trainable.",
+            "layer.trainable = True, then compile again", holds_for="all data",
+        )  # fmt: skip
+        return
+    if program.optimizer.rate <= 0:
+        yield rule.found(
+            Level.PROVED, "", f"the learning rate is {program.optimizer.rate:g}.",
+            f"keras.optimizers.{program.optimizer.kind}(1e-3)", holds_for="all data",
+        )  # fmt: skip
+        return
+    measured = case.measured
+    if measured is None or measured.error or not np.isfinite(measured.loss) or measured.loss == 0:
+        return
+    if not any(g is not None and np.any(g != 0) for g in measured.gradients.values()):
+        yield rule.found(
+            Level.MEASURED, "",
+            f"the gradient of all {len(trainable)} trainable weights is exactly 0 on your data: "
+            "nothing moves.", "see the other findings for the cause",
+            holds_for="the stored weights and your first rows",
+        )  # fmt: skip

@@ -1,0 +1,103 @@
+"""OR012: gradients that vanish or explode on their way through the layers."""
+
+import numpy as np
+
+from ...answers.diagnosis import Level
+from ..registry import Example, register
+from ..sensitivity import sensitivity
+from ..wording import short
+
+
+RATIO = 1e-6
+"""First layer's gradient over the last one's, from which on learning reaches only the end."""
+
+FEWEST = 4
+"""Layers of weights below which depth is no explanation."""
+
+
+def _deep(keras, depth, activation, scale):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    layers = [keras.Input((4,))]
+    layers += [keras.layers.Dense(8, activation) for _ in range(depth)]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    for layer in model.layers:
+        rows, columns = layer.kernel.shape
+        kernel = rng.normal(size=(rows, columns)) * scale / np.sqrt(rows)
+        layer.set_weights([kernel.astype("float32"), np.zeros(columns, "float32")])
+    model.compile("adam", "mse")
+    return model, x, np.sin(x[:, :1])
+
+
+@register(
+    "OR012", "the gradient vanishes or explodes through the layers",
+    """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
+    over the data's range, the product bounds how much the output can respond to the first layer.
+    PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's gradient
+    is a million times smaller than the last one's, root mean square an entry, or if gradients are
+    above a million while outputs are ten thousand times larger than the targets. Use relu
+    with he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
+    Example(
+        lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
+        level=Level.MEASURED,
+    ),
+)  # fmt: skip
+def check(rule, case):
+    """Bound the response of the output to the first layer, then measure the gradients."""
+    kernels = [
+        (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
+    ]
+    if len(kernels) < FEWEST:
+        return
+    first = next((x for x in case.program.layers if x.path.endswith(kernels[0][1].layer)), None)
+    bound = None if first is None else sensitivity(case, first)
+    fix = 'activation="relu", kernel_initializer="he_normal"   or   skip connections'
+    if first is not None and bound is not None and bound < RATIO:
+        yield rule.found(
+            Level.PROVED, first.path,
+            f"through {len(kernels)} layers of weights, a change of its output by 1 can move the "
+            f"network's output by at most {bound:.1e}: its gradient is that small too.", fix,
+            interval=(0.0, bound), cost={"bound": bound},
+            holds_for="the stored weights and all inputs within the range of your data",
+        )  # fmt: skip
+        return
+    yield from _measured(rule, case, kernels, fix)
+
+
+def _measured(rule, case, kernels, fix):
+    measured = case.measured
+    if measured is None or measured.error:
+        return
+    sizes = []
+    for i, weight in kernels:
+        gradient = measured.gradients.get(i)
+        if gradient is not None:
+            rms = float(np.sqrt(np.mean(np.square(gradient.astype(np.float64)))))
+            sizes.append((weight, rms))
+    if len(sizes) < FEWEST or not np.isfinite([s for _, s in sizes]).all():
+        return
+    (start, first), (end, last) = sizes[0], sizes[-1]
+    grown = _grown(case)
+    if 0 < first < RATIO * last:
+        what = f"is {short(last / first)} times smaller than"
+    elif grown is not None and max(first, last) > 1.0 / RATIO:
+        fix = "keras.optimizers.Adam(clipnorm=1.0)   or   smaller initial weights"
+        what = f"explodes: outputs reach {short(grown)}. Compare"
+    else:
+        return
+    yield rule.found(
+        Level.MEASURED, start.layer,
+        f"the gradient of `{start.path}` ({first:.1e} an entry) {what} that of `{end.path}` "
+        f"({last:.1e}).", fix, cost={"first": first, "last": last},
+        holds_for="the stored weights and your first rows",
+    )  # fmt: skip
+
+
+def _grown(case) -> float | None:
+    """The size of the outputs, where it is far beyond that of the targets."""
+    if case.y is None or not case.predictions:
+        return None
+    most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)
+    wanted = max(float(np.abs(np.nan_to_num(y)).max(initial=0.0)) for y in case.y)
+    return most if most > 1e4 * (1.0 + wanted) else None
