@@ -8,8 +8,11 @@ import numpy as np
 
 from ..core import InputError
 from .jsonable import jsonable
-from .study import FORMAT, VERSION, Combination, Reason, Study, Trial, check_json
+from .study import Study
+from .trials import Combination, Reason, Trial
 
+
+FORMAT, VERSION = "outrange.study", 1
 
 _PLAIN = ("metric", "better", "goal", "baseline", "epochs", "status", "seconds", "backend", "plan")
 
@@ -47,7 +50,7 @@ def read_study(path: Path) -> Study:
         raise InputError(
             f"A study file is what `Study.save` wrote. Received: `{path}`, which is no JSON."
         ) from error
-    check_json(record, path)
+    _check(record, path)
     try:
         return _study(record)
     except (KeyError, TypeError, ValueError) as error:
@@ -82,3 +85,16 @@ def _study(record: dict[str, Any]) -> Study:
 
 def _array(values: list) -> np.ndarray:
     return np.array([float(value) for value in values])
+
+
+def _check(record: Any, path: Path) -> None:
+    """Raise `InputError` unless a JSON document is a study of this version."""
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"A study file is what `Study.save` wrote. Received: `{path}`.")
+    if record.get("version") != VERSION:
+        raise InputError(
+            f"This release reads version {VERSION} of study files. "
+            f"Received: version {record.get('version')!r} in `{path}`."
+        )
+
+

@@ -10,7 +10,8 @@ from .text import number, size, table
 
 
 if TYPE_CHECKING:
-    from .study import Combination, Study
+    from .study import Study
+    from .trials import Combination
 
 MOST_ROWS = 40
 

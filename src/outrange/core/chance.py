@@ -35,11 +35,7 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
         (0.0, 0.3085)
     """
     check_confidence(confidence)
-    tail = (1.0 - confidence) / 2.0
-    # P(X >= hits) rises with the chance, P(X <= hits) falls.
-    lo = 0.0 if hits == 0 else _root(lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail)
-    hi = 1.0 if hits == trials else _root(lambda p: tail - _at_most(hits, trials, p))
-    return lo, hi
+    return _least(hits, trials, confidence), 1.0 - _least(trials - hits, trials, confidence)
 
 
 def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -91,6 +87,14 @@ def check_confidence(confidence: float) -> None:
         )
 
 
+def _least(hits: int, trials: int, confidence: float) -> float:
+    """The chance at which `hits` or more of `trials` happen with half of what is left over."""
+    tail = (1.0 - confidence) / 2.0
+    return 0.0 if hits == 0 else _root(
+        lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail
+    )
+
+
 def _at_most(hits: int, trials: int, p: float) -> float:
     """The chance of at most `hits` in `trials`: the incomplete beta function of `1 - p`."""
     if hits >= trials or p <= 0.0:
@@ -131,9 +135,9 @@ def _entropy(mean: float, p: float) -> float:
 
 
 def _root(rising: Callable[[float], float]) -> float:
-    """Where a function that rises on [0, 1] passes 0."""
+    """A number just below where a function that rises on [0, 1] passes 0."""
     lo, hi = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = 0.5 * (lo + hi)
         lo, hi = (lo, middle) if rising(middle) > 0.0 else (middle, hi)
-    return 0.5 * (lo + hi)
+    return lo

@@ -1,7 +1,6 @@
 """Trains every combination of activation, loss and optimizer from several starts."""
 
 import hashlib
-import math
 import re
 import time as clock
 from collections.abc import Callable
@@ -195,8 +194,10 @@ def seconds_of(budget: Any) -> float | None:
     if budget is None:
         return None
     units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+    if isinstance(budget, int | float) and not isinstance(budget, bool) and budget >= 0:
+        return float(budget)
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|min|m|h|)\s*", str(budget))
-    if isinstance(budget, bool) or match is None or not math.isfinite(float(match[1])):
+    if not isinstance(budget, str) or match is None:
         raise InputError(
             '`budget` is a time: 60, "60s", "2min", "1h", or None for no limit. '
             f"Received: budget={budget!r}."

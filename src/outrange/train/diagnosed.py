@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from ..answers.diagnosis import Finding
-from ..answers.study import Reason
+from ..answers.trials import Reason
 from ..diagnosis import diagnose
 from ..frontends.keras.api import keras
 from ..frontends.keras.program import read_program

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers.study import Reason, Study, Trial
+from ..answers.study import Study
+from ..answers.trials import Reason, Trial
 from .diagnosed import diagnosed
 from .plan import Data
 from .record import Record

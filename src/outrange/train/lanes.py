@@ -1,6 +1,6 @@
 """Many trainings at once under JAX: one compiled program a model, one lane a training.
 
-The one file that imports JAX. All combinations of loss, optimizer and start share a model's forward
+All combinations of loss, optimizer and start share a model's forward
 and backward pass: their weights are stacked, `Model.stateless_call` is mapped over them, each loss
 sees the predictions of its lanes, and each optimizer updates its lanes by its own
 `Optimizer.stateless_apply`. What Keras computes for one training is what a lane computes.
@@ -9,10 +9,13 @@ sees the predictions of its lanes, and each optimizer updates its lanes by its o
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
+from ..frontends.keras.gradients import jax_module
 from .plan import Group, Objective, same_shapes
+
+
+jax = jax_module()
 
 
 class Lanes(Group):

@@ -1,12 +1,14 @@
 """Trainings one by one, by `Model.train_on_batch`: on any backend, and as Keras does it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..frontends.keras.api import keras
-from .plan import Group, same_shapes
+from ..frontends.keras.gradients import gradients
+from .plan import Group, Objective, same_shapes
 
 
 ROWS = 4096
@@ -64,6 +66,10 @@ class Loops(Group):
     def _taken(self, rows: np.ndarray) -> Any:
         return self.k.tree.map_structure(lambda a: a[rows], self.data.x)
 
+    def _loss(self, model: Any, objective: Objective) -> Any:
+        predictions = model(self.data.x, training=True)
+        return objective.value(objective.targets, predictions) + sum(model.losses)
+
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
@@ -97,22 +103,13 @@ class Loops(Group):
 
     def steepness(self) -> np.ndarray:
         found = np.zeros(self.lanes)
-        for place in range(len(self.compiled)):
-            objective = self.objectives[place % len(self.objectives)]
-            model = self.rebuild()
-            model.compile(optimizer=_capture(self.k), loss=objective.keras_loss)
-            count = len(model.trainable_variables)
-            others = len(model.non_trainable_variables)
-            for start in range(len(self.models)):
-                lane = place * len(self.models) + start
-                variables = [*model.trainable_variables, *model.non_trainable_variables]
-                for variable, array in zip(
-                    variables, self.carried[lane][: count + others], strict=True
-                ):
-                    variable.assign(array)
-                model.train_on_batch(self.data.x, objective.targets)
-                grads = _arrays(model.trainable_variables)
-                found[lane] = np.sqrt(sum(float(np.sum(g.astype(np.float64) ** 2)) for g in grads))
+        for lane in range(self.lanes):
+            objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
+
+            _, grads = gradients(self.k, model, partial(self._loss, model, objective))
+            squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in grads
+                       if g is not None]
+            found[lane] = np.sqrt(sum(squares))
         return found
 
     def predictions(self, lane: int) -> np.ndarray:
@@ -136,16 +133,3 @@ class Loops(Group):
 def _arrays(variables: Sequence[Any]) -> list[np.ndarray]:
     convert = keras().ops.convert_to_numpy
     return [np.array(convert(v)) for v in variables]
-
-
-def _capture(k: Any) -> Any:
-    """An optimizer whose step puts the gradient itself in place of each weight.
-
-    Keras has no gradient of its own that works alike on every backend; its training step has one.
-    """
-
-    class Capture(k.optimizers.Optimizer):
-        def update_step(self, gradient, variable, learning_rate):
-            self.assign(variable, k.ops.cast(gradient, variable.dtype))
-
-    return Capture(learning_rate=1.0)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers.study import Study, Trial, judged
+from ..answers.study import Study
+from ..answers.trials import Trial, judged
 from ..core import InputError
 from .objectives import Yardstick
 from .plan import Group, Options
