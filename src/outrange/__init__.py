@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import callbacks as callbacks
 from .answers import (
     BadInputs as BadInputs,
     Counterexample as Counterexample,
@@ -31,6 +32,10 @@ from .answers import (
     Verdict as Verdict,
     VerifyProgress as VerifyProgress,
 )
+from .answers.advice import Advice as Advice
+from .answers.dead_start import DeadStart as DeadStart
+from .answers.study import Study as Study
+from .answers.study_progress import StudyProgress as StudyProgress
 from .api.asked import read_property as read_property
 from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
@@ -42,6 +47,11 @@ from .api.slopes import (
     difference_range as difference_range,
     gradient_range as gradient_range,
     monotone as monotone,
+)
+from .api.training import (
+    compare as compare,
+    expected as expected,
+    recommend as recommend,
 )
 from .core import (
     Box as Box,

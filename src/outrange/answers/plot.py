@@ -44,3 +44,57 @@ def plot_range(answer, ax=None):
     ax.set_title(f"{answer.model}: {answer.reason}")
     ax.legend(loc="best", fontsize="small")
     return ax
+
+
+def plot_study_heatmap(study, ax=None, optimizer=None):
+    """Share of starts that succeed; see `Study.plot_heatmap`."""
+    ax = _axes(ax, "Study.plot_heatmap")
+    activations = list(dict.fromkeys(c.activation for c in study.combinations))
+    losses = list(dict.fromkeys(c.loss for c in study.combinations))
+    known = {c.optimizer for c in study.combinations}
+    if optimizer is not None and optimizer not in known:
+        raise InputError(
+            f"The study's optimizers are {sorted(known)}. Received: optimizer={optimizer!r}."
+        )
+    share = np.zeros((len(activations), len(losses)))
+    for c in study.combinations:
+        if optimizer in (None, c.optimizer):
+            at = activations.index(c.activation), losses.index(c.loss)
+            share[at] = max(share[at], float(np.mean(c.solved)))
+    image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
+    for (row, column), value in np.ndenumerate(share):
+        color = "white" if value > 0.5 else "black"
+        ax.text(column, row, f"{value:.0%}", ha="center", va="center", color=color)
+    ax.set_xticks(range(len(losses)), losses, rotation=30, ha="right")
+    ax.set_yticks(range(len(activations)), activations)
+    ax.set_title(f"starts that succeed ({optimizer or 'best optimizer'})")
+    ax.figure.colorbar(image, ax=ax)
+    return ax
+
+
+def plot_study_curves(study, ax=None, most=8):
+    """The metric over the epochs; see `Study.plot_curves`."""
+    ax = _axes(ax, "Study.plot_curves")
+    for i, c in enumerate(study.ranking[:most]):
+        for trial in c.trials:
+            ticks = study.ticks[: len(trial.metrics)]
+            label = c.name if trial is c.trials[0] else None
+            ax.plot(ticks, trial.metrics, color=f"C{i % 10}", alpha=0.6, linewidth=1, label=label)
+    ax.axhline(study.goal, color="#888", linestyle=":", label="goal")
+    ax.set_xlabel("epochs")
+    ax.set_ylabel(study.metric)
+    ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def _axes(ax, asked):
+    """The axes given, or new ones."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise InputError(
+            f"`{asked}` draws with matplotlib, which is not installed: `pip install matplotlib`."
+        ) from None
+    return pyplot.subplots(layout="constrained")[1]

@@ -70,3 +70,10 @@ def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[An
         return _arrays(k, scalar, [None] * len(wanted))
     found = torch.autograd.grad(scalar, wanted, allow_unused=True)
     return _arrays(k, scalar, found)
+
+
+def jax_module() -> Any:
+    """JAX itself, for those who compile a training program of their own."""
+    import jax
+
+    return jax

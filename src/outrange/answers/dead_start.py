@@ -1,0 +1,130 @@
+"""The answer to "how likely is it that units start dead?"."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .jsonable import jsonable
+from .text import table
+
+
+CLOSED, SAMPLED = "closed form", "sampled"
+
+
+@dataclass(frozen=True)
+class DeadLayer:
+    """One layer with an activation that has a flat piece.
+
+    Args:
+        name: The layer's path.
+        kind: Its class.
+        units: How many units it has, per position.
+        chance: That a unit starts dead: its activation is flat at every row of the data, so that
+            no gradient reaches its weights.
+        lo: Lower end of the confidence interval of `chance`; `chance` itself in closed form.
+        hi: Upper end.
+        all_dead: The chance that all its units start dead: nothing passes.
+        all_lo: Lower end of its interval.
+        all_hi: Upper end.
+        method: `"closed form"` or `"sampled"`.
+        trials: Fresh starts drawn.
+    """
+
+    name: str
+    kind: str
+    units: int
+    chance: float
+    lo: float
+    hi: float
+    all_dead: float
+    all_lo: float
+    all_hi: float
+    method: str
+    trials: int
+
+
+@dataclass(frozen=True)
+class DeadStart:
+    """Chances of a dead start, over the layers' own initializers.
+
+    Args:
+        model: Its name.
+        layers: One entry per layer with an activation that has a flat piece.
+        rows: Rows of data.
+        confidence: Of every interval by itself.
+        seed: Of the draws.
+        kept: Weights that no known initializer makes: they kept their present values.
+    """
+
+    model: str
+    layers: tuple[DeadLayer, ...]
+    rows: int
+    confidence: float
+    seed: int
+    kept: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> DeadLayer:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(
+            f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
+        )
+
+    @property
+    def worst(self) -> DeadLayer | None:
+        """The layer whose units are likeliest to start dead; None if no activation is flat."""
+        return max(self.layers, key=lambda layer: layer.chance, default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "format": "outrange.dead_start", "version": 1, "model": self.model, "rows": self.rows,
+            "confidence": self.confidence, "seed": self.seed, "kept": list(self.kept),
+            "layers": [jsonable(vars(layer)) for layer in self.layers],
+        }
+
+    def __repr__(self) -> str:
+        if self.worst is None:
+            return f"DeadStart({self.model!r}, no activation with a flat piece)"
+        w = self.worst
+        span = "exact" if w.method == CLOSED else f"in [{w.lo:.4g}, {w.hi:.4g}]"
+        what = f"{w.name}: a unit starts dead with {w.chance:.4g}, {span}"
+        return f"DeadStart({self.model!r}, {what})"
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Head and rows of the table, as text."""
+        head = ["Layer (type)", "Units", "A unit starts dead", "Interval", "All start dead",
+                "Interval", "How"]
+        return head, [
+            [
+                f"{a.name} ({a.kind})", str(a.units), f"{a.chance:.4g}",
+                _span(a.method, a.lo, a.hi), f"{a.all_dead:.4g}",
+                _span(a.method, a.all_lo, a.all_hi),
+                a.method if a.method == CLOSED else f"{a.trials} starts",
+            ]
+            for a in self.layers
+        ]
+
+    def note(self) -> str:
+        """What to know when reading the table."""
+        kept = f" Kept as they are: {', '.join(self.kept)}." if self.kept else ""
+        return (
+            f"Dead: flat at all {self.rows} rows of the data. Intervals hold with "
+            f"{100 * self.confidence:g} % confidence each.{kept}"
+        )
+
+    def __str__(self) -> str:
+        if not self.layers:
+            return f'Model: "{self.model}": no activation has a flat piece; no unit is ever dead.'
+        head, rows = self.cells()
+        return "\n".join([f'Model: "{self.model}"', "", table(head, rows), "", self.note()])
+
+    def _repr_html_(self) -> str:
+        from .html import html_table
+
+        head, rows = self.cells()
+        return html_table(head, rows, f"Dead starts of {self.model}", self.note())
+
+
+def _span(method: str, lo: float, hi: float) -> str:
+    return "exact" if method == CLOSED else f"[{lo:.4g}, {hi:.4g}]"

@@ -1,0 +1,186 @@
+"""How likely is it that a unit starts dead?"""
+
+from typing import Any
+
+import numpy as np
+
+from ..answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
+from ..core import InputError
+from ..core.chance import bounded_mean, check_confidence, clopper_pearson
+from ..frontends.keras.api import keras
+from ..frontends.network import LayerInfo, Network
+from ..graph import Graph
+from ..ops import Curve
+from .initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
+from .structure import Structure
+
+
+FEW = 64
+"""Rows tried first: a unit that is alive there needs no others."""
+
+
+def expected(
+    model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> DeadStart:
+    """See `outrange.expected`."""
+    check_confidence(confidence)
+    if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
+        raise InputError(f"`trials` is a whole number >= 1. Received: trials={trials!r}.")
+    model = _model(model, x)
+    structure = Structure(model)
+    rows = structure.flat(x)
+    if rows.shape[1] != structure.network.graph.size or not len(rows):
+        raise InputError(
+            "`x` is data in the model's input shape, "
+            f"{structure.network.graph.size} numbers a row. Received: {rows.shape}."
+        )
+    makers = Initializers(model)
+    bent = [info for info in structure.network.layers if _flat_curves(structure.network, info)]
+    known = {info.path: exact for info in bent
+             if (exact := closed_form(model, structure.network, info, rows)) is not None}
+    drawn = [info for info in bent if info.path not in known]
+    shares = _sampled(structure, makers, drawn, rows, int(trials), seed) if drawn else {}
+    layers = []
+    for info in bent:
+        units = info.shape[-1] if info.shape else 1
+        if info.path in known:
+            chance, both = known[info.path], known[info.path] ** units
+            ends = (chance, chance), (both, both)
+            found = (chance, both, CLOSED, 0)
+        else:
+            share = shares[info.path]
+            chance, whole = float(share.mean()), int((share == 1.0).sum())
+            pooled = _independent(model, structure.network, info)
+            ends = (
+                clopper_pearson(round(chance * units * trials), units * int(trials), confidence)
+                if pooled else bounded_mean(chance, int(trials), confidence),
+                clopper_pearson(whole, int(trials), confidence),
+            )
+            found = (chance, whole / trials, SAMPLED, int(trials))
+        (lo, hi), (all_lo, all_hi) = ends
+        layers.append(DeadLayer(
+            info.path, info.kind, units, found[0], lo, hi, found[1], all_lo, all_hi,
+            found[2], found[3],
+        ))
+    return DeadStart(
+        model.name, tuple(layers), len(rows), confidence, seed, tuple(makers.kept)
+    )
+
+
+def _model(model: Any, x: Any) -> Any:
+    """A model; a layer by itself is built on the data."""
+    k = keras()
+    if not isinstance(model, k.Layer):
+        raise InputError(
+            "A Keras model or layer is needed, for its initializers. "
+            f"Received: {type(model).__module__}.{type(model).__qualname__}."
+        )
+    if isinstance(model, k.Model) or model.built:
+        return model
+    shape = np.shape(x)[1:]
+    return k.Sequential([k.Input(shape), type(model).from_config(model.get_config())])
+
+
+def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
+    """The activations of a layer, if each has a piece of slope 0; else none."""
+    if info.before is None:
+        return []
+    curves = [
+        node.op for node in network.graph.nodes[: info.after]
+        if isinstance(node.op, Curve) and node.inputs == (info.before,)
+    ]
+    return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
+
+
+def _has_flat_piece(curve: Curve) -> bool:
+    edges = (-np.inf, *curve.knots, np.inf)
+    for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):
+        inner = np.clip(0.0, left + 1.0, right - 1.0) if right - left > 2.0 else (left + right) / 2
+        if bend == "line" and float(curve.df(np.float64(inner))) == 0.0:
+            return True
+    return False
+
+
+def _layer(model: Any, info: LayerInfo) -> Any:
+    """The Keras layer itself, if it stands at the model's top level."""
+    return next((layer for layer in getattr(model, "layers", [model]) if layer.name == info.path),
+                None)
+
+
+def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
+    """Whether the units of a layer are independent draws: a dense layer on the inputs themselves.
+
+    Its numbers are independent and its inputs are data, not what other random layers made of it.
+    """
+    layer = _layer(model, info)
+    before = info.before
+    if type(layer).__name__ != "Dense" or before is None or len(info.shape) != 1:
+        return False
+    reads = network.graph.nodes[before - 1].inputs
+    makers = [initializer_of(layer, v) for v in layer.trainable_variables]
+    return reads == (0,) and all(m is not None and (is_fixed(m) or is_centered(m)) for m in makers)
+
+
+def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
+    """The chance itself, where it is known; None elsewhere.
+
+    A dense layer on the inputs, without bias at the start, weights independent and alike on both
+    sides of 0, an activation flat up to 0 and rising after it. A unit is dead if `w · x <= 0` at
+    every row. Where all rows are multiples of one direction, the sign of `w · d` decides: one half
+    if all point the same way, nothing if both ways occur (then only `w · d = 0` would do).
+    """
+    if not _independent(model, network, info):
+        return None
+    layer = _layer(model, info)
+    makers = {v.name: initializer_of(layer, v) for v in layer.trainable_variables}
+    if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
+        return None
+    curves = _flat_curves(network, info)
+    if any(c.knots != (0.0,) or float(c.df(np.float64(-1.0))) != 0.0 for c in curves):
+        return None
+    nonzero = rows[np.abs(rows).max(axis=1) > 0]
+    if not len(nonzero):
+        return 1.0
+    first = nonzero[0]
+    at = int(np.argmax(np.abs(first)))
+    # Cross products decide exactly: no division, and data of few digits multiply exactly.
+    if not np.array_equal(nonzero * first[at], np.outer(nonzero[:, at], first)):
+        return None
+    signs = np.sign(nonzero[:, at] * first[at])
+    return 0.5 if (signs == 1.0).all() else 0.0
+
+
+def _sampled(
+    structure: Structure, makers: Initializers, layers: list[LayerInfo], rows: np.ndarray,
+    trials: int, seed: int,
+) -> dict[str, np.ndarray]:
+    """Per layer and fresh start, the share of units that are dead at every row."""
+    rng = np.random.default_rng(seed)
+    found = {info.path: np.zeros(trials) for info in layers}
+    for trial in range(trials):
+        with structure.k.StatelessScope(state_mapping=makers.draw(rng)):
+            network = structure.now()
+        few = _dead(network, network.graph, rows[:FEW], found)
+        if len(rows) > FEW and any(mask.any() for mask in few.values()):
+            few = _dead(network, network.graph, rows, found)
+        for path, mask in few.items():
+            found[path][trial] = mask.mean()
+    return found
+
+
+def _dead(network: Network, graph: Graph, rows: np.ndarray, wanted) -> dict[str, np.ndarray]:
+    """Per layer, which units are flat at all the rows, at every position they are used at."""
+    values = graph.run_all(rows)
+    masks = {}
+    for info in network.layers:
+        if info.path not in wanted or info.before is None:
+            continue
+        z = values[info.before]
+        with np.errstate(all="ignore"):
+            flat = [
+                (np.asarray(curve.df(z)) == 0.0).all(axis=0)
+                for curve in _flat_curves(network, info)
+            ]
+        mask = np.logical_and.reduce(flat)
+        masks[info.path] = mask.reshape(-1, info.shape[-1] if info.shape else 1).all(axis=0)
+    return masks
