@@ -5,7 +5,13 @@ import pytest
 
 from outrange.core import OutrangeError
 from outrange.ops import Largest, Rearrange, combine, dense, gather_sum, scale
-from outrange.testing import check_absolute, check_affine, check_largest, check_rearrange
+from outrange.testing import (
+    check_absolute,
+    check_affine,
+    check_largest,
+    check_part,
+    check_rearrange,
+)
 
 
 SEEDS = range(12)
@@ -68,6 +74,16 @@ def some_largest(seed: int) -> Largest:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_largest(seed):
     check_largest(some_largest(seed), seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", [*KINDS, "rearrange", "largest"])
+def test_part(kind, seed):
+    some = {"rearrange": some_rearrange, "largest": some_largest}.get(kind)
+    op = some_affine(kind, seed) if some is None else some(seed)
+    rng = np.random.default_rng(seed)
+    for count in (1, 3):
+        check_part(op, np.unique(rng.integers(0, op.size, count)), seed)
 
 
 def test_largest_needs_an_entry():

@@ -123,17 +123,14 @@ def curve(op: Curve, lines: Lines, rows):
 
 
 def largest(op: Largest, picks: Picks, rows):
-    """Positive coefficients take the best argument, negative ones too where it is sure to win."""
-    boxes = len(picks.arg)
-    rows = np.broadcast_to(rows, (boxes, *rows.shape[-2:]))
-    kept = np.where(picks.sure[:, None], rows, np.maximum(rows, 0.0))
-    lost = rows - kept
-    back = np.zeros((boxes, picks.size, rows.shape[1]))
-    np.add.at(back, (np.arange(boxes)[:, None], picks.arg), kept.transpose(0, 2, 1))
-    constant = dots(lost, picks.top)
+    """Positive coefficients take the best argument, negative ones the plane."""
+    rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
+    constant = dots(falling, picks.offset)
     if picks.endless is not None:
-        constant = np.where(dots(lost, picks.endless) < 0, -np.inf, constant)
-    return (back.transpose(0, 2, 1),), constant
+        constant = np.where(dots(falling, picks.endless) < 0, -np.inf, constant)
+    parts = rising[..., None] * picks.lower[:, None]
+    parts += falling[..., None] * picks.slope[:, None]
+    return (op.scattered(parts, picks.size),), constant
 
 
 RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}

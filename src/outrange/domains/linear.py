@@ -4,7 +4,8 @@ Forward over the graph: each value gets intervals from the (already tightened) v
 then those of its entries that feed a bent op and are not yet settled in every box of the chunk are
 bounded again by back-substitution, and the tighter end is kept. Never looser than intervals.
 
-Cost: one matrix product chain per bent layer with as many rows as it has undecided units.
+Cost: one matrix product chain per bent layer with as many rows as it has undecided units, each as
+long as what the unit depends on (`cone`). Memory is bounded: what does not fit is done in turns.
 Reference: see `backward`.
 """
 
@@ -17,6 +18,7 @@ from ..graph import Graph, Node
 from ..ops import Curve, Largest
 from . import intervals
 from .backward import RULES, Cells, Form, Relaxed, back_substitute
+from .cone import Tiles
 from .lines import curve_lines, largest_picks
 from .noise import Budget, Payment, drain, drain_of_cells, magnitude, radius
 from .pieces import settled
@@ -25,6 +27,15 @@ from .walk import Ends, register
 
 _ROOM = 1 << 18
 """Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
+
+_WIDE = 1 << 12
+"""Values longer than this are cut to the cone of the rows at hand."""
+
+_AT_ONCE = 1 << 21
+"""Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
+
+_SHARES = 1 << 24
+"""Float64 numbers that the shares of one value may hold; with more, they are not noted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +142,7 @@ class Sweep:
                 undecided |= ~settled(op, lo, hi).all(axis=0)
         for _, source, op in self.plan.largest:
             if source == value:
-                undecided[op.windows[op.windows >= 0]] = True
+                undecided[_rivals(op, lo, hi)] = True
         return np.flatnonzero(undecided)
 
     def _refine(self, net: Relaxed, value: int) -> bool:
@@ -141,16 +152,28 @@ class Sweep:
             return False
         lo, hi = self.ends[value]
         lo, hi = lo.copy(), hi.copy()
-        units = np.zeros((2 * rows.size, lo.shape[1]))
-        units[np.arange(rows.size), rows] = 1.0
-        units[rows.size + np.arange(rows.size), rows] = -1.0
-        form = back_substitute(net, value, units)
-        found = self.cells.least(form)
+        widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
+        boxes = len(lo)
+        if max(widths) > _WIDE:
+            tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes))
+            for some, part in tiles.of(rows):
+                units = _units(part.units(some), part.entries[-1].size)
+                cells = part.cells(self.cells)
+                form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
+                self._meet(lo, hi, some, cells.least(form))
+        else:
+            form = back_substitute(net, value, _units(rows, lo.shape[1]))
+            self._meet(lo, hi, rows, self.cells.least(form))
+            if boxes * rows.size * widths[0] <= _SHARES:
+                self.shares[value] = (rows, self._shares(form, rows.size))
+        self.ends[value] = (lo, hi)
+        return True
+
+    @staticmethod
+    def _meet(lo, hi, rows: np.ndarray, found: np.ndarray) -> None:
+        """Take over what was found where it is tighter, in place."""
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
-        self.ends[value] = (lo, hi)
-        self.shares[value] = (rows, self._shares(form, rows.size))
-        return True
 
     def _shares(self, form: Form, count: int) -> np.ndarray:
         """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
@@ -160,6 +183,25 @@ class Sweep:
             size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
             total = size_of.sum(axis=-1, keepdims=True)
             return np.where(total > 0, size_of / total, 0.0)
+
+
+def _units(rows: np.ndarray, size: int) -> np.ndarray:
+    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    count = np.arange(rows.size)
+    units = np.zeros((2 * rows.size, size))
+    units[count, rows] = 1.0
+    units[rows.size + count, rows] = -1.0
+    return units
+
+
+def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Entries that may be the largest of a window that has another such entry, in some box."""
+    present = op.windows >= 0
+    source = np.maximum(op.windows, 0)
+    best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)
+    able = present & (hi[:, source] >= best)
+    able &= able.sum(axis=-1, keepdims=True) > 1
+    return np.unique(source[able.any(axis=0)])
 
 
 def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core import gamma
 from ..ops import Curve, Largest
 from ..ops.relax import relax
 from .noise import Budget, outward, widened
@@ -43,6 +44,17 @@ class Lines:
             self.gain[:, index],
         )
 
+    def entries(self, index: np.ndarray) -> "Lines":
+        """The lines of some entries of the value."""
+        return Lines(
+            self.slope[..., index],
+            self.offset[..., index],
+            None if self.endless is None else self.endless[..., index],
+            self.theta[..., index],
+            self.pivot[..., index],
+            self.gain[..., index],
+        )
+
 
 def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, size: int) -> Lines:
     """The lines of `op` over `[lo, hi]`, arrays of any one shape.
@@ -80,37 +92,105 @@ def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, siz
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """`x[arg] <= max of the window`, and `= x[arg]` where `sure`, else `<= top`; all `(B, m)`.
+    """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, noise paid.
 
-    `size` is the length of `x`.
+    Args:
+        size: The length of `x`.
+        arg: `(B, m)` the argument of each window with the largest lower end.
+        sure: `(B, m)` where no other argument can exceed it: both sides are then `x[arg]`.
+        top: `(B, m)` the largest value of each window; 0 where it is infinite.
+        lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
+        slope: `(B, m, k)` at least 0; the plane above.
+        offset: `(B, m)` of the plane.
+        endless: `(B, m)` 1 where there is no plane; None if there always is one.
     """
 
     size: int
     arg: np.ndarray
     sure: np.ndarray
     top: np.ndarray
+    lower: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
     endless: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Picks":
         """The picks of some boxes, repeats allowed."""
-        marks = None if self.endless is None else self.endless[index]
-        return Picks(self.size, self.arg[index], self.sure[index], self.top[index], marks)
+        return self._of(index, self.arg[index], self.size)
+
+    def entries(self, index: np.ndarray, source: np.ndarray) -> "Picks":
+        """The picks of some windows, where only the entries `source` of `x` are left."""
+        at = (slice(None), index)
+        return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
+
+    def _of(self, at, arg: np.ndarray, size: int) -> "Picks":
+        marks = None if self.endless is None else self.endless[at]
+        rest = (self.sure, self.top, self.lower, self.slope, self.offset)
+        return Picks(size, arg, *(part[at] for part in rest), marks)
 
 
 def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
-    """The argument with the largest lower end; sure where no other can exceed it."""
+    """The argument with the largest lower end below, and a plane above.
+
+    Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
+    lower at the center: `l + sum_k s_k (x_k - lo_k)` over the arguments that can exceed `l`, with
+    `s_k = (hi_k - l) / (hi_k - lo_k)`; or a line in the argument that can be largest alone, from
+    the next largest upper end to its own. For slopes between 0 and 1 the least sound offset is
+    `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`, since the plane grows with every
+    argument, and no slower than needed with the one that is the maximum.
+    """
     source = np.maximum(op.windows, 0)
     absent = op.windows < 0
     low = np.where(absent, -np.inf, lo[:, source])
     high = np.where(absent, -np.inf, hi[:, source])
-    sources = np.broadcast_to(source, low.shape)
     place = low.argmax(axis=-1)[..., None]
-    best, arg = (np.take_along_axis(a, place, axis=-1) for a in (low, sources))
+    best = np.take_along_axis(low, place, axis=-1)
+    arg = np.take_along_axis(np.broadcast_to(source, low.shape), place, axis=-1)
     top = high.max(axis=-1)
-    others = np.where(sources == arg, -np.inf, high).max(axis=-1)
-    best, arg = best[..., 0], arg[..., 0]
+    # A window may hold an entry twice: what counts is another entry.
+    others = np.where(source == arg, -np.inf, high).max(axis=-1)
+    sure = best[..., 0] >= others
+    hot = np.arange(low.shape[-1]) == place
+    slope, offset = _plane(low, high, best)
+    slope = np.where(sure[..., None], hot, slope)
+    offset = np.where(sure, 0.0, offset)
+    endless = np.isinf(top) & ~sure
     if budget is not None:
-        top = top + widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(top))
-    endless = np.isinf(top)
+        offset = offset + np.where(offset == 0.0, 0.0, widened(
+            budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)
+        ))  # fmt: skip
     marks = endless.astype(np.float64) if endless.any() else None
-    return Picks(lo.shape[1], arg, best >= others, np.where(endless, 0.0, top), marks)
+    offset = np.where(endless, 0.0, offset)
+    slope = np.where(endless[..., None], 0.0, slope)
+    top = np.where(np.isinf(top), 0.0, top)
+    return Picks(
+        lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks
+    )
+
+
+def _plane(low, high, best):
+    """Slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
+    with np.errstate(all="ignore"):
+        width = high - low
+        near = np.isfinite(low) & np.isfinite(high)
+        able = near & (high > best) & (width > 0)
+        all_slopes = np.where(able, (high - best) / width, 0.0)
+        first = high.argmax(axis=-1)[..., None]
+        alone = np.arange(high.shape[-1]) == first
+        second = np.where(alone, -np.inf, high).max(axis=-1, keepdims=True)
+        floor = np.maximum(second, best)
+        one_slope = np.where(alone & able & (high > floor), (high - floor) / width, 0.0)
+        planes = []
+        for slope in (np.clip(all_slopes, 0.0, 1.0), np.clip(one_slope, 0.0, 1.0)):
+            used = slope > 0.0
+            held = np.where(used, high - slope * width, high)
+            level = np.maximum(best, held.max(axis=-1, keepdims=True))[..., 0]
+            offset = level - np.where(used, slope * low, 0.0).sum(axis=-1)
+            middle = level + 0.5 * np.where(used, slope * width, 0.0).sum(axis=-1)
+            sizes = np.where(used, np.abs(low) + np.abs(high), 0.0).sum(axis=-1)
+            pad = gamma(4 * low.shape[-1] + 16) * (sizes + np.abs(level))
+            planes.append((slope, offset + widened(pad), middle))
+        (first_slope, first_offset, one), (other_slope, other_offset, two) = planes
+        better = two < one
+        slope = np.where(better[..., None], other_slope, first_slope)
+        return slope, np.where(better, other_offset, first_offset)

@@ -26,8 +26,8 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
    `fl(a . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put
    into the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w +
    gamma(n_v + K) |o|`, and the rows pay by using them.
-4. *Largest*: as 2, with `H` of the largest entry of each window in the place of `H_v` (the
-   argument picked below may be far larger than the maximum); its constants as in 3.
+4. *Largest*: as 2 with one more rounding for the product with a slope, and with the sum of `H`
+   over each window in the place of `H_v`: the slopes are at most 1. Its constants as in 3.
 5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
    products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
    all nodes once, and subtracted from every row (`drain`).
@@ -79,6 +79,10 @@ class Payment:
         if endless.any():
             return Payment(np.where(endless, 0.0, amount), endless.astype(np.float64))
         return Payment(amount, None) if amount.any() else None
+
+    def entries(self, index: np.ndarray) -> "Payment":
+        """The amounts of some entries."""
+        return Payment(self.finite[index], None if self.infinite is None else self.infinite[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +138,7 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         reach = _reach(op, sizes_of)
         rho = gamma(op.terms + reads) * reach + budget.constant(op.size) * np.abs(op.bias)
         return widened(rho * factor)
-    factor = budget.excess(op.size)
+    factor = budget.excess(op.size + (op.windows.shape[1] if isinstance(op, Largest) else 0))
     if isinstance(op, Rearrange):
         rho = np.zeros(op.size)
         if op.terms + reads > 2:
@@ -144,9 +148,8 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         return rho * factor
     present = op.windows >= 0
     most_used = int(np.bincount(op.windows[present]).max())
-    # The argument picked for a lower bound may be far larger than the maximum itself.
-    reach = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).max(axis=1)
-    return widened(gamma(most_used + reads) * reach * factor)
+    reach = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)
+    return widened(gamma(most_used + 1 + reads) * reach * factor)
 
 
 def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:

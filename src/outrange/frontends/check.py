@@ -1,5 +1,6 @@
 """Is the graph the model? Every load ends with this comparison."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ _SMALL = 10.0
 _NORMALS = 12
 _CORNERS = 4
 
+_LARGE = 2**17
+"""Values in a graph from which on fewer points are compared: they cost seconds then."""
+
 
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
     """Compare the graph (in float64) with the model itself (in its float32).
@@ -42,19 +46,31 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     """
     if network.predict is None:
         return
-    x = points(network.graph.size, box, seed)
-    values = sum(node.size for node in network.graph.nodes) + network.graph.size
-    rows = max(1, _ENTRIES // max(values, 1))
-    for start in range(0, len(x), rows):
-        _compare(network, x[start : start + rows], seed)
-
-
-def _compare(network: Network, x: np.ndarray, seed: int) -> None:
-    """Compare at the points `x`, all at once."""
-    graph = network.graph
-    if network.predict is None:
-        return
+    x = points(network.graph.size, box, seed, few=is_large(network.graph))
     found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
+    for part in at_once(network.graph, len(x)):
+        _compare(network, x[part], found[part], seed)
+
+
+def is_large(graph: Graph) -> bool:
+    """Whether the comparison makes do with fewer points."""
+    return _values(graph) > _LARGE
+
+
+def _values(graph: Graph) -> int:
+    return sum(node.size for node in graph.nodes) + graph.size
+
+
+def at_once(graph: Graph, count: int) -> Iterator[slice]:
+    """Parts of `count` points, so many at once as the memory of a comparison allows."""
+    rows = max(1, _ENTRIES // max(_values(graph), 1))
+    for start in range(0, count, rows):
+        yield slice(start, start + rows)
+
+
+def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> None:
+    """Compare at the points `x`, all at once, with what the model returned there."""
+    graph = network.graph
     strayed = stray(graph, x)
     expected = strayed.values[graph.output]
     if found.shape != expected.shape:
@@ -67,22 +83,23 @@ def _compare(network: Network, x: np.ndarray, seed: int) -> None:
         raise ModelError(_message(network, strayed, x, worst))
 
 
-def points(size: int, box: Box | None, seed: int) -> np.ndarray:
-    """`(count, size)` float64 points, every one a float32 number."""
+def points(size: int, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
+    """`(count, size)` float64 points, every one a float32 number; about a third as many if `few`."""
     rng = np.random.default_rng(seed)
+    normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
     rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]
     for scale in SCALES:
-        normal = scale * rng.standard_normal((_NORMALS, size))
-        normal[: _NORMALS // 4] = np.abs(normal[: _NORMALS // 4])
-        rows += [normal, scale * rng.choice([-1.0, 1.0], (_CORNERS, size))]
+        normal = scale * rng.standard_normal((normals, size))
+        normal[: normals // 4] = np.abs(normal[: normals // 4])
+        rows += [normal, scale * rng.choice([-1.0, 1.0], (corners, size))]
     if box is not None:
         if box.size != size:
             raise InputError(
                 f"The box needs one entry per input of the model, {size}. Received: {box.size}."
             )
         lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
-        corner = rng.integers(0, 2, (_CORNERS, size)).astype(bool)
-        rows += [Box(lo, hi).sample(rng, 2 + _NORMALS)]
+        corner = rng.integers(0, 2, (corners, size)).astype(bool)
+        rows += [Box(lo, hi).sample(rng, 2 + normals)]
         rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
     return np.concatenate(rows).astype(np.float32).astype(np.float64)
 

@@ -14,7 +14,12 @@ from .convolution import (
     transposed_convolution as transposed_convolution,
 )
 from .curve import Curve as Curve
-from .kinds import Affine as Affine, Largest as Largest, Rearrange as Rearrange
+from .kinds import (
+    Affine as Affine,
+    Largest as Largest,
+    Part as Part,
+    Rearrange as Rearrange,
+)
 from .registry import CURVES as CURVES, curve as curve
 
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from .kinds import Affine
+from .kinds import Affine, Part
 from .scatter import Scatter
 
 
@@ -32,6 +32,12 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
         out = y.reshape(-1, columns) @ weight.T
         return (out.reshape(y.shape[:-1] + (copies * rows,)),)
 
+    def part(outputs):
+        used = np.unique(outputs // columns)
+        op = dense(weight, bias, copies=len(used), name=name)
+        whole = [(used[:, None] * n + np.arange(n)).ravel() for n in (columns, rows)]
+        return Part(op, whole[0], (whole[1],))
+
     return Affine(
         name,
         apply,
@@ -40,6 +46,7 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
         copies * columns,
         np.tile(bias, copies),
         max(rows, columns),
+        part=part if copies > 1 else None,
     )
 
 
@@ -55,7 +62,14 @@ def scale(
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
     n = factor.size
-    return Affine(name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor)
+
+    def part(outputs):
+        op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
+        return Part(op, outputs, (outputs,))
+
+    return Affine(
+        name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part
+    )
 
 
 def combine(
@@ -73,6 +87,11 @@ def combine(
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
     sizes = (size,) * len(coefficients)
+
+    def part(outputs):
+        op = combine(coefficients, len(outputs), bias[outputs], name=name)
+        return Part(op, outputs, (outputs,) * len(coefficients))
+
     return Affine(
         name,
         apply,
@@ -82,6 +101,7 @@ def combine(
         bias,
         len(coefficients),
         factor=np.full(size, coefficients[0]) if len(coefficients) == 1 else None,
+        part=part,
     )
 
 
@@ -134,4 +154,13 @@ def gather_sum(
     used = np.bincount(index[present], minlength=1)
     terms = int(max(index.shape[1], used.max(initial=1)))
     bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
-    return Affine(name, apply, adjoint, (size,), m, bias, terms + ulps, ulps)
+
+    def part(outputs):
+        own = index[outputs]
+        # An op needs an input, also where no term is present.
+        used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)
+        moved = np.where(own < 0, -1, np.searchsorted(used, own))
+        op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
+        return Part(op, outputs, (used,))
+
+    return Affine(name, apply, adjoint, (size,), m, bias, terms + ulps, ulps, part=part)

@@ -9,12 +9,12 @@ order in the model.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from .kinds import Affine
+from .kinds import Affine, Part
 from .slide import Slide
 
 
@@ -148,14 +148,32 @@ def convolution(
     before = tuple(a for a, _ in padding)
     slide = Slide(tuple(inputs), spatial, outputs, tuple(strides), tuple(dilation), before)
     linear = _Product(slide, _matrix(kernel, groups), channels_first)
+    shift = np.tile(_bias(bias, linear.channels[1], outputs, channels_first), copies)
+    return _plain(name, linear, shift, copies, linear.terms)
+
+
+def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: int) -> Affine:
+    """The op that convolves."""
+    first, slide = linear.channels_first, linear.slide
+
+    def part(wanted):
+        results = _Image(linear.channels[1], slide.outputs, first)
+        places = results.hull(wanted)
+        seen = slide.seen_by(places)
+        cut = replace(linear, slide=slide.between(seen, places))
+        outputs = results.entries(places)
+        inputs = _Image(linear.channels[0], slide.inputs, first).entries(seen)
+        return Part(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+
     return Affine(
         name,
         lambda xs, absolute: linear.forward(xs[0], absolute),
         lambda rows: (linear.backward(rows, False),),
         (copies * linear.sizes[0],),
         copies * linear.sizes[1],
-        np.tile(_bias(bias, linear.channels[1], outputs, channels_first), copies),
-        linear.terms,
+        bias,
+        terms,
+        part=part if copies == 1 else None,
     )
 
 
@@ -197,15 +215,60 @@ def transposed_convolution(
         tuple(before),
     )
     linear = _Product(slide, _matrix(kernel, groups), channels_first)
+    shift = np.tile(_bias(bias, linear.channels[0], slide.inputs, channels_first), copies)
+    return _transposed(name, linear, shift, copies, linear.terms)
+
+
+def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: int) -> Affine:
+    """The op that applies the transpose of `linear`."""
+    first, slide = linear.channels_first, linear.slide
+
+    def part(wanted):
+        results = _Image(linear.channels[0], slide.inputs, first)
+        places = results.hull(wanted)
+        seen = slide.seen_from(places)
+        cut = replace(linear, slide=slide.between(places, seen))
+        outputs = results.entries(places)
+        inputs = _Image(linear.channels[1], slide.outputs, first).entries(seen)
+        return Part(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+
     return Affine(
         name,
         lambda xs, absolute: linear.backward(xs[0], absolute),
         lambda rows: (linear.forward(rows, False),),
         (copies * linear.sizes[1],),
         copies * linear.sizes[0],
-        np.tile(_bias(bias, linear.channels[0], slide.inputs, channels_first), copies),
-        linear.terms,
+        bias,
+        terms,
+        part=part if copies == 1 else None,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """Where the entries of an image are in its flat vector."""
+
+    channels: int
+    spatial: tuple[int, ...]
+    channels_first: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.channels_first:
+            return (self.channels, *self.spatial)
+        return (*self.spatial, self.channels)
+
+    def hull(self, entries: np.ndarray) -> tuple[slice, ...]:
+        """The least box of places that holds some entries."""
+        at = np.unravel_index(entries, self.shape)
+        at = at[1:] if self.channels_first else at[:-1]
+        return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in at)
+
+    def entries(self, places: tuple[slice, ...]) -> np.ndarray:
+        """All entries at the places of a box, increasing."""
+        axes = [np.arange(place.start, place.stop) for place in places]
+        axes.insert(0 if self.channels_first else len(axes), np.arange(self.channels))
+        return np.ravel_multi_index(np.ix_(*axes), self.shape).ravel()
 
 
 def _matrix(kernel, groups: int) -> np.ndarray:

@@ -8,13 +8,28 @@ Every value is a flat vector; a batch axis of sub-problems may stand in front of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from ..core import OutrangeError
 from .scatter import Scatter
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An op cut down to some of its results and to what those read.
+
+    Args:
+        op: Of the same kind; its results and inputs are the entries below, in that order.
+        outputs: Results of the whole op that `op` computes, increasing.
+        inputs: Of each input, the entries that `op` reads, increasing.
+    """
+
+    op: "Affine | Rearrange | Largest"
+    outputs: np.ndarray
+    inputs: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +50,8 @@ class Affine:
             it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
+        part: `part(outputs)`: a `Part` with the results `outputs` (increasing) and perhaps more,
+            where it is cheaper than the whole op. None if nothing smaller is known.
     """
 
     name: str
@@ -46,10 +63,17 @@ class Affine:
     terms: int
     ulps: int = 0
     factor: np.ndarray | None = None
+    part: "Callable[[np.ndarray], Part] | None" = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
+
+    def restricted(self, outputs: np.ndarray) -> Part:
+        """The op cut down to at least the results `outputs`."""
+        if self.part is not None:
+            return self.part(outputs)
+        return Part(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +110,17 @@ class Rearrange:
         ends = np.cumsum((0, *self.sizes))
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
+    def restricted(self, outputs: np.ndarray) -> Part:
+        """The op cut down to the results `outputs`; inputs that it does not read stay, empty."""
+        index = self.index[outputs]
+        ends = np.cumsum((0, *self.sizes))
+        # An op needs an input, also where all is constant.
+        used = np.unique(index[index >= 0]) if (index >= 0).any() else np.zeros(1, np.int64)
+        inputs = tuple(used[(used >= a) & (used < b)] - a for a, b in pairwise(ends))
+        moved = np.where(index < 0, -1, np.searchsorted(used, index))
+        sizes = tuple(len(entries) for entries in inputs)
+        return Part(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
+
     @cached_property
     def _scatter(self) -> Scatter:
         return Scatter(self.index, sum(self.sizes))
@@ -115,6 +150,27 @@ class Largest:
     @property
     def size(self) -> int:
         return len(self.windows)
+
+    def restricted(self, outputs: np.ndarray) -> Part:
+        """The op cut down to the results `outputs`."""
+        windows = self.windows[outputs]
+        used = np.unique(windows[windows >= 0])
+        moved = np.where(windows < 0, -1, np.searchsorted(used, windows))
+        return Part(Largest(self.name, moved), outputs, (used,))
+
+    def scattered(self, parts: np.ndarray, size: int) -> np.ndarray:
+        """What stands at each place of each window, `(..., m, k)`, added up by entry: `(..., n)`.
+
+        Args:
+            parts: Numbers; those at absent places are left out.
+            size: `n`, the length of the input.
+        """
+        scatter = self._scatters(size)
+        return scatter.sums(parts.reshape(*parts.shape[:-2], -1)[..., scatter.order])
+
+    @cached_property
+    def _scatters(self) -> Callable[[int], Scatter]:
+        return cache(lambda size: Scatter(self.windows.ravel(), size))
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

@@ -1,6 +1,7 @@
 """How a kernel slides over an image: what lies under each of its places, and back."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -100,3 +101,41 @@ class Slide:
             touched[(..., *target)] += parts[(slice(None), slice(None), *place)]
         there, here = self.overlap
         image[(..., *here)] = touched[(..., *there)]
+
+    def seen_by(self, results: Sequence[slice]) -> tuple[slice, ...]:
+        """The entries that some neighboring results see; at least one."""
+        found = []
+        for i, place in enumerate(results):
+            first = place.start * self.strides[i] - self.before[i]
+            last = (place.stop - 1) * self.strides[i] - self.before[i]
+            last += (self.kernel[i] - 1) * self.dilation[i]
+            start = min(max(first, 0), self.inputs[i] - 1)
+            found.append(slice(start, max(min(last + 1, self.inputs[i]), start + 1)))
+        return tuple(found)
+
+    def seen_from(self, entries: Sequence[slice]) -> tuple[slice, ...]:
+        """The results that see any of some neighboring entries; at least one."""
+        found = []
+        for i, part in enumerate(entries):
+            reach = (self.kernel[i] - 1) * self.dilation[i]
+            # Result o sees the entries o * stride - before ... + reach.
+            first = -(-(part.start + self.before[i] - reach) // self.strides[i])
+            last = (part.stop - 1 + self.before[i]) // self.strides[i]
+            start = min(max(first, 0), self.outputs[i] - 1)
+            found.append(slice(start, max(min(last + 1, self.outputs[i]), start + 1)))
+        return tuple(found)
+
+    def between(self, entries: Sequence[slice], results: Sequence[slice]) -> "Slide":
+        """The slide from some neighboring entries to some neighboring results."""
+        before = tuple(
+            lead + part.start - place.start * stride
+            for lead, part, place, stride in zip(
+                self.before, entries, results, self.strides, strict=True
+            )
+        )
+        return replace(
+            self,
+            inputs=tuple(part.stop - part.start for part in entries),
+            outputs=tuple(place.stop - place.start for place in results),
+            before=before,
+        )

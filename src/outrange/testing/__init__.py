@@ -16,6 +16,7 @@ from .kinds import (
     check_absolute as check_absolute,
     check_affine as check_affine,
     check_largest as check_largest,
+    check_part as check_part,
     check_rearrange as check_rearrange,
 )
 from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve

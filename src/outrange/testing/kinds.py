@@ -54,6 +54,33 @@ def check_affine(op: Affine, seed: int = 0) -> None:
     require(bool(op.terms >= most), f"`{op.name}` adds up {most} products, but says {op.terms}")
 
 
+def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int = 0) -> None:
+    """`restricted` holds the results wanted, reads what it says, and computes what the op does."""
+    rng = np.random.default_rng(seed)
+    part = op.restricted(wanted)
+    require(bool(np.isin(wanted, part.outputs).all()), f"`{op.name}`: a part lacks results")
+    for entries in (part.outputs, *part.inputs):
+        require(bool((np.diff(entries) > 0).all()), f"`{op.name}`: entries must increase")
+    sizes = op.sizes if not isinstance(op, Largest) else (int(op.windows.max()) + 1,)
+    # What the part does not read must not matter: it is drawn a second time.
+    xs = tuple(rng.normal(size=(3, n)) for n in sizes)
+    ys = tuple(rng.normal(size=(3, n)) for n in sizes)
+    for x, y, entries in zip(xs, ys, part.inputs, strict=True):
+        y[:, entries] = x[:, entries]
+    got = part.op.run(tuple(x[:, i] for x, i in zip(xs, part.inputs, strict=True)))
+    if isinstance(op, Affine):
+        reach = op.apply(tuple(np.abs(x) for x in xs), True) + np.abs(op.bias)
+    else:
+        reach = np.ones((3, op.size))
+    for whole in (op.run(xs), op.run(ys)):
+        require(
+            _near(got, whole[:, part.outputs], reach[:, part.outputs]),
+            f"`{op.name}`: a part computes something else",
+        )
+    if isinstance(op, Affine):
+        check_affine(part.op, seed)  # type: ignore[arg-type]
+
+
 def check_absolute(op: Affine) -> None:
     """`absolute` is exactly `|A|`, for ops that read no entry twice into one result."""
     for one, two in zip(matrices(op), matrices(op, True), strict=True):

@@ -89,8 +89,6 @@ UNSUPPORTED = {
     "attention": (attention, "attention|both depend"),
     "nested": (in_a_block, "block/culprit"),
     "quantized": (quantized, "quantized"),
-    "convolution": (
-        lambda: Sequential([Input((6, 6, 1)), L.Conv2D(2, 3, name="culprit")]), "convolutions"),
     "recurrent": (lambda: Sequential([Input((5, 3)), L.LSTM(4, name="culprit")]), "recurren"),
     "stateful": (
         lambda: Sequential([Input(batch_shape=(1, 5, 3)), L.GRU(4, stateful=True, name="culprit")]),

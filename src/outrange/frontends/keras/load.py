@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
 from ...graph.float32 import stray, tolerance
-from ..check import check_same, points
+from ..check import at_once, check_same, is_large, points
 from ..network import Network
 from .api import keras
 from .files import read
@@ -105,7 +105,8 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
 
     A dependence on the size of the batch shows in the final comparison: the graph is of one row.
     """
-    x = points(network.graph.size, None, 0)
+    graph = network.graph
+    x = points(graph.size, None, 0, few=is_large(graph))
     kept = np.abs(x).max(axis=1, initial=0.0) < 10.0
     reason = ""
     try:
@@ -115,7 +116,11 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         # Hooks are off and every layer has run before: what fails is the size of the batch.
         reason = f" Received: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
     else:
-        allowed = 2.0 * tolerance(network.graph, stray(network.graph, x[kept]))
+        chosen = x[kept]
+        allowed = np.concatenate([
+            2.0 * tolerance(graph, stray(graph, chosen[part]))
+            for part in at_once(graph, len(chosen))
+        ])  # fmt: skip
         where = int(kept[:_ALONE].sum())
         with np.errstate(invalid="ignore"):  # At a pole both are infinite.
             same = not (np.abs(found - again) > allowed).any()

@@ -17,12 +17,16 @@ _CHUNK = 1 << 22
 _BUCKET = 128
 """On JAX batches are filled up to this many rows, or twice, four times ...: each size compiles."""
 
+_LARGE = 1 << 15
+"""Input entries from which on a bucket is a quarter of that: what is filled up is work as well."""
+
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
     """Flat inputs `(batch, size)` to flat outputs `(batch, outputs)`, by `model` at inference."""
     k = keras()
     size = sum(slot.size for slot in signature.slots)
-    rows = signature.batch or max(_BUCKET, _CHUNK // max(size, 1))
+    least = _BUCKET if size < _LARGE else _BUCKET // 4
+    rows = signature.batch or max(least, _CHUNK // max(size, 1))
     compiles = k.backend.backend() == "jax"
 
     def one(x: np.ndarray) -> np.ndarray:
@@ -36,7 +40,7 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
         for start in range(0, len(x), rows):
             chunk = x[start : start + rows]
             count = len(chunk)
-            whole = signature.batch or (_bucket(count) if compiles else count)
+            whole = signature.batch or (_bucket(count, least) if compiles else count)
             if count < whole:
                 chunk = np.concatenate([chunk, np.repeat(chunk[-1:], whole - count, axis=0)])
             found.append(one(chunk)[:count])
@@ -45,8 +49,8 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
     return predict
 
 
-def _bucket(count: int) -> int:
-    return max(_BUCKET, 1 << (count - 1).bit_length())
+def _bucket(count: int, least: int) -> int:
+    return max(least, 1 << (count - 1).bit_length())
 
 
 def split(x: np.ndarray, signature: Signature) -> list[Any]:

@@ -14,11 +14,10 @@ MOVING = (
 )  # fmt: skip
 """Layers of Keras for images that at inference only choose entries, or do nothing at all."""
 
-OPAQUE = ("Rescaling", "Normalization", "PReLU", *MOVING)
+OPAQUE = ("Rescaling", "Normalization", "PReLU", "Resizing", *MOVING)
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {
-    "convolutions are": ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
     "comparisons and selects are": (
         "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Where", "Select",
         "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Heaviside",
@@ -31,7 +30,6 @@ NOT_YET = {
     "products of two tensors that depend on the input are": ("Glu", "Prod", "Cumprod"),
     "attention is": ("DotProductAttention",),
     "normalization by statistics of the input is": ("LayerNorm", "RMSNorm", "Normalize"),
-    "resizing with interpolation is": ("Resize",),
 }  # fmt: skip
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
 

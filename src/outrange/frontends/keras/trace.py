@@ -16,6 +16,10 @@ from .hooks import activation_seen, hooks
 from .records import Record, Trace, Visit
 
 
+MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
+"""Operations for whose results Keras (3.15) states a shape they do not have."""
+
+
 class Tracer:
     """The state of one symbolic run, and the two methods that stand in for Keras's."""
 
@@ -55,11 +59,13 @@ class Tracer:
         if expand is not None:
             return expand(self.keras, op, *args, **kwargs)
         try:
+            if type(op).__name__ in MISSTATED:
+                raise UnsupportedError("Keras's own shape rule is not used.")
             outputs = op.compute_output_spec(*args, **kwargs)
         except Exception:
             # Keras's own shape rule of some operations is narrower than the operation (grouped
             # convolutions); the base class infers the shape by running it.
-            outputs = self.keras.Operation.compute_output_spec(op, *args, **kwargs)
+            outputs = self._inferred(op, args, kwargs)
         inner = self.stack[-1] if self.stack else None
         path = self.paths[id(inner)] if inner is not None else ""
         named = inner is not None and _stands_in(op, inner)
@@ -70,6 +76,16 @@ class Tracer:
         if named:
             self.trace.visits.append(Visit(source, op, outputs, None, args))
         return outputs
+
+    def _inferred(self, op: Any, args: tuple, kwargs: dict) -> Any:
+        """The shape of the result, found by running `op`; backends take no variables there."""
+        k = self.keras
+
+        def plain(x: Any) -> Any:
+            return k.ops.convert_to_tensor(x) if isinstance(x, k.Variable) else x
+
+        args, kwargs = k.tree.map_structure(plain, (args, kwargs))
+        return k.Operation.compute_output_spec(op, *args, **kwargs)
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
         """Run `layer.call` on the symbols, with the layer's name on what it records."""

@@ -11,8 +11,10 @@ from ..network import LayerInfo
 from . import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
+    convolution as convolution,
     reductions as reductions,
     shapes as shapes,
+    windows as windows,
 )
 from .elementwise import ACTIVATIONS
 from .fuse import fuse_bias

@@ -1,10 +1,11 @@
-"""Windows that slide over the spatial axes. Convolutions have their place here too."""
+"""Windows that slide over the spatial axes."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from ..call import Call, array, is_value
+from .convolution import each, same_padding
 from .table import entering
 
 
@@ -30,20 +31,40 @@ def _average_pool(c: Call):
     return c.builder.gather_sum(c.x, windows, weight, shape, name="average_pool", ulps=1)
 
 
+@rule("AdaptiveAveragePool", "AdaptiveMaxPool")
+def _adaptive(c: Call):
+    first = c.op.data_format == "channels_first"
+    spatial = c.x.shape[2:] if first else c.x.shape[1:-1]
+    along = []
+    for n, m in zip(spatial, each(c.op.output_size, len(spatial)), strict=True):
+        # Window i holds the entries from floor(i n / m) to ceil((i + 1) n / m).
+        start = np.arange(m) * n // m
+        end = -(-(np.arange(m) + 1) * n // m)
+        index = start[:, None] + np.arange((end - start).max())
+        along.append(np.where(index < end[:, None], index, -1))
+    windows = _picked(c, first, along)
+    if type(c.op).__name__ == "AdaptiveMaxPool":
+        x = c.x if is_value(c.x) else c.builder.constant_value(array(c.x))
+        return c.builder.largest(x, windows, c.shapes[0])
+    present = windows >= 0
+    weight = present / present.sum(axis=1, keepdims=True)
+    return c.builder.gather_sum(
+        c.x, windows, weight, c.shapes[0], name="adaptive_average_pool", ulps=1
+    )
+
+
 def _is_even(c: Call) -> bool:
     """Whether `padding="same"` adds as much before as after, on every axis."""
     _, spatial, size, stride = _geometry(c)
-    total = [
-        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(spatial, size, stride, strict=True)
-    ]
-    return c.config.get("padding", "valid") != "same" or not any(t % 2 for t in total)
+    padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
+    return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
 
 
 def _geometry(c: Call):
     """Whether channels come first, the spatial shape, the pool size and the strides."""
     rank = len(c.x.shape) - 2
-    size = _each(c.config["pool_size"], rank)
-    stride = _each(c.config.get("strides") or size, rank)
+    size = each(c.config["pool_size"], rank)
+    stride = each(c.config.get("strides") or size, rank)
     layout = c.config.get("data_format") or c.keras.config.image_data_format()
     first = layout == "channels_first"
     return first, c.x.shape[2:] if first else c.x.shape[1:-1], size, stride
@@ -53,52 +74,32 @@ def _windows(c: Call, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...
     """The positions in each window, `-1` outside of the input, and the result's shape."""
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
+    along = []
+    for n, k, s in zip(spatial, size, stride, strict=True):
+        if padding == "same":
+            count, lead = -(-n // s), same_padding(n, k, s)[0]
+        else:
+            count, lead = (n - k) // s + 1, 0
+        index = np.arange(count)[:, None] * s + np.arange(k) - lead
+        inside = np.clip(index, 0, n - 1)
+        along.append(inside if repeats else np.where(index == inside, index, -1))
+    return _picked(c, first, along), c.shapes[0]
+
+
+def _picked(c: Call, first: bool, along: list[np.ndarray]) -> np.ndarray:
+    """Positions `(results, places)`, the places of a window in each axis given: `(count, size)`.
+
+    A place of `-1` is outside of the input.
+    """
     positions = np.arange(c.x.size).reshape(c.x.shape)
     if first:
         positions = np.moveaxis(positions, 1, -1)
-    for axis in range(len(spatial)):
-        positions = slide(positions, axis + 1, size[axis], stride[axis], 1, padding, repeats)
-    windows = positions.reshape(*positions.shape[: len(spatial) + 2], -1)
+    for axis, index in enumerate(along, 1):
+        picked = np.take(positions, np.maximum(index, 0), axis=axis)
+        outside = (index < 0).reshape(index.shape + (1,) * (positions.ndim - axis - 1))
+        # The places in a window go to a new last axis.
+        positions = np.moveaxis(np.where(outside, -1, picked), axis + 1, -1)
+    windows = positions.reshape(*positions.shape[: len(along) + 2], -1)
     if first:
-        windows = np.moveaxis(windows, -2, 1)
-    return windows.reshape(-1, windows.shape[-1]), c.shapes[0]
-
-
-def slide(
-    positions,
-    axis: int,
-    size: int,
-    stride: int,
-    dilation: int,
-    padding: str,
-    repeats: bool = False,
-) -> np.ndarray:
-    """Replace `axis` by the windows along it; what is in a window goes to a new last axis.
-
-    Args:
-        positions: Positions, `-1` outside of the input.
-        axis: The axis the windows slide along.
-        size: Entries in a window.
-        stride: Steps between windows.
-        dilation: Steps between the entries of a window.
-        padding: `"valid"` or `"same"` (as TensorFlow pads: the odd one at the end).
-        repeats: Padding repeats the border instead of being absent.
-    """
-    n, reach = positions.shape[axis], (size - 1) * dilation + 1
-    if padding == "same":
-        count = -(-n // stride)
-        lead = max((count - 1) * stride + reach - n, 0) // 2
-    else:
-        count, lead = (n - reach) // stride + 1, 0
-    index = np.arange(count)[:, None] * stride + np.arange(size)[None] * dilation - lead
-    picked = np.take(positions, np.clip(index, 0, n - 1), axis=axis)
-    outside = ((index < 0) | (index >= n)).reshape(
-        index.shape + (1,) * (positions.ndim - axis - 1)
-    )
-    if not repeats:
-        picked = np.where(outside, -1, picked)
-    return np.moveaxis(picked, axis + 1, -1)
-
-
-def _each(value, rank: int) -> list[int]:
-    return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]
+        windows = np.moveaxis(windows, len(along) + 1, 1)
+    return windows.reshape(-1, windows.shape[-1])

@@ -1,0 +1,127 @@
+"""Convolutions: what each operation's options mean in terms of the graph's two convolutions."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph.convolution import convolve, convolve_transposed
+from ..call import Call
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+@rule("Conv")
+def _conv(c: Call):
+    return _convolved(c, c.x, _kernel(c, 1, "kernel"))
+
+
+@rule("DepthwiseConv")
+def _depthwise(c: Call):
+    return _convolved(c, c.x, _apart(_kernel(c, 1, "kernel")))
+
+
+@rule("SeparableConv")
+def _separable(c: Call):
+    # Two steps, as the model computes it: one kernel for both would cost more and be rounded.
+    parts = _convolved(c, c.x, _apart(_kernel(c, 1, "depthwise_kernel")))
+    pointwise = _kernel(c, 2, "pointwise_kernel")
+    rank = pointwise.ndim - 2
+    return convolve(
+        c.builder,
+        parts,
+        pointwise,
+        strides=(1,) * rank,
+        dilation=(1,) * rank,
+        padding=((0, 0),) * rank,
+        channels_first=_channels_first(c),
+    )
+
+
+@rule("ConvTranspose")
+def _conv_transpose(c: Call):
+    kernel = _kernel(c, 1, "kernel")
+    rank, first = kernel.ndim - 2, _channels_first(c)
+    strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
+    extra = None if c.op.output_padding is None else each(c.op.output_padding, rank)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
+    before = [
+        _cut_in_front(c.op.padding, reach[i], strides[i], None if extra is None else extra[i])
+        for i in range(rank)
+    ]
+    shape = c.shapes[0]
+    return convolve_transposed(
+        c.builder,
+        c.x,
+        kernel,
+        outputs=shape[2:] if first else shape[1:-1],
+        strides=strides,
+        dilation=dilation,
+        before=before,
+        channels_first=first,
+    )
+
+
+def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> int:
+    """How much of the whole result Keras cuts off in front; a negative number puts zeros there."""
+    if padding == "valid":
+        return 0
+    # The result is to have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.
+    total = reach - stride if extra is None else reach - reach % 2 - extra
+    return max(total // 2, 0)
+
+
+def _convolved(c: Call, x, kernel: np.ndarray):
+    rank, first = kernel.ndim - 2, _channels_first(c)
+    strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
+    channels = x.shape[1] if first else x.shape[-1]
+    spatial = x.shape[2:] if first else x.shape[1:-1]
+    padding = [(0, 0)] * rank
+    if c.op.padding == "same":
+        padding = [
+            same_padding(n, (k - 1) * d + 1, s)
+            for n, k, d, s in zip(spatial, kernel.shape, dilation, strides, strict=False)
+        ]
+    elif c.op.padding != "valid":
+        raise UnsupportedError(f"a convolution padded {c.op.padding!r} is not described yet")
+    return convolve(
+        c.builder,
+        x,
+        kernel,
+        strides=strides,
+        dilation=dilation,
+        padding=padding,
+        groups=channels // kernel.shape[-2],
+        channels_first=first,
+    )
+
+
+def _kernel(c: Call, place: int, name: str) -> np.ndarray:
+    kernel = c.constant(place, name)
+    if kernel is None or kernel.ndim < 3:
+        raise UnsupportedError(f"a convolution without a `{name}` of 3 or more axes")
+    return kernel
+
+
+def _apart(kernel: np.ndarray) -> np.ndarray:
+    """A depthwise kernel `(*spatial, channels, multiplier)` as one with a group a channel."""
+    return kernel.reshape(*kernel.shape[:-2], 1, -1)
+
+
+def _channels_first(c: Call) -> bool:
+    layout = c.op.data_format or c.keras.config.image_data_format()
+    return layout == "channels_first"
+
+
+def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
+    """Padding before and after for `ceil(length / stride)` results; the odd one goes after."""
+    total = max((-(-length // stride) - 1) * stride + reach - length, 0)
+    return total // 2, total - total // 2
+
+
+def each(value, rank: int) -> list[int]:
+    """One number a dimension."""
+    return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

@@ -1,0 +1,59 @@
+"""Resizing images: moved entries, or means of neighbors."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph.resize import half_pixel, linear_weights, resample
+from ..call import Call
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+@rule("Resize")
+def _resize(c: Call):
+    return _resized(c, c.op.size, c.op)
+
+
+@rule("Resizing")
+def _resizing(c: Call):
+    return _resized(c, (c.op.height, c.op.width), c.op)
+
+
+def _resized(c: Call, size: tuple[int, int], options):
+    """`size` is height and width; the other arguments are attributes of `options`."""
+    if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
+        raise UnsupportedError("resizing that crops or pads to an aspect ratio")
+    rank = len(c.x.shape)
+    last = options.data_format == "channels_last"
+    axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
+    if options.interpolation == "nearest":
+        return _moved(c)
+    if options.interpolation != "bilinear":
+        raise UnsupportedError(f"resizing with interpolation {options.interpolation!r}")
+    along = {}
+    for axis, m in zip(axes, size, strict=True):
+        n = c.x.shape[axis]
+        # To shrink an image without jagged lines, each mean reaches as far as its pixels are wide.
+        reach = max(Fraction(n, m), Fraction(1)) if options.antialias else Fraction(1)
+        along[axis] = linear_weights(half_pixel(n, m), n, reach)
+    return resample(c.builder, c.x, along)
+
+
+def _moved(c: Call):
+    """Backends do not agree on which entry is nearest: the operation itself says it."""
+    ops = c.keras.ops
+    if c.x.size >= 2**24:
+        raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")
+
+    def run(marked):
+        # Positions as float32, which resizing keeps exact up to 2 ** 24.
+        moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)))
+        return np.asarray(ops.convert_to_numpy(moved)).astype(np.int64)
+
+    return c.builder.structural(run, [c.x], name="resize")

@@ -1,0 +1,200 @@
+"""Laws of convolutions, in every option: against matrices written out from the definition."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from outrange.core import ModelError
+from outrange.domains import DOMAINS, bounds
+from outrange.graph import Builder, Slot
+from outrange.graph.convolution import convolve, convolve_transposed
+from outrange.ops import convolution, transposed_convolution
+from outrange.testing import check_absolute, check_affine, check_part
+
+
+SEEDS = range(40)
+
+
+def options(seed: int) -> dict:
+    """A random convolution of 1 to 3 dimensions, small enough for its matrix to be written out."""
+    rng = np.random.default_rng(seed)
+    rank = 1 + seed % 3
+    most = (9, 5, 4)[rank - 1]
+    groups = int(rng.choice([1, 1, 2, 3]))
+    kernel = tuple(int(k) for k in rng.integers(1, 4, rank))
+    dilation = tuple(int(d) for d in rng.integers(1, 4 - rank // 2, rank))
+    padding = tuple((int(a), int(b)) for a, b in rng.integers(0, 3, (rank, 2)))
+    inputs = tuple(
+        int(rng.integers(max((k - 1) * d + 1 - a - b, 1), max((k - 1) * d + 2, most)))
+        for k, d, (a, b) in zip(kernel, dilation, padding, strict=True)
+    )
+    channels = groups * int(rng.integers(1, 3)), groups * int(rng.integers(1, 3))
+    size = 10.0 ** rng.uniform(-4, 4)
+    return {
+        "inputs": inputs,
+        "kernel": size * rng.normal(size=(*kernel, channels[0] // groups, channels[1])),
+        "bias": None if seed % 4 == 0 else size * rng.normal(size=channels[1]),
+        "strides": tuple(int(s) for s in rng.integers(1, 4, rank)),
+        "dilation": dilation,
+        "padding": padding,
+        "groups": groups,
+        "copies": 1 + seed % 2,
+        "channels_first": bool(rng.integers(2)),
+    }
+
+
+def sizes(given: dict) -> tuple[int, ...]:
+    """Spatial shape of the result."""
+    return tuple(
+        (n + a + b - (k - 1) * d - 1) // s + 1
+        for n, (a, b), k, d, s in zip(
+            given["inputs"],
+            given["padding"],
+            given["kernel"].shape,
+            given["dilation"],
+            given["strides"],
+            strict=False,
+        )
+    )
+
+
+def written_out(given: dict) -> np.ndarray:
+    """The matrix `(in, out)` of one image, channels last, entry by entry from the definition."""
+    kernel, groups = given["kernel"], given["groups"]
+    inside, out = kernel.shape[-2:]
+    found = np.zeros((*given["inputs"], inside * groups, *sizes(given), out))
+    rank = len(given["inputs"])
+    for place in product(*(range(n) for n in sizes(given))):
+        for k in product(*(range(n) for n in kernel.shape[:-2])):
+            at = tuple(
+                place[i] * given["strides"][i] + k[i] * given["dilation"][i]
+                - given["padding"][i][0]
+                for i in range(rank)
+            )  # fmt: skip
+            if all(0 <= a < n for a, n in zip(at, given["inputs"], strict=True)):
+                for o, i in product(range(out), range(inside)):
+                    channel = (o // (out // groups)) * inside + i
+                    found[(*at, channel, *place, o)] += kernel[(*k, i, o)]
+    return found.reshape(np.prod(found.shape[: rank + 1], dtype=int), -1)
+
+
+def laid_out(rows: np.ndarray, shape: tuple[int, ...], copies: int, first: bool) -> np.ndarray:
+    """Flat channels-last images of `shape` in the order of the op: `(..., copies * n)`."""
+    images = rows.reshape(*rows.shape[:-1], copies, *shape)
+    if first:
+        images = np.moveaxis(images, -1, rows.ndim)
+    return images.reshape(*rows.shape[:-1], -1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_convolution(seed):
+    given = options(seed)
+    op = convolution(**given)
+    check_affine(op, seed)
+    check_absolute(op)
+    matrix, copies, first = written_out(given), given["copies"], given["channels_first"]
+    shape = (*given["inputs"], given["kernel"].shape[-2] * given["groups"])
+    out = (*sizes(given), given["kernel"].shape[-1])
+    x = np.random.default_rng(seed).normal(size=(3, copies, len(matrix)))
+    expected = (x @ matrix).reshape(3, -1)
+    found = op.apply((laid_out(x.reshape(3, -1), shape, copies, first),), False)
+    scale = 1e-12 * (np.abs(x) @ np.abs(matrix)).max()
+    np.testing.assert_allclose(found, laid_out(expected, out, copies, first), 0, scale)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_transposed_convolution(seed):
+    given = options(seed)
+    forward = convolution(**{**given, "bias": None})
+    rng = np.random.default_rng(seed)
+    bias = rng.normal(size=given["kernel"].shape[-2] * given["groups"])
+    op = transposed_convolution(
+        sizes(given),
+        given["kernel"],
+        bias,
+        outputs=given["inputs"],
+        strides=given["strides"],
+        dilation=given["dilation"],
+        before=[a for a, _ in given["padding"]],
+        groups=given["groups"],
+        copies=given["copies"],
+        channels_first=given["channels_first"],
+    )
+    check_affine(op, seed)
+    check_absolute(op)
+    y = rng.normal(size=(3, op.sizes[0]))
+    np.testing.assert_array_equal(op.apply((y,), False), forward.adjoint(y)[0])
+    shape = (*given["inputs"], len(bias))
+    spread = np.broadcast_to(bias, (given["copies"], *shape)).reshape(1, -1)
+    np.testing.assert_array_equal(
+        op.bias, laid_out(spread, shape, given["copies"], given["channels_first"])[0]
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_parts(seed):
+    given = options(seed) | {"copies": 1}
+    op = convolution(**given)
+    whole = transposed_convolution(
+        sizes(given),
+        given["kernel"],
+        outputs=given["inputs"],
+        strides=given["strides"],
+        dilation=given["dilation"],
+        before=[a for a, _ in given["padding"]],
+        groups=given["groups"],
+        channels_first=given["channels_first"],
+    )
+    rng = np.random.default_rng(seed)
+    for some in (op, whole):
+        for count in (1, 2, some.size):
+            check_part(some, np.unique(rng.integers(0, some.size, count)), seed)
+
+
+def image_net(seed: int):
+    """Convolutions with strides, groups and channels first, a maximum and a transposed one."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (5, 6, 2))])
+    (x,) = b.input_values()
+    y = convolve(
+        b, x, rng.normal(size=(3, 2, 1, 4)), rng.normal(size=4),
+        strides=(1, 2), dilation=(1, 1), padding=((1, 1), (0, 0)), groups=2,
+    )  # fmt: skip
+    y = b.curve("relu", y)
+    windows = np.arange(y.size).reshape(5, 3, 4)
+    windows = np.stack([windows[:-1], windows[1:]], axis=-1).reshape(-1, 2)
+    y = b.transpose(b.largest(y, windows, (1, 4, 3, 4)), (0, 3, 1, 2))
+    y = convolve_transposed(
+        b, y, rng.normal(size=(2, 2, 3, 4)) / 4,
+        outputs=(8, 6), strides=(2, 2), dilation=(1, 1), before=(0, 0), channels_first=True,
+    )  # fmt: skip
+    y = b.curve("tanh", y)
+    return b.finish([b.reduce("mean", y, (2, 3))], ["y"])
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+@pytest.mark.parametrize("seed", range(3))
+def test_bounds_enclose(domain, seed):
+    graph = image_net(seed)
+    rng = np.random.default_rng(seed)
+    lo = rng.normal(size=(2, graph.size))
+    hi = lo + rng.uniform(0, 0.3, lo.shape)
+    x = np.where(rng.random((200, *lo.shape)) < 0.5, lo, hi)
+    values = graph.run_all(x.reshape(-1, graph.size))
+    for (least, most), seen in zip(bounds(graph, lo, hi, domain), values, strict=True):
+        seen = seen.reshape(200, 2, -1)
+        slack = 1e-12 * (1 + np.abs(seen))
+        assert (least <= seen + slack).all() and (seen - slack <= most).all()
+
+
+def test_a_kernel_that_does_not_fit_is_refused():
+    b = Builder([Slot("x", (4, 3))])
+    (x,) = b.input_values()
+    once = {"strides": (1,), "dilation": (1,)}
+    with pytest.raises(ModelError, match="kernel"):
+        convolve(b, x, np.ones((2, 2, 5)), padding=((0, 0),), **once)
+    with pytest.raises(ModelError, match="kernel"):
+        convolve(b, x, np.ones((5, 3, 5)), padding=((0, 0),), **once)
+    with pytest.raises(ModelError, match="kernel"):
+        convolve_transposed(b, x, np.ones((2, 1, 4)), outputs=(5,), before=(0,), **once)
