@@ -196,6 +196,9 @@ def back_substitute(
                 waiting[j] = waiting[j] + part if j in waiting else part
     if 0 not in waiting:
         waiting[0] = np.zeros((*constant.shape, net.graph.size))
+    if joins is not None and 0 in joins:
+        waiting[0] = waiting[0] + joins[0].rows
+        constant = constant - dots(np.abs(waiting[0]), joins[0].price)
     if tilt is not None and 0 in tilt:
         waiting[0] = waiting[0] - tilt[0]
     return Form(waiting[0], constant)

@@ -20,6 +20,7 @@ from .phase_net import Cuts, PhaseNet, Walked
 
 THETA_PACE = 0.2
 BETA_PACE = 0.3
+GAMMA_PACE = 0.3
 DECAY = 0.97
 
 
@@ -33,6 +34,7 @@ class Climb:
         theta: `(P, s)`; moves.
         beta: `(P, s)`; moves. None: no multipliers.
         least: `(P,)` the best bound, rounding not paid.
+        below: Only points where `row . output < cutoff` count: its multipliers move too.
     """
 
     start: Mapping[int, np.ndarray]
@@ -40,11 +42,37 @@ class Climb:
     theta: np.ndarray
     beta: np.ndarray | None
     least: np.ndarray
+    below: Below | None = None
 
     @staticmethod
-    def of(start, cuts: Cuts, theta, beta) -> Climb:
+    def of(start, cuts: Cuts, theta, beta, below: Below | None = None) -> Climb:
         """Nothing known yet."""
-        return Climb(start, cuts, theta, beta, np.full(len(theta), -np.inf))
+        return Climb(start, cuts, theta, beta, np.full(len(theta), -np.inf), below)
+
+    def whole(self, net: PhaseNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
+        """All rows, and what is to be subtracted from their bound."""
+        return _whole(net, dict(self.start), self.below)
+
+
+@dataclass(eq=False)
+class Below:
+    """`row . output < cutoff`, and its multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
+
+    row: np.ndarray
+    cutoff: float
+    gamma: np.ndarray
+    scale: np.ndarray
+
+    def take(self, index) -> Below:
+        return Below(self.row, self.cutoff, self.gamma[index], self.scale[index])
+
+
+def _whole(net: PhaseNet, start: dict[int, np.ndarray], below: Below | None):
+    if below is None:
+        return start, 0.0
+    out, rows = net.graph.output, below.gamma[:, None] * below.row
+    start[out] = start[out] + rows if out in start else rows
+    return start, below.gamma * below.cutoff
 
 
 def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
@@ -59,34 +87,44 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
     Returns:
         The last back-substitution at the best parameters of all.
     """
-    count, top = len(task.theta), max(task.start)
+    count = len(task.theta)
     over = net.over(task.cuts)
     active = np.arange(count)
     start, cuts, theta = dict(task.start), task.cuts, task.theta.copy()
     beta = None if task.beta is None else task.beta.copy()
+    below = None if task.below is None else task.below.take(active)
     cut = None if beta is None else (np.isfinite(cuts.low), np.isfinite(cuts.high))
-    moments = [_Moments(theta.shape), _Moments(theta.shape)]
+    moments = [_Moments(theta.shape), _Moments(theta.shape), _Moments(count)]
     for step in range(steps + 1):
         drawn = net.draw(over, theta)
-        walked = net.walk(start, drawn, beta, cuts)
+        rows, less = _whole(net, dict(start), below)
+        walked = net.walk(rows, drawn, beta, cuts)
+        walked.least -= less
         better = walked.least > task.least[active]
         whom = active[better]
         task.least[whom] = walked.least[better]
         task.theta[whom] = theta[better]
         if beta is not None and task.beta is not None:
             task.beta[whom] = beta[better]
+        if below is not None and task.below is not None:
+            task.below.gamma[whom] = below.gamma[better]
         if step == steps:
             break
         going = task.least[active] < target[active]
         if not going.any():
             break
-        z, _ = net.forward(walked, net.corner(walked.form), top)
+        z, values = net.forward(walked, net.corner(walked.form), max(rows))
         _move(net, drawn, walked, z, (theta, beta), (cuts, cut), moments, step)
+        if below is not None:
+            push = values[net.graph.output] @ below.row - below.cutoff
+            below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
+            np.maximum(below.gamma, 0.0, out=below.gamma)
         if going.mean() < 0.75:
             active = active[going]
             theta, cuts = theta[going], cuts.take(going)
             start = {v: rows[going] for v, rows in start.items()}
             over = {v: part.take(going) for v, part in over.items()}
+            below = None if below is None else below.take(going)
             if beta is not None and cut is not None:
                 beta, cut = beta[going], (cut[0][going], cut[1][going])
             for part in moments:

@@ -27,18 +27,27 @@ from .bends import Drawn, Kink, Over, bends
 
 @dataclass(eq=False)
 class Cuts:
-    """What sub-problems know of the units: `(P, s)` ends, `-inf` and `inf` where nothing is cut."""
+    """What sub-problems know of the first units: `(P, s)` each.
+
+    Args:
+        low: `z >= low` by a cut, whose multiplier may be used; `-inf` where there is none.
+        high: `z <= high` by a cut; `inf` where there is none.
+        lo: Least value of each unit in the sub-problem, cut or not.
+        hi: Largest value.
+    """
 
     low: np.ndarray
     high: np.ndarray
-
-    @staticmethod
-    def none(count: int, units: int) -> Cuts:
-        """No cuts."""
-        return Cuts(np.full((count, units), -np.inf), np.full((count, units), np.inf))
+    lo: np.ndarray
+    hi: np.ndarray
 
     def take(self, index) -> Cuts:
-        return Cuts(self.low[index], self.high[index])
+        """Some of the sub-problems."""
+        return Cuts(self.low[index], self.high[index], self.lo[index], self.hi[index])
+
+    def first(self, units: int) -> Cuts:
+        """Without the units after the first few."""
+        return Cuts(*(part[:, :units] for part in (self.low, self.high, self.lo, self.hi)))
 
 
 @dataclass(eq=False)
@@ -119,12 +128,11 @@ class PhaseNet:
             found[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
         return found
 
-    @property
-    def open(self) -> np.ndarray:
-        """`(s,)` units that are not straight on their range."""
-        out = np.zeros(self.units, bool)
+    def open(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Which units are not straight on their range, of ranges `(..., s)`."""
+        out = np.zeros(lo.shape, bool)
         for b in self.bends:
-            out[b.place] = ~b.settled(self.lo[b.place], self.hi[b.place])
+            out[..., b.place] = ~b.settled(lo[..., b.place], hi[..., b.place])
         return out
 
     def start(self) -> np.ndarray:
@@ -134,11 +142,11 @@ class PhaseNet:
             out[b.place] = b.start(self.lo[b.place], self.hi[b.place])
         return out
 
-    def ranges(self, cuts: Cuts) -> tuple[np.ndarray, np.ndarray]:
-        """The units' ranges, cut; an empty one is kept as a point."""
-        width = cuts.low.shape[1]
-        lo = np.maximum(self.lo[:width], cuts.low)
-        return lo, np.maximum(np.minimum(self.hi[:width], cuts.high), lo)
+    def uncut(self, count: int) -> Cuts:
+        """The whole box, `count` times."""
+        shape = (count, self.units)
+        return Cuts(np.full(shape, -np.inf), np.full(shape, np.inf),
+                    np.tile(self.lo, (count, 1)), np.tile(self.hi, (count, 1)))
 
     def before(self, value: int) -> int:
         """How many units `value` depends on at most: those of bent values up to it."""
@@ -146,9 +154,8 @@ class PhaseNet:
 
     def over(self, cuts: Cuts) -> dict[int, Over]:
         """Every bent value that `cuts` has units of, over the cut ranges."""
-        lo, hi = self.ranges(cuts)
-        chosen = [b for b in self.bends if b.place.stop <= lo.shape[1]]
-        return {b.value: b.over(lo[:, b.place], hi[:, b.place]) for b in chosen}
+        chosen = [b for b in self.bends if b.place.stop <= cuts.lo.shape[1]]
+        return {b.value: b.over(cuts.lo[:, b.place], cuts.hi[:, b.place]) for b in chosen}
 
     def draw(self, over: Mapping[int, Over], theta: np.ndarray) -> dict[int, Drawn]:
         """The lines for `theta` `(P, s)`."""
