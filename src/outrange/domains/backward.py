@@ -136,12 +136,26 @@ def largest(op: Largest, picks: Picks, rows):
 RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}
 
 
+@dataclass(frozen=True, eq=False)
+class Join:
+    """Rows that come in on the way.
+
+    Args:
+        rows: `(B, R, n)`.
+        price: `(n,)` what rounding one addition may cost: `2 u H`, `H` the value's magnitude.
+    """
+
+    rows: np.ndarray
+    price: np.ndarray
+
+
 def back_substitute(
     net: Relaxed,
     value: int,
     rows: np.ndarray,
     record: dict | None = None,
     tilt: dict[int, np.ndarray] | None = None,
+    joins: dict[int, Join] | None = None,
 ) -> Form:
     """A linear lower bound of `rows . value` in terms of the input.
 
@@ -153,15 +167,21 @@ def back_substitute(
         tilt: Per value, what is subtracted from its rows. Where the value is known to have the
             sign of the tilt (or to be 0), that only lowers the form: the multiplier of a split.
             Rounding keeps the sign of what was really subtracted, so nothing is to be paid.
+        joins: Per value before `value`, what is added to its rows.
     """
     waiting = {value: rows}
     constant = np.full(rows.shape[:-1], -net.drain)
     with np.errstate(invalid="ignore", over="ignore"):
         for v in range(value, 0, -1):
-            if v not in waiting:
+            joined = joins is not None and v in joins
+            tilted = tilt is not None and v in tilt
+            if v not in waiting and not joined and not tilted:
                 continue
-            rows = waiting.pop(v)
-            if tilt is not None and v in tilt:
+            rows = waiting.pop(v, np.zeros(1))
+            if joined:
+                rows = rows + joins[v].rows
+                constant = constant - dots(np.abs(rows), joins[v].price)
+            if tilted:
                 rows = rows - tilt[v]
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
@@ -176,6 +196,9 @@ def back_substitute(
                 waiting[j] = waiting[j] + part if j in waiting else part
     if 0 not in waiting:
         waiting[0] = np.zeros((*constant.shape, net.graph.size))
+    if joins is not None and 0 in joins:
+        waiting[0] = waiting[0] + joins[0].rows
+        constant = constant - dots(np.abs(waiting[0]), joins[0].price)
     if tilt is not None and 0 in tilt:
         waiting[0] = waiting[0] - tilt[0]
     return Form(waiting[0], constant)

@@ -132,17 +132,8 @@ class ArrayEngine:
         values = self.graph.run_all(np.asarray(x, np.float64))
         rows = self.rows[k]
         height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
-        waiting = {self.graph.output: rows}
         with np.errstate(all="ignore"):
-            for v in range(self.graph.output, 0, -1):
-                a = waiting.pop(v, None)
-                if a is None:
-                    continue
-                node = self.graph.nodes[v - 1]
-                parts = _pull(node.op, a, values[node.inputs[0]])
-                for j, part in zip(node.inputs, parts, strict=True):
-                    waiting[j] = waiting[j] + part if j in waiting else part
-        return height, waiting.get(0, np.zeros_like(values[0]))
+            return height, pull(self.graph, values, rows)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -159,6 +150,20 @@ class ArrayEngine:
         except ImportError:
             return None
         return ThreadpoolController()
+
+
+def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`."""
+    waiting = {graph.output: rows}
+    for v in range(graph.output, 0, -1):
+        a = waiting.pop(v, None)
+        if a is None:
+            continue
+        node = graph.nodes[v - 1]
+        parts = _pull(node.op, a, values[node.inputs[0]])
+        for j, part in zip(node.inputs, parts, strict=True):
+            waiting[j] = waiting[j] + part if j in waiting else part
+    return waiting.get(0, np.zeros_like(values[0]))
 
 
 def _pull(op, a, source):

@@ -16,7 +16,9 @@ from .array_engine import ArrayEngine
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .roots import Roots
+from .solve import MANY_INPUTS
 from .state import State
 from .tape import record
 
@@ -164,6 +166,12 @@ class _Hunt:
         self.state.known = self._by_intervals(measured, roots)
         self.state.target, self.state.goal = self.target, self.target.copy()
         self._free, self._fixed = hull.lo < hull.hi, hull.lo
+        if self._free.sum() > MANY_INPUTS and len(roots.lo) == 1 and not roots.whole.any():
+            if takes(measured):
+                self._free = np.ones(hull.size, bool)
+                self.methods = PHASE_METHODS
+                self.search = PhaseSearch(measured, hull, self.state, seed=seed)
+                return
         tape = None
         if engine == "auto" and library() is not None:
             tape = record(measured, rows, zero, np.where(self._free, np.nan, hull.lo))

@@ -1,0 +1,76 @@
+"""Points that make objectives small where inputs are many: sign descent from many starts.
+
+Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
+ICLR 2018.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import Box
+from ..graph import Graph
+from .array_engine import pull
+
+
+STARTS = 24
+STEPS = 40
+ROOM = 1 << 22
+
+
+def many_points(graph: Graph, box: Box, objectives: int, rng: np.random.Generator):
+    """First points: see `local.first_points`."""
+    x = np.concatenate([np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi]),
+                        box.uniform(rng, 61)])
+    y = graph.run(x)
+    least, at, most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
+    starts = max(2, min(STARTS, ROOM // (8 * box.size * objectives)))
+    k = np.repeat(np.arange(objectives), starts)
+    x = box.uniform(rng, k.size)
+    corners = rng.random(k.size) < 0.3
+    x[corners] = np.where(rng.random((corners.sum(), box.size)) < 0.5, box.lo, box.hi)
+    x[::starts] = 0.5 * box.lo + 0.5 * box.hi
+    low, where, top = descend(graph, box, x, k, STEPS, rng)
+    better = low < least
+    least[better], at[better] = low[better], where[better]
+    return least, at, np.maximum(most, top)
+
+
+def push(graph: Graph, box: Box, x: np.ndarray, k: np.ndarray, rng: np.random.Generator):
+    """Descend from given points on objectives `k`; `(least (m,), at (m, d))`."""
+    return descend(graph, box, x, k, STEPS // 2, rng)[:2]
+
+
+def descend(graph: Graph, box: Box, x, k, steps: int, rng: np.random.Generator):
+    """Sign descent with momentum and falling steps: least value of every objective met, where, and
+    the largest value of each.
+    """
+    m = graph.value_size(graph.output)
+    least, at, most = np.full(m, np.inf), np.tile(x[:1], (m, 1)), np.full(m, -np.inf)
+    width = box.hi - box.lo
+    mean = np.zeros_like(x)
+    columns = np.arange(m)
+    for i in range(steps + 1):
+        values, slope = gradient(graph, x, k)
+        low = values.argmin(axis=0)
+        better = values[low, columns] < least
+        least[better], at[better] = values[low, columns][better], x[low[better]]
+        np.maximum(most, values.max(axis=0), out=most)
+        if i == steps:
+            break
+        size = np.abs(slope).sum(axis=1, keepdims=True) + 1e-300
+        mean = 0.7 * mean + slope / size
+        pace = 0.25 * (1.0 - i / steps) + 0.005
+        x = np.clip(x - pace * width * np.sign(mean), box.lo, box.hi)
+    return least, at, most
+
+
+def gradient(graph: Graph, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All outputs at points `x`, and the gradient of output `k[i]` at point `i`."""
+    with np.errstate(all="ignore"):
+        values = graph.run_all(x)
+        y = values[graph.output]
+        seed = np.zeros_like(y)
+        seed[np.arange(len(x)), k] = 1.0
+        slope = np.nan_to_num(pull(graph, values, seed))
+    return y, slope

@@ -1,0 +1,101 @@
+"""Tighter ranges of units: ascent on the slopes of every open unit's own two rows.
+
+With a cutoff, the rows also get a multiple `gamma >= 0` of the objective: only points whose
+objective lies below the cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z`
+there. Near the cutoff this is what decides: ranges shrink, the bound rises, ranges shrink more.
+
+Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
+Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import down, up
+from .bends import Kink
+from .phase_ascent import Below, Climb, climb
+from .phase_net import Cuts, PhaseNet
+
+
+CHUNK = 64
+GAMMA_START = 0.1
+
+
+@dataclass(eq=False)
+class Wanted:
+    """What of the sub-problems is of interest: where `row . output < cutoff`.
+
+    Args:
+        row: `(outputs,)`.
+        cutoff: A number.
+        far: `(P,)` how far below the cutoff the proved bounds are.
+        theta: `(P, s)` slopes of those bounds.
+        beta: `(P, s)` multipliers of those bounds.
+    """
+
+    row: np.ndarray
+    cutoff: float
+    far: np.ndarray
+    theta: np.ndarray
+    beta: np.ndarray
+
+
+def tighten(
+    net: PhaseNet, cuts: Cuts, bend: Kink, steps: int, wanted: Wanted | None = None,
+    worth: np.ndarray | None = None,
+) -> None:
+    """Better ends, in `cuts`, of the open units that `bend` reads.
+
+    Args:
+        net: The graph over its box.
+        cuts: The sub-problems; their ranges move. An empty range says that nothing of the
+            sub-problem is of interest.
+        bend: Which units.
+        steps: Of ascent.
+        wanted: If given, see there.
+        worth: `(P, s)` which units to work on, if not all.
+    """
+    lo, hi = cuts.lo[:, bend.place], cuts.hi[:, bend.place]
+    chosen = ~bend.settled(lo, hi)
+    if worth is not None:
+        chosen &= worth[:, bend.place]
+    which, unit = np.nonzero(chosen)
+    if not which.size or (wanted is None and bend.source == 0):
+        return
+    which, unit = np.repeat(which, 2), np.repeat(unit, 2)
+    sign = np.tile([1.0, -1.0], which.size // 2)
+    found = np.full(which.size, -np.inf)
+    for first in range(0, which.size, CHUNK):
+        part = slice(first, first + CHUNK)
+        found[part] = _bounded(net, cuts, bend, steps, wanted, which[part], unit[part], sign[part])
+    rows, columns = which[0::2], unit[0::2]
+    lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
+    hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
+
+
+def _bounded(net: PhaseNet, cuts: Cuts, bend, steps, wanted, which, unit, sign) -> np.ndarray:
+    """Lower bounds of `sign * unit` in the sub-problems `which`."""
+    count = which.size
+    start = np.zeros((count, net.ends[bend.source][0].size))
+    start[np.arange(count), unit] = sign
+    top = bend.source if wanted is None else net.graph.output
+    own = cuts.take(which).first(net.before(top))
+    below, beta = None, None
+    if wanted is None:
+        theta = np.tile(net.start()[: own.lo.shape[1]], (count, 1))
+    else:
+        at = bend.place.start + unit
+        rows = np.arange(count)
+        scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
+        below = Below(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+        theta = wanted.theta[which].copy()
+        if wanted.beta.any():
+            beta = below.gamma[:, None] * wanted.beta[which]
+    task = Climb.of({bend.source: start}, own, theta, beta, below)
+    climb(net, task, steps, np.zeros(count))
+    whole, less = task.whole(net)
+    least = net.proof(whole, task.theta, task.beta, task.cuts).least
+    return least if wanted is None else down(least - up(less))
