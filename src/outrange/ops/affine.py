@@ -82,6 +82,7 @@ def combine(
         bias,
         len(coefficients),
         factor=np.full(size, coefficients[0]) if len(coefficients) == 1 else None,
+        coefficients=coefficients,
     )
 
 

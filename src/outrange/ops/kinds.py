@@ -35,6 +35,7 @@ class Affine:
             it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
+        coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Affine:
     terms: int
     ulps: int = 0
     factor: np.ndarray | None = None
+    coefficients: tuple[float, ...] | None = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

@@ -69,11 +69,17 @@ class _Lowering:
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()
         self.builder.source = "outputs"
-        graph = self.builder.finish(outputs, names)
+        kept = [v for info in infos for v in (info.before, info.after) if v is not None]
+        graph = self.builder.finish(outputs, names, kept)
+        moved = self.builder.moved
+        infos = tuple(
+            replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+            for i in infos
+        )
         values = [
-            (self.tensors[key], value.index)
+            (self.tensors[key], moved[value.index])
             for key, value in self.known.items()
-            if isinstance(value, Value)
+            if isinstance(value, Value) and value.index in moved
         ]
         return Lowered(graph, infos, values)
 
