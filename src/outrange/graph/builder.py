@@ -30,6 +30,7 @@ class Builder:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path written on nodes added from now on; front-ends keep it current.
         moved: After `finish`: from each value that is still there to its number in the graph.
+        plain: After `finish`: the graph as it was written, if that differs.
     """
 
     inputs: Sequence[Slot]
@@ -37,6 +38,7 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     layers: dict[str, list[int]] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
+    plain: Graph | None = None
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -68,6 +70,8 @@ class Builder:
             last = self.constant_value(last)
         marked = {v for values in self.layers.values() for v in values}
         nodes, self.moved = fuse(self.nodes, last.index, {*kept, *marked})
+        if nodes != self.nodes:
+            self.plain = Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
         return Graph(tuple(self.inputs), tuple(nodes), self.moved[last.index], slots, layers)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pointwise(
-    b: Builder, name: str, compute: Callable, write: Callable, *operands: Operand
+    b: Builder, name: str, compute: Callable, write: Callable, *operands: Operand, jumps=False
 ) -> Operand | None:
     """A function of operands that broadcast, if all that vary hang on the same entries.
 
@@ -28,6 +28,7 @@ def pointwise(
         compute: The function of arrays.
         write: The function of expressions: from a table and one expression each.
         operands: Values and constants.
+        jumps: Whether the function jumps somewhere.
 
     Returns:
         A value, an array if no operand varies, or None if the operands depend on different tensors.
@@ -42,7 +43,7 @@ def pointwise(
     ]
     if not shares_root(b.nodes, [v.index for v in values]):
         return None
-    op: Any = Pointwise(name, compute, write)
+    op: Any = Pointwise(name, compute, write, jumps)
     return b.add_node(op, values, shape)
 
 
@@ -75,7 +76,7 @@ def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
         parts = [t.constant(k) for k in (below, at, above)]
         return t.switch(t.subtract(u, v), (0,), (parts[0], parts[2]), (parts[1],))
 
-    return pointwise(b, how, lambda *xs: function(*xs).astype(xs[0].dtype), write, x, y)
+    return pointwise(b, how, lambda *xs: function(*xs).astype(xs[0].dtype), write, x, y, jumps=True)
 
 
 def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
@@ -95,7 +96,7 @@ def sign(b: Builder, x: Operand) -> Operand | None:
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.constant(-1), t.one), (t.zero,))
 
-    return pointwise(b, "sign", np.sign, write, x)
+    return pointwise(b, "sign", np.sign, write, x, jumps=True)
 
 
 def logical_not(b: Builder, x: Operand) -> Operand | None:
@@ -104,7 +105,7 @@ def logical_not(b: Builder, x: Operand) -> Operand | None:
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.zero, t.zero), (t.one,))
 
-    return pointwise(b, "not", lambda x: (x == 0).astype(x.dtype), write, x)
+    return pointwise(b, "not", lambda x: (x == 0).astype(x.dtype), write, x, jumps=True)
 
 
 def truth(b: Builder, x: Operand) -> Operand | None:
@@ -113,5 +114,5 @@ def truth(b: Builder, x: Operand) -> Operand | None:
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.one, t.one), (t.zero,))
 
-    return pointwise(b, "bool", lambda x: (x != 0).astype(x.dtype), write, x)
+    return pointwise(b, "bool", lambda x: (x != 0).astype(x.dtype), write, x, jumps=True)
 

@@ -70,6 +70,7 @@ def load_keras(
         origin="keras",
         layers=lowered.layers,
         probe=prober(recording, lowered, taken),
+        plain=lowered.plain,
     )
     _rows_apart(network, predict)
     check_same(network)
@@ -115,7 +116,7 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         # Hooks are off and every layer has run before: what fails is the size of the batch.
         reason = f" Received: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
     else:
-        allowed = 2.0 * tolerance(network.graph, stray(network.graph, x[kept]))
+        allowed = 2.0 * tolerance(network.written, stray(network.written, x[kept]))
         where = int(kept[:_ALONE].sum())
         with np.errstate(invalid="ignore"):  # At a pole both are infinite.
             same = not (np.abs(found - again) > allowed).any()

@@ -28,7 +28,9 @@ class Lowered:
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, with its value."""
+    """Each recorded tensor that depends on the input, with its value in the graph as written."""
+    plain: Graph | None
+    """The graph as written, if elementwise sub-graphs became single curves."""
 
 
 def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> Lowered:
@@ -77,11 +79,11 @@ class _Lowering:
             for i in infos
         )
         values = [
-            (self.tensors[key], moved[value.index])
+            (self.tensors[key], value.index)
             for key, value in self.known.items()
-            if isinstance(value, Value) and value.index in moved
+            if isinstance(value, Value)
         ]
-        return Lowered(graph, infos, values)
+        return Lowered(graph, infos, values, self.builder.plain)
 
     def needed(self) -> list[Record]:
         """The records the outputs depend on; masks nobody reads are not among them."""

@@ -19,11 +19,13 @@ class Pointwise:
         name: For reports.
         compute: The function of `k` arrays.
         write: The same as an expression: from a table and `k` expressions.
+        jumps: Whether it jumps somewhere.
     """
 
     name: str
     compute: Callable
     write: Callable
+    jumps: bool = False
 
     def run(self, xs):
         """The value, in the precision of `xs`."""
