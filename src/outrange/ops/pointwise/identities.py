@@ -20,14 +20,14 @@ _ONE_AT_0 = ("exp", "cosh", "cos", "erfc")
 
 
 def in_sum(t: Expressions, terms, constant: Fraction) -> tuple[Terms, Fraction]:
-    """`c + c f(u)` by a function that is 0 where `f` is -1; both signs."""
+    """`c + c f(u)` by a function that is 0 where `f` is -1; both signs; `2 sigmoid - 1` by tanh."""
     for monomial, c in list(terms.items()):
-        if not constant or abs(c) != abs(constant) or len(monomial) != 1 or monomial[0][1] != 1:
+        if not constant or len(monomial) != 1 or monomial[0][1] != 1:
             continue
         node = t.nodes[monomial[0][0]]
         if not isinstance(node, Apply):
             continue
-        other = _complement(t, node, c == constant)
+        other = _complement(t, node, c / constant)
         if other is not None:
             factor, e = other
             rest = {m: d for m, d in terms.items() if m != monomial}
@@ -37,21 +37,23 @@ def in_sum(t: Expressions, terms, constant: Fraction) -> tuple[Terms, Fraction]:
     return terms, constant
 
 
-def _complement(t: Expressions, node: Apply, same: bool) -> tuple[int, int] | None:
-    """`1 + f(u)` (`same`) or `1 - f(u)` as `(factor, expression)`."""
+def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int] | None:
+    """`1 + ratio * f(u)` as `(factor, expression)`."""
     u = node.argument
-    match node.name, same:
-        case "erf", True:
+    match node.name, ratio:
+        case "sigmoid", -2:
+            return -1, t.apply("tanh", t.scale(u, Fraction(1, 2)))
+        case "erf", 1:
             return 1, t.apply("erfc", t.scale(u, -1))
-        case "erf", False:
+        case "erf", -1:
             return 1, t.apply("erfc", u)
-        case "tanh", True:
+        case "tanh", 1:
             return 2, t.apply("sigmoid", t.scale(u, 2))
-        case "tanh", False:
+        case "tanh", -1:
             return 2, t.apply("sigmoid", t.scale(u, -2))
-        case "sigmoid", False:
+        case "sigmoid", -1:
             return 1, t.apply("sigmoid", t.scale(u, -1))
-        case "exp", False:
+        case "exp", -1:
             return -1, t.apply("expm1", u)
     return None
 

@@ -113,7 +113,7 @@ def _sum_error(t, node: Sum, values, found, shape) -> Ends:
     absolute, relative, size = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     rising, falling = np.full(shape, True), np.full(shape, True)
     n = len(node.terms) + bool(node.constant)
-    sizes: list[Ends] = []
+    sizes: list[tuple] = []
     for monomial, c in node.terms:
         (off, part), value = _monomial_error(t, monomial, values, found, shape)
         factor = abs(float(c))
@@ -122,12 +122,13 @@ def _sum_error(t, node: Sum, values, found, shape) -> Ends:
         absolute = absolute + factor * off * (1 + 4 * _U) + own * most + (5e-324 if own else 0.0)
         relative = np.maximum(relative, part * (1 + 4 * _U) + own)
         size = size + most
-        sizes.append(_sizes(value, factor))
+        sizes.append((*_sizes(value, factor), factor * off + own * most, part + own))
         rising &= value[0] * np.sign(float(c)) >= 0 if c > 0 else value[1] <= 0
         falling &= value[1] <= 0 if c > 0 else value[0] >= 0
     if node.constant:
         size = size + abs(float(node.constant))
-        sizes.append((np.full(shape, abs(float(node.constant))),) * 2)
+        constant = np.full(shape, abs(float(node.constant)))
+        sizes.append((constant, constant, 2 * _U * constant, np.full(shape, 2 * _U)))
         rising &= node.constant > 0
         falling &= node.constant < 0
         exact = float(node.constant) == node.constant
@@ -136,10 +137,8 @@ def _sum_error(t, node: Sum, values, found, shape) -> Ends:
     rounds = 1.01 * (n - 1) * _U
     absolute = absolute + (rounds * (size + absolute) if n > 1 else 0.0)
     together = relative * (1 + 4 * n * _U) + rounds
-    # One term outweighs the rest twice: the sum is at least half of it.
     relative = np.where(rising | falling, together, np.inf)
-    relative = np.where(_dominated(sizes), np.fmin(relative, 4.0 * together), relative)
-    return absolute, relative
+    return absolute, np.fmin(relative, _dominated(sizes, rounds))
 
 
 def _is_power_of_two(factor: float) -> bool:
@@ -152,13 +151,21 @@ def _sizes(value: Ends, factor: float) -> Ends:
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
 
 
-def _dominated(sizes: list[Ends]):
-    """Whether some term is surely at least twice as large as all the others together."""
-    found = np.zeros(sizes[0][0].shape, bool)
-    for i, (least, _) in enumerate(sizes):
-        others = sum((most for j, (_, most) in enumerate(sizes) if j != i), np.zeros(found.shape))
-        found = found | (least >= 2.01 * others)
-    return found
+def _dominated(terms: list[tuple], rounds: float):
+    """A relative bound where one term is surely twice the others together: so is half the sum.
+
+    Args:
+        terms: Per term its least and most size, its absolute and its relative error.
+        rounds: The relative error of the additions.
+    """
+    best = np.full(terms[0][0].shape, np.inf)
+    for i, (least, _, _, own) in enumerate(terms):
+        others = [x for j, x in enumerate(terms) if j != i]
+        size = sum((x[1] for x in others), np.zeros(best.shape))
+        error = sum((x[2] for x in others), np.zeros(best.shape))
+        bound = 2.02 * (own + error / least) + 3.1 * rounds
+        best = np.where(least >= 2.01 * size, np.fmin(best, bound), best)
+    return best
 
 
 def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends:
