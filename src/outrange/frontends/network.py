@@ -20,8 +20,9 @@ class Network:
         origin: `"keras"` or `"onnx"`.
         layers: One entry per layer worth a row in a summary, in order.
         probe: The model's own inner values, where it can show them: one flat input
-            `(1, graph.size)` to a dict from graph value to its flat float32 value. A failed
+            `(1, graph.size)` to a dict from value of `written` to its flat float32 value. A failed
             comparison uses it to name the layer.
+        plain: The graph before elementwise sub-graphs became single curves, if any did.
     """
 
     graph: Graph
@@ -30,6 +31,12 @@ class Network:
     origin: str
     layers: tuple["LayerInfo", ...] = field(default_factory=tuple)
     probe: Callable[[np.ndarray], dict[int, np.ndarray]] | None = None
+    plain: Graph | None = None
+
+    @property
+    def written(self) -> Graph:
+        """The graph operation by operation, whose float32 roundings are those of the model."""
+        return self.graph if self.plain is None else self.plain
 
 
 @dataclass(frozen=True)

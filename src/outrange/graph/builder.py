@@ -8,14 +8,16 @@ Shapes are those of the user's model with a batch axis of 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
 
 from ..core import ModelError, UnsupportedError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
+from . import pointwise
 from .einsum import einsum
+from .fuse import fuse
 from .graph import Graph, Node, Op, Ranking, Slot
 from .values import Constant, Operand, Value, operand, positions
 
@@ -27,6 +29,8 @@ class Builder:
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path written on nodes added from now on; front-ends keep it current.
+        moved: After `finish`: from each value that is still there to its number in the graph.
+        plain: After `finish`: the graph as it was written, if that differs.
     """
 
     inputs: Sequence[Slot]
@@ -34,6 +38,8 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     layers: dict[str, list[int]] = field(default_factory=dict)
     rankings: dict[int, Ranking] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    plain: Graph | None = None
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -47,8 +53,14 @@ class Builder:
             for a, b, slot in zip(ends[:-1], ends[1:], self.inputs, strict=True)
         ]
 
-    def finish(self, outputs: Sequence[Operand], names: Sequence[str]) -> Graph:
-        """The graph whose outputs are `outputs`, batch axis dropped from their slots."""
+    def finish(
+        self, outputs: Sequence[Operand], names: Sequence[str], kept: Sequence[int] = ()
+    ) -> Graph:
+        """The graph whose outputs are `outputs`, batch axis dropped from their slots.
+
+        Elementwise sub-graphs of one tensor become single curves; `kept` are values that stay, as
+        those of layers do.
+        """
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
         if len(outputs) == 1 and isinstance(outputs[0], Value):
             last = outputs[0]
@@ -57,9 +69,18 @@ class Builder:
             last = self.concat(flat, axis=1)
         if not isinstance(last, Value):
             last = self.constant_value(last)
-        layers = {name: tuple(values) for name, values in self.layers.items()}
-        nodes, rankings = tuple(self.nodes), dict(self.rankings)
-        return Graph(tuple(self.inputs), nodes, last.index, slots, layers, rankings)
+        marked = {v for values in self.layers.values() for v in values}
+        marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
+        nodes, self.moved = fuse(self.nodes, last.index, {*kept, *marked})
+        if nodes != self.nodes:
+            self.plain = Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots)
+        layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
+        rankings = {
+            self.moved[v]: replace(ranking, source=self.moved[ranking.source])
+            for v, ranking in self.rankings.items()
+        }
+        inputs, output = tuple(self.inputs), self.moved[last.index]
+        return Graph(inputs, tuple(nodes), output, slots, layers, rankings)
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
         """Append a node; the general form behind every method below."""
@@ -218,6 +239,9 @@ class Builder:
         if isinstance(x, Value) and isinstance(y, Value):
             if x.index == y.index and x.shape == y.shape:
                 return self.curve("square", x)
+            fused = pointwise.multiply(self, x, y)
+            if fused is not None:
+                return fused
             raise UnsupportedError(
                 f"Layer `{self.source}` multiplies two tensors that both depend on the input; "
                 "products of two variables are not described yet. "
@@ -231,7 +255,8 @@ class Builder:
         """`x / y`; a `y` that depends on the input must be sign-definite, and `x` constant."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
-            return self.multiply(x, self.curve("reciprocal", y))
+            fused = pointwise.divide(self, x, y) if isinstance(x, Value) else None
+            return self.multiply(x, self.curve("reciprocal", y)) if fused is None else fused
         return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
     def gather_sum(self, x: Operand, index, weight, shape, *, name="sum", ulps=0) -> Operand:

@@ -9,11 +9,13 @@ Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed.,
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from ..core import InputError
 from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops.pointwise.op import Pointwise
 from .graph import Graph, Node
 
 
@@ -62,6 +64,8 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
             before = tuple(bounds[j] for j in node.inputs)
             inputs = tuple(values[j] for j in node.inputs)
             moved, rounding = _node(node, inputs, before, y)
+            if isinstance(node.op, Pointwise) and node.op.jumps:
+                near_jump |= (moved > 0).any(axis=1)
             if isinstance(node.op, Curve):
                 for jump in node.op.jumps:
                     near_jump |= (np.abs(inputs[0] - jump) <= before[0]).any(axis=1)
@@ -74,6 +78,8 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
 def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
     """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
     op = node.op
+    if isinstance(op, Pointwise):
+        return _pointwise(op, inputs, before, y), _EXTRA_TERMS * UNIT32 * np.abs(y) + _TINY
     if isinstance(op, Rearrange):
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
@@ -86,6 +92,15 @@ def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
     if not op.is_piecewise_linear:
         rounding = rounding + _ABSOLUTE
     return _curve(op, inputs[0], before[0], y), rounding
+
+
+def _pointwise(op: Pointwise, inputs, before, y) -> np.ndarray:
+    """The most that moving the inputs by their errors changes a product, quotient or comparison."""
+    out = np.zeros(y.shape)
+    for signs in product((-1.0, 1.0), repeat=len(inputs)):
+        moved = op.run(tuple(x + s * e for x, e, s in zip(inputs, before, signs, strict=True)))
+        out = np.maximum(out, np.abs(moved - y))
+    return np.where(np.isnan(out), np.inf, out)
 
 
 def _curve(op: Curve, x, e, y) -> np.ndarray:

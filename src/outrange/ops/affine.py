@@ -102,6 +102,7 @@ def combine(
         len(coefficients),
         factor=np.full(size, coefficients[0]) if len(coefficients) == 1 else None,
         part=part,
+        coefficients=coefficients,
     )
 
 

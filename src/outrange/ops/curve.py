@@ -38,6 +38,7 @@ class Curve:
         lines: Per gap `(slope, offset)` if `f` is exactly that line there (coefficients without
             rounding), else None. All None by default.
         holes: Points at which `f` is not defined; an input range that holds one is an error.
+        origin: Name and attributes in the table of curves, if it has a file of its own there.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Curve:
     saturated: Callable | None = None
     lines: tuple[tuple[float, float] | None, ...] | None = None
     holes: tuple[float, ...] = ()
+    origin: tuple[str, tuple] | None = None
 
     def __post_init__(self):
         if len(self.bends) != len(self.knots) + 1 or not set(self.bends) <= set(BENDS):

@@ -52,6 +52,7 @@ class Affine:
             then be exact to the last bit. None otherwise.
         part: `part(outputs)`: a `Part` with the results `outputs` (increasing) and perhaps more,
             where it is cheaper than the whole op. None if nothing smaller is known.
+        coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Affine:
     ulps: int = 0
     factor: np.ndarray | None = None
     part: "Callable[[np.ndarray], Part] | None" = None
+    coefficients: tuple[float, ...] | None = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

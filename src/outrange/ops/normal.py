@@ -14,10 +14,15 @@ def erf(x):
     return erf(x)
 
 
-def normal(x):
-    """Standard normal distribution function."""
+def erfc(x):
+    """Complementary error function."""
     from scipy.special import erfc
 
+    return erfc(x)
+
+
+def normal(x):
+    """Standard normal distribution function."""
     return 0.5 * erfc(-x * ROOT_HALF)
 
 

@@ -1,5 +1,6 @@
 """The one table of curves, filled when `outrange.ops` is imported."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -23,10 +24,18 @@ def register(name: str):
     def enter(make):
         if name in CURVES:
             raise OutrangeError(f"Curve `{name}` is described twice; each has one file.")
-        CURVES[name] = functools.lru_cache(maxsize=None)(make)
+        CURVES[name] = functools.lru_cache(maxsize=None)(functools.partial(_made, name, make))
         return make
 
     return enter
+
+
+def _made(name: str, make: Callable[..., Curve], **attributes) -> Curve:
+    """A curve that knows where it is from; one that is made by another file is from there."""
+    facts = make(**attributes)
+    if facts.origin is not None:
+        return facts
+    return dataclasses.replace(facts, origin=(name, tuple(sorted(attributes.items()))))
 
 
 def curve(name: str, **attributes) -> Curve:

@@ -70,6 +70,7 @@ def load_keras(
         origin="keras",
         layers=lowered.layers,
         probe=prober(recording, lowered, taken),
+        plain=lowered.plain,
     )
     _rows_apart(network, predict)
     check_same(network)
@@ -105,7 +106,7 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
 
     A dependence on the size of the batch shows in the final comparison: the graph is of one row.
     """
-    graph = network.graph
+    graph = network.written
     x = points(graph.size, None, 0, few=is_large(graph))
     kept = np.abs(x).max(axis=1, initial=0.0) < 10.0
     reason = ""

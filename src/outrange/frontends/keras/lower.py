@@ -28,7 +28,9 @@ class Lowered:
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, with its value."""
+    """Each recorded tensor that depends on the input, with its value in the graph as written."""
+    plain: Graph | None
+    """The graph as written, if elementwise sub-graphs became single curves."""
 
 
 def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> Lowered:
@@ -69,13 +71,19 @@ class _Lowering:
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()
         self.builder.source = "outputs"
-        graph = self.builder.finish(outputs, names)
+        kept = [v for info in infos for v in (info.before, info.after) if v is not None]
+        graph = self.builder.finish(outputs, names, kept)
+        moved = self.builder.moved
+        infos = tuple(
+            replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+            for i in infos
+        )
         values = [
             (self.tensors[key], value.index)
             for key, value in self.known.items()
             if isinstance(value, Value)
         ]
-        return Lowered(graph, infos, values)
+        return Lowered(graph, infos, values, self.builder.plain)
 
     def needed(self) -> list[Record]:
         """The records the outputs depend on; masks nobody reads are not among them."""

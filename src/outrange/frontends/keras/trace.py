@@ -13,6 +13,7 @@ from . import refuse
 from .api import keras
 from .control import EXPAND
 from .hooks import activation_seen, hooks
+from .native import NativeCall
 from .records import Record, Trace, Visit
 
 
@@ -95,6 +96,7 @@ class Tracer:
         self.stack.append(layer)
         visit = Visit(path, layer, None, None, args)
         self.visiting.append(visit)
+        start = len(self.trace.records), len(self.trace.visits)
         try:
             refuse.layer(layer, self.around)
             if refuse.is_opaque(self.keras, layer):
@@ -103,9 +105,11 @@ class Tracer:
                 with activation_seen(layer, visit):
                     outputs = layer.call(*args, **kwargs)
         except Exception as error:
-            if self.failure is None:
-                self.failure = refuse.explained(error, self.around, layer)
-            raise
+            outputs = self._native(layer, args, kwargs, error, start)
+            if outputs is None:
+                if self.failure is None:
+                    self.failure = refuse.explained(error, self.around, layer)
+                raise
         finally:
             self.stack.pop()
             self.visiting.pop()
@@ -121,6 +125,25 @@ class Tracer:
         self.trace.records.append(
             Record(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )
+        return outputs
+
+    def _native(
+        self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
+    ) -> Any:
+        """A layer in the backend's own code is one record; None if that cannot be run either.
+
+        What was recorded of the layer up to its failure, from `start` on, is dropped.
+        """
+        if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
+            return None
+        call = NativeCall(layer, args, kwargs)
+        try:
+            outputs = call.outputs()
+        except Exception:
+            return None  # The first error says more.
+        del self.trace.records[start[0] :], self.trace.visits[start[1] :]
+        path = self.paths[id(layer)]
+        self.trace.records.append(Record(call, args, kwargs, outputs, path, layer))
         return outputs
 
     def random(self) -> None:

@@ -6,9 +6,23 @@ operation's class. To describe another operation, add a rule to the file it belo
 
 from collections.abc import Callable
 
-from . import arithmetic, convolution, curves, layers, pooling, reductions, resizing, shapes
+from . import (
+    arithmetic,
+    convolution,
+    curves,
+    layers,
+    native,
+    pointwise,
+    pooling,
+    reductions,
+    resizing,
+    shapes,
+)
 
 
-TABLES = (shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers)
+TABLES = (
+    shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers, pointwise,
+    native,
+)  # fmt: skip
 
 RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}

@@ -1,0 +1,23 @@
+"""Layers whose code is the backend's."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....graph import Value
+from ..call import Call
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+@rule("NativeCall")
+def _native(c: Call):
+    flat = c.keras.tree.flatten((c.args, c.kwargs))
+    symbols = c.keras.tree.flatten((c.op.args, c.op.kwargs))
+    tensor = c.keras.KerasTensor
+    operands = [x for x, s in zip(flat, symbols, strict=True) if isinstance(s, tensor)]
+    found = c.op.read(c.builder, operands)
+    return [x if isinstance(x, Value) else np.asarray(x, np.float64) for x in found]

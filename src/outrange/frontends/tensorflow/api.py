@@ -1,0 +1,77 @@
+"""The one file that imports TensorFlow: traces a function to a frozen graph of operations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..native import Program, Step
+
+
+RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}
+"""Names of arguments in recorded operations, and what `tf.raw_ops` calls them."""
+
+
+def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
+    """Trace a function of tensors.
+
+    Args:
+        function: Takes one tensor per spec and returns a flat list of tensors.
+        specs: Shape and dtype of each.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2 as freeze,
+    )
+
+    signature = [tf.TensorSpec(shape, dtype) for shape, dtype in specs]
+    traced = freeze(tf.function(function, autograph=False).get_concrete_function(*signature))
+    constants, steps = {}, []
+    for op in traced.graph.get_operations():
+        if op.type in ("Placeholder", "NoOp"):
+            continue
+        if op.type == "Const":
+            constants[op.outputs[0].name] = tf.make_ndarray(op.get_attr("value"))
+            continue
+        attributes = {a.name: _plain(op, a.name) for a in op.op_def.attr}
+        steps.append(Step(
+            op.type, [x.name for x in op.inputs], [x.name for x in op.outputs], attributes,
+            _runner(tf, op),
+        ))  # fmt: skip
+    return Program(
+        [x.name for x in traced.inputs], steps, [x.name for x in traced.outputs], constants
+    )
+
+
+def _plain(op: Any, name: str) -> Any:
+    try:
+        found = op.get_attr(name)
+    except ValueError:
+        return None
+    return found.name if hasattr(found, "as_datatype_enum") else found
+
+
+def _runner(tf: Any, op: Any) -> Callable[..., list[np.ndarray]]:
+    """The operation itself, on arrays of any type."""
+
+    def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        left = iter(tf.constant(np.asarray(x)) for x in arrays)
+        given: dict[str, Any] = {}
+        for a in op.op_def.input_arg:
+            count = op.get_attr(a.number_attr) if a.number_attr else None
+            given[a.name] = next(left) if count is None else [next(left) for _ in range(count)]
+        inferred = {a.type_attr for a in op.op_def.input_arg}
+        inferred |= {a.number_attr for a in op.op_def.input_arg}
+        for a in op.op_def.attr:
+            if a.name not in inferred and not a.name.startswith("_"):
+                given[a.name] = op.get_attr(a.name)
+        function = getattr(tf.raw_ops, op.type)
+        legal = inspect.signature(function).parameters
+        given = {k if k in legal else RENAMED.get(k, k): v for k, v in given.items()}
+        found = function(**given)
+        return [t.numpy() for t in (found if isinstance(found, list | tuple) else [found])]
+
+    return run

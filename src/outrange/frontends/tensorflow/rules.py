@@ -1,0 +1,202 @@
+"""How each operation of TensorFlow reads in terms of the graph's own ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import convolve, log_softmax, softmax
+from ..native.program import Call, folded
+from ..native.rules import (
+    both, compare, contract, curve, either, limited, matmul, negated, pooled, powers,
+    running_sum, same, same_padding, scaled, select, sign, windows,
+)  # fmt: skip
+
+
+MOVING = (
+    "Reshape", "Transpose", "StridedSlice", "Slice", "ExpandDims", "Squeeze", "Tile", "GatherV2",
+    "ReverseV2", "Roll", "BroadcastTo", "SpaceToBatchND", "BatchToSpaceND", "GatherNd", "MirrorPad",
+    "MatrixDiagPartV3", "MatrixBandPart", "Unpack", "SplitV", "SpaceToDepth", "DepthToSpace", "Pad",
+    "ResizeNearestNeighbor",
+)  # fmt: skip
+"""Operations that only move entries of their first operand."""
+
+RULES: dict[str, Callable[[Call], Any]] = {
+    **{name: lambda c: c.moved([0]) for name in MOVING},
+    "Split": lambda c: c.moved([1]),
+    "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
+    "Pack": lambda c: c.moved(range(len(c.inputs))),
+    **{n: same for n in ("Identity", "StopGradient", "PreventGradient", "CheckNumerics",
+                         "EnsureShape", "Snapshot")},
+    "IdentityN": lambda c: list(c.inputs),
+    **{n: curve(f) for n, f in {
+        "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log",
+        "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Square": "square", "Abs": "abs", "Sin": "sin",
+        "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Atan": "atan", "Erf": "erf",
+        "Erfc": "erfc", "Expm1": "expm1", "Log1p": "log1p", "Reciprocal": "reciprocal",
+        "Inv": "reciprocal", "Selu": "selu", "Elu": "elu", "Softplus": "softplus",
+        "Softsign": "softsign",
+    }.items()},
+    "Relu6": curve("clip", least=0.0, most=6.0),
+    "LeakyRelu": lambda c: c.b.curve(
+        "leaky_relu", c.x, negative_slope=float(np.float32(c.attr("alpha")))
+    ),
+    "Neg": scaled(-1.0),
+    **{n: lambda c: c.b.add(*c.inputs) for n in ("AddV2", "Add")},
+    "Sub": lambda c: c.b.subtract(*c.inputs),
+    "Mul": lambda c: c.b.multiply(*c.inputs),
+    **{n: lambda c: c.b.divide(*c.inputs) for n in ("RealDiv", "Div")},
+    "AddN": lambda c: c.b.combine([1.0] * len(c.inputs), c.inputs),
+    "SquaredDifference": lambda c: c.b.curve("square", c.b.subtract(*c.inputs)),
+    "Maximum": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
+    "Minimum": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
+    "ClipByValue": lambda c: limited(
+        c, limited(c, c.inputs[0], c.inputs[1], False), c.inputs[2], True
+    ),
+    "Pow": powers,
+    **{n: compare(h) for n, h in {
+        "Greater": "greater", "GreaterEqual": "greater_equal", "Less": "less",
+        "LessEqual": "less_equal", "Equal": "equal", "NotEqual": "not_equal",
+    }.items()},
+    "LogicalAnd": both, "LogicalOr": either, "LogicalNot": negated, "Sign": sign,
+    **{n: lambda c: select(c, *c.inputs) for n in ("SelectV2", "Select")},
+    "Softmax": lambda c: softmax(c.b, c.x, -1),
+    "LogSoftmax": lambda c: log_softmax(c.b, c.x, -1),
+    "MatMul": lambda c: matmul(
+        c.b, *c.inputs, bool(c.attr("transpose_a")), bool(c.attr("transpose_b"))
+    ),
+    **{n: lambda c: matmul(c.b, *c.inputs, bool(c.attr("adj_x")), bool(c.attr("adj_y")))
+       for n in ("BatchMatMul", "BatchMatMulV2")},
+    "Cumsum": lambda c: running_sum(
+        c, c.x, int(c.constant(1, "axes")), bool(c.attr("reverse")), bool(c.attr("exclusive"))
+    ),
+    "Shape": lambda c: np.array(c.x.shape, c.attr("out_type") or "int32"),
+    "Size": lambda c: np.array(c.x.size, c.attr("out_type") or "int32"),
+    "Rank": lambda c: np.array(len(c.x.shape), np.int32),
+    "ZerosLike": lambda c: np.zeros(c.x.shape), "OnesLike": lambda c: np.ones(c.x.shape),
+}  # fmt: skip
+"""Operation to its rule; see also the functions below."""
+
+
+def rule(*names: str):
+    """Enter the decorated function under some names."""
+
+    def enter(function: Callable[[Call], Any]):
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return enter
+
+
+@rule("Sum", "Mean", "Max", "Min")
+def _reduce(c: Call):
+    axes = np.atleast_1d(c.constant(1, "axes")).tolist()
+    return c.b.reduce(c.kind.lower(), c.x, axes, bool(c.attr("keep_dims")))
+
+
+@rule("Cast")
+def _cast(c: Call):
+    if c.attr("DstT") not in ("float32", "float64", "bool"):
+        raise UnsupportedError(f"a cast of what depends on the input to {c.attr('DstT')}")
+    return c.x
+
+
+@rule("BiasAdd")
+def _bias(c: Call):
+    if c.attr("data_format") != b"NCHW":
+        return c.b.add(*c.inputs)
+    bias = c.b.reshape(c.inputs[1], (-1, *(1,) * (len(c.x.shape) - 2)))
+    return c.b.add(c.x, bias)
+
+
+@rule("PadV2")
+def _pad(c: Call):
+    fill = float(c.constant(2, "values"))
+    pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
+    return c.b.structural(
+        lambda a: np.where((m := np.pad(a[0], pads)) == 0, a[1], m), [c.x, np.full((), fill)],
+        name="pad",
+    )
+
+
+@rule("Einsum")
+def _einsum(c: Call):
+    left, out = c.attr("equation").decode().replace(" ", "").split("->")
+    terms = left.split(",")
+    if len(terms) > 2 or "." in left:
+        raise UnsupportedError(f"the einsum {left}->{out}")
+    if len(terms) == 1:
+        return contract(c.b, list(terms[0]), [], list(out), c.x, np.ones(()))
+    return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
+
+
+def _is_first(c: Call) -> bool:
+    return (c.attr("data_format") or b"NHWC").decode().startswith("NC")
+
+
+def _spatial(c: Call, name: str) -> list[int]:
+    """An attribute with one number an axis, those of the image alone."""
+    given = c.attr(name) or [1] * len(c.x.shape)
+    return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
+
+
+def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
+    how, shape = c.attr("padding").decode(), c.x.shape
+    spatial = shape[2:] if _is_first(c) else shape[1:-1]
+    if how == "SAME":
+        return same_padding(spatial, size, strides, dilation)
+    if how == "VALID":
+        return [(0, 0)] * len(size)
+    given = np.reshape(c.attr("explicit_paddings"), (-1, 2)).tolist()
+    return [tuple(p) for p in (given[2:] if _is_first(c) else given[1:-1])]
+
+
+@rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
+def _convolve(c: Call):
+    kernel = c.constant(1, "kernels")
+    strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
+    padding = _padding(c, kernel.shape[:-2], strides, dilation)
+    channels = c.x.shape[1 if _is_first(c) else -1]
+    if c.kind.startswith("Depthwise"):
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
+    groups = channels // kernel.shape[-2]
+    return convolve(
+        c.b, c.x, kernel, strides=strides, dilation=dilation, padding=padding, groups=groups,
+        channels_first=_is_first(c),
+    )
+
+
+@rule("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
+def _pool(c: Call):
+    size, strides = _spatial(c, "ksize"), _spatial(c, "strides")
+    ones = [1] * len(size)
+    padding = _padding(c, size, strides, ones)
+
+    def whole(spatial, rest):
+        return [rest, rest, *spatial] if _is_first(c) else [rest, *spatial, rest]
+
+    found, shape = windows(
+        c.x.shape, whole(size, 1), whole(strides, 1), whole(ones, 1), whole(padding, (0, 0))
+    )
+    return pooled(c, "max" if c.kind.startswith("Max") else "mean", c.x, found, shape)
+
+
+@rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
+def _batch_norm(c: Call):
+    if c.attr("is_training"):
+        raise UnsupportedError("a batch normalization by statistics of the input")
+    scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))
+    factor = scale / np.sqrt(variance + float(np.float32(c.attr("epsilon"))))
+    shape = [1] * len(c.x.shape)
+    shape[1 if _is_first(c) else -1] = -1
+    centered = c.b.affine_map(c.x, 1.0, -mean.reshape(shape))
+    return [c.b.affine_map(centered, factor.reshape(shape), offset.reshape(shape), ulps=4)]
+
+
+TABLE = folded(RULES)
+"""The rules, where an operand depends on the input; constants run in TensorFlow."""
+

@@ -1,0 +1,23 @@
+"""Complementary error function: `y = 1 - erf(x)`, without the cancellation on the right."""
+
+import numpy as np
+
+from ..curve import Curve
+from ..normal import erfc as f
+from ..registry import register
+
+
+@register("erfc")
+def erfc():
+    return Curve(
+        name="erfc",
+        f=f,
+        df=lambda x: -2.0 / np.sqrt(np.pi) * np.exp(-np.square(np.clip(x, -30.0, 30.0))),
+        knots=(0.0,),
+        bends=("cap", "cup"),
+        beyond=(0.0, 2.0),
+        ulps=8,
+        off=1e-300,  # where it underflows
+        exact=lambda mp, x: mp.erfc(x),
+        saturated=lambda lo, hi: (lo > 2.0) | (hi < -2.0),
+    )

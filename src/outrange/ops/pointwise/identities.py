@@ -1,0 +1,115 @@
+"""Equal forms of which one is better: exact in real arithmetic, and without cancellation.
+
+A framework spells `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`: read back, the tails
+keep their relative accuracy and do not overflow.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from .nodes import Apply, Monomial, Sum, Terms, merged
+
+
+if TYPE_CHECKING:
+    from .expression import Expressions
+
+_ZERO_AT_0 = ("tanh", "erf", "expm1", "log1p", "sqrt", "atan", "sinh", "sin")
+_ONE_AT_0 = ("exp", "cosh", "cos", "erfc")
+
+
+def in_sum(t: Expressions, terms, constant: Fraction) -> tuple[Terms, Fraction]:
+    """`c + c f(u)` by a function that is 0 where `f` is -1; both signs; `2 sigmoid - 1` by tanh."""
+    for monomial, c in list(terms.items()):
+        if not constant or len(monomial) != 1 or monomial[0][1] != 1:
+            continue
+        node = t.nodes[monomial[0][0]]
+        if not isinstance(node, Apply):
+            continue
+        other = _complement(t, node, c / constant)
+        if other is not None:
+            factor, e = other
+            rest = {m: d for m, d in terms.items() if m != monomial}
+            key: Monomial = ((e, 1),)
+            rest[key] = rest.get(key, Fraction(0)) + constant * factor
+            return rest, Fraction(0)
+    return terms, constant
+
+
+def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int] | None:
+    """`1 + ratio * f(u)` as `(factor, expression)`."""
+    u = node.argument
+    match node.name, ratio:
+        case "sigmoid", -2:
+            return -1, t.apply("tanh", t.scale(u, Fraction(1, 2)))
+        case "erf", 1:
+            return 1, t.apply("erfc", t.scale(u, -1))
+        case "erf", -1:
+            return 1, t.apply("erfc", u)
+        case "tanh", 1:
+            return 2, t.apply("sigmoid", t.scale(u, 2))
+        case "tanh", -1:
+            return 2, t.apply("sigmoid", t.scale(u, -2))
+        case "sigmoid", -1:
+            return 1, t.apply("sigmoid", t.scale(u, -1))
+        case "exp", -1:
+            return -1, t.apply("expm1", u)
+    return None
+
+
+def in_product(t: Expressions, monomial: Monomial) -> Monomial:
+    """Powers of roots without the root, and quotients of exponentials as sigmoids."""
+    for base, power in monomial:
+        node = t.nodes[base]
+        rest = tuple((b, p) for b, p in monomial if b != base)
+        if isinstance(node, Apply) and node.name == "sqrt" and power not in (0, 1):
+            whole = t.power(node.argument, power // 2)
+            found = t.as_monomial(whole)
+            part = found[0] if found is not None and found[1] == 1 else ((whole, 1),)
+            return in_product(t, merged(merged(rest, part), ((base, power % 2),)))
+        exponent = _one_plus_exp(t, base) if power < 0 else None
+        if exponent is not None:
+            gate = ((t.apply("sigmoid", t.scale(exponent, -1)), -power),)
+            return in_product(t, merged(rest, gate))
+    return _exp_times_gate(t, monomial)
+
+
+def _one_plus_exp(t: Expressions, base: int) -> int | None:
+    """`u` if the base is `1 + exp(u)`."""
+    node = t.nodes[base]
+    if not isinstance(node, Sum) or node.constant != 1 or len(node.terms) != 1:
+        return None
+    (monomial, c), inner = node.terms[0], t.nodes[node.terms[0][0][0][0]]
+    plain = c == 1 and len(monomial) == 1 and monomial[0][1] == 1
+    return inner.argument if plain and isinstance(inner, Apply) and inner.name == "exp" else None
+
+
+def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
+    """`exp(u) sigmoid(-u)` is `sigmoid(u)`."""
+    powers = dict(monomial)
+    for base, power in monomial:
+        node = t.nodes[base]
+        if not (isinstance(node, Apply) and node.name == "exp" and power > 0):
+            continue
+        gate = t.apply("sigmoid", t.scale(node.argument, -1))
+        both = min(power, powers.get(gate, 0))
+        if both > 0:
+            other = t.apply("sigmoid", node.argument)
+            return _exp_times_gate(
+                t, merged(monomial, ((base, -both), (gate, -both), (other, both)))
+            )
+    return monomial
+
+
+def applied(t: Expressions, name: str, u: int) -> int | None:
+    """`f(u)` by another expression, where that is better; else None."""
+    if t.value_of(u) == 0 and name in (*_ZERO_AT_0, *_ONE_AT_0):
+        return t.zero if name in _ZERO_AT_0 else t.one
+    terms, constant = t.terms(u)
+    if name == "log" and constant == 1 and terms:
+        return t.apply("log1p", t.sum(terms, Fraction(0)))
+    inner = t.nodes[u]
+    if name == "log1p" and isinstance(inner, Apply) and inner.name == "exp":
+        return t.apply("softplus", inner.argument)
+    return None

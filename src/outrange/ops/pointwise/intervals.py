@@ -1,0 +1,205 @@
+"""Enclosures of expressions over many cells of the line at once.
+
+Sound: every float64 operation is pushed outward. What is known to have a sign keeps it, underflow
+or not. Cost: a dozen array operations for each term.
+
+Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import reduce
+
+import numpy as np
+
+from ...core import down, up
+from ..curve import Curve
+from .expression import Expressions
+from .nodes import Apply, Monomial, Sum, Variable
+from .primitives import PRIMITIVES, facts, spread
+
+
+Ends = tuple[np.ndarray, np.ndarray]
+
+_FLOOR = 2.0**-1040
+"""More than any product loses by underflow."""
+
+_ROUND = 2.0**-52
+
+
+def fraction_ends(value: Fraction) -> tuple[float, float]:
+    """The float64 numbers around a fraction; twice the same one if it is a float64."""
+    try:
+        near = float(value)
+    except OverflowError:
+        near = np.inf if value > 0 else -np.inf
+        return (float(np.finfo(float).max), near) if value > 0 else (near, -np.finfo(float).max)
+    exact = Fraction(near)
+    low = near if exact <= value else float(down(near))
+    return low, near if exact >= value else float(up(near))
+
+
+def _product(a: Ends, b: Ends) -> Ends:
+    if a is b:
+        return _whole_power(a, 2)
+    with np.errstate(all="ignore"):
+        corners = np.stack([a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]])
+    # An infinite end stands for all numbers on the way there: 0 times it is 0.
+    corners = np.where(np.isnan(corners), 0.0, corners)
+    lo, hi = corners.min(axis=0), corners.max(axis=0)
+    lo, hi = _outward(lo, hi)
+    same = ((a[0] >= 0) & (b[0] >= 0)) | ((a[1] <= 0) & (b[1] <= 0))
+    opposite = ((a[0] >= 0) & (b[1] <= 0)) | ((a[1] <= 0) & (b[0] >= 0))
+    lo = np.where(same, np.maximum(lo, 0.0), lo)
+    return lo, np.where(opposite, np.minimum(hi, 0.0), hi)
+
+
+def _outward(lo, hi, rounds: float = 2.0) -> Ends:
+    with np.errstate(all="ignore"):
+        lo = lo - (rounds * _ROUND * np.abs(lo) + _FLOOR)
+        hi = hi + (rounds * _ROUND * np.abs(hi) + _FLOOR)
+    return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+
+
+def _whole_power(x: Ends, n: int) -> Ends:
+    lo, hi = x
+    if n == 1:
+        return x
+    if n < 0:
+        return _reciprocal(_whole_power(x, -n))
+    with np.errstate(all="ignore"):
+        first, last = lo**n, hi**n
+    if n % 2:
+        low, high = _outward(first, last, 2.0 * n)
+        return np.where(lo >= 0, np.maximum(low, 0.0), low), np.where(
+            hi <= 0, np.minimum(high, 0.0), high
+        )
+    least = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(first, last))
+    low, high = _outward(least, np.maximum(first, last), 2.0 * n)
+    return np.maximum(low, 0.0), high
+
+
+def _reciprocal(x: Ends) -> Ends:
+    lo, hi = x
+    with np.errstate(all="ignore"):
+        first, last = 1.0 / hi, 1.0 / lo
+    # Zero at one end: the other side of the pole is the one the cell lies on.
+    last = np.where(lo == 0, np.inf, last)
+    first = np.where(hi == 0, -np.inf, first)
+    low, high = _outward(first, last)
+    low, high = np.where(lo >= 0, np.maximum(low, 0.0), low), np.where(
+        hi <= 0, np.minimum(high, 0.0), high
+    )
+    across = (lo < 0) & (hi > 0) | ((lo == 0) & (hi == 0))
+    return np.where(across, -np.inf, low), np.where(across, np.inf, high)
+
+
+def _applied(node: Apply, x: Ends) -> Ends:
+    """A primitive of a cell; outside its domain the real argument cannot be."""
+    primitive, c = PRIMITIVES[node.name], facts(node)
+    lo, hi = x
+    if primitive.above is not None:
+        lo, hi = np.maximum(lo, primitive.above), np.maximum(hi, primitive.above)
+    if primitive.waves:
+        return _waves(node.name, c, lo, hi)
+    with np.errstate(all="ignore"):
+        first, last = np.asarray(c.f(lo), float), np.asarray(c.f(hi), float)
+        least, most = np.minimum(first, last), np.maximum(first, last)
+        if node.name == "cosh":
+            least = np.where((lo < 0) & (hi > 0), 1.0, least)
+        low = down(least - spread(c, least))
+        high = up(most + spread(c, most))
+        # Where a curve is 0 at 0 it is so exactly.
+        at_zero = [(end == 0) & (value == 0) for end, value in ((lo, first), (hi, last))]
+        low = np.where((at_zero[0] | at_zero[1]) & (least == 0), 0.0, low)
+        high = np.where((at_zero[0] | at_zero[1]) & (most == 0), 0.0, high)
+    limits = c.beyond if c.beyond is not None else (-np.inf, np.inf)
+    if node.name in ("sqrt", "rsqrt", "power"):
+        limits = (0.0, np.inf)
+    low, high = np.maximum(low, limits[0]), np.minimum(high, limits[1])
+    return np.where(np.isnan(low), limits[0], low), np.where(np.isnan(high), limits[1], high)
+
+
+def _waves(name: str, c: Curve, lo, hi) -> Ends:
+    """Sine and cosine: the ends, and 1 or -1 where a crest or a trough may lie between them."""
+    quarter = 0.25 if name == "sin" else 0.0
+    with np.errstate(all="ignore"):
+        start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter
+        slack = 1e-12 * (1.0 + np.abs(start) + np.abs(stop))
+        first, last = c.f(lo), c.f(hi)
+        low = np.minimum(first, last) - spread(c, np.float64(1.0))
+        high = np.maximum(first, last) + spread(c, np.float64(1.0))
+        crest = np.floor(stop + slack) > np.floor(start - slack)
+        trough = np.floor(stop - 0.5 + slack) > np.floor(start - 0.5 - slack)
+        calm = (np.abs(lo) < 1e9) & (np.abs(hi) < 1e9)
+    low = np.where(calm & ~trough, np.maximum(down(low), -1.0), -1.0)
+    return low, np.where(calm & ~crest, np.minimum(up(high), 1.0), 1.0)
+
+
+def product_ends(monomial: Monomial, known: dict[int, Ends]) -> Ends:
+    """Ends of a monomial, from those of its bases."""
+    return reduce(_product, (_whole_power(known[b], p) for b, p in monomial))
+
+
+def _sum(node: Sum, known: dict[int, Ends], shape) -> Ends:
+    if not node.terms:
+        low, high = fraction_ends(node.constant)
+        return np.full(shape, low), np.full(shape, high)
+    parts = []
+    for monomial, c in node.terms:
+        x = product_ends(monomial, known)
+        if c == 1:
+            parts.append(x)
+        elif c == -1:
+            parts.append((-x[1], -x[0]))
+        else:
+            ends = fraction_ends(c)
+            parts.append(_product((np.float64(ends[0]), np.float64(ends[1])), x))
+    if node.constant:
+        parts.append(tuple(np.float64(v) for v in fraction_ends(node.constant)))
+    if len(parts) == 1:
+        return parts[0]
+    n = len(parts)
+    with np.errstate(all="ignore"):
+        lo, hi = sum(p[0] for p in parts), sum(p[1] for p in parts)
+        lo = lo - n * _ROUND * sum(np.abs(p[0]) for p in parts)
+        hi = hi + n * _ROUND * sum(np.abs(p[1]) for p in parts)
+    lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+    # A sum of numbers of one sign has it.
+    rising = reduce(np.logical_and, (p[0] >= 0 for p in parts))
+    falling = reduce(np.logical_and, (p[1] <= 0 for p in parts))
+    return np.where(rising, np.maximum(lo, 0.0), lo), np.where(falling, np.minimum(hi, 0.0), hi)
+
+
+def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray) -> dict[int, Ends]:
+    """Ends of every expression that `roots` are made of, over each cell `[lo, hi]`.
+
+    Args:
+        t: The table.
+        roots: Expressions, defined on the whole of each cell; of branches all are taken.
+        lo: `(cells,)`; may be `-inf`.
+        hi: `(cells,)`; may be `inf`.
+    """
+    known: dict[int, Ends] = {}
+    for k in t.needed(*roots):
+        node = t.nodes[k]
+        if isinstance(node, Variable):
+            known[k] = (lo, hi)
+        elif isinstance(node, Sum):
+            known[k] = _sum(node, known, lo.shape)
+        elif isinstance(node, Apply):
+            known[k] = _applied(node, known[node.argument])
+        else:
+            every = [known[b] for b in {*node.branches, *node.at}]
+            known[k] = reduce(np.minimum, (x[0] for x in every)), reduce(
+                np.maximum, (x[1] for x in every)
+            )
+    return known
+
+
+def enclose(t: Expressions, e: int, lo, hi) -> Ends:
+    """Ends of one expression over each cell."""
+    lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
+    low, high = enclosures(t, [e], lo, hi)[e]
+    return np.broadcast_to(low, lo.shape), np.broadcast_to(high, lo.shape)

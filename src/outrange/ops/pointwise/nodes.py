@@ -1,0 +1,54 @@
+"""What an expression can be: the entries of a table of `Expressions`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+Monomial = tuple[tuple[int, int], ...]
+"""`(base, power)` pairs, bases rising: a product of powers of expressions."""
+
+Terms = dict[Monomial, Fraction]
+
+@dataclass(frozen=True)
+class Variable:
+    """`x`."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """`constant + sum of coefficient * monomial`; without terms a constant."""
+
+    terms: tuple[tuple[Monomial, Fraction], ...]
+    constant: Fraction
+
+
+@dataclass(frozen=True)
+class Apply:
+    """`curve(argument)`: a smooth function with a name in `outrange.ops`."""
+
+    name: str
+    attributes: tuple[tuple[str, float], ...]
+    argument: int
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A branch by where `argument` lies between `knots`, and one for each knot itself."""
+
+    argument: int
+    knots: tuple[Fraction, ...]
+    branches: tuple[int, ...]
+    at: tuple[int, ...]
+
+
+Expression = Variable | Sum | Apply | Switch
+
+
+def merged(m: Monomial, n: Monomial) -> Monomial:
+    """The product of two monomials."""
+    powers = dict(m)
+    for base, power in n:
+        powers[base] = powers.get(base, 0) + power
+    return tuple(sorted((b, p) for b, p in powers.items() if p))

@@ -1,0 +1,33 @@
+"""An elementwise function of several values that are all functions of one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """`y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
+
+    Each `y_j` depends on one entry of one tensor in the end: `graph.fuse` finds it, and puts the
+    curve of that entry in the place of this op. No finished graph holds one.
+
+    Args:
+        name: For reports.
+        compute: The function of `k` arrays.
+        write: The same as an expression: from a table and `k` expressions.
+        jumps: Whether it jumps somewhere.
+    """
+
+    name: str
+    compute: Callable
+    write: Callable
+    jumps: bool = False
+
+    def run(self, xs):
+        """The value, in the precision of `xs`."""
+        with np.errstate(all="ignore"):
+            return self.compute(*xs)

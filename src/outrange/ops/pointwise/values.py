@@ -1,0 +1,142 @@
+"""Expressions as functions: of arrays, and of numbers of many digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from .expression import Expressions
+from .nodes import Apply, Monomial, Sum, Switch, Variable
+from .primitives import facts
+
+
+def program(t: Expressions, e: int) -> Callable[[np.ndarray], np.ndarray]:
+    """`e` as a function of an array, in the array's own precision."""
+    steps = [(k, _step(t, k)) for k in t.needed(e)]
+
+    def run(x):
+        known: dict[int, np.ndarray] = {}
+        with np.errstate(all="ignore"):
+            for k, step in steps:
+                known[k] = step(known, x)
+        return known[e]
+
+    return run
+
+
+def _step(t: Expressions, k: int) -> Callable:
+    node = t.nodes[k]
+    if isinstance(node, Variable):
+        return lambda known, x: x
+    if isinstance(node, Apply):
+        f, argument = facts(node).f, node.argument
+        return lambda known, x: f(known[argument])
+    if isinstance(node, Switch):
+        return _switch_step(node)
+    terms = [(float(c), m) for m, c in node.terms]
+    constant = float(node.constant)
+
+    def add(known, x):
+        total = None
+        for c, monomial in terms:
+            part = _powers(monomial, known)
+            part = part if c == 1.0 else -part if c == -1.0 else c * part
+            total = part if total is None else total + part
+        if total is None:
+            return np.full(np.shape(x), constant, np.asarray(x).dtype)
+        return total + constant if constant else total
+
+    return add
+
+
+def _powers(monomial: Monomial, known: dict):
+    """The powers of a monomial multiplied together; divisions last."""
+    above = below = None
+    for base, power in monomial:
+        part = _power(known[base], abs(power))
+        if power > 0:
+            above = part if above is None else above * part
+        else:
+            below = part if below is None else below * part
+    if below is None:
+        return above
+    return 1.0 / below if above is None else above / below
+
+
+def _power(x, n: int):
+    if n <= 4:
+        out = x
+        for _ in range(n - 1):
+            out = out * x
+        return out
+    return np.power(x, n)
+
+
+def _switch_step(node: Switch) -> Callable:
+    knots = np.array([float(k) for k in node.knots])
+
+    def pick(known, x):
+        u = known[node.argument]
+        gap = np.searchsorted(knots, u, side="left")
+        out = np.choose(gap, np.broadcast_arrays(x, *(known[b] for b in node.branches))[1:])
+        for knot, b in zip(knots, node.at, strict=True):
+            out = np.where(u == knot, known[b], out)
+        return out
+
+    return pick
+
+
+def definition(t: Expressions, e: int) -> Callable:
+    """`e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
+    order = t.needed(e)
+
+    def exact(mp, x):
+        known: dict[int, object] = {}
+        for k in order:
+            node = t.nodes[k]
+            if isinstance(node, Variable):
+                known[k] = x
+            elif isinstance(node, Sum):
+                known[k] = _exact_sum(mp, node, known)
+            elif isinstance(node, Apply):
+                known[k] = _exact_apply(mp, node, known)
+            else:
+                known[k] = _exact_switch(mp, node, known)
+        return known[e]
+
+    return exact
+
+
+def _number(mp, value: Fraction):
+    return mp.mpf(value.numerator) / mp.mpf(value.denominator)
+
+
+def _exact_apply(mp, node: Apply, known):
+    try:
+        return facts(node).exact(mp, known[node.argument])
+    except (ValueError, ZeroDivisionError, TypeError):
+        # In a branch that is not taken.
+        return mp.nan
+
+
+def _exact_sum(mp, node: Sum, known):
+    total = _number(mp, node.constant)
+    for monomial, c in node.terms:
+        part = _number(mp, c)
+        for base, power in monomial:
+            if power < 0 and known[base] == 0:
+                return mp.nan
+            part = part * known[base] ** power
+        total = total + part
+    return total
+
+
+def _exact_switch(mp, node: Switch, known):
+    u = known[node.argument]
+    knots = [_number(mp, k) for k in node.knots]
+    for knot, b in zip(knots, node.at, strict=True):
+        if u == knot:
+            return known[b]
+    return known[node.branches[sum(k < u for k in knots)]]
