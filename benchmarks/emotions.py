@@ -18,7 +18,6 @@ from fer_file import fer_file
 from outrange.domains import bounds
 from outrange.domains.backward import Cells
 from outrange.domains.linear import EFFORT, Plan, Sweep
-
 from outrange.frontends.load import load
 from outrange.graph.rewrite import fold
 

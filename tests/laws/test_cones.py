@@ -95,7 +95,7 @@ def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
 
 
 def largest_of(slopes: np.ndarray, shift: np.ndarray):
-    """`max_k (slopes_k . x + shift_k) - sum_k (slopes_k . x) / K`: planes show, constants do not."""
+    """The largest of some forms minus their mean: planes show in it, constants do not."""
     b = Builder([Slot("x", (slopes.shape[0],))])
     (x,) = b.input_values()
     y = b.dense(x, slopes, shift)
