@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.ops import Affine, Largest, Rearrange, dense, gather_sum
+from outrange.ops import Affine, Largest, Part, Rearrange, convolution, dense, gather_sum
 from outrange.testing import (
     LawBroken,
     check_absolute,
     check_affine,
     check_largest,
+    check_part,
     check_rearrange,
 )
 
@@ -118,3 +119,46 @@ def test_wrong_largest(kind):
     check_largest(Largest("largest", windows))
     with pytest.raises(LawBroken):
         check_largest(kind("largest", windows))
+
+
+CONVOLUTION = convolution(
+    (5, 4), RNG.normal(size=(2, 2, 1, 4)), RNG.normal(size=4), strides=(2, 1), dilation=(1, 2),
+    padding=((1, 0), (1, 1)), groups=2,
+)  # fmt: skip
+
+
+def _part(op: Affine, change) -> Affine:
+    return replace(op, part=lambda wanted: change(op.restricted(wanted)))
+
+
+def _shifted(part: Part) -> Part:
+    return replace(part, inputs=tuple(np.roll(entries, 1) for entries in part.inputs))
+
+
+PARTS = {
+    "a result too few": lambda part: replace(part, outputs=part.outputs[1:]),
+    "entries turned around": _shifted,
+    "other entries": lambda part: replace(part, inputs=tuple(i + 1 for i in part.inputs)),
+    "other weights": lambda part: replace(
+        part, op=_apply(part.op, lambda y, xs, absolute: y * (1 + 1e-9))
+    ),
+}
+
+
+@pytest.mark.parametrize("op", [CONVOLUTION, SUM], ids=["convolution", "sum"])
+@pytest.mark.parametrize("name", PARTS)
+def test_wrong_part(name, op):
+    wanted = np.array([0, 1])
+    check_part(op, wanted)
+    with pytest.raises((LawBroken, ValueError, IndexError)):
+        check_part(_part(op, PARTS[name]), wanted)
+
+
+@pytest.mark.parametrize("name", AFFINE)
+def test_wrong_convolution(name):
+    check_affine(CONVOLUTION)
+    check_absolute(CONVOLUTION)
+    with pytest.raises(LawBroken):
+        wrong = AFFINE[name](CONVOLUTION)
+        check_affine(wrong)
+        check_absolute(wrong)

@@ -13,6 +13,12 @@ from .cone import Cone, cone
 GAIN = 0.85
 """A division is worth its cones if it leaves this part of the work, or less."""
 
+LAYERS = 3
+"""Bent layers, at most, that a cone goes through which does not reach the input."""
+
+SHARE = 0.25
+"""The part of the effort for such a cone."""
+
 SMALL = 1 << 17
 """Work, in numbers of all rows, below which a group is not divided."""
 
@@ -57,13 +63,12 @@ class Tiles:
             if isinstance(node.op, Curve | Largest) and v < self.value
         ]
         some = entries[entries.size // 2 : entries.size // 2 + 8]
-        floors = [0, *bent]
-        while floors:
-            # A quarter of the depth more goes each time.
-            floor = floors[0]
-            if 2 * entries.size * self._cone(some, floor).work <= self.effort:
+        # All the way, or else through the last few layers for a part of the effort: the later a
+        # layer, the less its bounds are worth once those before are loose.
+        cheap = [(floor, SHARE * self.effort) for floor in bent[-LAYERS:]]
+        for floor, effort in [(0, self.effort), *cheap]:
+            if 2 * entries.size * self._cone(some, floor).work <= effort:
                 return floor
-            floors = floors[max(len(floors) // 4, 1) :]
         return None
 
     def _gains(self, entries, along, whole: Cone) -> bool:
