@@ -34,6 +34,7 @@ from .api.properties import verify as verify
 from .api.slopes import (
     difference_range as difference_range,
     gradient_range as gradient_range,
+    lipschitz as lipschitz,
     monotone as monotone,
 )
 from .core import (
