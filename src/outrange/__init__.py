@@ -46,6 +46,7 @@ from .api.robustness import robust_accuracy as robust_accuracy, robustness as ro
 from .api.slopes import (
     difference_range as difference_range,
     gradient_range as gradient_range,
+    lipschitz as lipschitz,
     monotone as monotone,
 )
 from .api.training import (

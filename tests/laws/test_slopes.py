@@ -11,7 +11,7 @@ from outrange.domains.tangents import TangentPlan, slopes, tangents
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.slopes import slope_range
-from outrange.questions.gradients import gradient_range
+from outrange.questions.gradients import gradient_range, lipschitz
 from outrange.search.exact_forms import Cell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
@@ -160,3 +160,31 @@ def test_a_cell_is_empty_where_a_linear_program_says_so(seed):
             assert all(point.value(row) > 0 for row in rows)
             x = np.array([w / point.over for w in point.whole])
             assert (lo <= x).all() and (x <= hi).all()
+
+
+@pytest.mark.parametrize("norm", ["inf", 1, 2])
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+def test_steps_are_within_the_lipschitz_constant(norm, act):
+    rng = np.random.default_rng(9)
+    graph = dense_net(rng, act)
+    answer = lipschitz(Net(graph), (-0.5, 0.5), norm=norm, tol=1e-6 if act == "relu" else 0.2,
+                       time=5)  # fmt: skip
+    x, z = rng.uniform(-0.5, 0.5, (2, 4000, 3))
+    z = np.where(rng.random((4000, 1)) < 0.5, np.clip(x + 1e-5 * z, -0.5, 0.5), z)
+    length = np.linalg.norm(x - z, np.inf if norm == "inf" else norm, axis=1)
+    quotient = np.abs(graph.run(x) - graph.run(z)) / length[:, None]
+    assert (quotient <= answer.hi + 1e-9).all()
+    assert (quotient.max(axis=0) >= 0.7 * answer.hi).all()
+    assert (answer.lo >= 0.7 * answer.hi).all()
+    if act == "relu":
+        assert answer.is_exact
+
+
+def test_the_slope_in_an_input_that_is_held():
+    """Exact cells have no room in a held input; its slope is bounded all the same."""
+    b = Builder([Slot("x", (2,))])
+    h = b.curve("relu", b.dense(b.input_values()[0], np.array([[1.0, -1.0], [2.0, 3.0]])))
+    graph = b.finish([b.dense(h, np.array([[1.0], [1.0]]))], ["y"])
+    answer = gradient_range(Net(graph), ([-1, 0], [1, 0]))
+    np.testing.assert_allclose(answer.lo, [[-1, 2]], atol=1e-9)
+    np.testing.assert_allclose(answer.hi, [[1, 3]], atol=1e-9)

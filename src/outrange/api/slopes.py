@@ -136,6 +136,54 @@ def gradient_range(
     )  # fmt: skip
 
 
+def lipschitz(
+    model: Any, box: Any, *, norm: Any = "inf", outputs: Any = None, layer: str | None = None,
+    tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    progress: Callable[[RangeProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+) -> Range:
+    """How fast each output can change over a box: its least Lipschitz constant.
+
+    For any two inputs of the box, `|f(x) - f(z)| <= hi * norm(x - z)`; near the input `at_hi` the
+    quotient comes as close as `lo`.
+
+    Sound: `hi`, every float64 rounding paid for. Complete and cost: as `gradient_range`.
+
+    Args:
+        model: As for `outrange.output_range`.
+        box: As for `outrange.output_range`; a box.
+        norm: How steps are measured: `"inf"` (the largest entry), 1 or 2.
+        outputs: Which outputs: flat indices, names, or a list of them; None for all.
+        layer: Take the values of this layer instead of the model's outputs.
+        tol: Stop when each constant is known to `tol` times the range seen.
+        time: Stop after this many seconds; None for no limit.
+        seed: Of the random points that look for good values.
+        progress: Called a few times a second with a `RangeProgress`.
+        custom_objects: See `outrange.load`.
+        safe_mode: See `outrange.load`.
+
+    Returns:
+        A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` reached.
+
+    Raises:
+        InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from outrange import lipschitz
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
+        >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
+        >>> lipschitz(model, (-1, 1))
+        Range(lo=[3.], hi=[3.], exact to 1e-06, FLOAT64_ROUNDED)
+    """
+    from ..questions.gradients import lipschitz as ask
+
+    return ask(
+        loaded(model, custom_objects, safe_mode), box, norm=norm, outputs=outputs, layer=layer,
+        tol=tol, time=time, seed=seed, progress=progress,
+    )  # fmt: skip
+
+
 def difference_range(
     model_a: Any, model_b: Any, box: Any, *, tol: float = 1e-6, time: float | None = None,
     rows: Any = None, solver: bool = True,

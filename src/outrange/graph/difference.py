@@ -54,8 +54,8 @@ def difference(first: Graph, second: Graph) -> Graph:
     size = first.value_size(first.output)
     ends = (first.output, moved[second.output])
     if ends[0] == ends[1]:
-        op = Rearrange("no difference", np.full(size, -1), (size,), np.zeros(size))
-        nodes.append(Node(op, ends[:1], size, (1, size), "difference"))
+        op = Rearrange("no difference", np.full(size, -1), (first.size,), np.zeros(size))
+        nodes = [Node(op, (0,), size, (1, size), "difference")]
     else:
         nodes.append(Node(combine((1, -1), size), ends, size, (1, size), "difference"))
     return Graph(first.inputs, tuple(nodes), len(nodes), first.outputs)

@@ -33,12 +33,11 @@ def difference_range(
     """The exact range of `first - second`; see `outrange.difference_range`."""
     graph = difference(first.graph, second.graph)
     one, two = first.predict, second.predict
-    predict = None
-    if one is not None and two is not None:
 
-        def predict(x: np.ndarray) -> np.ndarray:
-            a, b = (np.asarray(p(x), np.float64).reshape(len(x), -1) for p in (one, two))
-            return a - b
+    def apart(x: np.ndarray) -> np.ndarray:
+        a, b = (np.asarray(p(x), np.float64).reshape(len(x), -1) for p in (one, two) if p)
+        return a - b
 
-    both = _Difference(graph, predict, f"{first.name} - {second.name}")
+    known = one is not None and two is not None
+    both = _Difference(graph, apart if known else None, f"{first.name} - {second.name}")
     return output_range(both, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)

@@ -12,6 +12,7 @@ from ..answers import Cost, VerifyProgress
 from ..answers.monotone import Monotone, Step, Trend
 from ..core import InputError, Warrant
 from ..search.slope_bounds import SlopeEngine
+from ..search.slope_objectives import Partials
 from ..search.slope_search import METHODS, Signs, slope_signs
 from .entries import chosen, entry_labels
 from .input_set import input_box
@@ -78,8 +79,8 @@ class _Task:
 
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
-        ones = np.ones(self._form.size)
-        engine = SlopeEngine(self._graph, self._box, self._form, self._along, ones)
+        asked = Partials(self._form, self._along, np.ones(self._form.size))
+        engine = SlopeEngine(self._graph, self._box, asked)
         x = self._box.uniform(np.random.default_rng(self._seed), SAMPLES)
         slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
@@ -108,7 +109,7 @@ class _Task:
             1e-3, self._time - (clock.perf_counter() - self.began)
         )
         found = slope_signs(
-            self._graph, self._box, self._form[pairs], self._along[pairs], sign, accept,
+            self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,
         )  # fmt: skip
         self._take(pairs, sign, found)

@@ -13,6 +13,7 @@ from ..domains.tangents import TangentPlan, plain_tangents, slopes, tangents
 from ..domains.walk import Ends
 from ..graph import Graph
 from ..graph.rewrite import fold, piecewise_to_pairs
+from .slope_objectives import Objectives
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +36,19 @@ class SlopeBounds:
 
 
 class SlopeEngine:
-    """Bounds the objectives `sign_k * d(output f_k) / d(input i_k)` over boxes in a root box.
+    """Bounds objectives about slopes over boxes in a root box.
 
     Args:
         graph: The network; its outputs are what is differentiated.
         box: Every box asked about later lies in it.
-        form: `(m,)` which output.
-        direction: `(m,)` which flat input.
-        sign: `(m,)` 1 or -1.
+        asked: The objectives.
     """
 
-    def __init__(self, graph: Graph, box: Box, form, direction, sign):
+    def __init__(self, graph: Graph, box: Box, asked: Objectives):
         self.graph = fold(piecewise_to_pairs(graph))
         self.box = box
-        self.form, self.sign = np.asarray(form), np.asarray(sign, np.float64)
-        self.directions, self._column = np.unique(direction, return_inverse=True)
-        self.direction = np.asarray(direction)
-        self.objectives = self.form.size
+        self.asked, self.directions = asked, asked.directions
+        self.objectives = asked.form.size
         self._values, self.plan = Plan.of(self.graph), TangentPlan.of(self.graph)
         self.is_straight = all(
             op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
@@ -72,12 +69,8 @@ class SlopeEngine:
         known = slopes(self.graph, sweep.ends)
         found = tangents(self.plan, known, sweep.ends, self.directions)
         blame, undecided = self._blame(sweep, known, found, hi - lo)
-        return SlopeBounds(self.least(found), blame, undecided, known, sweep.ends)
-
-    def least(self, found: list[Ends]) -> np.ndarray:
-        """`(B, m)` lower bounds of the objectives, from the tangents of every value."""
-        lo, hi = (end[:, self._column, self.form] for end in found[self.graph.output])
-        return np.where(self.sign > 0, lo, -hi)
+        least = self.asked.least(*found[self.graph.output])
+        return SlopeBounds(least, blame, undecided, known, sweep.ends)
 
     def _blame(self, sweep: Sweep, known, found, width) -> tuple[np.ndarray, np.ndarray]:
         """Slope widths times what they multiply, shared out among the inputs."""
@@ -113,5 +106,5 @@ class SlopeEngine:
                 near = np.abs(values[source] - knot) <= 1e-13 * (1.0 + abs(knot))
                 if near.any():
                     kinked |= (near[:, None] & (found[source] != 0)).any(axis=2)
-        slope = self.sign * found[self.graph.output][:, self._column, self.form]
-        return np.where(kinked[:, self._column], np.inf, slope)
+        slope = found[self.graph.output]
+        return np.where(self.asked.kinked(kinked), np.inf, self.asked.least(slope, slope))

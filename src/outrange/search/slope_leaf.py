@@ -15,12 +15,12 @@ from itertools import product
 
 import numpy as np
 
-from ..core import down
 from ..domains.tangents import TangentPlan, tangents
 from ..domains.walk import Ends
 from ..graph import Graph
 from ..ops import Affine, Curve
 from .exact_forms import Cell, ExactGraph, Forms, Point, integers
+from .slope_objectives import Objectives
 
 
 MOST_PATTERNS = 256
@@ -47,16 +47,11 @@ class Leaves:
 
     Args:
         plan: Of a graph without a `Largest`.
-        form: `(m,)` output of each objective.
-        column: `(m,)` place of its input in `directions`.
-        sign: `(m,)` 1 or -1.
-        directions: `(D,)` flat inputs.
+        asked: The objectives.
     """
 
-    def __init__(self, plan: TangentPlan, form, column, sign, directions):
-        self.plan, self.graph = plan, plan.graph
-        self.form, self.column, self.sign = form, column, sign
-        self.directions = directions
+    def __init__(self, plan: TangentPlan, asked: Objectives):
+        self.plan, self.graph, self.asked = plan, plan.graph, asked
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
@@ -97,9 +92,8 @@ class Leaves:
             for end in known[v]:
                 end[:, j] = steep[patterns[:, place]]
         zero = np.zeros((len(patterns), self.graph.size))
-        found = tangents(self.plan, known, [(zero, zero)], self.directions)[self.graph.output]
-        low, high = (end[:, self.column, self.form] for end in found)
-        return np.where(self.sign > 0, low, -high)
+        found = tangents(self.plan, known, [(zero, zero)], self.asked.directions)
+        return self.asked.least(*found[self.graph.output])
 
 
 def _curve(graph: Graph, value: int) -> Curve:
@@ -227,22 +221,18 @@ class _Walk:
         assert found is not None
         x = self._at.copy()
         x[self._free] = [float(Fraction(c, found.over)) for c in found.whole]
-        leaves = self.leaves
+        asked = self.leaves.asked
+
+        def slopes(form: int) -> list[Fraction | None]:
+            assert output is not None
+            row = output.row(form)
+            ranks = [self._rank.get(int(i)) for i in asked.directions]
+            return [None if r is None else Fraction(row[r], 1 << output.scale) for r in ranks]
+
         for k in np.flatnonzero(self.needs[rows].any(axis=0)):
-            rank = self._rank.get(int(leaves.directions[leaves.column[k]]))
-            if rank is None:
-                continue
-            if output is None:
+            value = None if output is None else asked.exact(int(k), slopes)
+            if value is None:
                 value = float(self._bounds[rows, k].min())
-            else:
-                slope = output.row(int(leaves.form[k]))[rank] * int(leaves.sign[k])
-                value = _below(Fraction(slope, 1 << output.scale))
             if value < self.least[k]:
                 self.least[k] = value
                 self.points.append((int(k), x))
-
-
-def _below(exact: Fraction) -> float:
-    """The largest float64 that is not above."""
-    near = float(exact)
-    return near if Fraction(near) <= exact else float(down(near))

@@ -13,6 +13,7 @@ from .engine import Bounds
 from .engine_search import EngineSearch
 from .slope_bounds import SlopeEngine
 from .slope_leaf import Leaves
+from .slope_objectives import Objectives, Partials, Steepness
 from .solution import Solution
 from .state import State
 
@@ -33,8 +34,7 @@ class _Machine:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
-        columns = np.searchsorted(engine.directions, engine.direction)
-        self._leaves = Leaves(engine.plan, engine.form, columns, engine.sign, engine.directions)
+        self._leaves = Leaves(engine.plan, engine.asked)
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
@@ -94,43 +94,48 @@ def _first(_gradient, evaluate, roots, objectives, rng):
     return y.min(axis=0), x[y.argmin(axis=0)], most
 
 
-def slope_ranges(
-    graph: Graph, box: Box, form, direction, *, tol: float = 1e-6,
+def least_slopes(
+    graph: Graph, box: Box, asked: Objectives, *, tol: float = 1e-6,
     time_limit: float | None = None, progress: Callable | None = None, seed: int = 0,
 ) -> Solution:
-    """Both ends of the slopes `d(output form[k]) / d(input direction[k])` over a box.
+    """The least value of every objective over a box.
 
     Args:
         graph: The network.
         box: Its flat inputs.
-        form: `(k,)`.
-        direction: `(k,)`.
-        tol: Gap to reach, relative to the range seen of each slope.
+        asked: `m` objectives; opposite partial derivatives are the two ends of a range.
+        tol: Gap to reach, relative to the range seen of each objective.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples.
 
-    Returns:
-        A `Solution` of `2 k` objectives: the slopes, then their negatives.
-
     Sound: yes, float64 rounding paid. Complete: for piecewise-linear networks; convergent for
     smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
     """
-    k = len(form)
-    sign = np.repeat([1.0, -1.0], k)
-    rows = np.concatenate([np.eye(k), -np.eye(k)])
-    state = State(rows, tol, time_limit, progress)
+    m = asked.form.size
+    state = State(_rows(asked), tol, time_limit, progress)
     with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, np.tile(form, 2), np.tile(direction, 2), sign))
+        machine = _Machine(SlopeEngine(graph, box, asked))
         search = EngineSearch(machine, box, state, seed=seed, first=_first)
 
         def offer(_k: int, x: np.ndarray) -> None:
-            state.offer(machine.evaluate(x[None])[0], np.tile(x, (2 * k, 1)))
+            state.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
 
         machine.notice = offer
         stopped = search.run()
     state.report(search.lower(), 0)
     return state.solution(search.lower(), stopped, METHODS)
+
+
+def _rows(asked: Objectives) -> np.ndarray:
+    """A row an objective; opposite ones for the two ends of one range."""
+    if isinstance(asked, Steepness):
+        return np.eye(asked.form.size)
+    pairs = np.stack([asked.form, asked.direction], axis=1)
+    _, which = np.unique(pairs, axis=0, return_inverse=True)
+    rows = np.zeros((asked.form.size, int(which.max()) + 1))
+    rows[np.arange(asked.form.size), which.ravel()] = asked.sign
+    return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,34 +160,32 @@ class Signs:
 
 
 def slope_signs(
-    graph: Graph, box: Box, form, direction, sign, accept: Callable[[int, np.ndarray], bool], *,
+    graph: Graph, box: Box, asked: Partials, accept: Callable[[int, np.ndarray], bool], *,
     time_limit: float | None = None, progress: Callable | None = None, seed: int = 0,
 ) -> Signs:
-    """Prove `sign[k] * slope k >= 0` all over a box, or find where it is not.
+    """Prove that objectives are never negative on a box, or find where they are.
 
     Args:
         graph: The network.
         box: Its flat inputs.
-        form: `(m,)` which output.
-        direction: `(m,)` which input.
-        sign: `(m,)` 1 or -1.
+        asked: The objectives.
         accept: Called with an objective and a point where its slope is negative in float64; True
             settles the objective as broken.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples.
 
-    Sound, complete, cost: as `slope_ranges`; a slope that touches 0 without crossing it is decided
+    Sound, complete, cost: as `least_slopes`; a slope that touches 0 without crossing it is decided
     where the network is piecewise linear, or its curves only rise and its weights agree in sign.
     """
-    m = len(form)
+    m = asked.form.size
     state = State(np.eye(m), 0.0, time_limit, progress)
     state.target, state.goal = np.zeros(m), np.zeros(m)
     broken = np.zeros(m, bool)
     state.dropped = broken
     stopped = None
     with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, form, direction, sign))
+        machine = _Machine(SlopeEngine(graph, box, asked))
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
