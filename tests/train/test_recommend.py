@@ -60,14 +60,14 @@ def test_what_is_advised_trains_and_can_reach_every_target(kind):
     names = {"keras": keras, "np": np, "x": X, "y": y}
     exec(advice.code, names)
     model, y = names["model"], np.asarray(names["y"], float)
-    losses = model.fit(names["x"], names["y"], epochs=2, verbose=0).history["loss"]
-    assert np.isfinite(losses).all()
+    found = model.train_on_batch(names["x"].astype("float32"), names["y"])
+    assert np.isfinite(np.ravel(found)).all()
     ends = {"sigmoid": (0, 1), "softmax": (0, 1), "exponential": (0, np.inf)}
     lo, hi = ends.get(advice.activation, (-np.inf, np.inf))
     if kind != "classes":
         assert lo <= y.min()
         assert y.max() <= hi
-    if advice.targets == "y" and kind != "classes":
+    if kind in ("binary", "unit_interval", "real"):
         shaped = y.reshape(ROWS, -1)
         found = outrange.diagnose(model, X.astype("float32"), shaped, steps=0)
         assert not found.at_least("proved"), found
