@@ -22,6 +22,9 @@ OPTIMIZERS = {
 }
 
 
+ENGINES = ["lanes", pytest.param("one by one", marks=pytest.mark.slow)]
+
+
 def mlp(outputs):
     def build(activation):
         return keras.Sequential([
@@ -69,9 +72,9 @@ def agrees(study, outputs, epochs, batch_size, starts):
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_final_losses_are_those_of_plain_keras(engine):
     study = outrange.compare(
-        mlp(1), X, XOR, activations=["sigmoid", "relu"], losses=["mse", "binary_crossentropy"],
+        mlp(1), X, XOR, activations=["sigmoid"], losses=["mse", "binary_crossentropy"],
         optimizers={name: OPTIMIZERS[name] for name in ("sgd", "clipped")}, starts=2, epochs=12,
-        engine=engine,
+        engine=engine, goal=0,
     )
     agrees(study, 1, 12, 32, [1])
 
@@ -87,16 +90,18 @@ def test_all_final_losses_are_those_of_plain_keras(engine):
     agrees(study, 1, 30, 32, [0, 1])
 
 
-@pytest.mark.parametrize("engine", ["lanes", "one by one"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_batches_are_drawn_from_the_seed_and_trained_as_keras_does(engine):
     study = outrange.compare(
         mlp(3), X3, Y3, activations=["softmax"],
         losses=["sparse_categorical_crossentropy", "categorical_hinge"],
         optimizers={"adam": OPTIMIZERS["adam"]}, starts=2, epochs=4, batch_size=8, engine=engine,
+        goal=0,
     )
     agrees(study, 3, 4, 8, [1])
 
 
+@pytest.mark.slow
 def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
     x = rng.normal(size=(16, 3)).astype(np.float32)
     y = x.sum(axis=1)
@@ -164,6 +169,7 @@ def test_divergence_is_found():
 ASKED = {
     "activations": ["sigmoid", "tanh"], "losses": ["mse"],
     "optimizers": {"adam": OPTIMIZERS["adam"]}, "starts": 2, "epochs": 20, "batch_size": 2,
+    "goal": 0,  # nothing falls short, so nothing is diagnosed
 }  # fmt: skip
 
 
@@ -179,7 +185,7 @@ class Stop:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("engine", ["lanes", "one by one"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
     file = tmp_path / "study.json"
     whole = outrange.compare(mlp(1), X, XOR, engine=engine, **ASKED)
@@ -205,7 +211,7 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
 
 
 def test_when_the_time_is_over_all_combinations_are_equally_far():
-    study = outrange.compare(mlp(1), X, XOR, budget=1e-9, **ASKED)
+    study = outrange.compare(mlp(1), X, XOR, budget=1e-9, **(ASKED | {"goal": None}))
     assert study.status == "time"
     assert {t.epochs for c in study.combinations for t in c.trials} == {0}
     assert "Stopped early" in str(study)
@@ -227,7 +233,7 @@ def test_a_metric_of_ones_own():
         return keras.ops.max(keras.ops.abs(y - p))
 
     study = outrange.compare(
-        mlp(1), X, XOR, metric=worst, better="lower", goal=0.6, **(ASKED | {"epochs": 2})
+        mlp(1), X, XOR, metric=worst, better="lower", **(ASKED | {"epochs": 2, "goal": 0.6})
     )
     assert study.metric == "worst"
     assert study.goal == 0.6

@@ -54,14 +54,26 @@ class Loops(Group):
             variable.assign(array)
         return model
 
-    def _predict(self, model: Any) -> tuple[Any, float]:
-        """Predictions for all the data, and what the layers' own penalties add to the loss."""
-        parts, penalty = [], 0.0
+    def _predict(self, model: Any) -> Any:
+        """Predictions for all the data."""
+        parts = []
         for start in range(0, self.data.rows, ROWS):
             rows = np.arange(start, min(start + ROWS, self.data.rows))
             parts.append(model(self._taken(rows), training=False))
-            penalty = sum(float(self.k.ops.convert_to_numpy(part)) for part in model.losses)
-        return self.k.ops.concatenate(parts, axis=0), penalty
+        return self.k.ops.concatenate(parts, axis=0)
+
+    def _loss_by_keras(self, model: Any, objective: Objective) -> float:
+        """The loss over all the data as `evaluate` has it.
+
+        In a TensorFlow graph Keras reads a cross-entropy from what entered a softmax or sigmoid;
+        outside of one it does not. What is trained is what is reported.
+        """
+        model.reset_metrics()
+        if self.data.rows <= ROWS:
+            return float(model.test_on_batch(self.data.x, objective.targets))
+        return float(model.evaluate(
+            self.data.x, objective.targets, batch_size=ROWS, verbose=0
+        ))
 
     def _taken(self, rows: np.ndarray) -> Any:
         return self.k.tree.map_structure(lambda a: a[rows], self.data.x)
@@ -92,12 +104,12 @@ class Loops(Group):
         found = []
         for lane in range(self.lanes):
             objective = self.objectives[self.place(lane)[1]]
-            p, penalty = self._predict(self._enter(lane))
-            loss = self.k.ops.convert_to_numpy(objective.value(objective.targets, p))
+            model = self._enter(lane)
+            p, loss = self._predict(model), self._loss_by_keras(model, objective)
             metric = self.k.ops.convert_to_numpy(objective.metric(p))
             flat = self.k.ops.convert_to_numpy(p).reshape(self.data.rows, -1)
             spread = (flat.max(axis=0) - flat.min(axis=0)).max()
-            found.append((float(loss) + penalty, float(metric), float(spread)))
+            found.append((loss, float(metric), float(spread)))
         losses, metrics, spreads = np.array(found).T
         return losses, metrics, spreads
 
@@ -113,7 +125,7 @@ class Loops(Group):
         return found
 
     def predictions(self, lane: int) -> np.ndarray:
-        return self.k.ops.convert_to_numpy(self._predict(self._enter(lane))[0])
+        return self.k.ops.convert_to_numpy(self._predict(self._enter(lane)))
 
     def weights(self, lane: int) -> list[np.ndarray]:
         return self.carried[lane][: len(self.models[0].trainable_variables)]

@@ -1,0 +1,149 @@
+"""Chances of a dead start: closed forms, and draws that agree with them and with geometry."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import outrange
+from outrange.core.chance import clopper_pearson
+from outrange.train.initial import Initializers, is_centered
+
+
+LINE = np.arange(1.0, 8.0)[:, None]
+
+
+def relu(units=1, **options):
+    return keras.layers.Dense(units, activation="relu", **options)
+
+
+def model(*layers, inputs=1):
+    return keras.Sequential([keras.Input((inputs,)), *layers])
+
+
+def chance(layer, x, **options):
+    return outrange.expected(layer, x, **options).layers[0]
+
+
+def test_one_relu_neuron_on_positive_inputs_is_a_coin_toss():
+    found = chance(relu(), LINE)
+    assert (found.chance, found.lo, found.hi, found.method) == (0.5, 0.5, 0.5, "closed form")
+    three = chance(relu(3), LINE)
+    assert (three.chance, three.all_dead) == (0.5, 0.125)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (LINE - 4.0, 0.0),  # both signs: some row is always on
+        (-LINE, 0.5),
+        (np.zeros((3, 1)), 1.0),
+        (np.outer(LINE, [3.0, -1.0]), 0.5),  # one direction in the plane
+        (np.concatenate([np.zeros((1, 1)), LINE]), 0.5),
+    ],
+)
+def test_closed_forms(x, expected):
+    found = chance(relu(), x)
+    assert found.method == "closed form"
+    assert found.chance == expected
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "random_normal"])
+def test_closed_forms_are_what_draws_give(initializer):
+    layer = relu(8, kernel_initializer=initializer)
+    net = model(layer)
+    makers, rng, dead = Initializers(net), np.random.default_rng(0), 0
+    for _ in range(150):
+        for variable, value in makers.draw(rng):
+            if variable.name == "kernel":
+                dead += int((LINE @ np.asarray(value) <= 0).all(axis=0).sum())
+    lo, hi = clopper_pearson(dead, 1200, 0.999)
+    assert lo <= chance(net, LINE).chance <= hi
+
+
+def test_the_angle_of_a_cone_decides_in_the_plane():
+    # Rows at 0 and 60 degrees: the weights that are negative at both fill 120 of 360 degrees.
+    x = np.array([[1.0, 0.0], [0.5, np.sqrt(0.75)]])
+    layer = relu(16, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0))
+    found = chance(model(layer, inputs=2), x, trials=150, confidence=0.999)
+    assert found.method == "sampled"
+    assert found.lo <= 1 / 3 <= found.hi
+    assert found.hi - found.lo < 0.08  # 2,400 independent units
+
+
+def test_deeper_layers_count_starts_not_units():
+    net = model(relu(4), relu(4), keras.layers.Dense(1), inputs=2)
+    answer = outrange.expected(net, np.abs(np.random.default_rng(0).normal(size=(100, 2))),
+                               trials=60)
+    first, second = answer.layers
+    assert second.lo <= second.chance <= second.hi
+    assert second.hi - second.lo > 0.2  # 60 independent starts, not 240 units
+    assert first.hi - first.lo < 0.2
+    assert answer.worst.chance == max(first.chance, second.chance)
+
+
+def test_a_bias_at_the_start_is_drawn_too():
+    assert chance(relu(bias_initializer="ones"), LINE, trials=100).method == "sampled"
+    lifted = relu(kernel_initializer="zeros", bias_initializer="ones")
+    assert chance(lifted, LINE, trials=50).chance == 0.0
+    sunk = relu(kernel_initializer="zeros", bias_initializer="zeros")
+    assert chance(sunk, LINE, trials=50).chance == 1.0
+
+
+def test_activations_without_a_flat_piece_cannot_die():
+    answer = outrange.expected(model(keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)), LINE)
+    assert not answer.layers
+    assert answer.worst is None
+    assert "no unit is ever dead" in str(answer)
+
+
+def test_the_model_keeps_its_weights_and_seeds_do_not_matter():
+    net = model(relu(2, kernel_initializer=keras.initializers.HeNormal(seed=1)), relu(2))
+    before = net.get_weights()
+    one = outrange.expected(net, LINE, trials=40, seed=3)
+    two = outrange.expected(net, LINE, trials=40, seed=3)
+    assert one.as_dict() == two.as_dict()
+    assert 0.0 < one.layers[1].chance < 1.0
+    for a, b in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_unknown_origin_are_named():
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+
+        def call(self, x):
+            return x * self.scale
+
+    answer = outrange.expected(model(Own(), relu()), LINE, trials=10)
+    assert len(answer.kept) == 1
+    assert "scale" in answer.kept[0]
+    assert answer.kept[0] in str(answer)
+
+
+def test_which_initializers_are_centered():
+    init = keras.initializers
+    assert all(map(is_centered, (init.GlorotUniform(), init.HeNormal(), init.RandomUniform())))
+    assert not any(map(is_centered, (init.Ones(), init.RandomNormal(mean=1.0), init.Orthogonal(),
+                                     init.RandomUniform(0.0, 1.0))))
+
+
+def test_it_renders():
+    answer = outrange.expected(model(relu(2), relu(2)), LINE, trials=10)
+    json.dumps(answer.as_dict(), allow_nan=False)
+    assert answer._repr_html_().count("<tr>") == 3
+    assert len(repr(answer)) < 200
+    assert answer[answer.layers[0].name] is answer.layers[0]
+
+
+def test_arguments_that_break_a_rule():
+    with pytest.raises(outrange.InputError, match="trials=0"):
+        outrange.expected(relu(), LINE, trials=0)
+    with pytest.raises(outrange.InputError, match="confidence=1"):
+        outrange.expected(relu(), LINE, confidence=1)
+    with pytest.raises(outrange.InputError, match="layer is needed"):
+        outrange.expected("model.onnx", LINE)
+    with pytest.raises(outrange.InputError, match="2 numbers a row"):
+        outrange.expected(model(relu(), inputs=2), LINE)
