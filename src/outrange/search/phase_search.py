@@ -14,6 +14,7 @@ from ..core import Box
 from ..graph import Graph
 from .attack import first_look, many_points
 from .bends import bends
+from .blas import one_thread
 from .phase_ascent import Climb, climb
 from .phase_net import PhaseNet
 from .phase_prune import pruned
@@ -31,8 +32,8 @@ METHODS = (
 
 ROOT_STEPS = 20
 LAYER_STEPS = 20
-MOST_ROUNDS = 5
-WORTH = 0.08
+MOST_ROUNDS = 8
+WORTH = 0.02
 """A round of tighter ranges that closes less of the gap than this share is the last."""
 
 
@@ -78,22 +79,26 @@ class PhaseSearch:
             None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
             `"met"`: a point lies below its goal.
         """
-        state = self.state
         try:
-            while self._open.size:
-                if state.out_of_time:
-                    return "time"
-                if state.met:
-                    return "met"
-                if state.seconds > until:
-                    return "patience"
-                if next(self._plan, None) is None:
-                    return None
-                if state.report_due:
-                    state.report(self.lower(), sum(len(g.tree) for g in self._trees.values()))
+            with one_thread():
+                return self._run(until)
         except KeyboardInterrupt:
             self._plan = self._work()
             return "interrupted"
+
+    def _run(self, until: float) -> str | None:
+        state = self.state
+        while self._open.size:
+            if state.out_of_time:
+                return "time"
+            if state.met:
+                return "met"
+            if state.seconds > until:
+                return "patience"
+            if next(self._plan, None) is None:
+                return None
+            if state.report_due:
+                state.report(self.lower(), sum(len(g.tree) for g in self._trees.values()))
         return "met" if state.met else None
 
     def _work(self) -> Iterator[bool]:
