@@ -2,6 +2,7 @@
 
 import keras
 from keras import Input, Model, Sequential, layers as L, ops
+
 from zoo import entry
 
 

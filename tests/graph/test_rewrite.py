@@ -111,7 +111,7 @@ def test_fold_of_an_identity_leaves_the_input():
 def test_fold_keeps_what_only_looks_like_an_identity():
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
-    swap = b.dense(x, np.eye(3)[[1, 0, 2]])
+    swap = b.dense(x, np.eye(3)[[1, 0, 2]], [0.0, 0.0, 2.0])
     shifted = b.affine_map(swap, 1.0, 1e-300)
     almost = b.affine_map(shifted, 1.0 + 2.0**-52)
     folded = fold(b.finish([almost], ["y"]))
@@ -152,3 +152,27 @@ def test_pairs_skip_absent_entries():
     graph = b.finish([b.largest(b.input_values()[0], windows, (1, 3))], ["y"])
     x = np.random.default_rng(0).standard_normal((50, 4))
     np.testing.assert_allclose(piecewise_to_pairs(graph).run(x), graph.run(x), atol=1e-15)
+
+
+def test_a_shift_becomes_the_bias_before_it():
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    rng = np.random.default_rng(0)
+    first = b.dense(x, rng.normal(size=(3, 4)))
+    b.mark_layer("dense", first)
+    y = b.affine_map(first, 1.0, rng.normal(size=4))
+    b.mark_layer("shift", y)
+    # Not these: somebody else reads the affine op, or it has a bias of its own.
+    other = b.dense(x, rng.normal(size=(3, 4)))
+    z = b.add(b.affine_map(other, 1.0, 2.0), b.curve("relu", other))
+    again = b.affine_map(b.curve("tanh", b.affine_map(b.affine_map(y, 2.0, 1.0), 1.0, 3.0)), 1.0)
+    graph = b.finish([y, z, again], list("abc"))
+    small = fold(graph)
+    assert len(small.nodes) == len(graph.nodes) - 2  # the shift, and a factor of 1 with nothing
+    assert "shift" in small.layers and "dense" not in small.layers
+    points = rng.normal(size=(5, 3))
+    np.testing.assert_array_equal(small.run(points), graph.run(points))
+    (value,) = small.layers["shift"]
+    np.testing.assert_array_equal(
+        small.run_all(points)[value], graph.run_all(points)[graph.layers["shift"][0]]
+    )

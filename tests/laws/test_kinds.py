@@ -1,5 +1,7 @@
 """Laws of affine ops, rearrangements and maxima, on random instances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,9 @@ def test_part(kind, seed):
     rng = np.random.default_rng(seed)
     for count in (1, 3):
         check_part(op, np.unique(rng.integers(0, op.size, count)), seed)
+    if some is None:
+        other = replace(op, bias=rng.normal(size=op.size))
+        check_part(other, np.unique(rng.integers(0, op.size, 2)), seed)
 
 
 def test_largest_needs_an_entry():

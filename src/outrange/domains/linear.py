@@ -18,10 +18,10 @@ from ..graph import Graph, Node
 from ..ops import Curve, Largest
 from . import intervals
 from .backward import RULES, Cells, Form, Relaxed, back_substitute
-from .cone import Tiles
 from .lines import curve_lines, largest_picks
 from .noise import Budget, Payment, drain, drain_of_cells, magnitude, radius
 from .pieces import settled
+from .tiles import Tiles
 from .walk import Ends, register
 
 
@@ -33,6 +33,9 @@ _WIDE = 1 << 12
 
 _AT_ONCE = 1 << 21
 """Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
+
+EFFORT = 2.0**30
+"""Default of `Sweep.effort`: some ten seconds a layer."""
 
 _SHARES = 1 << 24
 """Float64 numbers that the shares of one value may hold; with more, they are not noted."""
@@ -78,6 +81,8 @@ class Sweep:
         known: Ends known beforehand, by value, `(B, n)` or `(n,)` each: met with what is found.
         extra: Values to bound by back-substitution in every entry, beside those bent ops read.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
+        effort: Numbers that the rows of one wide value may hold in all values before it. Where
+            they would be more, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
     """
@@ -87,6 +92,7 @@ class Sweep:
     known: dict[int, Ends] = field(default_factory=dict)
     extra: frozenset[int] = frozenset()
     radii: bool = True
+    effort: float = EFFORT
     ends: list[Ends] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
@@ -155,10 +161,11 @@ class Sweep:
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
         if max(widths) > _WIDE:
-            tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes))
+            effort = np.inf if value in self.extra else self.effort / boxes
+            tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
             for some, part in tiles.of(rows):
                 units = _units(part.units(some), part.entries[-1].size)
-                cells = part.cells(self.cells)
+                cells = part.cells(self.ends, self.radii)
                 form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
                 self._meet(lo, hi, some, cells.least(form))
         else:
@@ -205,9 +212,13 @@ def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:
-    """Ends of every value; those of the output and of the layers by back-substitution too."""
+    """Ends of every value; those of the output and of the layers by back-substitution too.
+
+    Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.
+    """
     plan = Plan.of(graph)
-    extra = {graph.output, *(v for values in graph.layers.values() for v in values)}
+    shown = {v for values in graph.layers.values() for v in values}
+    extra = {graph.output, *(v for v in shown if graph.value_size(v) <= _WIDE)}
     parts: list[list[Ends]] = []
     for start in range(0, len(lo), plan.boxes):
         piece = slice(start, start + plan.boxes)

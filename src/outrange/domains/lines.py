@@ -125,8 +125,8 @@ class Picks:
 
     def _of(self, at, arg: np.ndarray, size: int) -> "Picks":
         marks = None if self.endless is None else self.endless[at]
-        rest = (self.sure, self.top, self.lower, self.slope, self.offset)
-        return Picks(size, arg, *(part[at] for part in rest), marks)
+        sure, top, offset = self.sure[at], self.top[at], self.offset[at]
+        return Picks(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
 
 
 def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:

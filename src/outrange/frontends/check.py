@@ -84,7 +84,7 @@ def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> N
 
 
 def points(size: int, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """`(count, size)` float64 points, every one a float32 number; about a third as many if `few`."""
+    """`(count, size)` float64 points, every one a float32 number; a third as many if `few`."""
     rng = np.random.default_rng(seed)
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
     rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]

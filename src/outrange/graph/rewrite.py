@@ -54,15 +54,23 @@ def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Gra
 def fold(graph: Graph) -> Graph:
     """Drop what does nothing, and merge what only moves entries about.
 
-    Identities go; a rearrangement of rearrangements becomes one; what the output does not need
+    Identities go; a rearrangement of rearrangements becomes one; a shift (the mean of a batch
+    normalization) becomes the bias of the affine op before it; what the output does not need
     goes. Values are unchanged to the last bit. A layer whose value is merged away leaves `layers`.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
+    readers = graph.readers()
     for k, node in enumerate(graph.nodes, 1):
+        before = node.inputs[0]
+        alone = len(readers[before]) == 1 and before != graph.output
         node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
         if isinstance(node.op, Rearrange):
             node = _merged(node, node.op, nodes)
+        held = [j for j, v in moved.items() if v == node.inputs[0]]
+        if alone and held == [before] and _shifted(nodes, node):
+            moved[k] = moved.pop(before)
+            continue
         if _is_identity(node):
             moved[k] = node.inputs[0]
         else:
@@ -130,6 +138,18 @@ def _is_identity(node: Node) -> bool:
     # One product an entry: two unrelated vectors that come back unchanged leave no other map.
     probes = np.random.default_rng(0).uniform(1.0, 2.0, (2, op.size))
     return np.array_equal(op.apply((probes,), False), probes)
+
+
+def _shifted(nodes: list[Node], node: Node) -> bool:
+    """Whether `node` only adds a constant to an affine op without a bias: it is its bias then."""
+    op, value = node.op, node.inputs[0]
+    if not isinstance(op, Affine) or op.factor is None or op.ulps or value == 0:
+        return False
+    before = nodes[value - 1]
+    if not isinstance(before.op, Affine) or before.op.bias.any() or (op.factor != 1.0).any():
+        return False
+    nodes[value - 1] = replace(before, op=replace(before.op, bias=op.bias))
+    return True
 
 
 def _merged(node: Node, op: Rearrange, nodes: list[Node]) -> Node:

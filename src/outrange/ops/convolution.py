@@ -68,7 +68,7 @@ class _Product:
         """Its transpose, of `(..., out)`."""
         matrix = (self.size_of if absolute else self.matrix).astype(y.dtype, copy=False)
         return self._chunked(
-            y, *self.sizes[::-1], lambda rows, out: self._backward(rows, out, matrix)
+            y, self.sizes[1], self.sizes[0], lambda rows, out: self._backward(rows, out, matrix)
         )
 
     def _chunked(self, rows: np.ndarray, own: int, size: int, function) -> np.ndarray:

@@ -7,7 +7,7 @@ Every value is a flat vector; a batch axis of sub-problems may stand in front of
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
 
@@ -51,7 +51,8 @@ class Affine:
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
         part: `part(outputs)`: a `Part` with the results `outputs` (increasing) and perhaps more,
-            where it is cheaper than the whole op. None if nothing smaller is known.
+            where it is cheaper than the whole op; its bias is not read. None if nothing smaller
+            is known.
     """
 
     name: str
@@ -72,7 +73,10 @@ class Affine:
     def restricted(self, outputs: np.ndarray) -> Part:
         """The op cut down to at least the results `outputs`."""
         if self.part is not None:
-            return self.part(outputs)
+            found = self.part(outputs)
+            # The op may have been given another bias than the one it was made with.
+            own = replace(found.op, bias=self.bias[found.outputs])  # type: ignore[call-arg]
+            return replace(found, op=own)
         return Part(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
 

@@ -13,6 +13,7 @@ from . import (  # these fill the table
     constants as constants,
     convolution as convolution,
     reductions as reductions,
+    resize as resize,
     shapes as shapes,
     windows as windows,
 )

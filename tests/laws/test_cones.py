@@ -1,0 +1,127 @@
+"""Laws of cones: rows bounded in a part of the graph are bounded as in the whole, or safely."""
+
+import numpy as np
+import pytest
+
+from laws.test_convolutions import image_net
+from laws.test_domains import boxes, violations
+from outrange.domains import bounds, linear
+from outrange.domains.backward import Cells
+from outrange.domains.cone import cone
+from outrange.domains.linear import Plan, Sweep
+from outrange.graph import Builder, Slot
+from small_graphs import NETS
+
+
+GRAPHS = {f.__name__: lambda f=f: f(np.random.default_rng(2), "relu") for f in NETS}
+GRAPHS |= {f"image {seed}": lambda s=seed: image_net(s) for seed in range(2)}
+
+
+def every_value(graph):
+    return frozenset(range(len(graph.nodes) + 1))
+
+
+def swept(graph, lo, hi, **options):
+    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), extra=every_value(graph), **options)
+    sweep.run()
+    return sweep.ends
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_cone_computes_its_entries(name):
+    graph = GRAPHS[name]()
+    rng = np.random.default_rng(0)
+    values = graph.run_all(rng.normal(size=(3, graph.size)))
+    for v in range(1, len(graph.nodes) + 1):
+        size = graph.value_size(v)
+        wanted = np.unique(rng.integers(0, size, 3))
+        for floor in (0, v // 2, v - 1):
+            part = cone(graph, v, wanted, floor)
+            leaves = [values[j][:, some] for j, some in part.leaves]
+            found = part.graph.run_all(np.concatenate(leaves, axis=1))
+            for whole, some, got in zip(part.values, part.entries, found, strict=True):
+                if whole > 0:
+                    np.testing.assert_allclose(got, values[whole][:, some], 1e-12, 1e-12)
+            np.testing.assert_array_equal(part.entries[-1][part.units(wanted)], wanted)
+            assert max(j for j, _ in part.leaves) <= floor
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_cones_give_the_bounds_of_the_whole(name, monkeypatch):
+    graph = GRAPHS[name]()
+    lo, hi = boxes(np.random.default_rng(4), graph, 0.4)
+    whole = swept(graph, lo, hi)
+    monkeypatch.setattr(linear, "_WIDE", 0)
+    monkeypatch.setattr(linear, "_AT_ONCE", 64)
+    for (a, b), (c, d) in zip(whole, swept(graph, lo, hi), strict=True):
+        np.testing.assert_allclose(c, a, 1e-9, 1e-9)
+        np.testing.assert_allclose(d, b, 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("effort", [0.0, 300.0, 3000.0])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeypatch):
+    graph = GRAPHS[name]()
+    rng = np.random.default_rng(4)
+    lo, hi = boxes(rng, graph, 0.4)
+    plain = bounds(graph, lo, hi, "intervals")
+    monkeypatch.setattr(linear, "_WIDE", 0)
+    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), effort=effort)
+    sweep.run()
+    x = np.where(rng.random((200, *lo.shape)) < 0.5, lo, hi)
+    values = graph.run_all(x.reshape(-1, graph.size))
+    for (a, b), (c, d), seen in zip(plain, sweep.ends, values, strict=True):
+        seen = seen.reshape(200, len(lo), -1)
+        slack = 1e-12 * (1 + np.abs(seen))
+        assert (c <= seen + slack).all() and (seen - slack <= d).all()
+        slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
+        assert (c >= a - slack).all() and (d <= b + slack).all()
+
+
+@pytest.mark.parametrize("effort", [np.inf, 60.0])
+def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
+    monkeypatch.setattr(linear, "_WIDE", 0)
+
+    def run(graph, lo, hi, radii=True):
+        extra = every_value(graph) if effort == np.inf else frozenset()
+        cells = Cells.of(lo, hi, radii)
+        sweep = Sweep(Plan.of(graph), cells, extra=extra, radii=radii, effort=effort)
+        sweep.run()
+        return sweep.ends
+
+    assert violations(150, run) == 0
+    if effort == np.inf:
+        assert violations(60, lambda *args: run(*args, radii=False)) > 3
+
+
+def largest_of(slopes: np.ndarray, shift: np.ndarray):
+    """The largest of some forms minus their mean: planes show in it, constants do not."""
+    b = Builder([Slot("x", (slopes.shape[0],))])
+    (x,) = b.input_values()
+    y = b.dense(x, slopes, shift)
+    top = b.largest(y, np.arange(y.size)[None], (1, 1))
+    mean = b.reduce("mean", y, [1], True)
+    return b.finish([b.subtract(top, mean)], ["y"])
+
+
+def test_the_plane_above_a_maximum_beats_its_constant():
+    # max(x, 0) - x / 2 is |x| / 2: a constant above the maximum gives 1.5.
+    graph = largest_of(np.array([[1.0, 0.0]]), np.zeros(2))
+    least, most = bounds(graph, [-1.0], [1.0])[graph.output]
+    assert abs(most[0, 0] - 0.5) < 1e-12 and abs(least[0, 0] + 0.5) < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_planes_above_maxima_enclose(seed):
+    rng = np.random.default_rng(seed)
+    size = 10.0 ** rng.uniform(-3, 3)
+    count = int(rng.integers(2, 6))
+    graph = largest_of(size * rng.normal(size=(3, count)), size * rng.normal(size=count))
+    lo = rng.normal(size=(8, 3))
+    hi = lo + rng.uniform(0, 1, lo.shape) * (rng.random(lo.shape) < 0.8)
+    least, most = bounds(graph, lo, hi)[graph.output]
+    x = np.where(rng.random((400, *lo.shape)) < 0.3, rng.uniform(lo, hi, (400, *lo.shape)), lo)
+    x = np.where(rng.random(x.shape) < 0.4, hi, x)
+    seen = graph.run(x.reshape(-1, 3)).reshape(400, 8, 1)
+    slack = 1e-12 * size
+    assert (least - slack <= seen).all() and (seen <= most + slack).all()
