@@ -13,10 +13,9 @@ import numpy as np
 from ..core import Box
 from ..graph import Graph
 from .attack import first_look, many_points
-from .bends import bends
 from .blas import one_thread
 from .phase_ascent import Climb, climb
-from .phase_net import PhaseNet
+from .phase_net import PhaseNet, bends
 from .phase_prune import pruned
 from .phase_root import tighten
 from .phase_tree import PhaseTree

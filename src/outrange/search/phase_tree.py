@@ -73,6 +73,9 @@ class PhaseTree:
         self.nodes = 0
         self._heap: list[tuple[float, int, Leaf]] = []
         self._count = 0
+        self._kinked = np.zeros(net.units, bool)
+        for b in net.bends:
+            self._kinked[b.place] = np.isfinite(b.below)
         self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
 
     def _root(self, least: float) -> Leaf:
@@ -148,7 +151,7 @@ class PhaseTree:
         for i, leaf in enumerate(leaves):
             # What follows from the cutoff is news to the lines: it gets a multiplier too.
             point = self._points(leaf.lo, leaf.hi)
-            was = self.net.open(leaf.lo, leaf.hi)
+            was = self.net.open(leaf.lo, leaf.hi) & self._kinked
             leaf.high = np.where(was & (cuts.hi[i] <= point), point, leaf.high)
             leaf.low = np.where(was & (cuts.lo[i] >= point), point, leaf.low)
             leaf.lo, leaf.hi, leaf.age = cuts.lo[i], cuts.hi[i], 0
