@@ -2,7 +2,6 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
 from .array_ascent import Ascent
 from .array_scores import scores
+from .blas import one_thread
 from .engine import Bounds
 
 
@@ -86,7 +86,7 @@ class ArrayEngine:
         if len(work) == 1 or self.threads == 1:
             parts = [self._bound_chunk(*w) for w in work]
         else:
-            with self._one_blas_thread():
+            with one_thread():
                 parts = list(self._pool.map(lambda w: self._bound_chunk(*w), work))
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
@@ -138,18 +138,6 @@ class ArrayEngine:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="outrange")
-
-    def _one_blas_thread(self):
-        """Threads work on chunks; a BLAS that starts its own on top only slows them down."""
-        return nullcontext() if self._blas is None else self._blas.limit(limits=1, user_api="blas")
-
-    @cached_property
-    def _blas(self):
-        try:
-            from threadpoolctl import ThreadpoolController  # pyright: ignore[reportMissingImports]
-        except ImportError:
-            return None
-        return ThreadpoolController()
 
 
 def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:

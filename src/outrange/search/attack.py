@@ -13,35 +13,43 @@ from ..graph import Graph
 from .array_engine import pull
 
 
-STARTS = 24
 STEPS = 40
-ROOM = 1 << 22
+ROOM = 1 << 23
 
 
-def many_points(graph: Graph, box: Box, objectives: int, rng: np.random.Generator):
-    """First points: see `local.first_points`."""
-    x = np.concatenate([np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi]),
-                        box.uniform(rng, 61)])
+def first_look(graph: Graph, box: Box, rng: np.random.Generator):
+    """The middle, two corners and random points: see `local.first_points`."""
+    middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
+    x = np.concatenate([middle, box.uniform(rng, 29)])
     y = graph.run(x)
-    least, at, most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
-    starts = max(2, min(STARTS, ROOM // (8 * box.size * objectives)))
-    k = np.repeat(np.arange(objectives), starts)
+    return y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
+
+
+def many_points(
+    graph: Graph, box: Box, which: np.ndarray, starts: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Descents on some objectives from the middle, random points and corners.
+
+    Args:
+        graph: Its outputs are the objectives.
+        box: Where.
+        which: The objectives.
+        starts: How many descents each.
+        rng: For the starts.
+
+    Returns:
+        The least value met of every objective, and where.
+    """
+    starts = max(2, min(starts, ROOM // (box.size * which.size)))
+    k = np.repeat(which, starts)
     x = box.uniform(rng, k.size)
     corners = rng.random(k.size) < 0.3
     x[corners] = np.where(rng.random((corners.sum(), box.size)) < 0.5, box.lo, box.hi)
     x[::starts] = 0.5 * box.lo + 0.5 * box.hi
-    low, where, top = descend(graph, box, x, k, STEPS, rng)
-    better = low < least
-    least[better], at[better] = low[better], where[better]
-    return least, at, np.maximum(most, top)
+    return descend(graph, box, x, k, STEPS)[:2]
 
 
-def push(graph: Graph, box: Box, x: np.ndarray, k: np.ndarray, rng: np.random.Generator):
-    """Descend from given points on objectives `k`; `(least (m,), at (m, d))`."""
-    return descend(graph, box, x, k, STEPS // 2, rng)[:2]
-
-
-def descend(graph: Graph, box: Box, x, k, steps: int, rng: np.random.Generator):
+def descend(graph: Graph, box: Box, x, k, steps: int):
     """Sign descent with momentum and falling steps: least value of every objective met, where, and
     the largest value of each.
     """

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ..graph import Graph
 from ..ops import Curve
 
 
@@ -31,6 +30,28 @@ class Drawn:
     offset: tuple[np.ndarray | None, np.ndarray]
     gain: tuple[np.ndarray | float, np.ndarray | None]
     pivot: tuple[np.ndarray | None, np.ndarray | None]
+
+
+class Bend(Protocol):
+    """A bent value: `Kink`, or `arcs.Arc`.
+
+    `below` is 0 where the value is 0 left of its only kink, and NaN where there is no such slope;
+    `enough` is a lower end of a range that need not be made better.
+    """
+
+    value: int
+    source: int
+    place: slice
+    below: float
+    enough: float
+
+    @property
+    def size(self) -> int: ...
+    def settled(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def over(self, lo: np.ndarray, hi: np.ndarray) -> Over: ...
+    def gap(self, lo, hi, theta, rows) -> np.ndarray: ...
 
 
 class Over(Protocol):
@@ -62,6 +83,7 @@ class Kink:
     place: slice
     below: float
     above: float
+    enough: float = 0.0
 
     @property
     def size(self) -> int:
@@ -125,27 +147,11 @@ class KinkOver:
                         (self.upper[0][index], self.upper[1][index]))
 
 
-def bends(graph: Graph) -> list[Kink] | None:
-    """All bent values in order; None if one is of a kind that a phase search does not know."""
-    found, start = [], 0
-    for v, node in enumerate(graph.nodes, 1):
-        if not hasattr(node.op, "bends"):
-            if hasattr(node.op, "windows"):
-                return None
-            continue
-        slopes = _kink(node.op)
-        if slopes is None:
-            return None
-        found.append(Kink(v, node.inputs[0], slice(start, start + node.size), *slopes))
-        start += node.size
-    return found
-
-
-def _kink(op) -> tuple[float, float] | None:
+def kink(op: Curve) -> tuple[float, float] | None:
     """The slopes of a convex kink at the origin."""
-    if not isinstance(op, Curve) or tuple(op.knots) != (0.0,) or op.jumps or op.ulps:
+    if tuple(op.knots) != (0.0,) or op.jumps or op.ulps or not op.is_piecewise_linear:
         return None
-    if not op.is_piecewise_linear or float(op.f(np.zeros(1))[0]) != 0.0:
+    if float(op.f(np.zeros(1))[0]) != 0.0:
         return None
     below, above = (float(op.df(np.array([x]))[0]) for x in (-1.0, 1.0))
     return (below, above) if below < above else None

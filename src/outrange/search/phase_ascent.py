@@ -114,7 +114,8 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
         if not going.any():
             break
         z, values = net.forward(walked, net.corner(walked.form), max(rows))
-        _move(net, drawn, walked, z, (theta, beta), (cuts, cut), moments, step)
+        far = np.where(np.isfinite(target[active]), target[active] - walked.least, 0.0)
+        _move(net, drawn, walked, z, (theta, beta), (cuts, cut, far), moments, step)
         if below is not None:
             push = values[net.graph.output] @ below.row - below.cutoff
             below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
@@ -150,12 +151,14 @@ def _move(net: PhaseNet, drawn, walked: Walked, z, now, cutting, moments, step: 
     np.clip(theta, 0.0, 1.0, out=theta)
     if beta is None:
         return
-    cuts, (has_low, has_high) = cutting
+    cuts, (has_low, has_high), far = cutting
     point = np.where((beta > 0) | ~has_high, cuts.low, cuts.high)
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
     size = np.abs(walked.rows).sum(axis=1) / np.maximum((walked.rows != 0).sum(axis=1), 1)
-    beta += BETA_PACE * pace * size[:, None] * moments[1].step(push)
+    # Where no coefficient is left, what is missing over a unit's range says how large one may be.
+    reach = np.maximum(far, 0.0)[:, None] / np.maximum(cuts.hi - cuts.lo, 1e-3)
+    beta += BETA_PACE * pace * np.maximum(size[:, None], 0.3 * reach) * moments[1].step(push)
     np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
 
 

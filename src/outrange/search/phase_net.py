@@ -22,7 +22,27 @@ from ..domains.lines import Lines
 from ..domains.linear import Plan, Sweep
 from ..domains.noise import Budget, Payment, magnitude, outward, widened
 from ..graph import Graph
-from .bends import Drawn, Kink, Over, bends
+from ..ops import Affine, Curve, Rearrange
+from .arcs import Arc
+from .bends import Bend, Drawn, Kink, Over, kink
+
+
+def bends(graph: Graph) -> list[Bend] | None:
+    """All bent values in order; None if one is of a kind that a phase search does not know."""
+    found: list[Bend] = []
+    start = 0
+    for v, node in enumerate(graph.nodes, 1):
+        if isinstance(node.op, Affine | Rearrange):
+            continue
+        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
+            return None
+        slopes, place = kink(node.op), slice(start, start + node.size)
+        if slopes is None:
+            found.append(Arc(v, node.inputs[0], place, node.op))
+        else:
+            found.append(Kink(v, node.inputs[0], place, *slopes))
+        start += node.size
+    return found
 
 
 @dataclass(eq=False)
@@ -34,20 +54,24 @@ class Cuts:
         high: `z <= high` by a cut; `inf` where there is none.
         lo: Least value of each unit in the sub-problem, cut or not.
         hi: Largest value.
+        same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
     """
 
     low: np.ndarray
     high: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
+    same: np.ndarray | None = None
 
     def take(self, index) -> Cuts:
         """Some of the sub-problems."""
-        return Cuts(self.low[index], self.high[index], self.lo[index], self.hi[index])
+        same = np.arange(len(self.lo)) if self.same is None else self.same
+        return Cuts(self.low[index], self.high[index], self.lo[index], self.hi[index], same[index])
 
     def first(self, units: int) -> Cuts:
         """Without the units after the first few."""
-        return Cuts(*(part[:, :units] for part in (self.low, self.high, self.lo, self.hi)))
+        parts = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
+        return Cuts(*parts, self.same)
 
 
 @dataclass(eq=False)
@@ -101,7 +125,7 @@ class PhaseNet:
     budget: Budget
 
     def __post_init__(self):
-        self.bends: list[Kink] = bends(self.graph) or []
+        self.bends: list[Bend] = bends(self.graph) or []
         self.units = sum(b.size for b in self.bends)
         self.lo, self.hi = np.zeros(self.units), np.zeros(self.units)
         for b in self.bends:
@@ -155,7 +179,11 @@ class PhaseNet:
     def over(self, cuts: Cuts) -> dict[int, Over]:
         """Every bent value that `cuts` has units of, over the cut ranges."""
         chosen = [b for b in self.bends if b.place.stop <= cuts.lo.shape[1]]
-        return {b.value: b.over(cuts.lo[:, b.place], cuts.hi[:, b.place]) for b in chosen}
+        if cuts.same is None:
+            return {b.value: b.over(cuts.lo[:, b.place], cuts.hi[:, b.place]) for b in chosen}
+        _, once, which = np.unique(cuts.same, return_index=True, return_inverse=True)
+        lo, hi = cuts.lo[once], cuts.hi[once]
+        return {b.value: b.over(lo[:, b.place], hi[:, b.place]).take(which) for b in chosen}
 
     def draw(self, over: Mapping[int, Over], theta: np.ndarray) -> dict[int, Drawn]:
         """The lines for `theta` `(P, s)`."""
@@ -281,7 +309,7 @@ class PhaseNet:
                 rows[:, b.place] = record[b.value][:, 0]
         return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
 
-    def _paid(self, bend: Kink, drawn: Drawn) -> Lines:
+    def _paid(self, bend: Bend, drawn: Drawn) -> Lines:
         lo, hi = self.lo[bend.place], self.hi[bend.place]
         shape = np.broadcast_shapes(*(part.shape for part in drawn.slope))
         slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])

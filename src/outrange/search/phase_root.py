@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import down, up
-from .bends import Kink
+from .bends import Bend
 from .phase_ascent import Below, Climb, climb
 from .phase_net import Cuts, PhaseNet
 
@@ -44,7 +44,7 @@ class Wanted:
 
 
 def tighten(
-    net: PhaseNet, cuts: Cuts, bend: Kink, steps: int, wanted: Wanted | None = None,
+    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted | None = None,
     worth: np.ndarray | None = None,
 ) -> None:
     """Better ends, in `cuts`, of the open units that `bend` reads.
@@ -95,7 +95,7 @@ def _bounded(net: PhaseNet, cuts: Cuts, bend, steps, wanted, which, unit, sign) 
         if wanted.beta.any():
             beta = below.gamma[:, None] * wanted.beta[which]
     task = Climb.of({bend.source: start}, own, theta, beta, below)
-    climb(net, task, steps, np.zeros(count))
+    climb(net, task, steps, np.full(count, bend.enough))
     whole, less = task.whole(net)
     least = net.proof(whole, task.theta, task.beta, task.cuts).least
     return least if wanted is None else down(least - up(less))

@@ -6,16 +6,16 @@ every objective that is still open gets a tree of its own on a net without the u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..core import Box
 from ..graph import Graph
-from .attack import many_points, push
-from .bends import bends
+from .attack import first_look, many_points
+from .blas import one_thread
 from .phase_ascent import Climb, climb
-from .phase_net import Cuts, PhaseNet
+from .phase_net import PhaseNet, bends
 from .phase_prune import pruned
 from .phase_root import tighten
 from .phase_tree import PhaseTree
@@ -31,6 +31,9 @@ METHODS = (
 
 ROOT_STEPS = 20
 LAYER_STEPS = 20
+MOST_ROUNDS = 8
+WORTH = 0.02
+"""A round of tighter ranges that closes less of the gap than this share is the last."""
 
 
 def takes(graph: Graph) -> bool:
@@ -51,17 +54,17 @@ class PhaseSearch:
     def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
         self.graph, self.box, self.state = graph, box, state
         self._rng = np.random.default_rng(seed)
-        m = graph.value_size(graph.output)
-        state.start(*many_points(graph, box, m, self._rng))
+        self._count = graph.value_size(graph.output)
+        state.start(*first_look(graph, box, self._rng))
+        self._lower = np.full(self._count, -np.inf)
         self._net: PhaseNet | None = None
-        self._lower = np.full(m, -np.inf)
-        self._trees: dict[int, PhaseTree] = {}
-        self._layer = 0
+        self._trees: dict[int, _Grown] = {}
+        self._plan = self._work()
 
     def lower(self) -> np.ndarray:
         """`(m,)` what is proved so far."""
-        for k, tree in self._trees.items():
-            self._lower[k] = max(self._lower[k], tree.lower)
+        for k, grown in self._trees.items():
+            self._lower[k] = max(self._lower[k], grown.tree.lower)
         return self._lower.copy()
 
     @property
@@ -75,77 +78,108 @@ class PhaseSearch:
             None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
             `"met"`: a point lies below its goal.
         """
-        state = self.state
         try:
-            while self._open.size:
-                if state.out_of_time:
-                    return "time"
-                if state.met:
-                    return "met"
-                if state.seconds > until:
-                    return "patience"
-                if not self._turn():
-                    return None
-                if state.report_due:
-                    state.report(self.lower(), sum(map(len, self._trees.values())))
+            with one_thread():
+                return self._run(until)
         except KeyboardInterrupt:
+            self._plan = self._work()
             return "interrupted"
+
+    def _run(self, until: float) -> str | None:
+        state = self.state
+        while self._open.size:
+            if state.out_of_time:
+                return "time"
+            if state.met:
+                return "met"
+            if state.seconds > until:
+                return "patience"
+            if next(self._plan, None) is None:
+                return None
+            if state.report_due:
+                state.report(self.lower(), sum(len(g.tree) for g in self._trees.values()))
         return "met" if state.met else None
 
-    def _turn(self) -> bool:
-        """One piece of work; False if there is none."""
+    def _work(self) -> Iterator[bool]:
+        """The pieces of work, one after the other, for as long as there are any."""
         if self._net is None:
             self._net = pruned(PhaseNet.of(self.graph, self.box))
             self._bound_all()
-        elif self._layer < len(self._net.bends):
-            tighten(self._net, self._net.bends[self._layer], LAYER_STEPS)
-            self._layer += 1
-            self._net = pruned(self._net)
-            if self._layer == len(self._net.bends):
-                self._bound_all()
-        else:
-            return self._branch()
-        return True
+            yield True
+            self._descend(4)
+            yield True
+            for layer in range(len(self._net.bends)):
+                net, cuts = self._net, self._net.uncut(1)
+                tighten(net, cuts, net.bends[layer], LAYER_STEPS)
+                net.lo, net.hi = cuts.lo[0], np.maximum(cuts.hi[0], cuts.lo[0])
+                self._net = pruned(net)
+                yield True
+            self._bound_all()
+            yield True
+            self._descend(24)
+        while True:
+            which = [k for k in self._open if k not in self._trees or len(self._trees[k].tree)]
+            if not which:
+                return
+            for k in which:
+                if k not in self._trees:
+                    self._trees[k] = _Grown(self._net, self._count, k, self._cutoff(k))
+                    yield True
+            k = min(which, key=lambda k: self._trees[k].spent)
+            self._grow(self._trees[k], k)
+            yield True
+
+    def _cutoff(self, k: int) -> float:
+        return float(self.state.cutoff()[k])
 
     def _bound_all(self) -> None:
         """All open objectives on the net as it is."""
         net, which = self._net, self._open
         assert net is not None
-        rows = np.eye(self._lower.size)[which]
-        start = {net.graph.output: rows}
-        theta = np.tile(net.start(), (which.size, 1))
-        task = Climb.of(start, Cuts.none(which.size, net.units), theta, None)
+        if not which.size:
+            return
+        start = {net.graph.output: np.eye(self._count)[which]}
+        task = Climb.of(start, net.uncut(which.size), np.tile(net.start(), (which.size, 1)), None)
         climb(net, task, ROOT_STEPS, self.state.cutoff()[which])
         proof = net.proof(start, task.theta, None, task.cuts)
         self._lower[which] = np.maximum(self._lower[which], proof.least)
         self.state.boxes += which.size
-        self._look(net.corner(proof.form), which)
+        self._look(net.corner(proof.form))
 
-    def _look(self, x: np.ndarray, which: np.ndarray) -> None:
-        """Offer points, and what descent makes of the best of each objective."""
+    def _descend(self, starts: int) -> None:
+        """Look for points that make the open objectives small."""
+        if self._open.size:
+            found = many_points(self.graph, self.box, self._open, starts, self._rng)
+            self.state.offer(*found)
+
+    def _look(self, x: np.ndarray) -> None:
+        """Offer points."""
         if len(x):
-            self.state.offer(*push(self.graph, self.box, x, which, self._rng))
+            y = self.graph.run(x)
+            self.state.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
-    def _branch(self) -> bool:
-        """A step of the tree that has had the fewest nodes."""
-        net, cutoff = self._net, self.state.cutoff()
-        assert net is not None
-        which = [k for k in self._open if k not in self._trees or len(self._trees[k])]
-        if not which:
-            return False
-        for k in which:
-            if k not in self._trees:
-                self._trees[k] = PhaseTree(net, np.eye(self._lower.size)[k])
-        k = min(which, key=lambda k: self._trees[k].nodes)
-        tree = self._trees[k]
+    def _grow(self, grown: _Grown, k: int) -> None:
+        """Work on one tree for a while."""
+        tree, began, cutoff = grown.tree, self.state.seconds, self._cutoff(k)
         before = tree.nodes
-        x = tree.step(float(cutoff[k]))
+        if grown.rounds > 0:
+            far = cutoff - tree.lower
+            x = tree.sharpen(cutoff)
+            grown.rounds -= 1
+            if cutoff - tree.lower > (1 - WORTH) * far:
+                grown.rounds = 0
+        else:
+            x = tree.step(cutoff)
         self.state.boxes += tree.nodes - before
-        if len(x):
-            values = net.graph.run(x)
-            self.state.offer(values.min(axis=0), x[values.argmin(axis=0)])
-        return True
+        self._look(x)
+        grown.spent += self.state.seconds - began
 
 
-__all__ = ["METHODS", "PhaseSearch", "takes"]
-_ = Callable
+class _Grown:
+    """A tree, the time it has had, and how often its ranges are still to be sharpened."""
+
+    def __init__(self, net: PhaseNet | None, count: int, k: int, cutoff: float):
+        assert net is not None
+        self.tree = PhaseTree(net, np.eye(count)[k], cutoff)
+        self.spent = 0.0
+        self.rounds = MOST_ROUNDS

@@ -13,14 +13,12 @@ Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021;
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .phase_ascent import Climb, climb
 from .phase_net import Cuts, PhaseNet
-from .phase_prune import pruned
 from .phase_root import Wanted, tighten
 
 
@@ -35,30 +33,28 @@ SHARE = 0.98
 
 @dataclass(eq=False, slots=True)
 class Leaf:
-    """An open sub-problem.
+    """An open sub-problem; all arrays `(s,)`.
 
     Args:
-        units: `(k,)` the units that are cut.
-        points: `(k,)` where.
-        sides: `(k,)` -1: only what lies below, 1: above.
-        beta: `(k,)` the multiplier of each.
-        theta: `(s,)` slopes.
-        lo: `(s,)` ranges.
-        hi: `(s,)`.
+        low: Cuts `z >= low`, `-inf` where there is none.
+        high: Cuts `z <= high`.
+        lo: Ranges of the units.
+        hi: The other ends.
+        theta: Slopes of its bound.
+        beta: Multipliers of its bound.
+        blame: What each unit costs its bound.
         least: Its proved bound.
-        blame: `(s,)` what each unit costs the bound.
         age: Cuts since the ranges were tightened.
     """
 
-    units: np.ndarray
-    points: np.ndarray
-    sides: np.ndarray
-    beta: np.ndarray
-    theta: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
-    least: float
+    theta: np.ndarray
+    beta: np.ndarray
     blame: np.ndarray
+    least: float
     age: int
 
 
@@ -77,12 +73,16 @@ class PhaseTree:
         self.nodes = 0
         self._heap: list[tuple[float, int, Leaf]] = []
         self._count = 0
+        self._kinked = np.zeros(net.units, bool)
+        for b in net.bends:
+            self._kinked[b.place] = np.isfinite(b.below)
         self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
 
     def _root(self, least: float) -> Leaf:
-        none, net = np.zeros(0), self.net
-        return Leaf(none.astype(np.int64), none, none, none, net.start(), net.lo.copy(),
-                    net.hi.copy(), least, np.ones(net.units), 1)
+        net = self.net
+        nothing = np.full(net.units, np.inf)
+        return Leaf(-nothing, nothing, net.lo.copy(), net.hi.copy(), net.start(),
+                    np.zeros(net.units), np.ones(net.units), least, 1)
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -93,34 +93,23 @@ class PhaseTree:
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float, steps: int = ROOT_STEPS) -> np.ndarray:
-        """Before the first split: tighter ranges everywhere, a net without what is now off."""
+        """Before the first split: tighter ranges everywhere."""
         _, _, leaf = heapq.heappop(self._heap)
         try:
-            if not self._tightened([leaf], cutoff, steps, np.inf):
-                return np.zeros((0, self.net.box.size))
-            net = self.net
-            net.lo, net.hi = leaf.lo, leaf.hi
-            self.net = pruned(net)
-            return self._bound([self._root(leaf.least)], cutoff, ROOT_STEPS)
+            return self._bound(self._tightened([leaf], cutoff, steps, np.inf), cutoff, steps)
         except KeyboardInterrupt:
             self._push(leaf)
             raise
 
-    def step(self, cutoff: float, late: Callable[[], bool] = lambda: False) -> np.ndarray:
+    def step(self, cutoff: float) -> np.ndarray:
         """Split the worst sub-problems; returns points `(c, d)` worth a look."""
         taken = [heapq.heappop(self._heap)[2] for _ in range(min(BATCH // 2, len(self._heap)))]
-        left = taken
         try:
             due = [leaf for leaf in taken if leaf.age >= EVERY]
+            left = [leaf for leaf in taken if leaf.age < EVERY]
             if due:
-                fresh = self._tightened(due, cutoff, TIGHT_STEPS, SHARE)
-                before = len(self._heap)
-                self._bound(fresh, cutoff, STEPS // 2)
-                kept = {id(entry[2]) for entry in self._heap[before:]}
-                del before, kept
-                still = [leaf for leaf in fresh if leaf.least < cutoff]
-                left = [leaf for leaf in taken if leaf.age < EVERY] + still
-                self._drop(still)
+                left += self._improved(self._tightened(due, cutoff, TIGHT_STEPS, SHARE), cutoff,
+                                       STEPS // 2)[0]
             children = []
             for leaf, cut in zip(left, self._choose(left), strict=True):
                 if cut is None:
@@ -133,29 +122,17 @@ class PhaseTree:
                 self._push(leaf)
             raise
 
-    def _drop(self, leaves: list[Leaf]) -> None:
-        """Take leaves off the heap again."""
-        gone = {id(leaf) for leaf in leaves}
-        self._heap = [entry for entry in self._heap if id(entry[2]) not in gone]
-        heapq.heapify(self._heap)
-
     def _push(self, leaf: Leaf) -> None:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
         self._count += 1
 
     def _stacked(self, leaves: list[Leaf]) -> Climb:
-        count, s = len(leaves), self.net.units
-        lo, hi = np.stack([leaf.lo for leaf in leaves]), np.stack([leaf.hi for leaf in leaves])
-        cuts = Cuts(np.full((count, s), -np.inf), np.full((count, s), np.inf), lo, hi)
-        beta = np.zeros((count, s))
-        for i, leaf in enumerate(leaves):
-            below, above = leaf.sides < 0, leaf.sides > 0
-            np.minimum.at(cuts.high[i], leaf.units[below], leaf.points[below])
-            np.maximum.at(cuts.low[i], leaf.units[above], leaf.points[above])
-            beta[i, leaf.units] = leaf.beta
-        theta = np.stack([leaf.theta for leaf in leaves])
-        start = {self.net.graph.output: np.tile(self.row, (count, 1))}
-        return Climb.of(start, cuts, theta, beta)
+        low, high, lo, hi, theta, beta = (
+            np.stack([getattr(leaf, name) for leaf in leaves])
+            for name in ("low", "high", "lo", "hi", "theta", "beta")
+        )
+        start = {self.net.graph.output: np.tile(self.row, (len(leaves), 1))}
+        return Climb.of(start, Cuts(low, high, lo, hi), theta, beta)
 
     def _tightened(
         self, leaves: list[Leaf], cutoff: float, steps: int, share: float
@@ -172,6 +149,11 @@ class PhaseTree:
         cuts = task.cuts
         empty = (cuts.lo > cuts.hi).any(axis=1)
         for i, leaf in enumerate(leaves):
+            # What follows from the cutoff is news to the lines: it gets a multiplier too.
+            point = self._points(leaf.lo, leaf.hi)
+            was = self.net.open(leaf.lo, leaf.hi) & self._kinked
+            leaf.high = np.where(was & (cuts.hi[i] <= point), point, leaf.high)
+            leaf.low = np.where(was & (cuts.lo[i] >= point), point, leaf.low)
             leaf.lo, leaf.hi, leaf.age = cuts.lo[i], cuts.hi[i], 0
             # Only points below the cutoff count from here on.
             if empty[i]:
@@ -180,8 +162,15 @@ class PhaseTree:
 
     def _bound(self, leaves: list[Leaf], cutoff: float, steps: int) -> np.ndarray:
         """Bound sub-problems; what stays open goes on the heap."""
+        still, form = self._improved(leaves, cutoff, steps)
+        for leaf in still:
+            self._push(leaf)
+        return self.net.corner(form)
+
+    def _improved(self, leaves: list[Leaf], cutoff: float, steps: int):
+        """Bound sub-problems; returns those that stay open, and their forms."""
         if not leaves:
-            return np.zeros((0, self.net.box.size))
+            return [], np.zeros((0, self.net.box.size))
         task = self._stacked(leaves)
         climb(self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff))))
         proof = self.net.proof(task.start, task.theta, task.beta, task.cuts)
@@ -193,10 +182,9 @@ class PhaseTree:
             if leaf.least >= cutoff:
                 self.closed = min(self.closed, leaf.least)
                 continue
-            leaf.theta, leaf.beta, leaf.blame = task.theta[i], task.beta[i, leaf.units], blame[i]
-            self._push(leaf)
+            leaf.theta, leaf.beta, leaf.blame = task.theta[i], task.beta[i], blame[i]
             still.append(i)
-        return self.net.corner(proof.form[still])
+        return [leaves[i] for i in still], proof.form[still]
 
     def _blame(self, task: Climb, rows: np.ndarray) -> np.ndarray:
         """`|a|` times the largest distance between unit and line in use, `(P, s)`."""
@@ -212,13 +200,16 @@ class PhaseTree:
         """The cut of each sub-problem, None where nothing is left to cut."""
         tried = []
         for i, leaf in enumerate(leaves):
-            best = np.argsort(-leaf.blame)[:CANDIDATES]
-            tried += [(i, int(u)) for u in best if leaf.blame[u] > 0]
+            blame = leaf.blame
+            if not (blame > 0).any():
+                blame = self._width(leaf)
+            best = np.argsort(-blame)[:CANDIDATES]
+            tried += [(i, int(u)) for u in best if blame[u] > 0]
         if not tried:
             return [None] * len(leaves)
         children, points = [], []
         for i, unit in tried:
-            point = self._point(leaves[i], unit)
+            point = float(self._points(leaves[i].lo, leaves[i].hi)[unit])
             points.append(point)
             children += [self._child(leaves[i], unit, point, side) for side in (-1.0, 1.0)]
         task = self._stacked(children)
@@ -232,22 +223,30 @@ class PhaseTree:
                 best[i], score[i] = (unit, point), value
         return best
 
-    def _point(self, leaf: Leaf, unit: int) -> float:
-        return 0.0
+    def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """`(s,)` where each unit would be cut."""
+        out = np.zeros(lo.shape)
+        for b in self.net.bends:
+            out[b.place] = b.point(lo[b.place], hi[b.place])
+        return out
+
+    def _width(self, leaf: Leaf) -> np.ndarray:
+        """Where nothing is to blame (what a bound reads is cut off): open units, early ones first.
+        """
+        out = np.where(self.net.open(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)
+        for depth, b in enumerate(self.net.bends):
+            top = out[b.place].max(initial=0.0)
+            if top > 0:
+                out[b.place] /= top * (depth + 1)
+        return out
 
     def _child(self, leaf: Leaf, unit: int, point: float, side: float) -> Leaf:
-        lo, hi = leaf.lo, leaf.hi
+        low, high, lo, hi = leaf.low.copy(), leaf.high.copy(), leaf.lo.copy(), leaf.hi.copy()
         if side < 0:
-            hi = hi.copy()
-            hi[unit] = min(hi[unit], point)
+            high[unit], hi[unit] = point, min(hi[unit], point)
         else:
-            lo = lo.copy()
-            lo[unit] = max(lo[unit], point)
-        return Leaf(
-            np.append(leaf.units, unit), np.append(leaf.points, point),
-            np.append(leaf.sides, side), np.append(leaf.beta, 0.0), leaf.theta, lo, hi,
-            leaf.least, leaf.blame, leaf.age + 1,
-        )
+            low[unit], lo[unit] = point, max(lo[unit], point)
+        return Leaf(low, high, lo, hi, leaf.theta, leaf.beta, leaf.blame, leaf.least, leaf.age + 1)
 
 
 def _most(blame: np.ndarray, share: float) -> np.ndarray:
