@@ -64,6 +64,7 @@ class Affine:
     ulps: int = 0
     factor: np.ndarray | None = None
     part: "Callable[[np.ndarray], Part] | None" = None
+    plain: bool = False
 
     def run(self, xs):
         """The value, in the precision of `xs`."""
