@@ -17,7 +17,7 @@ STATUSES = {
     "exact": "exact to {tol:g}",
     "time": "time ran out",
     "interrupted": "interrupted",
-    "rounding": "closed up to float64 rounding, not to {tol:g}",
+    "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
 }
 """Why a search stopped, as told; the bounds are valid in every case."""
 
@@ -169,6 +169,8 @@ class Range:
         lo, hi = self.shown()
         worst = float(np.max(self.relative_gap, initial=0.0))
         open_gap = "" if self.is_exact else f", gap {number(worst)} of the range seen"
+        if worst == np.inf:  # no range was seen to measure it by
+            open_gap = f", gap {number(float(np.max(self.gap)))}"
         return (
             f"Range(lo={vector(lo)}, hi={vector(hi)}, {self.reason}{open_gap}, {self.warrant.name})"
         )
@@ -196,5 +198,5 @@ def relative(gap, seen_lo, seen_hi) -> np.ndarray:
     """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.maximum(seen_hi - seen_lo, 1e-6 * np.maximum(np.abs(seen_lo), np.abs(seen_hi)))
-        share = gap / np.maximum(size, 1e-300)
+        share = np.where(size > 1e-300, gap / np.maximum(size, 1e-300), np.inf)
     return np.where(gap <= 1e-300, 0.0, np.where(np.isnan(share), np.inf, share))

@@ -148,13 +148,13 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
     return np.minimum.reduce(parts) if parts else np.full(len(v), np.inf)
 
 
-def holds(formula: Formula, lo: np.ndarray, hi: np.ndarray) -> bool | None:
+def holds(formula: Formula, lo, hi) -> bool | None:
     """Whether the formula holds for the vector known to lie in `[lo, hi]`; None if undecided.
 
     Args:
         formula: Over the entries of `lo`.
-        lo: `(inputs + outputs,)`.
-        hi: `(inputs + outputs,)`.
+        lo: `(inputs + outputs,)`: float64, or a list of floats and fractions.
+        hi: `(inputs + outputs,)`, likewise.
     """
     if isinstance(formula, Atom):
         least, most = _ends(formula, lo, hi)
@@ -170,17 +170,17 @@ def holds(formula: Formula, lo: np.ndarray, hi: np.ndarray) -> bool | None:
     return None if None in found else not decided
 
 
-def _ends(atom: Atom, lo: np.ndarray, hi: np.ndarray) -> tuple[float, float]:
-    """Least and largest left side, every rounding outwards."""
+def _ends(atom: Atom, lo, hi) -> tuple[float, float]:
+    """Signs of the least and largest left side, in rational arithmetic."""
     from fractions import Fraction
 
     least = most = Fraction(atom.offset)
     for i, c in atom.terms:
         low, high = (lo[i], hi[i]) if c > 0 else (hi[i], lo[i])
-        if not (np.isfinite(low) and np.isfinite(high)):
+        if not (abs(low) < np.inf and abs(high) < np.inf):
             return -np.inf, np.inf
-        least += Fraction(c) * Fraction(float(low))
-        most += Fraction(c) * Fraction(float(high))
+        least += Fraction(c) * (low if isinstance(low, Fraction) else Fraction(float(low)))
+        most += Fraction(c) * (high if isinstance(high, Fraction) else Fraction(float(high)))
     return _sign(least), _sign(most)
 
 

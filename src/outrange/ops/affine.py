@@ -8,6 +8,10 @@ from .kinds import Affine, Part
 from .scatter import Scatter
 
 
+MOST_SEEN = 1 << 20
+"""Sums of more terms than this together are not looked at for entries that occur twice."""
+
+
 def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     """`y = x W + b` on the last axis; `copies` rows of the input share the weights.
 
@@ -47,6 +51,7 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
         np.tile(bias, copies),
         max(rows, columns),
         part=part if copies > 1 else None,
+        plain=True,
     )
 
 
@@ -68,7 +73,7 @@ def scale(
         return Part(op, outputs, (outputs,))
 
     return Affine(
-        name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part
+        name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part, True
     )
 
 
@@ -103,6 +108,7 @@ def combine(
         factor=np.full(size, coefficients[0]) if len(coefficients) == 1 else None,
         part=part,
         coefficients=coefficients,
+        plain=True,
     )
 
 
@@ -164,4 +170,15 @@ def gather_sum(
         op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
         return Part(op, outputs, (used,))
 
-    return Affine(name, apply, adjoint, (size,), m, bias, terms + ulps, ulps, part=part)
+    plain = _plain(index)
+    return Affine(
+        name, apply, adjoint, (size,), m, bias, terms + ulps, ulps, part=part, plain=plain
+    )
+
+
+def _plain(index: np.ndarray) -> bool:
+    """Whether no row is known to hold an entry twice."""
+    if index.size > MOST_SEEN:
+        return False
+    rows = np.sort(index, axis=1)
+    return not bool(np.any((rows[:, 1:] == rows[:, :-1]) & (rows[:, 1:] >= 0)))

@@ -67,6 +67,7 @@ class Affine:
     factor: np.ndarray | None = None
     part: "Callable[[np.ndarray], Part] | None" = None
     coefficients: tuple[float, ...] | None = None
+    plain: bool = False
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

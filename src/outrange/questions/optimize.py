@@ -11,25 +11,23 @@ import numpy as np
 
 from ..answers import Cost, Optimum
 from ..core import And, Atom, Formula, Region, Warrant
-from ..core.formula import TRUE, holds
+from ..core.formula import TRUE
 from ..domains import bounds
 from ..graph.measure import measure
 from ..search import solve as search
 from ..search.decide import Decision, decide
+from .bracket import Bracket
 from .cases import cases
 from .evidence import enclose, model_values
 from .input_set import place
 from .limits import check_hooks, check_limits
 from .named import by_name
 from .network import NetworkLike
-from .witness import contains, nearby
+from .witness import Judge, contains, float_above, float_below, nearby
 
 
 SAMPLES = 512
 """Random inputs that say how large the objective's range is, for the tolerance."""
-
-BOLD = 0.25
-"""Share of the range seen: with less than this left to know, the whole gap is tried at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,70 +121,58 @@ class _Chain:
 
     def __init__(self, network, objective: Atom, regions, where: Formula, tol, time, seed):
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
-        self.tol, self.time, self.seed = tol, time, seed
+        self.time, self.seed = time, seed
         self.began = clock.perf_counter()
-        self.lower, self.upper = -np.inf, np.inf
+        self.bracket = Bracket(tol)
         self.at: np.ndarray | None = None
         self.boxes, self.methods = 0, ()
-        self.spread = 0.0
 
     def run(self) -> Least:
-        stopped = self._start()
-        while stopped is None and self.upper - self.lower > self.tolerance:
-            gap = self.upper - self.lower
-            bold = gap <= BOLD * max(self.spread, 1e-300)
-            mark = self.upper - 0.9 * self.tolerance if bold else self.lower + 0.5 * gap
-            if not self.lower < mark < self.upper:
-                stopped = "rounding"
-                break
-            before = self.upper
+        stopped, bracket = self._start(), self.bracket
+        while stopped is None and (mark := bracket.next()) is not None:
+            before = bracket.upper
             stopped = self._ask(mark)
-            if bold and stopped is None and self.upper < before:
+            if stopped is None and bracket.upper < before:
                 # Not yet the least: halve once, so that a slow descent cannot go on for ever.
-                middle = self.lower + 0.5 * (self.upper - self.lower)
-                if self.upper - self.lower > self.tolerance and middle < self.upper:
-                    stopped = self._ask(middle)
-        if stopped is None and self.upper - self.lower <= self.tolerance:
-            stopped = "exact"
-        return self._told(stopped or "rounding")
+                middle = bracket.middle()
+                stopped = None if middle is None else self._ask(middle)
+        if stopped is None:
+            stopped = "exact" if bracket.closed else "rounding"
+        return self._told(stopped)
 
     def _start(self) -> str | None:
         """Some admissible input, and a first bound."""
-        found = self._decide(self.where)
+        found, bracket = self._decide(self.where), self.bracket
         if found.status == "unsat":
             return "infeasible"
-        if found.status != "sat":
-            return found.status
         formed = measure(self.network.graph, [(self.objective,)])
         rng = np.random.default_rng(self.seed)
-        seen = [self.upper]
+        seen = [bracket.upper] if bracket.upper < np.inf else []
+        lows, highs = [], []
         for region in self.regions:
             box = region.box
-            low, _ = bounds(formed, box.lo[None], box.hi[None], "linear")[formed.output]
-            self._first_lower(float(low[0, 0]))
+            low, high = bounds(formed, box.lo[None], box.hi[None], "linear")[formed.output]
+            lows.append(low[0, 0])
+            highs.append(high[0, 0])
             seen += formed.run(box.uniform(rng, SAMPLES)).ravel().tolist()
-        self.spread = float(np.nanmax(seen) - np.nanmin(seen))
-        return None
-
-    def _first_lower(self, low: float) -> None:
-        low = -np.inf if np.isnan(low) else low
-        self.lower = low if self.lower == -np.inf else min(self.lower, low)
-
-    @property
-    def tolerance(self) -> float:
-        floor = 64 * np.finfo(np.float64).eps * max(abs(self.upper), abs(self.spread), 1e-290)
-        return max(self.tol * self.spread, floor)
+        bracket.lower = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
+        bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
+        bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
+        return None if found.status in ("sat", "rounding") else found.status
 
     def _ask(self, mark: float) -> str | None:
         """Is the objective at most `mark` somewhere admissible? Narrows the bracket."""
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)
         found = self._decide(And((below, self.where)))
+        if found.status == "rounding":
+            self.bracket.tie(mark)
+            return None
         if found.status == "unsat":
             proved = Fraction(self.objective.offset) - Fraction(offset)
-            self.lower = max(self.lower, _float_below(proved))
-            return None
-        return None if found.status == "sat" else found.status
+            self.bracket.lower = max(self.bracket.lower, float_below(proved))
+        self.bracket.settle()
+        return None if found.status in ("sat", "unsat") else found.status
 
     def _decide(self, formula: Formula) -> Decision:
         left = None if self.time is None else self.time - (clock.perf_counter() - self.began)
@@ -196,32 +182,34 @@ class _Chain:
         groups = cases(formula, self.regions, lambda i: place(graph.inputs, i))
         if not groups:
             return Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ())
+        judge = Judge(graph, formula)
         found = decide(
-            graph, groups, lambda x: self._accept(x, formula), time_limit=left, seed=self.seed
+            graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
         )
         self.boxes += found.boxes
         self.methods = tuple(dict.fromkeys(self.methods + found.methods))
         return found
 
-    def _accept(self, x: np.ndarray, formula: Formula) -> bool:
+    def _accept(self, x: np.ndarray, judge: Judge) -> bool:
         """Whether the point is admissible in real arithmetic; the best one is kept."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
                 continue
-            lo, hi = (end[0] for end in enclose(self.network.graph, point[None]))
-            least, most = np.concatenate([point, lo]), np.concatenate([point, hi])
-            if holds(formula, least, most) is not True:
+            judged = judge(point)
+            if judged.holds is not True:
                 continue
-            value = _float_above(_largest(self.objective, least, most))
-            if value < self.upper:
-                self.upper, self.at = value, point
+            least, most = np.concatenate([point, judged.lo]), np.concatenate([point, judged.hi])
+            value = float_above(_largest(self.objective, least, most))
+            if value < self.bracket.upper:
+                self.bracket.upper, self.at = value, point
             return True
         return False
 
     def _told(self, status: str) -> Least:
-        lower = np.inf if status == "infeasible" else min(self.lower, self.upper)
+        upper = self.bracket.upper
+        lower = np.inf if status == "infeasible" else min(self.bracket.lower, upper)
         seconds = clock.perf_counter() - self.began
-        return Least(lower, self.upper, self.at, status, self.boxes, seconds, self.methods)
+        return Least(lower, upper, self.at, status, self.boxes, seconds, self.methods)
 
 
 def optimum(
@@ -256,11 +244,3 @@ def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
         total += Fraction(c) * Fraction(float(hi[i] if c > 0 else lo[i]))
     return total
 
-
-def _float_below(value: Fraction) -> float:
-    near = float(value)
-    return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
-
-
-def _float_above(value: Fraction) -> float:
-    return -_float_below(-value)

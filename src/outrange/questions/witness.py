@@ -11,7 +11,9 @@ import numpy as np
 
 from ..core import Distance, Formula, Region
 from ..core.formula import And, holds
+from ..graph import Graph
 from ..graph.ranks import Ranks
+from ..graph.rational import Rational
 from .evidence import enclose, model_values
 from .network import NetworkLike
 
@@ -39,6 +41,55 @@ class Witness:
     reproduced: bool | None
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a network returns at a point, and whether a formula holds there in real arithmetic.
+
+    Args:
+        holds: None where neither interval nor rational arithmetic decides it.
+        lo: `(n,)` least real output.
+        hi: `(n,)` largest.
+    """
+
+    holds: bool | None
+    lo: np.ndarray
+    hi: np.ndarray
+
+
+class Judge:
+    """Decides a formula at points: by enclosures, and where they straddle it by exact values.
+
+    Args:
+        graph: The network.
+        formula: Over `[x, y]`.
+    """
+
+    def __init__(self, graph: Graph, formula: Formula):
+        self._graph = graph
+        self._ranks = Ranks(graph)
+        self._sharp = self._ranks.sharpened(formula)
+        self._rational = Rational(graph)
+
+    def __call__(self, x: np.ndarray) -> Judged:
+        graph, sources = self._graph, self._ranks.sources
+        lo, hi = (end[0] for end in enclose(graph, x[None], sources))
+        outputs = graph.value_size(graph.output)
+        verdict = holds(self._sharp, np.concatenate([x, lo]), np.concatenate([x, hi]))
+        if verdict is None:
+            least, most = list(x), list(x)
+            start = 0
+            values = (graph.output, *sources)
+            for value, exact in zip(values, self._rational.at(x, values), strict=True):
+                end = start + graph.value_size(value)
+                least += lo[start:end].tolist() if exact is None else exact
+                most += hi[start:end].tolist() if exact is None else exact
+                start = end
+            verdict = holds(self._sharp, least, most)
+            lo = np.array([float_below(v) for v in least[x.size :]])
+            hi = np.array([float_above(v) for v in most[x.size :]])
+        return Judged(verdict, lo[:outputs], hi[:outputs])
+
+
 class Examiner:
     """Looks at points; keeps the best counterexample that is one in real arithmetic.
 
@@ -50,8 +101,7 @@ class Examiner:
 
     def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]):
         self._network, self._formula, self._regions = network, formula, regions
-        self._ranks = Ranks(network.graph)
-        self._sharp = self._ranks.sharpened(formula)
+        self._judge = Judge(network.graph, formula)
         self._since: float | None = None
         self.witness: Witness | None = None
 
@@ -72,18 +122,32 @@ class Examiner:
         inside = [r for r in self._regions if contains(r, x)]
         if not inside:
             return None
-        graph = self._network.graph
-        lo, hi = (end[0] for end in enclose(graph, x[None], self._ranks.sources))
-        if holds(self._sharp, np.concatenate([x, lo]), np.concatenate([x, hi])) is not True:
+        graph, judged = self._network.graph, self._judge(x)
+        if judged.holds is not True:
             return None
-        outputs = graph.value_size(graph.output)
-        lo, hi = lo[:outputs], hi[:outputs]
+        lo, hi = judged.lo, judged.hi
         if self._network.predict is None:
             return Witness(x, lo, hi, None, None)
         with np.errstate(all="ignore"):
             returned = model_values(graph, self._network.predict, x[None])[0]
         seen = np.concatenate([x, returned])
         return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
+
+
+def float_below(value) -> float:
+    """The largest float64 that is not above a float or a fraction."""
+    if not isinstance(value, Fraction):
+        return float(value)
+    try:
+        near = float(value)
+    except OverflowError:
+        return float(np.finfo(np.float64).max) if value > 0 else -np.inf
+    return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
+
+
+def float_above(value) -> float:
+    """The least float64 that is not below a float or a fraction."""
+    return -float_below(-value)
 
 
 def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:

@@ -26,6 +26,9 @@ from .tape import record
 FIRST_TURN = 0.5
 """Seconds of the first turn of each group of cases; every later round doubles it."""
 
+TIE = 1e-9
+"""A value this near 0, as a share of the range seen, may be 0 but for rounding."""
+
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
 
@@ -127,6 +130,7 @@ def _in_turns(hunts: list[_Hunt], accept, clock: State) -> str | None:
     """Every open hunt gets a turn, again and again, each round twice as long."""
     turn = FIRST_TURN if len(hunts) > 1 else np.inf
     waiting = [h for h in hunts if not h.proved]
+    tied = False
     while waiting:
         for hunt in list(waiting):
             stopped = hunt.go(turn, accept)
@@ -137,9 +141,11 @@ def _in_turns(hunts: list[_Hunt], accept, clock: State) -> str | None:
             if stopped is None:
                 waiting.remove(hunt)
                 if not hunt.proved:
-                    return "rounding"
+                    if hunt.tie(accept):
+                        return "sat"
+                    tied = True
         turn *= 2
-    return None
+    return "rounding" if tied else None
 
 
 def _decision(status: str, hunts: list[_Hunt], clock: State, partial: bool = False) -> Decision:
@@ -197,9 +203,14 @@ class _Hunt:
         return np.fmax(self.search.lower(), self.state.known)
 
     @property
+    def closed(self) -> np.ndarray:
+        """`(m,)` the clauses that hold nowhere."""
+        return self.lower >= self.target
+
+    @property
     def proved(self) -> bool:
         """Whether no clause of the group holds anywhere."""
-        return bool(np.all(self.lower >= self.target))
+        return bool(np.all(self.closed))
 
     @property
     def low(self) -> float:
@@ -223,6 +234,15 @@ class _Hunt:
             if self.look(accept):
                 return "sat"
         return stopped
+
+    def tie(self, accept) -> bool:
+        """Show the best points of a search that is over, also those that rounding puts above 0."""
+        state = self.state
+        near = state.best <= TIE * state.scale()
+        self.found = any(
+            accept(self._full(state.best_at[k])) for k in np.flatnonzero(near & ~self.closed)
+        )
+        return self.found
 
     def look(self, accept) -> bool:
         """Show the points below their goal; True if one was accepted."""

@@ -1,0 +1,182 @@
+"""A piecewise-linear graph at a point, in exact rational arithmetic."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from ..ops import Affine, Curve, Largest, Rearrange
+from .graph import Graph
+
+
+MOST_COEFFICIENTS = 1 << 20
+"""A graph whose affine maps have more coefficients than this together is not evaluated."""
+
+
+class Rational:
+    """Evaluates a graph at points in rational numbers, where its facts allow.
+
+    Where an enclosure straddles a threshold, the value itself says on which side it is. Numbers are
+    integers times a power of two; coefficients are read off the ops with unit vectors, which is
+    exact where `Affine.plain` is stated. Every other op (a coefficient that had to be rounded, a
+    bent curve, a jump met) makes what depends on it unknown.
+
+    Args:
+        graph: The network.
+
+    Sound: yes, nothing is rounded. Complete: no, see above. Cost: a multiplication of long
+    integers per coefficient; the coefficients are read once.
+
+    Example:
+        >>> from outrange.graph import Builder, Slot
+        >>> builder = Builder([Slot("x", (2,))])
+        >>> x, = builder.inputs
+        >>> graph = builder.finish([builder.curve("relu", x)], ["y"])
+        >>> Rational(graph).at(np.array([0.5, -1.0]), [graph.output])
+        [[Fraction(1, 2), Fraction(0, 1)]]
+    """
+
+    def __init__(self, graph: Graph):
+        self._graph = graph
+
+    def at(self, x: np.ndarray, values: Sequence[int]) -> list[list[Fraction] | None]:
+        """The entries of each of `values` at the point `x` `(d,)`; None where they are unknown."""
+        if not self._small or not np.isfinite(x).all():
+            return [None] * len(values)
+        found: list[_Dyadic | None] = [_Dyadic.of(x)]
+        for k, node in enumerate(self._graph.nodes, 1):
+            given = [found[j] for j in node.inputs]
+            known = [g for g in given if g is not None]
+            found.append(self._step(k, node.op, known) if len(known) == len(given) else None)
+        return [None if (v := found[value]) is None else v.fractions() for value in values]
+
+    @cached_property
+    def _small(self) -> bool:
+        ops = (node.op for node in self._graph.nodes)
+        sizes = (op.size * sum(op.sizes) for op in ops if isinstance(op, Affine))
+        return sum(sizes) <= MOST_COEFFICIENTS
+
+    @cached_property
+    def _read(self) -> dict[int, list[_Dyadic] | None]:
+        return {}
+
+    def _step(self, k: int, op, given: list[_Dyadic]) -> _Dyadic | None:
+        if isinstance(op, Affine):
+            if k not in self._read:
+                self._read[k] = _coefficients(op)
+            matrices = self._read[k]
+            if matrices is None:
+                return None
+            *parts, bias = matrices
+            products = (g.times(part) for g, part in zip(given, parts, strict=True))
+            return _Dyadic.sum([*products, bias])
+        if isinstance(op, Rearrange):
+            return _rearranged(op, given)
+        if isinstance(op, Largest):
+            numbers = given[0].numbers
+            most = [max(numbers[i] for i in window if i >= 0) for window in op.windows.tolist()]
+            return _Dyadic(np.array(most, object), given[0].power)
+        if isinstance(op, Curve):
+            moved = [_on_line(op, value) for value in given[0].fractions()]
+            kept = [value for value in moved if value is not None]
+            return _Dyadic.exactly(kept) if len(kept) == len(moved) else None
+        return None
+
+
+def _coefficients(op: Affine) -> list[_Dyadic] | None:
+    """The matrix `(n_i, m)` of each input, and the bias; None where they are not stated exactly."""
+    if not op.plain or op.ulps:
+        return None
+    zeros = [np.zeros((1, n)) for n in op.sizes]
+    matrices = []
+    for i, n in enumerate(op.sizes):
+        unit = [np.broadcast_to(z, (n, z.size)) for z in zeros]
+        unit[i] = np.eye(n)
+        matrices.append(np.asarray(op.apply(tuple(unit), False), np.float64).reshape(n, op.size))
+    matrices.append(np.asarray(op.bias, np.float64))
+    if not all(np.isfinite(m).all() for m in matrices):
+        return None
+    return [_Dyadic.of(m) for m in matrices]
+
+
+def _rearranged(op: Rearrange, given: list[_Dyadic]) -> _Dyadic | None:
+    if not np.isfinite(op.fill[op.index < 0]).all():
+        return None
+    fill = _Dyadic.of(np.where(op.index < 0, op.fill, 0.0))
+    power = min(fill.power, *(g.power for g in given))
+    every = np.concatenate([g.aligned(power) for g in given])
+    picked = every[np.maximum(op.index, 0)]
+    return _Dyadic(np.where(op.index < 0, fill.aligned(power), picked), power)
+
+
+def _on_line(curve: Curve, value: Fraction) -> Fraction | None:
+    """The curve's value where it is a line without rounding, and no jump."""
+    if curve.lines is None or not curve.on[0] <= value <= curve.on[1]:
+        return None
+    if any(value == p for p in (*curve.jumps, *curve.holes)):
+        return None
+    # At a knot both neighbors must say the same.
+    gaps = {bisect_left(curve.knots, value), bisect_right(curve.knots, value)}
+    found = set()
+    for gap in gaps:
+        line = curve.lines[gap]
+        if line is None:
+            return None
+        found.add(Fraction(float(line[0])) * value + Fraction(float(line[1])))
+    return found.pop() if len(found) == 1 else None
+
+
+class _Dyadic:
+    """`numbers * 2**power`: an array of Python integers."""
+
+    def __init__(self, numbers: np.ndarray, power: int):
+        self.numbers, self.power = numbers, power
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> _Dyadic:
+        """Of finite float64 values."""
+        values = np.asarray(values, np.float64)
+        part, power = np.frexp(values)
+        whole = np.ldexp(part, 53).astype(np.int64)
+        power = power.astype(np.int64) - 53
+        least = int(power[whole != 0].min(initial=0))
+        numbers = np.empty(values.size, object)
+        numbers[:] = [
+            w << (p - least) if w else 0
+            for w, p in zip(whole.ravel().tolist(), power.ravel().tolist(), strict=True)
+        ]
+        return cls(numbers.reshape(values.shape), least)
+
+    @classmethod
+    def exactly(cls, values: Sequence[Fraction]) -> _Dyadic:
+        """Of fractions whose denominators are powers of two."""
+        power = -max((v.denominator.bit_length() - 1 for v in values), default=0)
+        numbers = np.empty(len(values), object)
+        numbers[:] = [int(v * (1 << -power)) for v in values]
+        return cls(numbers, power)
+
+    @classmethod
+    def sum(cls, parts: Sequence[_Dyadic]) -> _Dyadic:
+        power = min(part.power for part in parts)
+        total = parts[0].aligned(power)
+        for part in parts[1:]:
+            total = total + part.aligned(power)
+        return cls(total, power)
+
+    def aligned(self, power: int) -> np.ndarray:
+        """The integers that stand for the same numbers with a lower power."""
+        shift = self.power - power
+        return self.numbers * (1 << shift) if shift else self.numbers
+
+    def times(self, matrix: _Dyadic) -> _Dyadic:
+        return _Dyadic(np.dot(self.numbers, matrix.numbers), self.power + matrix.power)
+
+    def fractions(self) -> list[Fraction]:
+        if self.power >= 0:
+            return [Fraction(n << self.power) for n in self.numbers.tolist()]
+        unit = 1 << -self.power
+        return [Fraction(n, unit) for n in self.numbers.tolist()]
