@@ -17,7 +17,8 @@ _TORCH_FILES = (".pt2",)
 
 _ACCEPTED = (
     "A model is a Keras model or layer, a PyTorch module, a file ending in "
-    f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of outrange."
+    f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of "
+    "outrange."
 )
 
 

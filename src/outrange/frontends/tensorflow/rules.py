@@ -44,7 +44,8 @@ RULES: dict[str, Callable[[Call], Any]] = {
     "Split": lambda c: c.moved([1]),
     "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
     "Pack": lambda c: c.moved(range(len(c.inputs))),
-    **dict.fromkeys(("Identity", "StopGradient", "PreventGradient", "CheckNumerics", "EnsureShape", "Snapshot"), same),
+    "Identity": same, "StopGradient": same, "PreventGradient": same, "CheckNumerics": same,
+    "EnsureShape": same, "Snapshot": same,
     "IdentityN": lambda c: list(c.inputs),
     **{n: curve(f) for n, f in {
         "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log",

@@ -1,4 +1,4 @@
-"""The one file that imports PyTorch: modules and functions as recordings of core ATen operations."""
+"""The one file that imports PyTorch: modules and functions in core ATen operations."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def _nodes(tree: Any) -> list[Any]:
 
 def _step(t: Any, node: Any) -> Step:
     reads = _nodes([node.args, list(node.kwargs.values())])
-    names = [a.name for a in node.target._schema.arguments] if hasattr(node.target, "_schema") else []
+    schema = getattr(node.target, "_schema", None)
+    names = [] if schema is None else [a.name for a in schema.arguments]
     given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
     place = {id(n): i for i, n in reversed(list(enumerate(reads)))}
     attributes = {k: _with_places(v, place) for k, v in given.items()}
@@ -165,9 +166,10 @@ def _step(t: Any, node: Any) -> Step:
     value = node.meta.get("val")
     many = isinstance(value, list | tuple)
     makes = [(node.name, i) for i in range(len(value))] if many else [node.name]
-    kind = str(node.target).removeprefix("aten.") if hasattr(node.target, "_schema") else (
-        f"operator.{node.target.__name__}"
-    )
+    if schema is None:
+        kind = f"operator.{node.target.__name__}"
+    else:
+        kind = str(node.target).removeprefix("aten.")
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
         return Step("same", [source], makes, {}, lambda x: [x])
@@ -200,8 +202,6 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
             return tree
 
         kwargs = {k: filled(v) for k, v in node.kwargs.items()}
-        if "dtype" in kwargs and str(node.target).startswith("aten._to_copy"):
-            kwargs.pop("dtype") if tensors[0].dtype == t.int32 else None
         found = node.target(*(filled(a) for a in node.args), **kwargs)
         return [x.numpy() for x in (found if isinstance(found, list | tuple) else [found])]
 
