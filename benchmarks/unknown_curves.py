@@ -19,7 +19,7 @@ from outrange.ops.relax import relax
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from formulas import ATTRIBUTES, FORMULAS  # noqa: E402
+from formulas import ATTRIBUTES, FORMULAS
 
 
 def gap(lines, x):

@@ -74,7 +74,7 @@ from .questions.sets import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from . import layers as layers, losses as losses
     from .frontends.network import Network
@@ -92,15 +92,18 @@ def __getattr__(name: str) -> Any:
 
 
 def load(
-    model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+    model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    input_shape: Sequence[int] | None = None,
 ) -> Network:
     """Read a model once, to ask several questions about it.
 
     Args:
-        model: A Keras model or layer, or a path to a `.keras`, `.h5`, `.onnx` or `.onnx.gz` file.
-            A network that `load` returned is given back as it is.
+        model: A Keras model or layer, a PyTorch module, or a path to a `.keras`, `.h5`, `.onnx`,
+            `.onnx.gz` or `.pt2` file. A network that `load` returned is given back as it is.
         custom_objects: Names to classes or functions that a Keras file refers to.
-        safe_mode: Refuse Keras files that hold code (`Lambda` layers). False runs that code.
+        safe_mode: Refuse Keras files that hold code (`Lambda` layers) and PyTorch files that could
+            run some. False runs that code.
+        input_shape: Shape of one input without the batch axis, for a PyTorch module.
 
     Returns:
         A `Network`; every question takes one in place of a model.
@@ -112,7 +115,9 @@ def load(
     """
     from .frontends.load import load as read
 
-    return read(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    return read(
+        model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
+    )
 
 
 def output_range(

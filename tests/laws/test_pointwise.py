@@ -9,8 +9,14 @@ from outrange.ops import curve
 from outrange.ops.pointwise import Expressions, analyze
 from outrange.ops.relax import relax
 from outrange.testing import Oracle
-from outrange.testing.facts import check_bends, check_definition, check_jumps, check_range
-from outrange.testing.facts import check_slope, check_turns
+from outrange.testing.facts import (
+    check_bends,
+    check_definition,
+    check_jumps,
+    check_range,
+    check_slope,
+    check_turns,
+)
 from outrange.testing.lines import check_relax, check_tightness
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core import InputError
@@ -12,22 +13,28 @@ from .network import Network
 _KERAS_FILES = (".keras", ".h5", ".hdf5")
 _ONNX_FILES = (".onnx", ".onnx.gz")
 
+_TORCH_FILES = (".pt2",)
+
 _ACCEPTED = (
-    "A model is a Keras model or layer, a file ending in "
-    f"{', '.join(_KERAS_FILES + _ONNX_FILES)}, or a `Network` or `Graph` of outrange."
+    "A model is a Keras model or layer, a PyTorch module, a file ending in "
+    f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of "
+    "outrange."
 )
 
 
-def load(model, *, custom_objects=None, safe_mode: bool = True) -> Network:
+def load(
+    model, *, custom_objects=None, safe_mode: bool = True, input_shape: Sequence[int] | None = None
+) -> Network:
     """Read a model, and make sure that the graph read from it is the model.
 
     No framework is imported that the model does not need.
 
     Args:
-        model: A Keras model or layer; a path ending in `.keras`, `.h5`, `.hdf5`, `.onnx` or
-            `.onnx.gz`; a `Network` or a `Graph`.
+        model: A Keras model or layer; a PyTorch module or exported program; a path ending in
+            `.keras`, `.h5`, `.hdf5`, `.onnx`, `.onnx.gz` or `.pt2`; a `Network` or a `Graph`.
         custom_objects: As in `keras.models.load_model`; Keras files only.
-        safe_mode: As in `keras.models.load_model`; Keras files only.
+        safe_mode: As in `keras.models.load_model`; Keras and PyTorch files only.
+        input_shape: Shape of one input without the batch axis; PyTorch modules only.
 
     Returns:
         The network.
@@ -54,6 +61,10 @@ def load(model, *, custom_objects=None, safe_mode: bool = True) -> Network:
         from .keras import load_keras
 
         return load_keras(model, **options)
+    if is_torch(model):
+        from .torch import load_torch
+
+        return load_torch(model, input_shape=input_shape)
     if not isinstance(model, str | os.PathLike):
         raise InputError(f"{_ACCEPTED} Received: {_described(model)}.")
     name = os.fsdecode(os.fspath(model))
@@ -66,6 +77,11 @@ def load(model, *, custom_objects=None, safe_mode: bool = True) -> Network:
         from .keras import load_keras
 
         return load_keras(path, **options)
+    if name.lower().endswith(_TORCH_FILES):
+        path = _existing(name)
+        from .torch import load_torch
+
+        return load_torch(path, safe_mode=safe_mode)
     raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
 
 
@@ -74,6 +90,14 @@ def is_keras(model) -> bool:
     if "keras" not in sys.modules:
         return False
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
+
+
+def is_torch(model) -> bool:
+    """Whether `model` is a module or an exported program of PyTorch, told by its classes."""
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(model).__mro__}
+    return bool(
+        names & {"torch.nn.modules.module.Module", "torch.export.exported_program.ExportedProgram"}
+    )
 
 
 def _existing(name: str) -> Path:
@@ -91,8 +115,8 @@ def _hint(name: str) -> str:
     """What to do with a path of a kind that is not read."""
     if os.path.isdir(name):
         return " A folder (a SavedModel, say) is not read; save the model as `.keras`."
-    if name.lower().endswith((".pt", ".pth", ".pt2")):
-        return " Export a PyTorch model with `torch.onnx.export`."
+    if name.lower().endswith((".pt", ".pth")):
+        return " Save a PyTorch model with `torch.export.save` as `.pt2`."
     if name.lower().endswith((".pb", ".tflite", ".npz", ".json")):
         return " Save the model as `.keras`, or convert it to `.onnx`."
     return ""
@@ -100,6 +124,4 @@ def _hint(name: str) -> str:
 
 def _described(model) -> str:
     kind = type(model)
-    if any(base.__module__.split(".")[0] == "torch" for base in kind.__mro__):
-        return f"a PyTorch `{kind.__name__}`; export it with `torch.onnx.export` first"
     return f"{kind.__module__}.{kind.__qualname__}"

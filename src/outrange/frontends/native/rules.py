@@ -109,7 +109,8 @@ def limited(c: Call, x: Operand, limit, negate: bool) -> Operand:
 
 
 def contract(
-    b: Builder, left: Sequence[str], right: Sequence[str], out: Sequence[str], x: Operand, y: Operand
+    b: Builder, left: Sequence[str], right: Sequence[str], out: Sequence[str],
+    x: Operand, y: Operand,
 ) -> Operand:
     """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
     size: dict[str, int] = {}
@@ -188,7 +189,7 @@ def pooled(c: Call, how: str, x: Operand, found: np.ndarray, shape) -> Operand:
 def running_sum(c: Call, x: Operand, axis: int, reverse=False, exclusive=False) -> Operand:
     """Sums of all entries up to each one along an axis."""
     if not isinstance(x, Value):
-        return list(c.step.run(*c.inputs))[0]
+        return c.step.run(*c.inputs)[0]
     axis %= len(x.shape)
     positions = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
     n = x.shape[axis]

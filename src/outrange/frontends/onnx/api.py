@@ -5,6 +5,7 @@ here, on the first call, and nothing of the package but its message types is tou
 """
 
 import math
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
 from .files import read_bytes, stem
-from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, Opaque, TensorInfo
+from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
 
 
 def _onnx():
@@ -71,7 +72,7 @@ def read_onnx(path: Path) -> OnnxModel:
         inputs=inputs,
         outputs=tuple(_info(onnx, v) for v in proto.graph.output),
         constants=constants,
-        nodes=_nodes(onnx, proto, path.parent),
+        nodes=_nodes(onnx, proto.graph, path.parent),
         reference=lambda: _reference(proto),
         content=proto.SerializeToString,
     )
@@ -120,10 +121,10 @@ def _info(onnx, value) -> TensorInfo:
     return TensorInfo(value.name, kind, dims)
 
 
-def _nodes(onnx, proto, folder: Path) -> tuple[OnnxNode, ...]:
+def _nodes(onnx, graph, folder: Path) -> tuple[OnnxNode, ...]:
     nodes: list[OnnxNode] = []
     taken: set[str] = set()
-    for i, node in enumerate(proto.graph.node):
+    for i, node in enumerate(graph.node):
         name = node.name or f"{node.op_type}_{i}"
         while name in taken:
             name = f"{name}_{i}"
@@ -142,6 +143,13 @@ def _attribute(onnx, attribute, folder: Path):
         return Opaque(f"a reference to `{attribute.ref_attr_name}`")
     if attribute.type == kinds.TENSOR:
         return _array(onnx, attribute.t, folder)
+    if attribute.type == kinds.GRAPH:
+        inside = attribute.g
+        return Subgraph(
+            tuple(v.name for v in inside.input), tuple(v.name for v in inside.output),
+            {t.name: _array(onnx, t, folder) for t in inside.initializer},
+            _nodes(onnx, inside, folder),
+        )  # fmt: skip
     plain = (kinds.FLOAT, kinds.INT, kinds.STRING, kinds.FLOATS, kinds.INTS, kinds.STRINGS)
     if attribute.type not in plain:
         return Opaque(kinds.AttributeType.Name(attribute.type).lower())
@@ -182,6 +190,31 @@ def _array(onnx, tensor, folder: Path) -> np.ndarray:
             f"({len(at)} such entries)."
         )
     return array
+
+
+def evaluated(
+    node: OnnxNode, operands: Sequence[np.ndarray | None], opset: int
+) -> list[np.ndarray]:
+    """What a node returns for constants, by the evaluation that comes with `onnx`."""
+    onnx = _onnx()
+    from onnx.reference import ReferenceEvaluator
+
+    given = {f"x{i}": x for i, x in enumerate(operands) if x is not None}
+    names = [f"x{i}" if x is not None else "" for i, x in enumerate(operands)]
+    outputs = [f"y{i}" for i, _ in enumerate(node.outputs)]
+    attributes = {
+        k: onnx.numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v
+        for k, v in node.attributes.items()
+    }
+    made = onnx.helper.make_node(node.op, names, outputs, domain=node.domain, **attributes)
+    kinds = {k: onnx.helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in given.items()}
+    graph = onnx.helper.make_graph(
+        [made], "constants",
+        [onnx.helper.make_tensor_value_info(k, kinds[k], v.shape) for k, v in given.items()],
+        [onnx.helper.make_value_info(k, onnx.TypeProto()) for k in outputs],
+    )  # fmt: skip
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    return list(ReferenceEvaluator(model).run(None, given))
 
 
 def _bring_in(tensor, folder: Path, onnx) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .records import OnnxModel, OnnxNode
+from .records import OnnxModel, OnnxNode, Subgraph
 from .table import Call, op
 
 
@@ -17,7 +17,7 @@ def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
 
     Only where nobody else reads the product, and the vector is one entry per column.
     """
-    uses = Counter(name for node in model.nodes for name in node.inputs)
+    uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)
     constants = model.constants | _constants(model)
     producers = {
@@ -35,6 +35,13 @@ def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
             merged[node.name] = replace(product, op=FUSED, inputs=inputs, outputs=node.outputs)
             gone.add(product.name)
     return [merged.get(node.name, node) for node in model.nodes if node.name not in gone]
+
+
+def _reads(node: OnnxNode) -> list[str]:
+    """The tensors that a node reads, and that graphs inside it do."""
+    inside = [g for g in node.attributes.values() if isinstance(g, Subgraph)]
+    inner = [name for g in inside for part in g.nodes for name in _reads(part)]
+    return [*node.inputs, *inner, *(name for g in inside for name in g.outputs)]
 
 
 def _constants(model: OnnxModel) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """From the records of a file to a graph, node by node."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from . import (  # these fill the table
     shapes as shapes,
     windows as windows,
 )
+from .api import evaluated
+from .control import CONTROL, RANDOM
 from .elementwise import ACTIVATIONS
 from .fuse import fuse_bias
 from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
-from .table import Call
+from .table import TABLE, Call
 
 
 _HIDDEN = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
@@ -32,11 +35,15 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A graph, its layers, and the graph value of each tensor of the file (by name)."""
+    """A graph, its layers, and where each tensor of the file is in the graph as written.
+
+    `plain` is the graph as written, if elementwise sub-graphs became single curves.
+    """
 
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: dict[str, int]
+    plain: Graph | None = None
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
@@ -107,12 +114,23 @@ def lower(model: OnnxModel) -> Lowered:
         b.source = node.name
         layers += _layer(model, b, node, env, _lower_node(model, b, node, env))
     outputs = [_output(b, env, info) for info in model.outputs]
-    graph = b.finish(outputs, [info.name for info in model.outputs])
+    kept = [v for info in layers for v in (info.before, info.after) if v is not None]
+    graph = b.finish(outputs, [info.name for info in model.outputs], kept)
+    moved = b.moved
+    infos = tuple(
+        replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+        for i in layers
+    )
     values = {name: v.index for name, v in env.items() if isinstance(v, Value)}
-    return Lowered(graph, tuple(layers), values)
+    return Lowered(graph, infos, values, b.plain)
 
 
 def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Operand]:
+    def run(nodes: Sequence[OnnxNode], inner: dict[str, Operand]) -> None:
+        for part in nodes:
+            b.source = f"{node.name}/{part.name}"
+            _lower_node(model, b, part, inner)
+
     operands: list[Operand | None] = []
     for name in node.inputs:
         if name and name not in env:
@@ -124,7 +142,12 @@ def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Opera
         if isinstance(found, np.ndarray) and node.op not in _MAY_BE_INFINITE:
             _refuse_infinite(node, name, found)
         operands.append(found)
-    results = Call(b, node, operands, model.opset).run()
+    if node.op in CONTROL and not node.domain:
+        results = CONTROL[node.op](b, node, env, run)
+    elif _is_constant(node, operands):
+        results = _evaluated(model, node, operands)
+    else:
+        results = Call(b, node, operands, model.opset).run()
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(
@@ -133,6 +156,29 @@ def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Opera
         if name:
             env[name] = result
     return results
+
+
+def _is_constant(node: OnnxNode, operands: list[Operand | None]) -> bool:
+    """Whether no rule is needed: an operator without one, of constants."""
+    known = node.domain or node.op in TABLE or node.op in RANDOM
+    return not known and not any(isinstance(x, Value) for x in operands)
+
+
+def _evaluated(model: OnnxModel, node: OnnxNode, operands) -> list[Operand]:
+    try:
+        found = evaluated(node, operands, model.opset)
+    except Exception as error:  # the reference evaluation raises many classes
+        raise UnsupportedError(
+            f"Node `{node.name}` ({node.op}) of constants cannot be evaluated. "
+            f"Received: {type(error).__name__}: {str(error)[:200]}."
+        ) from error
+    for x in found:
+        if np.size(x) > LARGEST_VALUE:
+            raise ModelError(
+                f"Node `{node.name}` ({node.op}) must return a tensor that fits a computer. "
+                f"Received: shape {np.shape(x)}."
+            )
+    return [np.asarray(x) for x in found]
 
 
 def _refuse_infinite(node: OnnxNode, name: str, array: np.ndarray) -> None:

@@ -40,8 +40,8 @@ class OnnxNode:
         name: The node's name, made unique; `"Gemm_3"` where the file gives none.
         inputs: Names of the tensors it reads; `""` for an absent optional input.
         outputs: Names of the tensors it returns.
-        attributes: Name to a number, a string, a list of them, or an array. What has no such
-            form (a sub-graph, a sparse tensor) is an `Opaque`.
+        attributes: Name to a number, a string, a list of them, an array or a `Subgraph`. What
+            has no such form (a sparse tensor, say) is an `Opaque`.
     """
 
     op: str
@@ -50,6 +50,23 @@ class OnnxNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Subgraph:
+    """A graph inside a node: a branch, or the body of a loop.
+
+    Args:
+        inputs: Names of what it is given.
+        outputs: Names of what it returns.
+        constants: Initialisers by name.
+        nodes: In order.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    constants: dict[str, np.ndarray]
+    nodes: tuple[OnnxNode, ...]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,23 @@ from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
 from ..native.program import Call, folded
 from ..native.rules import (
-    both, compare, contract, curve, either, limited, matmul, negated, pooled, powers,
-    running_sum, same, same_padding, scaled, select, sign, windows,
+    both,
+    compare,
+    contract,
+    curve,
+    either,
+    limited,
+    matmul,
+    negated,
+    pooled,
+    powers,
+    running_sum,
+    same,
+    same_padding,
+    scaled,
+    select,
+    sign,
+    windows,
 )  # fmt: skip
 
 
@@ -29,8 +44,8 @@ RULES: dict[str, Callable[[Call], Any]] = {
     "Split": lambda c: c.moved([1]),
     "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
     "Pack": lambda c: c.moved(range(len(c.inputs))),
-    **{n: same for n in ("Identity", "StopGradient", "PreventGradient", "CheckNumerics",
-                         "EnsureShape", "Snapshot")},
+    "Identity": same, "StopGradient": same, "PreventGradient": same, "CheckNumerics": same,
+    "EnsureShape": same, "Snapshot": same,
     "IdentityN": lambda c: list(c.inputs),
     **{n: curve(f) for n, f in {
         "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log",

@@ -5,6 +5,7 @@ Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,6 +118,7 @@ class _Facts:
         off += 2.0 * (paid + joints.paid)
         off = float(up(off, 2)) if off > 0 else 0.0
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
+        f = self.zero_kept(f, lo, hi)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -135,6 +137,17 @@ class _Facts:
             lines=lines if any(x is not None for x in lines) else None,
             holes=tuple(joints.holes),
         )
+
+    def zero_kept(self, f: Callable, lo: float, hi: float) -> Callable:
+        """`f`, which may be 0 at 0 only if the function is."""
+        if not lo <= 0.0 <= hi or float(f(np.zeros(1))[0]) != 0.0:
+            return f
+        for shape in self.shapes:
+            if shape.piece.left.before <= 0.0 <= shape.piece.right.after:
+                low, high = enclose(self.t, shape.piece.expression, 0.0, 0.0)
+                if not low[0] == high[0] == 0.0:
+                    return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
+        return f
 
     def connected(self) -> None:
         """Keep the pieces around the middle: poles in between are holes, gaps end the domain."""

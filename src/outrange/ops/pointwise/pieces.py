@@ -90,7 +90,7 @@ def pieces(t: Expressions, e: int, left: Edge = WHOLE[0], right: Edge = WHOLE[1]
                 raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
         return found
     for argument, limit, both in _limits(t, e):
-        parts = list(_cut(t, argument, (Fraction(limit),), left, right))
+        parts = list(_cut(t, argument, (Fraction(limit),), left, right, touching=both))
         if len(parts) == 1 and (both or parts[0][2] == 1):
             continue
         for a, b, gap in parts:
@@ -113,11 +113,12 @@ def _limits(t: Expressions, e: int) -> Iterator[tuple[int, float, bool]]:
 
 
 def _cut(
-    t: Expressions, u: int, knots, left: Edge, right: Edge
+    t: Expressions, u: int, knots, left: Edge, right: Edge, touching: bool = False
 ) -> Iterator[tuple[Edge, Edge, int]]:
-    """The line between two edges where `u` passes a knot: neighbors, and the gap `u` is in."""
+    """The line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
     edges = [left]
-    for edge in sorted({r for k in knots for r in _crossings(t, u, k, left, right)}, key=_place):
+    found = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
+    for edge in sorted(found, key=_place):
         if edges[-1].after < edge.before or (edges[-1] is left and edges[-1].after <= edge.before):
             edges.append(edge)
         elif edge.before > edges[-1].before:
@@ -157,8 +158,10 @@ def between(lo: float, hi: float) -> float:
     return lo + 0.4 * (hi - lo)
 
 
-def _crossings(t: Expressions, u: int, knot, left: Edge, right: Edge) -> list[Edge]:
-    """Where `u - knot` may change its sign strictly between two edges."""
+def _crossings(
+    t: Expressions, u: int, knot, left: Edge, right: Edge, touching: bool
+) -> list[Edge]:
+    """Where `u - knot` may change its sign (or be 0) strictly between two edges."""
     lo, hi = left.after, right.before
     shifted = t.scale(u, 1, -Fraction(knot))
     polynomial = t.polynomial(shifted)
@@ -169,12 +172,14 @@ def _crossings(t: Expressions, u: int, knot, left: Edge, right: Edge) -> list[Ed
         low, high = fraction_ends(root)
         edges = [Edge(low, low, high)]
     else:
-        edges = _isolated(t, shifted, polynomial, lo, hi)
+        edges = _isolated(t, shifted, polynomial, lo, hi, touching)
     return [x for x in edges if lo < x.before and x.after < hi]
 
 
-def _isolated(t: Expressions, e: int, polynomial, lo: float, hi: float) -> list[Edge]:
-    """Small intervals outside of which `e` is proved not to be 0."""
+def _isolated(
+    t: Expressions, e: int, polynomial, lo: float, hi: float, touching: bool
+) -> list[Edge]:
+    """Small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
     if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
         raise Endless(max(lo, -_WAVES), min(hi, _WAVES))
     cells = signs(t, e, lo, hi, lambda width, size: np.zeros(width.shape, bool), finest=0.0)
@@ -187,12 +192,18 @@ def _isolated(t: Expressions, e: int, polynomial, lo: float, hi: float) -> list[
             raise Endless(b, np.inf) if a == lo else Endless(-np.inf, a)
         before = cells.sign[first - 1] if first else 0
         after = cells.sign[stop] if stop < len(cells.sign) else 0
-        if before == after and before in (1, -1) and _keeps_sign(t, e, a, b, before):
+        same = before == after and before in (1, -1) and not touching
+        if same and _keeps_sign(t, e, a, b, before):
             continue
         found.append(_exact_root(t, e, polynomial, a, b) or Edge(0.5 * a + 0.5 * b, a, b))
     for i in np.flatnonzero(cells.sign[1:] * cells.sign[:-1] == -1):
         at = float(cells.hi[i])
         found.append(Edge(at, at, at))
+    if touching:
+        points = np.unique(np.concatenate([cells.lo, cells.hi]))
+        points = points[np.isfinite(points)]
+        low, high = enclose(t, e, points, points)
+        found += [Edge(p, p, p) for p in points[(low <= 0) & (high >= 0)].tolist()]
     return found
 
 

@@ -1,0 +1,3 @@
+"""JAX code in layers of a Keras model."""
+
+from .read import read as read

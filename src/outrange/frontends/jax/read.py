@@ -1,0 +1,26 @@
+"""From JAX code to values of the builder."""
+
+from collections.abc import Callable, Sequence
+
+from ...graph import Builder, Operand
+from ..native import lower
+from .api import record
+from .rules import TABLE
+
+
+def read(
+    b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
+) -> list[Operand]:
+    """What JAX code returns for some operands.
+
+    Args:
+        b: The builder.
+        function: Takes one array per operand and returns a flat list of arrays.
+        operands: Values and constants.
+        dtypes: Of each operand.
+
+    Raises:
+        UnsupportedError: The code holds a primitive without a rule.
+    """
+    specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
+    return lower(b, record(function, specs), operands, TABLE)

@@ -1,0 +1,169 @@
+"""How each primitive of JAX reads in terms of the graph's own ops."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Value, convolve
+from ..native.program import Call, folded
+from ..native.rules import (
+    both,
+    compare,
+    contract,
+    curve,
+    either,
+    limited,
+    negated,
+    pooled,
+    power,
+    powers,
+    running_sum,
+    same,
+    scaled,
+    select,
+    sign,
+    windows,
+)  # fmt: skip
+
+
+MOVING = (
+    "reshape", "transpose", "broadcast_in_dim", "slice", "squeeze", "expand_dims", "rev",
+    "gather", "dynamic_slice", "row", "split", "tile",
+)  # fmt: skip
+"""Primitives that only move entries of their first operand."""
+
+
+def _moved(c: Call):
+    if any(isinstance(x, Value) for x in c.inputs[1:]):
+        raise UnsupportedError(f"{c.kind} at positions that depend on the input")
+    return c.moved([0])
+
+
+RULES: dict[str, Callable[[Call], Any]] = {
+    **dict.fromkeys(MOVING, _moved),
+    **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
+    **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
+    **{n: curve(f) for n, f in {
+        "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
+        "square": "square", "abs": "abs", "sin": "sin", "cos": "cos", "sinh": "sinh",
+        "cosh": "cosh", "atan": "atan", "erf": "erf", "erfc": "erfc", "expm1": "expm1",
+        "log1p": "log1p", "logistic": "sigmoid",
+    }.items()},
+    "neg": scaled(-1.0),
+    "exp2": lambda c: c.b.curve("exp", c.b.affine_map(c.x, np.log(2.0), ulps=2)),
+    **{n: lambda c: c.b.add(*c.inputs) for n in ("add", "add_any")},
+    "sub": lambda c: c.b.subtract(*c.inputs),
+    "mul": lambda c: c.b.multiply(*c.inputs),
+    "div": lambda c: c.b.divide(*c.inputs),
+    "max": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
+    "min": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
+    "clamp": lambda c: limited(
+        c, limited(c, c.inputs[1], c.inputs[0], False), c.inputs[2], True
+    ),
+    "pow": powers,
+    "integer_pow": lambda c: power(c.b, c.x, float(c.attr("y"))),
+    **{n: compare(h) for n, h in {
+        "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
+        "ne": "not_equal",
+    }.items()},
+    "and": both, "or": either, "not": negated, "sign": sign,
+    "cumsum": lambda c: running_sum(c, c.x, c.attr("axis"), bool(c.attr("reverse"))),
+    **{f"reduce_{how}": (lambda c, how=how: c.b.reduce(how, c.x, c.attr("axes")))
+       for how in ("sum", "max", "min")},
+}  # fmt: skip
+"""Primitive to its rule; see also the functions below."""
+
+
+def rule(*names: str):
+    """Enter the decorated function under some names."""
+
+    def enter(function: Callable[[Call], Any]):
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return enter
+
+
+@rule("select_n")
+def _select(c: Call):
+    if len(c.inputs) != 3:
+        raise UnsupportedError("a select between more than two branches")
+    return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
+
+
+@rule("convert_element_type", "reduce_precision")
+def _cast(c: Call):
+    dtype = str(c.attr("new_dtype", "float32"))
+    if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
+        raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
+    return c.x
+
+
+@rule("pad")
+def _pad(c: Call):
+    fill = float(c.constant(1, "values"))
+
+    def run(a):
+        (marks,) = c.step.run(a[0], np.zeros((), a[0].dtype))
+        return np.where(marks == 0, a[1], marks)
+
+    return c.b.structural(run, [c.x, np.full((), fill)], name="pad")
+
+
+@rule("dot_general")
+def _dot(c: Call):
+    (left_axes, right_axes), (left_batch, right_batch) = c.attr("dimension_numbers")
+    x, y = c.inputs
+    letters = iter(string.ascii_letters)
+    left: list[str] = [""] * len(x.shape)
+    right: list[str] = [""] * len(y.shape)
+    out = []
+    for i, j in zip(left_batch, right_batch, strict=True):
+        left[i] = right[j] = next(letters)
+        out.append(left[i])
+    for i, j in zip(left_axes, right_axes, strict=True):
+        left[i] = right[j] = next(letters)
+    for names in (left, right):
+        for i, name in enumerate(names):
+            if not name:
+                names[i] = next(letters)
+                out.append(names[i])
+    return contract(c.b, left, right, out, x, y)
+
+
+@rule("conv_general_dilated")
+def _convolve(c: Call):
+    spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
+    if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
+        raise UnsupportedError("a transposed convolution in JAX")
+    x = c.b.transpose(c.x, spec.lhs_spec)
+    kernel = np.transpose(kernel, (*spec.rhs_spec[2:], spec.rhs_spec[1], spec.rhs_spec[0]))
+    y = convolve(
+        c.b, x, kernel, strides=list(c.attr("window_strides")),
+        dilation=list(c.attr("rhs_dilation")), padding=[tuple(p) for p in c.attr("padding")],
+        groups=int(c.attr("feature_group_count")), channels_first=True,
+    )
+    return c.b.transpose(y, np.argsort(spec.out_spec))
+
+
+@rule("reduce_window_max", "reduce_window_sum")
+def _window(c: Call):
+    if any(d != 1 for d in c.attr("base_dilation")):
+        raise UnsupportedError("windows over a dilated array")
+    found, shape = windows(
+        c.x.shape, c.attr("window_dimensions"), c.attr("window_strides"),
+        c.attr("window_dilation"), c.attr("padding"),
+    )
+    if c.kind.endswith("max"):
+        return pooled(c, "max", c.x, found, shape)
+    return c.b.gather_sum(c.x, found, 1.0, shape, name="window_sum")
+
+
+TABLE = folded(RULES)
+"""The rules, where an operand depends on the input; constants run in JAX."""

@@ -1,0 +1,67 @@
+"""What a `.pt2` file may hold, looked at before PyTorch opens it."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...core import ModelError
+
+
+_OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
+"""Targets that a program calls; any other could be any function of Python."""
+
+_EXPRESSION = re.compile(r"[su]?\d*|-?\d+|[su\d\s+*()/-]*")
+"""Sizes written as formulas: PyTorch evaluates them as code."""
+
+_LARGEST = 1 << 30
+
+
+def check(path: Path) -> None:
+    """Refuse a program that could run code of its own when opened or run.
+
+    Raises:
+        ModelError: It is no archive, or holds something but tensors and calls of ATen operations.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if not info.filename.endswith(".json"):
+                    continue
+                if info.file_size > _LARGEST:
+                    raise ModelError(f"`{path.name}` must fit a computer. Received: {info}.")
+                for key, value in _fields(json.loads(archive.read(info))):
+                    _check_field(path, key, value)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ModelError(
+            f"`{path.name}` must be a program that `torch.export.save` wrote. "
+            f"Received: {type(error).__name__}: {error}."
+        ) from None
+
+
+def _check_field(path: Path, key: str, value: Any) -> None:
+    if not isinstance(value, str):
+        return
+    bad = key == "target" and "." in value and value.split(".")[0] in ("torch", "_operator", "math")
+    bad = bad and not _OPERATION.fullmatch(value)
+    bad |= key == "target" and value.startswith("#")
+    bad |= key in ("expr_str", "as_expr") and not _EXPRESSION.fullmatch(value)
+    if bad:
+        raise ModelError(
+            f"`{path.name}` holds `{value[:80]}`, which PyTorch would run as code. If you trust "
+            f"the file, pass `safe_mode=False`. Received: {key}={value[:80]!r}."
+        )
+
+
+def _fields(tree: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield key, value
+            yield from _fields(value)
+    elif isinstance(tree, list):
+        for part in tree:
+            yield from _fields(part)

@@ -1,0 +1,119 @@
+"""ATen operations that are whole layers: convolutions, pooling, normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Value, convolve, convolve_transposed
+from ..native.program import Call
+from ..native.rules import pooled, windows
+from .arguments import entering, get, number
+
+
+RULES: dict[str, Callable[[Call], Any]] = {}
+rule = entering(RULES)
+
+
+@rule("_native_batch_norm_legit_no_training.default")
+def _batch_norm(c: Call):
+    mean, variance = (np.asarray(get(c, n), float) for n in ("running_mean", "running_var"))
+    factor = 1.0 / np.sqrt(variance + number(c, "eps", 1e-5))
+    weight, bias = get(c, "weight"), get(c, "bias")
+    factor = factor if weight is None else factor * np.asarray(weight, float)
+    shift = np.zeros_like(mean) if bias is None else np.asarray(bias, float)
+    shape = (1, -1, *(1,) * (len(c.x.shape) - 2))
+    centered = c.b.affine_map(c.x, 1.0, -mean.reshape(shape))
+    y = c.b.affine_map(centered, factor.reshape(shape), shift.reshape(shape), ulps=4)
+    return [y, np.zeros(0), np.zeros(0)]
+
+
+@rule("convolution.default")
+def _convolve(c: Call):
+    kernel, bias = get(c, "weight"), get(c, "bias")
+    if isinstance(kernel, Value) or isinstance(bias, Value):
+        raise UnsupportedError("a convolution by what depends on the input")
+    strides, dilation, pads = (list(get(c, n)) for n in ("stride", "dilation", "padding"))
+    rank = kernel.ndim - 2
+    strides, dilation, pads = (v * rank if len(v) == 1 else v for v in (strides, dilation, pads))
+    groups = int(get(c, "groups", 1))
+    move = (*range(2, kernel.ndim), 1, 0)
+    if not get(c, "transposed"):
+        return convolve(
+            c.b, c.x, kernel.transpose(move), bias, strides=strides, dilation=dilation,
+            padding=[(p, p) for p in pads], groups=groups, channels_first=True,
+        )
+    extra = list(get(c, "output_padding"))
+    extra = extra * rank if len(extra) == 1 else extra
+    sizes = [
+        (n - 1) * s - 2 * p + (k - 1) * d + 1 + e
+        for n, s, p, k, d, e in zip(
+            c.x.shape[2:], strides, pads, kernel.shape[2:], dilation, extra, strict=True
+        )
+    ]
+    return convolve_transposed(
+        c.b, c.x, kernel.transpose(move), bias, outputs=sizes, strides=strides, dilation=dilation,
+        before=pads, groups=groups, channels_first=True,
+    )
+
+
+def _window(c: Call, size: list[int]):
+    """Windows over the spatial axes; the result's shape."""
+    rank, lead = len(size), len(c.x.shape) - len(size)
+
+    def each(name: str, default: list[int]) -> list[int]:
+        given = list(get(c, name) or default)
+        return given * rank if len(given) == 1 else given
+
+    strides, pads = each("stride", size), each("padding", [0])
+    dilation = each("dilation", [1])
+    if get(c, "ceil_mode"):
+        raise UnsupportedError("pooling with ceil_mode")
+    return windows(
+        c.x.shape, [1] * lead + size, [1] * lead + strides, [1] * lead + dilation,
+        [(0, 0)] * lead + [(p, p) for p in pads],
+    )
+
+
+def _size(c: Call) -> list[int]:
+    size, rank = list(get(c, "kernel_size")), int(c.kind.split("pool")[1][0])
+    return size * rank if len(size) == 1 else size
+
+
+@rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
+def _max_pool(c: Call):
+    found, shape = _window(c, _size(c))
+    return [pooled(c, "max", c.x, found, shape), np.zeros(0)]
+
+
+@rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
+def _avg_pool(c: Call):
+    size = _size(c)
+    found, shape = _window(c, size)
+    if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
+        return pooled(c, "mean", c.x, found, shape)
+    divisor = get(c, "divisor_override") or int(np.prod(size))
+    return c.b.gather_sum(c.x, found, 1.0 / divisor, shape, name="average_pool", ulps=1)
+
+
+@rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
+def _adaptive(c: Call):
+    sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
+    positions = np.arange(c.x.size).reshape(shape)
+    lead = len(shape) - len(sizes)
+    parts = [
+        [slice(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+        for n, m in zip(shape[lead:], sizes, strict=True)
+    ]
+    rows = []
+    for index in np.ndindex(*shape[:lead], *sizes):
+        key = (*index[:lead], *(p[i] for p, i in zip(parts, index[lead:], strict=True)))
+        rows.append(positions[key].ravel())
+    width = max(len(r) for r in rows)
+    found = np.full((len(rows), width), -1)
+    for row, place in zip(rows, found, strict=True):
+        place[: len(row)] = row
+    return pooled(c, "mean", c.x, found, (*shape[:lead], *sizes))

@@ -1,0 +1,235 @@
+"""How each core ATen operation reads in terms of the graph's own ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Value, log_softmax, pointwise, softmax
+from ..native.program import Call, folded
+from ..native.rules import (
+    both,
+    curve,
+    described,
+    either,
+    limited,
+    matmul,
+    negated,
+    power,
+    running_sum,
+    same,
+    scaled,
+    select,
+    sign,
+)  # fmt: skip
+from .arguments import entering, get, number, tensor
+from .layers import RULES as LAYERS
+
+
+CURVES = {
+    "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "expm1": "expm1",
+    "log": "log", "log1p": "log1p", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs", "sin": "sin",
+    "cos": "cos", "sinh": "sinh", "cosh": "cosh", "atan": "atan", "erf": "erf", "erfc": "erfc",
+    "reciprocal": "reciprocal", "silu": "silu", "mish": "mish", "hardswish": "hard_silu",
+    "hardsigmoid": "hard_sigmoid", "square": "square", "log_sigmoid_forward": "log_sigmoid",
+}  # fmt: skip
+
+MOVING = (
+    "view.default", "reshape.default", "_unsafe_view.default", "permute.default", "t.default",
+    "transpose.int", "unsqueeze.default", "squeeze.dims", "squeeze.dim", "squeeze.default",
+    "slice.Tensor", "select.int", "split_with_sizes.default", "split.Tensor", "unbind.int",
+    "expand.default", "repeat.default", "flip.default", "roll.default", "index_select.default",
+    "as_strided.default", "diagonal.default", "unfold.default", "narrow.default", "tril.default",
+    "triu.default", "pixel_shuffle.default", "view_copy.default", "gather.default",
+    "upsample_nearest2d.vec", "upsample_nearest2d.default", "reflection_pad1d.default",
+    "reflection_pad2d.default", "replication_pad2d.default", "split_with_sizes_copy.default",
+)  # fmt: skip
+
+SAME = (
+    "clone.default", "alias.default", "detach.default", "lift_fresh_copy.default",
+    "contiguous.default", "same", "dropout.default", "alias_copy.default",
+)  # fmt: skip
+
+COMPARISONS = {
+    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
+    "ne": "not_equal",
+}
+
+
+def _moved(c: Call):
+    if any(isinstance(x, Value) for x in c.inputs[1:]):
+        raise UnsupportedError(f"{c.kind} at positions that depend on the input")
+    return c.moved([0], c.kind.split(".")[0])
+
+
+def _compared(how: str) -> Callable[[Call], Any]:
+    return lambda c: described(
+        pointwise.compare(c.b, how, tensor(c, "self"), tensor(c, "other")), c
+    )
+
+
+RULES: dict[str, Callable[[Call], Any]] = {
+    **dict.fromkeys(MOVING, _moved),
+    **dict.fromkeys(SAME, same),
+    **{f"{name}.default": curve(f) for name, f in CURVES.items()},
+    "neg.default": scaled(-1.0),
+    "sub.Scalar": lambda c: c.b.subtract(tensor(c, "self"), tensor(c, "other")),
+    **{f"mul.{kind}": lambda c: c.b.multiply(tensor(c, "self"), tensor(c, "other"))
+       for kind in ("Tensor", "Scalar")},
+    **{f"div.{kind}": lambda c: c.b.divide(tensor(c, "self"), tensor(c, "other"))
+       for kind in ("Tensor", "Scalar")},
+    "mm.default": lambda c: matmul(c.b, *c.inputs),
+    "bmm.default": lambda c: matmul(c.b, *c.inputs),
+    "maximum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
+    "minimum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
+    **{f"{n}.{kind}": _compared(h) for n, h in COMPARISONS.items()
+       for kind in ("Scalar", "Tensor")},
+    **{f"{n}_and.{k}": both for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
+    **{f"{n}_or.{k}": either for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
+    **{f"{n}_not.default": negated for n in ("logical", "bitwise")},
+    "sign.default": sign, "sgn.default": sign,
+    "where.self": lambda c: select(c, c.inputs[0], tensor(c, "self"), tensor(c, "other")),
+    "_softmax.default": lambda c: softmax(c.b, c.x, get(c, "dim")),
+    "_log_softmax.default": lambda c: log_softmax(c.b, c.x, get(c, "dim")),
+    "cumsum.default": lambda c: running_sum(c, c.x, get(c, "dim")),
+    "elu.default": lambda c: _elu(c),
+    "leaky_relu.default": lambda c: c.b.curve(
+        "leaky_relu", c.x, negative_slope=number(c, "negative_slope", 0.01)
+    ),
+    "gelu.default": lambda c: c.b.curve(
+        "gelu_tanh" if get(c, "approximate", "none") == "tanh" else "gelu", c.x
+    ),
+    "hardtanh.default": lambda c: c.b.clip(
+        c.x, number(c, "min_val", -1.0), number(c, "max_val", 1.0)
+    ),
+    **{f"{n}shrink.default": lambda c, n=n: c.b.curve(
+        f"{n}_shrink", c.x, threshold=number(c, "lambd", 0.5)
+    ) for n in ("hard", "soft")},
+    **{f"{n}_like.default": lambda c, v=v: np.full(c.x.shape, v)
+       for n, v in (("zeros", 0.0), ("ones", 1.0))},
+    "full_like.default": lambda c: np.full(c.x.shape, float(get(c, "fill_value"))),
+    "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
+    "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
+}  # fmt: skip
+"""Operation (without `aten.`) to its rule; see also the functions below."""
+
+
+rule = entering(RULES)
+
+
+@rule("add.Tensor", "sub.Tensor", "add.Scalar")
+def _add(c: Call):
+    alpha = float(get(c, "alpha", 1)) * (-1.0 if c.kind.startswith("sub") else 1.0)
+    return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
+
+
+@rule("addmm.default")
+def _addmm(c: Call):
+    weight, bias = get(c, "mat2"), tensor(c, "self")
+    alpha, beta = float(get(c, "alpha", 1)), float(get(c, "beta", 1))
+    if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
+        return c.b.dense(get(c, "mat1"), weight, np.broadcast_to(bias, weight.shape[1:]))
+    product = matmul(c.b, get(c, "mat1"), weight)
+    return c.b.combine([alpha, beta], [product, tensor(c, "self")])
+
+
+def _elu(c: Call):
+    alpha, scale = number(c, "alpha", 1.0), number(c, "scale", 1.0)
+    inner = number(c, "input_scale", 1.0)
+    if inner == 1.0:
+        y = c.b.curve("elu", c.x, alpha=alpha)
+    elif inner * alpha == 1.0:
+        y = c.b.curve("celu", c.x, alpha=alpha)
+    else:
+        raise UnsupportedError(f"elu with input_scale={inner}")
+    return y if scale == 1.0 else c.b.affine_map(y, scale)
+
+
+@rule("softplus.default")
+def _softplus(c: Call):
+    # Beyond `threshold` PyTorch returns the argument itself: less than float32 can tell.
+    beta = number(c, "beta", 1.0)
+    if number(c, "threshold", 20.0) < 17.0:
+        raise UnsupportedError("a softplus that is cut off early")
+    y = c.b.curve("softplus", c.x if beta == 1.0 else c.b.affine_map(c.x, beta))
+    return y if beta == 1.0 else c.b.affine_map(y, 1.0 / beta, ulps=1)
+
+
+@rule("clamp.default", "clamp_min.default", "clamp_max.default", "clamp.Tensor")
+def _clamp(c: Call):
+    x = c.x
+    for name, negate in (("min", False), ("max", True)):
+        if get(c, name) is not None:
+            x = limited(c, x, tensor(c, name), negate)
+    return x
+
+
+@rule("pow.Tensor_Scalar")
+def _pow(c: Call):
+    return power(c.b, c.x, float(get(c, "exponent")))
+
+
+@rule("pow.Tensor_Tensor")
+def _pow_tensor(c: Call):
+    exponent = np.unique(c.constant(1, "exponents"))
+    if exponent.size != 1:
+        raise UnsupportedError("powers with several exponents")
+    return power(c.b, c.x, float(exponent[0]))
+
+
+@rule("_to_copy.default")
+def _cast(c: Call):
+    dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
+    if dtype not in ("float32", "float64", "bool", "None"):
+        raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
+    return c.x
+
+
+@rule("cat.default", "stack.default")
+def _cat(c: Call):
+    return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
+
+
+@rule("constant_pad_nd.default")
+def _pad(c: Call):
+    value = float(get(c, "value", 0) or 0)
+    pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
+    pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
+
+    def run(a):
+        x = a[0][tuple(slice(max(-p, 0), a[0].shape[i] - max(-q, 0))
+                       for i, (p, q) in enumerate(pads))]
+        marks = np.pad(x, [(max(p, 0), max(q, 0)) for p, q in pads])
+        return np.where(marks == 0, a[1], marks)
+
+    return c.b.structural(run, [c.x, np.full((), value)], name="pad")
+
+
+@rule("index.Tensor")
+def _index(c: Call):
+    places = get(c, "indices")
+    if any(isinstance(p, Value) for p in places):
+        raise UnsupportedError("an index that depends on the input")
+    key = tuple(slice(None) if p is None else np.asarray(p) for p in places)
+    return c.b.structural(lambda a: a[0][key], [c.x], name="index")
+
+
+HOW = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min"}
+
+
+@rule("sum.dim_IntList", "sum.default", "mean.dim", "mean.default", "amax.default", "amin.default")
+def _reduce(c: Call):
+    axes = get(c, "dim")
+    return c.b.reduce(HOW[c.kind.split(".")[0]], c.x, axes or None, bool(get(c, "keepdim", False)))
+
+
+@rule("embedding.default")
+def _embedding(c: Call):
+    raise UnsupportedError("an embedding of what depends on the input")
+
+
+TABLE = folded({**RULES, **LAYERS})
+"""The rules, where an operand depends on the input; constants run in PyTorch."""
