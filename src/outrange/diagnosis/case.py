@@ -202,6 +202,11 @@ class Case:
         run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
         return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
 
+    @property
+    def batch_normalized(self) -> bool:
+        """Whether training sees other numbers than inference: gradients are measured at inference."""
+        return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
+
     # ---- layers ---------------------------------------------------------------------------
 
     def layer(self, path: str) -> Layer | None:

@@ -86,7 +86,7 @@ def check(rule, case):
         yield from _measured(rule, case)
         return
     hidden = [i for i in sorted(program.escaped) if program.weights[i].trainable]
-    if hidden:
+    if hidden and not case.batch_normalized:
         yield from _measured(rule, case, hidden)
     for steps, weights in lost_weights(program):
         total = sum(w.trainable for w in program.weights)
