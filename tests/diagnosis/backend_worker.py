@@ -12,15 +12,15 @@ import keras
 import numpy as np
 
 import outrange
-from diagnosis.programs import PROGRAMS
+from diagnosis.programs import PROGRAMS, soft_index
 
 
-def tried(build) -> dict:
-    """What the backend itself does in three epochs: an error, or how far weights move."""
+def tried(build, epochs: int = 3) -> dict:
+    """What the backend itself does in a few epochs: an error, or how far weights move."""
     model, x, y = build(keras)
     before = [np.array(w) for w in model.get_weights()]
     try:
-        history = model.fit(x, y, epochs=3, batch_size=len(x), verbose=0)
+        history = model.fit(x, y, epochs=epochs, batch_size=len(x), verbose=0)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {str(error).strip()[:200]}"}
     moved = [float(np.abs(a - b).max()) for a, b in zip(before, model.get_weights(), strict=True)]
@@ -47,6 +47,7 @@ def main(target: Path) -> None:
         found[name] = {
             "faulty": diagnosed(faulty), "healthy": diagnosed(healthy), "fit": tried(faulty)
         }
+    found["soft index"] = {"fit": tried(soft_index, 60)}
     target.write_text(json.dumps(found))
 
 

@@ -151,8 +151,8 @@ def verify_all_command(instances, **options: Any):
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave this rule out; repeatable.")
 @click.option("--fail-on", type=click.Choice(["proved", "measured", "suspected", "never"]),
               default="proved", show_default=True, help="Least level that gives an exit code.")
-@click.option("--steps", type=int, default=12, show_default=True,
-              help="Steps of training on a copy that may be measured; 0 for none.")
+@click.option("--steps", type=int,
+              help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text",
               show_default=True)
 @click.option("--unsafe", is_flag=True,

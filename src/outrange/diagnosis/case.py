@@ -20,7 +20,7 @@ STEPS = 12
 """Steps of training on a copy."""
 
 LARGE, DEEP = 2_000_000, 60
-"""Weights and layers beyond which no copy is trained."""
+"""Weights and layers beyond which the framework is not run unless the caller asks for steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +40,15 @@ class Case:
         x: Inputs, one array each, rows first.
         y: Targets, one array an output, or None.
         given: The data as the user gave it, for the model's own functions.
-        steps: How many steps may be taken on a copy; 0 for none.
+        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of the
+            model, as whether its outputs and gradients are measured at all.
     """
 
     program: Program
     x: list[np.ndarray]
     y: list[np.ndarray] | None
     given: tuple[Any, Any]
-    steps: int = STEPS
+    steps: int | None = None
     unread: list[str] = field(default_factory=list)
 
     # ---- data -----------------------------------------------------------------------------
@@ -173,27 +174,38 @@ class Case:
     # ---- measurements ---------------------------------------------------------------------
 
     @cached_property
+    def runs(self) -> bool:
+        """Whether the framework is run: a large model takes it minutes to compile."""
+        size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
+        small = size <= LARGE and len(self.program.layers) <= DEEP
+        if not small and self.steps is None:
+            self.unread.append(
+                f"outputs, gradients and steps of training, because the model is large ({size:,} "
+                "weights); pass `steps=12` to have them measured"
+            )
+        return small or self.steps is not None
+
+    @cached_property
     def predictions(self) -> list[np.ndarray]:
-        """What the model itself returns."""
-        return self.program.predict(self.given[0])
+        """What the model itself returns; empty where it is not run."""
+        return self.program.predict(self.given[0]) if self.runs else []
 
     @cached_property
     def measured(self) -> Measured | None:
         """Loss and gradients at the stored weights."""
         measure: Callable | None = self.program.measure
-        return None if measure is None else measure(*self.given)
+        return measure(*self.given) if measure is not None and self.runs else None
 
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
-        """A few steps on a copy; none of a large model, where even one takes long."""
-        run = self.program.rehearse
-        if run is None or self.steps <= 0:
-            return None
-        size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
-        if size > LARGE or len(self.program.layers) > DEEP:
-            self.unread.append(f"steps of training: the model is large ({size:,} weights)")
-            return None
-        return run(*self.given, self.steps)
+        """A few steps on a copy."""
+        run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
+        return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
+
+    @property
+    def batch_normalized(self) -> bool:
+        """Whether training sees other numbers than inference: gradients are measured at inference."""
+        return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
 
     # ---- layers ---------------------------------------------------------------------------
 

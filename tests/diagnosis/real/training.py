@@ -45,7 +45,8 @@ def xor(init, hidden="tanh", units=4):
     def build(keras):
         x, y = gate("xor")
         layers = [(units, hidden), (1, "sigmoid")]
-        return net(keras, 2, layers, "binary_crossentropy", keras.optimizers.Adam(0.1), init), x, y
+        start = init(keras) if callable(init) else init
+        return net(keras, 2, layers, "binary_crossentropy", keras.optimizers.Adam(0.1), start), x, y
 
     return build
 

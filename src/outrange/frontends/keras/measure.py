@@ -11,11 +11,8 @@ from ...program import Measured, Rehearsal
 from .gradients import gradients
 
 
-ROWS, FEW = 512, 8
-"""At most so many rows are given to the framework at once; for gradients of large models, few."""
-
-LARGE, DEEP = 2_000_000, 60
-"""Weights and layers from which on a model is large."""
+ROWS = 512
+"""At most so many rows are given to the framework at once."""
 
 
 def predictions(k: Any, model: Any) -> Callable[[Any], list[np.ndarray]]:
@@ -41,12 +38,8 @@ def _tensor(k: Any, array: Any) -> Any:
 def measurer(k: Any, model: Any, index: dict[int, int]) -> Callable[[Any, Any], Measured]:
     """A function to loss and gradients at inference, at the model's present weights."""
 
-    size = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
-    large = size > LARGE or len(model._flatten_layers()) > DEEP
-    rows = FEW if large else ROWS
-
     def measure(x: Any, y: Any) -> Measured:
-        cut = k.tree.map_structure(lambda a: _tensor(k, a[:rows]), (x, y))
+        cut = k.tree.map_structure(lambda a: _tensor(k, a[:ROWS]), (x, y))
         with warnings.catch_warnings(), _metrics_kept(model):
             warnings.simplefilter("ignore")
             try:
