@@ -511,3 +511,6 @@ class Rounds(keras.Layer):
 @entry
 def loops():
     return Sequential([Input((3,)), Rounds(), L.Dense(2)])
+
+
+import zoo_recurrent  # noqa: E402, F401  (enters its models in the table above)

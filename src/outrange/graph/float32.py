@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import InputError
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange
 from .graph import Graph, Node
 
 
@@ -78,6 +78,10 @@ def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
         return op.run(before), np.zeros(y.shape)
+    if isinstance(op, Product):
+        u, v = (np.abs(x) for x in inputs)
+        moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
+        return moved, _EXTRA_TERMS * UNIT32 * (np.abs(y) + moved) + _TINY
     if isinstance(op, Affine):
         terms = (op.terms + _EXTRA_TERMS) * UNIT32
         size = op.apply(tuple(np.abs(x) for x in inputs), True) + np.abs(op.bias)

@@ -15,6 +15,7 @@ from .convolution import (
 )
 from .curve import Curve as Curve
 from .kinds import Affine as Affine, Largest as Largest, Rearrange as Rearrange
+from .product import Product as Product
 from .registry import CURVES as CURVES, curve as curve
 
 

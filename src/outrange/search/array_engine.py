@@ -12,7 +12,7 @@ from ..domains.backward import Cells
 from ..domains.linear import Plan, Sweep
 from ..domains.pieces import clip_to_gaps, gap_codes, settled
 from ..graph import Graph
-from ..ops import Affine, Curve, Rearrange
+from ..ops import Affine, Curve, Product, Rearrange
 from .array_ascent import Ascent
 from .array_scores import scores
 from .engine import Bounds
@@ -65,6 +65,7 @@ class ArrayEngine:
         self.threads = threads or os.cpu_count() or 1
         self.plan = Plan.of(graph)
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
+        straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
@@ -121,6 +122,9 @@ class ArrayEngine:
             found = gap_codes(op, *sweep.ends[source])
             codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
             undecided += (~settled(op, *sweep.ends[source])).sum(axis=1)
+        for _, sources, op in self.plan.products:
+            (lu, hu), (lv, hv) = sweep.factors(op, sources)
+            undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return codes, undecided
 
     def evaluate(self, x) -> np.ndarray:
@@ -139,7 +143,7 @@ class ArrayEngine:
                 if a is None:
                     continue
                 node = self.graph.nodes[v - 1]
-                parts = _pull(node.op, a, values[node.inputs[0]])
+                parts = _pull(node.op, a, [values[j] for j in node.inputs])
                 for j, part in zip(node.inputs, parts, strict=True):
                     waiting[j] = waiting[j] + part if j in waiting else part
         return height, waiting.get(0, np.zeros_like(values[0]))
@@ -161,12 +165,15 @@ class ArrayEngine:
         return ThreadpoolController()
 
 
-def _pull(op, a, source):
-    """Rows times the slope of one op at the point its input has: one array per input."""
+def _pull(op, a, sources):
+    """Rows times the slope of one op at the point its inputs have: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
+    source = sources[0]
     if isinstance(op, Curve):
         return (a * op.df(source),)
+    if isinstance(op, Product):
+        return op.pull(a * sources[1][:, op.right], a * source[:, op.left])
     picked = np.where(op.windows < 0, -np.inf, source[:, np.maximum(op.windows, 0)])
     place = picked.argmax(axis=-1)
     arg = np.maximum(op.windows, 0)[np.arange(op.size), place]

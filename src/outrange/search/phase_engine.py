@@ -23,7 +23,7 @@ from ..domains.linear import Plan, Sweep
 from ..domains.lines import Lines
 from ..domains.noise import outward
 from ..graph import Graph
-from ..ops import Curve
+from ..ops import Affine, Curve, Rearrange
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +76,10 @@ def kinked(graph: Graph) -> list[Kinked] | None:
     found, start = [], 0
     for v, node in enumerate(graph.nodes, 1):
         op = node.op
-        if not hasattr(op, "bends"):
-            if type(op).__name__ == "Largest":
-                return None
+        if isinstance(op, Affine | Rearrange):
             continue
-        assert isinstance(op, Curve)
+        if not isinstance(op, Curve):
+            return None
         if len(op.bends) == 1 and op.bends[0] == "line":
             return None
         at_zero = tuple(op.knots) == (0.0,) and not op.jumps and op.ulps == 0

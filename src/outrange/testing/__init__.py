@@ -16,6 +16,8 @@ from .kinds import (
     check_absolute as check_absolute,
     check_affine as check_affine,
     check_largest as check_largest,
+    check_planes as check_planes,
+    check_product as check_product,
     check_rearrange as check_rearrange,
 )
 from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve

@@ -40,16 +40,6 @@ def drawn_by_numpy(x):
     return x + np.random.default_rng().normal(size=4).astype("float32")
 
 
-def two_factors():
-    x = Input((4,))
-    return Model(x, L.Multiply(name="culprit")([L.Dense(3)(x), L.Dense(3)(x)]))
-
-
-def scores():
-    x = Input((3, 4))
-    return Model(x, L.Dot(axes=2, name="culprit")([x, L.Dense(4)(x)]))
-
-
 def attention():
     x = Input((3, 4))
     return Model(x, L.MultiHeadAttention(2, 4, name="culprit")(x, x))
@@ -84,17 +74,11 @@ UNSUPPORTED = {
     "sort": (lambda: own(lambda x: ops.sort(x, axis=-1)), "sorting"),
     "half": (lambda: own(lambda x: ops.cast(x, "float16")), "float16"),
     "variable index": (lambda: own(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)), "describ"),
-    "product": (two_factors, "two tensors that both depend"),
-    "scores": (scores, "two tensors that both depend"),
     "attention": (attention, "attention|both depend"),
     "nested": (in_a_block, "block/culprit"),
     "quantized": (quantized, "quantized"),
     "convolution": (
         lambda: Sequential([Input((6, 6, 1)), L.Conv2D(2, 3, name="culprit")]), "convolutions"),
-    "recurrent": (lambda: Sequential([Input((5, 3)), L.LSTM(4, name="culprit")]), "recurren"),
-    "stateful": (
-        lambda: Sequential([Input(batch_shape=(1, 5, 3)), L.GRU(4, stateful=True, name="culprit")]),
-        "earlier calls"),
     "bfloat16": (
         lambda: Sequential([Input((4,)), L.Dense(3, dtype="mixed_bfloat16", name="culprit")]),
         "bfloat16"),

@@ -40,7 +40,7 @@ def layer(layer: Any, where: str) -> None:
     """Refuse a layer for what it is.
 
     Raises:
-        UnsupportedError: Quantized, in low precision, or recurrent.
+        UnsupportedError: Quantized, or in low precision.
     """
     if getattr(layer, "quantization_mode", None) is not None:
         raise UnsupportedError(
@@ -52,10 +52,6 @@ def layer(layer: Any, where: str) -> None:
             f"{where} computes in {layer.compute_dtype}, whose rounding is not described. Build "
             'the model with `dtype="float32"`.'
         )
-    if any(kind.__name__ == "RNN" and kind.__module__.startswith("keras.") for kind in
-           type(layer).__mro__):
-        state = " (and stateful: its output depends on earlier calls)" if layer.stateful else ""
-        raise UnsupportedError(f"{where} is recurrent{state}; recurrence is not described yet.")
 
 
 def is_opaque(k: Any, layer: Any) -> bool:

@@ -14,6 +14,7 @@ from .api import keras
 from .control import EXPAND
 from .hooks import activation_seen, hooks
 from .records import Record, Trace, Visit
+from .recurrent import Given, unrolled
 
 
 class Tracer:
@@ -84,7 +85,7 @@ class Tracer:
             if refuse.is_opaque(self.keras, layer):
                 outputs = self._opaque(layer, args, kwargs)
             else:
-                with activation_seen(layer, visit):
+                with activation_seen(layer, visit), unrolled(self.keras, layer, self.constant):
                     outputs = layer.call(*args, **kwargs)
         except Exception as error:
             if self.failure is None:
@@ -106,6 +107,14 @@ class Tracer:
             Record(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )
         return outputs
+
+    def constant(self, tensor: Any) -> Any:
+        """A symbol that stands for a tensor."""
+        symbol = self.keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
+        layer = self.stack[-1]
+        path = self.paths[id(layer)]
+        self.trace.records.append(Record(Given(), (tensor,), {}, symbol, path, layer))
+        return symbol
 
     def random(self) -> None:
         """A random generator was asked for numbers."""

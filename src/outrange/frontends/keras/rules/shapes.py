@@ -81,6 +81,11 @@ def _same(c: Call):
     return c.x
 
 
+@rule("Given")
+def _given(c: Call):
+    return c.x
+
+
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
 def _cast(c: Call):
     dtype = str(c.config.get("dtype") or "float32")
