@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import down, gamma
 from ..graph import Graph
-from ..ops import Affine, Curve, Largest, Product, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .lines import Lines, Picks, Planes
 from .noise import Payment, widened
 
@@ -153,7 +153,8 @@ def largest(op: Largest, picks: Picks, rows):
 
 
 RULES = {
-    Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest, Product: product,
+    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Product: product,
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 import numpy as np
 
 from ..core import add_toward, down, gamma, multiply_toward, up
-from ..ops import Affine, Curve, Largest, Product, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .noise import widened
 from .walk import Ends, register
 
@@ -136,7 +136,8 @@ def _times(x, y, direction: float):
 
 
 RULES = {
-    Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest, Product: product,
+    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Product: product,
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import InputError
-from ..ops import Affine, Curve, Largest, Product, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .graph import Graph, Node
 
 
@@ -65,6 +65,9 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
             if isinstance(node.op, Curve):
                 for jump in node.op.jumps:
                     near_jump |= (np.abs(inputs[0] - jump) <= before[0]).any(axis=1)
+            if isinstance(node.op, Step) and node.op.is_staircase:
+                flat = node.op.is_flat(inputs[0] - before[0], inputs[0] + before[0])
+                near_jump |= ~flat.all(axis=1)
             overflows |= (np.abs(y) >= LARGEST32).any(axis=1)
             bounds.append(moved + rounding)
             roundings.append(rounding)

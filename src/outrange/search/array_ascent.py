@@ -17,6 +17,7 @@ import numpy as np
 
 from ..domains.backward import Relaxed, back_substitute
 from ..domains.linear import Sweep
+from ..ops import Step
 from ..domains.lines import Picks, Planes, curve_lines, product_planes
 
 
@@ -132,7 +133,7 @@ class Ascent:
                 continue
             gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
-            if not op.is_piecewise_linear and op.knots:
+            if not op.is_piecewise_linear and op.knots and not isinstance(op, Step):
                 lo, hi = self.sweep.ends[source]
                 low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
                 out[v] &= (low == high)[self.box[active]]

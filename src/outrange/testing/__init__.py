@@ -22,3 +22,4 @@ from .kinds import (
 )
 from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve
 from .lines import check_relax as check_relax, check_tightness as check_tightness
+from .steps import check_step as check_step
