@@ -513,4 +513,5 @@ def loops():
     return Sequential([Input((3,)), Rounds(), L.Dense(2)])
 
 
-import zoo_recurrent  # noqa: E402, F401  (enters its models in the table above)
+import zoo_kinds  # noqa: E402, F401  (enters its models in the table above)
+import zoo_recurrent  # noqa: E402, F401

@@ -127,7 +127,7 @@ def product(op: Product, los, his) -> Ends:
     corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
     least = np.min([_times(x, y, -np.inf) for x, y in corners], axis=0)
     most = np.max([_times(x, y, np.inf) for x, y in corners], axis=0)
-    return least, most
+    return np.maximum(least, op.limits[0]), np.minimum(most, op.limits[1])
 
 
 def _times(x, y, direction: float):

@@ -28,9 +28,11 @@ def multiply(b: Builder, x: Value, y: Value) -> Operand:
     return product(b, x, y, left, right)
 
 
-def product(b: Builder, x: Value, y: Value, left, right, *, name="multiply") -> Value:
-    """`x_flat[left] * y_flat[right]` in the shape of `left`."""
-    op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size))
+def product(
+    b: Builder, x: Value, y: Value, left, right, *, name="multiply", limits=(-np.inf, np.inf)
+) -> Value:
+    """`x_flat[left] * y_flat[right]` in the shape of `left`, known to lie within `limits`."""
+    op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size), limits)
     return b.add_node(op, [x, y], left.shape)
 
 

@@ -30,12 +30,15 @@ class Product:
         left: `(m,)` integers into the first input.
         right: `(m,)` integers into the second input.
         sizes: Length of each input.
+        limits: Between which every product lies, whatever the intervals of its factors say: a fact
+            about the two together (a normalized entry, a convex combination).
     """
 
     name: str
     left: np.ndarray
     right: np.ndarray
     sizes: tuple[int, int]
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def size(self) -> int:

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..domains.backward import Relaxed, back_substitute
 from ..domains.linear import Sweep
-from ..ops import Step
 from ..domains.lines import Picks, Planes, curve_lines, product_planes
+from ..ops import Step
 
 
 KINK_PACE = 2.0

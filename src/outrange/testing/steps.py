@@ -60,8 +60,11 @@ def check_hull(step: Step) -> None:
         at = _jumps(step, a, b)
         z = 0.5 * a + 0.5 * b
         sides = [(at[at > a], down), (at[at < b], up)]
-        line = found.lo_slope[i] * z + found.lo_offset[i], found.hi_slope[i] * z + found.hi_offset[i]
-        for sign, (inside, near), height in zip((1.0, -1.0), sides, line, strict=True):
+        below = found.lo_slope[i] * z + found.lo_offset[i]
+        above = found.hi_slope[i] * z + found.hi_offset[i]
+        for sign, (inside, near), height in zip(
+            (1.0, -1.0), sides, (below, above), strict=True
+        ):
             x = np.concatenate([[a, b], inside])
             y = sign * np.concatenate([step.f(np.array([a, b])), step.f(near(inside))])
             best = _hull_at(x, y, z)

@@ -19,18 +19,7 @@ OPAQUE = ("Rescaling", "Normalization", "PReLU", *MOVING)
 
 NOT_YET = {
     "convolutions are": ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
-    "comparisons and selects are": (
-        "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Where", "Select",
-        "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Heaviside",
-    ),
-    "functions that jump to integers are": (
-        "Argmax", "Argmin", "Sign", "Floor", "Ceil", "Round", "Trunc", "Mod", "Fmod",
-        "FloorDivide", "OneHot", "Digitize", "Argsort",
-    ),
-    "sorting is": ("Sort", "TopK", "Median", "Quantile", "Percentile", "Argpartition"),
-    "products of two tensors that depend on the input are": ("Glu", "Prod", "Cumprod"),
-    "attention is": ("DotProductAttention",),
-    "normalization by statistics of the input is": ("LayerNorm", "RMSNorm", "Normalize"),
+    "sorting with ranks between two places is": ("Quantile", "Percentile", "Argpartition"),
     "resizing with interpolation is": ("Resize",),
 }  # fmt: skip
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}

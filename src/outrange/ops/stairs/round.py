@@ -9,6 +9,7 @@ from ..step import Step
 @register_stairs("round")
 def round_half_even():
     return Step(
-        name="round", f=np.rint, df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.5,
+        name="round", f=np.rint,
+        df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.5,
         exact=lambda mp, x: mp.nint(x), slope_error=0.0,
     )  # fmt: skip

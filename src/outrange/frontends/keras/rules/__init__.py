@@ -6,9 +6,9 @@ operation's class. To describe another operation, add a rule to the file it belo
 
 from collections.abc import Callable
 
-from . import arithmetic, curves, layers, pooling, reductions, shapes
+from . import arithmetic, curves, layers, logic, normal, pooling, reductions, shapes
 
 
-TABLES = (shapes, arithmetic, curves, reductions, pooling, layers)
+TABLES = (shapes, arithmetic, curves, reductions, pooling, layers, logic, normal)
 
 RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}

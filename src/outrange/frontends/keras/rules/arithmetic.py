@@ -90,20 +90,6 @@ def _clip(c: Call):
     return largest(c, largest(c, c.x, operand(lo), False), operand(hi), True)
 
 
-@rule("Where")
-def _where(c: Call):
-    condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
-    if is_value(condition) or x is None or y is None:
-        raise UnsupportedError("a select by what depends on the input is not described yet")
-    mask = np.asarray(condition, bool)
-    shape = c.shapes[0]
-    return c.builder.structural(
-        lambda a: np.where(mask, np.broadcast_to(a[0], shape), np.broadcast_to(a[1], shape)),
-        [operand(x), operand(y)],
-        name="where",
-    )
-
-
 @rule("Logaddexp")
 def _log_add_exp(c: Call):
     return log_add_exp(c.builder, c.operand(0, "x1"), c.operand(1, "x2"))
