@@ -49,6 +49,8 @@ class Ascent:
         rows: `(m, outputs)`.
         box: `(P,)` the box of each pair.
         which: `(P,)` the objective of each pair.
+        value: Where the rows stand; None for the output.
+        keen: Whether curves that change their bend within their range move their lines too.
         least: Found: `(P,)`.
         form_rows: Found: `(P, d)`.
         constant: Found: `(P,)`.
@@ -60,6 +62,8 @@ class Ascent:
     rows: np.ndarray
     box: np.ndarray
     which: np.ndarray
+    value: int | None = None
+    keen: bool = False
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
@@ -74,6 +78,7 @@ class Ascent:
     def run(self, target: np.ndarray, steps: int) -> None:
         """Bound all pairs, then improve those below their `target` `(P,)` for up to `steps`."""
         graph = self.sweep.plan.graph
+        value = graph.output if self.value is None else self.value
         active = np.arange(self.box.size)
         lines = {v: line.take(self.box) for v, line in self.net.lines.items()}
         for step in range(steps + 1):
@@ -81,7 +86,7 @@ class Ascent:
             cells = self.sweep.cells.take(self.box[active])
             record: dict[int, np.ndarray] = {}
             start = self.rows[self.which[active]][:, None]
-            form = back_substitute(net, graph.output, start, record)
+            form = back_substitute(net, value, start, record)
             least = cells.least(form)[:, 0]
             record = {v: rows[:, 0] for v, rows in record.items()}
             chosen = _chosen(lines, record)
@@ -93,7 +98,7 @@ class Ascent:
             if not going.any():
                 return
             corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
-            points = _forward(net, chosen, record, corner)
+            points = _forward(net, chosen, record, corner, value)
             if going.mean() < 0.7:
                 active, kept = active[going], np.flatnonzero(going)
                 lines = {v: line.take(kept) for v, line in lines.items()}
@@ -133,7 +138,7 @@ class Ascent:
                 continue
             gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
-            if not op.is_piecewise_linear and op.knots and not isinstance(op, Step):
+            if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
                 lo, hi = self.sweep.ends[source]
                 low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
                 out[v] &= (low == high)[self.box[active]]
@@ -219,11 +224,11 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: Relaxed, chosen, record, x) -> list[np.ndarray]:
-    """Every value of the relaxed graph at the points `x` `(P, d)`."""
+def _forward(net: Relaxed, chosen, record, x, last: int) -> list[np.ndarray]:
+    """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):
-        for v, node in enumerate(net.graph.nodes, 1):
+        for v, node in enumerate(net.graph.nodes[:last], 1):
             source = values[node.inputs[0]]
             picks = net.lines.get(v)
             if v in chosen and isinstance(picks, Planes):

@@ -16,6 +16,7 @@ from ..ops import Affine, Curve, Product, Rearrange
 from .array_ascent import Ascent
 from .array_scores import scores
 from .engine import Bounds
+from .keen import KeenSweep
 
 
 class ArrayEngine:
@@ -74,7 +75,9 @@ class ArrayEngine:
             end = self.units + graph.value_size(v)
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
-        root = Sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
+        # Where errors multiply from product to product, the first bounds are worth more work.
+        sweep = KeenSweep if self.plan.products else Sweep
+        root = sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
         root.run()
         self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
 
