@@ -10,7 +10,7 @@ def _of(name, *attributes):
 PLAIN = (
     "relu abs hard_sigmoid hard_silu sigmoid tanh softplus softsign selu silu gelu gelu_tanh mish "
     "exp expm1 log log1p sqrt rsqrt log_sigmoid sin cos square tanh_shrink sparse_plus "
-    "sparse_sigmoid erf atan sinh cosh"
+    "sparse_sigmoid erf atan sinh cosh sign is_zero"
 ).split()
 
 CASES = [
@@ -35,6 +35,7 @@ CASES = [
     *_of("celu", {}, {"alpha": 0.3}),
     *_of("power", *({"exponent": p} for p in (0, 1, 2, 3, 4, 5, 0.5, 1.5, 2.5, -1, -0.5))),
     *_of("reciprocal", {}, {"side": "positive"}, {"side": "negative"}),
+    *_of("heaviside", {}, {"at_zero": 0.0}, {"at_zero": 0.5}),
     *_of("squareplus", {}, {"b": 0.1}, {"b": 0.0}),
 ]
 

@@ -14,7 +14,9 @@ def _curve(b: Builder, rng, name, x):
     return b.curve(name, x, **({"least": -1.0, "most": 2.0} if name == "clip" else {}))
 
 
-def random_graph(rng: np.random.Generator, curves=LINES, *, wild: bool = True, most=3) -> Graph:
+def random_graph(
+    rng: np.random.Generator, curves=LINES, *, wild: bool = True, most=3, products=False
+) -> Graph:
     """A small graph; with `wild`, every layer's weights have their own scale, 1e-6 to 1e6."""
     inputs = int(rng.integers(1, 5))
     b = Builder([Slot("x", (inputs,))])
@@ -25,7 +27,7 @@ def random_graph(rng: np.random.Generator, curves=LINES, *, wild: bool = True, m
         weight = scale * rng.normal(size=(x.shape[1], width)) / np.sqrt(x.shape[1])
         bias = scale * rng.normal(size=width)
         y = b.dense(x, weight, bias)
-        shape = rng.integers(5)
+        shape = rng.integers(6 if products else 5)
         if shape == 0:  # normalised, as batch normalization does
             y = b.affine_map(y, 10.0 ** rng.uniform(-3, 3, (1, width)), rng.normal(size=(1, width)))
         y = _curve(b, rng, str(rng.choice(curves)), y)
@@ -35,6 +37,9 @@ def random_graph(rng: np.random.Generator, curves=LINES, *, wild: bool = True, m
             y = b.concat([x, y], axis=1)
         elif shape == 3 and width > 1:
             y = b.concat([y, b.reduce("max", y, [1], keepdims=True)], axis=1)
+        elif shape == 5:  # a gate, and a square of what came before
+            y = b.multiply(b.curve("sigmoid", b.dense(x, weight / scale)), y)
+            y = b.einsum("bi,bj->bi", y, x)
         x = y
     outputs = int(rng.integers(1, 3))
     x = b.dense(x, rng.normal(size=(x.shape[1], outputs)), rng.normal(size=outputs))

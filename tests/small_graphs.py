@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 
 from outrange.graph import Builder, Slot, softmax
-from outrange.ops import CURVES, Affine, Largest, Rearrange, curve
+from outrange.ops import CURVES, Affine, Largest, Product, Rearrange, curve
 
 
 def describable():
@@ -70,12 +70,22 @@ def softmax_net(rng, act):
     return b.finish([softmax(b, b.dense(x, normal(rng, 4, 3)))], ["p"])
 
 
-NETS = [dense_net, residual_net, concat_net, pool_net]
+def gate_net(rng, act):
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    h = b.curve(act, b.dense(x, normal(rng, 3, 4), normal(rng, 4)))
+    z = b.clip(b.dense(x, normal(rng, 3, 4), normal(rng, 4)), 0.0, 1.0)
+    h = b.multiply(z, h)
+    pairs = b.einsum("bi,bj->bi", b.dense(h, normal(rng, 4, 3)), b.subtract(h, z))
+    return b.finish([b.multiply(pairs, b.reduce("sum", h, [1], keepdims=True))], ["y"])
+
+
+NETS = [dense_net, residual_net, concat_net, pool_net, gate_net]
 if {"softplus", "sigmoid"} <= set(CURVES):
     NETS.append(softmax_net)
 
 
-def wild_graph(rng, acts):
+def wild_graph(rng, acts, products=False):
     """A small graph with weights of scale 1e-6 to 1e6."""
 
     def weights(*shape):
@@ -89,7 +99,7 @@ def wild_graph(rng, acts):
         bias = weights(n) if rng.random() < 0.7 else None
         y = b.dense(x, weights(x.shape[1], n), bias)
         y = b.curve(str(rng.choice(acts)), y)
-        way = rng.integers(0, 5)
+        way = 5 if products and rng.random() < 0.5 else rng.integers(0, 5)
         if way == 0:
             x = b.concat([x, y], axis=1)
         elif way == 1:
@@ -98,6 +108,8 @@ def wild_graph(rng, acts):
             x = b.gather_sum(y, rng.integers(-1, n, (3, 2)), weights(3, 2), (1, 3))
         elif way == 3:
             x = b.largest(y, rng.integers(0, n, (2, 2)), (1, 2))
+        elif way == 5:
+            x = b.multiply(y, b.dense(x, weights(x.shape[1], n), weights(n)))
         else:
             x = y
     return b.finish([b.dense(x, weights(x.shape[1], 2), weights(2))], ["y"])
@@ -129,6 +141,8 @@ def run_exactly(graph, x):
             out = [fill[k] if i < 0 else flat[i] for k, i in enumerate(op.index)]
         elif isinstance(op, Largest):
             out = [max(source[0][i] for i in window if i >= 0) for window in op.windows]
+        elif isinstance(op, Product):
+            out = [source[0][i] * source[1][j] for i, j in zip(op.left, op.right, strict=True)]
         else:
             out = [op.exact(mpmath, v) for v in source[0]]
         values.append(out)

@@ -514,3 +514,5 @@ def loops():
 
 
 import zoo_images as zoo_images  # noqa: E402  its models enter the table as well
+import zoo_kinds  # noqa: E402, F401  (enters its models in the table above)
+import zoo_recurrent  # noqa: E402, F401

@@ -131,13 +131,13 @@ def test_a_domain_without_a_rule_for_a_kind_is_refused():
 # ---- rounding -------------------------------------------------------------------------------
 
 
-def violations(count, run, acts=tuple(PIECEWISE), seed=0):
+def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
     """How many values of how many random graphs x boxes leave their ends at corners."""
     rng = np.random.default_rng(seed)
     found = 0
     with mpmath.workprec(400):
         for _ in range(count):
-            graph = wild_graph(rng, acts)
+            graph = wild_graph(rng, acts, products)
             center = rng.standard_normal((4, graph.size))
             center *= 10.0 ** rng.uniform(-3, 3, center.shape)
             half = np.abs(center) * 10.0 ** rng.uniform(-16, 0, (4, 1)) * (rng.random((4, 1)) < 0.8)
@@ -164,6 +164,11 @@ def test_the_roundings_of_bent_curves_are_paid_for(domain):
     acts = [name for name in describable() if curve(name).beyond is not None]
     acts = [name for name in acts if np.isfinite(curve(name).beyond).all()] or ["tanh"]
     assert violations(60, lambda *args: bounds(*args, domain), acts) == 0
+
+
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_the_roundings_of_products_are_paid_for(domain):
+    assert violations(200, lambda *args: bounds(*args, domain), products=True) == 0
 
 
 def test_the_rounding_law_fails_without_the_radii():

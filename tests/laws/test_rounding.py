@@ -61,11 +61,11 @@ def _array_bound(graph, box, radii: bool):
     return found.least[0], np.where(found.slopes[0] > 0, box.lo, box.hi)
 
 
-def _count(bound, seeds, curves, radii=True) -> int:
+def _count(bound, seeds, curves, radii=True, products=False) -> int:
     wrong = 0
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        graph = random_graph(rng, curves)
+        graph = random_graph(rng, curves, products=products)
         box = random_box(rng, graph)
         lower, corners = bound(graph, box, radii)
         wrong += _violations(graph, box, lower, np.vstack([corners, box.sample(rng, 2)])) > 0
@@ -87,6 +87,10 @@ def test_kernel_bounds_hold(part):
 def test_array_bounds_hold(part):
     seeds = range(1000 + 200 * part, 1200 + 200 * part)
     assert _count(_array_bound, seeds, LINES + SMOOTH) == 0
+
+
+def test_array_bounds_of_products_hold():
+    assert _count(_array_bound, range(3000, 3200), LINES + SMOOTH, products=True) == 0
 
 
 @needs_kernel

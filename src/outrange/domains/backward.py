@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core import down, gamma
 from ..graph import Graph
-from ..ops import Affine, Curve, Largest, Rearrange
-from .lines import Lines, Picks
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
+from .lines import Lines, Picks, Planes
 from .noise import Payment, widened
 
 
@@ -25,13 +25,13 @@ class Relaxed:
 
     Args:
         graph: The graph.
-        lines: The lines or picks of every bent node, by value.
+        lines: The lines, picks or planes of every bent node, by value.
         payments: What `|row|` pays on each value; None where nothing is due.
         drain: What underflow may cost a row.
     """
 
     graph: Graph
-    lines: dict[int, Lines | Picks]
+    lines: dict[int, Lines | Picks | Planes]
     payments: list[Payment | None]
     drain: float
 
@@ -108,10 +108,7 @@ def rearrange(op: Rearrange, line: None, rows):
 def curve(op: Curve, lines: Lines, rows):
     """Positive coefficients take the lower line, negative ones the upper line."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
-    constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
-    if lines.endless is not None:
-        endless = dots(rising, lines.endless[0]) - dots(falling, lines.endless[1])
-        constant = np.where(endless > 0, -np.inf, constant)
+    constant = _offsets(lines, rising, falling)
     below, above = lines.slope[0][:, None], lines.slope[1][:, None]
     if rows.ndim == 2:
         out = rising * below
@@ -120,6 +117,25 @@ def curve(op: Curve, lines: Lines, rows):
         out = np.multiply(rising, below, out=rising)
         out += np.multiply(falling, above, out=falling)
     return (out,), constant
+
+
+def _offsets(lines: Lines | Planes, rising, falling):
+    constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
+    if lines.endless is not None:
+        endless = dots(rising, lines.endless[0]) - dots(falling, lines.endless[1])
+        constant = np.where(endless > 0, -np.inf, constant)
+    return constant
+
+
+def product(op: Product, planes: Planes, rows):
+    """Positive coefficients take the lower plane, negative ones the upper plane."""
+    rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
+    parts = []
+    for slope in (planes.left, planes.right):
+        out = rising * slope[0][:, None]
+        out += falling * slope[1][:, None]
+        parts.append(out)
+    return op.pull(*parts), _offsets(planes, rising, falling)
 
 
 def largest(op: Largest, picks: Picks, rows):
@@ -133,7 +149,10 @@ def largest(op: Largest, picks: Picks, rows):
     return (op.scattered(parts, picks.size),), constant
 
 
-RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}
+RULES = {
+    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Product: product,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 import numpy as np
 
 from ..core import add_toward, down, gamma, multiply_toward, up
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .noise import widened
 from .walk import Ends, register
 
@@ -131,7 +131,24 @@ def largest(op: Largest, los, his) -> Ends:
     return op.run(los), op.run(his)
 
 
-RULES = {Affine: affine, Rearrange: rearrange, Curve: curve, Largest: largest}
+def product(op: Product, los, his) -> Ends:
+    """The extremes lie where both factors are at an end. An infinite end times 0 is 0."""
+    (lu, lv), (hu, hv) = ((ends[0][..., op.left], ends[1][..., op.right]) for ends in (los, his))
+    corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
+    least = np.min([_times(x, y, -np.inf) for x, y in corners], axis=0)
+    most = np.max([_times(x, y, np.inf) for x, y in corners], axis=0)
+    return np.maximum(least, op.limits[0]), np.minimum(most, op.limits[1])
+
+
+def _times(x, y, direction: float):
+    found = multiply_toward(x, y, direction)
+    return np.where((x == 0) | (y == 0), 0.0, np.where(np.isnan(found), direction, found))
+
+
+RULES = {
+    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Product: product,
+}  # fmt: skip
 
 
 def run(graph, lo, hi) -> list[Ends]:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..graph import Graph, Node
-from ..ops import Curve, Largest
+from ..ops import Curve, Largest, Product
 from . import intervals
 from .backward import RULES, Cells, Form, Relaxed, back_substitute
-from .lines import curve_lines, largest_picks
+from .lines import curve_lines, largest_picks, product_planes
 from .noise import Budget, Payment, drain, drain_of_cells, magnitude, radius
+from .origins import Origins
 from .pieces import settled
 from .tiles import Tiles
 from .walk import Ends, register
@@ -50,6 +51,8 @@ class Plan:
         budget: Its counts for rounding.
         curves: Value, input value and op of every curve, in order.
         largest: The same of every `Largest`.
+        products: Value, input values and op of every product.
+        origins: Of every factor of a product.
         boxes: How many boxes make a good chunk.
     """
 
@@ -57,6 +60,8 @@ class Plan:
     budget: Budget
     curves: tuple[tuple[int, int, Curve], ...]
     largest: tuple[tuple[int, int, Largest], ...]
+    products: tuple[tuple[int, tuple[int, ...], Product], ...]
+    origins: dict[int, Origins]
     boxes: int
 
     @staticmethod
@@ -65,10 +70,14 @@ class Plan:
         nodes = list(enumerate(graph.nodes, 1))
         curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
         tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
-        rows = max((graph.value_size(source) for _, source, _ in (*curves, *tops)), default=1)
+        products = tuple((v, n.inputs, n.op) for v, n in nodes if isinstance(n.op, Product))
+        factors = {source for _, sources, _ in products for source in sources}
+        bent = {*factors, *(source for _, source, _ in (*curves, *tops))}
+        rows = max((graph.value_size(source) for source in bent), default=1)
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
-        return Plan(graph, Budget.of(graph), curves, tops, boxes)
+        origins = {source: Origins.of(graph, source) for source in factors}
+        return Plan(graph, Budget.of(graph), curves, tops, products, origins, boxes)
 
 
 @dataclass(eq=False)
@@ -131,10 +140,15 @@ class Sweep:
             )
         elif isinstance(node.op, Largest):
             net.lines[value] = largest_picks(node.op, *self.ends[source], paying)
+        elif isinstance(node.op, Product):
+            net.lines[value] = product_planes(
+                node.op, *self.factors(node.op, node.inputs), None, paying,
+                (budget.reads[node.inputs[0]], budget.reads[node.inputs[1]]),
+            )
         if self.radii:
             before = [sizes_of[j] for j in node.inputs]
             net.drain += drain(node, before)
-            if not isinstance(node.op, Curve):
+            if not isinstance(node.op, Curve | Product):
                 net.payments[value] = Payment.of(radius(budget, node, before, sizes_of[value]))
 
     def _open_rows(self, value: int) -> np.ndarray:
@@ -149,7 +163,25 @@ class Sweep:
         for _, source, op in self.plan.largest:
             if source == value:
                 undecided[_rivals(op, lo, hi)] = True
+        for _, sources, op in self.plan.products:
+            if value in sources:
+                undecided |= self._open_factors(value, op, sources)
         return np.flatnonzero(undecided)
+
+    def factors(self, op: Product, sources: Sequence[int]) -> tuple[Ends, Ends]:
+        """Ends of the two factors of every product."""
+        (lu, hu), (lv, hv) = self.ends[sources[0]], self.ends[sources[1]]
+        return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
+
+    def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
+        """Entries of `value` that can vary in some product and are worth bounding again."""
+        out = np.zeros(self.ends[value][0].shape[1], bool)
+        for source, index in zip(sources, (op.left, op.right), strict=True):
+            if source == value:
+                out[index] = True
+        lo, hi = self.ends[value]
+        origins = self.plan.origins[value]
+        return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
 
     def _refine(self, net: Relaxed, value: int) -> bool:
         """Bound the open entries of a value by back-substitution; note the shares."""

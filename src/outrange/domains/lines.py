@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import gamma
-from ..ops import Curve, Largest
+from ..ops import Curve, Largest, Product
+from ..ops.product import planes
 from ..ops.relax import relax
-from .noise import Budget, outward, widened
+from .noise import Budget, outward, outward_of, widened
 
 
 @dataclass(eq=False)
@@ -194,3 +195,57 @@ def _plane(low, high, best):
         better = two < one
         slope = np.where(better[..., None], other_slope, first_slope)
         return slope, np.where(better, other_offset, first_offset)
+
+
+@dataclass(eq=False)
+class Planes:
+    """Planes `left u + right v + offset` that enclose `u v`, noise paid.
+
+    Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, `Lines` for
+    `endless`.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    offset: np.ndarray
+    endless: np.ndarray | None
+    theta: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Planes":
+        """The planes of some boxes, repeats allowed, as copies."""
+        return Planes(
+            self.left[:, index],
+            self.right[:, index],
+            self.offset[:, index],
+            None if self.endless is None else self.endless[:, index],
+            self.theta[:, index],
+        )
+
+
+def product_planes(
+    op: Product, u, v, theta, budget: Budget | None, reads: tuple[int, int]
+) -> Planes:
+    """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
+
+    Args:
+        op: The product.
+        u: Ends of the first factors, `(lo, hi)`, arrays of one shape.
+        v: Ends of the second.
+        theta: `(2, ...)` or None for the default.
+        budget: None leaves the noise unpaid.
+        reads: How often each of the two inputs is read.
+    """
+    found = planes(u, v, theta)
+    left, right, offset = found.left, found.right, found.offset
+    if budget is not None:
+        parts = (
+            (op.terms + reads[0], left, np.maximum(-u[0], u[1])),
+            (op.terms + reads[1], right, np.maximum(-v[0], v[1])),
+        )
+        offset = outward_of(budget, op.size, parts, offset)
+    fine = np.isfinite(left) & np.isfinite(right) & np.isfinite(offset)
+    endless = None
+    if not fine.all():
+        left, right, offset = (np.where(fine, part, 0.0) for part in (left, right, offset))
+        endless = (~fine).astype(np.float64)
+    return Planes(left, right, offset, endless, found.theta)

@@ -28,6 +28,9 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
    gamma(n_v + K) |o|`, and the rows pay by using them.
 4. *Largest*: as 2 with one more rounding for the product with a slope, and with the sum of `H`
    over each window in the place of `H_v`: the slopes are at most 1. Its constants as in 3.
+   *Product* `v = w w'` with sound planes `s w + s' w' + o`: the same, but an entry of `w` collects
+   up to `t` products: the offset moves outward by `gamma(t + r_w) |s| H_w`, the same of `w'`, and
+   `gamma(n_v + K) |o|`.
 5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
    products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
    all nodes once, and subtracted from every row (`drain`).
@@ -50,7 +53,7 @@ import numpy as np
 
 from ..core import UNIT, gamma
 from ..graph import Graph, Node
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange
 
 
 TINY = 5e-324
@@ -130,8 +133,8 @@ def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarr
         own: `H` of the node's own value.
     """
     op = node.op
-    if isinstance(op, Curve):
-        raise TypeError(f"The noise of curve `{op.name}` belongs to its lines.")
+    if isinstance(op, Curve | Product):
+        raise TypeError(f"The noise of `{op.name}` belongs to its lines or planes.")
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))
@@ -189,11 +192,26 @@ def outward(budget: Budget, reads: int, size: int, slope, offset, size_of) -> np
         offset: `(2, ...)`; infinite where there is no line.
         size_of: `(...)`: `H_w` of each box.
     """
+    return outward_of(budget, size, ((1 + reads, slope, size_of),), offset)
+
+
+def outward_of(budget: Budget, size: int, parts, offset) -> np.ndarray:
+    """Point 3 for lines of one or several variables.
+
+    Args:
+        budget: Of the graph.
+        size: `n_v` of the value that the lines belong to.
+        parts: Per variable the roundings of a row, its slopes `(2, ...)` and its `H` `(...)`.
+        offset: `(2, ...)`; infinite where there is no line.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
-        moved = np.where(slope == 0.0, 0.0, np.abs(slope) * size_of) * gamma(1 + reads)
+        moved, flat = 0.0, offset == 0.0
+        for count, slope, size_of in parts:
+            moved = moved + np.where(slope == 0.0, 0.0, np.abs(slope) * size_of) * gamma(count)
+            flat = flat & (slope == 0.0)
         pad = (moved + budget.constant(size + 2) * np.abs(offset)) * budget.excess(size)
         # An exact line through 0 with nothing to pay stays what it is.
-        pad = np.where(pad == 0.0, FLOOR * ((slope != 0.0) | (offset != 0.0)), widened(pad))
+        pad = np.where(pad == 0.0, FLOOR * ~flat, widened(pad))
         pad[0] *= -1.0
         out = offset + pad
     out[0][np.isnan(out[0])] = -np.inf

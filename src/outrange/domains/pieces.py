@@ -8,7 +8,7 @@ A settled unit's gap is kept in one byte: `-1` the first gap, `1` the last, `1 +
 
 import numpy as np
 
-from ..ops import Curve
+from ..ops import Curve, Step
 
 
 def _gaps(curve: Curve):
@@ -34,6 +34,8 @@ def gap_codes(curve: Curve, lo, hi) -> np.ndarray:
 
 def settled(curve: Curve, lo, hi) -> np.ndarray:
     """Where the linear bounds of the unit are exact whatever its ends."""
+    if isinstance(curve, Step):
+        return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:
         return np.full(lo.shape, True) if curve.bends[0] == "line" else lo == hi
     return (gap_codes(curve, lo, hi) != 0) | (lo == hi)

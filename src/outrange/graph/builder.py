@@ -13,12 +13,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..core import ModelError, UnsupportedError
+from ..core import ModelError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from . import pointwise
 from .einsum import einsum
 from .fuse import fuse
 from .graph import Graph, Node, Op, Ranking, Slot
+from .products import multiply
 from .values import Constant, Operand, Value, operand, positions
 
 
@@ -234,25 +235,17 @@ class Builder:
         return self.combine((1, -1), [operand(x), operand(y)], name="subtract")
 
     def multiply(self, x, y):
-        """A product of which at most one side is a `Value`."""
+        """`x * y`, broadcast; of one tensor with itself it is a square."""
         x, y = operand(x), operand(y)
         if isinstance(x, Value) and isinstance(y, Value):
-            if x.index == y.index and x.shape == y.shape:
-                return self.curve("square", x)
-            fused = pointwise.multiply(self, x, y)
-            if fused is not None:
-                return fused
-            raise UnsupportedError(
-                f"Layer `{self.source}` multiplies two tensors that both depend on the input; "
-                "products of two variables are not described yet. "
-                f"Received: shapes {x.shape} and {y.shape}."
-            )
+            fused = None if x.index == y.index else pointwise.multiply(self, x, y)
+            return multiply(self, x, y) if fused is None else fused
         if isinstance(y, Value):
             x, y = y, x
         return self.affine_map(x, y) if isinstance(x, Value) else np.multiply(x, y)
 
     def divide(self, x, y):
-        """`x / y`; a `y` that depends on the input must be sign-definite, and `x` constant."""
+        """`x / y`; a `y` that depends on the input must not reach 0."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
             fused = pointwise.divide(self, x, y) if isinstance(x, Value) else None
@@ -267,7 +260,7 @@ class Builder:
         return self.add_node(gather_sum(index, weight, x.size, name=name, ulps=ulps), [x], shape)
 
     def einsum(self, spec: str, x: Operand, y: Operand) -> Operand:
-        """`numpy.einsum` of two operands, one of them constant. No `...` in `spec`."""
+        """`numpy.einsum` of two operands. No `...` in `spec`."""
         return einsum(self, spec, x, y)
 
     def reduce(self, how: str, x: Operand, axes=None, keepdims=False) -> Operand:

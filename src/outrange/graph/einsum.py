@@ -1,4 +1,4 @@
-"""A contraction with a constant, as a matrix product where it is one, else as a sparse sum."""
+"""Contractions: with a constant a matrix product or a sparse sum; of two variables, products."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import UnsupportedError
+from .products import contract
 from .values import Operand, Value
 
 
@@ -15,16 +16,12 @@ if TYPE_CHECKING:
 
 
 def einsum(b: Builder, spec: str, x: Operand, y: Operand) -> Operand:
-    """`numpy.einsum` of two operands, one of them constant. No `...` in `spec`."""
+    """`numpy.einsum` of two operands. No `...` in `spec`."""
     left, out = spec.replace(" ", "").split("->")
     first, second = left.split(",")
     if isinstance(x, Value):
         if isinstance(y, Value):
-            raise UnsupportedError(
-                f"Layer `{b.source}` contracts two tensors that both depend on the input "
-                f"(einsum `{spec}`); products of two variables are not described yet. "
-                f"Received: shapes {x.shape} and {y.shape}."
-            )
+            return contract(b, first, second, out, x, y)
         return _with_constant(b, first, second, out, x, np.asarray(y, np.float64))
     if isinstance(y, Value):
         return _with_constant(b, second, first, out, y, np.asarray(x, np.float64))

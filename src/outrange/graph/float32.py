@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from ..core import InputError
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.pointwise.op import Pointwise
 from .graph import Graph, Node
 
@@ -69,6 +69,9 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
             if isinstance(node.op, Curve):
                 for jump in node.op.jumps:
                     near_jump |= (np.abs(inputs[0] - jump) <= before[0]).any(axis=1)
+            if isinstance(node.op, Step) and node.op.is_staircase:
+                flat = node.op.is_flat(inputs[0] - before[0], inputs[0] + before[0])
+                near_jump |= ~flat.all(axis=1)
             overflows |= (np.abs(y) >= LARGEST32).any(axis=1)
             bounds.append(moved + rounding)
             roundings.append(rounding)
@@ -84,6 +87,10 @@ def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
         return op.run(before), np.zeros(y.shape)
+    if isinstance(op, Product):
+        u, v = (np.abs(x) for x in inputs)
+        moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
+        return moved, _EXTRA_TERMS * UNIT32 * (np.abs(y) + moved) + _TINY
     if isinstance(op, Affine):
         terms = (op.terms + _EXTRA_TERMS) * UNIT32
         size = op.apply(tuple(np.abs(x) for x in inputs), True) + np.abs(op.bias)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core import ModelError
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
-Op = Affine | Rearrange | Curve | Largest
+Op = Affine | Rearrange | Curve | Step | Largest | Product
 
 
 @dataclass(frozen=True)

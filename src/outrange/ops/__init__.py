@@ -20,8 +20,11 @@ from .kinds import (
     Part as Part,
     Rearrange as Rearrange,
 )
-from .registry import CURVES as CURVES, curve as curve
+from .product import Product as Product
+from .registry import CURVES as CURVES, STAIRS as STAIRS, curve as curve
+from .step import Step as Step
 
 
-for _found in pkgutil.iter_modules([f"{__path__[0]}/curves"]):
-    importlib.import_module(f"{__name__}.curves.{_found.name}")
+for _room in ("curves", "stairs"):
+    for _found in pkgutil.iter_modules([f"{__path__[0]}/{_room}"]):
+        importlib.import_module(f"{__name__}.{_room}.{_found.name}")

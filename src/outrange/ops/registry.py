@@ -11,6 +11,21 @@ from .curve import Curve
 CURVES: dict[str, Callable[..., Curve]] = {}
 
 
+STAIRS: dict[str, Callable[..., Curve]] = {}
+"""Those with infinitely many jumps: other laws hold for them."""
+
+
+def register_stairs(name: str):
+    """Enter the decorated factory of a staircase in its table. See `register`."""
+
+    def enter(make):
+        register(name)(make)
+        STAIRS[name] = CURVES.pop(name)
+        return make
+
+    return enter
+
+
 def register(name: str):
     """Enter the decorated factory of a `Curve` in the table.
 
@@ -44,6 +59,8 @@ def curve(name: str, **attributes) -> Curve:
     Raises:
         UnsupportedError: No file describes `name`.
     """
+    if name in STAIRS:
+        return STAIRS[name](**attributes)
     if name not in CURVES:
         raise UnsupportedError(
             f"No file in `outrange/ops` describes the function `{name}`. "

@@ -12,6 +12,7 @@ from . import envelope
 from .curve import Curve
 from .offsets import MANY, fall, least_over
 from .side import Side
+from .step import Step, any_lower, lower_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +85,11 @@ def relax(curve: Curve, lo, hi, theta=None) -> Lines:
     lo, hi = lo.ravel(), hi.ravel()
     if theta is not None:
         theta = np.clip(np.broadcast_to(np.asarray(theta, np.float64), shape).ravel(), 0.0, 1.0)
-    below, above = curve.sides
     with np.errstate(all="ignore"):
-        under, over = _lower(below, lo, hi, theta), _lower(above, lo, hi, theta)
+        if isinstance(curve, Step) and curve.rises:
+            under, over = (lower_line(curve, sign, lo, hi, theta) for sign in (1.0, -1.0))
+        else:
+            under, over = (_lower(side, lo, hi, theta) for side in curve.sides)
     slope, offset, chosen, pivot, gain = (part.reshape(shape) for part in under)
     top, shift, picked, hinge, boost = (part.reshape(shape) for part in over)
     return Lines(slope, offset, -top, -shift, chosen, picked, pivot, hinge, gain, -boost)
@@ -115,6 +118,8 @@ def _any_slope(side: Side, slope, lo, hi):
     slope, lo, hi = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (slope, lo, hi)))
     shape = slope.shape
     slope, lo, hi = slope.ravel(), lo.ravel(), hi.ravel()
+    if isinstance(side.curve, Step) and side.curve.rises:
+        return any_lower(side.curve, side.sign, slope, lo, hi).reshape(shape)
     with np.errstate(all="ignore"):
         start, stop = side.gaps(lo, hi)
         plain = _plain(side, lo, hi) & (stop - start <= MANY)
@@ -166,11 +171,12 @@ def _situations(side: Side, lo, hi, start, stop):
     line = single & side.has_line[start]
     yield line, lambda a, b, g, h, t: envelope.straight(side, a, b, g)
     point = plain & (lo == hi) & ~line
-    yield point & (start >= stop), lambda a, b, g, h, t: _at_point(side, a)
+    at = point & ((start >= stop) | isinstance(side.curve, Step))
+    yield at, lambda a, b, g, h, t: _at_point(side, a)
     single &= ~line & ~point
     yield single & side.is_cup[start], lambda a, b, g, h, t: envelope.tangent(side, a, b, g, t)
     yield single & ~side.is_cup[start], lambda a, b, g, h, t: envelope.chord(side, a, b)
-    several = plain & (stop > start) & (stop - start <= MANY)
+    several = plain & (stop > start) & (stop - start <= MANY) & ~at
     two = several & (stop == start + 1) & side.meets_exactly[np.minimum(start, side.knots.size)]
     if two.any():
         convex = side.meets_convex[np.minimum(start, side.knots.size)]

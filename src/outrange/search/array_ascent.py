@@ -17,13 +17,16 @@ import numpy as np
 
 from ..domains.backward import Relaxed, back_substitute
 from ..domains.linear import Sweep
-from ..domains.lines import Lines, Picks, curve_lines
+from ..domains.lines import Picks, Planes, curve_lines, product_planes
+from ..ops import Step
 
 
 KINK_PACE = 2.0
 """Step in theta, in units of (z - pivot) / width, where theta is a slope at a corner."""
 TANGENT_PACE = 0.7
 """The same where theta is the point of tangency: 1 would move it to z."""
+PLANE_PACE = 0.5
+"""Step in theta of a product's plane, per unit of how far the point is on the side of one end."""
 DECAY = 0.8
 
 
@@ -32,8 +35,8 @@ class Used:
     """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
 
     coefficient: np.ndarray
-    slope: np.ndarray
-    offset: np.ndarray
+    line: tuple[np.ndarray, ...]
+    """Slope and offset of a curve's line; two slopes, offset and theta of a product's plane."""
 
 
 @dataclass(eq=False)
@@ -46,6 +49,8 @@ class Ascent:
         rows: `(m, outputs)`.
         box: `(P,)` the box of each pair.
         which: `(P,)` the objective of each pair.
+        value: Where the rows stand; None for the output.
+        keen: Whether curves that change their bend within their range move their lines too.
         least: Found: `(P,)`.
         form_rows: Found: `(P, d)`.
         constant: Found: `(P,)`.
@@ -57,6 +62,8 @@ class Ascent:
     rows: np.ndarray
     box: np.ndarray
     which: np.ndarray
+    value: int | None = None
+    keen: bool = False
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
@@ -71,6 +78,7 @@ class Ascent:
     def run(self, target: np.ndarray, steps: int) -> None:
         """Bound all pairs, then improve those below their `target` `(P,)` for up to `steps`."""
         graph = self.sweep.plan.graph
+        value = graph.output if self.value is None else self.value
         active = np.arange(self.box.size)
         lines = {v: line.take(self.box) for v, line in self.net.lines.items()}
         for step in range(steps + 1):
@@ -78,7 +86,7 @@ class Ascent:
             cells = self.sweep.cells.take(self.box[active])
             record: dict[int, np.ndarray] = {}
             start = self.rows[self.which[active]][:, None]
-            form = back_substitute(net, graph.output, start, record)
+            form = back_substitute(net, value, start, record)
             least = cells.least(form)[:, 0]
             record = {v: rows[:, 0] for v, rows in record.items()}
             chosen = _chosen(lines, record)
@@ -90,7 +98,7 @@ class Ascent:
             if not going.any():
                 return
             corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
-            points = _forward(net, chosen, record, corner)
+            points = _forward(net, chosen, record, corner, value)
             if going.mean() < 0.7:
                 active, kept = active[going], np.flatnonzero(going)
                 lines = {v: line.take(kept) for v, line in lines.items()}
@@ -109,13 +117,14 @@ class Ascent:
         self.form_rows[whom] = form.rows[better, 0]
         self.constant[whom] = form.constant[better, 0]
         for v, rows in record.items():
+            line = chosen.get(v, ())
             if v not in self.used:
                 shape = (self.box.size, rows.shape[1])
-                self.used[v] = Used(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+                self.used[v] = Used(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
             kept = self.used[v]
             kept.coefficient[whom] = rows[better]
-            if v in chosen:
-                kept.slope[whom], kept.offset[whom] = (part[better] for part in chosen[v])
+            for own, part in zip(kept.line, line, strict=True):
+                own[whom] = part[better]
 
     def _free(self, lines, record, active) -> dict[int, np.ndarray]:
         """Where the line in use has a choice worth its price, per curve.
@@ -129,10 +138,14 @@ class Ascent:
                 continue
             gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
-            if not op.is_piecewise_linear and op.knots:
+            if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
                 lo, hi = self.sweep.ends[source]
                 low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
                 out[v] &= (low == high)[self.box[active]]
+        for v, sources, op in self.sweep.plan.products:
+            if v in record:
+                (lu, hu), (lv, hv) = self.sweep.factors(op, sources)
+                out[v] = ((lu < hu) & (lv < hv))[self.box[active]] & (record[v] != 0.0)
         return out
 
     def _move(self, lines, record, free, points, active, step) -> None:
@@ -144,6 +157,10 @@ class Ascent:
             if not pair.size:
                 continue
             node, line = graph.nodes[v - 1], lines[v]
+            if isinstance(line, Planes):
+                sources = [points[j] for j in node.inputs]
+                self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
+                continue
             source = node.inputs[0]
             lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
             side = np.where(record[v][pair, unit] > 0, 0, 1)
@@ -165,17 +182,38 @@ class Ascent:
                 line.endless[side, pair, unit] = new.endless[at]
 
 
+    def _move_planes(self, value, planes: Planes, rising, sources, active, pace) -> None:
+        """Turn every plane in use toward the corner that its point is nearer to, in place."""
+        plan = self.sweep.plan
+        node = plan.graph.nodes[value - 1]
+        op = node.op
+        ends = self.sweep.factors(op, node.inputs)
+        u, v = (tuple(end[self.box[active]] for end in pair) for pair in ends)
+        with np.errstate(all="ignore"):
+            across = (sources[0][:, op.left] - u[0]) / (u[1] - u[0])
+            along = (sources[1][:, op.right] - v[0]) / (v[1] - v[0])
+            turn = np.where(rising, across + along - 1.0, across - along)
+        move = PLANE_PACE * pace * np.nan_to_num(np.clip(turn, -1.0, 1.0))
+        theta = planes.theta + np.where(np.stack([rising, ~rising]), move, 0.0)
+        paying = plan.budget if self.sweep.radii else None
+        reads = (plan.budget.reads[node.inputs[0]], plan.budget.reads[node.inputs[1]])
+        new = product_planes(op, u, v, theta, paying, reads)
+        for name in ("left", "right", "offset", "endless", "theta"):
+            setattr(planes, name, getattr(new, name))
+
+
 def _chosen(lines, record):
-    """Slope and offset of the line that each unit of each curve uses."""
+    """Slope and offset of the line that each unit of each curve uses; what a product's plane is."""
     out = {}
     for v, rows in record.items():
         line = lines[v]
-        if isinstance(line, Lines):
-            rising = rows > 0
-            out[v] = (
-                np.where(rising, line.slope[0], line.slope[1]),
-                np.where(rising, line.offset[0], line.offset[1]),
-            )
+        if isinstance(line, Picks):
+            continue
+        if isinstance(line, Planes):
+            parts = (line.left, line.right, line.offset, line.theta)
+        else:
+            parts = (line.slope, line.offset)
+        out[v] = tuple(np.where(rows > 0, part[0], part[1]) for part in parts)
     return out
 
 
@@ -186,14 +224,18 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: Relaxed, chosen, record, x) -> list[np.ndarray]:
-    """Every value of the relaxed graph at the points `x` `(P, d)`."""
+def _forward(net: Relaxed, chosen, record, x, last: int) -> list[np.ndarray]:
+    """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):
-        for v, node in enumerate(net.graph.nodes, 1):
+        for v, node in enumerate(net.graph.nodes[:last], 1):
             source = values[node.inputs[0]]
             picks = net.lines.get(v)
-            if v in chosen:
+            if v in chosen and isinstance(picks, Planes):
+                left, right, offset, _ = chosen[v]
+                u, w = source[:, node.op.left], values[node.inputs[1]][:, node.op.right]
+                values.append(left * u + right * w + offset)
+            elif v in chosen:
                 slope, offset = chosen[v]
                 values.append(slope * source + offset)
             elif isinstance(picks, Picks) and v in record:

@@ -11,11 +11,12 @@ from ..domains.backward import Cells
 from ..domains.linear import Plan, Sweep
 from ..domains.pieces import clip_to_gaps, gap_codes, settled
 from ..graph import Graph
-from ..ops import Affine, Curve, Rearrange
+from ..ops import Affine, Curve, Product, Rearrange
 from .array_ascent import Ascent
 from .array_scores import scores
 from .blas import one_thread
 from .engine import Bounds
+from .keen import KeenSweep
 
 
 class ArrayEngine:
@@ -65,6 +66,7 @@ class ArrayEngine:
         self.threads = threads or os.cpu_count() or 1
         self.plan = Plan.of(graph)
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
+        straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
@@ -73,7 +75,9 @@ class ArrayEngine:
             end = self.units + graph.value_size(v)
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
-        root = Sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
+        # Where errors multiply from product to product, the first bounds are worth more work.
+        sweep = KeenSweep if self.plan.products else Sweep
+        root = sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
         root.run()
         self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
 
@@ -121,6 +125,9 @@ class ArrayEngine:
             found = gap_codes(op, *sweep.ends[source])
             codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
             undecided += (~settled(op, *sweep.ends[source])).sum(axis=1)
+        for _, sources, op in self.plan.products:
+            (lu, hu), (lv, hv) = sweep.factors(op, sources)
+            undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return codes, undecided
 
     def evaluate(self, x) -> np.ndarray:
@@ -148,18 +155,21 @@ def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray
         if a is None:
             continue
         node = graph.nodes[v - 1]
-        parts = _pull(node.op, a, values[node.inputs[0]])
+        parts = _pull(node.op, a, [values[j] for j in node.inputs])
         for j, part in zip(node.inputs, parts, strict=True):
             waiting[j] = waiting[j] + part if j in waiting else part
     return waiting.get(0, np.zeros_like(values[0]))
 
 
-def _pull(op, a, source):
-    """Rows times the slope of one op at the point its input has: one array per input."""
+def _pull(op, a, sources):
+    """Rows times the slope of one op at the point its inputs have: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
+    source = sources[0]
     if isinstance(op, Curve):
         return (a * op.df(source),)
+    if isinstance(op, Product):
+        return op.pull(a * sources[1][:, op.right], a * source[:, op.left])
     picked = np.where(op.windows < 0, -np.inf, source[:, np.maximum(op.windows, 0)])
     place = picked.argmax(axis=-1)
     arg = np.maximum(op.windows, 0)[np.arange(op.size), place]

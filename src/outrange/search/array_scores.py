@@ -24,7 +24,48 @@ def scores(ascent: Ascent) -> np.ndarray:
                 rows, shares = sweep.shares[source]
                 blame = blame_of(ascent, v)[:, rows]
                 out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
+    for v, sources, _ in sweep.plan.products:
+        if v in ascent.used:
+            for source, blame in zip(sources, product_blame(ascent, v), strict=True):
+                out += _spread(ascent, source, blame)
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
+
+
+def product_blame(ascent: Ascent, value: int) -> list[np.ndarray]:
+    """`(P, n)` per factor: `|a|` times half the distance at the worst corner, half of it each."""
+    sweep = ascent.sweep
+    sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
+    used = ascent.used[value]
+    (lu, hu), (lv, hv) = sweep.factors(op, sources)
+    theta = used.line[3]
+    with np.errstate(all="ignore"):
+        area = ((hu - lu) * (hv - lv))[ascent.box]
+        amount = 0.25 * np.abs(used.coefficient) * area * np.maximum(theta, 1.0 - theta)
+        amount = np.nan_to_num(amount, posinf=1e100)
+    return list(op.pull(amount, amount))
+
+
+def _spread(ascent: Ascent, source: int, blame: np.ndarray) -> np.ndarray:
+    """`(P, d)`: the blame on entries of a factor, as shares of the inputs they come from."""
+    sweep = ascent.sweep
+    origins = sweep.plan.origins[source]
+    out = np.zeros((ascent.box.size, sweep.plan.graph.size))
+    for value in np.unique(origins.value[origins.value >= 0]):
+        here = origins.value == value
+        entry = origins.entry[here]
+        if value == 0:
+            np.add.at(out, (slice(None), entry), blame[:, here])
+            continue
+        at = source if source in sweep.shares and not origins.bent[here].any() else value
+        if at not in sweep.shares:
+            continue
+        rows, shares = sweep.shares[at]
+        wanted = entry if at == value else np.flatnonzero(here)
+        place = np.searchsorted(rows, wanted)
+        known = (place < rows.size) & (rows[np.minimum(place, rows.size - 1)] == wanted)
+        found = shares[:, place[known]][ascent.box]
+        out += np.einsum("pr,prd->pd", blame[:, here][:, known], found)
+    return out
 
 
 def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
@@ -39,7 +80,7 @@ def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
     if not pair.size:
         return out
     box = ascent.box[pair]
-    slope, offset = used.slope[pair, unit], used.offset[pair, unit]
+    slope, offset = (part[pair, unit] for part in used.line)
     gap = np.zeros(pair.size)
     with np.errstate(all="ignore"):
         places = [lo, 0.5 * lo + 0.5 * hi, hi, *(np.clip(k, lo, hi) for k in op.knots)]

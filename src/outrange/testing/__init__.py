@@ -17,7 +17,10 @@ from .kinds import (
     check_affine as check_affine,
     check_largest as check_largest,
     check_part as check_part,
+    check_planes as check_planes,
+    check_product as check_product,
     check_rearrange as check_rearrange,
 )
 from .laws import CURVE_LAWS as CURVE_LAWS, check_curve as check_curve
 from .lines import check_relax as check_relax, check_tightness as check_tightness
+from .steps import check_step as check_step

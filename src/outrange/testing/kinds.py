@@ -1,8 +1,11 @@
 """Laws of the ops that are not curves: against their own matrix, and against NumPy."""
 
+from fractions import Fraction
+
 import numpy as np
 
-from ..ops import Affine, Largest, Rearrange
+from ..ops import Affine, Largest, Product, Rearrange
+from ..ops.product import planes
 from .broken import require
 
 
@@ -124,3 +127,46 @@ def check_largest(op: Largest, seed: int = 0) -> None:
         require(
             np.array_equal(got, expected), f"`{op.name}`: run is not the largest of each window"
         )
+
+
+def check_product(op: Product, seed: int = 0) -> None:
+    """`run` is the product of the named entries, `pull` its transpose, `terms` enough."""
+    rng = np.random.default_rng(seed)
+    u, v = (rng.normal(size=(2, 3, n)) for n in op.sizes)
+    expected = [u[..., i] * v[..., j] for i, j in zip(op.left, op.right, strict=True)]
+    got = op.run((u, v))
+    require(np.array_equal(got, np.stack(expected, -1)), f"`{op.name}`: run is not the product")
+    rows = rng.normal(size=(2, 2, 3, op.size))
+    for part, back, index in zip(rows, op.pull(*rows), (op.left, op.right), strict=True):
+        sums = np.zeros_like(back)
+        for k, i in enumerate(index):
+            sums[..., i] += part[..., k]
+        require(_near(back, sums), f"`{op.name}`: pull is not the transpose")
+        most = np.bincount(index).max()
+        require(op.terms >= most, f"`{op.name}`: an entry has {most} readers, more than `terms`")
+
+
+def check_planes(seed: int = 0, count: int = 2000) -> None:
+    """Planes of every `theta` enclose the product, exactly, and touch it as stated."""
+    rng = np.random.default_rng(seed)
+    size = 10.0 ** rng.uniform(-12, 12, (2, count))
+    lo = size * rng.normal(size=(2, count))
+    hi = lo + size * rng.choice([0.0, 1e-15, 1.0], (2, count)) * rng.random((2, count))
+    for theta in (None, 0.0, 1.0, rng.random((2, count))):
+        given = None if theta is None else np.broadcast_to(theta, (2, count))
+        found = planes((lo[0], hi[0]), (lo[1], hi[1]), given)
+        share = rng.integers(0, 3, (2, count)) / 2
+        u, v = (np.clip(lo + share * (hi - lo), lo, hi)[i] for i in (0, 1))
+        for i in range(count):
+            x, y = Fraction(float(u[i])), Fraction(float(v[i]))
+            below, above = (
+                Fraction(float(found.left[side, i])) * x
+                + Fraction(float(found.right[side, i])) * y
+                + Fraction(float(found.offset[side, i]))
+                for side in (0, 1)
+            )
+            place = f"theta={theta if theta is None else found.theta[:, i]} at ({u[i]!r}, {v[i]!r})"
+            require(below <= x * y <= above, f"planes of a product cross it: {place}")
+    unit = planes(([0.0], [1.0]), ([0.0], [1.0]), [[0.0], [0.0]])
+    tight = np.abs(unit.offset).max() < 1e-12 and unit.left[:, 0].tolist() == [0.0, 1.0]
+    require(bool(tight), "planes of a product are not McCormick's")

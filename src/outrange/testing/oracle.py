@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core import OutrangeError
 from ..graph import Graph
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange
 from .arithmetic import many_bits
 
 
@@ -37,6 +37,8 @@ def _value(mp, op, source: list) -> list:
         return [mp.mpf(float(op.fill[k])) if i < 0 else flat[i] for k, i in enumerate(op.index)]
     if isinstance(op, Largest):
         return [max(source[0][i] for i in window if i >= 0) for window in op.windows]
+    if isinstance(op, Product):
+        return [source[0][i] * source[1][j] for i, j in zip(op.left, op.right, strict=True)]
     if isinstance(op, Curve) and op.exact is not None:
         return [op.exact(mp, v) for v in source[0]]
     raise OutrangeError(f"`{op.name}` has no exact definition to evaluate.")

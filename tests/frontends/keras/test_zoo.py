@@ -86,7 +86,8 @@ def test_reading_changes_nothing():
 def test_a_failed_reading_changes_nothing():
     method = keras.Operation.symbolic_call, keras.Layer.symbolic_call
     model = keras.Sequential([
-        keras.Input((3, 2)), keras.layers.Dense(2, "relu"), keras.layers.LSTM(2),
+        keras.Input((3, 2)), keras.layers.Dense(2, "relu"),
+        keras.layers.LSTM(2, dtype="mixed_bfloat16"),
     ])  # fmt: skip
     nodes = [len(v._inbound_nodes) for v in model._flatten_layers()]
     with pytest.raises(UnsupportedError):

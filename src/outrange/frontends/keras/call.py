@@ -22,6 +22,8 @@ class Call:
     shapes: list[tuple[int, ...]]
     """Shape of each output."""
     keras: Any
+    dtypes: tuple[str, ...] = ()
+    """Dtype of each positional argument that is a tensor, else the name of its type."""
 
     def get(self, place: int, name: str, default: Any = None) -> Any:
         """The argument at `place`, or named so."""

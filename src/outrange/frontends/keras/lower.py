@@ -136,7 +136,8 @@ class _Lowering:
         self.check_finite(record.kind, (args, kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
         call = Call(
-            self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k
+            self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k,
+            tuple(_dtype(self.k, x) for x in record.args),
         )
         try:
             fused = self.bias_added(record, args)
@@ -251,6 +252,12 @@ class _Lowering:
         node = self.builder.nodes[after.index - 1]
         is_last = node.source == visit.path and isinstance(node.op, Curve)
         return node.inputs[0] if is_last else None
+
+
+def _dtype(k: Any, x: Any) -> str:
+    if hasattr(x, "shape"):
+        return k.backend.standardize_dtype(x.dtype)
+    return type(x).__name__
 
 
 def _is_activation(k: Any, layer: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from .api import keras
 from .lower import Lowered
 from .records import Trace
+from .recurrent import remembering
 from .signature import Signature
 
 
@@ -30,7 +31,8 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
     compiles = k.backend.backend() == "jax"
 
     def one(x: np.ndarray) -> np.ndarray:
-        outputs = model(signature.packed(split(x, signature)), training=False)
+        with remembering(k, model):
+            outputs = model(signature.packed(split(x, signature)), training=False)
         parts = [np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(outputs)]
         return np.concatenate([part.reshape(len(x), -1) for part in parts], axis=1)
 

@@ -18,18 +18,7 @@ OPAQUE = ("Rescaling", "Normalization", "PReLU", "Resizing", *MOVING)
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {
-    "comparisons and selects are": (
-        "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Where", "Select",
-        "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Heaviside",
-    ),
-    "functions that jump to integers are": (
-        "Argmax", "Argmin", "Sign", "Floor", "Ceil", "Round", "Trunc", "Mod", "Fmod",
-        "FloorDivide", "OneHot", "Digitize", "Argsort",
-    ),
-    "sorting is": ("Sort", "TopK", "Median", "Quantile", "Percentile", "Argpartition"),
-    "products of two tensors that depend on the input are": ("Glu", "Prod", "Cumprod"),
-    "attention is": ("DotProductAttention",),
-    "normalization by statistics of the input is": ("LayerNorm", "RMSNorm", "Normalize"),
+    "sorting with ranks between two places is": ("Quantile", "Percentile", "Argpartition"),
 }  # fmt: skip
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
 
@@ -38,7 +27,7 @@ def layer(layer: Any, where: str) -> None:
     """Refuse a layer for what it is.
 
     Raises:
-        UnsupportedError: Quantized, in low precision, or recurrent.
+        UnsupportedError: Quantized, or in low precision.
     """
     if getattr(layer, "quantization_mode", None) is not None:
         raise UnsupportedError(
@@ -50,10 +39,6 @@ def layer(layer: Any, where: str) -> None:
             f"{where} computes in {layer.compute_dtype}, whose rounding is not described. Build "
             'the model with `dtype="float32"`.'
         )
-    if any(kind.__name__ == "RNN" and kind.__module__.startswith("keras.") for kind in
-           type(layer).__mro__):
-        state = " (and stateful: its output depends on earlier calls)" if layer.stateful else ""
-        raise UnsupportedError(f"{where} is recurrent{state}; recurrence is not described yet.")
 
 
 def is_opaque(k: Any, layer: Any) -> bool:

@@ -15,6 +15,7 @@ from .control import EXPAND
 from .hooks import activation_seen, hooks
 from .native import NativeCall
 from .records import Record, Trace, Visit
+from .recurrent import Given, unrolled
 
 
 MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
@@ -102,7 +103,7 @@ class Tracer:
             if refuse.is_opaque(self.keras, layer):
                 outputs = self._opaque(layer, args, kwargs)
             else:
-                with activation_seen(layer, visit):
+                with activation_seen(layer, visit), unrolled(self.keras, layer, self.constant):
                     outputs = layer.call(*args, **kwargs)
         except Exception as error:
             outputs = self._native(layer, args, kwargs, error, start)
@@ -145,6 +146,14 @@ class Tracer:
         path = self.paths[id(layer)]
         self.trace.records.append(Record(call, args, kwargs, outputs, path, layer))
         return outputs
+
+    def constant(self, tensor: Any) -> Any:
+        """A symbol that stands for a tensor."""
+        symbol = self.keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
+        layer = self.stack[-1]
+        path = self.paths[id(layer)]
+        self.trace.records.append(Record(Given(), (tensor,), {}, symbol, path, layer))
+        return symbol
 
     def random(self) -> None:
         """A random generator was asked for numbers."""

@@ -11,7 +11,9 @@ from . import (
     convolution,
     curves,
     layers,
+    logic,
     native,
+    normal,
     pointwise,
     pooling,
     reductions,
@@ -22,7 +24,7 @@ from . import (
 
 TABLES = (
     shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers, pointwise,
-    native,
+    native, logic, normal,
 )  # fmt: skip
 
 RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}

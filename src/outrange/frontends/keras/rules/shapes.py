@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ..call import Call, is_value
+from ....graph import logic
+from ..call import Call, array, is_value
+from ..refuse import LOW_PRECISION
 from .table import entering
 
 
@@ -16,7 +18,7 @@ ONE = (
     "Reshape", "Transpose", "ExpandDims", "Squeeze", "GetItem", "Split", "Flip", "Fliplr", "Flipud",
     "Roll", "Tile", "Repeat", "Swapaxes", "Moveaxis", "BroadcastTo", "Ravel", "Unstack", "Slice",
     "ArraySplit", "Hsplit", "Vsplit", "Dsplit", "Diagonal", "Diag", "Diagflat", "Tril", "Triu",
-    "Rot90", "Take", "Rearrange", "DepthToSpace", "SpaceToDepth", "CropImages", "View",
+    "Rot90", "Rearrange", "DepthToSpace", "SpaceToDepth", "CropImages", "View",
 )  # fmt: skip
 """Operations that move the entries of their first argument."""
 
@@ -32,6 +34,20 @@ def _one(c: Call):
             f"{type(c.op).__name__} at positions that depend on the input is not described yet"
         )
     return _moved(c, [c.args[0]])
+
+
+@rule("Take")
+def _take(c: Call):
+    index, axis = c.get(1, "indices"), c.config.get("axis")
+    if not is_value(index):
+        return _one(c)
+    table = array(c.x)
+    if axis is None:
+        table, axis = table.ravel(), 0
+    found = logic.lookup(c.builder, np.moveaxis(table, axis, 0), index)
+    rank, before = len(index.shape), int(axis) % table.ndim
+    places = [*range(rank, rank + before), *range(rank), *range(rank + before, len(found.shape))]
+    return c.builder.transpose(found, places)
 
 
 @rule(*MANY)
@@ -81,12 +97,21 @@ def _same(c: Call):
     return c.x
 
 
+@rule("Given")
+def _given(c: Call):
+    return c.x
+
+
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
 def _cast(c: Call):
-    dtype = str(c.config.get("dtype") or "float32")
-    if is_value(c.args[0]) and dtype not in ("float32", "float64"):
-        raise UnsupportedError(f"a cast to {dtype} of what depends on the input is not described")
-    return c.x
+    dtype, before = str(c.config.get("dtype") or ""), c.dtypes[0] if c.dtypes else ""
+    if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
+        return c.x
+    if dtype in LOW_PRECISION:
+        raise UnsupportedError(f"a cast to {dtype}, whose rounding is not described")
+    if dtype == "bool":
+        return logic.truth(c.builder, c.x)
+    return c.x if before == "bool" or "int" in before else logic.truncate(c.builder, c.x)
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")

@@ -1,0 +1,227 @@
+"""Comparisons, selects, orders: what jumps where its input crosses a level."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import logic
+from ..call import Call, array, is_value, operand
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+COMPARE = {
+    "Greater": "greater", "GreaterEqual": "greater_equal", "Less": "less",
+    "LessEqual": "less_equal", "Equal": "equal", "NotEqual": "not_equal",
+}  # fmt: skip
+
+
+@rule(*COMPARE)
+def _compare(c: Call):
+    how = COMPARE[type(c.op).__name__]
+    return logic.compare(c.builder, how, c.operand(0, "x1"), c.operand(1, "x2"))
+
+
+def _truths(c: Call) -> list:
+    """The first two arguments as 0 or 1."""
+    found = [c.operand(0, "x1"), c.operand(1, "x2")]
+    return [x if _is_bool(c, i) else logic.truth(c.builder, x) for i, x in enumerate(found)]
+
+
+def _is_bool(c: Call, place: int) -> bool:
+    return place < len(c.dtypes) and c.dtypes[place] == "bool"
+
+
+@rule("LogicalAnd")
+def _and(c: Call):
+    return logic.both(c.builder, *_truths(c))
+
+
+@rule("LogicalOr")
+def _or(c: Call):
+    return logic.either(c.builder, *_truths(c))
+
+
+@rule("LogicalXor")
+def _xor(c: Call):
+    return logic.compare(c.builder, "not_equal", *_truths(c))
+
+
+@rule("LogicalNot")
+def _not(c: Call):
+    x = c.operand(0, "x")
+    return logic.negate(c.builder, x if _is_bool(c, 0) else logic.truth(c.builder, x))
+
+
+@rule("Where")
+def _where(c: Call):
+    condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
+    if x is None or y is None:
+        raise UnsupportedError("the places where a condition holds have no fixed number")
+    condition = operand(condition)
+    if not _is_bool(c, 0) and is_value(condition):
+        condition = logic.truth(c.builder, condition)
+    return c.builder.broadcast(logic.select(c.builder, condition, x, y), c.shapes[0])
+
+
+@rule("Select")
+def _select(c: Call):
+    conditions, choices = c.args[0], c.args[1]
+    out = operand(c.get(2, "default", 0))
+    for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
+        out = logic.select(c.builder, operand(condition), choice, out)
+    return c.builder.broadcast(out, c.shapes[0])
+
+
+@rule("Heaviside")
+def _heaviside(c: Call):
+    at_zero = c.constant(1, "x2")
+    if at_zero is None or np.unique(at_zero).size != 1:
+        raise UnsupportedError("a unit step with several values at 0 is not described yet")
+    x = c.builder.broadcast(operand(c.args[0]), c.shapes[0])
+    return c.builder.curve("heaviside", x, at_zero=float(np.ravel(at_zero)[0]))
+
+
+@rule("Sign")
+def _sign(c: Call):
+    return c.builder.curve("sign", c.x)
+
+
+@rule("Signbit")
+def _sign_bit(c: Call):
+    return logic.compare(c.builder, "less", c.x, 0.0)
+
+
+@rule("Floor")
+def _floor(c: Call):
+    return c.builder.curve("floor", c.x)
+
+
+@rule("Ceil")
+def _ceil(c: Call):
+    return c.builder.curve("ceil", c.x)
+
+
+@rule("Trunc")
+def _trunc(c: Call):
+    return logic.truncate(c.builder, c.x)
+
+
+@rule("Round")
+def _round(c: Call):
+    decimals = int(c.config.get("decimals") or 0)
+    if decimals == 0:
+        return c.builder.curve("round", c.x)
+    power = 10.0 ** abs(decimals)
+    near, far = (power, 1.0 / power) if decimals > 0 else (1.0 / power, power)
+    whole = c.builder.curve("round", c.builder.affine_map(c.x, near, ulps=1))
+    return c.builder.affine_map(whole, far, ulps=1)
+
+
+@rule("Mod", "Fmod", "FloorDivide")
+def _mod(c: Call):
+    kind, y = type(c.op).__name__, array(c.operand(1, "x2"))
+    if not y.all():
+        raise UnsupportedError("a division by the constant 0 has no value")
+    if kind == "FloorDivide":
+        return c.builder.curve("floor", c.builder.divide(operand(c.args[0]), y))
+    return logic.modulo(c.builder, operand(c.args[0]), y, floored=kind == "Mod")
+
+
+@rule("Any", "All")
+def _any(c: Call):
+    x = c.x if _is_bool(c, 0) else logic.truth(c.builder, c.x)
+    how = "max" if type(c.op).__name__ == "Any" else "min"
+    return c.builder.reduce(how, x, c.config.get("axis"), c.config.get("keepdims", False))
+
+
+@rule("CountNonzero")
+def _count(c: Call):
+    return c.builder.reduce("sum", logic.truth(c.builder, c.x), c.config.get("axis"))
+
+
+@rule("Isnan", "Isinf", "Isposinf", "Isneginf")
+def _never(c: Call):
+    return np.zeros(c.shapes[0])
+
+
+@rule("Isfinite", "Isreal")
+def _always(c: Call):
+    return np.ones(c.shapes[0])
+
+
+@rule("NanToNum")
+def _finite(c: Call):
+    return c.x
+
+
+@rule("Argmax", "Argmin")
+def _argmax(c: Call):
+    b, x, axis = c.builder, operand(c.args[0]), c.config.get("axis")
+    keep = c.config.get("keepdims", False)
+    if not is_value(x):
+        return getattr(np, type(c.op).__name__.lower())(x, axis=axis, keepdims=keep)
+    x = b.affine_map(x, -1.0) if type(c.op).__name__ == "Argmin" else x
+    if axis is None:
+        x, axis = b.reshape(x, (x.size,)), 0
+    return b.reshape(logic.arg_largest(b, x, int(axis) % len(x.shape), keep), c.shapes[0])
+
+
+@rule("OneHot")
+def _one_hot(c: Call):
+    found = logic.one_hot(c.builder, operand(c.args[0]), int(c.config["num_classes"]))
+    axis = int(c.config.get("axis", -1))
+    return c.builder.structural(lambda a: np.moveaxis(a[0], -1, axis), [found])
+
+
+def _sorted(c: Call, x, axis):
+    if not is_value(x):
+        return np.sort(x, axis=axis)
+    return logic.ordered(c.builder, x, axis)
+
+
+@rule("Sort")
+def _sort(c: Call):
+    return _sorted(c, operand(c.args[0]), int(c.config.get("axis", -1)))
+
+
+@rule("Argsort")
+def _argsort(c: Call):
+    x, axis = operand(c.args[0]), c.config.get("axis", -1)
+    if axis is None:
+        x, axis = c.builder.reshape(x, (x.size,)), 0
+    return np.argsort(x, axis=axis) if not is_value(x) else logic.order(c.builder, x, int(axis))
+
+
+@rule("TopK")
+def _top_k(c: Call):
+    b, x, k = c.builder, operand(c.args[0]), int(c.config["k"])
+    best = b.structural(lambda a: a[0][..., ::-1][..., :k], [_sorted(c, x, -1)])
+    places = logic.order(b, x, -1, downward=True) if is_value(x) else np.argsort(-x, axis=-1)
+    return [best, b.structural(lambda a: a[0][..., :k], [places])]
+
+
+@rule("Median")
+def _median(c: Call):
+    b, x, axis = c.builder, operand(c.args[0]), c.config.get("axis")
+    if axis is None:
+        x, axis = b.reshape(x, (x.size,)), 0
+    if np.size(axis) != 1:
+        raise UnsupportedError("a median over several axes is not described yet")
+    axis = int(np.ravel(axis)[0]) % len(x.shape)
+    n = x.shape[axis]
+    middle = np.unique([(n - 1) // 2, n // 2])
+    found = b.structural(lambda a: np.take(a[0], middle, axis=axis), [_sorted(c, x, axis)])
+    return b.reshape(b.reduce("mean", found, axis), c.shapes[0])
+
+
+@rule("Digitize")
+def _digitize(c: Call):
+    bins = np.asarray(c.get(1, "bins"), np.float64)
+    x = c.builder.reshape(operand(c.args[0]), (*c.shapes[0], 1))
+    return c.builder.reduce(
+        "sum", logic.compare(c.builder, "greater_equal", x, bins), len(c.shapes[0])
+    )

@@ -1,0 +1,127 @@
+"""Normalization by statistics of the input, attention, and products along an axis."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import attention, normal
+from ..call import Call, array, operand, single
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+
+def _axes(c: Call) -> list[int]:
+    rank = len(c.x.shape)
+    return sorted({int(i) % rank for i in np.atleast_1d(c.config.get("axis", -1))})
+
+
+def _epsilon(c: Call) -> float:
+    given = c.config.get("epsilon")
+    return single(c.keras.config.epsilon() if given is None else given)
+
+
+def _weight(c: Call, place: int, name: str) -> np.ndarray | None:
+    """A weight in a shape that broadcasts to the input."""
+    weight, axes, rank = c.constant(place, name), _axes(c), len(c.x.shape)
+    if weight is None or weight.ndim == rank or axes == [rank - 1]:
+        return weight
+    return weight.reshape([c.x.shape[i] if i in axes else 1 for i in range(rank)])
+
+
+@rule("LayerNorm")
+def _layer_norm(c: Call):
+    b, x, gamma, beta = c.builder, c.x, _weight(c, 1, "gamma"), _weight(c, 2, "beta")
+    if c.config.get("rms_scaling"):
+        centered = b.subtract(x, b.reduce("mean", x, _axes(c), True))
+        variance = b.reduce("mean", b.curve("square", centered), _axes(c), True)
+        factor = b.curve("rsqrt", b.affine_map(variance, 1.0, _epsilon(c)))
+        out, beta = b.multiply(x, factor), None
+    else:
+        out = normal.standardize(b, x, _axes(c), _epsilon(c))
+    gamma = 1.0 if gamma is None else gamma
+    return b.affine_map(out, gamma, 0.0 if beta is None else beta, name="layer_normalization")
+
+
+@rule("RMSNorm")
+def _rms_norm(c: Call):
+    scale = c.constant(1, "scale")
+    out = normal.by_root_mean_square(c.builder, c.x, _axes(c), _epsilon(c))
+    return out if scale is None else c.builder.affine_map(out, scale, name="rms_normalization")
+
+
+@rule("Normalize")
+def _normalize(c: Call):
+    order = c.config.get("order", 2)
+    if order not in (1, 2, np.inf):
+        raise UnsupportedError(f"normalizing by a norm of order {order} is not described yet")
+    return normal.by_norm(c.builder, c.x, _axes(c), order, _epsilon(c))
+
+
+@rule("DotProductAttention")
+def _attention(c: Call):
+    query, key, value = (c.operand(i, n) for i, n in enumerate(("query", "key", "value")))
+    bias, mask, scale = (c.get(i, n) for i, n in enumerate(("bias", "mask", "scale"), 3))
+    if mask is not None:
+        mask = array(operand(mask)) != 0
+    if c.config.get("is_causal"):
+        causal = np.tri(query.shape[1], key.shape[1], dtype=bool)
+        mask = causal if mask is None else mask & causal
+    groups = query.shape[2] // key.shape[2]
+    if groups > 1:
+        key, value = (
+            c.builder.structural(lambda a: np.repeat(a[0], groups, axis=2), [z])
+            for z in (key, value)
+        )
+    if scale is None:
+        scale = 1.0 / np.sqrt(query.shape[-1])
+    cap = c.config.get("attn_logits_soft_cap")
+    return attention.attention(
+        c.builder, query, key, value, scale=float(scale), bias=bias, mask=mask, soft_cap=cap
+    )
+
+
+@rule("Glu")
+def _glu(c: Call):
+    half, gate = c.builder.structural(
+        lambda a: np.split(a[0], 2, axis=c.config.get("axis", -1)), [c.x]
+    )
+    return c.builder.multiply(half, c.builder.curve("sigmoid", gate))
+
+
+@rule("Prod")
+def _prod(c: Call):
+    b, x, axis = c.builder, c.x, c.config.get("axis")
+    keep, rank = c.config.get("keepdims", False), len(c.x.shape)
+    axes = range(rank) if axis is None else [int(a) % rank for a in np.atleast_1d(axis)]
+    for i in sorted(axes, reverse=True):
+        while (n := x.shape[i]) > 1:
+            half = n // 2
+            first, second, rest = b.structural(
+                lambda a, i=i, half=half: np.split(a[0], [half, 2 * half], axis=i), [x]
+            )
+            x = b.multiply(first, second)
+            x = b.concat([x, rest], axis=i) if n % 2 else x
+    return b.reshape(x, c.shapes[0]) if not keep else x
+
+
+@rule("Cumprod")
+def _cumprod(c: Call):
+    b, x, axis = c.builder, c.x, c.config.get("axis")
+    if axis is None:
+        x, axis = b.reshape(x, (x.size,)), 0
+    parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
+    done = [parts[0]]
+    for part in parts[1:]:
+        done.append(b.multiply(done[-1], part))
+    return b.concat(done, axis=int(axis))
+
+
+@rule("Hypot")
+def _hypot(c: Call):
+    b = c.builder
+    squares = [b.curve("square", operand(x)) for x in c.args[:2]]
+    return b.curve("sqrt", b.add(*squares))

@@ -1,0 +1,1 @@
+"""Staircases, one file each: filled into the table of curves on import."""

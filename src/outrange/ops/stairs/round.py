@@ -1,0 +1,15 @@
+"""Round: the nearest whole number, halves to the even one."""
+
+import numpy as np
+
+from ..registry import register_stairs
+from ..step import Step
+
+
+@register_stairs("round")
+def round_half_even():
+    return Step(
+        name="round", f=np.rint,
+        df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.5,
+        exact=lambda mp, x: mp.nint(x), slope_error=0.0,
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Functions that are constant between jumps: no gradient passes, and the limits are not attained.
+
+A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
+infinitely many, evenly spaced and of one height, so that the limits at its jumps lie on two
+parallel lines: of all jumps in an interval only the first and the last matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import down, up
+from .curve import Curve
+from .side import fall
+
+
+HUGE = 2.0**50
+"""Beyond it, jumps are too close to be told from their neighbors: only the ends are used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step(Curve):
+    """A curve that is constant between its jumps.
+
+    Args:
+        spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
+        start: One of the jumps of a staircase.
+        rises: Whether it never falls, has one jump or evenly spaced ones of one height, and `f`
+            is exact. The hull of all limits is then known.
+    """
+
+    spacing: float = np.inf
+    start: float = 0.0
+    rises: bool = False
+
+    @property
+    def is_staircase(self) -> bool:
+        """Whether the jumps are infinitely many."""
+        return self.spacing < np.inf
+
+    @property
+    def is_piecewise_linear(self) -> bool:
+        """Never: a jump has no line through it."""
+        return False
+
+    def range(self, lo, hi):
+        """Exact range over each `[lo, hi]`, limits at jumps inside included."""
+        if not self.rises:
+            return super().range(lo, hi)
+        with np.errstate(all="ignore"):
+            return self.f(np.asarray(lo, np.float64)), self.f(np.asarray(hi, np.float64))
+
+    def is_flat(self, lo, hi) -> np.ndarray:
+        """Where `f` is constant on all of `[lo, hi]`."""
+        least, most = self.range(lo, hi)
+        return least == most
+
+    def ends(self, lo, hi):
+        """First and last jump that `[lo, hi]` feels, and whether there is any; if it rises."""
+        with np.errstate(all="ignore"):
+            if self.is_staircase:
+                first = self.start + np.ceil((lo - self.start) / self.spacing) * self.spacing
+                last = self.start + np.floor((hi - self.start) / self.spacing) * self.spacing
+            else:
+                first = np.where(lo <= self.start, self.start, np.inf)
+                last = np.where(hi >= self.start, self.start, -np.inf)
+            passed = (first == lo) & (self.f(lo) == self.f(up(lo)))
+            first = np.where(passed, first + self.spacing, first)
+            ahead = (last == hi) & (self.f(down(hi)) == self.f(hi))
+            last = np.where(ahead, last - self.spacing, last)
+            size = np.maximum(np.abs(lo), np.abs(hi))
+            return first, last, (first <= last) & ((not self.is_staircase) | (size < HUGE))
+
+
+def lower_line(step: Step, sign: float, lo, hi, theta):
+    """Slope, offset, theta, pivot and gain of lines below `sign * f` over `[lo, hi]`, if it rises.
+
+    The convex hull goes level to the first jump, along the limits to the last, and up to the end.
+    From above it is the same, turned round. `theta` goes over the hull's slopes.
+    """
+    if sign < 0:
+        flipped = None if theta is None else theta
+        slope, offset, theta, pivot, gain = _below(step, -1.0, -hi, -lo, flipped)
+        return -slope, offset, theta, -pivot, -gain
+    return _below(step, 1.0, lo, hi, theta)
+
+
+def _below(step: Step, sign: float, lo, hi, theta):
+    """The lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
+
+    def g(x):
+        return sign * step.f(sign * x)
+
+    one, other, any_inside = step.ends(*((lo, hi) if sign > 0 else (-hi, -lo)))
+    first, last = (one, other) if sign > 0 else (-other, -one)
+    first, last = (np.where(any_inside, at, lo) for at in (first, last))
+    least, most = g(lo), g(hi)
+    before_first = np.where(first > lo, g(down(first)), least)
+    before_last = np.where(last > lo, g(down(last)), least)
+    with np.errstate(all="ignore"):
+        along = np.where(last > first, (before_last - before_first) / (last - first), 0.0)
+        steep = np.where(hi > last, (most - before_last) / (hi - last), along)
+        several = last > first
+        middle = 0.5 * lo + 0.5 * hi
+        if theta is None:
+            theta = np.where(middle <= first, 0.0, np.where(middle >= last, 1.0, 0.5))
+        late = several & (theta >= 0.5)
+        slope = np.where(several, 2.0 * theta * along, theta * steep)
+        slope = np.where(late, along + (2.0 * theta - 1.0) * (steep - along), slope)
+        gain = np.where(several, np.where(late, 2.0 * (steep - along), 2.0 * along), steep)
+        slope, gain = (np.where(any_inside, part, 0.0) for part in (slope, gain))
+        slope = np.where(np.isfinite(slope), slope, 0.0)
+        offset = lowest(g, slope, lo, hi, first, last)
+        pivot = np.where(late, last, first)
+    return slope, offset, theta, pivot, gain
+
+
+def lowest(g, slope, lo, hi, first, last):
+    """The least of `g(x) - slope * x`: it lies at an end or beside the first or last jump."""
+    least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
+    for at in (first, last):
+        inside = (at > lo) & (at <= hi)
+        value = fall(g(down(at)), slope, at)
+        least = np.where(inside, np.minimum(least, value), least)
+    level = np.where(slope == 0.0, g(lo), least)
+    return np.where(np.isnan(level), -np.inf, level)
+
+
+def any_lower(step: Step, sign: float, slope, lo, hi):
+    """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope; if it rises."""
+    turned = sign < 0
+    if turned:
+        # g(t) = -f(-t) with t = -x: -f(x) - slope x = g(t) + slope t.
+        lo, hi, slope = -hi, -lo, -slope
+
+    def g(x):
+        return sign * step.f(sign * x)
+
+    one, other, inside = step.ends(*((-hi, -lo) if turned else (lo, hi)))
+    first, last = (-other, -one) if turned else (one, other)
+    with np.errstate(all="ignore"):
+        found = lowest(g, slope, lo, hi, np.where(inside, first, lo), np.where(inside, last, lo))
+        huge = step.is_staircase & (np.maximum(np.abs(lo), np.abs(hi)) >= HUGE)
+        ends = np.minimum(fall(g(lo), slope, lo), fall(g(lo), slope, hi))
+        found = np.where(huge, np.where(slope == 0.0, g(lo), ends), found)
+    return np.where(np.isnan(found), -np.inf, found)

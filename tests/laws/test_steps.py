@@ -1,0 +1,68 @@
+"""Laws of staircases, and wrong ones that must break them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.ops import STAIRS, curve, step
+from outrange.search.solve import solve
+from outrange.testing import LawBroken, check_step
+
+
+NAMES = (*STAIRS, "sign", "heaviside")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_step(name):
+    check_step(curve(name))
+
+
+WRONG = {
+    "wrong start": {"start": 0.25},
+    "wrong spacing": {"spacing": 2.0},
+    "another function": {"f": np.rint},
+    "a slope": {"df": np.ones_like},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_step(name):
+    with pytest.raises(LawBroken):
+        check_step(replace(curve("floor"), **WRONG[name]))
+
+
+BROKEN = {
+    "rounding unpaid": lambda patch: patch.setattr(step, "fall", lambda v, m, x: v - m * x),
+    "limits forgotten": lambda patch: patch.setattr(step, "down", lambda x: x),
+    "jumps at ends forgotten": lambda patch: patch.setattr(step, "up", lambda x: x),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_derivation(name, monkeypatch):
+    BROKEN[name](monkeypatch)
+    with pytest.raises(LawBroken):
+        for each in NAMES:
+            check_step(curve(each))
+
+
+@pytest.mark.parametrize(
+    ("function", "least", "most"),
+    [
+        (lambda b, x: b.curve("floor", b.affine_map(x, 3.0)), -3.0, 3.0),
+        (lambda b, x: b.subtract(x, b.curve("floor", x)), 0.0, 1.0),  # 1 is a limit only
+        (lambda b, x: b.curve("sign", x), -1.0, 1.0),
+        (lambda b, x: b.multiply(b.curve("heaviside", x), b.affine_map(x, -1.0, 0.5)), -0.5, 0.5),
+        (lambda b, x: b.curve("is_zero", b.curve("relu", x)), 0.0, 1.0),
+    ],
+)
+def test_ranges_with_jumps(function, least, most):
+    b = Builder([Slot("x", (1,))])
+    graph = b.finish([function(b, b.input_values()[0])], ["y"])
+    found = solve(graph, Box(-np.ones(1), np.ones(1)), [[1.0], [-1.0]], tol=1e-5, time_limit=20)
+    low, high = found.lower[0], -found.lower[1]
+    assert low <= least <= low + 1e-4 and high - 1e-4 <= most <= high
+    assert found.status == "exact"
