@@ -211,6 +211,16 @@ class Planes:
     endless: np.ndarray | None
     theta: np.ndarray
 
+    def entries(self, some: np.ndarray) -> "Planes":
+        """The planes of some products."""
+        return Planes(
+            self.left[..., some],
+            self.right[..., some],
+            self.offset[..., some],
+            None if self.endless is None else self.endless[..., some],
+            self.theta[..., some],
+        )
+
     def take(self, index: np.ndarray) -> "Planes":
         """The planes of some boxes, repeats allowed, as copies."""
         return Planes(

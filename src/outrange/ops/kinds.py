@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,12 @@ class Part:
     """An op cut down to some of its results and to what those read.
 
     Args:
-        op: Of the same kind; its results and inputs are the entries below, in that order.
+        op: Of the same kind as the whole op; its results and inputs are the entries below, in that order.
         outputs: Results of the whole op that `op` computes, increasing.
         inputs: Of each input, the entries that `op` reads, increasing.
     """
 
-    op: "Affine | Rearrange | Largest"
+    op: Any
     outputs: np.ndarray
     inputs: tuple[np.ndarray, ...]
 

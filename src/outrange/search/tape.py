@@ -101,8 +101,14 @@ class Tape:
         return sums[-1], pending.get(0, np.zeros_like(x))
 
 
+MOST_WEIGHTS = 1 << 24
+"""The largest affine op, zeros counted: a tape writes out every one, and images are wide."""
+
+
 def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray) -> Tape | None:
-    """The tape of objectives `rows @ output + offset`; None if some curve is not piecewise linear.
+    """The tape of objectives `rows @ output + offset`; None if it has none.
+
+    That is, if some curve is not piecewise linear, or a layer is too wide to be written out.
 
     Args:
         graph: Without `Largest` nodes (rewrite them first).
@@ -111,6 +117,9 @@ def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The tape's inputs
             are the others, in order.
     """
+    if any(isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS
+           for n in graph.nodes):
+        return None
     recorder = _Recorder(graph, fixed)
     for i, node in enumerate(graph.nodes):
         if not recorder.add(i + 1, node):
