@@ -19,12 +19,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 PUBLISHED = """
-Figures published for other tools, on other sets of programs (so a comparison of kind, not of rank):
-  right diagnosis, 52 programs of DeepFD's evaluation sheet: DeepFD 27, UMLAUT 14, AutoTrainer 10, DeepLocalize 7
+Figures published for other tools, on other programs (a comparison of kind, not of rank):
+  right diagnosis, 52 programs of DeepFD's evaluation sheet:
+    DeepFD 27, UMLAUT 14, AutoTrainer 10, DeepLocalize 7
   alarms on AutoTrainer's healthy models, from the result files of DeepDiagnosis (ICSE 2022):
     DeepLocalize 133 of 186 (72 %), DeepDiagnosis 68 of 188 (36 %), UMLAUT 109 of 109
-  NeuraLint: recall 70.5 %, precision 100 % on 34 real and 28 synthetic programs, style rules included
-  replication by Humbatova et al. (EMSE 2025): best recall 0.33 at precision 0.21 with one ground truth
+  NeuraLint: recall 70.5 %, precision 100 % on 34 real and 28 synthetic programs, with style rules
+  replication by Humbatova et al. (EMSE 2025): best recall 0.33, precision 0.21, one ground truth
 """.strip("\n")
 
 

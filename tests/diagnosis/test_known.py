@@ -129,7 +129,7 @@ def test_codes_can_be_explained_and_ignored():
 
 def test_a_diagnosis_can_fail_a_test():
     model = one("sigmoid")
-    with pytest.raises(AssertionError, match="80.0"):
+    with pytest.raises(AssertionError, match=r"80\.0"):
         diagnose(model).raise_on("proved")
     with pytest.raises(AssertionError, match="OR001"):
         outrange.assert_no_findings(model, X, Y, steps=0)

@@ -1,4 +1,4 @@
-"""Laws over every rule: its faulty programs are found at the level it states, its twins are clean."""
+"""Laws over every rule: its faults are found at the level it states, its twins are clean."""
 
 import inspect
 

@@ -61,7 +61,8 @@ def read_data(name: str, target: str):
     if not isinstance(parts, dict) or target not in parts:
         have = sorted(parts) if isinstance(parts, dict) else ["one array"]
         raise InputError(
-            f"`--target` names an array of the data file. Received: {target!r}; {name} holds {have}."
+            f"`--target` names an array of the data file. Received: {target!r}; {name} holds "
+            f"{have}."
         )
     y = parts.pop(target)
     return (next(iter(parts.values())) if len(parts) == 1 else parts), y

@@ -40,8 +40,8 @@ class Case:
         x: Inputs, one array each, rows first.
         y: Targets, one array an output, or None.
         given: The data as the user gave it, for the model's own functions.
-        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of the
-            model, as whether its outputs and gradients are measured at all.
+        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
+            the model, as whether its outputs and gradients are measured at all.
     """
 
     program: Program
@@ -67,7 +67,7 @@ class Case:
     @cached_property
     def sound_rows(self) -> np.ndarray:
         """Which rows of `x` are finite."""
-        return np.isfinite(self.flat).all(axis=1)
+        return np.asarray(np.isfinite(self.flat).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
         """The targets of one loss, float64, rows first."""
@@ -138,7 +138,7 @@ class Case:
             return {}
         wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
         wanted |= set(self.program.output_tensors)
-        kept = {t: part.values[t] for t in wanted if t in part.values}
+        kept = {t: part.values[t] for t in wanted if t is not None and t in part.values}
         size = sum(n.size for n in part.graph.nodes) + part.graph.size
         count = max(1, 4_000_000 // max(size, 1))
         pieces: dict[int, list[Ends]] = {t: [] for t in kept}
@@ -204,7 +204,7 @@ class Case:
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training sees other numbers than inference: gradients are measured at inference."""
+        """Whether training sees other numbers than inference, where gradients are measured."""
         return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
 
     # ---- layers ---------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """How much a network's output can respond to a value inside it: a bound on a Jacobian."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..core import gamma
@@ -62,7 +64,7 @@ def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     most = np.zeros(lo.shape)
     with np.errstate(all="ignore"):
         edges = (-np.inf, *curve.knots, np.inf)
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in pairwise(edges):
             a = np.clip(lo, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
             b = np.clip(hi, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
             touches = (lo <= right) & (hi >= left)

@@ -1,4 +1,4 @@
-"""What the rebuilt programs share: a case, seeded dense networks, and data of the kind asked about."""
+"""What the rebuilt programs share: a case, seeded dense networks, data of the kind asked about."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

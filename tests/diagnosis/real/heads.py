@@ -52,10 +52,10 @@ def twice(layers_twice, classes=3, seed=0):
     return build
 
 
-def labels(shift, scale, classes, last="softmax", loss="sparse_categorical_crossentropy", units=None):
+def labels(shift, scale, classes, last="softmax", loss=None, units=None):
     def build(keras):
         x, y = many_classes(classes, one_hot=False, seed=4)
-        model = net(keras, 8, [(16, "relu"), (units or classes, last)], loss)
+        model = net(keras, 8, [(16, "relu"), (units or classes, last)], loss or SCCE)
         return model, x, (y + shift) * scale
 
     return build

@@ -58,7 +58,7 @@ def _data(rule, case, arrays, name):
             Level.PROVED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, the first is "
             f"{name}{list(place)} = {array[place]}: one such row makes all weights NaN.",
-            f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # and drop the rest",
+            f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
         )  # fmt: skip
 
@@ -98,7 +98,9 @@ def _loss(rule, case):
 
 def _reachable(rule, case):
     ranges, part = case.over_box, case.program.whole
-    for value in (ranges.leaves if ranges is not None else ())[:3]:
+    if ranges is None or part is None:
+        return
+    for value in ranges.leaves[:3]:
         node = part.graph.nodes[value - 1]
         if part.graph.size > part.data and not np.isfinite(ranges.ends[node.inputs[0]]).all():
             continue  # its input is not known at all

@@ -94,11 +94,7 @@ def check(rule, case):
         if _contradicted(case, weights):
             continue
         if steps:
-            where = [
-                f"`{_called(step.kind)}` in {f'layer {step.layer!r}' if step.inside else 'the loss'}"
-                for step in steps[:3]
-            ]
-            reason = f"{' and '.join(where)} passes no gradient"
+            reason = f"{' and '.join(_place(step) for step in steps[:3])} passes no gradient"
             fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
         else:
             reason = "the loss does not depend on them"
@@ -111,6 +107,10 @@ def check(rule, case):
                        "operations": [_called(step.kind) for step in steps]},
             holds_for="all weights and all inputs: it is a fact of the graph",
         )  # fmt: skip
+
+
+def _place(step) -> str:
+    return f"`{_called(step.kind)}` in " + (f"layer {step.layer!r}" if step.inside else "the loss")
 
 
 def _called(kind: str) -> str:

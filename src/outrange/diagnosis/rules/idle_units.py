@@ -12,7 +12,7 @@ MOST = 0.9
 """Share of dead units in a wide layer from which on it is a finding."""
 
 WIDE = 10
-"""Units from which on a layer is wide: that so many start dead by chance is then out of question."""
+"""Units from which on a layer is wide: so many do not start dead by chance."""
 
 
 def _wide(keras, dead):
@@ -34,8 +34,8 @@ def _wide(keras, dead):
     "OR020", "units do nothing on your data",
     """Units that are dead (flat on all rows), always on (a relu that is linear on all of the data's
     range) or copies of each other. Every bound is proved; but some of them are normal, half of the
-    relus of a fresh first layer on positive inputs are dead, so they are notes and no findings. Only
-    a wide layer with nine dead units in ten is a finding. A layer that is dead as a whole is
+    relus of a fresh first layer on positive inputs are dead, so they are notes and no findings.
+    Only a wide layer with nine dead units in ten is a finding. A layer that is dead as a whole is
     OR003.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip

@@ -63,8 +63,8 @@ def _of_classes(case, loss, y, head):
     if fractions.any():
         kept = np.unique(np.trunc(y))
         yield (
-            f"{share(int(fractions.sum()), y.size)} labels are no whole numbers; the loss cuts them "
-            f"off, and {len(kept)} class{'es are' if len(kept) > 1 else ' is'} left.",
+            f"{share(int(fractions.sum()), y.size)} labels are no whole numbers; the loss cuts "
+            f"them off, and {len(kept)} class{'es are' if len(kept) > 1 else ' is'} left.",
             "y = y.astype(int)   # class numbers as they were, not scaled", {},
         )  # fmt: skip
     outside = (np.trunc(y) < 0) | (np.trunc(y) > head.width - 1)
@@ -87,8 +87,8 @@ def _of_rows(case, loss, y, head):
         return
     if y.ndim == 1 or y.shape[-1] != head.width:
         yield (
-            f"categorical crossentropy reads rows of {head.width} numbers, and gets labels of shape "
-            f"{y.shape}.", 'loss="sparse_categorical_crossentropy"', {},
+            f"categorical crossentropy reads rows of {head.width} numbers, and gets labels of "
+            f"shape {y.shape}.", 'loss="sparse_categorical_crossentropy"', {},
         )  # fmt: skip
         return
     sums = y.sum(axis=-1)

@@ -46,9 +46,9 @@ def _two(keras, activation, loss):
     """A cross-entropy without from_logits reads probabilities. A linear, relu or tanh layer gives
     none: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0 and, with
     all zeros, the quotient NaN. Independent sigmoids do not add up to 1, so a categorical
-    cross-entropy over them is that of another, normalized, prediction (on TensorFlow: of the softmax
-    of the logits). PROVED is a fact of the last operation and the declared loss. Softmax with a
-    squared error trains, slowly where it is confidently wrong, and is only suspected.""",
+    cross-entropy over them is that of another, normalized, prediction (on TensorFlow: of the
+    softmax of the logits). PROVED is a fact of the last operation and the declared loss. Softmax
+    with a squared error trains, slowly where it is confidently wrong, and is only suspected.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -141,9 +141,9 @@ def _outside(case, loss):
     bad = ~((output >= 0) & (output <= 1))
     count = int(bad.reshape(len(output), -1).any(axis=1).sum())
     text = f"At {count:,} of {len(output):,} rows it is outside [0, 1] now"
-    if case.measured is not None and not case.measured.error:
-        if not np.isfinite(case.measured.loss):
-            return text + ", and the loss is not a finite number."
+    measured = case.measured
+    if measured is not None and not measured.error and not np.isfinite(measured.loss):
+        return text + ", and the loss is not a finite number."
     return text + ", where the loss clips it and its gradient is 0."
 
 

@@ -73,7 +73,7 @@ def check(rule, case):
 
 
 def _curvature(case, optimizer):
-    """Layer, a lower bound of the curvature, and the largest stable rate, if the rate exceeds it."""
+    """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program
     kernels = [w for w in program.weights if w.trainable]
     if optimizer.kind != "SGD" or optimizer.options.get("nesterov") or len(program.losses) != 1:

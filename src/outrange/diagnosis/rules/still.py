@@ -16,9 +16,9 @@ def _plain(keras, rate=0.1, trainable=True):
 
 @register(
     "OR021", "no weight is trained",
-    """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of every
-    weight is exactly 0 on the data. The first two are PROVED; the last is MEASURED, and the other
-    findings say why.""",
+    """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of
+    every weight is exactly 0 on the data. The first two are PROVED; the last is MEASURED, and the
+    other findings say why.""",
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip

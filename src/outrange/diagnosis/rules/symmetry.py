@@ -28,12 +28,12 @@ def _xor(keras, initializer):
 
 @register(
     "OR013", "all units of a layer are equal and stay equal",
-    """If all units of a hidden layer have the same weights in and the same weights out, they compute
-    the same number and get the same gradient, at every step: the layer acts as a single unit for
-    ever. Constant and zero initializers do that. PROVED is an exact fact of the stored weights (for
-    optimizers that treat entries alike, which all of Keras's do; with dropout between it is only
-    suspected, because dropout tells units apart). Zero weights in the last layer only, or in a
-    single layer, do no harm and are not reported.""",
+    """If all units of a hidden layer have the same weights in and the same weights out, they
+    compute the same number and get the same gradient, at every step: the layer acts as a single
+    unit for ever. Constant and zero initializers do that. PROVED is an exact fact of the stored
+    weights (for optimizers that treat entries alike, which all of Keras's do; with dropout between
+    it is only suspected, because dropout tells units apart). Zero weights in the last layer only,
+    or in a single layer, do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),

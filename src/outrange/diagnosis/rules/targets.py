@@ -35,12 +35,12 @@ def _line(keras, activation):
 @register(
     "OR001", "targets are outside what the network can output",
     """Whatever the trainable weights are, the last layers confine the output to an interval: (0, 1)
-    for a sigmoid, (-1, 1) for tanh, [0, inf) for relu, and any composition of fixed operations after
-    the last weights. Targets outside of it cannot be reached, and the loss has a floor above 0. The
-    interval is computed with every trainable weight set free, so it is the range of the whole end of
-    the graph, not a table of activations; the floor is rounded down. PROVED holds for all weights
-    and all inputs within the data's range. Use an activation whose range holds the targets, or scale
-    the targets into it.""",
+    for a sigmoid, (-1, 1) for tanh, [0, inf) for relu, and any composition of fixed operations
+    after the last weights. Targets outside of it cannot be reached, and the loss has a floor above
+    0. The interval is computed with every trainable weight set free, so it is the range of the
+    whole end of the graph, not a table of activations; the floor is rounded down. PROVED holds for
+    all weights and all inputs within the data's range. Use an activation whose range holds the
+    targets, or scale the targets into it.""",
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
 )  # fmt: skip
@@ -99,7 +99,7 @@ def _finding(rule, case, loss, head, name, y, ends, miss):
         f"the output{by} stays in {span(lo, hi)} whatever the weights are; your targets are in "
         f"{span(float(y.min()), float(y.max()))}. {share(count, total)} targets are unreachable"
     )
-    cost = {"unreachable": count, "targets": total}
+    cost: dict[str, float] = {"unreachable": count, "targets": total}
     if loss.name in POWERS:
         power, short = POWERS[loss.name]
         floor = max(0.0, float(down(np.mean(miss**power) * (1 - 1e-12))))

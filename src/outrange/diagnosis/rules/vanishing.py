@@ -35,8 +35,8 @@ def _deep(keras, depth, activation, scale):
     over the data's range, the product bounds how much the output can respond to the first layer.
     PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's gradient
     is a million times smaller than the last one's, root mean square an entry, or if gradients are
-    above a million while outputs are ten thousand times larger than the targets. Use relu
-    with he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    above a million while outputs are ten thousand times larger than the targets. Use relu with
+    he_normal, batch normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),

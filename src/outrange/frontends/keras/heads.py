@@ -82,7 +82,7 @@ def _recovered(k: Any, model: Any, output: Any, record: Record, loss: str) -> bo
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
     """The rate of a dropout layer that returns the output itself."""
     for visit in trace.visits:
-        if type(visit.layer).__name__ in ("Dropout", "GaussianDropout", "AlphaDropout"):
-            if any(t is output for t in k.tree.flatten(visit.outputs)):
-                return float(visit.layer.rate)
+        last = any(t is output for t in k.tree.flatten(visit.outputs))
+        if last and type(visit.layer).__name__ in ("Dropout", "GaussianDropout", "AlphaDropout"):
+            return float(visit.layer.rate)
     return 0.0

@@ -56,7 +56,9 @@ def lower_part(
     # A builder gives its inputs a batch axis of 1, which these tensors already count.
     for tensor in tensors:
         value = lowering.known[id(tensor)]
-        lowering.known[id(tensor)] = Value(lowering.builder, value.index, tuple(tensor.shape))
+        if isinstance(value, Value):
+            shape = tuple(tensor.shape)
+            lowering.known[id(tensor)] = Value(lowering.builder, value.index, shape)
     outputs = k.tree.flatten(trace.outputs)
     lowered = lowering.run([f"output {i}" for i in range(len(outputs))])
     values = {key: v.index for key, v in lowering.known.items() if isinstance(v, Value)}

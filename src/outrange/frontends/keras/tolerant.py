@@ -1,8 +1,8 @@
 """A symbolic run that goes on where a layer cannot be followed, and into the loss.
 
-What the ordinary trace refuses becomes one opaque record here: its outputs have a shape, and nothing
-else is known of them. Reads of a variable outside of a recorded operation are noted, so that nobody
-claims to know all uses of it.
+What the ordinary trace refuses becomes one opaque record here: its outputs have a shape, and
+nothing else is known of them. Reads of a variable outside of a recorded operation are noted, so
+that nobody claims to know all uses of it.
 """
 
 import contextlib
