@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    model: Any, x: Any, y: Any = None, *, ignore: Iterable[str] = (), steps: int = 12,
+    model: Any, x: Any, y: Any = None, *, ignore: Iterable[str] = (), steps: int | None = None,
     custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
 ) -> Diagnosis:
     """Why doesn't it learn? What stands in the way, with a proof where there is one.
@@ -26,7 +26,7 @@ def diagnose(
     SUSPECTED (a rule of thumb). Nothing in the model is changed.
 
     Sound: a PROVED finding is true of the set its `holds_for` names. Complete: no; a model without
-    findings may still not learn. Cost: a few passes over the data, one gradient, and `steps` steps
+    findings may still not learn. Cost: a few passes over the data, one gradient, and a few steps
     of training on a copy.
 
     Args:
@@ -36,7 +36,8 @@ def diagnose(
         y: The targets, `(n, ...)`, or an array an output in the model's structure; without them
             only the model itself is looked at.
         ignore: Codes of rules to leave out, `["OR014"]`.
-        steps: Steps of training on a copy that may be measured; 0 for none.
+        steps: Steps of training on a copy that may be measured, 0 for none. By default 12; and a
+            large model (2 million weights, 60 layers) is then not run at all, only read.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
 

@@ -143,6 +143,30 @@ def verify_all_command(instances, **options: Any):
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
 
+@app.command("diagnose", epilog=EXIT_CODES)
+@click.argument("model")
+@click.argument("data")
+@click.option("--target", default="y", show_default=True, metavar="NAME",
+              help="Array of the .npz file, or column of the .csv file, with the targets.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Leave this rule out; repeatable.")
+@click.option("--fail-on", type=click.Choice(["proved", "measured", "suspected", "never"]),
+              default="proved", show_default=True, help="Least level that gives an exit code.")
+@click.option("--steps", type=int,
+              help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text",
+              show_default=True)
+@click.option("--unsafe", is_flag=True,
+              help="Run code stored in the model file (Keras Lambda). Only if you trust it.")
+def diagnose_command(model, data, **options: Any):
+    """Why does MODEL (.keras, .h5; compiled) not learn from DATA (.npz, .csv)?
+
+    Each finding says what stands behind it: PROVED, MEASURED or SUSPECTED.
+    """
+    from .ask_diagnose import ask_diagnose
+
+    return ask_diagnose(model, data, click.echo, **options)
+
+
 @app.command("demo")
 def demo_command():
     """Train a small Keras model, then say exactly what it can do. Takes under a minute."""

@@ -17,6 +17,9 @@ Exit codes:
        (time, float64 rounding)
   4    the model cannot be read, or holds an operation that is not described
   5    verify-all: a verdict contradicts the expected one
+  6    diagnose: something is proved to be wrong (see --fail-on)
+  7    diagnose: at most something measured
+  8    diagnose: at most something suspected
   130  interrupted by Ctrl-C; what was known was printed, and is valid
   1    a bug in outrange
 """

@@ -12,7 +12,7 @@ from ..answers.diagnosis import Diagnosis, Finding
 from ..core import InputError
 from ..program import Program
 from . import rules
-from .case import STEPS, Case
+from .case import Case
 from .registry import RULES
 
 
@@ -22,7 +22,7 @@ for _found in pkgutil.iter_modules(rules.__path__):
 
 def diagnose(
     program: Program, x: list[np.ndarray], y: list[np.ndarray] | None, given: tuple[Any, Any],
-    *, ignore: Iterable[str] = (), steps: int = STEPS,
+    *, ignore: Iterable[str] = (), steps: int | None = None,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     left_out = tuple(ignore)

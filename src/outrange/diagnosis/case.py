@@ -19,6 +19,9 @@ WORK = 40_000_000
 STEPS = 12
 """Steps of training on a copy."""
 
+LARGE, DEEP = 2_000_000, 60
+"""Weights and layers beyond which the framework is not run unless the caller asks for steps."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -37,14 +40,15 @@ class Case:
         x: Inputs, one array each, rows first.
         y: Targets, one array an output, or None.
         given: The data as the user gave it, for the model's own functions.
-        steps: How many steps may be taken on a copy; 0 for none.
+        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of the
+            model, as whether its outputs and gradients are measured at all.
     """
 
     program: Program
     x: list[np.ndarray]
     y: list[np.ndarray] | None
     given: tuple[Any, Any]
-    steps: int = STEPS
+    steps: int | None = None
     unread: list[str] = field(default_factory=list)
 
     # ---- data -----------------------------------------------------------------------------
@@ -170,21 +174,38 @@ class Case:
     # ---- measurements ---------------------------------------------------------------------
 
     @cached_property
+    def runs(self) -> bool:
+        """Whether the framework is run: a large model takes it minutes to compile."""
+        size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
+        small = size <= LARGE and len(self.program.layers) <= DEEP
+        if not small and self.steps is None:
+            self.unread.append(
+                f"outputs, gradients and steps of training, because the model is large ({size:,} "
+                "weights); pass `steps=12` to have them measured"
+            )
+        return small or self.steps is not None
+
+    @cached_property
     def predictions(self) -> list[np.ndarray]:
-        """What the model itself returns."""
-        return self.program.predict(self.given[0])
+        """What the model itself returns; empty where it is not run."""
+        return self.program.predict(self.given[0]) if self.runs else []
 
     @cached_property
     def measured(self) -> Measured | None:
         """Loss and gradients at the stored weights."""
         measure: Callable | None = self.program.measure
-        return None if measure is None else measure(*self.given)
+        return measure(*self.given) if measure is not None and self.runs else None
 
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
         """A few steps on a copy."""
-        run = self.program.rehearse
-        return None if run is None or self.steps <= 0 else run(*self.given, self.steps)
+        run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
+        return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
+
+    @property
+    def batch_normalized(self) -> bool:
+        """Whether training sees other numbers than inference: gradients are measured at inference."""
+        return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
 
     # ---- layers ---------------------------------------------------------------------------
 

@@ -85,9 +85,10 @@ def check(rule, case):
     if any(loss.tensor is None for loss in program.losses):
         yield from _measured(rule, case)
         return
-    lost = lost_weights(program)
-    for group in lost:
-        steps, weights = group
+    hidden = [i for i in sorted(program.escaped) if program.weights[i].trainable]
+    if hidden and not case.batch_normalized:
+        yield from _measured(rule, case, hidden)
+    for steps, weights in lost_weights(program):
         total = sum(w.trainable for w in program.weights)
         paths = [program.weights[i].path for i in weights]
         if _contradicted(case, weights):
@@ -138,12 +139,15 @@ def _consequence(case, everything: bool) -> str:
     return "On PyTorch this raises nothing: training goes on with these weights frozen."
 
 
-def _measured(rule, case):
-    """Where the loss could not be followed: what the backend's differentiation says."""
+def _measured(rule, case, among=None):
+    """What could not be followed: what the backend's differentiation says of these weights."""
     measured = case.measured
     if measured is None or measured.error or not measured.gradients:
         return
-    weights = [i for i, g in measured.gradients.items() if g is None or not np.any(g != 0)]
+    weights = [
+        i for i, g in measured.gradients.items()
+        if (among is None or i in among) and (g is None or not np.any(g != 0))
+    ]  # fmt: skip
     if not weights:
         return
     paths = [case.program.weights[i].path for i in weights]

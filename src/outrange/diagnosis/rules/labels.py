@@ -44,16 +44,16 @@ def check(rule, case):
             "categorical_crossentropy": _of_rows,
             "binary_crossentropy": _of_probabilities,
         }.get(loss.name)
-        for message, fix, cost in look(case, y, head) if look else ():
+        for message, fix, cost in look(case, loss, y, head) if look else ():
             yield rule.found(
                 Level.PROVED, head.layer, message, fix, cost=cost,
                 interval=(float(y.min()), float(y.max())), holds_for="the labels you gave",
             )  # fmt: skip
 
 
-def _of_classes(case, y, head):
-    shape = case.program.outputs[0][1]
-    if y.ndim == len(shape) + 1 and y.shape[1:] == shape and head.width > 1:
+def _of_classes(case, loss, y, head):
+    shape = case.program.outputs[loss.output][1]
+    if y.shape[1:] == shape and head.width > 1:
         yield (
             f"sparse categorical crossentropy reads one class number a row, and gets rows of "
             f"{y.shape[-1]} numbers.", 'loss="categorical_crossentropy"', {},
@@ -82,7 +82,7 @@ def _of_classes(case, y, head):
         )  # fmt: skip
 
 
-def _of_rows(case, y, head):
+def _of_rows(case, loss, y, head):
     if head.width == 1:
         return
     if y.ndim == 1 or y.shape[-1] != head.width:
@@ -102,7 +102,7 @@ def _of_rows(case, y, head):
         )  # fmt: skip
 
 
-def _of_probabilities(case, y, head):
+def _of_probabilities(case, loss, y, head):
     outside = (y < 0) | (y > 1)
     if not outside.any():
         return
@@ -115,9 +115,12 @@ def _of_probabilities(case, y, head):
             fix = 'loss="mse" and activation=None   # these are no probabilities'
     elif len(values) > 2:
         fix = 'loss="mse" and activation=None   # these are no probabilities'
+    then = "so the loss goes below 0 and falls without end."
+    if case.program.backend == "torch":
+        then = "and PyTorch refuses them with an error."
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1] (they are in "
         f"[{short(float(y.min()))}, {short(float(y.max()))}]); for them binary crossentropy has no "
-        "lower bound, so the loss goes below 0 and falls without end.", fix,
+        f"lower bound, {then}", fix,
         {"outside": int(outside.sum())},
     )  # fmt: skip

@@ -135,6 +135,8 @@ def _probabilities(case, loss, head):
 
 def _outside(case, loss):
     """How many predictions are no probabilities now, and what becomes of them."""
+    if not case.predictions:
+        return "Where it is outside [0, 1] the loss clips it, and its gradient is 0."
     output = case.predictions[loss.output].astype(np.float64)
     bad = ~((output >= 0) & (output <= 1))
     count = int(bad.reshape(len(output), -1).any(axis=1).sum())

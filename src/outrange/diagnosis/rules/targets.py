@@ -14,6 +14,12 @@ POWERS = {
 }  # fmt: skip
 """Losses that are a mean of `|target - output| ** power`, and how people call them."""
 
+REGRESSION = (
+    *POWERS, "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber",
+    "log_cosh",
+)  # fmt: skip
+"""Losses that are 0 only where the output is the target; of a user's own nothing is known."""
+
 SLACK = 1e-5
 """Share of the targets' span by which a target may lie outside: rounding of a scaler, no fault."""
 
@@ -42,7 +48,7 @@ def check(rule, case):
     """Compare targets with the range of the output, weights free."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
-        if y is None or head is None or loss.name.endswith("crossentropy"):
+        if y is None or head is None or loss.name not in REGRESSION or not loss.known:
             continue
         ends = case.free_ends(case.program.output_tensors[loss.output])
         name, shape = case.program.outputs[loss.output]
@@ -50,12 +56,39 @@ def check(rule, case):
             continue
         y = y.reshape(len(y), -1)
         lo, hi = ends
+        sums = _sums(head, loss, y)
+        if sums is not None:
+            yield _simplex(rule, case, loss, head, y, sums)
+            continue
         with np.errstate(invalid="ignore"):
             miss = np.maximum(np.maximum(lo - y, y - hi), 0.0)
         missed = miss > SLACK * max(float(np.ptp(y)), float(np.abs(y).max()), 1e-30)
         if not missed.any() or np.all(lo == hi):
             continue
         yield _finding(rule, case, loss, head, name, y, (lo, hi), np.where(missed, miss, 0.0))
+
+
+def _sums(head, loss, y):
+    """How far each row's sum is from 1, if that of every output is 1 and some target's is not."""
+    if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
+        return None
+    far = np.abs(y.sum(axis=1) - 1.0)
+    return far if loss.name == "mean_squared_error" and (far > 1e-3).any() else None
+
+
+def _simplex(rule, case, loss, head, y, far):
+    """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
+    count = int((far > 1e-3).sum())
+    floor = max(0.0, float(down(np.mean(np.square(far)) / head.width**2 * (1 - 1e-12))))
+    return rule.found(
+        Level.PROVED, head.layer,
+        f"the {head.width} outputs of the softmax add up to 1 at every row, the targets of "
+        f"{share(count, len(y))} rows do not: they are unreachable, and MSE cannot go below "
+        f"{_shown(floor)}.",
+        'activation="sigmoid" with loss="binary_crossentropy"   # several labels a row',
+        interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), "loss_floor": floor},
+        holds_for="all weights and all inputs",
+    )  # fmt: skip
 
 
 def _finding(rule, case, loss, head, name, y, ends, miss):

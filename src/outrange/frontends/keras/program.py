@@ -48,6 +48,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     k = keras()
     if not isinstance(model, k.Layer):
         raise InputError(f"A Keras model is needed. Received: {type(model).__qualname__}.")
+    _built(k, model, x)
     index = {id(v): i for i, v in enumerate(model.weights)}
     struct = _fitting(k, model, x)
     found, objects, unread = _followed(k, model, struct, y)
@@ -81,6 +82,20 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
     )  # fmt: skip
+
+
+def _built(k: Any, model: Any, x: Any) -> None:
+    """A model whose layers wait for their first call gets it: a row of the data."""
+    if all(layer.built for layer in model._flatten_layers()):
+        return
+    try:
+        model(k.tree.map_structure(lambda a: k.ops.convert_to_tensor(a[:1]), x), training=False)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise ModelError(
+            f"Model `{model.name}` is not built, and fails on a row of `x`. Received: "
+            f"{type(error).__name__}: {first[:300]}"
+        ) from error
 
 
 def _fitting(k: Any, model: Any, x: Any) -> Any:

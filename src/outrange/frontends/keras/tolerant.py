@@ -9,10 +9,12 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...core import ModelError
 from . import refuse
 from .api import keras
 from .hooks import hooks
 from .records import Record, Trace, Visit
+from .signature import _declared
 from .trace import Tracer, _operations
 
 
@@ -170,13 +172,22 @@ def _reads(k: Any, tracer: TolerantTracer):
             del kind.value
 
 
+def _symbol_dtype(array: Any) -> str:
+    """The dtype in which a fit hands data to a model."""
+    name = str(array.dtype)
+    return "float32" if name.startswith("float") else name
+
+
 def symbols(model: Any, x: Any) -> Any:
     """Symbols for a model's input, sizes it leaves open taken from the data."""
-    from .signature import _declared
-
     k = keras()
-    declared = _declared(k, model)
     given = k.tree.flatten(x)
+    try:
+        declared = _declared(k, model)
+    except ModelError:
+        # A model with code of its own may state no shape at all: the data have one.
+        made = [k.KerasTensor((1, *a.shape[1:]), dtype=_symbol_dtype(a)) for a in given]
+        return k.tree.pack_sequence_as(x, made)
     flat = k.tree.flatten(declared)
     made = []
     for tensor, data in zip(flat, given, strict=True):

@@ -1,0 +1,93 @@
+"""What Keras itself says per backend, and what diagnosis says: one process per backend."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from diagnosis.programs import PROGRAMS
+
+
+pytestmark = pytest.mark.backends
+
+BACKENDS = ("jax", "tensorflow", "torch")
+TESTS = Path(__file__).parents[1]
+
+NO_GRADIENT = [name for name, (_, _, code, _) in PROGRAMS.items() if code == "OR005"]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What each backend found; asked for twice, it is run once."""
+    known = {}
+
+    def run(backend: str) -> dict:
+        if find_spec(backend) is None:
+            pytest.fail(f"{backend} is not installed; run `make backends`")
+        if backend not in known:
+            target = tmp_path_factory.mktemp("diagnosis") / f"{backend}.json"
+            paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
+            environment = {
+                **os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)
+            }
+            worker = Path(__file__).with_name("backend_worker.py")
+            done = subprocess.run(
+                [sys.executable, str(worker), str(target)], env=environment, capture_output=True,
+                text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{backend}: {done.stderr[-3000:]}"
+            known[backend] = json.loads(target.read_text())
+        return known[backend]
+
+    return run
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_faulty_program_is_found(found, backend, name):
+    _, _, code, levels = PROGRAMS[name]
+    answer = found(backend)[name]["faulty"]
+    assert [code, levels[backend]] in answer["found"], answer["text"]
+    assert answer["untouched"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_twin_gives_none(found, backend, name):
+    answer = found(backend)[name]["healthy"]
+    assert not answer["found"], answer["text"]
+    assert answer["untouched"]
+
+
+@pytest.mark.parametrize("name", NO_GRADIENT)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_said_about_fit_is_what_fit_does(found, backend, name):
+    answer, tried = found(backend)[name]["faulty"], found(backend)[name]["fit"]
+    (finding,) = (f for f in answer["details"] if f["code"] == "OR005")
+    if "raises nothing" in finding["message"]:
+        assert max(tried["moved"]) == 0.0
+    else:
+        quoted = finding["message"].split('"')[1]
+        assert quoted in tried["error"]
+    assert finding["cost"]["share"] == 1.0
+    assert finding["cost"]["operations"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_soft_index_trains(found, backend):
+    losses = found(backend)["soft index"]["fit"]["loss"]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_backends_differ_where_it_is_said(found):
+    """A softmax over one unit: TensorFlow's loss falls, the others stand still."""
+    name = "softmax(1) and binary crossentropy"
+    for backend in BACKENDS:
+        tried, text = found(backend)[name]["fit"], found(backend)[name]["faulty"]["text"]
+        falls = tried["loss"][-1] < tried["loss"][0]
+        assert falls == (backend == "tensorflow")
+        assert ("still falls" in " ".join(text.split())) == falls

@@ -1,0 +1,76 @@
+"""Laws over every rule: its faulty programs are found at the level it states, its twins are clean."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.answers.diagnosis import Level
+from outrange.diagnosis import RULES
+
+
+keras = pytest.importorskip("keras")
+
+EXAMPLES = [
+    pytest.param(rule, example, id=f"{code}-{i}")
+    for code, rule in sorted(RULES.items())
+    for i, example in enumerate(rule.examples)
+]
+MEASURING = ("OR012", "OR017", "OR021")
+"""Rules that need steps or gradients to say what they say."""
+
+
+def diagnose(built, code=None):
+    """A diagnosis; steps of training are taken only for rules that read them."""
+    return outrange.diagnose(*built, steps=6 if code in MEASURING else 0)
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
+def test_the_fault_is_found_at_its_level(rule, example):
+    if keras.backend.backend() not in example.backends:
+        pytest.skip("the fault does not show on this backend")
+    answer = diagnose(example.faulty(keras), rule.code)
+    found = [finding for finding in answer if finding.code == rule.code]
+    assert found, answer
+    assert max(finding.level for finding in found) is example.level
+    for finding in found:
+        assert finding.message
+        assert finding.fix
+        if finding.level is Level.PROVED:
+            assert finding.holds_for, f"{finding.code} does not say for which set it is proved"
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
+def test_the_twin_is_clean(rule, example):
+    answer = diagnose(example.healthy(keras), rule.code)
+    assert not answer.at_least("measured"), answer
+    assert rule.code not in answer.codes
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_rule_explains_itself(rule):
+    assert rule.code.startswith("OR")
+    assert len(rule.code) == 5
+    assert rule.examples, "a rule ships a program that shows its fault"
+    assert len(rule.why) > 150
+    assert any(level.name in rule.why for level in Level), "the text says what its levels rest on"
+
+
+def test_no_builder_imports_a_framework():
+    for rule in RULES.values():
+        for example in rule.examples:
+            for build in (example.faulty, example.healthy):
+                assert list(inspect.signature(build).parameters) in (["k"], ["keras"])
+
+
+def test_the_model_is_left_as_it_was():
+    model, x, y = RULES["OR006"].examples[0].faulty(keras)
+    before = [np.array(w) for w in model.get_weights()]
+    layers = [len(layer._inbound_nodes) for layer in model.layers]
+    outrange.diagnose(model, x, y)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert layers == [len(layer._inbound_nodes) for layer in model.layers]
+    assert int(model.optimizer.iterations) == 0
+    assert model._compile_loss.built is False
