@@ -93,10 +93,11 @@ def compare(count: int, epochs: int) -> None:
         if apart:
             worst = max(apart)
             close = sum(a[0] <= 1e-4 for a in apart)
+            loop = spent / count * len(study) * 5
             print(
                 f"  beside plain Keras: {close} of {count} final losses within 1e-4, the worst "
-                f"{worst[1]}: {worst[2]:.6g} and {worst[3]:.6g}; the loop would take "
-                f"{spent / count * len(study) * 5:.0f} s, {spent / count * len(study) * 5 / seconds:.0f} x"
+                f"{worst[1]}: {worst[2]:.6g} and {worst[3]:.6g}; the loop would take {loop:.0f} s, "
+                f"{loop / seconds:.0f} times as long"
             )
     print(f"all: {total:.1f} s ({processor:.1f} s of processor)")
 
@@ -141,12 +142,12 @@ def monitor(rows: int, epochs: int) -> None:
             if on:
                 shares.append(watch.spent / sum(times[True][-epochs:]))
                 looks.append(len(set(history["ranges/epoch"])))
-    without, with_it = (np.median(times[on]) for on in (False, True))
+    without, with_it = (np.mean(times[on]) for on in (False, True))
     print(
         f"{keras.backend.backend()}: an epoch takes {1e3 * without:.0f} ms without and "
-        f"{1e3 * with_it:.0f} ms with the monitor (medians of {len(times[True])}); by its own clock "
-        f"it took {', '.join(f'{100 * s:.1f} %' for s in shares)} of the time, looking after "
-        f"{', '.join(map(str, looks))} of {epochs} epochs"
+        f"{1e3 * with_it:.0f} ms with the monitor (means of {len(times[True])} epochs, in "
+        f"turns); by its own clock it took {', '.join(f'{100 * s:.1f} %' for s in shares)} of the "
+        f"time, looking after {', '.join(map(str, looks))} of {epochs} epochs"
     )
 
 
