@@ -11,6 +11,8 @@ from ..network import LayerInfo
 from . import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
+    logic as logic,
+    recurrent as recurrent,
     reductions as reductions,
     shapes as shapes,
 )
