@@ -63,7 +63,8 @@ RECIPES: dict[str, Callable] = {
     "Bidirectional": lambda: _of(L.Bidirectional(L.GRU(2)), SEQUENCE),
     "TimeDistributed": lambda: _of(L.TimeDistributed(L.Dense(2)), SEQUENCE),
     "RNN": lambda: _of(L.RNN(L.GRUCell(3)), SEQUENCE),
-    "StackedRNNCells": lambda: _of(L.RNN(L.StackedRNNCells([L.GRUCell(2), L.LSTMCell(2)])), SEQUENCE),
+    "StackedRNNCells": lambda: _of(
+        L.RNN(L.StackedRNNCells([L.GRUCell(2), L.LSTMCell(2)])), SEQUENCE),
     "GRUCell": lambda: _cell(L.GRUCell(3), 1),
     "LSTMCell": lambda: _cell(L.LSTMCell(3), 2),
     "SimpleRNNCell": lambda: _cell(L.SimpleRNNCell(3), 1),
@@ -106,7 +107,8 @@ RECIPES: dict[str, Callable] = {
     "Masking": lambda: keras.Sequential([Input(SEQUENCE), L.Masking(), L.SimpleRNN(2)]),
     "PReLU": lambda: _of(L.PReLU(alpha_initializer="uniform")),
     "MelSpectrogram": lambda: _of(
-        L.MelSpectrogram(num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16), (32,)),
+        L.MelSpectrogram(
+            num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16), (32,)),
     "STFTSpectrogram": lambda: _of(
         L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=8), (32, 1)),
     "RandomColorJitter": lambda: _of(L.RandomColorJitter(), IMAGE),

@@ -1,6 +1,6 @@
 """Ranges of random recurrent networks: the gap to the best value found, beside auto_LiRPA.
 
-    python benchmarks/recurrent.py [--lirpa PYTHON SOURCES] [--time 20] [--nets 1] [--widths 0.01 0.1 1]
+    python benchmarks/recurrent.py [--lirpa PYTHON SOURCES] [--time 20] [--nets 1] [--widths 0.1]
 
 `PYTHON` is an interpreter with PyTorch, `SOURCES` a checkout of auto_LiRPA. Every network is also
 run at 100,000 samples, which must lie inside. `looser by` compares the widths of the proved ranges.
@@ -90,14 +90,16 @@ def main() -> None:
     if args.lirpa:
         for method in ("CROWN", "CROWN-Optimized"):
             rivals[method] = ask_lirpa(*args.lirpa, method, asked)
-    print(f"{'network':20} {'reached':>9} {'linear':>8} {'s':>6} {'proved':>8} {'gap':>8} {'s':>6}", end="")
+    head = ("network", "reached", "linear", "s", "proved", "gap", "s")
+    print("{:20} {:>9} {:>8} {:>6} {:>8} {:>8} {:>6}".format(*head), end="")
     print("".join(f" {method:>16} {'s':>6}" for method in rivals), "(widths over reached)")
     worst = 0.0
     for name, kind, w, lo, hi in asked:
         linear, first, proved, reached, taken = one(kind, w, lo, hi, args.time)
         base = reached.max()
         row = f"{name:20} {base:9.4g} {(linear / reached).max():8.4f} {first:6.2f} "
-        row += f"{(proved / reached).max():8.4f} {((proved - reached) / reached).max():8.2e} {taken:6.1f}"
+        gap = ((proved - reached) / reached).max()
+        row += f"{(proved / reached).max():8.4f} {gap:8.2e} {taken:6.1f}"
         for answers in rivals.values():
             found = answers.get(name, {"error": "nothing", "seconds": 0.0})
             if "error" in found:
@@ -108,7 +110,7 @@ def main() -> None:
             row += f" {(width / reached).max():16.4f} {found['seconds']:6.1f}"
         print(row, flush=True)
     if rivals:
-        print(f"largest ratio of a proved width to a rival's: {worst:.4f} (1 or less: never looser)")
+        print(f"largest ratio of a proved width to a rival's: {worst:.4f} (1 or less: no looser)")
 
 
 if __name__ == "__main__":

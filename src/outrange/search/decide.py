@@ -10,8 +10,8 @@ import numpy as np
 from ..core import Distance, Formula, Warrant
 from ..domains import bounds
 from ..graph import Graph
+from ..graph.gates import simplified
 from ..graph.measure import measure
-from ..graph.rewrite import fold, piecewise_to_pairs
 from .array_engine import ArrayEngine
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
@@ -162,7 +162,7 @@ class _Hunt:
     """One group: its search, and what is known of it."""
 
     def __init__(self, graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str):
-        measured = fold(piecewise_to_pairs(measure(graph, cases.clauses, cases.distances)))
+        measured = simplified(measure(graph, cases.clauses, cases.distances))
         m, roots = len(cases.clauses), cases.roots
         hull = roots.hull
         self.target = np.where(cases.strict, 0.0, ABOVE_ZERO)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Box, Warrant
 from ..domains import bounds
 from ..graph import Graph
-from ..graph.rewrite import fold, piecewise_to_pairs
+from ..graph.gates import simplified
 from . import milp_search
 from .array_engine import ArrayEngine
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
@@ -64,7 +64,7 @@ def solve(
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
-    small = fold(piecewise_to_pairs(graph))
+    small = simplified(graph)
     state = State(rows, tol, time_limit, progress)
     state.known = _by_intervals(graph, box, rows, offset)
     tape = None

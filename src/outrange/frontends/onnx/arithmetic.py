@@ -144,14 +144,14 @@ def _check_inner(c: Call, x: Operand, y: Operand) -> None:
 
 
 def product(c: Call, x: Operand, y: Operand) -> Operand:
-    """`numpy.matmul` of two operands, one of them constant."""
+    """`numpy.matmul` of two operands."""
     if not x.shape or not y.shape:
         raise c.refuse("a factor of a matrix product must have an axis")
     _check_inner(c, x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return np.matmul(np.asarray(x, np.float64), np.asarray(y, np.float64))
     if isinstance(x, Value) and isinstance(y, Value):
-        raise c.refuse("both of its factors depend on the network's input")
+        return _batched(c, x, y)
     if isinstance(x, Value) and len(y.shape) == 2:
         return c.b.dense(x, y)
     if isinstance(y, Value) and len(x.shape) == 2 and len(y.shape) == 2:

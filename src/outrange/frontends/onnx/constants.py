@@ -1,10 +1,10 @@
-"""Operators whose result does not depend on the network's input: shapes, casts, comparisons."""
+"""Operators whose result does not depend on the network's input: shapes, casts."""
 
 import math
 
 import numpy as np
 
-from ...graph import Value
+from ...graph import Value, logic
 from .table import Call, op
 
 
@@ -16,6 +16,9 @@ _ONNX_TYPES = {
 
 _EXACT = {1: "float32", 11: "float64"}
 """Casts of a tensor that depends on the input, which real arithmetic reads as identities."""
+
+_WHOLE = {6: "int32", 7: "int64"}
+_BOOL = 9
 
 
 @op("Constant")
@@ -56,6 +59,10 @@ def cast(c: Call):
     if isinstance(to, str):  # the first operator sets spelled the type
         to = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}.get(to, to)
     if isinstance(c.x, Value):
+        if to == _BOOL:
+            return logic.truth(c.b, c.x)
+        if to in _WHOLE:
+            return logic.truncate(c.b, c.x)
         if to not in _EXACT:
             raise c.refuse(f"its attribute `to` = {to} rounds a tensor that depends on the input")
         return c.x
@@ -75,33 +82,8 @@ def cast_like(c: Call):
     return c.x if isinstance(like, Value) else np.asarray(c.x).astype(like.dtype)
 
 
-_FUNCTIONS = {
-    "Equal": np.equal,
-    "Less": np.less,
-    "LessOrEqual": np.less_equal,
-    "Greater": np.greater,
-    "GreaterOrEqual": np.greater_equal,
-    "And": np.logical_and,
-    "Or": np.logical_or,
-    "Not": np.logical_not,
-    "Floor": np.floor,
-    "Ceil": np.ceil,
-    "Sign": np.sign,
-}
-"""Functions of constants alone."""
-
-
 @op("Range")
 def arange(c: Call):
     start, stop, step = (c.constant(i, "limits").item() for i in range(3))
     c.limit([max(math.ceil((stop - start) / step), 0)])
     return np.arange(start, stop, step)
-
-
-def _function(c: Call):
-    found = [c.constant(i, "operand") for i in range(len(c.operands))]
-    c.together(*found)
-    return np.asarray(_FUNCTIONS[c.node.op](*found))
-
-
-op(*_FUNCTIONS)(_function)

@@ -13,6 +13,8 @@ from . import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
     convolution as convolution,
+    logic as logic,
+    recurrent as recurrent,
     reductions as reductions,
     resize as resize,
     shapes as shapes,

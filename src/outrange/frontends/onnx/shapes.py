@@ -202,14 +202,6 @@ def tile(c: Call):
     return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
 
 
-@op("Where")
-def where(c: Call):
-    condition = c.constant(0, "condition").astype(bool)
-    x, y = c.operand(1), c.operand(2)
-    c.together(condition, x, y)
-    return c.b.structural(lambda a: np.where(condition, a[0], a[1]), [x, y], name="where")
-
-
 @op("DepthToSpace")
 def depth_to_space(c: Call):
     n, channels, height, width = c.x.shape

@@ -1,0 +1,51 @@
+"""Merged gates compute the same function, and bound it no worse."""
+
+import numpy as np
+
+from outrange.domains import bounds
+from outrange.graph import Builder, Slot
+from outrange.graph.gates import merge_gates, simplified
+from outrange.ops import Product
+
+
+def gate(turned: bool):
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    z = b.curve("sigmoid", b.dense(x, rng.normal(size=(3, 4))))
+    one, two = (b.curve("tanh", b.dense(x, rng.normal(size=(3, 4)))) for _ in range(2))
+    rest = b.subtract(np.ones((1, 4)), z)
+    parts = [b.multiply(z, one), b.multiply(two, rest)]
+    y = b.add(*(parts[::-1] if turned else parts))
+    return b.finish([b.dense(y, rng.normal(size=(4, 2)))], ["y"])
+
+
+def products(graph):
+    return sum(isinstance(node.op, Product) for node in graph.nodes)
+
+
+def test_merged_gates_are_the_same_function_and_tighter():
+    for turned in (False, True):
+        graph = gate(turned)
+        merged = simplified(graph)
+        assert products(graph) == 2 and products(merged) == 1
+        x = np.random.default_rng(1).normal(size=(50, 3))
+        np.testing.assert_allclose(merged.run(x), graph.run(x), atol=1e-12)
+        widths = []
+        for each in (graph, merged):
+            least, most = bounds(each, -np.ones(3), np.ones(3))[each.output]
+            widths.append(most - least)
+        assert (widths[1] < widths[0]).all()
+
+
+def test_other_sums_stay():
+    b = Builder([Slot("x", (4,)), Slot("z", (4,))])
+    x, z = b.input_values()
+    near = b.affine_map(z, -1.0, 1.0 + 2.0**-52)
+    for rest in (near, b.affine_map(z, 1.0, 1.0), b.affine_map(x, -1.0, 1.0)):
+        y = b.add(b.multiply(z, b.affine_map(x, 2.0)), b.multiply(rest, x))
+        graph = b.finish([y], ["y"])
+        assert products(merge_gates(graph)) == products(graph)
+        weighted = b.combine((1, 2), [b.multiply(z, x), b.multiply(b.affine_map(z, -1.0, 1.0), x)])
+        graph = b.finish([weighted], ["y"])
+        assert products(merge_gates(graph)) == products(graph)
