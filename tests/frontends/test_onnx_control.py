@@ -11,7 +11,7 @@ from outrange.frontends.onnx import load_onnx
 
 def graph(nodes, inputs, outputs, kinds=()):
     """A graph inside a node; `inputs` are name to `(element type, shape)`."""
-    kinds = {name: TensorProto.FLOAT for name in outputs} | dict(kinds)
+    kinds = dict.fromkeys(outputs, TensorProto.FLOAT) | dict(kinds)
     return helper.make_graph(
         nodes, "inside",
         [helper.make_tensor_value_info(n, kind, shape) for n, (kind, shape) in inputs.items()],
