@@ -1,0 +1,98 @@
+"""Run in a process of its own per backend: loads models whose layers hold the backend's own code.
+
+    KERAS_BACKEND=tensorflow python native_worker.py
+
+Every load compares the graph with the model; here the ops that must have come out are checked too.
+"""
+
+import importlib
+
+import keras
+import numpy as np
+from keras import Sequential, layers as L
+
+import outrange
+from outrange.core import UnsupportedError
+from outrange.frontends.keras import load_keras
+from outrange.ops import Curve
+
+
+code = importlib.import_module(f"{keras.backend.backend()}_code")
+
+
+def randomized(model):
+    """Weights from NumPy."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.normal(0, 0.7, weight.shape))
+    return model
+
+
+def curves(network) -> list[Curve]:
+    """The curves that the output needs."""
+    needed = {network.graph.output}
+    for v in range(len(network.graph.nodes), 0, -1):
+        if v in needed:
+            needed.update(network.graph.nodes[v - 1].inputs)
+    ops = (network.graph.nodes[v - 1].op for v in sorted(needed) if v)
+    return [op for op in ops if isinstance(op, Curve)]
+
+
+def encloses(network) -> None:
+    """The range of the outputs holds what the model itself returns."""
+    answer = outrange.output_range(network, (-0.5, 0.5), time=1)
+    x = np.random.default_rng(1).uniform(-0.5, 0.5, (200, network.graph.size))
+    y = network.predict(x.astype(np.float32))
+    assert (y >= answer.lo.ravel() - 1e-4).all() and (y <= answer.hi.ravel() + 1e-4).all()
+
+
+def channels() -> None:
+    """The activation that is a sigmoid in one channel and a ReLU in the others, three ways."""
+    inside = keras.Input((5, 4, 5))
+    for name, layer in {
+        "a Lambda": L.Lambda(code.mixed),
+        "an Activation": L.Activation(code.mixed),
+        "an activation": L.Dense(5, activation=code.mixed),
+    }.items():
+        network = load_keras(randomized(keras.Model(inside, layer(inside))))
+        assert sorted(c.name for c in curves(network)) in (["relu", "sigmoid"], ["clip", "sigmoid"])
+        encloses(network)
+        print("ok", name)
+
+
+def gates() -> None:
+    """`x * sigmoid(2 x)` is one curve with one turn."""
+    network = load_keras(randomized(Sequential([
+        keras.Input((3,)), L.Dense(5, activation=code.gate), L.Dense(2),
+    ])))  # fmt: skip
+    (only,) = curves(network)
+    assert len(only.turns) == 1 and only.bends == ("cap", "cup", "cap")
+    assert abs(only.turns[0] + 1.2784645427610737 / 2) < 1e-12
+    encloses(network)
+
+
+def others() -> None:
+    """Every other piece of code that this backend's file has."""
+    for name, (shape, make) in code.LAYERS.items():
+        network = load_keras(
+            randomized(Sequential([keras.Input(shape), make(), L.Flatten(), L.Dense(2)]))
+        )
+        encloses(network)
+        print("ok", name)
+
+
+def refusals() -> None:
+    """What nobody describes is named, with its layer."""
+    model = Sequential([keras.Input((3,)), L.Lambda(code.unknown, name="odd"), L.Dense(1)])
+    try:
+        load_keras(model)
+    except UnsupportedError as error:
+        assert "`odd`" in str(error) and code.UNKNOWN in str(error), error
+    else:
+        raise AssertionError("an unknown operation was read")
+
+
+if __name__ == "__main__":
+    for check in (channels, gates, others, refusals):
+        check()
+        print("ok", check.__name__)
