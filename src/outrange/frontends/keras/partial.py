@@ -61,7 +61,12 @@ def lower_part(
             lowering.known[id(tensor)] = Value(lowering.builder, value.index, shape)
     outputs = k.tree.flatten(trace.outputs)
     lowered = lowering.run([f"output {i}" for i in range(len(outputs))])
-    values = {key: v.index for key, v in lowering.known.items() if isinstance(v, Value)}
+    moved = lowering.builder.moved  # what is inside of a fused curve is no value of the graph
+    values = {
+        key: moved[v.index]
+        for key, v in lowering.known.items()
+        if isinstance(v, Value) and v.index in moved
+    }
     constants = {
         key: np.asarray(v) for key, v in lowering.known.items() if not isinstance(v, Value)
     }
