@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import UnsupportedError, multiply_toward
+from ..core import UnsupportedError, add_toward, multiply_toward
 from ..graph import Graph
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.slopes import slope_range
 from . import intervals
 from .walk import Ends
@@ -76,7 +76,8 @@ def tangents(
     Args:
         plan: Of the graph.
         known: Slope ranges `(B, n)` of every curve, by value.
-        ends: Ends `(B, n)` of every value; the input's alone if the graph has no `Largest`.
+        ends: Ends `(B, n)` of every value; the input's alone if the graph has neither `Largest`
+            nor `Product`.
         directions: `(D,)` flat inputs.
 
     Returns:
@@ -88,7 +89,9 @@ def tangents(
     found: list[Ends] = [(unit, unit)]
     for v, (node, op) in enumerate(zip(graph.nodes, plan.linear, strict=True), 1):
         before = [found[j] for j in node.inputs]
-        around = ends[node.inputs[0]] if isinstance(op, Largest) else None
+        around = None
+        if isinstance(op, Largest | Product):
+            around = [ends[j] for j in node.inputs]
         found.append(RULES[type(op)](op, before, known.get(v), around))
     return found
 
@@ -99,7 +102,7 @@ def plain_tangents(
     """Tangents `(batch, D, n)` at points, in plain float64: nothing is proved.
 
     Args:
-        plan: Of a graph without a `Largest`.
+        plan: Of a graph without a `Largest` or `Product`.
         values: Every value of the graph at the points, `(batch, n)`.
         directions: `(D,)` flat inputs.
     """
@@ -133,7 +136,27 @@ def _rearrange(op: Rearrange, before, _slopes, _ends) -> Ends:
 
 
 def _curve(op: Curve, before, slopes, _ends) -> Ends:
-    (lo, hi), (least, most) = before[0], (end[:, None] for end in slopes)
+    return _hull(tuple(end[:, None] for end in slopes), before[0])
+
+
+def _product(op: Product, before, _slopes, ends) -> Ends:
+    """`(u v)' = u' v + u v'`."""
+    (first, second), (u, v) = before, ends
+    pairs = []
+    for tangent, factor, own, other in (
+        (first, v, op.left, op.right), (second, u, op.right, op.left)
+    ):
+        around = tuple(end[:, None, other] for end in factor)
+        pairs.append(_hull(around, tuple(end[..., own] for end in tangent)))
+    (lo, hi), (least, most) = pairs
+    with np.errstate(all="ignore"):
+        below, above = add_toward(lo, least, -np.inf), add_toward(hi, most, np.inf)
+    return np.where(np.isnan(below), -np.inf, below), np.where(np.isnan(above), np.inf, above)
+
+
+def _hull(slopes: Ends, tangent: Ends) -> Ends:
+    """All products of a slope and a tangent."""
+    (least, most), (lo, hi) = slopes, tangent
     fixed = (lo == hi) & (least == most)
     if fixed.all():
         return _times(least, lo, -np.inf), _times(least, lo, np.inf)
@@ -152,8 +175,8 @@ def _times(slope, tangent, direction: float) -> np.ndarray:
 
 def _largest(op: Largest, before, _slopes, ends) -> Ends:
     source, absent = np.maximum(op.windows, 0), op.windows < 0
-    low = np.where(absent, -np.inf, ends[0][:, source])
-    high = np.where(absent, -np.inf, ends[1][:, source])
+    low = np.where(absent, -np.inf, ends[0][0][:, source])
+    high = np.where(absent, -np.inf, ends[0][1][:, source])
     out = (high < low.max(axis=-1, keepdims=True))[:, None] | absent
     lo, hi = before[0]
     return (
@@ -162,4 +185,7 @@ def _largest(op: Largest, before, _slopes, ends) -> Ends:
     )
 
 
-RULES = {Affine: _affine, Rearrange: _rearrange, Curve: _curve, Largest: _largest}
+RULES = {
+    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Step: _curve, Largest: _largest,
+    Product: _product,
+}

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core import down, up
 from .curve import Curve
+from .step import Step
 
 
 def slope_range(curve: Curve, lo, hi):
@@ -30,6 +31,9 @@ def slope_range(curve: Curve, lo, hi):
         ([0.0, 1.0], [1.0, 1.0])
     """
     lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
+    if isinstance(curve, Step):
+        endless = np.where(curve.is_flat(lo, hi), 0.0, np.inf)
+        return -endless, endless
     least, most = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     ends = (-np.inf, *curve.knots, np.inf)
     with np.errstate(all="ignore"):
