@@ -102,7 +102,7 @@ def plain_tangents(
     """Tangents `(batch, D, n)` at points, in plain float64: nothing is proved.
 
     Args:
-        plan: Of a graph without a `Largest` or `Product`.
+        plan: Of a graph without a `Largest`.
         values: Every value of the graph at the points, `(batch, n)`.
         directions: `(D,)` flat inputs.
     """
@@ -115,6 +115,10 @@ def plain_tangents(
             found.append(before[0] * np.asarray(op.df(values[node.inputs[0]]))[:, None])
         elif isinstance(op, Rearrange):
             found.append(op.run(before, fill=False))
+        elif isinstance(op, Product):
+            u, v = (values[j][:, None] for j in node.inputs)
+            (du, dv), left, right = before, op.left, op.right
+            found.append(du[..., left] * v[..., right] + u[..., left] * dv[..., right])
         else:
             flat = tuple(part.reshape(-1, part.shape[-1]) for part in before)
             found.append(op.apply(flat, False).reshape(*before[0].shape[:2], -1))

@@ -50,7 +50,7 @@ class SlopeEngine:
         self.asked, self.directions = asked, asked.directions
         self.objectives = asked.form.size
         self._values, self.plan = Plan.of(self.graph), TangentPlan.of(self.graph)
-        self.is_straight = all(
+        self.is_straight = not self._values.products and all(
             op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
         )
         root = Sweep(self._values, Cells.of(box.lo[None], box.hi[None]))
@@ -73,24 +73,36 @@ class SlopeEngine:
         return SlopeBounds(least, blame, undecided, known, sweep.ends)
 
     def _blame(self, sweep: Sweep, known, found, width) -> tuple[np.ndarray, np.ndarray]:
-        """Slope widths times what they multiply, shared out among the inputs."""
+        """How far slopes vary times what they multiply, shared out among the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
         for v, source, _ in self._values.curves:
             least, most = known[v]
-            open_ = least < most
-            undecided += open_.sum(axis=1)
-            if not open_.any() or (source not in sweep.shares and source != 0):
-                continue
-            size_of = np.maximum(np.abs(found[source][0]), np.abs(found[source][1])).max(axis=1)
-            weight = np.where(open_, (most - least) * size_of, 0.0)
+            undecided += self._share(sweep, source, most - least, found[source], blame)
+        for _, sources, op in self._values.products:
+            for own, other, mine, its in (
+                (*sources, op.left, op.right), (*sources[::-1], op.right, op.left)
+            ):
+                lo, hi = sweep.ends[own]
+                size_of = np.zeros((len(lo), self.directions.size, lo.shape[1]))
+                tangent = np.maximum(*(np.abs(end[..., its]) for end in found[other]))
+                np.maximum.at(size_of, (slice(None), slice(None), mine), tangent)
+                undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
+        return blame, undecided
+
+    def _share(self, sweep: Sweep, source: int, spread, tangent, blame) -> np.ndarray:
+        """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
+        open_ = spread > 0
+        if open_.any() and (source in sweep.shares or source == 0):
+            size_of = np.maximum(np.abs(tangent[0]), np.abs(tangent[1])).max(axis=1)
+            weight = np.where(open_, spread * size_of, 0.0)
             weight = np.where(np.isfinite(weight), weight, 1e100)
             if source == 0:
                 blame += weight
-                continue
-            rows, share = sweep.shares[source]
-            blame += np.einsum("bu,bud->bd", weight[:, rows], share)
-        return blame, undecided
+            else:
+                rows, share = sweep.shares[source]
+                blame += np.einsum("bu,bud->bd", weight[:, rows], share)
+        return open_.sum(axis=1)
 
     def at(self, x: np.ndarray) -> np.ndarray:
         """`(batch, m)` objectives at points `(batch, d)`, in plain float64: nothing proved.
