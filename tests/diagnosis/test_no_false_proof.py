@@ -137,7 +137,14 @@ def _named_outputs():
     return model, data()[0], {"value": data()[1], "kind": np.arange(20)[:, None] % 3}
 
 
-@pytest.mark.parametrize("build", HEALTHY.values(), ids=HEALTHY)
+SLOW = ("a recurrent layer", "an embedding", "batch normalization before a relu")
+"""The backend compiles these for seconds."""
+
+
+@pytest.mark.parametrize("build", [
+    pytest.param(build, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name, build in HEALTHY.items()
+])
 def test_nothing_is_proved_of_a_healthy_program(build):
     keras.utils.set_random_seed(1)
     answer = outrange.diagnose(*build(), steps=0)

@@ -33,7 +33,7 @@ def _wide(keras, dead):
 @register(
     "OR020", "units do nothing on your data",
     """Units that are dead (flat on all rows), always on (a relu that is linear on all of the data's
-    range) or copies of each other. Every bound is proved; but some of them are normal, half of the
+    range) or copies of each other. Every bound is PROVED; but some of them are normal, half of the
     relus of a fresh first layer on positive inputs are dead, so they are notes and no findings.
     Only a wide layer with nine dead units in ten is a finding. A layer that is dead as a whole is
     OR003.""",

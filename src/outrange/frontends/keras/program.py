@@ -14,6 +14,7 @@ from .files import read
 from .heads import head
 from .measure import measurer, predictions, rehearser
 from .partial import lower_part
+from .precision import dtypes, in_float32
 from .records import Trace
 from .signature import output_names
 from .steps import steps
@@ -51,7 +52,11 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     _built(k, model, x)
     index = {id(v): i for i, v in enumerate(model.weights)}
     struct = _fitting(k, model, x)
-    found, objects, unread = _followed(k, model, struct, y)
+    wide = in_float32(k, model)
+    if wide is not model:
+        # The recording is of the wide copy, whose variables stand in the same order.
+        index |= {id(v): i for i, v in enumerate(wide.weights)}
+    found, objects, unread = _followed(k, wide, struct, y, model)
     made, number = steps(k, found, index) if found else ([], {})
     outputs = k.tree.flatten(found.trace.outputs) if found else []
     records = _losses(found, objects, number)
@@ -63,7 +68,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
-    layers = tuple(_layers(k, found, number)) if found else ()
+    layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
     return Program(
@@ -117,12 +122,12 @@ def _fitting(k: Any, model: Any, x: Any) -> Any:
     return struct
 
 
-def _followed(k: Any, model: Any, struct: Any, y: Any):
+def _followed(k: Any, model: Any, struct: Any, y: Any, compiled: Any):
     """The recording with its losses, the loss objects, and what could not be read."""
     try:
         first = follow(model, struct, [])
         outputs = k.tree.flatten(first.trace.outputs)
-        objects, unread = losses(k, model, y, outputs)
+        objects, unread = losses(k, compiled, y, outputs)
         found = follow(model, struct, objects) if objects else first
     except ModelError as error:
         return None, [], [str(error)]
@@ -152,7 +157,7 @@ def _weight(k: Any, variable: Any) -> Weight:
     )  # fmt: skip
 
 
-def _layers(k: Any, found: Followed, number: dict[int, int]):
+def _layers(k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]):
     for visit in found.trace.visits:
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
         if not outputs or isinstance(visit.layer, k.Model):
@@ -162,7 +167,7 @@ def _layers(k: Any, found: Followed, number: dict[int, int]):
         yield Layer(
             visit.path, kind, before, number.get(id(outputs[0]), -1),
             tuple(outputs[0].shape[1:]), kind in NOISY,
-            str(getattr(visit.layer, "compute_dtype", "float32")),
+            formats.get(visit.layer.name, "float32"),
         )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""`outrange diagnose` on files: what it prints, and its exit codes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from outrange.cli import main
+
+
+keras = pytest.importorskip("keras")
+
+X = np.arange(1.0, 8.0)[:, None]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A compiled model of one unit in a file, by activation."""
+
+    def save(activation):
+        model = keras.Sequential([
+            keras.Input((1,)),
+            keras.layers.Dense(1, activation, kernel_initializer="ones", name="line"),
+        ])
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        path = tmp_path / f"{activation}.keras"
+        model.save(path)
+        return str(path)
+
+    return save
+
+
+@pytest.fixture
+def table(tmp_path):
+    """The data as `.csv` and as `.npz`."""
+    np.savez(tmp_path / "data.npz", x=X, y=2 * X + 1)
+    rows = "\n".join(f"{x},{2 * x + 1}" for x in X[:, 0])
+    (tmp_path / "data.csv").write_text(f"width,price\n{rows}\n")
+    return {"npz": str(tmp_path / "data.npz"), "csv": str(tmp_path / "data.csv")}
+
+
+def test_a_fault_is_printed_and_gives_its_exit_code(saved, table, capsys):
+    assert main(["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]) == 6
+    assert "MSE cannot go below 80.0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_columns_are_named_by_their_titles(saved, table, capsys):
+    model = saved("sigmoid")
+    given = ["diagnose", model, table["csv"], "--steps", "0", "--format", "json"]
+    assert main([*given, "--target", "price"]) == 6
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert found[0]["cost"]["unreachable"] == 7
+    assert main([*given, "--target", "height"]) == 2
+    assert "width" in capsys.readouterr().err
+
+
+def test_what_is_left_out_does_not_count(saved, table, capsys):
+    given = ["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]
+    assert main([*given, "--ignore", "OR001"]) == 0
+    assert main([*given, "--fail-on", "never"]) == 0
+    capsys.readouterr()
+    assert main([*given, "--format", "sarif"]) == 6
+    assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
+
+
+def test_a_healthy_model_gives_zero(saved, table, capsys):
+    assert main(["diagnose", saved("linear"), table["npz"], "--steps", "0"]) == 0
+    assert "nothing found" in capsys.readouterr().out
