@@ -137,9 +137,11 @@ class Lanes(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
+        """See `Group`."""
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `Group`."""
         losses, metrics, spreads = self._evaluate(self.carried)
         return _double(losses), _double(metrics), _double(spreads)
 
@@ -153,10 +155,12 @@ class Lanes(Group):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.carried)]
 
     def predictions(self, lane: int) -> np.ndarray:
+        """See `Group`."""
         weights, rest, _ = jax.tree.map(lambda a: a[lane], (*self.carried[:2], []))
         return np.asarray(self.model.stateless_call(weights, rest, self.inputs)[0])
 
     def restore(self, arrays: Sequence[Any]) -> None:
+        """See `Group`."""
         same_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])

@@ -85,6 +85,7 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
+        """See `Group`; nothing is kept of an advance that is interrupted."""
         size, rows = self.options.batch_size, self.data.rows
         after = []
         for lane in range(self.lanes):
@@ -101,6 +102,7 @@ class Loops(Group):
         self.carried = after
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `Group`; the loss is Keras's own."""
         found = []
         for lane in range(self.lanes):
             objective = self.objectives[self.place(lane)[1]]
@@ -114,6 +116,7 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
+        """See `Group`; by the backend's own differentiation."""
         found = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
@@ -134,6 +137,7 @@ class Loops(Group):
         return [array for state in self.carried for array in state]
 
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
+        """See `Group`."""
         same_shapes(arrays, self.state())
         rest, found = list(arrays), []
         for state in self.carried:
