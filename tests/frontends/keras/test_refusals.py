@@ -76,7 +76,7 @@ UNSUPPORTED = {
     "numpy random": (lambda: own(drawn_by_numpy), "every run"),
     "python if": (lambda: own(python_branch), "Python branch"),
     "numpy function": (lambda: own(np.tanh), "keras.ops"),
-    "select": (lambda: own(lambda x: ops.where(x > 0, x, 0.5 * x)), "comparisons"),
+    "select": (lambda: own(lambda x: ops.where(x > 0, x, ops.flip(x, -1))), "different inputs"),
     "cond": (
         lambda: own(lambda x: ops.cond(ops.sum(x) > 0, lambda: x, lambda: -x)), "branch|selects"),
     "argmax": (lambda: own(lambda x: x + ops.cast(ops.argmax(x, -1), "float32")), "jump|cast"),
