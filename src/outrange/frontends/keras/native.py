@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core import UnsupportedError
+from ...core import ModelError, UnsupportedError
 from ...graph import Operand
 from .api import keras
 
@@ -16,10 +16,11 @@ class NativeCall:
         layer: The layer.
         args: Its arguments, KerasTensors among them.
         kwargs: The same.
+        refusal: What is raised if the backend cannot trace the call either.
     """
 
-    def __init__(self, layer: Any, args: tuple, kwargs: dict):
-        self.keras, self.layer = keras(), layer
+    def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception):
+        self.keras, self.layer, self.refusal = keras(), layer, refusal
         self.args, self.kwargs = args, kwargs
         self.symbols = self._tensors((args, kwargs))
 
@@ -68,3 +69,7 @@ class NativeCall:
             return read(b, self.function, operands, dtypes)
         except UnsupportedError as error:
             raise UnsupportedError(f"its {backend} code: {error}") from error
+        except ModelError:
+            raise
+        except Exception as error:
+            raise self.refusal from error

@@ -137,7 +137,7 @@ class Tracer:
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None
-        call = NativeCall(layer, args, kwargs)
+        call = NativeCall(layer, args, kwargs, refuse.explained(error, self.around, layer))
         try:
             outputs = call.outputs()
         except Exception:

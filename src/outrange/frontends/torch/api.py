@@ -56,7 +56,8 @@ def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
     """
     t = torch()
     was_training = module.training
-    module.eval()
+    if was_training:
+        module.eval()
     tensors = tuple(t.as_tensor(x) for x in examples)
     try:
         with quiet(), t.no_grad():
@@ -69,7 +70,8 @@ def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
             f"Received: {type(error).__name__}: {first}."
         ) from error
     finally:
-        module.train(was_training)
+        if was_training:
+            module.train()
 
 
 def opened(path: Path, safe: bool) -> Any:
@@ -226,8 +228,13 @@ def predictor(module: Any) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
     t = torch()
 
     def predict(parts: Sequence[np.ndarray]) -> np.ndarray:
+        training = bool(getattr(module, "training", False))
+        if training:
+            module.eval()
         with t.no_grad(), quiet():
             found = module(*(t.from_numpy(np.ascontiguousarray(p)) for p in parts))
+        if training:
+            module.train()
         flat = t.utils._pytree.tree_leaves(found)
         return np.concatenate(
             [np.asarray(x.detach().cpu()).reshape(len(parts[0]), -1) for x in flat], 1

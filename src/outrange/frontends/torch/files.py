@@ -15,7 +15,9 @@ from ...core import ModelError
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
 """Targets that a program calls; any other could be any function of Python."""
 
-_EXPRESSION = re.compile(r"[su]?\d*|-?\d+|[su\d\s+*()/-]*")
+_SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
+
+_EXPRESSION = re.compile(rf"({_SYMBOL}|Integer\(-?\d+\)|[su]\d+|[\d\s+*()/-])*")
 """Sizes written as formulas: PyTorch evaluates them as code."""
 
 _LARGEST = 1 << 30

@@ -48,11 +48,15 @@ def load_torch(
     runner = model
     if api.is_program(model):
         program, runner = model, model.module()
+        shapes = [shape for _, shape, _ in api.input_shapes(program)]
+        if any(shape and shape[0] is None for shape in shapes):
+            # Sizes that are formulas of the batch become numbers.
+            fixed = [tuple(n or 1 for n in shape) for shape in shapes]
+            program = api.exported(runner, [np.zeros(s, np.float32) for s in fixed])
     else:
         name = type(model).__name__
         shape = _first_shape(model) if input_shape is None else tuple(int(n) for n in input_shape)
         program = api.exported(model, [np.zeros((1, *shape), np.float32)])
-        model.eval()
     network = _network(program, runner, name)
     check_same(network)
     return network

@@ -1,0 +1,21 @@
+"""PyTorch modules, exported programs and `.pt2` files. One process: PyTorch and JAX do not mix."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+pytestmark = pytest.mark.backends
+
+
+def test_modules_and_files(tmp_path):
+    if find_spec("torch") is None:
+        pytest.fail("torch is not installed; run `make backends`")
+    worker = Path(__file__).with_name("torch_worker.py")
+    done = subprocess.run(
+        [sys.executable, str(worker), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr[-3000:]}"
