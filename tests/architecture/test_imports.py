@@ -39,7 +39,9 @@ JOINERS = {"__init__", "__main__", "cli", "api", "callbacks", "version"}
 LAZY = {
     # An answer draws itself only when asked to, in the browser of a notebook or on a plot.
     ("answers", "report"),
-}
+    # A Keras file may hold layers of this library: Keras finds them once they are imported.
+    ("frontends", "layers"), ("frontends", "losses"),
+}  # fmt: skip
 
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",

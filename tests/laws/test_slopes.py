@@ -180,6 +180,16 @@ def test_steps_are_within_the_lipschitz_constant(norm, act):
         assert answer.is_exact
 
 
+def test_slopes_at_a_point():
+    b = Builder([Slot("x", (1,))])
+    h = b.curve("relu", b.dense(b.input_values()[0], np.array([[1.0, 2.0]])))
+    graph = b.finish([b.dense(h, np.array([[1.0], [-1.0]]))], ["y"])
+    for at, lo, hi in ((-1.0, 0.0, 0.0), (1.0, -1.0, -1.0)):
+        answer = gradient_range(Net(graph), ([at], [at]))
+        assert answer.lo[0, 0] <= lo + 1e-12
+        assert answer.hi[0, 0] >= hi - 1e-12
+
+
 def test_the_slope_in_an_input_that_is_held():
     """Exact cells have no room in a held input; its slope is bounded all the same."""
     b = Builder([Slot("x", (2,))])

@@ -27,7 +27,7 @@ def test_there_are_fifty():
 
 @pytest.mark.parametrize("name, graph, box, i, rises", CASES, ids=[c[0] for c in CASES])
 def test_decided_right(name, graph, box, i, rises):
-    answer = monotone(graph, tuple(box), inputs=i, direction="rises", time=20)
+    answer = monotone(graph, tuple(box), inputs=i, direction="rises")
     assert answer.status == ("HOLDS" if rises else "VIOLATED"), answer
     trend = answer.trends[0]
     if rises:

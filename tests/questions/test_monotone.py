@@ -135,7 +135,7 @@ def test_random_groups_agree_with_samples(rng):
         draw = np.random.default_rng(seed)
         rows = np.concatenate([UP, UP + draw.normal(size=(3, 2)) * 0.3 + [[0, 0], [0, 1], [0, 2]]])
         graph = grouped(rows, False)
-        answer = monotone(graph, ([-1, 0.3], [1, 1]), groups=[[0, 1, 2], [3, 4, 5]], time=20)
+        answer = monotone(graph, ([-1, 0.3], [1, 1]), groups=[[0, 1, 2], [3, 4, 5]])
         x = rng.uniform([-1, 0.3], [1, 1], (20000, 2))
         y = graph.run(x).reshape(-1, 2, 3).argmax(axis=2)
         falls = bool((y[:, 1] < y[:, 0]).any())

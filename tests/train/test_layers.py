@@ -56,6 +56,14 @@ def test_a_softmax_sees_the_channels_of_its_key(rng):
     np.testing.assert_allclose(found[:, 3:], np.tanh(x[:, 3:]), atol=1e-6)
 
 
+def test_a_layer_with_weights_sees_the_channels_of_its_key(tmp_path):
+    prelu = L.PReLU(alpha_initializer=keras.initializers.Constant(0.5))
+    model = Sequential([Input((3,)), ChannelActivation([((0, 2), prelu)], others="relu")])
+    found = np.asarray(model(-np.ones((1, 3))))
+    np.testing.assert_allclose(found, [[-0.5, 0, -0.5]])
+    assert model.count_params() == 2
+
+
 def test_as_the_activation_of_a_layer_it_has_exact_ranges():
     layer = L.Dense(3, activation=ChannelActivation({0: "sigmoid", 1: "relu"}))
     model = Sequential([Input((2,)), layer])

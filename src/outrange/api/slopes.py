@@ -95,7 +95,8 @@ def gradient_range(
     """The least and largest partial derivatives of outputs by inputs over a box.
 
     Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
-    derivative, kinks or not. At a kink there is no derivative; those to either side count.
+    derivative, kinks or not. At a kink there is no derivative; those to either side inside the box
+    count. The slope in an input that is held counts where it exists.
 
     Sound: every float64 rounding is paid for. Complete: for piecewise-linear networks; for smooth
     ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time`.

@@ -184,7 +184,7 @@ class Cell:
         d = len(self._lo)
         # Variables: steps from `lo`, then t above its start; a column of right sides.
         at_lo = [self._at_lo(row) for row in rows]
-        weight = [1 << max(abs(c) for c in row[:d]).bit_length() for row in rows]
+        weight = [1 << max((abs(c) for c in row[:d]), default=0).bit_length() for row in rows]
         start = min(v // w for v, w in zip(at_lo, weight, strict=True))
         table = [
             [*(-c for c in row[:d]), w, v - w * start]

@@ -53,10 +53,10 @@ class ChannelActivation(keras.layers.Layer):
 
     def build(self, input_shape):
         """Settle which channels each key means."""
-        self._places(input_shape)
-        for function in self._functions:
-            if isinstance(function, keras.layers.Layer) and not function.built:
-                function.build(input_shape)
+        axis, parts = self._places(input_shape)
+        for part, function in zip(parts, self._functions, strict=True):
+            if part and isinstance(function, keras.layers.Layer) and not function.built:
+                function.build((*input_shape[:axis], len(part), *input_shape[axis + 1 :]))
         self.built = True
 
     def _places(self, shape) -> tuple[int, list[list[int]]]:
