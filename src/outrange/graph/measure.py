@@ -71,6 +71,7 @@ class _Measure:
         self._builder, self._graph = builder, graph
         self._ranks = Ranks(graph)
         self._atoms: dict[Atom, int] = {}
+        self._joins: dict[Formula, int] = {}
         self._later: list[tuple[int, Distance | _Join]] = []
         self._count = 1
 
@@ -78,7 +79,10 @@ class _Measure:
         """The entry that will hold the formula's value."""
         if isinstance(formula, Atom):
             return self._atom(formula)
-        return self._push(_Join(isinstance(formula, And), [self.entry(p) for p in formula.parts]))
+        if formula not in self._joins:
+            join = _Join(isinstance(formula, And), [self.entry(p) for p in formula.parts])
+            self._joins[formula] = self._push(join)
+        return self._joins[formula]
 
     def distance(self, ball: Distance) -> int:
         return self._push(ball)

@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 
 from ..core import Atom, Formula, InputError, Region
-from ..core.formula import And, clauses, holds
+from ..core.formula import And, atoms, holds
 from ..search.decide import Cases
 from ..search.roots import Roots
+from .expand import Case, Expansion, at_most
 
 
 MOST_TOGETHER = 256
@@ -26,10 +27,12 @@ class Asked:
         groups: Clauses, grouped by the boxes they are asked about.
         apart: Proved of all clauses that were dropped: no input brings their value below this
             (and none brings it to where they hold).
+        complete: Whether there was time to find them all.
     """
 
     groups: list[Cases]
     apart: float
+    complete: bool = True
 
 
 def cases(
@@ -40,7 +43,8 @@ def cases(
 
 
 def asked(
-    formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
+    formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str],
+    late: Callable[[], bool] = lambda: False,
 ) -> Asked:
     """Where `formula` could hold: clauses grouped by the boxes they are asked about.
 
@@ -50,6 +54,7 @@ def asked(
         formula: Over `[x, y]`.
         regions: The input sets; a union.
         name_input: What to call a flat input in a message.
+        late: Whether it is too late to go on.
 
     Returns:
         Groups of clauses, none if nothing is left to ask; and how far the others are from holding.
@@ -58,20 +63,34 @@ def asked(
         InputError: An input is unbounded.
     """
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
-    apart = np.inf
+    apart, complete = np.inf, True
+    size = 1 + max((i for atom in atoms(formula) for i, _ in atom.terms), default=0)
     for region in regions:
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
         _, boxes, found = kinds.setdefault(key, (region, {}, {}))
-        for clause in clauses(And((region.condition, formula))):
-            case = _case(clause, region, name_input)
+        lo, hi = _around(region, size)
+        expansion = Expansion(lo, hi, region.integer, _Below(lo, hi), late)
+        for one in expansion.of(And((region.condition, formula))):
+            case = _case(one, lo, hi, name_input)
             if case is None:
-                apart = min(apart, max(0.0, _least(clause, region)))
+                apart = min(apart, max(0.0, one.floor))
             else:
-                lo, hi, terms = case
-                box = lo.tobytes() + hi.tobytes()
-                boxes[box] = (lo, hi)
+                ends, terms = case
+                box = b"".join(end.tobytes() for end in ends)
+                boxes[box] = ends
                 found.setdefault(box, {})[terms] = None
-    return Asked([group for kind in kinds.values() for group in _groups(*kind)], apart)
+        apart = min(apart, expansion.apart)
+        complete = complete and not expansion.stopped
+    groups = [group for kind in kinds.values() for group in _groups(*kind)]
+    return Asked(groups, apart, complete)
+
+
+def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The box of a region, then `size` ends in all that are not bounded; whole inputs at whole."""
+    lo, hi, whole = region.box.lo, region.box.hi, region.integer
+    anywhere = np.full(max(0, size - lo.size), np.inf)
+    lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+    return np.concatenate([lo, -anywhere]), np.concatenate([hi, anywhere])
 
 
 def _groups(region: Region, boxes: dict, found: dict):
@@ -88,83 +107,49 @@ def _groups(region: Region, boxes: dict, found: dict):
             yield Cases(part, strict, Roots(lo, hi, region.integer), region.distances)
 
 
-def _case(clause: tuple[Formula, ...], region: Region, name_input):
-    """`(lo, hi, terms)` of one clause in one region; None if it cannot hold there."""
-    lo, hi = region.box.lo.copy(), region.box.hi.copy()
-    terms = []
-    for part in dict.fromkeys(clause):
-        if not (isinstance(part, Atom) and _shrink(part, lo, hi)):
-            terms.append(part)
-    whole = region.integer
-    lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+def _case(case: Case, lo: np.ndarray, hi: np.ndarray, name_input):
+    """`((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
+    inputs = case.inputs
+    lo, hi = lo.copy(), hi.copy()
+    lo[:inputs], hi[:inputs] = case.lo[:inputs], case.hi[:inputs]
     if np.any(lo > hi):
         return None
-    _check_bounded(lo, hi, name_input)
-    width = 1 + max((i for part in terms for i in _indices(part)), default=0)
-    anywhere = np.full(max(0, width - lo.size), np.inf)
-    ends = np.concatenate([lo, -anywhere]), np.concatenate([hi, anywhere])
+    _check_bounded(lo[:inputs], hi[:inputs], name_input)
     kept = []
-    for part in terms:
-        known = holds(part, *ends)
+    for part in dict.fromkeys(case.terms):
+        known = holds(part, lo, hi)
         if known is False:
             return None
         if known is None:
             kept.append(part)
-    return lo, hi, tuple(kept)
+    return (lo[:inputs], hi[:inputs]), tuple(kept)
 
 
-def _shrink(atom: Atom, lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Shrink the box by a bound of one input; False if more than the box is needed to say it."""
-    if len(atom.terms) != 1 or atom.terms[0][0] >= lo.size:
-        return False
-    i, c = atom.terms[0]
-    exact = -Fraction(atom.offset) / Fraction(c)
-    bound = -_at_most(-exact) if c > 0 else _at_most(exact)
-    same = np.isfinite(bound) and Fraction(bound) == exact
-    if c > 0:
-        hi[i] = min(hi[i], bound)
-    else:
-        lo[i] = max(lo[i], bound)
-    return same and not atom.strict
+class _Below:
+    """A lower bound of a formula's value anywhere in a box of `[x, y]`."""
 
+    def __init__(self, lo: np.ndarray, hi: np.ndarray):
+        self._lo, self._hi = lo, hi
+        self._known: dict[Atom, float] = {}
 
-def _at_most(exact: Fraction) -> float:
-    """The largest float64 that is not above."""
-    try:
-        near = float(exact)
-    except OverflowError:
-        return float(np.finfo(np.float64).max) if exact > 0 else -np.inf
-    return near if Fraction(near) <= exact else float(np.nextafter(near, -np.inf))
+    def __call__(self, formula: Formula) -> float:
+        if isinstance(formula, Atom):
+            if formula not in self._known:
+                self._known[formula] = self._atom(formula)
+            return self._known[formula]
+        parts = [self(part) for part in formula.parts]
+        if isinstance(formula, And):
+            return max(parts, default=-np.inf)
+        return min(parts, default=np.inf)
 
-
-def _least(clause: tuple[Formula, ...], region: Region) -> float:
-    """A lower bound of a clause's value anywhere in the region's box, whatever the outputs."""
-    size = 1 + max((i for part in clause for i in _indices(part)), default=0)
-    anywhere = np.full(max(0, size - region.box.size), np.inf)
-    lo = np.concatenate([region.box.lo, -anywhere])
-    hi = np.concatenate([region.box.hi, anywhere])
-    return max((_value_below(part, lo, hi) for part in clause), default=-np.inf)
-
-
-def _value_below(formula: Formula, lo: np.ndarray, hi: np.ndarray) -> float:
-    if isinstance(formula, Atom):
-        total = Fraction(formula.offset)
-        for i, c in formula.terms:
-            end = lo[i] if c > 0 else hi[i]
-            if not np.isfinite(end):
-                return -np.inf
+    def _atom(self, atom: Atom) -> float:
+        ends = [(self._lo if c > 0 else self._hi)[i] for i, c in atom.terms]
+        if not np.isfinite(ends).all():
+            return -np.inf
+        total = Fraction(atom.offset)
+        for (_, c), end in zip(atom.terms, ends, strict=True):
             total += Fraction(c) * Fraction(float(end))
-        return _at_most(total)
-    parts = [_value_below(part, lo, hi) for part in formula.parts]
-    if isinstance(formula, And):
-        return max(parts, default=-np.inf)
-    return min(parts, default=np.inf)
-
-
-def _indices(formula: Formula):
-    if isinstance(formula, Atom):
-        return [i for i, _ in formula.terms]
-    return [i for part in formula.parts for i in _indices(part)]
+        return at_most(total)
 
 
 def _strict(clause: tuple[Formula, ...]) -> bool:

@@ -17,7 +17,7 @@ from ..graph.measure import measure
 from ..search import solve as search
 from ..search.decide import Decision, decide
 from .bracket import Bracket
-from .cases import cases
+from .cases import asked
 from .evidence import enclose, model_values
 from .input_set import place
 from .limits import check_hooks, check_limits
@@ -179,7 +179,11 @@ class _Chain:
         if left is not None and left <= 0:
             return Decision("time", -np.inf, np.inf, np.empty(0), 0, 0.0, ())
         graph = self.network.graph
-        groups = cases(formula, self.regions, lambda i: place(graph.inputs, i))
+        late = (lambda: False) if left is None else _timer(left)
+        question = asked(formula, self.regions, lambda i: place(graph.inputs, i), late)
+        groups = question.groups
+        if not question.complete:
+            return Decision("time", -np.inf, np.inf, np.empty(0), 0, 0.0, ())
         if not groups:
             return Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ())
         judge = Judge(graph, formula)
@@ -210,6 +214,12 @@ class _Chain:
         lower = np.inf if status == "infeasible" else min(self.bracket.lower, upper)
         seconds = clock.perf_counter() - self.began
         return Least(lower, upper, self.at, status, self.boxes, seconds, self.methods)
+
+
+def _timer(seconds: float):
+    """Whether that many seconds from now have passed."""
+    until = clock.perf_counter() + seconds
+    return lambda: clock.perf_counter() > until
 
 
 def optimum(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,16 +46,24 @@ def verify(
     check_limits(0.0, time)
     check_hooks(progress, seed)
     graph = network.graph
-    question = asked(unsafe, regions, lambda i: place(graph.inputs, i))
-    if not question.groups:
+    began = clock.perf_counter()
+
+    def late() -> bool:
+        return time is not None and clock.perf_counter() - began > time
+
+    question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
+    if not question.groups and question.complete:
         found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
         empty = _no_inputs(unsafe, regions)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = Examiner(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
+    left = None if time is None else max(0.0, time - (clock.perf_counter() - began))
     found = decide(
-        graph, question.groups, examiner, time_limit=time, progress=report, seed=seed, engine=engine
+        graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
     )
+    if found.status == "unsat" and not question.complete:
+        found = replace(found, status="time", lower=-np.inf)
     return _verdict(network, text, found, examiner.witness, question.apart)
 
 

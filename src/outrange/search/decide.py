@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import Distance, Formula, Warrant
+from ..core import Warrant
 from ..domains import bounds
 from ..graph import Graph
 from ..graph.gates import simplified
 from ..graph.measure import measure
 from .array_engine import ArrayEngine
+from .cases import Cases as Cases
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .local import first_points
 from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .roots import Roots
+from .sieve import sieve
 from .solve import MANY_INPUTS
 from .state import State
 from .tape import record
@@ -30,23 +33,6 @@ TIE = 1e-9
 """A value this near 0, as a share of the range seen, may be 0 but for rounding."""
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
-
-
-@dataclass(frozen=True, eq=False)
-class Cases:
-    """Clauses that are all asked about the same boxes.
-
-    Args:
-        clauses: `m` conjunctions over `[x, y]`.
-        strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
-        roots: The boxes, of all inputs.
-        distances: Norm balls that belong to every clause.
-    """
-
-    clauses: Sequence[Sequence[Formula]]
-    strict: np.ndarray
-    roots: Roots
-    distances: tuple[Distance, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,23 +93,32 @@ def decide(
     """
     clock = State(np.zeros((1, 1)), 0.0, time_limit, None)
     hunts: list[_Hunt] = []
+    sieved = False
     status: str | None = None
     with np.errstate(all="ignore"):
         try:
+            asked = sum(len(group.clauses) for group in groups)
+            groups = sieve(graph, groups, lambda: clock.out_of_time)
+            sieved = sum(len(group.clauses) for group in groups) < asked
             for group in groups:
+                if hunts and clock.out_of_time:
+                    status = "time"
+                    break
                 left = None if time_limit is None else max(0.0, time_limit - clock.seconds)
                 hunts.append(_Hunt(graph, group, left, progress, seed, engine))
                 if hunts[-1].look(accept):
                     return _decision("sat", [hunts[-1]], clock)
-            status = _in_turns(hunts, accept, clock)
+            status = status or _in_turns(hunts, accept, clock)
         except KeyboardInterrupt:
             status = "interrupted"
     if status == "sat":
         return _decision("sat", [h for h in hunts if h.found], clock)
     still = [h for h in hunts if not h.proved]
-    if not still and len(hunts) == len(groups):
-        return _decision("unsat", hunts, clock)
-    return _decision(status or "rounding", still, clock, len(hunts) < len(groups))
+    partial = len(hunts) < len(groups)
+    found = _decision("unsat" if not still and not partial else status or "rounding",
+                      still or hunts, clock, partial)
+    # What was sieved out is known to hold nowhere, and no more.
+    return replace(found, lower=min(found.lower, 0.0)) if sieved else found
 
 
 def _in_turns(hunts: list[_Hunt], accept, clock: State) -> str | None:
@@ -150,7 +145,8 @@ def _in_turns(hunts: list[_Hunt], accept, clock: State) -> str | None:
 
 def _decision(status: str, hunts: list[_Hunt], clock: State, partial: bool = False) -> Decision:
     if not hunts:
-        return Decision(status, -np.inf, np.inf, np.empty(0), 0, clock.seconds, ())
+        lower = np.inf if status == "unsat" else -np.inf
+        return Decision(status, lower, np.inf, np.empty(0), 0, clock.seconds, ())
     best = min(hunts, key=lambda h: h.least[0])
     lower = -np.inf if partial else min(h.low for h in hunts)
     methods = tuple(dict.fromkeys(m for h in hunts for m in h.methods))
@@ -171,6 +167,10 @@ class _Hunt:
         self.state = State(rows, 0.0, time_limit, progress)
         self.state.known = self._by_intervals(measured, roots)
         self.state.target, self.state.goal = self.target, self.target.copy()
+
+        def first(*given):
+            return first_points(*given, late=lambda: self.state.out_of_time)
+
         self._free, self._fixed = hull.lo < hull.hi, hull.lo
         if self._free.sum() > MANY_INPUTS and len(roots.lo) == 1 and not roots.whole.any():
             if takes(measured):
@@ -185,13 +185,16 @@ class _Hunt:
             self._free = np.ones(hull.size, bool)
             machine = ArrayEngine(measured, rows, zero, hull)
             self.methods = ENGINE_METHODS
-            self.search = EngineSearch(machine, hull, self.state, seed=seed, roots=roots)
+            self.search = EngineSearch(
+                machine, hull, self.state, seed=seed, roots=roots, first=first
+            )
         else:
             free = self._free
             inner = Roots(roots.lo[:, free], roots.hi[:, free], roots.whole[free])
             self.methods = KERNEL_METHODS
             self.search = KernelSearch(
-                tape, inner.hull, self.state, seed=seed, roots=inner, whole=inner.whole
+                tape, inner.hull, self.state, seed=seed, roots=inner, whole=inner.whole,
+                first=first,
             )
 
     def _by_intervals(self, measured: Graph, roots: Roots) -> np.ndarray:

@@ -21,6 +21,7 @@ def first_points(
     roots: Roots,
     objectives: int,
     rng: np.random.Generator,
+    late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points that make each objective small.
 
@@ -30,6 +31,7 @@ def first_points(
         roots: Where to look.
         objectives: `m`.
         rng: For the samples.
+        late: Whether to stop descending.
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value met of
@@ -44,7 +46,8 @@ def first_points(
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)
     box = Roots(roots.lo[which[best]], roots.hi[which[best]], roots.whole)
-    return _descend(gradient, x[best], k, box, 0.25 * (box.hi - box.lo), least, at, most)
+    step = 0.25 * (box.hi - box.lo)
+    return _descend(gradient, x[best], k, box, step, least, at, most, late)
 
 
 def _samples(roots: Roots, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -107,11 +110,13 @@ def scatter(
     return _descend(gradient, x, k, box, 0.25 * width, y.min(axis=0), x[i], y.max(axis=0))[:2]
 
 
-def _descend(gradient, x, k, box: Roots, step, least, at, most):
+def _descend(gradient, x, k, box: Roots, step, least, at, most, late=lambda: False):
     least, at, most = least.copy(), at.copy(), most.copy()
     columns = np.arange(least.size)
     where = x  # what the steps move; whole numbers are rounded only to be looked at
     for i in range(STEPS):
+        if late():
+            break
         y, g = gradient(x, k)
         np.nan_to_num(g, copy=False)
         low = y.argmin(axis=0)
