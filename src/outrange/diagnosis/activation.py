@@ -39,11 +39,11 @@ def behaviour_at(case, layer, lo: np.ndarray, hi: np.ndarray) -> Behaviour | Non
     return Behaviour(*(np.logical_and.reduce([f[i] for f in facts]) for i in range(3)))
 
 
-def behind_batch_norm(case, layer) -> bool:
-    """Whether batch statistics, which training takes from each batch, come before a layer."""
+def behind_noise(case, layer) -> bool:
+    """Whether training gives a layer other inputs than inference: batch statistics, dropout."""
     for other in case.program.layers:
         if other is layer:
             return False
-        if other.kind == "BatchNormalization":
+        if other.noisy:
             return True
     return False

@@ -136,7 +136,7 @@ class Optimizer:
 
     Args:
         kind: Its class, `"SGD"`.
-        rate: The learning rate at the first step.
+        rate: The learning rate; of a schedule, the largest of its first thousand steps.
         momentum: 0 where it has none.
         options: Its other numbers.
     """

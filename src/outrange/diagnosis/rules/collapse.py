@@ -87,7 +87,7 @@ def _reads_unknown(part, nodes) -> bool:
 
 
 def _weighted(program, behind, part):
-    """The layers with a kernel whose value lies on the way."""
+    """The layers with a kernel on the way, of which one stands on another."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
     seen = set(behind)
     found = []
@@ -95,4 +95,12 @@ def _weighted(program, behind, part):
         inner = layer.path.split("/")[-1]
         if inner in kernels and part.values.get(layer.after) in seen:
             found.append(layer)
-    return found
+    before = {id(layer): _behind(part.graph, part.values[layer.after]) for layer in found}
+
+    def stands_on(one, other) -> bool:
+        return one is not other and part.values[other.after] in before[id(one)]
+
+    return [
+        layer for layer in found
+        if any(stands_on(layer, other) or stands_on(other, layer) for other in found)
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...answers.diagnosis import Level
-from ..activation import behaviour_at, behind_batch_norm
+from ..activation import behaviour_at, behind_noise
 from ..registry import Example, register
 from ..wording import share, short, span
 
@@ -59,7 +59,7 @@ def check(rule, case):
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
-        if rows is None or not rows.lo.size or behind_batch_norm(case, layer):
+        if rows is None or not rows.lo.size or behind_noise(case, layer):
             continue
         # Sums of zeros come back as [-5e-324, 5e-324]; no float32 lies in between but 0.
         hi = np.where(rows.hi < TINY, np.minimum(rows.hi, 0.0), rows.hi)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...answers.diagnosis import Level
-from ..activation import behaviour_at, behind_batch_norm
+from ..activation import behaviour_at, behind_noise
 from ..registry import Example, register
 from ..wording import share
 
@@ -47,7 +47,7 @@ def check(rule, case):
         if rows is None or not rows.lo.size or layer.after in outputs:
             continue
         found = behaviour_at(case, layer, rows.lo, rows.hi)
-        if found is None or behind_batch_norm(case, layer):
+        if found is None or behind_noise(case, layer):
             continue
         dead = found.dead.all(axis=0)
         count, total = int(dead.sum()), dead.size

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...answers.diagnosis import Level
-from ..activation import behaviour_at, behind_batch_norm
+from ..activation import behaviour_at, behind_noise
 from ..registry import Example, register
 from ..wording import span
 
@@ -42,7 +42,7 @@ def check(rule, case):
         rows = case.rows_of(layer.before)
         if rows is None or not rows.lo.size or layer.after in outputs:
             continue
-        if behind_batch_norm(case, layer):
+        if behind_noise(case, layer):
             continue
         found = behaviour_at(case, layer, rows.lo, rows.hi)
         part = float(found.saturated.mean()) if found is not None else 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...program import Measured, Rehearsal
 from .gradients import gradients
+from .training import own_training
 
 
 ROWS = 512
@@ -79,7 +80,7 @@ def rehearser(
     k: Any, model: Any, index: dict[int, int]
 ) -> Callable[[Any, Any, int], Rehearsal] | None:
     """A function that trains a copy for a few steps; None where there is nothing to train."""
-    if getattr(model, "optimizer", None) is None:
+    if getattr(model, "optimizer", None) is None or own_training(k, model):
         return None
 
     def rehearse(x: Any, y: Any, steps: int) -> Rehearsal:

@@ -138,8 +138,8 @@ def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> li
     if found is None:
         return []
     return [
-        loss_record(loss, output, None if tensor is None else number.get(id(tensor)))
-        for (loss, output, _), tensor in zip(objects, found.losses, strict=True)
+        loss_record(loss, output, None if tensor is None else number.get(id(tensor)), weight)
+        for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
     ]
 
 

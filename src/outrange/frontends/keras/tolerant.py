@@ -98,13 +98,14 @@ class Followed:
     reasons: list[str] = field(default_factory=list)
 
 
-def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any]]) -> Followed:
+def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -> Followed:
     """Run `model` and then its losses on symbols.
 
     Args:
         model: A built Keras model.
         struct: Its input, KerasTensors with a batch axis of 1.
-        losses: Loss object, index of its output, and the KerasTensor that stands for its targets.
+        losses: Loss object, index of its output, the KerasTensor that stands for its targets, and
+            its weight.
 
     Returns:
         The recording. Nothing in the model is changed.
@@ -116,7 +117,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any]]) -> Follo
     k = tracer.keras
     found = Followed(tracer.trace)
     found.trace.inputs = k.tree.flatten(struct)
-    found.targets = [target for _, _, target in losses]
+    found.targets = [target for _, _, target, _ in losses]
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
     try:
         with hooks(tracer), _reads(k, tracer), k.StatelessScope():
@@ -126,7 +127,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any]]) -> Follo
                 raise tracer.failure or refuse.explained(error, f"Model `{model.name}`") from error
             found.inside = len(found.trace.records)
             outputs = k.tree.flatten(found.trace.outputs)
-            for loss, index, target in losses:
+            for loss, index, target, _ in losses:
                 found.losses.append(_loss(tracer, found, loss, target, outputs[index]))
     finally:
         for op, inbound, outbound in nodes:

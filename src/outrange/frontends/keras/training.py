@@ -15,11 +15,15 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
         outputs: A symbol for each output.
 
     Returns:
-        `(loss object, output index, symbol of its targets)` of each; and what could not be read.
+        `(loss object, output index, symbol of its targets, weight)` of each; and what could not be
+        read.
     """
     compiled = getattr(model, "_compile_loss", None)
     if compiled is None or y is None:
         return [], []
+    own = own_training(k, model)
+    if own:
+        return [], [f"the loss: the model has its own `{own}`, which need not use what is compiled"]
     given = k.tree.flatten(y)
     if len(given) != len(outputs):
         return [], [f"{len(given)} arrays of targets for {len(outputs)} outputs"]
@@ -34,14 +38,22 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
         fresh.build(k.tree.pack_sequence_as(structure, targets), packed)
         at = {id(t): i for i, t in enumerate(outputs)}
         found = []
-        for path, loss, _, _ in fresh._flat_losses:
+        for path, loss, weight, _ in fresh._flat_losses:
             output = _resolved(packed, path)
             index = at[id(output)]
-            found.append((loss, index, targets[index]))
+            found.append((loss, index, targets[index], 1.0 if weight is None else float(weight)))
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         return [], [f"the compiled loss could not be read ({type(error).__name__}: {first[:160]})"]
     return found, []
+
+
+def own_training(k: Any, model: Any) -> str:
+    """Name of the method by which a model replaces Keras's way of training; `""` if it does not."""
+    for name in ("train_step", "compute_loss", "_compute_loss"):
+        if getattr(type(model), name, None) is not getattr(k.Model, name, None):
+            return name
+    return ""
 
 
 def _dtype(k: Any, array: Any) -> str:
@@ -56,8 +68,8 @@ def _resolved(struct: Any, path: Any) -> Any:
     return struct
 
 
-def loss_record(loss: Any, output: int, tensor: int | None) -> Loss:
-    """A Keras loss object as a record."""
+def loss_record(loss: Any, output: int, tensor: int | None, weight: float) -> Loss:
+    """A Keras loss object, and its weight among the losses, as a record."""
     kind = type(loss)
     function = getattr(loss, "fn", None)
     options = dict(getattr(loss, "_fn_kwargs", {}) or {})
@@ -65,10 +77,11 @@ def loss_record(loss: Any, output: int, tensor: int | None) -> Loss:
     home = getattr(function, "__module__", kind.__module__) if function else kind.__module__
     from_logits = options.pop("from_logits", None)
     smoothing = options.pop("label_smoothing", 0.0) or 0.0
-    known = str(home).startswith("keras.")
+    known = str(home).startswith("keras.") and kind.__module__.startswith("keras.")
     if known and from_logits is None and name.endswith("crossentropy"):
         from_logits = False
     plain = {n: v for n, v in options.items() if isinstance(v, int | float | str)}
+    plain["weight"] = weight
     return Loss(name, known, output, from_logits, float(smoothing), tensor, plain)
 
 
@@ -80,7 +93,8 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     rate = inner._learning_rate
     if callable(rate) and not hasattr(rate, "shape"):
-        rate = rate(0)
+        # A schedule may start at 0 to warm up: the rate that counts is the largest soon after.
+        rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
     plain = {
         name: value for name, value in vars(inner).items()
         if isinstance(value, int | float) and not name.startswith("_")

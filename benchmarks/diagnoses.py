@@ -1,7 +1,7 @@
 """The scorecard of `diagnose`: real questions, their corrected programs, published architectures.
 
-    python benchmarks/diagnosis.py                   # the questions, on the backend in use
-    python benchmarks/diagnosis.py --applications    # and keras.applications, with times
+    python benchmarks/diagnoses.py                   # the questions, on the backend in use
+    python benchmarks/diagnoses.py --applications    # and keras.applications, with times
 
 A detection is a finding above a suspicion whose rule names the accepted answer's cause; an alarm is
 any finding above a suspicion on the corrected program.
