@@ -32,7 +32,8 @@ def compare(
     combination whose model has the same shapes; batches are the same everywhere. What falls short
     is looked at with `outrange.diagnose` and by what its curves, gradient and outputs show.
 
-    Cost: the trainings; `budget` limits them. The first step of each activation compiles.
+    Cost: the trainings, which `budget` limits, the first step of each activation compiles; and
+    afterwards one diagnosis for each kind of failure of a model and loss.
 
     Args:
         build: Takes an activation and returns a new Keras model with a fixed input shape, not

@@ -17,7 +17,7 @@ from .failures import reasons
 from .objectives import labelled, objective, optimizer_choice, yardstick
 from .plan import Data, Group, Options, epoch_orders
 from .record import Record
-from .seeds import built
+from .seeds import arrays_of, built
 from .targets import read_targets
 
 
@@ -206,7 +206,7 @@ def seconds_of(budget: Any) -> float | None:
 
 
 def _data(x: Any, rows: int) -> Data:
-    arrays = keras().tree.map_structure(np.asarray, x)
+    arrays = arrays_of(x)
     for array in keras().tree.flatten(arrays):
         if array.ndim == 0 or len(array) != rows:
             raise InputError(

@@ -10,6 +10,7 @@ from ..core import Box, InputError
 from ..frontends.keras.api import keras
 from .diagnosed import findings
 from .moment import Moment, moment
+from .seeds import arrays_of
 from .structure import Structure
 
 
@@ -48,7 +49,8 @@ class RangeMonitor(keras().callbacks.Callback):
 
     Args:
         x: The training inputs, or a part of them: their least and largest values make the box.
-        y: The targets, `(n, ...)` in the shape of the model's output; None to leave them out.
+        y: The targets as `fit` takes them, in the shape of the model's output (class numbers are
+            not, and are not looked for in its range); None to leave them out.
         share: How much of the training time may be spent; 1 measures after every epoch.
         layers: Whether each layer has its own numbers.
         warn: Whether to warn, once for each code of `outrange.diagnose`, when it becomes provable.
@@ -76,8 +78,9 @@ class RangeMonitor(keras().callbacks.Callback):
         super().__init__()
         if not 0.0 < share <= 1.0:
             raise InputError(f"`share` lies in (0, 1]. Received: share={share!r}.")
-        self.x, self.y = keras().tree.map_structure(np.asarray, x), y
-        self.targets = None if y is None else np.asarray(y, np.float64)
+        self.x, self.y = arrays_of(x), None if y is None else arrays_of(y)
+        # Targets of several outputs are for the diagnosis only.
+        self.targets = self.y.astype(np.float64) if isinstance(self.y, np.ndarray) else None
         self.share, self.layers, self.warn, self.prefix = share, layers, warn, prefix
         self.spent = 0.0
         self.known: dict[str, float] = {}
@@ -158,7 +161,7 @@ class RangeMonitor(keras().callbacks.Callback):
             alarms.add("constant")
         fresh = alarms - self.alarms
         self.alarms |= alarms
-        if not fresh or self.targets is None:
+        if not fresh or self.y is None:
             return
         for finding in findings(self.model, self.x, self.y):
             if finding.level.name == "PROVED" and finding.code not in self.said:

@@ -58,6 +58,13 @@ def built(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
     return model
 
 
+def arrays_of(x: Any) -> Any:
+    """Data with NumPy arrays at its leaves; a list of plain numbers is one array, not many."""
+    if isinstance(x, list | tuple) and not all(hasattr(part, "shape") for part in x):
+        return np.asarray(x)
+    return keras().tree.map_structure(np.asarray, x)
+
+
 def weights_of(model: Any) -> list[np.ndarray]:
     """The trainable weights of a model."""
     return [np.array(keras().ops.convert_to_numpy(v)) for v in model.trainable_variables]

@@ -12,6 +12,7 @@ from ..frontends.keras.records import Trace
 from ..frontends.keras.signature import output_names, signature
 from ..frontends.keras.trace import trace
 from ..frontends.network import Network
+from .seeds import arrays_of
 
 
 class Structure:
@@ -46,7 +47,7 @@ class Structure:
 
     def flat(self, x: Any) -> np.ndarray:
         """Data in the model's structure as rows `(n, inputs)` of the graph."""
-        arrays = [np.asarray(a, np.float64) for a in keras().tree.flatten(x)]
+        arrays = [np.asarray(a, np.float64) for a in keras().tree.flatten(arrays_of(x))]
         return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
 
 
