@@ -76,7 +76,7 @@ CASES = {
     "greater or equal": as_number("GreaterOrEqual", "x c", {"c": ZERO}),
     "one hot": chain(
         node("Cast", "x", "i", to=7), node("OneHot", "i d v", "y"),
-        constants={"d": np.array([3], np.int64), "v": np.array([-1, 2], np.float32)},
+        constants={"d": np.array(3, np.int64), "v": np.array([-1, 2], np.float32)},
     ),
     "to bool": chain(node("Relu", "x", "r"), node("Cast", "r", "b", to=9),
                      node("Cast", "b", "y", to=1)),

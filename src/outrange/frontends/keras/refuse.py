@@ -9,8 +9,12 @@ from ...core import ModelError, UnsupportedError
 LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 MOVING = (
-    "CenterCrop", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear",
-    "RandomContrast", "RandomBrightness",
+    "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation",
+    "RandomShear", "RandomContrast", "RandomBrightness", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur",
+    "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
+    "RandomSaturation", "RandomSharpness", "AugMix", "CutMix", "MixUp", "RandAugment",
+    "MaxNumBoundingBoxes",
 )  # fmt: skip
 """Layers of Keras for images that at inference only choose entries, or do nothing at all."""
 

@@ -74,7 +74,11 @@ def _moving(c: Call):
     def run(marked):
         # Positions as float32, which an image layer expects; exact up to 2 ** 24.
         moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)), training=False)
-        return np.asarray(ops.convert_to_numpy(moved)).astype(np.int64)
+        moved = np.asarray(ops.convert_to_numpy(moved), np.float64)
+        whole = np.rint(moved)
+        if not (np.array_equal(moved, whole) and whole.min() >= 0 and whole.max() <= c.x.size):
+            raise UnsupportedError(f"{type(c.op).__name__} computes with its image at inference")
+        return whole.astype(np.int64)
 
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this layer's rule")
