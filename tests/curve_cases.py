@@ -10,7 +10,7 @@ def _of(name, *attributes):
 PLAIN = (
     "relu abs hard_sigmoid hard_silu sigmoid tanh softplus softsign selu silu gelu gelu_tanh mish "
     "exp expm1 log log1p sqrt rsqrt log_sigmoid sin cos square tanh_shrink sparse_plus "
-    "sparse_sigmoid erf atan sinh cosh sign is_zero"
+    "sparse_sigmoid erf erfc atan sinh cosh sign is_zero"
 ).split()
 
 CASES = [

@@ -34,9 +34,13 @@ class Entries:
     ids: np.ndarray
 
     def distinct(self, table: Expressions) -> list[int]:
-        """The expressions that are not constant."""
-        found = np.unique(self.ids[self.source >= 0])
-        return [int(e) for e in found if table.value_of(int(e)) is None]
+        """The expressions that are not constants which float64 holds."""
+        kept = []
+        for e in np.unique(self.ids).tolist():
+            value = table.value_of(e)
+            if value is None or float(value) != value:
+                kept.append(e)
+        return kept
 
 
 def entries(

@@ -175,8 +175,11 @@ class _Fusion:
         return forced or not many
 
     def is_line(self, e: int) -> bool:
+        """Whether an expression is a straight line whose numbers float64 holds."""
         found = self.table.polynomial(e)
-        return found is not None and set(found) <= {0, 1}
+        if found is None or not set(found) <= {0, 1}:
+            return False
+        return all(float(c) == c for c in found.values())
 
     def refusal(self, v: int, reason: Exception | None) -> UnsupportedError:
         node = self.nodes[v - 1]
@@ -200,7 +203,9 @@ class _Fusion:
         distinct = found.distinct(self.table)
         for e in distinct:
             places = np.flatnonzero(found.ids == e)
-            parts.append((self.curve(node, e, root, size, found.source[places]), places))
+            # A constant that float64 does not hold is a curve of any entry.
+            source = np.maximum(found.source[places], 0)
+            parts.append((self.curve(node, e, root, size, source), places))
         if len(parts) == 1 and len(parts[0][1]) == node.size:
             self.out[parts[0][0] - 1] = replace(self.out[parts[0][0] - 1], shape=node.shape)
             self.moved[v] = parts[0][0]
@@ -238,7 +243,7 @@ class _Fusion:
         else:
             line = self.table.polynomial(e) or {}
             factor = np.full(count, float(line.get(1, 0)))
-            op = scale(factor, float(line.get(0, 0)), ulps=1)
+            op = scale(factor, float(line.get(0, 0)))
             self.add(Node(op, (root,), count, shape, node.source))
         return len(self.out)
 

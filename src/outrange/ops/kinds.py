@@ -23,7 +23,7 @@ class Part:
     """An op cut down to some of its results and to what those read.
 
     Args:
-        op: Of the same kind as the whole op; its results and inputs are the entries below, in that order.
+        op: Of the same kind; its results and inputs are the entries below, in that order.
         outputs: Results of the whole op that `op` computes, increasing.
         inputs: Of each input, the entries that `op` reads, increasing.
     """

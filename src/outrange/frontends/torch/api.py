@@ -48,6 +48,21 @@ def quiet() -> Iterator[None]:
                 log.setLevel(level)
 
 
+@contextlib.contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """A module in evaluation mode; that of an exported program is fixed."""
+    switches = module.training and not hasattr(module, "validate_inputs") and not (
+        type(module).__module__.startswith("torch.fx")
+    )
+    if switches:
+        module.eval()
+    try:
+        yield
+    finally:
+        if switches:
+            module.train()
+
+
 def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
     """A module as a program, by `torch.export`, in evaluation mode.
 
@@ -55,12 +70,9 @@ def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
         ModelError: Its code cannot be exported.
     """
     t = torch()
-    was_training = module.training
-    if was_training:
-        module.eval()
     tensors = tuple(t.as_tensor(x) for x in examples)
     try:
-        with quiet(), t.no_grad():
+        with quiet(), t.no_grad(), evaluating(module):
             return t.export.export(module, tensors)
     except Exception as error:
         first = str(error).strip().splitlines()[0][:300] if str(error).strip() else ""
@@ -69,9 +81,6 @@ def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
             f"input of shape {tuple(examples[0].shape)}. "
             f"Received: {type(error).__name__}: {first}."
         ) from error
-    finally:
-        if was_training:
-            module.train()
 
 
 def opened(path: Path, safe: bool) -> Any:
@@ -228,13 +237,8 @@ def predictor(module: Any) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
     t = torch()
 
     def predict(parts: Sequence[np.ndarray]) -> np.ndarray:
-        training = bool(getattr(module, "training", False))
-        if training:
-            module.eval()
-        with t.no_grad(), quiet():
+        with t.no_grad(), quiet(), evaluating(module):
             found = module(*(t.from_numpy(np.ascontiguousarray(p)) for p in parts))
-        if training:
-            module.train()
         flat = t.utils._pytree.tree_leaves(found)
         return np.concatenate(
             [np.asarray(x.detach().cpu()).reshape(len(parts[0]), -1) for x in flat], 1
