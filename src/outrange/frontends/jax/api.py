@@ -23,6 +23,14 @@ _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 MOST_ROUNDS = 10_000
 
 
+def jax() -> Any:
+    """The module `jax`."""
+    import jax
+
+    return jax
+
+
+
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
     """Trace a function of arrays; calls in it are written out, loops of fixed length unrolled.
 

@@ -1,4 +1,4 @@
-"""Loss and gradients by the backend's own differentiation; the one door to each backend."""
+"""Loss and gradients by the backend's own differentiation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,9 @@ def _dense(k: Any, gradient: Any) -> Any:
 
 
 def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    import tensorflow as tf
+    from ..tensorflow.api import tensorflow
+
+    tf = tensorflow()
 
     missing: list[bool] = []
 
@@ -49,31 +51,29 @@ def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, li
 
 
 def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    import jax
-
     variables = model.trainable_variables
 
     def run(values):
         with k.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return value()
 
-    scalar, found = jax.value_and_grad(run)([v.value for v in variables])
+    scalar, found = jax_module().value_and_grad(run)([v.value for v in variables])
     return _arrays(k, scalar, found)
 
 
 def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    import torch
+    from ..torch.api import torch
 
     scalar = value()
     wanted = [v.value for v in model.trainable_variables]
     if not scalar.requires_grad:
         return _arrays(k, scalar, [None] * len(wanted))
-    found = torch.autograd.grad(scalar, wanted, allow_unused=True)
+    found = torch().autograd.grad(scalar, wanted, allow_unused=True)
     return _arrays(k, scalar, found)
 
 
 def jax_module() -> Any:
     """JAX itself, for those who compile a training program of their own."""
-    import jax
+    from ..jax.api import jax
 
-    return jax
+    return jax()

@@ -15,6 +15,14 @@ RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "d
 """Names of arguments in recorded operations, and what `tf.raw_ops` calls them."""
 
 
+def tensorflow() -> Any:
+    """The module `tensorflow`."""
+    import tensorflow
+
+    return tensorflow
+
+
+
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
     """Trace a function of tensors.
 
