@@ -67,8 +67,8 @@ class Affine:
     ulps: int = 0
     factor: np.ndarray | None = None
     part: "Callable[[np.ndarray], Part] | None" = None
-    coefficients: tuple[float, ...] | None = None
     plain: bool = False
+    coefficients: tuple[float, ...] | None = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""
