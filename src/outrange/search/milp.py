@@ -12,8 +12,6 @@ Reference: Vielma, *Mixed integer linear programming formulation techniques* (20
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +20,7 @@ import numpy as np
 from ..core import Box, InputError, UnsupportedError
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Rearrange
+from .highs import module, quiet_solver, run
 
 
 FEASIBILITY = 1e-9
@@ -98,10 +97,9 @@ class Encoding:
         self, row: np.ndarray, *, cutoff: float = np.inf, time_limit: float = np.inf
     ) -> MilpBound:
         """Minimize `row @ output`; see `milp_bound`."""
-        import highspy
-
+        highspy = module()
         form = self.output @ np.asarray(row, np.float64)
-        solver = _quiet_solver()
+        solver = quiet_solver()
         for name, value in (
             ("mip_rel_gap", 0.0),
             ("mip_abs_gap", 0.0),
@@ -113,7 +111,7 @@ class Encoding:
         ):
             solver.setOptionValue(name, value)
         solver.passModel(self._program(form))
-        _run(solver)
+        run(solver)
         status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
         info = solver.getInfo()
         found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
@@ -225,8 +223,7 @@ class Encoding:
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
     def _program(self, objective: np.ndarray):
-        import highspy
-
+        highspy = module()
         kinds = highspy.HighsVarType
         columns, starts, values = [], [0], []
         for row, _, _ in self.rows:
@@ -250,41 +247,6 @@ class Encoding:
         matrix.index_ = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)
         matrix.value_ = np.concatenate([*values, np.zeros(0)])
         return program
-
-
-def _run(solver) -> None:
-    """Solve; Ctrl-C asks HiGHS to stop, and is raised once it has.
-
-    Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
-    """
-    heard = []
-
-    def stop(number, frame):
-        heard.append(number)
-        solver.cancelSolve()
-
-    solver.HandleUserInterrupt = True
-    main = threading.current_thread() is threading.main_thread()
-    usual = signal.signal(signal.SIGINT, stop) if main else None
-    try:
-        solver.run()
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, usual)
-    if heard:
-        raise KeyboardInterrupt
-
-
-def _quiet_solver():
-    import highspy
-
-    class Quiet(highspy.Highs):
-        def enableCallbacks(self):
-            # Called by the constructor, and prints a banner unless told before.
-            self.silent()
-            super().enableCallbacks()
-
-    return Quiet()
 
 
 def _finite(ends, graph: Graph, value: int) -> tuple[np.ndarray, np.ndarray]:

@@ -156,9 +156,10 @@ def _move(net: PhaseNet, drawn, walked: Walked, z, now, cutting, moments, step: 
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
     size = np.abs(walked.rows).sum(axis=1) / np.maximum((walked.rows != 0).sum(axis=1), 1)
-    # Where no coefficient is left, what is missing over a unit's range says how large one may be.
-    reach = np.maximum(far, 0.0)[:, None] / np.maximum(cuts.hi - cuts.lo, 1e-3)
-    beta += BETA_PACE * pace * np.maximum(size[:, None], 0.3 * reach) * moments[1].step(push)
+    # Where no coefficient is left, what is missing says how far to go (Polyak's step).
+    short = np.maximum(far, 0.0)[:, None] * np.abs(push)
+    short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
+    beta += pace * np.maximum(BETA_PACE * size[:, None], short) * moments[1].step(push)
     np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .highs import least_linear
 from .phase_ascent import Climb, climb
 from .phase_net import Cuts, PhaseNet
 from .phase_root import Wanted, tighten
@@ -29,6 +30,10 @@ BATCH = 32
 TIGHT_STEPS = 6
 EVERY = 1
 SHARE = 0.98
+ROOT_SHARE = 0.98
+MOST_UNITS = 64
+LARGE = 2000
+"""Nets of more units make do with fewer steps and rows before the first split."""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,11 +97,14 @@ class PhaseTree:
         """What is proved of the objective."""
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
-    def sharpen(self, cutoff: float, steps: int = ROOT_STEPS) -> np.ndarray:
+    def sharpen(self, cutoff: float) -> np.ndarray:
         """Before the first split: tighter ranges everywhere."""
         _, _, leaf = heapq.heappop(self._heap)
+        large = self.net.units > LARGE
+        steps, most = (TIGHT_STEPS, 2 * MOST_UNITS) if large else (ROOT_STEPS, 10 * MOST_UNITS)
         try:
-            return self._bound(self._tightened([leaf], cutoff, steps, np.inf), cutoff, steps)
+            left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
+            return self._bound(left, cutoff, ROOT_STEPS)
         except KeyboardInterrupt:
             self._push(leaf)
             raise
@@ -108,19 +116,66 @@ class PhaseTree:
             due = [leaf for leaf in taken if leaf.age >= EVERY]
             left = [leaf for leaf in taken if leaf.age < EVERY]
             if due:
-                left += self._improved(self._tightened(due, cutoff, TIGHT_STEPS, SHARE), cutoff,
+                left += self._improved(self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS), cutoff,
                                        STEPS // 2)[0]
-            children = []
+            children, points = [], []
             for leaf, cut in zip(left, self._choose(left), strict=True):
                 if cut is None:
-                    self.closed = min(self.closed, leaf.least)
+                    points.append(self._finished(leaf, cutoff))
                 else:
                     children += [self._child(leaf, *cut, side) for side in (-1.0, 1.0)]
-            return self._bound(children, cutoff, STEPS)
+            return np.concatenate([self._bound(children, cutoff, STEPS), *points])
         except KeyboardInterrupt:
             for leaf in taken:
                 self._push(leaf)
             raise
+
+    def _finished(self, leaf: Leaf, cutoff: float) -> np.ndarray:
+        """A leaf without open units is a linear program; its multipliers prove its bound."""
+        net = self.net
+        cut = np.flatnonzero(np.isfinite(leaf.low) | np.isfinite(leaf.high))
+        task = self._stacked([leaf])
+        middle = net.cells.center
+        cost, _ = self._form({net.graph.output: self.row[None]}, task, middle)
+        forms, heights = [], []
+        for unit in cut:
+            b = next(b for b in net.bends if b.place.start <= unit < b.place.stop)
+            start = np.zeros((1, net.ends[b.source][0].size))
+            start[0, unit - b.place.start] = 1.0
+            form, height = self._form({b.source: start}, task, middle)
+            forms.append(form)
+            heights.append(height)
+        rows, height = np.array(forms).reshape(-1, net.box.size), np.array(heights)
+        found = least_linear(cost, net.box.lo, net.box.hi, rows, leaf.low[cut] - height,
+                             leaf.high[cut] - height)
+        if found is None:
+            self.closed = min(self.closed, leaf.least)
+            return middle
+        at, dual = found
+        if not np.isfinite(cutoff - leaf.least) or not dual.any():
+            scales = [1.0]
+        else:
+            scales = [1.0, *(10.0 ** np.arange(-3, 7))]
+        for scale in scales:
+            beta = np.zeros((1, net.units))
+            beta[0, cut] = np.where(
+                dual > 0, np.where(np.isfinite(leaf.low[cut]), scale * dual, 0.0),
+                np.where(np.isfinite(leaf.high[cut]), scale * dual, 0.0))
+            proof = net.proof(task.start, task.theta, beta, task.cuts)
+            leaf.least = max(leaf.least, float(proof.least[0]))
+            if leaf.least >= cutoff:
+                break
+        self.closed = min(self.closed, min(leaf.least, cutoff))
+        return at[None]
+
+    def _form(self, start, task: Climb, middle: np.ndarray) -> tuple[np.ndarray, float]:
+        """A row of a net without open units as `form . x + height`."""
+        net = self.net
+        cuts = task.cuts.first(net.before(max(start)))
+        drawn = net.draw(net.over(cuts), task.theta)
+        walked = net.walk(start, drawn, None, cuts)
+        corner = net.corner(walked.form)
+        return walked.form[0], float(walked.least[0] - walked.form[0] @ corner[0])
 
     def _push(self, leaf: Leaf) -> None:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
@@ -135,15 +190,14 @@ class PhaseTree:
         return Climb.of(start, Cuts(low, high, lo, hi), theta, beta)
 
     def _tightened(
-        self, leaves: list[Leaf], cutoff: float, steps: int, share: float
+        self, leaves: list[Leaf], cutoff: float, steps: int, share: float, most: int
     ) -> list[Leaf]:
         """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         wanted = Wanted(self.row, cutoff, far, task.theta, task.beta)
-        worth = None
-        if share < 1:
-            worth = _most(np.stack([leaf.blame for leaf in leaves]), share)
+        blame = np.stack([self._blamed(leaf) for leaf in leaves])
+        worth = _most(blame, share, most)
         for bend in self.net.bends:
             tighten(self.net, task.cuts, bend, steps, wanted, worth)
         cuts = task.cuts
@@ -200,9 +254,7 @@ class PhaseTree:
         """The cut of each sub-problem, None where nothing is left to cut."""
         tried = []
         for i, leaf in enumerate(leaves):
-            blame = leaf.blame
-            if not (blame > 0).any():
-                blame = self._width(leaf)
+            blame = self._blamed(leaf)
             best = np.argsort(-blame)[:CANDIDATES]
             tried += [(i, int(u)) for u in best if blame[u] > 0]
         if not tried:
@@ -230,9 +282,10 @@ class PhaseTree:
             out[b.place] = b.point(lo[b.place], hi[b.place])
         return out
 
-    def _width(self, leaf: Leaf) -> np.ndarray:
-        """Where nothing is to blame (what a bound reads is cut off): open units, early ones first.
-        """
+    def _blamed(self, leaf: Leaf) -> np.ndarray:
+        """What each unit costs the bound; where what it reads is cut off, wide and early units."""
+        if (leaf.blame > 0).any():
+            return leaf.blame
         out = np.where(self.net.open(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)
         for depth, b in enumerate(self.net.bends):
             top = out[b.place].max(initial=0.0)
@@ -249,11 +302,12 @@ class PhaseTree:
         return Leaf(low, high, lo, hi, leaf.theta, leaf.beta, leaf.blame, leaf.least, leaf.age + 1)
 
 
-def _most(blame: np.ndarray, share: float) -> np.ndarray:
-    """The units that together carry this share of all blame, a row."""
+def _most(blame: np.ndarray, share: float, most: int) -> np.ndarray:
+    """The units that together carry this share of all blame, `most` a row."""
     order = np.argsort(-blame, axis=1)
     total = np.cumsum(np.take_along_axis(blame, order, axis=1), axis=1)
     inside = total - np.take_along_axis(blame, order, axis=1) < share * total[:, -1:]
+    inside[:, most:] = False
     out = np.zeros(blame.shape, bool)
     np.put_along_axis(out, order, inside, axis=1)
     return out

@@ -1,0 +1,117 @@
+"""Laws of the phase search: whatever the slopes, multipliers and cuts, bounds enclose the samples
+that lie inside the cuts; ranges under a cutoff enclose the samples below it; a pruned net is the
+same function.
+"""
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.graph.rewrite import fold, piecewise_to_pairs
+from outrange.search.phase_net import Cuts, PhaseNet, bends
+from outrange.search.phase_prune import pruned
+from outrange.search.phase_root import Wanted, tighten
+from outrange.search.phase_tree import PhaseTree
+from random_graphs import LINES, SMOOTH, random_box, random_graph
+from small_graphs import NETS
+
+
+SAMPLES = 400
+
+
+def _cases():
+    for seed in range(20):
+        yield f"random-{seed}", seed
+    for i, _ in enumerate(NETS):
+        for act in ("relu", "abs", "clip01", "tanh", "sigmoid", "silu"):
+            yield f"{NETS[i].__name__}-{act}", (i, act)
+
+
+def _net(what):
+    """The net over its box, samples `(c, d)`, and all units' values there `(c, s)`."""
+    if isinstance(what, int):
+        rng = np.random.default_rng((41, what))
+        graph = random_graph(rng, curves=LINES + SMOOTH if what % 2 else LINES, wild=what % 4 > 1)
+        box = random_box(rng, graph)
+    else:
+        rng = np.random.default_rng((43, what[0]))
+        act = "hard_sigmoid" if what[1] == "clip01" else what[1]
+        graph = NETS[what[0]](rng, act)
+        middle = rng.normal(size=graph.size)
+        box = Box(middle - 0.7, middle + 0.7)
+    graph = fold(piecewise_to_pairs(graph))
+    if bends(graph) is None:
+        pytest.skip("a bent value that phases do not describe")
+    net = PhaseNet.of(graph, box)
+    x = box.sample(rng, SAMPLES)
+    values = graph.run_all(x)
+    z = np.zeros((len(x), net.units))
+    for b in net.bends:
+        z[:, b.place] = values[b.source]
+    return net, rng, x, z, values[graph.output]
+
+
+def _slack(values):
+    """What plain float64 may be off by where it evaluates a sample."""
+    return 1e-11 * np.maximum(1.0, np.abs(values).max())
+
+
+@pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
+def test_bounds_enclose_the_samples_inside_the_cuts(what):
+    net, rng, _, z, y = _net(what)
+    if not net.units or not np.isfinite([net.lo, net.hi]).all():
+        pytest.skip("nothing to cut")
+    for _ in range(4):
+        cuts = net.uncut(1)
+        anchor = z[rng.integers(len(z))]
+        beta = np.zeros((1, net.units))
+        for unit in rng.choice(net.units, min(3, net.units), replace=False):
+            point = rng.choice([0.0, float(np.float32(np.quantile(z[:, unit], rng.random())))])
+            if anchor[unit] >= point:
+                cuts.low[0, unit], cuts.lo[0, unit] = point, max(point, cuts.lo[0, unit])
+                beta[0, unit] = rng.exponential() * 10.0 ** rng.uniform(-3, 2)
+            else:
+                cuts.high[0, unit], cuts.hi[0, unit] = point, min(point, cuts.hi[0, unit])
+                beta[0, unit] = -rng.exponential() * 10.0 ** rng.uniform(-3, 2)
+        cuts.hi = np.maximum(cuts.hi, cuts.lo)
+        inside = ((z >= cuts.low) & (z <= cuts.high)).all(axis=1)
+        row = rng.normal(size=y.shape[1])
+        start = {net.graph.output: row[None]}
+        theta = rng.random((1, net.units))
+        least = net.proof(start, theta, beta, cuts).least[0]
+        assert least <= (y[inside] @ row).min(initial=np.inf) + _slack(y)
+        join = {**start, net.bends[0].source: _unit(net, rng)}
+        least = net.proof(join, theta, beta, cuts).least[0]
+        first = z[inside][:, net.bends[0].place] @ join[net.bends[0].source][0]
+        assert least <= (y[inside] @ row + first).min(initial=np.inf) + _slack(y) + _slack(z)
+
+
+def _unit(net, rng):
+    return rng.normal(size=(1, net.bends[0].size))
+
+
+@pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
+def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
+    net, rng, x, z, y = _net(what)
+    if not net.units or not np.isfinite([net.lo, net.hi]).all():
+        pytest.skip("nothing to cut")
+    net = pruned(net)
+    assert np.allclose(net.graph.run(x), y, rtol=1e-9, atol=1e-12 * np.abs(y).max(initial=1.0))
+    values = net.graph.run_all(x)
+    row = rng.normal(size=y.shape[1])
+    height = y @ row
+    cutoff = float(np.quantile(height, 0.3))
+    tree = PhaseTree(net, row, np.inf)
+    task = tree._stacked([tree._heap[0][2]])
+    wanted = Wanted(row, cutoff, np.array([cutoff - tree.lower]), task.theta, task.beta)
+    cuts = Cuts(task.cuts.low, task.cuts.high, task.cuts.lo.copy(), task.cuts.hi.copy())
+    plain = net.uncut(1)
+    for b in net.bends:
+        tighten(net, plain, b, 5)
+        tighten(net, cuts, b, 5, wanted)
+    for b in net.bends:
+        source = values[b.source]
+        slack = 1e-11 * max(1.0, np.abs(source).max(initial=0.0))
+        for found, which in ((plain, np.isfinite(height)), (cuts, height < cutoff)):
+            assert (source[which] >= found.lo[0, b.place] - slack).all()
+            assert (source[which] <= found.hi[0, b.place] + slack).all()
