@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from outrange.cli import main
+from outrange.cli.run import run as main
 
 
 keras = pytest.importorskip("keras")

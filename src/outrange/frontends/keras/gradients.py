@@ -54,7 +54,8 @@ def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]
     variables = model.trainable_variables
 
     def run(values):
-        with k.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+        mapping = list(zip(variables, values, strict=True))
+        with k.StatelessScope(state_mapping=mapping, collect_losses=True):
             return value()
 
     scalar, found = jax_module().value_and_grad(run)([v.value for v in variables])
