@@ -13,6 +13,7 @@ BLIND = ("domains", "search", "questions")
 PLAIN_WORDS = {
     # Curves whose name is also a word of NumPy or of plain speech; these places use the word.
     "abs", "clip", "exp", "log", "power", "sqrt", "square", "threshold", "reciprocal", "sin", "cos",
+    "sign",
 }  # fmt: skip
 
 
