@@ -111,6 +111,12 @@ RECIPES: dict[str, Callable] = {
             num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16), (32,)),
     "STFTSpectrogram": lambda: _of(
         L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=8), (32, 1)),
+    "AvgPool1D": lambda: _of(L.AveragePooling1D(2), (6, 3)),
+    "AvgPool2D": lambda: _of(L.AveragePooling2D(2), IMAGE),
+    "AvgPool3D": lambda: _of(L.AveragePooling3D(2), (4, 4, 4, 2)),
+    "RandomTranslation": lambda: _of(L.RandomTranslation(0.1, 0.1), IMAGE),
+    "RandomZoom": lambda: _of(L.RandomZoom(0.1), IMAGE),
+    "Equalization": lambda: _of(L.Equalization(), IMAGE),
     "RandomColorJitter": lambda: _of(L.RandomColorJitter(), IMAGE),
     "RandomPosterization": lambda: _of(L.RandomPosterization(4), IMAGE),
 }

@@ -14,11 +14,11 @@ MOVING = (
     "RandomColorJitter", "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur",
     "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
     "RandomSaturation", "RandomSharpness", "AugMix", "CutMix", "MixUp", "RandAugment",
-    "MaxNumBoundingBoxes",
+    "MaxNumBoundingBoxes", "Solarization", "AutoContrast",
 )  # fmt: skip
 """Layers of Keras for images that at inference only choose entries, or do nothing at all."""
 
-OPAQUE = ("Rescaling", "Normalization", "PReLU", "Resizing", *MOVING)
+OPAQUE = ("Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *MOVING)
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {

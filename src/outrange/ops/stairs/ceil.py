@@ -8,6 +8,7 @@ from ..step import Step
 
 @register_stairs("ceil")
 def ceil():
+    """The facts."""
     return Step(
         name="ceil", f=np.ceil,
         df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.0,

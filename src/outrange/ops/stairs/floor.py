@@ -8,6 +8,7 @@ from ..step import Step
 
 @register_stairs("floor")
 def floor():
+    """The facts."""
     return Step(
         name="floor", f=np.floor,
         df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.0,

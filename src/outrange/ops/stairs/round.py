@@ -8,6 +8,7 @@ from ..step import Step
 
 @register_stairs("round")
 def round_half_even():
+    """The facts."""
     return Step(
         name="round", f=np.rint,
         df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.5,

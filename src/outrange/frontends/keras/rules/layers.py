@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
+from ....graph import logic
 from ..call import Call, array, is_value, single
 from ..refuse import MOVING
 from .table import entering
@@ -65,6 +66,16 @@ def _prelu(c: Call):
     if is_value(c.x) and np.unique(alpha).size == 1:
         return c.builder.curve("leaky_relu", c.x, negative_slope=float(np.ravel(alpha)[0]))
     return c.builder.prelu(c.x, alpha)
+
+
+@rule("Discretization")
+def _discretization(c: Call):
+    if c.op.output_mode != "int":
+        raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not described yet")
+    bins = np.asarray(np.float32(c.op.bin_boundaries), np.float64)
+    x = c.builder.reshape(c.x, (*c.x.shape, 1))
+    above = logic.compare(c.builder, "greater_equal", x, bins)
+    return c.builder.reduce("sum", above, len(c.x.shape))
 
 
 @rule(*MOVING)

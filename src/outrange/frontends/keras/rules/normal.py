@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import attention, normal
-from ..call import Call, array, operand, single
+from ....graph import attention, logic, normal
+from ..call import Call, array, is_value, operand, single
 from .table import entering
 
 
@@ -90,6 +90,24 @@ def _glu(c: Call):
         lambda a: np.split(a[0], 2, axis=c.config.get("axis", -1)), [c.x]
     )
     return c.builder.multiply(half, c.builder.curve("sigmoid", gate))
+
+
+@rule("Sparsemax")
+def _sparsemax(c: Call):
+    """`relu(x - tau)`, `tau` the largest of (sum of the k largest entries - 1) / k."""
+    b, x = c.builder, operand(c.args[0])
+    axis = int(c.config.get("axis", -1)) % len(x.shape)
+    n = x.shape[axis]
+    if not is_value(x):
+        x = b.constant_value(x)
+    best = b.structural(lambda a: np.flip(a[0], axis), [logic.ordered(b, x, axis)])
+    places = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
+    window = np.moveaxis(np.where(np.tri(n, dtype=bool), places[..., None, :], -1), -2, axis)
+    sums = b.gather_sum(best, window.reshape(-1, n), 1.0, x.shape, name="sums")
+    count = np.arange(1.0, n + 1.0).reshape([n if i == axis else 1 for i in range(len(x.shape))])
+    means = b.affine_map(b.affine_map(sums, 1.0, -1.0), 1.0 / count, ulps=1)
+    tau = b.reduce("max", means, axis, True)
+    return b.curve("relu", b.subtract(x, tau))
 
 
 @rule("Prod")
