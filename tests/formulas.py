@@ -110,6 +110,8 @@ FREE = {
     "relu of tanh": lambda t: relu(t, t.apply("tanh", t.x)),
     "log from 1 on": lambda t: _where(t, 1, t.scale(t.apply("log", t.x), 1, 1), t.x),
     "a pole inside": lambda t: t.divide(t.one, t.scale(t.x, 1, -1)),
-    "bumps": lambda t: t.multiply(_exp(t, t.scale(t.power(t.x, 2), -1)), t.apply("cos", t.x)),
+    "hat": lambda t: t.multiply(
+        _exp(t, t.scale(t.power(t.x, 2), -1)), t.scale(t.power(t.x, 2), -1, 1)
+    ),
 }
 """Functions that no file describes."""

@@ -65,6 +65,7 @@ class _Fusion:
     kept: set[int]
     table: Expressions = field(default_factory=Expressions)
     curves: dict[int, Curve] = field(default_factory=dict)
+    lines: dict[int, tuple[float, float]] = field(default_factory=dict)
     out: list[Node] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=lambda: {0: 0})
 
@@ -148,7 +149,11 @@ class _Fusion:
         if not (_is_bent(op) or multiple):
             return None
         reason: Exception | None = None
-        for region in self.regions(v):
+        candidates = self.regions(v)
+        if isinstance(op, Pointwise):
+            # What somebody else reads as well is then computed twice.
+            candidates += self.regions(v, everybody=True)
+        for region in candidates:
             try:
                 found = entries(self.table, self.nodes, region.root, region.inner, v)
                 if found is not None and self.analyzed(found, region.forced):
@@ -169,17 +174,24 @@ class _Fusion:
                 f"{len(distinct)} different functions of one variable in one tensor"
             )
         for e in distinct:
-            if e not in self.curves and not self.is_line(e):
-                self.curves[e] = analyze(self.table, e)
+            if e not in self.curves and e not in self.lines:
+                self.measure(e)
         many = any(len(self.curves[e].knots) > MANY for e in distinct if e in self.curves)
         return forced or not many
 
-    def is_line(self, e: int) -> bool:
-        """Whether an expression is a straight line whose numbers float64 holds."""
+    def measure(self, e: int) -> None:
+        """Enter an expression as a curve, or as a straight line whose numbers float64 holds."""
         found = self.table.polynomial(e)
-        if found is None or not set(found) <= {0, 1}:
-            return False
-        return all(float(c) == c for c in found.values())
+        is_line = found is not None and set(found) <= {0, 1}
+        if found is not None and is_line and all(float(c) == c for c in found.values()):
+            self.lines[e] = float(found.get(1, 0)), float(found.get(0, 0))
+            return
+        facts = analyze(self.table, e)
+        only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
+        if only is not None:
+            self.lines[e] = only
+        else:
+            self.curves[e] = facts
 
     def refusal(self, v: int, reason: Exception | None) -> UnsupportedError:
         node = self.nodes[v - 1]
@@ -241,9 +253,8 @@ class _Fusion:
         if e in self.curves:
             self.add(Node(self.curves[e], (root,), count, shape, node.source))
         else:
-            line = self.table.polynomial(e) or {}
-            factor = np.full(count, float(line.get(1, 0)))
-            op = scale(factor, float(line.get(0, 0)))
+            slope, offset = self.lines[e]
+            op = scale(np.full(count, slope), offset)
             self.add(Node(op, (root,), count, shape, node.source))
         return len(self.out)
 

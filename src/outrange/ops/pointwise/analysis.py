@@ -18,7 +18,7 @@ from .intervals import enclose
 from .joints import Joints
 from .pieces import WHOLE, Edge, Endless, Piece, pieces
 from .precision import functions, slope_error, value_error
-from .values import definition
+from .values import definition, program
 
 
 _MOST_KNOTS = 160
@@ -140,13 +140,16 @@ class _Facts:
 
     def zero_kept(self, f: Callable, lo: float, hi: float) -> Callable:
         """`f`, which may be 0 at 0 only if the function is."""
-        if not lo <= 0.0 <= hi or float(f(np.zeros(1))[0]) != 0.0:
+        zero = np.zeros(1)
+        if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
             return f
         for shape in self.shapes:
-            if shape.piece.left.before <= 0.0 <= shape.piece.right.after:
-                low, high = enclose(self.t, shape.piece.expression, 0.0, 0.0)
-                if not low[0] == high[0] == 0.0:
-                    return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
+            e = shape.piece.expression
+            if not shape.piece.left.before <= 0.0 <= shape.piece.right.after:
+                continue
+            low, high = enclose(self.t, e, 0.0, 0.0)
+            if program(self.t, e)(zero)[0] == 0.0 and not low[0] == high[0] == 0.0:
+                return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
         return f
 
     def connected(self) -> None:

@@ -1,0 +1,118 @@
+"""Elementwise sub-graphs of one tensor become single curves, and nothing else changes."""
+
+import numpy as np
+import pytest
+
+from outrange.core import UnsupportedError
+from outrange.domains import bounds
+from outrange.graph import Builder, Slot, pointwise
+from outrange.ops import Curve
+
+
+WEIGHT = np.random.default_rng(5).normal(0, 1, (3, 4))
+
+
+def built(*makes, size=4):
+    """The graph of several functions of one dense layer, and the graph as written."""
+    b = Builder([Slot("x", (3,))])
+    h = b.dense(b.input_values()[0], WEIGHT)
+    outputs = [make(b, h) for make in makes]
+    graph = b.finish(outputs, [f"y{i}" for i in range(len(outputs))])
+    return graph, b.plain
+
+
+def same(graph, plain):
+    """Both compute the same at random points."""
+    x = np.random.default_rng(1).normal(0, 2, (300, 3))
+    assert np.allclose(graph.run(x), plain.run(x), rtol=1e-12, atol=1e-12)
+
+
+def encloses(graph):
+    """Bounds hold what the graph returns."""
+    least, most = bounds(graph, [-1, -1, -1], [1, 1, 1])[-1]
+    y = graph.run(np.random.default_rng(2).uniform(-1, 1, (500, 3)))
+    assert (least <= y + 1e-12).all() and (y <= most + 1e-12).all()
+
+
+def curves(graph):
+    return [node.op for node in graph.nodes if isinstance(node.op, Curve)]
+
+
+def gate(b, h):
+    return b.multiply(h, b.curve("sigmoid", h))
+
+
+def where(b, h):
+    return pointwise.select(
+        b, pointwise.compare(b, "greater", h, np.zeros(())), h, b.affine_map(h, 0.1)
+    )
+
+
+def by_channel(b, h):
+    """A sigmoid, two gates, and a product with a constant of its own."""
+    first = b.structural(lambda a: a[0][:, :1], [h])
+    rest = b.structural(lambda a: a[0][:, 1:], [h])
+    scaled = b.affine_map(rest, np.array([1.0, 1.0, 3.0]))
+    return b.concat([b.curve("sigmoid", first), b.multiply(rest, b.curve("tanh", scaled))], 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "count"),
+    [
+        (gate, 1),
+        (where, 1),
+        (by_channel, 3),
+        (lambda b, h: b.subtract(b.curve("relu", h), b.curve("relu", b.affine_map(h, -1.0))), 0),
+        (lambda b, h: b.divide(h, b.add(np.ones(()), b.curve("abs", h))), 1),
+        (lambda b, h: b.maximum(h, b.multiply(np.full((), 0.25), gate(b, h))), 1),
+        (lambda b, h: b.multiply(b.multiply(h, h), h), 1),
+        (lambda b, h: b.curve("tanh", b.curve("relu", h)), 1),
+    ],
+)
+def test_one_curve(make, count):
+    graph, plain = built(make)
+    assert len(curves(graph)) == count
+    same(graph, plain)
+    encloses(graph)
+
+
+def test_a_value_that_others_read_stays():
+    """`relu` is an output of its own, and a factor."""
+    graph, plain = built(
+        lambda b, h: b.curve("relu", h),
+        lambda b, h: b.multiply(b.curve("relu", h), b.curve("sigmoid", h)),
+    )
+    same(graph, plain)
+    b = Builder([Slot("x", (3,))])
+    h = b.dense(b.input_values()[0], WEIGHT)
+    shared = b.curve("relu", h)
+    product = b.multiply(shared, b.curve("sigmoid", h))
+    graph = b.finish([shared, product], ["shared", "product"])
+    same(graph, b.plain)
+    encloses(graph)
+
+
+def test_marked_layers_stay():
+    b = Builder([Slot("x", (3,))])
+    h = b.dense(b.input_values()[0], WEIGHT)
+    s = b.curve("sigmoid", h)
+    b.mark_layer("gate", s)
+    graph = b.finish([b.multiply(h, s)], ["y"])
+    (kept,) = graph.layers["gate"]
+    assert graph.nodes[kept - 1].op.name == "sigmoid"
+
+
+def test_different_entries_are_refused():
+    def turned(b, h):
+        return b.multiply(h, b.structural(lambda a: a[0][:, ::-1], [h]))
+
+    with pytest.raises(UnsupportedError, match="two"):
+        built(turned)
+
+
+def test_nothing_to_fuse_is_left_alone():
+    b = Builder([Slot("x", (3,))])
+    h = b.curve("relu", b.dense(b.input_values()[0], WEIGHT))
+    before = list(b.nodes)
+    graph = b.finish([h], ["y"])
+    assert list(graph.nodes) == before and b.plain is None
