@@ -1,4 +1,4 @@
-"""Disjunctions multiply, contradictions do not: what is ruled out is crossed off while expanding."""
+"""Disjunctions multiply, contradictions do not: what is ruled out goes while expanding."""
 
 import numpy as np
 import pytest
