@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange import InputError, Mixed, implies, x, y
+from outrange import InputError, L2Ball, Mixed, implies, x, y
 from questions.nets import dense_net
 
 
@@ -40,6 +40,13 @@ def file(tmp_path):
 ])
 def test_a_threshold_that_is_attained_breaks_the_property(claim, box):
     assert outrange.verify(GRAPH, claim, box).status == "VIOLATED"
+
+
+@pytest.mark.parametrize("inputs_set", [L2Ball([0.5, 0], 0), Mixed(([0, 0], [2, 0]), integers=[0])])
+def test_few_inputs_are_settled_exactly(inputs_set):
+    most = 0.5 if isinstance(inputs_set, L2Ball) else 2
+    assert outrange.verify(GRAPH, y[0] <= most, inputs_set).status == "HOLDS"
+    assert outrange.verify(GRAPH, y[0] < most, inputs_set).status == "VIOLATED"
 
 
 def test_holding_for_want_of_inputs_is_said(file):
