@@ -157,7 +157,6 @@ MISTAKES = [
     (["small.onnx", "broken.vnnlib"], 4, "broken.vnnlib"),
     (["small.onnx", "wide.vnnlib"], 2, "as many inputs and outputs"),
     (["small.onnx", "y[0] <= 3"], 2, "--box"),
-    (["small.onnx", "safe.vnnlib", "--where", "x[0] <= 1"], 2, "--box"),
     (["small.onnx", "y[0] <= 3", "--box", "1", "0"], 2, "lo <= hi"),
     (["small.onnx", "y[0] <= 3", "--box", "0", "1", "--lo", "0"], 2, "exactly one"),
     (["small.onnx", "safe.vnnlib", "--margin", "1"], 2, "exactly one"),

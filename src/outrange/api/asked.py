@@ -23,21 +23,20 @@ def loaded(model: Any, custom_objects, safe_mode: bool) -> Network:
 def asked(network: Network, property: Any, box: Any, where: Any):
     """What is unsafe, where, and the property in words."""
     from ..questions.expressions import resolve
-    from ..questions.sets import regions
-    from ..questions.specification import matched, whole_space
+    from ..questions.sets.base import cut
+    from ..questions.sets.regions import regions, where_holds
+    from ..questions.specification import assumed, matched, whole_space
 
     slots, outputs = network.graph.inputs, network.graph.outputs
     if isinstance(property, str | os.PathLike):
         specification = matched(read_property(property), network.graph)
         name = os.path.basename(os.fspath(property))
-        if where is not None and box is None:
-            raise InputError(
-                "`where` cuts an input set: pass `box` too (a VNN-LIB file's own bounds stay). "
-                "Received: box=None."
-            )
         if box is None:
-            return specification.unsafe, [whole_space(network.graph)], name
-        return specification.unsafe, regions(slots, box, where=where, outputs=outputs), name
+            own = where_holds([whole_space(network.graph)], slots, where, outputs)
+            return specification.unsafe, own, name
+        # Its own bounds belong to the input set: where they leave nothing, nothing was asked.
+        found = regions(slots, box, where=where, outputs=outputs)
+        return specification.unsafe, cut(found, assumed(specification)), name
     if box is None:
         raise InputError(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "

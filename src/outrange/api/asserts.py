@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = ("fail", "skip")
 
+OPTIONS = ("where", "seed", "progress", "custom_objects", "safe_mode")
+
 
 def assert_holds(
     model: Any, property: Any, box: Any = None, *, time: float | None = 60.0,
@@ -54,7 +56,7 @@ def assert_holds(
         Verdict(HOLDS, 'y[0] <= 2.5')
     """
     __tracebackhide__ = True
-    _check(unknown)
+    _check(unknown, options)
     network = _network(model, options)
     verdict = verify(network, property, box, time=time, **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
@@ -93,7 +95,7 @@ def assert_range(
         Verdict(HOLDS, '(y >= -0.5).all() & (y <= 2.5).all()')
     """
     __tracebackhide__ = True
-    _check(unknown)
+    _check(unknown, options)
     network = _network(model, options)
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
@@ -112,7 +114,10 @@ def _network(model: Any, options: dict[str, Any]) -> Network:
     return load(model, **reading)
 
 
-def _check(unknown: str) -> None:
+def _check(unknown: str, options: Mapping[str, Any]) -> None:
+    strange = sorted(set(options) - set(OPTIONS))
+    if strange:
+        raise InputError(f"The options are {OPTIONS}. Received: {strange[0]!r}.")
     if unknown not in UNKNOWN:
         raise InputError(f"`unknown` is one of {UNKNOWN}. Received: unknown={unknown!r}.")
 
@@ -141,10 +146,16 @@ def _limit(slot: Slot, given: Any, name: str) -> np.ndarray:
     except (TypeError, ValueError):
         whole = np.array(np.nan)
     wrong = np.isposinf(whole) if name == "lo" else np.isneginf(whole)
-    if np.isnan(whole).any() or wrong.any():
+    if wrong.any():
         raise InputError(
-            f"`{name}` is numbers that broadcast to the output's shape; that of `{slot.name}` is "
-            f"{slot.shape} (no batch axis). Received: {name}={str(given)[:80]}."
+            f"`{name}` is finite, or {'minus' if name == 'lo' else 'plus'} infinity where there is "
+            f"no limit: no output of `{slot.name}` could keep this. "
+            f"Received: {name}={str(given)[:80]}."
+        )
+    if np.isnan(whole).any():
+        raise InputError(
+            f"`{name}` is numbers (no NaN) that broadcast to the output's shape; that of "
+            f"`{slot.name}` is {slot.shape} (no batch axis). Received: {name}={str(given)[:80]}."
         )
     return array if array.ndim == 0 else whole
 

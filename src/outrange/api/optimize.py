@@ -28,8 +28,9 @@ def minimize(
         objective: A linear form, `y[0] - 2 * y[1] + 0.1 * x[0]`, or a function of `(x, y)`.
         box: The input set, as for `outrange.verify`.
         where: A condition on `outrange.x` *and* `outrange.y`: only inputs that satisfy it, with
-            their outputs, count. An equation between continuous values holds at no float64 input;
-            ask for a narrow band instead.
+            their outputs, count. An equation counts where a float64 input meets it exactly: such
+            inputs are looked for, but where none is found only the proved end is told, and a
+            narrow band in place of the equation does better.
         tol: Stop when the value is known to `tol` times the range of the form seen.
         time: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values; no proof depends on it.

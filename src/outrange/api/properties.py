@@ -35,8 +35,9 @@ def verify(
             `|`, `~`; a function `lambda x, y: ...` that returns one; or a VNN-LIB file
             (`.vnnlib`, `.vnnlib.gz`), which describes the unsafe inputs and outputs.
         box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
-            `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. None with a file.
-        where: A condition on `outrange.x`: only inputs that satisfy it count.
+            `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
+            given as well, what lies in both counts.
+        where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for a counterexample; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.

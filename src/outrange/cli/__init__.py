@@ -1,10 +1,15 @@
-"""The command line: `outrange range | summary | demo`."""
+"""The command line: `outrange range | summary | verify | verify-all | demo`."""
 
 import sys
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
-    from .run import run
+    try:
+        from .run import run
 
-    sys.exit(run(arguments))
+        code = run(arguments)
+    except KeyboardInterrupt:  # while modules were still being loaded
+        print("outrange: interrupted before any bound was known", file=sys.stderr)
+        code = 130
+    sys.exit(code)

@@ -183,6 +183,9 @@ def call(arguments: list[str] | None) -> int:
     """
     try:
         code = app.main(args=arguments, prog_name="outrange", standalone_mode=False)
+    except SystemExit as stopped:
+        # click ends the process itself where the reader of stdout went away.
+        raise (BrokenPipeError() if stopped.code == 1 else stopped) from None
     except click.exceptions.Abort:
         return fail("interrupted before any bound was known", INTERRUPTED)
     except click.ClickException as error:

@@ -82,10 +82,10 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
         raise InputError(
             f"A property file ends in {' or '.join(FILES)}. Received: {property!r}."
         )
-    if box == BoxOptions() and (where is not None or not is_file):
+    if box == BoxOptions() and not is_file:
         raise InputError(
-            "A property written out, and --where, need an input set: --box LO HI, say (only a "
-            "VNN-LIB file brings its own). Received: none."
+            "A property written out needs an input set: --box LO HI, say (only a VNN-LIB file "
+            "brings its own). Received: none."
         )
     if is_file and where is None:
         return property, None

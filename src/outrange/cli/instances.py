@@ -78,7 +78,13 @@ def read_instances(
         limit = _limit(row, number, path) if seconds is None else seconds
         files = (_present(folder, name) for name in row[:2])
         instance = Instance(row[0], row[1], limit, *files)
-        found.setdefault(instance.key, instance)
+        first = found.setdefault(instance.key, instance)
+        if first.seconds != limit:
+            raise InputError(
+                "An instance that is listed twice has one limit; take one of the rows out, or give "
+                f"one for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
+                f"`{path}`, before with {first.seconds:g}."
+            )
     if not found:
         narrowed = "" if only is None else f" with --only {only!r}"
         raise InputError(f"There is no instance in the list. Received: `{path}`{narrowed}.")

@@ -66,6 +66,12 @@ class Results:
     def __init__(self, path: Path):
         if path.suffix.lower() != ".csv":
             raise InputError(f"--out is a file ending in .csv. Received: `{path}`.")
+        for file in (path, path.with_suffix(".jsonl")):
+            if file.exists() and not file.is_file():
+                raise InputError(
+                    "--out and the .jsonl file beside it are regular files: results are read back. "
+                    f"Received: `{file}`, which is none."
+                )
         self._path, self._record = path, path.with_suffix(".jsonl")
         self._file = self._table = -1
         self.known: dict[Key, Result] = {}
@@ -118,6 +124,11 @@ class Results:
         lines, cut = _whole_lines(os.pread(self._file, size, 0))
         for result in _read_record(lines, cut, self._record):
             self.known[result.key] = result
+        # A counterexample that the record lost is looked for again.
+        self.known = {
+            key: result for key, result in self.known.items()
+            if result.verdict != "sat" or result.x is not None
+        }
         if cut:
             os.ftruncate(self._file, len(lines))
         shown = {key: replace(result, x=None, y=None) for key, result in self.known.items()}

@@ -1,18 +1,25 @@
 """From errors to exit codes: every error is one short message, never a traceback."""
 
+import errno
 import io
 import os
 import sys
 
 
-EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED, PIPE = (
+    0, 1, 2, 3, 4, 5, 130, 141
+)
+
+UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
+"""What a full or lost standard output answers."""
 
 EXIT_CODES = """\
 Exit codes:
 
 \b
   0    the answer is complete: exact to --tol, or every property decided
-  2    an argument breaks a rule: no such file, a bad box, an unknown layer
+  2    an argument breaks a rule: no such file, a bad box, an unknown layer; or the
+       output cannot be written
   3    the bounds are valid, but the gap is not closed, or a property is not decided
        (time, float64 rounding)
   4    the model cannot be read, or holds an operation that is not described
@@ -21,6 +28,7 @@ Exit codes:
   7    diagnose: at most something measured
   8    diagnose: at most something suspected
   130  interrupted by Ctrl-C; what was known was printed, and is valid
+  141  the reader of the output went away (`| head`)
   1    a bug in outrange
 """
 
@@ -38,15 +46,27 @@ def run(arguments: list[str] | None = None) -> int:
     from .app import call
 
     try:
-        return call(arguments)
+        code = call(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return fail("interrupted before any bound was known", INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`| head`); nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXACT
+        _say_no_more()
+        return PIPE
+    except OSError as error:
+        if error.filename is None and error.errno in UNWRITABLE:
+            _say_no_more()
+            return fail(f"the answer cannot be written ({error.strerror})", USAGE)
+        return _fail_on(error)
     except Exception as error:
         return _fail_on(error)
+
+
+def _say_no_more() -> None:
+    """What is still to be written on stdout, now or when the process ends, goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail_on(error: Exception) -> int:

@@ -163,15 +163,24 @@ def holds(formula: Formula, lo, hi) -> bool | None:
         if least > 0 or (least == 0 and formula.strict):
             return False
         return None
-    found = [holds(part, lo, hi) for part in formula.parts]
-    decided = isinstance(formula, Or)
-    if decided in found:
-        return decided
-    return None if None in found else not decided
+    decided, unknown = isinstance(formula, Or), False
+    for part in formula.parts:
+        known = holds(part, lo, hi)
+        if known is decided:
+            return decided
+        unknown = unknown or known is None
+    return None if unknown else not decided
 
 
 def _ends(atom: Atom, lo, hi) -> tuple[float, float]:
     """Signs of the least and largest left side, in rational arithmetic."""
+    if len(atom.terms) == 1 and abs(atom.terms[0][1]) == 1.0:
+        # A comparison with one number needs no arithmetic.
+        ((i, c),) = atom.terms
+        low, high = (lo[i], hi[i]) if c > 0 else (-hi[i], -lo[i])
+        if not (abs(low) < np.inf and abs(high) < np.inf):
+            return -np.inf, np.inf
+        return _compared(low, -atom.offset), _compared(high, -atom.offset)
     from fractions import Fraction
 
     least = most = Fraction(atom.offset)
@@ -182,6 +191,11 @@ def _ends(atom: Atom, lo, hi) -> tuple[float, float]:
         least += Fraction(c) * (low if isinstance(low, Fraction) else Fraction(float(low)))
         most += Fraction(c) * (high if isinstance(high, Fraction) else Fraction(float(high)))
     return _sign(least), _sign(most)
+
+
+def _compared(value, end: float) -> float:
+    """The sign of `value - end`."""
+    return 1.0 if value > end else (-1.0 if value < end else 0.0)
 
 
 def _sign(value) -> float:

@@ -65,9 +65,11 @@ class Specification:
         inputs: Number of flat inputs.
         outputs: Number of flat outputs.
         unsafe: Over `[x, y]`; the bounds of the inputs are in it.
+        shapes: The shapes of the inputs and of the outputs, where the file declares them.
     """
 
     name: str
     inputs: int
     outputs: int
     unsafe: Formula
+    shapes: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] | None = None

@@ -1,4 +1,4 @@
-"""A condition as conjunctions, each with the box it is about; contradictions go early."""
+"""A condition spread out into conjunctions, each with its box; contradictions go early."""
 
 from __future__ import annotations
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import And, Atom, Formula, Region, Warrant
+from ..core import And, Formula, Region, Warrant
 from ..core.formula import TRUE
+from ..graph import Graph
 from ..search.decide import Decision, decide
 from .cases import asked, cases
+from .finite import holds_nowhere
 from .input_set import place
 from .limits import check_hooks, check_limits
 from .named import by_name
 from .network import NetworkLike
-from .witness import Examiner, Witness
+from .optimize import is_box
+from .specification import demands
+from .witness import Examiner, Judge, Witness
+
+
+LOOK_FOR_INPUTS = 5.0
+"""Seconds to find out whether a property holds only for want of inputs."""
 
 
 def verify(
@@ -54,7 +62,7 @@ def verify(
     question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
     if not question.groups and question.complete:
         found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
-        empty = _no_inputs(unsafe, regions)
+        empty = _no_inputs(network, unsafe, regions, seed, time)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = Examiner(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
@@ -64,7 +72,14 @@ def verify(
     )
     if found.status == "unsat" and not question.complete:
         found = replace(found, status="time", lower=-np.inf)
-    return _verdict(network, text, found, examiner.witness, question.apart)
+    tied = found.status == "rounding" and examiner.witness is None and question.complete
+    if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
+        found = replace(found, status="unsat", lower=max(float(found.lower), 0.0))
+    empty = False
+    if found.status == "unsat" and not all(is_box(region) for region in regions):
+        left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
+        empty = _no_inputs(network, unsafe, regions, seed, left)
+    return _verdict(network, text, found, examiner.witness, question.apart, empty)
 
 
 def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
@@ -75,22 +90,30 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
     return report
 
 
-def _no_inputs(unsafe: Formula, regions: Sequence[Region]) -> bool:
-    """Whether no input is asked about at all."""
+def _no_inputs(network: NetworkLike, unsafe: Formula, regions, seed: int, left) -> bool:
+    """Whether it is proved that no input is asked about at all."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file brings its own bounds: what it demands of inputs in any case.
-    demands = TRUE if bounded else And(tuple(_demands(unsafe, regions[0].box.size)))
-    return not cases(demands, regions, str)
+    asks = TRUE if bounded else And(tuple(demands(unsafe, regions[0].box.size)))
+    groups = cases(asks, regions, str)
+    if any(not all(group.clauses) and not group.distances for group in groups):
+        return False  # All of a box counts.
+    if not groups:
+        return True
+    examiner = Examiner(_Unrun(network.graph), asks, regions)
+    seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
+    found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
+    return found.status == "unsat"
 
 
-def _demands(formula: Formula, inputs: int) -> Iterator[Atom]:
-    """The inequalities of inputs alone that hold wherever the formula does."""
-    if isinstance(formula, Atom):
-        if all(i < inputs for i, _ in formula.terms):
-            yield formula
-    elif isinstance(formula, And):
-        for part in formula.parts:
-            yield from _demands(part, inputs)
+@dataclass(frozen=True, eq=False)
+class _Unrun:
+    """A network that is not run."""
+
+    graph: Graph
+    predict: None = None
+    name: str = "inputs"
+    layers: tuple = ()
 
 
 def _verdict(

@@ -22,16 +22,18 @@ def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
 
     Example:
         >>> print(witness_code(np.array([0.5, 0.1]), "model(x)"))
+        import numpy as np
         x = np.array([[0.5, 0.1]], dtype=np.float32)
         model(x)
     """
     parts = x if isinstance(x, Mapping) else {"": x}
     if sum(np.size(part) for part in parts.values()) > MOST_NUMBERS:
         return "(the input is too large to be shown; it is in the verdict of outrange.verify)"
+    needs = "import numpy as np\n" + ("import outrange\n" if "outrange." in call else "")
     if not isinstance(x, Mapping):
-        return f"x = {_array(x)}\n{call}"
+        return f"{needs}x = {_array(x)}\n{call}"
     entries = "".join(f"    {name!r}: {_array(part)},\n" for name, part in parts.items())
-    return f"x = {{\n{entries}}}\n{call}"
+    return f"{needs}x = {{\n{entries}}}\n{call}"
 
 
 def _array(values: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Many groups of clauses at once: bounds over all boxes settle most before any is searched."""
+"""Many groups of clauses at once: bounds of all their boxes settle most before any search."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def read(text: str, name: str, file: str) -> Specification:
         line = reader.line or _declaration(text)
         shown = text.split("\n")[line - 1]
         raise refusal(file, line, str(fault), shown, fault.kind) from None
-    return Specification(name, inputs, outputs, joined(And, parts))
+    return Specification(name, inputs, outputs, joined(And, parts), reader.declared)
 
 
 class _Reader:
@@ -63,6 +63,7 @@ class _Reader:
 
     def __init__(self):
         self.line = 0
+        self.declared: tuple | None = None
         self._shapes: dict[str, tuple[int, list[int]]] = {}
 
     def declare(self, networks) -> tuple[int, int]:
@@ -72,7 +73,7 @@ class _Reader:
         network = networks[0]
         if network.hidden:
             raise Fault("values inside the network are not read.", UnsupportedError)
-        total, sizes = 0, []
+        total, sizes, declared = 0, [], []
         for group in (network.inputs, network.outputs):
             if len(group) > 1 and any(one.onnx_name for one in group):
                 raise Fault(
@@ -90,6 +91,8 @@ class _Reader:
             if total > _MOST_ENTRIES:
                 raise Fault(f"a network may have {_MOST_ENTRIES} inputs and outputs at most.")
             sizes.append(total - start)
+            declared.append(tuple(tuple(self._shapes[one.name][1]) for one in group))
+        self.declared = declared[0], declared[1]
         return sizes[0], sizes[1]
 
     def condition(self, node) -> Formula:

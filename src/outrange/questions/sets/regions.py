@@ -38,5 +38,11 @@ def regions(
         >>> found[0].condition
         Atom(terms=((0, 1.0), (1, 1.0)), offset=-1.0, strict=False)
     """
-    found = regions_of(slots, inputs_set)
+    return where_holds(regions_of(slots, inputs_set), slots, where, outputs)
+
+
+def where_holds(
+    found: list[Region], slots: Sequence[Slot], where: Any, outputs: Sequence[Slot] = ()
+) -> list[Region]:
+    """Regions cut by a condition on `x`, if there is one; see `regions`."""
     return found if where is None else cut(found, on_inputs(slots, where, outputs))
