@@ -120,10 +120,10 @@ def assert_no_findings(
 
     Example:
         >>> import keras, numpy as np
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="line")
         >>> model.compile("sgd", "mse")
         >>> assert_no_findings(model, np.ones((4, 1)), np.ones((4, 1)), level="proved")
-        Diagnosis('sequential', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
+        Diagnosis('line', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
     """
     __tracebackhide__ = True
     return diagnose(model, x, y, **options).raise_on(level)
