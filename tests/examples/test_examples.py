@@ -75,3 +75,14 @@ def test_simple_rnn(told):
 def test_every_script_is_tested():
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert {path.stem for path in FOLDER.glob("*.py")} <= tested
+
+
+def test_robust_convnet(capsys, monkeypatch):
+    import sys
+
+    arguments = ["robust_convnet", "--count", "4", "--epochs", "2", "--each", "2"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    runpy.run_path(str(FOLDER / "robust_convnet.py"), run_name="__main__")
+    text = capsys.readouterr().out
+    assert "proved right everywhere in the ball" in text
+    assert "L-infinity distance" in text or "itself breaks" in text

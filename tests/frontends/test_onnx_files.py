@@ -173,9 +173,6 @@ def test_open_axes(tmp_path):
         (model([node("Hardmax", "x", "y", name="c")]), ("`Hardmax`", "`c`")),
         (model([node("Relu", "x", "y", name="r", own=3)]), ("`r`", "`own`")),
         (model([node("LeakyRelu", "x", "y", name="r", alfa=3.0)]), ("`r`", "`alfa`")),
-        (model([node("Relu", "x", "r"), node("Mul", "x r", "y", name="m")]), ("`m`",)),
-        (model([node("MatMul", "x x", "y", name="m")], inputs={"x": (4, 4)}), ("`m`", "both")),
-        (model([node("Cast", "x", "y", name="c", to=7)]), ("`c`", "`to`")),
         (model([node("Dropout", "x _ t", "y", name="d")], {"t": np.array(True)}), ("training",)),
         (model([node("MaxPool", "x", "y i", name="p", kernel_shape=[2])], inputs={"x": (1, 1, 4)}),
          ("`p`", "output 1")),
@@ -221,7 +218,7 @@ def test_wrong_paths_and_kinds(tmp_path):
         str(tmp_path / "deep" / "absent.onnx"): "folder does not exist",
         str(tmp_path / "folder.onnx"): "folder",
         str(tmp_path): "SavedModel",
-        "model.pt": "torch.onnx.export",
+        "model.pt": "torch.export.save",
         "model.txt": ".keras",
         3: "builtins.int",
     }

@@ -92,7 +92,7 @@ def _unit(net, rng):
 
 @pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
 def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
-    net, rng, x, z, y = _net(what)
+    net, rng, x, _z, y = _net(what)
     if not net.units or not np.isfinite([net.lo, net.hi]).all():
         pytest.skip("nothing to cut")
     net = pruned(net)

@@ -1,5 +1,7 @@
 """The phase search finds what the box kernel and an independent program find."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,7 @@ def _mlp(seed, widths=(40, 24, 24, 2)):
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (widths[0],))])
     (x,) = b.input_values()
-    for i, (n, m) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (n, m) in enumerate(itertools.pairwise(widths)):
         x = b.dense(x, rng.normal(size=(n, m)) * np.sqrt(2 / n), 0.1 * rng.normal(size=m))
         if i < len(widths) - 2:
             x = b.curve("relu", x)

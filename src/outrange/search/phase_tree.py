@@ -116,8 +116,8 @@ class PhaseTree:
             due = [leaf for leaf in taken if leaf.age >= EVERY]
             left = [leaf for leaf in taken if leaf.age < EVERY]
             if due:
-                left += self._improved(self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS), cutoff,
-                                       STEPS // 2)[0]
+                tight = self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS)
+                left += self._improved(tight, cutoff, STEPS // 2)[0]
             children, points = [], []
             for leaf, cut in zip(left, self._choose(left), strict=True):
                 if cut is None:
