@@ -148,6 +148,12 @@ SLOW = ("a recurrent layer", "an embedding", "batch normalization before a relu"
 def test_nothing_is_proved_of_a_healthy_program(build):
     keras.utils.set_random_seed(1)
     answer = outrange.diagnose(*build(), steps=0)
+    branches = build is HEALTHY["code that branches"]
+    if branches and keras.backend.backend() == "tensorflow":
+        # There `fit` cannot run this code either, and the error it would raise is measured.
+        assert answer.codes == ("OR016",)
+        assert not answer.at_least("proved")
+        return
     assert not answer.at_least("measured"), answer
 
 
@@ -227,10 +233,14 @@ def test_the_response_of_a_network_is_within_its_bound():
     first = next(layer for layer in case.program.layers if layer.path == "first")
     bound = sensitivity(case, first)
     rest = keras.Sequential([keras.Input((6,)), *model.layers[1:]])
-    values = np.asarray(model.layers[0](x))
+    values = ops.convert_to_numpy(model.layers[0](x))
+
+    def run(z):
+        return ops.convert_to_numpy(rest(z))
+
     rng = np.random.default_rng(3)
     for _ in range(50):
         nudge = rng.choice([-1, 1], values.shape) * 1e-2
-        moved = np.abs(np.asarray(rest(values + nudge)) - np.asarray(rest(values)))
+        moved = np.abs(run(values + nudge) - run(values))
         assert moved.max() <= bound * 1e-2 * (1 + 1e-3)
     assert bound < 20
