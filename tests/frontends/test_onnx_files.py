@@ -173,7 +173,6 @@ def test_open_axes(tmp_path):
         (model([node("Conv", "x w", "y", name="c")], {"w": f32(1, 1, 3)}), ("`Conv`", "`c`")),
         (model([node("Relu", "x", "y", name="r", own=3)]), ("`r`", "`own`")),
         (model([node("LeakyRelu", "x", "y", name="r", alfa=3.0)]), ("`r`", "`alfa`")),
-        (model([node("Relu", "x", "r"), node("Mul", "x r", "y", name="m")]), ("`m`",)),
         (model([node("MatMul", "x x", "y", name="m")], inputs={"x": (4, 4)}), ("`m`", "both")),
         (model([node("Cast", "x", "y", name="c", to=7)]), ("`c`", "`to`")),
         (model([node("Dropout", "x _ t", "y", name="d")], {"t": np.array(True)}), ("training",)),
@@ -221,7 +220,7 @@ def test_wrong_paths_and_kinds(tmp_path):
         str(tmp_path / "deep" / "absent.onnx"): "folder does not exist",
         str(tmp_path / "folder.onnx"): "folder",
         str(tmp_path): "SavedModel",
-        "model.pt": "torch.onnx.export",
+        "model.pt": "torch.export.save",
         "model.txt": ".keras",
         3: "builtins.int",
     }
