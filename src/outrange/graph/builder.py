@@ -242,7 +242,9 @@ class Builder:
             return multiply(self, x, y) if fused is None else fused
         if isinstance(y, Value):
             x, y = y, x
-        return self.affine_map(x, y) if isinstance(x, Value) else np.multiply(x, y)
+        if isinstance(x, Value):
+            return self.affine_map(x, y)
+        return np.multiply(np.asarray(x), np.asarray(y))
 
     def divide(self, x, y):
         """`x / y`; a `y` that depends on the input must not reach 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import count
 from typing import Any
 
@@ -56,7 +56,7 @@ class _Flattening:
 
         self.jax, self.literal = jax, Literal
         self.steps: list[Step] = []
-        self.constants: dict[int, np.ndarray] = {}
+        self.constants: dict[Hashable, np.ndarray] = {}
         self.numbers = count()
 
     def fresh(self) -> int:

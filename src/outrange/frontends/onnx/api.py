@@ -202,7 +202,7 @@ def evaluated(
     given = {f"x{i}": x for i, x in enumerate(operands) if x is not None}
     names = [f"x{i}" if x is not None else "" for i, x in enumerate(operands)]
     outputs = [f"y{i}" for i, _ in enumerate(node.outputs)]
-    attributes = {
+    attributes: dict[str, Any] = {
         k: onnx.numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v
         for k, v in node.attributes.items()
     }
@@ -214,7 +214,8 @@ def evaluated(
         [onnx.helper.make_value_info(k, onnx.TypeProto()) for k in outputs],
     )  # fmt: skip
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    return list(ReferenceEvaluator(model).run(None, given))
+    found: Any = ReferenceEvaluator(model).run(None, given)
+    return list(found)
 
 
 def _bring_in(tensor, folder: Path, onnx) -> None:

@@ -81,10 +81,11 @@ RULES: dict[str, Callable[[Call], Any]] = {
     "Softmax": lambda c: softmax(c.b, c.x, -1),
     "LogSoftmax": lambda c: log_softmax(c.b, c.x, -1),
     "MatMul": lambda c: matmul(
-        c.b, *c.inputs, bool(c.attr("transpose_a")), bool(c.attr("transpose_b"))
+        c.b, c.inputs[0], c.inputs[1], bool(c.attr("transpose_a")), bool(c.attr("transpose_b"))
     ),
-    **{n: lambda c: matmul(c.b, *c.inputs, bool(c.attr("adj_x")), bool(c.attr("adj_y")))
-       for n in ("BatchMatMul", "BatchMatMulV2")},
+    **{n: lambda c: matmul(
+        c.b, c.inputs[0], c.inputs[1], bool(c.attr("adj_x")), bool(c.attr("adj_y"))
+    ) for n in ("BatchMatMul", "BatchMatMulV2")},
     "Cumsum": lambda c: running_sum(
         c, c.x, int(c.constant(1, "axes")), bool(c.attr("reverse")), bool(c.attr("exclusive"))
     ),

@@ -81,8 +81,8 @@ RULES: dict[str, Callable[[Call], Any]] = {
        for kind in ("Tensor", "Scalar")},
     **{f"div.{kind}": lambda c: c.b.divide(tensor(c, "self"), tensor(c, "other"))
        for kind in ("Tensor", "Scalar")},
-    "mm.default": lambda c: matmul(c.b, *c.inputs),
-    "bmm.default": lambda c: matmul(c.b, *c.inputs),
+    "mm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
+    "bmm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
     "maximum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
     "minimum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
     **{f"{n}.{kind}": _compared(h) for n, h in COMPARISONS.items()

@@ -29,7 +29,7 @@ def largest(t: Expressions, u: int, v: int) -> int:
     return t.add(v, relu(t, t.subtract(u, v)))
 
 
-def _elu(t: Expressions, u: int, alpha: float = 1.0) -> int:
+def _elu(t: Expressions, u: int, alpha: float | Fraction = 1.0) -> int:
     left = t.scale(t.apply("expm1", u), Fraction(alpha))
     return t.switch(u, (0,), (left, u), (t.zero,))
 
@@ -138,12 +138,13 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
         name, attributes = c.origin
         if name in MADE_OF or name in PRIMITIVES:
             return named(t, name, u, **dict(attributes))
-    if c.lines is None or None in c.lines:
+    lines = [line for line in c.lines or () if line is not None]
+    if len(lines) != len(c.bends):
         raise UnsupportedError(f"`{c.name}` as a part of a larger function of one variable")
-    branches = [t.scale(u, Fraction(s), Fraction(o)) for s, o in c.lines]
+    branches = [t.scale(u, Fraction(s), Fraction(o)) for s, o in lines]
     at = []
     for i, knot in enumerate(c.knots):
         value = Fraction(float(np.asarray(c.f(np.float64(knot)))))
-        sides = [Fraction(s) * Fraction(knot) + Fraction(o) for s, o in c.lines[i : i + 2]]
+        sides = [Fraction(s) * Fraction(knot) + Fraction(o) for s, o in lines[i : i + 2]]
         at.append(branches[i + sides.index(value)] if value in sides else t.constant(value))
     return t.switch(u, c.knots, branches, at)

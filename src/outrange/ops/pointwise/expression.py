@@ -87,7 +87,7 @@ class Expressions:
                 return base
         return self._enter(Sum(kept, constant))
 
-    def combine(self, parts, constant=0) -> int:
+    def combine(self, parts, constant: int | Fraction = 0) -> int:
         """`constant + sum of c * e` of pairs `(c, e)`."""
         total, rest = {}, Fraction(constant)
         for c, e in parts:
@@ -105,7 +105,7 @@ class Expressions:
         """`a - b`."""
         return self.combine([(1, a), (-1, b)])
 
-    def scale(self, a: int, factor, shift=0) -> int:
+    def scale(self, a: int, factor, shift: int | Fraction = 0) -> int:
         """`factor * a + shift`."""
         return self.combine([(factor, a)], shift)
 

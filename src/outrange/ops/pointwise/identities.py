@@ -59,7 +59,7 @@ def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int]
 
 
 def in_product(t: Expressions, monomial: Monomial) -> Monomial:
-    """Powers of roots without the root, and quotients of exponentials as sigmoids."""
+    """Powers of roots without the root, and quotients of exponentials without a quotient."""
     for base, power in monomial:
         node = t.nodes[base]
         rest = tuple((b, p) for b, p in monomial if b != base)
@@ -68,6 +68,9 @@ def in_product(t: Expressions, monomial: Monomial) -> Monomial:
             found = t.as_monomial(whole)
             part = found[0] if found is not None and found[1] == 1 else ((whole, 1),)
             return in_product(t, merged(merged(rest, part), ((base, power % 2),)))
+        if isinstance(node, Apply) and node.name == "exp" and power < 0:
+            inverse = ((t.apply("exp", t.scale(node.argument, -1)), -power),)
+            return in_product(t, merged(rest, inverse))
         exponent = _one_plus_exp(t, base) if power < 0 else None
         if exponent is not None:
             gate = ((t.apply("sigmoid", t.scale(exponent, -1)), -power),)

@@ -22,6 +22,8 @@ from .primitives import PRIMITIVES, facts, spread
 
 Ends = tuple[np.ndarray, np.ndarray]
 
+_Numbers = Ends | tuple[np.float64, np.float64]
+
 _FLOOR = 2.0**-1040
 """More than any product loses by underflow."""
 
@@ -40,9 +42,9 @@ def fraction_ends(value: Fraction) -> tuple[float, float]:
     return low, near if exact >= value else float(up(near))
 
 
-def _product(a: Ends, b: Ends) -> Ends:
+def _product(a: _Numbers, b: Ends) -> Ends:
     if a is b:
-        return _whole_power(a, 2)
+        return _whole_power(b, 2)
     with np.errstate(all="ignore"):
         corners = np.stack([a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]])
     # An infinite end stands for all numbers on the way there: 0 times it is 0.

@@ -72,8 +72,18 @@ class Endless(Exception):
         self.lo, self.hi = lo, hi
 
 
-def pieces(t: Expressions, e: int, left: Edge = WHOLE[0], right: Edge = WHOLE[1]) -> list[Piece]:
+def pieces(
+    t: Expressions, e: int, left: Edge = WHOLE[0], right: Edge = WHOLE[1],
+    settled: frozenset = frozenset(),
+) -> list[Piece]:
     """Cut the line between two edges; where `e` is not defined there is no piece.
+
+    Args:
+        t: The table.
+        e: The expression.
+        left: The left edge.
+        right: The right edge.
+        settled: The poles and ends of domains that were cut at before.
 
     Raises:
         UnsupportedError: There is no end to the branches, or one cannot be told from another.
@@ -85,17 +95,19 @@ def pieces(t: Expressions, e: int, left: Edge = WHOLE[0], right: Edge = WHOLE[1]
         assert isinstance(node, Switch)
         for a, b, gap in _cut(t, node.argument, node.knots, left, right):
             chosen = t.substitute(e, {switch: node.branches[gap]})
-            found += pieces(t, chosen, a, b)
+            found += pieces(t, chosen, a, b, settled)
             if len(found) > MOST_PIECES:
                 raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
         return found
     for argument, limit, both in _limits(t, e):
+        if (argument, limit) in settled:
+            continue
         parts = list(_cut(t, argument, (Fraction(limit),), left, right, touching=both))
         if len(parts) == 1 and (both or parts[0][2] == 1):
             continue
         for a, b, gap in parts:
             if both or gap == 1:
-                found += pieces(t, e, a, b)
+                found += pieces(t, e, a, b, settled | {(argument, limit)})
         return found
     return [Piece(left, right, e)]
 

@@ -75,6 +75,6 @@ def facts(node: Apply) -> Curve:
     return curve(node.name, **dict(node.attributes))
 
 
-def spread(c: Curve, value: np.ndarray) -> np.ndarray:
+def spread(c: Curve, value: np.ndarray | np.float64) -> np.ndarray:
     """How far the float64 `value` of a primitive may be from the real one."""
     return c.off + c.ulps * (2.0**-52 * np.abs(value) + 5e-324)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
+from ...core import OutrangeError
 from .expression import Expressions
 from .nodes import Apply, Monomial, Sum, Switch, Variable
 from .primitives import facts
@@ -51,9 +53,10 @@ def _step(t: Expressions, k: int) -> Callable:
     return add
 
 
-def _powers(monomial: Monomial, known: dict):
+def _powers(monomial: Monomial, known: dict) -> Any:
     """The powers of a monomial multiplied together; divisions last."""
-    above = below = None
+    above: Any = None
+    below: Any = None
     for base, power in monomial:
         part = _power(known[base], abs(power))
         if power > 0:
@@ -114,8 +117,11 @@ def _number(mp, value: Fraction):
 
 
 def _exact_apply(mp, node: Apply, known):
+    exact = facts(node).exact
+    if exact is None:
+        raise OutrangeError(f"`{node.name}` has no `exact` definition.")
     try:
-        return facts(node).exact(mp, known[node.argument])
+        return exact(mp, known[node.argument])
     except (ValueError, ZeroDivisionError, TypeError):
         # In a branch that is not taken.
         return mp.nan
