@@ -16,14 +16,14 @@ from random_graphs import LINES, SMOOTH, random_box, random_graph
 from small_graphs import NETS
 
 
-SAMPLES = 400
+SAMPLES = 300
 
 
 def _cases():
-    for seed in range(20):
+    for seed in range(12):
         yield f"random-{seed}", seed
     for i, _ in enumerate(NETS):
-        for act in ("relu", "abs", "clip01", "tanh", "sigmoid", "silu"):
+        for act in ("relu", "clip01", "tanh", "silu"):
             yield f"{NETS[i].__name__}-{act}", (i, act)
 
 
@@ -92,7 +92,7 @@ def _unit(net, rng):
 
 @pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
 def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
-    net, rng, x, z, y = _net(what)
+    net, rng, x, _z, y = _net(what)
     if not net.units or not np.isfinite([net.lo, net.hi]).all():
         pytest.skip("nothing to cut")
     net = pruned(net)

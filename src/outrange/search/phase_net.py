@@ -18,8 +18,8 @@ import numpy as np
 from ..core import Box, down
 from ..core.rounding import UNIT
 from ..domains.backward import Cells, Form, Join, Relaxed, back_substitute
-from ..domains.lines import Lines
 from ..domains.linear import Plan, Sweep
+from ..domains.lines import Lines
 from ..domains.noise import Budget, Payment, magnitude, outward, widened
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
