@@ -16,14 +16,14 @@ from random_graphs import LINES, SMOOTH, random_box, random_graph
 from small_graphs import NETS
 
 
-SAMPLES = 400
+SAMPLES = 300
 
 
 def _cases():
-    for seed in range(20):
+    for seed in range(12):
         yield f"random-{seed}", seed
     for i, _ in enumerate(NETS):
-        for act in ("relu", "abs", "clip01", "tanh", "sigmoid", "silu"):
+        for act in ("relu", "clip01", "tanh", "silu"):
             yield f"{NETS[i].__name__}-{act}", (i, act)
 
 

@@ -9,16 +9,19 @@ import numpy as np
 
 from ..core import Box, Warrant
 from ..domains import bounds
-from ..graph import Graph
+from ..graph import Builder, Graph
 from ..graph.gates import simplified
+from ..graph.rewrite import fold
+from ..graph.values import Value
 from . import milp_search
 from .array_engine import ArrayEngine
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .solution import Solution
 from .state import State
-from .tape import Tape, record
+from .tape import record
 
 
 MANY_INPUTS = 12
@@ -71,9 +74,16 @@ def solve(
     if engine == "auto" and library() is not None:
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
     with np.errstate(all="ignore"):
-        if tape is not None:
-            turns = PATIENCE if solver else np.inf
-            found = _on_tape(tape, small, box, rows, offset, state, seed, turns)
+        turns = PATIENCE if solver else np.inf
+        many = int((box.lo < box.hi).sum()) > MANY_INPUTS
+        if many and engine == "auto" and takes(small):
+            every = np.ones(box.size, bool)
+            phases = PhaseSearch(with_rows(small, rows, offset), box, state, seed=seed)
+            found = _in_turns(phases, PHASE_METHODS, small, box, rows, offset, state, turns, every)
+        elif tape is not None:
+            free = box.lo < box.hi
+            boxes = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
+            found = _in_turns(boxes, KERNEL_METHODS, small, box, rows, offset, state, turns, free)
         else:
             search = EngineSearch(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
             stopped = search.run()
@@ -82,16 +92,15 @@ def solve(
     return _met(found, state.known)
 
 
-def _on_tape(
-    tape: Tape, graph, box: Box, rows, offset, state: State, seed: int, patience: float
+def _in_turns(
+    search: KernelSearch | PhaseSearch, methods: tuple[str, ...], graph, box: Box, rows, offset,
+    state: State, patience: float, free: np.ndarray,
 ) -> Solution:
-    """The box search and, where it gets nowhere, the solver, in turns of growing length."""
-    free = box.lo < box.hi
-    search = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
+    """A search and, where it gets nowhere, the solver, in turns of growing length."""
     program, tried = None, False
     while (stopped := search.run(state.seconds + patience)) == "patience":
         if not tried:
-            many, tried = tape.inputs > MANY_INPUTS, True
+            many, tried = int(free.sum()) > MANY_INPUTS, True
             try:
                 program = milp_search.program(graph, box, rows, offset, many)
             except KeyboardInterrupt:
@@ -105,7 +114,7 @@ def _on_tape(
             stopped = early
             break
         patience *= 2
-    lower, methods, warrant = search.lower(), KERNEL_METHODS, Warrant.FLOAT64_ROUNDED
+    lower, warrant = search.lower(), Warrant.FLOAT64_ROUNDED
     state.report(lower, 0)
     if program is not None and np.any(program.lower > np.maximum(lower, state.known)):
         lower = np.maximum(lower, program.lower)
@@ -113,6 +122,13 @@ def _on_tape(
     at = np.tile(box.lo, (len(lower), 1))
     at[:, free] = state.best_at
     return replace(state.solution(lower, stopped, methods), at=at, warrant=warrant)
+
+
+def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
+    """The graph whose outputs are `rows @ output + offset`."""
+    builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
+    y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
+    return fold(builder.finish([builder.dense(y, rows.T, offset)], ["value"]))
 
 
 def _by_intervals(graph, box, rows, offset) -> np.ndarray:

@@ -1,0 +1,114 @@
+"""Networks of many inputs (images), instance by instance, beside other verifiers.
+
+    python benchmarks/many_inputs.py                          every sixth instance of each family
+    python benchmarks/many_inputs.py --every 1 --families oval21
+    python benchmarks/many_inputs.py --rivals none
+
+Rivals and where they are installed: `verifiers.py`; alpha-beta-CROWN gets its own settings for each
+family, branch and bound in the place of its mixed-integer programs (those want a Gurobi licence).
+Instances run one after the other, on each the verifiers in turn. What is not decided counts as the
+cap.
+"""
+
+import argparse
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from cases import data_folder
+from verifiers import AlphaBetaCrown, Nnenum, Outcome, judged, run, word
+from verify import Outrange, expected, packed, told
+
+
+SETTINGS = {
+    "mnist_fc": ("vnncomp22/mnistfc.yaml", ["--complete_verifier", "bab", "--batch_size", "256"]),
+    "oval21": ("vnncomp21/oval21.yaml", ["--batch_size", "256"]),
+    "eran": ("vnncomp21/eran_mlp.yaml", ["--complete_verifier", "bab", "--batch_size", "256"]),
+}
+"""Family to alpha-beta-CROWN's settings file and what is changed in it."""
+
+SIGMOID = ("vnncomp21/eran_sigmoid.yaml", [])
+
+
+class Crown(AlphaBetaCrown):
+    """alpha-beta-CROWN on the CPU, with settings by family."""
+
+    def ask(self, onnx, vnnlib, folder, seconds):
+        home, result = self.path(0) / "complete_verifier", folder / "result.txt"
+        settings, changes = SIGMOID if "SIGMOID" in onnx.name else SETTINGS[self.family]
+        command = [self.path(1), home / "abcrown.py", "--device", "cpu", "--onnx_path", onnx]
+        command += ["--config", home / "exp_configs" / settings, "--vnnlib_path", vnnlib]
+        command += ["--results_file", result, "--timeout", str(seconds), *changes]
+        ran = run(command, folder, seconds, self.settings)
+        verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
+        return judged(ran, "unknown" if verdict is None and ran.code == 0 else verdict)
+
+    family = "mnist_fc"
+
+
+def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
+    """Every `every`-th instance of a family."""
+    listed = next(p for p in (folder / "instances.csv", folder / f"{folder.name}_instances.csv")
+                  if p.exists())
+    rows = [row for row in csv.reader(listed.open()) if row]
+    return [(packed(folder / onnx), packed(folder / vnnlib)) for onnx, vnnlib, *_ in rows[::every]]
+
+
+def family(name: str, verifiers: dict, options) -> tuple[int, list]:
+    """Run one family and print its table; contradictions found, and the record."""
+    folder = data_folder() / name
+    known, wrong, results, record = expected(folder), 0, [], []
+    for verifier in verifiers.values():
+        verifier.family = name
+    for onnx, vnnlib in instances(folder, options.every):
+        label = f"{onnx.name.split('.')[0]} {vnnlib.name}"
+        if options.only not in label:
+            continue
+        row: dict[str, Outcome] = {
+            who: v.decide(onnx, vnnlib, options.cap) for who, v in verifiers.items()
+        }
+        results.append(row)
+        names = tuple(path.name.removesuffix(".gz") for path in (onnx, vnnlib))
+        verdicts = {o.verdict for o in row.values()} | {known.get(names, "unknown")}
+        against = {"sat", "unsat"} <= verdicts
+        wrong += against
+        cells = "  ".join(f"{who} {o.verdict} {o.wall:.1f}" for who, o in row.items())
+        print(f"{label:64s} {cells}{'  CONTRADICTION' if against else ''}", flush=True)
+        record.append({"instance": label} | {who: asdict(o) for who, o in row.items()})
+    if results:
+        floors = dict.fromkeys(verifiers, 0.0)
+        print("\n".join(["", name, *told(verifiers, results, floors, options.cap), ""]))
+    return wrong, record
+
+
+def main() -> int:
+    """Run, print, and say whether any verdict contradicts another."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--families", default=",".join(SETTINGS))
+    parser.add_argument("--every", type=int, default=6, help="take every k-th instance")
+    parser.add_argument("--only", default="", help="instances whose names contain this")
+    parser.add_argument("--cap", type=float, default=60.0, help="seconds an instance")
+    parser.add_argument("--rivals", default="nnenum,alpha-beta-CROWN", help="names, or none")
+    parser.add_argument("--json", help="write everything there")
+    options = parser.parse_args()
+    verifiers: dict = {"outrange": Outrange()}
+    rivals = {kind.name: kind for kind in (Nnenum, Crown)}
+    for name in options.rivals.split(",") if options.rivals != "none" else []:
+        rival = rivals[name]()
+        if reason := rival.available():
+            print(f"without {name}: {reason}")
+            continue
+        verifiers[name] = rival
+    wrong, record = 0, {}
+    for name in options.families.split(","):
+        found, record[name] = family(name, verifiers, options)
+        wrong += found
+    print(f"{wrong} contradictions between verdicts (and with expected.csv).")
+    if options.json:
+        Path(options.json).write_text(json.dumps(record, indent=1))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
