@@ -107,3 +107,13 @@ def looked_up():
         return ops.take(ops.convert_to_tensor(table), place, axis=0)
 
     return _of(run)
+
+
+@entry
+def sparse_and_binned():
+    x = Input((4,))
+    y = L.Dense(4)(x)
+    return Model(x, [
+        L.Activation("sparsemax")(y),
+        L.Discretization(bin_boundaries=[-0.5, 0.2])(y),
+    ])  # fmt: skip

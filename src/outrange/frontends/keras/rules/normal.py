@@ -94,7 +94,12 @@ def _glu(c: Call):
 
 @rule("Sparsemax")
 def _sparsemax(c: Call):
-    """`relu(x - tau)`, `tau` the largest of (sum of the k largest entries - 1) / k."""
+    """`relu(x - tau)` with the `tau` that Keras computes, which is not that of the literature.
+
+    Of the entries sorted downward, `S_j` sums the first `j`. Those with `z_j > (S_j - 1) / j` are
+    the support; Keras adds up `S_j` over all of it where only the last is meant, so with two or more
+    entries in the support the result does not sum to 1, and it jumps where an entry joins.
+    """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)
     n = x.shape[axis]
@@ -106,7 +111,10 @@ def _sparsemax(c: Call):
     sums = b.gather_sum(best, window.reshape(-1, n), 1.0, x.shape, name="sums")
     count = np.arange(1.0, n + 1.0).reshape([n if i == axis else 1 for i in range(len(x.shape))])
     means = b.affine_map(b.affine_map(sums, 1.0, -1.0), 1.0 / count, ulps=1)
-    tau = b.reduce("max", means, axis, True)
+    support = logic.compare(b, "greater", best, means)
+    support = logic.select(b, np.broadcast_to(count == 1, x.shape), np.ones(x.shape), support)
+    total = b.reduce("sum", b.multiply(support, sums), axis, True)
+    tau = b.divide(b.affine_map(total, 1.0, -1.0), b.reduce("sum", support, axis, True))
     return b.curve("relu", b.subtract(x, tau))
 
 
