@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from outrange.core import UnsupportedError
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot, pointwise
-from outrange.ops import Curve
+from outrange.ops import Curve, Product
 
 
 WEIGHT = np.random.default_rng(5).normal(0, 1, (3, 4))
@@ -102,12 +101,12 @@ def test_marked_layers_stay():
     assert graph.nodes[kept - 1].op.name == "sigmoid"
 
 
-def test_different_entries_are_refused():
+def test_different_entries_stay_a_product():
     def turned(b, h):
         return b.multiply(h, b.structural(lambda a: a[0][:, ::-1], [h]))
 
-    with pytest.raises(UnsupportedError, match="two"):
-        built(turned)
+    graph, _ = built(turned)
+    assert any(isinstance(node.op, Product) for node in graph.nodes)
 
 
 def test_nothing_to_fuse_is_left_alone():

@@ -66,7 +66,8 @@ def median_ranks(count: int, confidence: float = 0.95) -> tuple[int, float]:
         least `c`: the largest `k` for which `c` is at least `confidence`, or else 0.
 
     Example:
-        >>> median_ranks(5)  # with five numbers, least and most are all there is
+        >>> k, c = median_ranks(5)  # with five numbers, least and most are all there is
+        >>> k, round(c, 6)
         (0, 0.9375)
         >>> median_ranks(20)[0]
         5

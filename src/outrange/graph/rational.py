@@ -34,7 +34,7 @@ class Rational:
     Example:
         >>> from outrange.graph import Builder, Slot
         >>> builder = Builder([Slot("x", (2,))])
-        >>> x, = builder.inputs
+        >>> (x,) = builder.input_values()
         >>> graph = builder.finish([builder.curve("relu", x)], ["y"])
         >>> Rational(graph).at(np.array([0.5, -1.0]), [graph.output])
         [[Fraction(1, 2), Fraction(0, 1)]]

@@ -111,6 +111,9 @@ def one_hot(c: Call):
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))
-    hot = logic.one_hot(c.b, c.x, depth)
+    # Indices from -depth to -1 count from the end.
+    hot = c.b.add(
+        logic.one_hot(c.b, c.x, depth), logic.one_hot(c.b, c.b.affine_map(c.x, 1.0, depth), depth)
+    )
     moved = c.b.structural(lambda a: np.moveaxis(a[0], -1, axis), [hot])
     return c.b.affine_map(moved, on - off, off)
