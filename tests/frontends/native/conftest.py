@@ -1,3 +1,5 @@
-"""Scripts run by the tests in processes of their own; collecting them would load every backend."""
+"""Scripts that tests run in processes of their own: collecting them would load every backend."""
 
-collect_ignore = ["native_worker.py", "jax_code.py", "tensorflow_code.py", "torch_code.py", "torch_worker.py"]
+collect_ignore = [
+    "native_worker.py", "jax_code.py", "tensorflow_code.py", "torch_code.py", "torch_worker.py",
+]

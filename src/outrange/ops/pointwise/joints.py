@@ -11,7 +11,7 @@ from ...core import UnsupportedError, up
 from .bends import Gap, Turns
 from .expression import Expressions
 from .intervals import enclose, fraction_ends
-from .pieces import Edge, Piece
+from .pieces import Edge, Piece, jumping
 
 
 _CLOSE = 1e-9
@@ -65,6 +65,7 @@ class Joints:
             self.knots.append(edge.at)
             self.holes.append(edge.at)
             return False
+        self._refuse_single_point(before.shape.piece, gap.shape.piece, edge)
         apart = self._apart(before.shape.piece.expression, gap.shape.piece.expression, edge)
         if apart is None:
             self._jump(before.shape.piece, gap.shape.piece, edge)
@@ -84,6 +85,25 @@ class Joints:
             if not (np.isfinite(low) & np.isfinite(high)).all():
                 return True
         return False
+
+    def _refuse_single_point(self, left: Piece, right: Piece, edge: Edge) -> None:
+        """Several jumps in one place may add up to a value that neither side has.
+
+        Raises:
+            UnsupportedError: They do, or the place is no float64 number and they may.
+        """
+        t = self.table
+        if not edge.exact:
+            if len(jumping(t, self.whole)) > 1:
+                raise UnsupportedError("several jumps that may meet between two numbers")
+            return
+        here = t.substitute(self.whole, {t.x: t.constant(edge.at)})
+        low, high = enclose(t, here, edge.at, edge.at)
+        for piece in (left, right):
+            least, most = enclose(t, piece.expression, edge.at, edge.at)
+            if not (high < least).any() and not (most < low).any():
+                return
+        raise UnsupportedError("a value that a function has at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
         """How far two continuous pieces may be apart over their edge; None if it is a jump."""

@@ -93,6 +93,7 @@ def pieces(
     if switch is not None:
         node = t.nodes[switch]
         assert isinstance(node, Switch)
+        _refuse_single_points(t, node, left, right)
         for a, b, gap in _cut(t, node.argument, node.knots, left, right):
             chosen = t.substitute(e, {switch: node.branches[gap]})
             found += pieces(t, chosen, a, b, settled)
@@ -110,6 +111,48 @@ def pieces(
                 found += pieces(t, e, a, b, settled | {(argument, limit)})
         return found
     return [Piece(left, right, e)]
+
+
+def jumping(t: Expressions, e: int) -> list[int]:
+    """The switches in an expression that are not continuous as they are written."""
+    return [
+        k for k in t.needed(e)
+        if isinstance(node := t.nodes[k], Switch)
+        and any(not (a == b == c) for a, b, c in _around(t, node))
+    ]
+
+
+def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
+    """Of each knot the value before it, at it and after it."""
+    found = []
+    for i, knot in enumerate(node.knots):
+        place = {node.argument: t.constant(knot)}
+        parts = (node.branches[i], node.at[i], node.branches[i + 1])
+        before, here, after = (t.substitute(part, place) for part in parts)
+        found.append((before, here, after))
+    return found
+
+
+def _refuse_single_points(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
+    """Pieces are told by their insides: no value may belong to a single point.
+
+    One does where it is that of neither side, or where the argument of a jump touches its knot
+    and turns back.
+
+    Raises:
+        UnsupportedError: One may.
+    """
+    for knot, (before, here, after) in zip(node.knots, _around(t, node), strict=True):
+        if before == here == after:
+            continue
+        if here not in (before, after):
+            raise UnsupportedError("a value that a function has at a single point")
+        passed, met = (
+            sum(1 for _ in _cut(t, node.argument, (knot,), left, right, touching=touching))
+            for touching in (False, True)
+        )
+        if passed != met:
+            raise UnsupportedError("a jump whose argument touches it and turns back")
 
 
 def _limits(t: Expressions, e: int) -> Iterator[tuple[int, float, bool]]:
