@@ -135,6 +135,7 @@ class KinkOver:
     upper: tuple[np.ndarray, np.ndarray]
 
     def draw(self, theta: np.ndarray) -> Drawn:
+        """The lines for `theta`."""
         free = theta if (self.below, self.above) == (0.0, 1.0) else (
             np.clip(self.below + theta * (self.above - self.below), self.below, self.above)
         )
@@ -143,6 +144,7 @@ class KinkOver:
         return Drawn((lower, self.upper[0]), (None, self.upper[1]), (gain, None), (None, None))
 
     def take(self, index: np.ndarray) -> KinkOver:
+        """Some of the sub-problems."""
         return KinkOver(self.below, self.above, self.settled[index], self.fixed[index],
                         (self.upper[0][index], self.upper[1][index]))
 

@@ -166,12 +166,12 @@ class _Hunt:
         self.state.known = self._by_intervals(measured, roots)
         self.state.target, self.state.goal = self.target, self.target.copy()
         self._free, self._fixed = hull.lo < hull.hi, hull.lo
-        if self._free.sum() > MANY_INPUTS and len(roots.lo) == 1 and not roots.whole.any():
-            if takes(measured):
-                self._free = np.ones(hull.size, bool)
-                self.methods = PHASE_METHODS
-                self.search = PhaseSearch(measured, hull, self.state, seed=seed)
-                return
+        one = len(roots.lo) == 1 and not roots.whole.any()
+        if one and self._free.sum() > MANY_INPUTS and takes(measured):
+            self._free = np.ones(hull.size, bool)
+            self.methods = PHASE_METHODS
+            self.search = PhaseSearch(measured, hull, self.state, seed=seed)
+            return
         tape = None
         if engine == "auto" and library() is not None:
             tape = record(measured, rows, zero, np.where(self._free, np.nan, hull.lo))
