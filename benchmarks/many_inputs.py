@@ -69,7 +69,7 @@ def family(name: str, verifiers: dict, options) -> tuple[int, list]:
             who: v.decide(onnx, vnnlib, options.cap) for who, v in verifiers.items()
         }
         results.append(row)
-        names = tuple(path.name.removesuffix(".gz") for path in (onnx, vnnlib))
+        names = onnx.name.removesuffix(".gz"), vnnlib.name.removesuffix(".gz")
         verdicts = {o.verdict for o in row.values()} | {known.get(names, "unknown")}
         against = {"sat", "unsat"} <= verdicts
         wrong += against
@@ -94,7 +94,7 @@ def main() -> int:
     options = parser.parse_args()
     verifiers: dict = {"outrange": Outrange()}
     rivals = {kind.name: kind for kind in (Nnenum, Crown)}
-    for name in options.rivals.split(",") if options.rivals != "none" else []:
+    for name in [n for n in str(options.rivals).split(",") if n != "none"]:
         rival = rivals[name]()
         if reason := rival.available():
             print(f"without {name}: {reason}")

@@ -8,7 +8,9 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph.rewrite import fold, piecewise_to_pairs
-from outrange.search.phase_net import Cuts, PhaseNet, bends
+from outrange.search.bent_values import bends
+from outrange.search.cuts import Cuts
+from outrange.search.phase_net import PhaseNet
 from outrange.search.phase_prune import pruned
 from outrange.search.phase_root import Wanted, tighten
 from outrange.search.phase_tree import PhaseTree
@@ -80,14 +82,11 @@ def test_bounds_enclose_the_samples_inside_the_cuts(what):
         theta = rng.random((1, net.units))
         least = net.proof(start, theta, beta, cuts).least[0]
         assert least <= (y[inside] @ row).min(initial=np.inf) + _slack(y)
-        join = {**start, net.bends[0].source: _unit(net, rng)}
+        source = net.bends[0].source
+        join = {**start, source: rng.normal(size=(1, net.bends[0].size))}
         least = net.proof(join, theta, beta, cuts).least[0]
-        first = z[inside][:, net.bends[0].place] @ join[net.bends[0].source][0]
+        first = z[inside][:, net.bends[0].place] @ join[source][0]
         assert least <= (y[inside] @ row + first).min(initial=np.inf) + _slack(y) + _slack(z)
-
-
-def _unit(net, rng):
-    return rng.normal(size=(1, net.bends[0].size))
 
 
 @pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
@@ -98,12 +97,12 @@ def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
     net = pruned(net)
     assert np.allclose(net.graph.run(x), y, rtol=1e-9, atol=1e-12 * np.abs(y).max(initial=1.0))
     values = net.graph.run_all(x)
-    row = rng.normal(size=y.shape[1])
-    height = y @ row
+    k = int(rng.integers(y.shape[1]))
+    height = y[:, k]
     cutoff = float(np.quantile(height, 0.3))
-    tree = PhaseTree(net, row, np.inf)
+    tree = PhaseTree(net, k, np.inf)
     task = tree._stacked([tree._heap[0][2]])
-    wanted = Wanted(row, cutoff, np.array([cutoff - tree.lower]), task.theta, task.beta)
+    wanted = Wanted(tree.row, cutoff, np.array([cutoff - tree.lower]), task.theta, task.beta)
     cuts = Cuts(task.cuts.low, task.cuts.high, task.cuts.lo.copy(), task.cuts.hi.copy())
     plain = net.uncut(1)
     for b in net.bends:

@@ -174,7 +174,7 @@ def back_substitute(
     rows: np.ndarray,
     record: dict | None = None,
     tilt: dict[int, np.ndarray] | None = None,
-    joins: dict[int, Join] | None = None,
+    joins: dict[int, list[Join]] | None = None,
 ) -> Form:
     """A linear lower bound of `rows . value` in terms of the input.
 
@@ -186,21 +186,20 @@ def back_substitute(
         tilt: Per value, what is subtracted from its rows. Where the value is known to have the
             sign of the tilt (or to be 0), that only lowers the form: the multiplier of a split.
             Rounding keeps the sign of what was really subtracted, so nothing is to be paid.
-        joins: Per value before `value`, what is added to its rows.
+        joins: Per value before `value`, what is added to its rows, one after the other.
     """
+    joins, tilt = joins or {}, tilt or {}
     waiting = {value: rows}
     constant = np.full(rows.shape[:-1], -net.drain)
     with np.errstate(invalid="ignore", over="ignore"):
         for v in range(value, 0, -1):
-            joined = joins is not None and v in joins
-            tilted = tilt is not None and v in tilt
-            if v not in waiting and not joined and not tilted:
+            if v not in waiting and v not in joins and v not in tilt:
                 continue
             rows = waiting.pop(v, np.zeros(1))
-            if joined:
-                rows = rows + joins[v].rows
-                constant = constant - dots(np.abs(rows), joins[v].price)
-            if tilted:
+            for join in joins.get(v, ()):
+                rows = rows + join.rows
+                constant = constant - dots(np.abs(rows), join.price)
+            if v in tilt:
                 rows = rows - tilt[v]
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
@@ -215,10 +214,10 @@ def back_substitute(
                 waiting[j] = waiting[j] + part if j in waiting else part
     if 0 not in waiting:
         waiting[0] = np.zeros((*constant.shape, net.graph.size))
-    if joins is not None and 0 in joins:
-        waiting[0] = waiting[0] + joins[0].rows
-        constant = constant - dots(np.abs(waiting[0]), joins[0].price)
-    if tilt is not None and 0 in tilt:
+    for join in joins.get(0, ()):
+        waiting[0] = waiting[0] + join.rows
+        constant = constant - dots(np.abs(waiting[0]), join.price)
+    if 0 in tilt:
         waiting[0] = waiting[0] - tilt[0]
     return Form(waiting[0], constant)
 

@@ -50,7 +50,8 @@ class Arc:
 
     def settled(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Units that are straight on their range, or hardly have one."""
-        return settled(self.curve, lo, hi) | (hi - lo <= THIN * (1.0 + np.abs(lo)))
+        thin = hi - lo <= THIN * (1.0 + np.abs(lo))
+        return np.asarray(settled(self.curve, lo, hi) | thin)
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """The first `theta`."""
@@ -58,8 +59,8 @@ class Arc:
 
     def point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Where to cut: a knot well inside the range, or its middle."""
-        middle = np.float32(0.5 * lo + 0.5 * hi).astype(np.float64)
-        out = np.clip(middle, lo, hi)
+        middle = 0.5 * lo + 0.5 * hi
+        out = middle.copy()
         margin = 0.0 if self.curve.is_piecewise_linear else 0.1
         best = np.full(np.shape(lo), np.inf)
         for knot in self.curve.knots:

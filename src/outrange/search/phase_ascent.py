@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .phase_net import Cuts, PhaseNet, Walked
+from .cuts import Cuts
+from .phase_net import PhaseNet, Walked
 
 
 THETA_PACE = 0.2

@@ -19,59 +19,13 @@ from ..core import Box, down
 from ..core.rounding import UNIT
 from ..domains.backward import Cells, Form, Join, Relaxed, back_substitute
 from ..domains.linear import Plan, Sweep
-from ..domains.lines import Lines
+from ..domains.lines import Lines, Picks
 from ..domains.noise import Budget, Payment, magnitude, outward, widened
 from ..graph import Graph
-from ..ops import Affine, Curve, Rearrange
-from .arcs import Arc
-from .bends import Bend, Drawn, Kink, Over, kink
-
-
-def bends(graph: Graph) -> list[Bend] | None:
-    """All bent values in order; None if one is of a kind that a phase search does not know."""
-    found: list[Bend] = []
-    start = 0
-    for v, node in enumerate(graph.nodes, 1):
-        if isinstance(node.op, Affine | Rearrange):
-            continue
-        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
-            return None
-        slopes, place = kink(node.op), slice(start, start + node.size)
-        if slopes is None:
-            found.append(Arc(v, node.inputs[0], place, node.op))
-        else:
-            found.append(Kink(v, node.inputs[0], place, *slopes))
-        start += node.size
-    return found
-
-
-@dataclass(eq=False)
-class Cuts:
-    """What sub-problems know of the first units: `(P, s)` each.
-
-    Args:
-        low: `z >= low` by a cut, whose multiplier may be used; `-inf` where there is none.
-        high: `z <= high` by a cut; `inf` where there is none.
-        lo: Least value of each unit in the sub-problem, cut or not.
-        hi: Largest value.
-        same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    lo: np.ndarray
-    hi: np.ndarray
-    same: np.ndarray | None = None
-
-    def take(self, index) -> Cuts:
-        """Some of the sub-problems."""
-        same = np.arange(len(self.lo)) if self.same is None else self.same
-        return Cuts(self.low[index], self.high[index], self.lo[index], self.hi[index], same[index])
-
-    def first(self, units: int) -> Cuts:
-        """Without the units after the first few."""
-        parts = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
-        return Cuts(*parts, self.same)
+from ..ops import Affine, Rearrange
+from .bends import Bend, Drawn, Over
+from .bent_values import bends
+from .cuts import Cuts
 
 
 @dataclass(eq=False)
@@ -213,7 +167,7 @@ class PhaseNet:
         for v in range(top, 0, -1):
             if v not in waiting and v not in tilts:
                 continue
-            a = waiting.pop(v, 0.0)
+            a = waiting.pop(v) if v in waiting else np.zeros(1)
             if v in tilts:
                 a = a - tilts[v]
             node = self.graph.nodes[v - 1]
@@ -228,15 +182,15 @@ class PhaseNet:
                 slopes[v], offsets[v] = slope, offset
                 parts = (a * slope,)
             else:
-                parts = node.op.adjoint(a)
-                bias = node.op.bias if hasattr(node.op, "bias") else np.where(
-                    node.op.index < 0, node.op.fill, 0.0)
+                parts, bias = _pulled(node.op, a)
                 constant += a @ bias
             for j, part in zip(node.inputs, parts, strict=True):
                 waiting[j] = waiting[j] + part if j in waiting else part
         form = waiting.get(0)
         if form is None:
             form = np.zeros((count, self.box.size))
+        if 0 in tilts:
+            form = form - tilts[0]
         if beta is not None:
             constant += self._shift(beta, cuts)
         least = form @ self._center - np.abs(form) @ self._reach + constant
@@ -255,9 +209,11 @@ class PhaseNet:
     @staticmethod
     def _shift(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
         """What the multipliers add: `beta p`."""
-        point = np.where(beta > 0, cuts.low, cuts.high)
-        used = (beta != 0) & (point != 0)
-        return np.where(used, beta * np.where(used, point, 0.0), 0.0).sum(axis=1)
+        return (beta * _used_points(beta, cuts)).sum(axis=1)
+
+    def _join(self, value: int, rows: np.ndarray) -> Join:
+        """Rows that are added at a value, with what rounding the sum may cost."""
+        return Join(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
         """Where a form is least on the box."""
@@ -265,7 +221,8 @@ class PhaseNet:
 
     def forward(self, walked: Walked, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
         """Pre-activations `(P, s)`, and all values up to `top`, of the lines in use at `x`."""
-        values, z = [x], np.zeros(walked.rows.shape)
+        values: list[np.ndarray] = [x]
+        z = np.zeros(walked.rows.shape)
         at = {b.value: b for b in self.bends}
         for v, node in enumerate(self.graph.nodes[:top], 1):
             if v in at:
@@ -286,23 +243,26 @@ class PhaseNet:
     ) -> Proof:
         """`walk` with every rounding paid."""
         drawn = self.draw(self.over(cuts), theta)
-        lines = {b.value: self._paid(b, drawn[b.value]) for b in self.bends if b.value in drawn}
+        lines: dict[int, Lines | Picks] = {
+            b.value: self._paid(b, drawn[b.value]) for b in self.bends if b.value in drawn
+        }
         net = Relaxed(self.graph, lines, self.payments, self.drain)
         top = max(start)
-        tilt = {v: part[:, None] for v, part in self._tilts(beta).items() if v <= top}
-        joins = {
-            v: Join(rows[:, None], widened(2.0 * UNIT * self.magnitudes[v]))
-            for v, rows in start.items() if v != top
-        }
+        joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
+        tilt: dict[int, np.ndarray] = {}
+        if beta is not None:
+            point = _used_points(beta, cuts)
+            tilt = {v: part[:, None] for v, part in self._tilts(beta * (point == 0)).items()}
+            for v, part in self._tilts(beta * (point != 0)).items():
+                joins.setdefault(v, []).append(self._join(v, -part))
         record: dict[int, np.ndarray] = {}
         form = back_substitute(net, top, start[top][:, None], record, tilt, joins)
         cells = self.cells.take(np.zeros(len(start[top]), np.int64))
         least = cells.least(Form(form.rows, form.constant))[:, 0]
         if beta is not None:
-            point = np.where(beta > 0, cuts.low, cuts.high)
-            size = np.where(beta != 0, np.abs(beta * np.where(beta != 0, point, 0.0)), 0.0)
-            pad = 4 * (self.units + 8) * UNIT * size.sum(axis=1)
-            least = down(least + self._shift(beta, cuts) - pad)
+            size = np.abs(beta * point).sum(axis=1)
+            pad = 4 * (self.units + 8) * UNIT * size
+            least = np.where(size > 0, down(least + self._shift(beta, cuts) - pad, 2), least)
         rows = np.zeros(theta.shape)
         for b in self.bends:
             if b.value in record:
@@ -311,7 +271,7 @@ class PhaseNet:
 
     def _paid(self, bend: Bend, drawn: Drawn) -> Lines:
         lo, hi = self.lo[bend.place], self.hi[bend.place]
-        shape = np.broadcast_shapes(*(part.shape for part in drawn.slope))
+        shape = np.broadcast_shapes(drawn.slope[0].shape, drawn.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])
         offset = np.stack([
             np.zeros(shape) if part is None else np.broadcast_to(part, shape)
@@ -321,3 +281,16 @@ class PhaseNet:
         budget = self.budget
         offset = outward(budget, budget.reads[bend.source], bend.size, slope, offset, reach)
         return Lines(slope, offset, None, slope, slope, slope)
+
+
+def _pulled(op, rows: np.ndarray):
+    """Rows on the inputs of a straight op, and what multiplies the rows in the constant."""
+    assert isinstance(op, Affine | Rearrange)
+    if isinstance(op, Affine):
+        return op.adjoint(rows), op.bias
+    return op.adjoint(rows), np.where(op.index < 0, op.fill, 0.0)
+
+
+def _used_points(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
+    """The cut that each multiplier is of; 0 where there is none."""
+    return np.where(beta > 0, cuts.low, np.where(beta < 0, cuts.high, 0.0))

@@ -16,8 +16,10 @@ import numpy as np
 
 from ..core import down, up
 from .bends import Bend
+from .blas import side_by_side
+from .cuts import Cuts
 from .phase_ascent import Below, Climb, climb
-from .phase_net import Cuts, PhaseNet
+from .phase_net import PhaseNet
 
 
 CHUNK = 64
@@ -29,7 +31,7 @@ class Wanted:
     """What of the sub-problems is of interest: where `row . output < cutoff`.
 
     Args:
-        row: `(outputs,)`.
+        row: `(outputs,)`, of zeros and a one: its multiples are exact.
         cutoff: A number.
         far: `(P,)` how far below the cutoff the proved bounds are.
         theta: `(P, s)` slopes of those bounds.
@@ -60,6 +62,7 @@ def tighten(
     """
     lo, hi = cuts.lo[:, bend.place], cuts.hi[:, bend.place]
     chosen = ~bend.settled(lo, hi)
+    chosen[(cuts.lo > cuts.hi).any(axis=1)] = False
     if worth is not None:
         chosen &= worth[:, bend.place]
     which, unit = np.nonzero(chosen)
@@ -67,10 +70,11 @@ def tighten(
         return
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
-    found = np.full(which.size, -np.inf)
-    for first in range(0, which.size, CHUNK):
-        part = slice(first, first + CHUNK)
-        found[part] = _bounded(net, cuts, bend, steps, wanted, which[part], unit[part], sign[part])
+    parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
+    found = np.concatenate(side_by_side(
+        lambda part: _bounded(net, cuts, bend, steps, wanted, which[part], unit[part], sign[part]),
+        parts,
+    ))
     rows, columns = which[0::2], unit[0::2]
     lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
     hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
@@ -99,3 +103,13 @@ def _bounded(net: PhaseNet, cuts: Cuts, bend, steps, wanted, which, unit, sign) 
     whole, less = task.whole(net)
     least = net.proof(whole, task.theta, task.beta, task.cuts).least
     return least if wanted is None else down(least - up(less))
+
+def most_of(blame: np.ndarray, share: float, most: int) -> np.ndarray:
+    """The units that together carry this share of all blame, `most` a row."""
+    order = np.argsort(-blame, axis=1)
+    total = np.cumsum(np.take_along_axis(blame, order, axis=1), axis=1)
+    inside = total - np.take_along_axis(blame, order, axis=1) < share * total[:, -1:]
+    inside[:, most:] = False
+    out = np.zeros(blame.shape, bool)
+    np.put_along_axis(out, order, inside, axis=1)
+    return out

@@ -13,9 +13,10 @@ import numpy as np
 from ..core import Box
 from ..graph import Graph
 from .attack import first_look, many_points
+from .bent_values import bends
 from .blas import one_thread
 from .phase_ascent import Climb, climb
-from .phase_net import PhaseNet, bends
+from .phase_net import PhaseNet
 from .phase_prune import pruned
 from .phase_root import tighten
 from .phase_tree import PhaseTree
@@ -123,7 +124,7 @@ class PhaseSearch:
                 return
             for k in which:
                 if k not in self._trees:
-                    self._trees[k] = _Grown(self._net, self._count, k, self._cutoff(k))
+                    self._trees[k] = _Grown(self._net, k, self._cutoff(k))
                     yield True
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
@@ -178,8 +179,8 @@ class PhaseSearch:
 class _Grown:
     """A tree, the time it has had, and how often its ranges are still to be sharpened."""
 
-    def __init__(self, net: PhaseNet | None, count: int, k: int, cutoff: float):
+    def __init__(self, net: PhaseNet | None, k: int, cutoff: float):
         assert net is not None
-        self.tree = PhaseTree(net, np.eye(count)[k], cutoff)
+        self.tree = PhaseTree(net, k, cutoff)
         self.spent = 0.0
         self.rounds = MOST_ROUNDS

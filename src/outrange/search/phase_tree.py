@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .highs import least_linear
+from .cuts import Cuts
 from .phase_ascent import Climb, climb
-from .phase_net import Cuts, PhaseNet
-from .phase_root import Wanted, tighten
+from .phase_leaf import finished
+from .phase_net import PhaseNet
+from .phase_root import Wanted, most_of, tighten
 
 
 CANDIDATES = 4
@@ -68,12 +69,13 @@ class PhaseTree:
 
     Args:
         net: The graph over its box.
-        row: `(outputs,)` coefficients of the outputs: what is bounded.
+        objective: The output that is bounded.
         cutoff: Bounds at or above it close.
     """
 
-    def __init__(self, net: PhaseNet, row: np.ndarray, cutoff: float):
-        self.net, self.row = net, row
+    def __init__(self, net: PhaseNet, objective: int, cutoff: float):
+        self.net, self.row = net, np.zeros(net.objectives)
+        self.row[objective] = 1.0
         self.closed = np.inf
         self.nodes = 0
         self._heap: list[tuple[float, int, Leaf]] = []
@@ -131,51 +133,10 @@ class PhaseTree:
             raise
 
     def _finished(self, leaf: Leaf, cutoff: float) -> np.ndarray:
-        """A leaf without open units is a linear program; its multipliers prove its bound."""
-        net = self.net
-        cut = np.flatnonzero(np.isfinite(leaf.low) | np.isfinite(leaf.high))
-        task = self._stacked([leaf])
-        middle = net.cells.center
-        cost, _ = self._form({net.graph.output: self.row[None]}, task, middle)
-        forms, heights = [], []
-        for unit in cut:
-            b = next(b for b in net.bends if b.place.start <= unit < b.place.stop)
-            start = np.zeros((1, net.ends[b.source][0].size))
-            start[0, unit - b.place.start] = 1.0
-            form, height = self._form({b.source: start}, task, middle)
-            forms.append(form)
-            heights.append(height)
-        rows, height = np.array(forms).reshape(-1, net.box.size), np.array(heights)
-        found = least_linear(cost, net.box.lo, net.box.hi, rows, leaf.low[cut] - height,
-                             leaf.high[cut] - height)
-        if found is None:
-            self.closed = min(self.closed, leaf.least)
-            return middle
-        at, dual = found
-        if not np.isfinite(cutoff - leaf.least) or not dual.any():
-            scales = [1.0]
-        else:
-            scales = [1.0, *(10.0 ** np.arange(-3, 7))]
-        for scale in scales:
-            beta = np.zeros((1, net.units))
-            beta[0, cut] = np.where(
-                dual > 0, np.where(np.isfinite(leaf.low[cut]), scale * dual, 0.0),
-                np.where(np.isfinite(leaf.high[cut]), scale * dual, 0.0))
-            proof = net.proof(task.start, task.theta, beta, task.cuts)
-            leaf.least = max(leaf.least, float(proof.least[0]))
-            if leaf.least >= cutoff:
-                break
-        self.closed = min(self.closed, min(leaf.least, cutoff))
+        """A leaf without open units is closed by what a linear program says of it."""
+        least, at = finished(self.net, self._stacked([leaf]), cutoff)
+        self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
-
-    def _form(self, start, task: Climb, middle: np.ndarray) -> tuple[np.ndarray, float]:
-        """A row of a net without open units as `form . x + height`."""
-        net = self.net
-        cuts = task.cuts.first(net.before(max(start)))
-        drawn = net.draw(net.over(cuts), task.theta)
-        walked = net.walk(start, drawn, None, cuts)
-        corner = net.corner(walked.form)
-        return walked.form[0], float(walked.least[0] - walked.form[0] @ corner[0])
 
     def _push(self, leaf: Leaf) -> None:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
@@ -195,13 +156,14 @@ class PhaseTree:
         """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
+        assert task.beta is not None
         wanted = Wanted(self.row, cutoff, far, task.theta, task.beta)
         blame = np.stack([self._blamed(leaf) for leaf in leaves])
-        worth = _most(blame, share, most)
+        worth = most_of(blame, share, most)
         for bend in self.net.bends:
             tighten(self.net, task.cuts, bend, steps, wanted, worth)
         cuts = task.cuts
-        empty = (cuts.lo > cuts.hi).any(axis=1)
+        empty = np.asarray((cuts.lo > cuts.hi).any(axis=1))
         for i, leaf in enumerate(leaves):
             # What follows from the cutoff is news to the lines: it gets a multiplier too.
             point = self._points(leaf.lo, leaf.hi)
@@ -227,6 +189,7 @@ class PhaseTree:
             return [], np.zeros((0, self.net.box.size))
         task = self._stacked(leaves)
         climb(self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff))))
+        assert task.beta is not None
         proof = self.net.proof(task.start, task.theta, task.beta, task.cuts)
         self.nodes += len(leaves)
         blame = self._blame(task, proof.rows)
@@ -268,12 +231,12 @@ class PhaseTree:
         drawn = self.net.draw(self.net.over(task.cuts), task.theta)
         least = self.net.walk(task.start, drawn, task.beta, task.cuts).least.reshape(-1, 2)
         worth = np.minimum(least.min(axis=1), 1e30) + 1e-3 * least.max(axis=1)
-        best: list = [None] * len(leaves)
+        chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)
         for (i, unit), point, value in zip(tried, points, worth, strict=True):
-            if best[i] is None or value > score[i]:
-                best[i], score[i] = (unit, point), value
-        return best
+            if chosen[i] is None or value > score[i]:
+                chosen[i], score[i] = (unit, point), value
+        return chosen
 
     def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """`(s,)` where each unit would be cut."""
@@ -300,14 +263,3 @@ class PhaseTree:
         else:
             low[unit], lo[unit] = point, max(lo[unit], point)
         return Leaf(low, high, lo, hi, leaf.theta, leaf.beta, leaf.blame, leaf.least, leaf.age + 1)
-
-
-def _most(blame: np.ndarray, share: float, most: int) -> np.ndarray:
-    """The units that together carry this share of all blame, `most` a row."""
-    order = np.argsort(-blame, axis=1)
-    total = np.cumsum(np.take_along_axis(blame, order, axis=1), axis=1)
-    inside = total - np.take_along_axis(blame, order, axis=1) < share * total[:, -1:]
-    inside[:, most:] = False
-    out = np.zeros(blame.shape, bool)
-    np.put_along_axis(out, order, inside, axis=1)
-    return out

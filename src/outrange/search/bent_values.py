@@ -1,0 +1,26 @@
+"""The bent values of a graph, as a phase search sees them."""
+
+from __future__ import annotations
+
+from ..graph import Graph
+from ..ops import Affine, Curve, Rearrange
+from .arcs import Arc
+from .bends import Bend, Kink, kink
+
+
+def bends(graph: Graph) -> list[Bend] | None:
+    """All bent values in order; None if one is of a kind that a phase search does not know."""
+    found: list[Bend] = []
+    start = 0
+    for v, node in enumerate(graph.nodes[: graph.output], 1):
+        if isinstance(node.op, Affine | Rearrange):
+            continue
+        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
+            return None
+        slopes, place = kink(node.op), slice(start, start + node.size)
+        if slopes is None:
+            found.append(Arc(v, node.inputs[0], place, node.op))
+        else:
+            found.append(Kink(v, node.inputs[0], place, *slopes))
+        start += node.size
+    return found
