@@ -97,8 +97,8 @@ def _sparsemax(c: Call):
     """`relu(x - tau)` with the `tau` that Keras computes, which is not that of the literature.
 
     Of the entries sorted downward, `S_j` sums the first `j`. Those with `z_j > (S_j - 1) / j` are
-    the support; Keras adds up `S_j` over all of it where only the last is meant, so with two or more
-    entries in the support the result does not sum to 1, and it jumps where an entry joins.
+    the support; Keras adds up `S_j` over all of it where only the last is meant, so with two or
+    more entries in the support the result does not sum to 1, and it jumps where an entry joins.
     """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)
