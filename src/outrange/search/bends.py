@@ -135,11 +135,7 @@ class KinkOver:
     upper: tuple[np.ndarray, np.ndarray]
 
     def draw(self, theta: np.ndarray) -> Drawn:
-<<<<<<< HEAD
         """The lines for `theta` `(P, n)`."""
-=======
-        """The lines for `theta`."""
->>>>>>> phase
         free = theta if (self.below, self.above) == (0.0, 1.0) else (
             np.clip(self.below + theta * (self.above - self.below), self.below, self.above)
         )
