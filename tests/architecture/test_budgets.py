@@ -10,7 +10,6 @@ from architecture.source import ROOT, files, name, tree
 FILE, FUNCTION, LINE = 300, 60, 100
 
 LONG_FILES: dict[str, str] = {
-    "search/phase_net.py": "one class: a net over a box, and every way to bound its rows",
     "graph/builder.py": "one class: the whole vocabulary that front-ends speak",
 }
 """File to the reason why it may be longer."""
