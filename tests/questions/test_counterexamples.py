@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outrange.core import And, Atom, InputError, Or
-from outrange.core.formula import holds, value
+from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
 from outrange.questions import counterexamples as module
 from outrange.questions.counterexamples import counterexamples

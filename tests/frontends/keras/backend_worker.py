@@ -23,9 +23,10 @@ def flat(values) -> np.ndarray:
 
 
 def save(folder: Path) -> None:
-    """Write every model of the zoo."""
+    """Write every model of the zoo that a file can hold."""
     for name in zoo.MODELS:
-        zoo.build(name).save(folder / f"{name}.keras")
+        if name not in zoo.zoo_kinds.UNSAVED:
+            zoo.build(name).save(folder / f"{name}.keras")
 
 
 def read(folder: Path) -> None:

@@ -87,15 +87,16 @@ class Joints:
         return False
 
     def _refuse_single_point(self, left: Piece, right: Piece, edge: Edge) -> None:
-        """Several jumps in one place may add up to a value that neither side has.
+        """Where a function is cut it may have a value that neither side has.
 
         Raises:
-            UnsupportedError: They do, or the place is no float64 number and they may.
+            UnsupportedError: It does, or the place is no float64 number and it may.
         """
         t = self.table
         if not edge.exact:
-            if len(jumping(t, self.whole)) > 1:
-                raise UnsupportedError("several jumps that may meet between two numbers")
+            jumps = jumping(t, self.whole)
+            if len(jumps) > 1 or any(jumps):
+                raise UnsupportedError("a value at a point that is no float64 number")
             return
         here = t.substitute(self.whole, {t.x: t.constant(edge.at)})
         low, high = enclose(t, here, edge.at, edge.at)

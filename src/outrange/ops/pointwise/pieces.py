@@ -93,7 +93,7 @@ def pieces(
     if switch is not None:
         node = t.nodes[switch]
         assert isinstance(node, Switch)
-        _refuse_single_points(t, node, left, right)
+        _refuse_touching(t, node, left, right)
         for a, b, gap in _cut(t, node.argument, node.knots, left, right):
             chosen = t.substitute(e, {switch: node.branches[gap]})
             found += pieces(t, chosen, a, b, settled)
@@ -113,13 +113,16 @@ def pieces(
     return [Piece(left, right, e)]
 
 
-def jumping(t: Expressions, e: int) -> list[int]:
-    """The switches in an expression that are not continuous as they are written."""
-    return [
-        k for k in t.needed(e)
-        if isinstance(node := t.nodes[k], Switch)
-        and any(not (a == b == c) for a, b, c in _around(t, node))
-    ]
+def jumping(t: Expressions, e: int) -> list[bool]:
+    """Of every switch that is not continuous as written, whether its knot has a third value."""
+    found = []
+    for k in t.needed(e):
+        node = t.nodes[k]
+        if isinstance(node, Switch):
+            around = [parts for parts in _around(t, node) if len(set(parts)) > 1]
+            if around:
+                found.append(any(here not in (a, b) for a, here, b in around))
+    return found
 
 
 def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
@@ -133,20 +136,15 @@ def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
     return found
 
 
-def _refuse_single_points(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
-    """Pieces are told by their insides: no value may belong to a single point.
-
-    One does where it is that of neither side, or where the argument of a jump touches its knot
-    and turns back.
+def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
+    """Pieces are told by their insides: a jump must not be touched by what turns back there.
 
     Raises:
-        UnsupportedError: One may.
+        UnsupportedError: One may be.
     """
-    for knot, (before, here, after) in zip(node.knots, _around(t, node), strict=True):
-        if before == here == after:
+    for knot, parts in zip(node.knots, _around(t, node), strict=True):
+        if len(set(parts)) == 1:
             continue
-        if here not in (before, after):
-            raise UnsupportedError("a value that a function has at a single point")
         passed, met = (
             sum(1 for _ in _cut(t, node.argument, (knot,), left, right, touching=touching))
             for touching in (False, True)
