@@ -35,6 +35,7 @@ def states_in_and_out():
     return Model([x, h], [y, L.Add()([last, carry])])
 
 
+@keras.saving.register_keras_serializable("zoo_recurrent")
 class Leaky(keras.Layer):
     """A user's cell: a leaky integrator whose leak is learned from the input."""
 

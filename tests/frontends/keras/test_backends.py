@@ -51,14 +51,23 @@ def test_every_model_is_read(folder, backend):
     assert sum(name.endswith(" values") for name in found(folder, backend)) >= 25
 
 
+WRITTEN_OTHERWISE = {"masked"}
+"""Models for which Keras itself takes other steps on other backends to the same values."""
+
+
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_graphs_are_the_same(folder, backend):
     first, other = found(folder, BACKENDS[0]), found(folder, backend)
     assert sorted(first) == sorted(other)
+    apart = []
     for name, array in first.items():
-        if name.endswith((" range", " closed")):
+        model, what = name.rsplit(" ", 1)
+        if what in ("range", "closed") or (what != "values" and model in WRITTEN_OTHERWISE):
             continue
-        np.testing.assert_allclose(other[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
+        same = other[name].shape == array.shape
+        if not same or not np.allclose(other[name], array, rtol=1e-12, atol=1e-12):
+            apart.append(name)
+    assert not apart
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
