@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from outrange.questions import verify as asking, witness
-from outrange.search import decide
+from outrange.search import hunt
 from planted import (
     test_planted_formulas,
     test_planted_needles,
@@ -45,20 +45,20 @@ def test_nothing_is_wrong_as_it_is(engine):
 
 
 def test_a_target_that_is_too_low(monkeypatch):
-    made = decide._Hunt.__init__
+    made = hunt.Hunt.__init__
 
     def eased(self, *args):
         made(self, *args)
         self.target = self.target - 0.1
         self.state.target = self.target
 
-    monkeypatch.setattr(decide._Hunt, "__init__", eased)
+    monkeypatch.setattr(hunt.Hunt, "__init__", eased)
     assert wrong() > 3
 
 
 def test_bounds_that_are_too_high(monkeypatch):
     monkeypatch.setattr(
-        decide._Hunt, "_by_intervals", lambda self, graph, roots: np.full(len(self.target), 1.0)
+        hunt.Hunt, "_by_intervals", lambda self, graph, roots: np.full(len(self.target), 1.0)
     )
     assert wrong() > 3
 
@@ -85,14 +85,14 @@ def test_a_property_turned_around(monkeypatch):
 
 def test_a_witness_nobody_looks_at(monkeypatch):
     monkeypatch.setattr(witness, "holds", lambda *args: True)
-    monkeypatch.setattr(decide, "ABOVE_ZERO", 1.0)
-    made = decide._Hunt.__init__
+    monkeypatch.setattr(hunt, "ABOVE_ZERO", 1.0)
+    made = hunt.Hunt.__init__
 
     def eager(self, *args):
         made(self, *args)
         self.state.goal = self.state.goal + 1.0
 
-    monkeypatch.setattr(decide._Hunt, "__init__", eager)
+    monkeypatch.setattr(hunt.Hunt, "__init__", eager)
     assert wrong() > 3
 
 

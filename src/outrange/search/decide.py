@@ -8,31 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core import Warrant
-from ..domains import bounds
 from ..graph import Graph
-from ..graph.gates import simplified
-from ..graph.measure import measure
-from .array_engine import ArrayEngine
 from .cases import Cases as Cases
-from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
-from .kernel import library
-from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
-from .local import first_points
-from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
-from .roots import Roots
+from .hunt import Either, Hunt, hunt
 from .sieve import sieve
-from .solve import MANY_INPUTS
 from .state import State
-from .tape import record
 
 
 FIRST_TURN = 0.5
 """Seconds of the first turn of each group of cases; every later round doubles it."""
-
-TIE = 1e-9
-"""A value this near 0, as a share of the range seen, may be 0 but for rounding."""
-
-ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +76,7 @@ def decide(
     resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
     """
     clock = State(np.zeros((1, 1)), 0.0, time_limit, None)
-    hunts: list[_Hunt] = []
+    hunts: list[Hunt | Either] = []
     sieved = False
     status: str | None = None
     with np.errstate(all="ignore"):
@@ -105,7 +89,7 @@ def decide(
                     status = "time"
                     break
                 left = None if time_limit is None else max(0.0, time_limit - clock.seconds)
-                hunts.append(_Hunt(graph, group, left, progress, seed, engine))
+                hunts.append(hunt(graph, group, left, progress, seed, engine))
                 if hunts[-1].look(accept):
                     return _decision("sat", [hunts[-1]], clock)
             status = status or _in_turns(hunts, accept, clock)
@@ -121,141 +105,36 @@ def decide(
     return replace(found, lower=min(found.lower, 0.0)) if sieved else found
 
 
-def _in_turns(hunts: list[_Hunt], accept, clock: State) -> str | None:
+def _in_turns(hunts: list[Hunt | Either], accept, clock: State) -> str | None:
     """Every open hunt gets a turn, again and again, each round twice as long."""
     turn = FIRST_TURN if len(hunts) > 1 else np.inf
     waiting = [h for h in hunts if not h.proved]
     tied = False
     while waiting:
-        for hunt in list(waiting):
-            stopped = hunt.go(turn, accept)
+        for one in list(waiting):
+            stopped = one.go(turn, accept)
             if stopped in ("sat", "time", "interrupted"):
                 return stopped
             if clock.out_of_time:
                 return "time"
             if stopped is None:
-                waiting.remove(hunt)
-                if not hunt.proved:
-                    if hunt.tie(accept):
+                waiting.remove(one)
+                if not one.proved:
+                    if one.tie(accept):
                         return "sat"
                     tied = True
         turn *= 2
     return "rounding" if tied else None
 
 
-def _decision(status: str, hunts: list[_Hunt], clock: State, partial: bool = False) -> Decision:
+def _decision(
+    status: str, hunts: list[Hunt | Either], clock: State, partial: bool = False
+) -> Decision:
     if not hunts:
         lower = np.inf if status == "unsat" else -np.inf
         return Decision(status, lower, np.inf, np.empty(0), 0, clock.seconds, ())
     best = min(hunts, key=lambda h: h.least[0])
     lower = -np.inf if partial else min(h.low for h in hunts)
     methods = tuple(dict.fromkeys(m for h in hunts for m in h.methods))
-    boxes = sum(h.state.boxes for h in hunts)
+    boxes = sum(h.boxes for h in hunts)
     return Decision(status, lower, *best.least, boxes, clock.seconds, methods)
-
-
-class _Hunt:
-    """One group: its search, and what is known of it."""
-
-    def __init__(self, graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str):
-        measured = simplified(measure(graph, cases.clauses, cases.distances))
-        m, roots = len(cases.clauses), cases.roots
-        hull = roots.hull
-        self.target = np.where(cases.strict, 0.0, ABOVE_ZERO)
-        self.found = False
-        rows, zero = np.eye(m), np.zeros(m)
-        self.state = State(rows, 0.0, time_limit, progress)
-        self.state.known = self._by_intervals(measured, roots)
-        self.state.target, self.state.goal = self.target, self.target.copy()
-
-        def first(*given):
-            return first_points(*given, late=lambda: self.state.out_of_time)
-
-        self._free, self._fixed = hull.lo < hull.hi, hull.lo
-        one_box = len(roots.lo) == 1 and not roots.whole.any()
-        if one_box and self._free.sum() > MANY_INPUTS and takes(measured):
-            self._free = np.ones(hull.size, bool)
-            self.methods = PHASE_METHODS
-            self.search = PhaseSearch(measured, hull, self.state, seed=seed)
-            return
-        tape = None
-        if engine == "auto" and library() is not None:
-            tape = record(measured, rows, zero, np.where(self._free, np.nan, hull.lo))
-        if tape is None:
-            self._free = np.ones(hull.size, bool)
-            machine = ArrayEngine(measured, rows, zero, hull)
-            self.methods = ENGINE_METHODS
-            self.search = EngineSearch(
-                machine, hull, self.state, seed=seed, roots=roots, first=first
-            )
-        else:
-            free = self._free
-            inner = Roots(roots.lo[:, free], roots.hi[:, free], roots.whole[free])
-            self.methods = KERNEL_METHODS
-            self.search = KernelSearch(
-                tape, inner.hull, self.state, seed=seed, roots=inner, whole=inner.whole,
-                first=first,
-            )
-
-    def _by_intervals(self, measured: Graph, roots: Roots) -> np.ndarray:
-        lo, _ = bounds(measured, roots.lo, roots.hi, "intervals")[measured.output]
-        return np.where(np.isnan(lo), -np.inf, lo).min(axis=0)
-
-    @property
-    def lower(self) -> np.ndarray:
-        return np.fmax(self.search.lower(), self.state.known)
-
-    @property
-    def closed(self) -> np.ndarray:
-        """`(m,)` the clauses that hold nowhere."""
-        return self.lower >= self.target
-
-    @property
-    def proved(self) -> bool:
-        """Whether no clause of the group holds anywhere."""
-        return bool(np.all(self.closed))
-
-    @property
-    def low(self) -> float:
-        """The bound of the clause that is furthest from being settled."""
-        return float(self.lower.min())
-
-    @property
-    def least(self) -> tuple[float, np.ndarray]:
-        k = int(np.argmin(self.state.best))
-        return float(self.state.best[k]), self._full(self.state.best_at[k])
-
-    def _full(self, at: np.ndarray) -> np.ndarray:
-        x = self._fixed.copy()
-        x[self._free] = at
-        return x
-
-    def go(self, seconds: float, accept) -> str | None:
-        """Search for a while; `"sat"` if a point was accepted."""
-        until = self.state.seconds + seconds
-        while (stopped := self.search.run(until)) == "met":
-            if self.look(accept):
-                return "sat"
-        return stopped
-
-    def tie(self, accept) -> bool:
-        """Show the best points of a search that is over, also those that rounding puts above 0."""
-        state = self.state
-        near = state.best <= TIE * state.scale()
-        self.found = any(
-            accept(self._full(state.best_at[k])) for k in np.flatnonzero(near & ~self.closed)
-        )
-        return self.found
-
-    def look(self, accept) -> bool:
-        """Show the points below their goal; True if one was accepted."""
-        state = self.state
-        assert state.goal is not None
-        for k in np.flatnonzero(state.best < state.goal):
-            if accept(self._full(state.best_at[k])):
-                self.found = True
-                return True
-            # Not good enough (float32 decides it there, say): look again where it is clearly lower.
-            step = max(abs(state.best[k]), 1e-9 * state.scale()[k])
-            state.goal[k] = state.best[k] - step
-        return False
