@@ -55,6 +55,11 @@ class Region:
             )
         object.__setattr__(self, "integer", integer)
 
+    @property
+    def is_box(self) -> bool:
+        """Whether the region is all of its box."""
+        return not self.integer.any() and self.condition == TRUE and not self.distances
+
 
 @dataclass(frozen=True, eq=False)
 class Specification:

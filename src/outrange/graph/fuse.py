@@ -11,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import UnsupportedError
 from ..ops import Affine, Curve, Largest, Rearrange, scale
 from ..ops.offsets import MANY
-from ..ops.pointwise import Expressions, analyze
 from ..ops.pointwise.op import Pointwise
-from .entries import Entries, entries, placed
 from .graph import Node
+
+
+if TYPE_CHECKING:
+    from .entries import Entries
 
 
 MOST_CURVES = 64
@@ -63,11 +66,17 @@ class _Fusion:
     nodes: list[Node]
     output: int
     kept: set[int]
-    table: Expressions = field(default_factory=Expressions)
     curves: dict[int, Curve] = field(default_factory=dict)
     lines: dict[int, tuple[float, float]] = field(default_factory=dict)
     out: list[Node] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=lambda: {0: 0})
+
+    @cached_property
+    def table(self):
+        """The expressions; the analysis is loaded only where there is something to fuse."""
+        from ..ops.pointwise import Expressions
+
+        return Expressions()
 
     def run(self) -> tuple[list[Node], dict[int, int]]:
         if not any(self.may_fuse(v) for v in range(1, len(self.nodes) + 1)):
@@ -144,6 +153,8 @@ class _Fusion:
 
     def region(self, v: int) -> tuple[_Region, Entries] | None:
         """The best region that ends at `v`, with the expressions of the entries."""
+        from .entries import entries
+
         op = self.nodes[v - 1].op
         multiple = isinstance(op, Affine) and op.coefficients is not None
         if not (_is_bent(op) or multiple):
@@ -186,6 +197,8 @@ class _Fusion:
         if found is not None and is_line and all(float(c) == c for c in found.values()):
             self.lines[e] = float(found.get(1, 0)), float(found.get(0, 0))
             return
+        from ..ops.pointwise import analyze
+
         facts = analyze(self.table, e)
         only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
         if only is not None:
@@ -264,16 +277,16 @@ class _Fusion:
 
 def shares_root(nodes: Sequence[Node], values: Sequence[int]) -> bool:
     """Whether all entries of some values of one size hang on the same entries of one value."""
+    from .entries import placed
+
     work = _Fusion(list(nodes), 0, set())
     probe: Any = Pointwise("probe", np.add, lambda t, *es: es[0])
     size = nodes[values[0] - 1].size if values[0] else 0
     size = max([size, *(nodes[v - 1].size for v in values if v)])
     work.nodes.append(Node(probe, tuple(values), size, (1, size)))
     last = len(work.nodes)
-    table = Expressions()
-    return any(
-        placed(table, work.nodes, r.root, r.inner, last) for r in work.regions(last, everybody=True)
-    )
+    regions = work.regions(last, everybody=True)
+    return any(placed(work.table, work.nodes, r.root, r.inner, last) for r in regions)
 
 
 def _sizes(node: Node) -> tuple[int, ...]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ops.pointwise import Expressions
 from ..ops.pointwise.op import Pointwise
 from .fuse import shares_root
 from .values import Operand, Value, operand
 
 
 if TYPE_CHECKING:
+    from ..ops.pointwise import Expressions
     from .builder import Builder
 
 
@@ -49,12 +49,12 @@ def pointwise(
 
 def multiply(b: Builder, x: Operand, y: Operand) -> Operand | None:
     """`x * y`."""
-    return pointwise(b, "multiply", np.multiply, Expressions.multiply, x, y)
+    return pointwise(b, "multiply", np.multiply, lambda t, u, v: t.multiply(u, v), x, y)
 
 
 def divide(b: Builder, x: Operand, y: Operand) -> Operand | None:
     """`x / y`."""
-    return pointwise(b, "divide", np.divide, Expressions.divide, x, y)
+    return pointwise(b, "divide", np.divide, lambda t, u, v: t.divide(u, v), x, y)
 
 
 COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {

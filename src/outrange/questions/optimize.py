@@ -74,14 +74,9 @@ def least(
         time: Seconds; None for no limit.
         seed: Of the samples.
     """
-    if where == TRUE and all(is_box(region) for region in regions):
+    if where == TRUE and all(region.is_box for region in regions):
         return _by_search(network, objective, regions, tol, time, seed)
     return _Chain(network, objective, regions, where, tol, time, seed).run()
-
-
-def is_box(region: Region) -> bool:
-    """Whether the region is all of its box."""
-    return not region.integer.any() and region.condition == TRUE and not region.distances
 
 
 def _by_search(network, objective: Atom, regions, tol, time, seed) -> Least:

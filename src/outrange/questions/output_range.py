@@ -15,7 +15,6 @@ from ..search import solve as search
 from .evidence import enclose, model_values
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
-from .optimize import is_box
 from .range_over import range_over
 from .sets import regions
 from .target import Target, target
@@ -52,7 +51,7 @@ def output_range(
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
-    if len(sets) > 1 or not is_box(sets[0]):
+    if len(sets) > 1 or not sets[0].is_box:
         return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
     found = _search(asked, sets[0].box, tol, time, solver, progress)
     ends = sets[0].box

@@ -19,7 +19,6 @@ from .input_set import place
 from .limits import check_hooks, check_limits
 from .named import by_name
 from .network import NetworkLike
-from .optimize import is_box
 from .specification import demands
 from .witness import Examiner, Judge, Witness
 
@@ -76,7 +75,7 @@ def verify(
     if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
         found = replace(found, status="unsat", lower=max(float(found.lower), 0.0))
     empty = False
-    if found.status == "unsat" and not all(is_box(region) for region in regions):
+    if found.status == "unsat" and not all(region.is_box for region in regions):
         left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)
     return _verdict(network, text, found, examiner.witness, question.apart, empty)

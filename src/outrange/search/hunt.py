@@ -8,15 +8,12 @@ from ..domains import bounds
 from ..graph import Graph
 from ..graph.gates import simplified
 from ..graph.measure import measure
-from .array_engine import ArrayEngine
 from .cases import Cases
-from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .limits import MANY_INPUTS
 from .local import first_points
-from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .roots import Roots
-from .solve import MANY_INPUTS
 from .state import State
 from .tape import record
 
@@ -79,8 +76,10 @@ class Hunt:
             return first_points(*given, late=lambda: self.state.out_of_time)
 
         self._free, self._fixed = hull.lo < hull.hi, hull.lo
-        self.by_phases = phases and takes(measured)
+        self.by_phases = phases and _takes_phases(measured)
         if self.by_phases:
+            from .phase_search import METHODS as PHASE_METHODS, PhaseSearch
+
             self._free = np.ones(hull.size, bool)
             self.methods = PHASE_METHODS
             self.search = PhaseSearch(measured, hull, self.state, seed=seed)
@@ -89,6 +88,9 @@ class Hunt:
         if engine == "auto" and library() is not None:
             tape = record(measured, rows, zero, np.where(self._free, np.nan, hull.lo))
         if tape is None:
+            from .array_engine import ArrayEngine
+            from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
+
             self._free = np.ones(hull.size, bool)
             machine = ArrayEngine(measured, rows, zero, hull)
             self.methods = ENGINE_METHODS
@@ -173,6 +175,13 @@ class Hunt:
             step = max(abs(state.best[k]), 1e-9 * state.scale()[k])
             state.goal[k] = state.best[k] - step
         return False
+
+
+def _takes_phases(graph: Graph) -> bool:
+    """Loaded only where inputs are many."""
+    from .phase_search import takes
+
+    return takes(graph)
 
 
 class Either:

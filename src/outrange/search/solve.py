@@ -18,14 +18,12 @@ from .array_engine import ArrayEngine
 from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .limits import MANY_INPUTS
 from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .solution import Solution
 from .state import State
 from .tape import record
 
-
-MANY_INPUTS = 12
-"""With more free inputs than this, splitting inputs is hopeless: large programs are tried too."""
 
 PATIENCE = 3.0
 """Seconds of the first turn of the box search; each later turn is twice as long."""

@@ -5,6 +5,22 @@ cells, `pieces` cuts the line where a branch changes, `bends` proves how each pi
 `analysis` puts the facts together as an ordinary `Curve`.
 """
 
-from .analysis import analyze as analyze
-from .definitions import of_curve as of_curve
-from .expression import Expressions as Expressions
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from .analysis import analyze as analyze
+    from .definitions import of_curve as of_curve
+    from .expression import Expressions as Expressions
+
+_PLACES = {"analyze": "analysis", "of_curve": "definitions", "Expressions": "expression"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded when used: most networks need none of it, and it takes a while."""
+    if name in _PLACES:
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
