@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import UnsupportedError
-from ..ops import Affine, Curve, Largest, Rearrange, scale
+from ..ops import Affine, Curve, Rearrange, scale
 from ..ops.offsets import MANY
 from ..ops.pointwise.op import Pointwise
+from .entrywise import input_sizes, is_bent, is_entrywise
 from .graph import Node
 
 
@@ -114,7 +115,7 @@ class _Fusion:
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True
-        if not (_is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)):
+        if not (is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)):
             return False
         return len(self.regions(v, everybody=True)) > 0
 
@@ -149,7 +150,7 @@ class _Fusion:
     def count(self, v: int) -> tuple[int, int]:
         """Whether a value must be fused, and whether it bends."""
         op = self.nodes[v - 1].op
-        return int(isinstance(op, Pointwise)), int(_is_bent(op))
+        return int(isinstance(op, Pointwise)), int(is_bent(op))
 
     def region(self, v: int) -> tuple[_Region, Entries] | None:
         """The best region that ends at `v`, with the expressions of the entries."""
@@ -157,7 +158,7 @@ class _Fusion:
 
         op = self.nodes[v - 1].op
         multiple = isinstance(op, Affine) and op.coefficients is not None
-        if not (_is_bent(op) or multiple):
+        if not (is_bent(op) or multiple):
             return None
         reason: Exception | None = None
         candidates = self.regions(v)
@@ -251,7 +252,7 @@ class _Fusion:
 
     def nodes_size(self, value: int) -> int:
         for node in self.nodes:
-            for j, n in zip(node.inputs, _sizes(node), strict=True):
+            for j, n in zip(node.inputs, input_sizes(node), strict=True):
                 if j == value and n:
                     return n
         raise UnsupportedError("a graph that does not read its input")
@@ -287,21 +288,3 @@ def shares_root(nodes: Sequence[Node], values: Sequence[int]) -> bool:
     last = len(work.nodes)
     regions = work.regions(last, everybody=True)
     return any(placed(work.table, work.nodes, r.root, r.inner, last) for r in regions)
-
-
-def _sizes(node: Node) -> tuple[int, ...]:
-    op: Any = node.op
-    if isinstance(op, Curve | Pointwise):
-        return (node.size,) * len(node.inputs)
-    return op.sizes if isinstance(op, Affine | Rearrange) else (0,)
-
-
-def _is_bent(op: Any) -> bool:
-    return isinstance(op, Curve | Largest | Pointwise)
-
-
-def is_entrywise(op: Any) -> bool:
-    """Whether every entry of the result may be a function of one entry of something before."""
-    if isinstance(op, Affine):
-        return op.factor is not None or op.coefficients is not None
-    return isinstance(op, Curve | Largest | Pointwise | Rearrange)
