@@ -77,11 +77,16 @@ class Ran:
 
 
 def run(command: Command, folder: Path, seconds: float, settings: Settings | None = None) -> Ran:
-    """Run a command in a folder, and end all its processes when it is over or its time is."""
+    """Run a command in a folder, and end all its processes when it is over or its time is.
+
+    Python may keep the bytecode it compiles, whatever the caller's environment says: else a
+    verifier that runs from sources would compile them anew on every instance.
+    """
+    surroundings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as log:
         begin, cpu = time.perf_counter(), 0.0
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env={**os.environ, **(settings or {})},
+            [str(part) for part in command], cwd=folder, env={**surroundings, **(settings or {})},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         watch = os.pidfd_open(process.pid)

@@ -1,0 +1,141 @@
+"""Exact minimal margins of random 784-256-256-10 networks, beside HiGHS on the same programs.
+
+    python benchmarks/margins.py
+    python benchmarks/margins.py --eps 0.01 0.02 --nets 2 --cap 120
+
+A network has He-normal weights and a random image with its own decision; asked for is, over all
+images within `eps` and [0, 1], the least value of decision minus class, for every other class. Both
+get the cap for all nine; HiGHS the big numbers from our linear bounds. Where both finish, the
+largest difference is printed, and the factor between the times.
+"""
+
+import argparse
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+from cases import Case
+from rivals import capped
+
+import outrange
+
+
+WIDTHS = (784, 256, 256, 10)
+TOLERANCE = 1e-6
+
+
+def layers(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights as float32 numbers, He-normal, with small biases."""
+    rng = np.random.default_rng(seed)
+    return [
+        (
+            rng.normal(0.0, np.sqrt(2.0 / n), (n, m)).astype(np.float32),
+            rng.normal(0.0, 0.05, m).astype(np.float32),
+        )
+        for n, m in pairwise(WIDTHS)
+    ]
+
+
+def written(parts, path: Path) -> Path:
+    """The network as an ONNX file."""
+    nodes, constants, value = [], [], "x"
+    for k, (weight, bias) in enumerate(parts):
+        constants.append(onnx.numpy_helper.from_array(weight, f"w{k}"))
+        constants.append(onnx.numpy_helper.from_array(bias, f"b{k}"))
+        nodes.append(onnx.helper.make_node("Gemm", [value, f"w{k}", f"b{k}"], [f"y{k}"]))
+        value = f"y{k}"
+        if k < len(parts) - 1:
+            nodes.append(onnx.helper.make_node("Relu", [value], [f"z{k}"]))
+            value = f"z{k}"
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size])
+        for name, size in (("x", WIDTHS[0]), (value, WIDTHS[-1]))
+    ]
+    graph = onnx.helper.make_graph(nodes, "margins", ends[:1], ends[1:], constants)
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    return path
+
+
+def rows(decision: int) -> np.ndarray:
+    """Decision minus class, for every other class."""
+    identity = np.eye(WIDTHS[-1])
+    return identity[decision] - np.delete(identity, decision, axis=0)
+
+
+def highs(case, outputs: int):
+    """HiGHS on each margin; as a rival of `rivals.capped`."""
+    from outrange.core import Box
+    from outrange.domains import bounds
+    from outrange.search.milp import Encoding
+
+    graph = outrange.load(case.path).graph
+    decision = int(np.argmax(graph.run(((case.lo + case.hi) / 2)[None])))
+
+    def ask(left):
+        ends = [(lo[0], hi[0]) for lo, hi in bounds(graph, case.lo[None], case.hi[None])]
+        encoding = Encoding(graph, Box(case.lo, case.hi), ends)
+        for number, row in enumerate(rows(decision)):
+            found = encoding.minimize(row, time_limit=max(left(), 0.01))
+            if not found.optimal:
+                return
+            yield number, 1, found.lower, float(graph.run(found.at[None])[0] @ row)
+
+    return ask
+
+
+def one(seed: int, eps: float, cap: float, folder: Path) -> tuple[bool, bool, float]:
+    """Print a line; whether we and HiGHS finished, and HiGHS's time over ours."""
+    image = np.random.default_rng(1000 + seed).random(WIDTHS[0])
+    lo, hi = np.clip(image - eps, 0.0, 1.0), np.clip(image + eps, 0.0, 1.0)
+    path = written(layers(seed), folder / f"{seed}.onnx")
+    case = Case(path.stem, path, lo, hi)
+    network = outrange.load(path)
+    decision = int(np.argmax(network.graph.run(((lo + hi) / 2)[None])))
+    wanted = rows(decision)
+    begin = time.perf_counter()
+    low, seen = least(network, lo, hi, wanted, cap)
+    seconds = time.perf_counter() - begin
+    ours = bool((seen - low <= TOLERANCE).all())
+    run = capped(highs, case, len(wanted), cap)
+    theirs = len(run.ends) == len(wanted)
+    taken = run.seconds if theirs else cap
+    apart = max((max(b - seen[j], low[j] - v, 0.0) for j, _, b, v in run.ends), default=0.0)
+    both = [abs(v - seen[j]) for j, _, b, v in run.ends if seen[j] - low[j] <= TOLERANCE]
+    print(
+        f"net {seed} eps {eps:g}: ours {int((seen - low <= TOLERANCE).sum())}/{len(wanted)} in "
+        f"{seconds:.2f} s, least margin in [{low.min():.7f}, {seen.min():.7f}]; HiGHS "
+        f"{len(run.ends)}/{len(wanted)} in {'' if theirs else '>'}{taken:.2f} s"
+        f" ({'' if theirs else '>'}{taken / seconds:.1f}x); where both finish they differ by "
+        f"{max(both, default=0.0):.1e} at most, contradiction {apart:.1e} {run.note}",
+        flush=True,
+    )
+    return ours, theirs, taken / seconds
+
+
+def least(network, lo, hi, wanted, cap):
+    """Proved and reached minimum of each row."""
+    from outrange.core import Box
+    from outrange.search.solve import solve
+
+    found = solve(network.graph, Box(lo, hi), wanted, tol=TOLERANCE, time_limit=cap)
+    return found.lower, found.seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--eps", type=float, nargs="+", default=[0.01, 0.02, 0.03])
+    parser.add_argument("--nets", type=int, default=2)
+    parser.add_argument("--cap", type=float, default=60.0, help="seconds for all margins of a net")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for eps in asked.eps:
+            for seed in range(asked.nets):
+                one(seed, eps, asked.cap, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
