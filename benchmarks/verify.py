@@ -28,7 +28,9 @@ class Outrange(Rival):
     variables = ()
 
     def idle(self):
-        return [sys.executable, "-m", "outrange", "verify", "--help"]
+        # As with the others: everything that deciding uses is loaded, and nothing is decided.
+        modules = "onnx, outrange.cli.app, outrange.frontends.onnx, outrange.frontends.vnnlib"
+        return [sys.executable, "-c", f"import {modules}, outrange.questions.verify"]
 
     def ask(self, onnx, vnnlib, folder, seconds):
         command = [sys.executable, "-m", "outrange", "verify", onnx, vnnlib, "--time", str(seconds)]
