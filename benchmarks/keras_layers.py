@@ -93,7 +93,8 @@ RECIPES: dict[str, Callable] = {
     "Rescaling": lambda: _of(L.Rescaling(0.5, 1.0)),
     "Resizing": lambda: _of(L.Resizing(4, 4), IMAGE),
     "CenterCrop": lambda: _of(L.CenterCrop(4, 4), IMAGE),
-    "RandomCrop": lambda: _of(L.RandomCrop(4, 4), IMAGE),
+    # At inference it is the identity, whatever size Keras states for the result.
+    "RandomCrop": lambda: _of(L.RandomCrop(6, 6), IMAGE),
     "GroupNormalization": lambda: _of(L.GroupNormalization(2)),
     "SpectralNormalization": lambda: _of(L.SpectralNormalization(L.Dense(3))),
     "Lambda": lambda: _of(L.Lambda(lambda x: keras.ops.tanh(x) * 2.0)),
