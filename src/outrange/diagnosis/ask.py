@@ -25,6 +25,10 @@ def diagnose(
     *, ignore: Iterable[str] = (), steps: int | None = None,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
+    if isinstance(ignore, str) or not isinstance(ignore, Iterable):
+        raise InputError(f'`ignore` is a list of codes, ["OR014"]. Received: ignore={ignore!r}.')
+    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 0):
+        raise InputError(f"`steps` is a whole number from 0 on. Received: steps={steps!r}.")
     left_out = tuple(ignore)
     for code in left_out:
         if code not in RULES:
@@ -33,6 +37,8 @@ def diagnose(
             )
     start = clock.perf_counter()
     case = Case(program, x, y, given, steps)
+    if not program.losses and (missing := _nothing_to_learn(program, y)):
+        case.unread.append(missing)
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     found: list[Finding] = []
     for rule in applied.values():
@@ -46,3 +52,11 @@ def diagnose(
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
         ignored=left_out, rows=case.rows, seconds=clock.perf_counter() - start,
     )  # fmt: skip
+
+
+def _nothing_to_learn(program: Program, y: list[np.ndarray] | None) -> str:
+    """Why rules about loss, targets and training had nothing to look at."""
+    what = "compile it with a loss" if y is not None else "pass the targets `y`"
+    if program.measure is not None:
+        return ""
+    return f"the loss, the targets and the training: {what} to have them looked at"

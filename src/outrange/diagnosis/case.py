@@ -196,6 +196,18 @@ class Case:
         measure: Callable | None = self.program.measure
         return measure(*self.given) if measure is not None and self.runs else None
 
+    def spoiled_by(self, row: int) -> bool | None:
+        """Whether loss or gradient at one row alone are not finite; None if that cannot be run."""
+        if not self.runs:
+            return None
+        x, y = (_cut(part, row) for part in self.given)
+        if self.program.measure is None:
+            outputs = self.program.predict(x)
+            return not all(np.isfinite(output).all() for output in outputs)
+        found = self.program.measure(x, y)
+        gradients = [g for g in found.gradients.values() if g is not None]
+        return bool(found.error) or not all(map(_finite, [np.asarray(found.loss), *gradients]))
+
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
         """A few steps on a copy."""
@@ -212,6 +224,19 @@ class Case:
     def layer(self, path: str) -> Layer | None:
         """The last call of a layer."""
         return next((x for x in reversed(self.program.layers) if x.path == path), None)
+
+
+def _cut(data: Any, row: int) -> Any:
+    """One row of arrays in a structure."""
+    if isinstance(data, dict):
+        return {key: _cut(part, row) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(_cut(part, row) for part in data)
+    return None if data is None else data[row : row + 1]
+
+
+def _finite(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all())
 
 
 def _of(part: Part | None, tensor: int, ends: list[Ends] | None) -> Ends | None:

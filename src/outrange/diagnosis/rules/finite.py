@@ -28,10 +28,12 @@ def _missing(keras, value):
 @register(
     "OR016", "NaN or infinity",
     """One NaN in the data, or one logarithm of 0, makes every weight NaN at the first step. PROVED
-    is a witness: an entry of the data, or a row at which the model itself returns no finite number,
-    or the loss at the stored weights. SUSPECTED: the range of what enters a logarithm, a root or a
-    division holds points where it is not defined; no such input was seen. What the backend raises
-    when asked for the loss is shown as MEASURED.""",
+    is a witness: an entry of the data at whose row loss or gradient is no finite number, or a row
+    at which the model itself returns none, or the loss at the stored weights. A program that
+    handles such entries itself is left alone. SUSPECTED: entries of data where nothing could be
+    run; or the range of what enters a logarithm, a root or a division holds points where it is not
+    defined, and no such input was seen. What the backend raises when asked for the loss is shown as
+    MEASURED.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
@@ -54,8 +56,11 @@ def _data(rule, case, arrays, name):
             continue
         bad = ~np.isfinite(array)
         place = tuple(int(i) for i in np.argwhere(bad)[0])
+        harm = case.spoiled_by(place[0])
+        if harm is False:
+            continue
         yield rule.found(
-            Level.PROVED, "",
+            Level.SUSPECTED if harm is None else Level.PROVED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, the first is "
             f"{name}{list(place)} = {array[place]}: one such row makes all weights NaN.",
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",

@@ -24,8 +24,8 @@ def _sparse(keras, shift=0, scale=1.0, units=3, loss="sparse_categorical_crossen
     """A sparse categorical cross-entropy over K units counts classes from 0 to K-1: a label outside
     is an error on TensorFlow and PyTorch and silently ignored on JAX; fractions are cut to whole
     numbers. A categorical one wants a row of K numbers that add up to 1. A binary one wants labels
-    in [0, 1]: outside, it is unbounded below and "negative losses" appear. PROVED is a fact of the
-    labels given.""",
+    in [0, 1]: outside, "negative losses" appear, of logits without a lower bound. PROVED is a fact
+    of the labels given.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
     Example(
@@ -119,12 +119,17 @@ def _of_probabilities(case, loss, y, head):
             fix = 'loss="mse" and activation=None   # these are no probabilities'
     elif len(values) > 2:
         fix = 'loss="mse" and activation=None   # these are no probabilities'
-    then = "so the loss goes below 0 and falls without end."
     if case.program.backend == "torch":
-        then = "and PyTorch refuses them with an error."
+        then = "PyTorch refuses them with an error."
+    elif loss.from_logits or head.recovered:
+        then = "binary crossentropy has no lower bound: it goes below 0 and falls without end."
+    else:
+        then = (
+            "binary crossentropy goes below 0, and is least where Keras clips the prediction "
+            "and its gradient ends."
+        )
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1] (they are in "
-        f"[{short(float(y.min()))}, {short(float(y.max()))}]); for them binary crossentropy has no "
-        f"lower bound, {then}", fix,
+        f"[{short(float(y.min()))}, {short(float(y.max()))}]); for them {then}", fix,
         {"outside": int(outside.sum())},
     )  # fmt: skip

@@ -112,7 +112,7 @@ def _probabilities(case, loss, head):
         ), fix  # fmt: skip
     if head.activation == "sigmoid" and loss.name in (*CLASSES, "kl_divergence"):
         what = (
-            "On this backend the loss reads the logits behind the sigmoid, so a softmax is trained "
+            "on this backend the loss reads the logits behind the sigmoid, so a softmax is trained "
             "while predict() returns sigmoids"
             if head.recovered else "the loss divides each row by its sum, predict() does not"
         )  # fmt: skip
@@ -138,9 +138,16 @@ def _outside(case, loss):
     if not case.predictions:
         return "Where it is outside [0, 1] the loss clips it, and its gradient is 0."
     output = case.predictions[loss.output].astype(np.float64)
+    what = "it"
+    if loss.name in CLASSES:
+        what = "the share of the row's sum, which the loss reads,"
+        with np.errstate(all="ignore"):
+            output = output / output.sum(axis=-1, keepdims=True)
     bad = ~((output >= 0) & (output <= 1))
     count = int(bad.reshape(len(output), -1).any(axis=1).sum())
-    text = f"At {count:,} of {len(output):,} rows it is outside [0, 1] now"
+    if not count:
+        return "Nothing keeps it a probability, although it is one at your rows now."
+    text = f"At {count:,} of {len(output):,} rows {what} is outside [0, 1] now"
     measured = case.measured
     if measured is not None and not measured.error and not np.isfinite(measured.loss):
         return text + ", and the loss is not a finite number."

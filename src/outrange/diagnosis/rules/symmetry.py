@@ -13,6 +13,14 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 
+ALIKE_IN_TRAINING = frozenset({
+    "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Lambda",
+    "Flatten", "Reshape", "Rescaling", "Normalization", "Add", "Subtract", "Multiply", "Average",
+    "Concatenate", "Maximum", "Minimum", "Identity", "Sequential", "Functional",
+})  # fmt: skip
+"""Layers known to draw nothing at random in training, which would tell units apart."""
+
+
 def _xor(keras, initializer):
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     y = (x[:, :1] != x[:, 1:]).astype("float32")
@@ -31,9 +39,9 @@ def _xor(keras, initializer):
     """If all units of a hidden layer have the same weights in and the same weights out, they
     compute the same number and get the same gradient, at every step: the layer acts as a single
     unit for ever. Constant and zero initializers do that. PROVED is an exact fact of the stored
-    weights (for optimizers that treat entries alike, which all of Keras's do; with dropout between
-    it is only suspected, because dropout tells units apart). Zero weights in the last layer only,
-    or in a single layer, do no harm and are not reported.""",
+    weights (for optimizers that treat entries alike, which all of Keras's do; with dropout, noise
+    or a layer of one's own it is only suspected, because chance in training tells units apart).
+    Zero weights in the last layer only, or in a single layer, do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),
@@ -64,9 +72,9 @@ def check(rule, case):
         same = same and all((b == b.flat[0]).all() for b in biases)
         if not same:
             continue
-        dropout = any(layer.kind.endswith("Dropout") for layer in program.layers)
+        same_in_training = all(layer.kind in ALIKE_IN_TRAINING for layer in program.layers)
         yield rule.found(
-            Level.SUSPECTED if dropout else Level.PROVED, step.layer,
+            Level.PROVED if same_in_training else Level.SUSPECTED, step.layer,
             f"its {width} units have the same weights in and out, so they get the same gradient "
             f"and stay equal: the layer acts as one unit, for ever.",
             'kernel_initializer="glorot_uniform"   # the default', cost={"units": width},
