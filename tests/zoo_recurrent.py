@@ -29,6 +29,15 @@ def gru_before_and_after():
 
 
 @entry
+def dropout_of_inputs_and_states():
+    return _sequence(
+        L.GRU(2, dropout=0.3, recurrent_dropout=0.2, return_sequences=True),
+        L.Bidirectional(L.LSTM(2, dropout=0.3, recurrent_dropout=0.2)),
+        L.Reshape((2, 2)), L.SimpleRNN(2, dropout=0.3, recurrent_dropout=0.2),
+    )  # fmt: skip
+
+
+@entry
 def states_in_and_out():
     x, h = Input((4, 2), name="x"), Input((3,), name="h")
     y, last, carry = L.LSTM(3, return_state=True)(x, initial_state=[h, L.Dense(3)(h)])

@@ -62,7 +62,8 @@ def model_values(
     error = np.where(strayed.overflows[:, None], np.inf, error)
     with np.errstate(invalid="ignore"):
         off = np.abs(returned - value)
-    bad = np.isfinite(error) & ~(off <= SLACK * error)
+    # A step inside a curve may overflow float32 where the curve itself does not: log(1 + exp(90)).
+    bad = np.isfinite(error) & np.isfinite(returned) & ~(off <= SLACK * error)
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise ModelError(

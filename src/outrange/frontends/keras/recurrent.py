@@ -44,8 +44,13 @@ def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]):
         for name in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
             if hasattr(layer, name):
                 put[name] = lambda *args, **kwargs: False
+    for name in ("get_dropout_mask", "get_recurrent_dropout_mask"):
+        # Cells draw masks of dropout before they ask whether it is training, and drop them if not.
+        if hasattr(type(layer), name):
+            put[name] = lambda *args, **kwargs: None
     if isinstance(layer, k.layers.RNN):
         put["inner_loop"] = _loop(k, layer)
+        put["_maybe_config_dropout_masks"] = lambda *args, **kwargs: None
         put |= _at_its_state(k, layer)
         before = put.get("get_initial_state", layer.get_initial_state)
         put["get_initial_state"] = lambda *args, **kwargs: k.tree.map_structure(

@@ -1,0 +1,16 @@
+"""A model that overflows float32 at an input is shown so, and is no error of the reader."""
+
+import keras
+import numpy as np
+from keras import layers as L, ops
+
+import outrange
+
+
+def test_a_step_inside_a_curve_overflows():
+    model = keras.Sequential([
+        keras.Input((1,)), L.Activation(lambda x: ops.log(1 + ops.exp(30 * x)) / 30),
+    ])  # fmt: skip
+    answer = outrange.output_range(model, (-3, 3), time=5)
+    assert answer.lo[0] <= 0 < 3 <= answer.hi[0] <= 3.001
+    assert np.isinf(np.asarray(model(np.array([[3.0]])))).all()
