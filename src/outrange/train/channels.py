@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core import InputError
+from .asked import activation_of
 from .framework import keras, registered
 from .pieces import by_pieces, channels
 from .places import apart, decoded, encoded, places
@@ -46,9 +47,15 @@ class ChannelActivation(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         pairs = _pairs(activations)
-        self.axis = int(axis)
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise InputError(
+                f"Layer `{self.name}` (ChannelActivation): `axis` is a whole number. "
+                f"Received: axis={axis!r}."
+            )
+        self.axis = axis
         self._keys = tuple(key for key, _ in pairs)
-        self._functions = [_activation(a) for a in (*(a for _, a in pairs), others)]
+        named = [*pairs, ("the other channels", others)]
+        self._functions = [self._activation(key, a) for key, a in named]
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -58,6 +65,17 @@ class ChannelActivation(keras.layers.Layer):
             if part and isinstance(function, keras.layers.Layer) and not function.built:
                 function.build((*input_shape[:axis], len(part), *input_shape[axis + 1 :]))
         self.built = True
+
+    def _activation(self, key: Any, given: Any) -> Any:
+        if isinstance(given, keras.layers.Layer):
+            return given
+        where = f"Layer `{self.name}` (ChannelActivation), channels {key}"
+        found = activation_of(given, where)
+        if not callable(found):
+            raise InputError(
+                f"{where}: an activation is a name, a function or a layer. Received: {given!r}."
+            )
+        return found
 
     def _places(self, shape) -> tuple[int, list[list[int]]]:
         where = f"Layer `{self.name}` (ChannelActivation)"
@@ -105,11 +123,3 @@ def _pairs(given: Any) -> list[tuple[Any, Any]]:
         )
     return [(key, activation) for key, activation in pairs]
 
-
-def _activation(given: Any) -> Any:
-    found = given if isinstance(given, keras.layers.Layer) else keras.activations.get(given)
-    if not callable(found):
-        raise InputError(
-            f"An activation is a name, a function or a layer. Received: {given!r}."
-        )
-    return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError
+from .asked import activation_of, whole_number
 from .framework import keras, registered
 
 
@@ -73,9 +74,10 @@ class MaskedDense(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units = int(units)
+        where = f"Layer `{self.name}` (MaskedDense)"
+        self.units = whole_number(units, "units", where)
         self._mask = mask_of(mask, self.units, self.name)
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, where)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import InputError
+from .asked import activation_of, whole_number
 from .framework import keras, registered
 
 
@@ -25,8 +27,9 @@ class Node(keras.layers.Layer):
 
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs):
         super().__init__(**kwargs)
-        self.units, self.use_bias = int(units), bool(use_bias)
-        self.activation = keras.activations.get(activation)
+        where = f"Layer `{self.name}` (Node)"
+        self.units, self.use_bias = whole_number(units, "units", where), bool(use_bias)
+        self.activation = activation_of(activation, where)
         self.bias = None
 
     def build(self, input_shape):
@@ -38,6 +41,8 @@ class Node(keras.layers.Layer):
     def call(self, inputs):
         """A tensor, or a list of tensors, `(..., units)` each, to one of that shape."""
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if not parts:
+            raise InputError(f"Layer `{self.name}` (Node): at least one input. Received: none.")
         total = parts[0]
         for part in parts[1:]:
             total = keras.ops.add(total, part)

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..core import InputError
+from .asked import finite_number, loss_of
 from .framework import keras, registered
 from .grouped import check_groups, saved_groups, split_groups
 
@@ -37,6 +38,12 @@ class GroupedCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """One number a sample: `(batch,)`."""
         where = "GroupedCrossentropy"
+        sizes = {y_true.shape[-1], y_pred.shape[-1]} - {None}
+        if len(sizes) > 1:
+            raise InputError(
+                f"{where}: targets and predictions have the same shape. "
+                f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
+            )
         truths, guesses = (split_groups(y, self.groups, where) for y in (y_true, y_pred))
         parts = [
             keras.losses.categorical_crossentropy(truth, guess, from_logits=self.from_logits)
@@ -94,12 +101,11 @@ class MonotoneIndexPenalty(keras.losses.Loss):
                 '`by` is "index" (expected index) or "cumulative" (distribution). '
                 f"Received: by={by!r}."
             )
-        if not float(weight) >= 0:
-            raise InputError(f"`weight` is a number >= 0. Received: weight={weight!r}.")
         self.groups, self.by = saved_groups(groups), by
-        self.weight, self.margin = float(weight), float(margin)
+        self.weight = finite_number(weight, "weight", "MonotoneIndexPenalty", least=0.0)
+        self.margin = finite_number(margin, "margin", "MonotoneIndexPenalty")
         self.from_logits = bool(from_logits)
-        self.loss = None if loss is None else keras.losses.get(loss)
+        self.loss = None if loss is None else loss_of(loss, "MonotoneIndexPenalty")
 
     def call(self, y_true, y_pred):
         """One number a sample: `(batch,)`."""

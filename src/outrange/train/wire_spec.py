@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import InputError
+from .asked import activation_of
 
 
 NODE_KEYS = {"name", "units", "input", "activation", "use_bias", "shared"}
@@ -74,6 +75,9 @@ def read_wiring(spec: Any) -> Wiring:
     missing = {"nodes", "edges", "outputs"} - set(spec)
     if unknown or missing:
         raise InputError(f"{rule} Received: keys {sorted(map(str, spec))}.")
+    for key in ("nodes", "edges"):
+        if not isinstance(spec[key], list | tuple):
+            raise InputError(f"{rule} {key!r} is a list. Received: {spec[key]!r}.")
     nodes = [_node(given) for given in spec["nodes"]]
     named: dict[str, NodeSpec] = {}
     for node in nodes:
@@ -82,7 +86,11 @@ def read_wiring(spec: Any) -> Wiring:
         named[node.name] = node
     edges = tuple(_edge(given, named) for given in spec["edges"])
     outputs = spec["outputs"]
+    if not isinstance(outputs, str | list | tuple):
+        raise InputError(f'{rule} "outputs" is a name or a list of names. Received: {outputs!r}.')
     outputs = tuple([outputs] if isinstance(outputs, str) else outputs)
+    if len(set(map(str, outputs))) < len(outputs):
+        raise InputError(f"Every output is listed once. Received: outputs {list(outputs)}.")
     for name in outputs:
         if name not in named or named[name].input:
             raise InputError(f"An output is a node that is no input. Received: {name!r}.")
@@ -116,6 +124,7 @@ def _node(given: Any) -> NodeSpec:
     extra = sorted(set(given) & {"activation", "use_bias", "shared"})
     if is_input and extra:
         raise InputError(f"Node `{name}` is an input: it only has units. Received: {extra}.")
+    activation_of(given.get("activation"), f"Node `{name}`")
     return NodeSpec(name, units, is_input, given.get("activation"),
                     bool(given.get("use_bias", True)), given.get("shared"))
 
@@ -127,6 +136,11 @@ def _edge(given: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
         raise InputError(
             'An edge is a pair `("A", "B")`, or a dict with "from" and "to" that may have '
             f'"feedback", "mask", "shared". Received: {given!r}.'
+        )
+    if not isinstance(given.get("feedback", False), bool):
+        raise InputError(
+            f'"feedback" of an edge is True or False. Received: {given["feedback"]!r} in '
+            f"{given['from']} -> {given['to']}."
         )
     edge = EdgeSpec(given["from"], given["to"], bool(given.get("feedback", False)),
                     given.get("mask"), given.get("shared"))

@@ -1,0 +1,45 @@
+"""Arguments of layers and losses that used to end in somebody else's error, or in none."""
+
+import numpy as np
+import pytest
+
+from outrange import InputError
+from outrange.layers import ChannelActivation, MaskedDense, wire
+from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
+from outrange.train.node import Node
+
+
+A, B = {"name": "A", "units": 2, "input": True}, {"name": "B", "units": 3}
+
+
+def _wire(**changed):
+    return wire({"nodes": [A, B], "edges": [("A", "B")], "outputs": "B"} | changed)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: _wire(edges=None), "'edges' is a list"),
+        (lambda: _wire(outputs=3), '"outputs" is a name'),
+        (lambda: _wire(outputs=["B", "B"]), "listed once"),
+        (lambda: _wire(nodes=[A, B | {"activation": "foo"}]), "Node `B`: an activation"),
+        (lambda: _wire(edges=[{"from": "A", "to": "B", "feedback": "no"}]), "True or False"),
+        (lambda: MaskedDense(None, [[1, 1]]), "`units` is a whole number"),
+        (lambda: MaskedDense("2", [[1, 1]]), "`units` is a whole number"),
+        (lambda: MaskedDense(1.5, [[1]]), "`units` is a whole number"),
+        (lambda: MaskedDense(2, [[1, 1]], activation="foo"), "an activation is a name"),
+        (lambda: ChannelActivation({0: "foo"}), "channels 0: an activation"),
+        (lambda: ChannelActivation({0: "relu"}, others="foo"), "the other channels: an"),
+        (lambda: ChannelActivation({0: "relu"}, axis="a"), "`axis` is a whole number"),
+        (lambda: MonotoneIndexPenalty(2, weight="a"), "`weight` is a number >= 0"),
+        (lambda: MonotoneIndexPenalty(2, margin=np.inf), "`margin` is a number"),
+        (lambda: MonotoneIndexPenalty(2, loss="foo"), "`loss` is a name"),
+        (lambda: Node(-1), "`units` is a whole number"),
+        (lambda: Node("a"), "`units` is a whole number"),
+        (lambda: GroupedCrossentropy(2)(np.zeros((1, 4)), np.zeros((1, 6))), "the same shape"),
+    ],
+)
+def test_one_sentence_names_the_argument(make, message):
+    with pytest.raises(InputError, match=message) as raised:
+        make()
+    assert "Received: " in str(raised.value)
