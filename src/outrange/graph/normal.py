@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import down, up
+from ..core import up
 from .products import product
 from .values import Operand, Value
 
@@ -51,9 +51,8 @@ def by_norm(b: Builder, x: Operand, axes: Sequence[int], order, epsilon: float) 
     """`x / max(norm(x), epsilon)` over `axes`, of order 1, 2 or infinity; none exceeds 1."""
     if order == 2:
         square = b.reduce("sum", b.curve("square", x), axes, True)
-        # min(1 / sqrt(s), 1 / epsilon), kept away from the pole: below, the second is less.
-        apart = b.clip(square, float(down(epsilon * epsilon, 4)), np.inf)
-        factor = b.clip(b.curve("rsqrt", apart), -np.inf, 1.0 / epsilon)
+        # min(1 / sqrt(s), 1 / epsilon), without the pole.
+        factor = b.curve("rsqrt", b.clip(square, epsilon * epsilon, np.inf))
     else:
         size = b.reduce("sum" if order == 1 else "max", b.curve("abs", x), axes, True)
         factor = b.curve("reciprocal", b.clip(size, epsilon, np.inf))
