@@ -128,3 +128,14 @@ def test_data_without_rows_is_an_error():
 def test_what_could_not_be_looked_at_without_a_loss_is_said():
     model = keras.Sequential([keras.Input((8,)), L.Dense(1)])
     assert any("compile it" in line for line in outrange.diagnose(model, X, REAL).unread)
+
+
+@pytest.mark.parametrize(
+    ("x", "hint"),
+    [(np.full((4, 8), 1, object), "astype"), (iter([1]), "generator"), (["a"] * 4, "generator")],
+)
+def test_data_that_is_no_array_of_numbers(x, hint):
+    model = keras.Sequential([keras.Input((8,)), L.Dense(1)])
+    model.compile("adam", "mse")
+    with pytest.raises(outrange.InputError, match=hint):
+        outrange.diagnose(model, x, REAL[:4])

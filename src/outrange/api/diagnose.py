@@ -97,6 +97,9 @@ def _arrays(data: Any, name: str) -> tuple[Any, list[np.ndarray]]:
     return array, [array]
 
 
+_NUMBER = (int, float, np.number)
+
+
 def _array(data: Any, name: str) -> np.ndarray:
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
@@ -105,8 +108,12 @@ def _array(data: Any, name: str) -> np.ndarray:
     except ValueError:
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
+        hint = "collect what a data set or generator yields into arrays first"
+        if array.dtype == object and array.ndim and all(isinstance(v, _NUMBER) for v in array.flat):
+            hint = 'its entries are numbers of several kinds: `.astype("float32")` makes it one'
         raise InputError(
-            f"`{name}` must hold numbers. Received: {type(data).__name__} of dtype {array.dtype}."
+            f"`{name}` must hold numbers, in an array; {hint}. "
+            f"Received: {type(data).__name__} of dtype {array.dtype}."
         )
     return array
 
