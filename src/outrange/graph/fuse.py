@@ -202,7 +202,8 @@ class _Fusion:
 
         facts = analyze(self.table, e)
         only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
-        if only is not None:
+        # A line on all of its domain only: elsewhere the function may be another.
+        if only is not None and facts.on == (-np.inf, np.inf) and not facts.holes:
             self.lines[e] = only
         else:
             self.curves[e] = facts

@@ -118,7 +118,7 @@ class _Facts:
         off += 2.0 * (paid + joints.paid)
         off = float(up(off, 2)) if off > 0 else 0.0
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
-        f = self.zero_kept(f, lo, hi)
+        f = self.only_followed(self.zero_kept(f, lo, hi), kept)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -151,6 +151,15 @@ class _Facts:
             if program(self.t, e)(zero)[0] == 0.0 and not low[0] == high[0] == 0.0:
                 return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
         return f
+
+    def only_followed(self, f: Callable, kept: list[Shape]) -> Callable:
+        """`f`, not a number on the pieces that are not among the kept ones."""
+        first, last = kept[0], kept[-1]
+        least = -np.inf if first is self.shapes[0] else first.piece.lo
+        most = np.inf if last is self.shapes[-1] else last.piece.hi
+        if np.isinf(least) and np.isinf(most):
+            return f
+        return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
     def connected(self) -> None:
         """Keep the pieces around the middle: poles in between are holes, gaps end the domain."""
