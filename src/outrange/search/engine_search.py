@@ -10,6 +10,7 @@ from ..core import Box
 from .engine import Bounds, Engine
 from .local import first_points, polish
 from .pool import Pool
+from .pooled import PooledSearch
 from .roots import Roots
 from .scout import Scout
 from .state import State
@@ -26,7 +27,7 @@ MOST_BOXES = 512
 SECONDS_A_CALL = 0.2
 
 
-class EngineSearch:
+class EngineSearch(PooledSearch):
     """A search that can be stopped, asked, and gone on with.
 
     Args:
@@ -56,34 +57,6 @@ class EngineSearch:
         everything = self.engine.evaluate(x)
         everything[np.arange(len(x)), k] = value
         return everything, slope
-
-    def lower(self) -> np.ndarray:
-        """`(m,)` what is proved so far."""
-        return np.minimum(self.state.closed, self._pool.lower())
-
-    def run(self, until: float = np.inf) -> str | None:
-        """Go on until `until` on the state's clock.
-
-        Returns:
-            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
-            `"met"`: a point lies below its goal.
-        """
-        state, pool = self.state, self._pool
-        try:
-            while len(pool):
-                if state.out_of_time:
-                    return "time"
-                if state.seconds > until:
-                    return "patience"
-                self._turn()
-                self._scout.look(pool, state)
-                if state.met:
-                    return "met"
-                if len(pool) and state.report_due:
-                    state.report(self.lower(), len(pool))
-        except KeyboardInterrupt:
-            return "interrupted"
-        return None
 
     def _turn(self) -> None:
         state, pool, most = self.state, self._pool, self._most

@@ -11,6 +11,7 @@ from ..core import Box
 from .kernel import CompiledTape, address
 from .local import first_points, polish
 from .pool import Pool
+from .pooled import PooledSearch
 from .roots import Roots
 from .scout import Scout
 from .state import State
@@ -57,7 +58,7 @@ def root_magnitudes(tape: Tape, box: Box, whole: np.ndarray | None = None) -> Co
     return CompiledTape(tape, reach, values, whole=whole)
 
 
-class KernelSearch:
+class KernelSearch(PooledSearch):
     """A search that can be stopped, asked, and gone on with.
 
     Args:
@@ -86,35 +87,7 @@ class KernelSearch:
         self._scout = Scout(tape.gradient, self.roots, self._rng)
         self._pool = Pool.of(self.roots, m, tape.states)
 
-    def lower(self) -> np.ndarray:
-        """`(m,)` what is proved so far."""
-        return np.minimum(self.state.closed, self._pool.lower())
-
-    def run(self, until: float = np.inf) -> str | None:
-        """Go on until `until` on the state's clock.
-
-        Returns:
-            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
-            `"met"`: a point lies below its goal.
-        """
-        state, pool = self.state, self._pool
-        try:
-            while len(pool):
-                if state.out_of_time:
-                    return "time"
-                if state.seconds > until:
-                    return "patience"
-                self._step()
-                self._scout.look(pool, state)
-                if state.met:
-                    return "met"
-                if len(pool) and state.report_due:
-                    state.report(self.lower(), len(pool))
-        except KeyboardInterrupt:
-            return "interrupted"
-        return None
-
-    def _step(self) -> None:
+    def _turn(self) -> None:
         before = self.state.best.copy()
         tasks = self._pool.pop(self._pace.tasks(len(self._pool)))
         left = _explore(self.kernel, tasks, self.state, self._pace)
