@@ -24,6 +24,10 @@ class Net:
     name: str = "toy"
     layers: tuple = ()
 
+    @property
+    def written(self):
+        return self.graph
+
 
 def dense_net(sizes, curves, seed=0, *, weights=None, outputs=None):
     """Dense layers of these sizes with the named curves (None for linear)."""

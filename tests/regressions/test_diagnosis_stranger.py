@@ -66,7 +66,30 @@ def test_missing_inputs_that_a_layer_fills_are_no_fault():
         assert ("OR016" in found(model, x, REAL)) is not filled
 
 
-@pytest.mark.parametrize("noise", [lambda: L.GaussianNoise(0.5), lambda: _Own()])
+def test_one_row_that_is_not_handled_is_found_among_those_that_are():
+    class FillOne(L.Layer):
+        def call(self, z):
+            first, rest = z[:, :1], z[:, 1:]
+            return ops.concatenate([ops.where(ops.isnan(first), 0.0, first), rest], axis=1)
+
+    x = X.copy()
+    x[::3, 0] = np.nan
+    model = keras.Sequential([keras.Input((8,)), FillOne(), L.Dense(1)])
+    model.compile("adam", "mse")
+    assert "OR016" not in found(model, x, REAL)
+    x[40, 5] = np.nan
+    finding = found(model, x, REAL)["OR016"]
+    assert finding.level.name == "PROVED"
+    assert "x[40, 5] = nan" in finding.message
+
+
+def _noisy(z, training=False):
+    return z + keras.random.normal(ops.shape(z)) if training else z
+
+
+@pytest.mark.parametrize(
+    "noise", [lambda: L.GaussianNoise(0.5), lambda: _Own(), lambda: L.Lambda(_noisy)]
+)
 def test_noise_in_training_tells_units_apart(noise):
     constant = keras.initializers.Constant(0.1)
     for parts, level in (([noise()], "SUSPECTED"), ([], "PROVED")):
@@ -83,6 +106,24 @@ def test_noise_in_training_tells_units_apart(noise):
 class _Own(L.Layer):
     def call(self, z, training=False):
         return z + keras.random.normal(ops.shape(z)) if training else z
+
+
+def test_noise_of_the_model_itself_tells_units_apart():
+    class Whole(keras.Model):
+        def __init__(self):
+            super().__init__()
+            constant = keras.initializers.Constant(0.1)
+            self.first = L.Dense(8, "tanh", kernel_initializer=constant)
+            self.last = L.Dense(1, kernel_initializer="ones")
+
+        def call(self, x, training=False):
+            return self.last(_noisy(self.first(x), training))
+
+    model = Whole()
+    model(X)
+    model.compile("adam", "mse")
+    finding = found(model, X, REAL).get("OR013")
+    assert finding is None or finding.level.name == "SUSPECTED"
 
 
 def test_what_is_said_of_negative_losses_is_what_keras_does():

@@ -57,23 +57,14 @@ def diagnose(
         ('OR001',)
     """
     from ..diagnosis import diagnose as ask
-    from ..frontends.keras.names import input_keys, target_keys
+    from ..frontends.keras.names import named_inputs, named_targets
     from ..frontends.keras.program import read_compiled, read_program
 
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
-    inputs, flat_x = _arrays(x, "x")
-    targets, flat_y = (None, None) if y is None else _arrays(y, "y")
-    for data, name, names in ((x, "x", input_keys(model)), (y, "y", target_keys(model))):
-        if isinstance(data, Mapping) and names and set(data) != set(names):
-            raise InputError(
-                f"A dict `{name}` needs one array for each of {sorted(names)}. "
-                f"Received: {name} with keys {sorted(map(str, data))}."
-            )
-    # A dict goes with inputs and outputs by name, whatever order those are in.
-    if isinstance(inputs, Mapping) and (names := input_keys(model)):
-        flat_x = [inputs[key] for key in names]
-    if isinstance(targets, Mapping) and (names := target_keys(model)):
-        flat_y = [targets[key] for key in names]
+    inputs, flat_x = _arrays(named_inputs(model, x), "x")
+    targets, flat_y = None, None
+    if y is not None:
+        targets, flat_y = _arrays(named_targets(model, y), "y")
     count = len(flat_x[0]) if flat_x and flat_x[0].ndim else 0
     for array in (*flat_x, *(flat_y or ())):
         if array.ndim == 0 or len(array) != count or not count:

@@ -37,8 +37,9 @@ def diagnose(
             )
     start = clock.perf_counter()
     case = Case(program, x, y, given, steps)
-    if not program.losses and (missing := _nothing_to_learn(program, y)):
-        case.unread.append(missing)
+    if program.measure is None:
+        what = "pass the targets `y`" if y is None else "compile the model with a loss"
+        case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     found: list[Finding] = []
     for rule in applied.values():
@@ -52,11 +53,3 @@ def diagnose(
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
         ignored=left_out, rows=case.rows, seconds=clock.perf_counter() - start,
     )  # fmt: skip
-
-
-def _nothing_to_learn(program: Program, y: list[np.ndarray] | None) -> str:
-    """Why rules about loss, targets and training had nothing to look at."""
-    what = "compile it with a loss" if y is not None else "pass the targets `y`"
-    if program.measure is not None:
-        return ""
-    return f"the loss, the targets and the training: {what} to have them looked at"

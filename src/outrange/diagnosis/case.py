@@ -196,17 +196,18 @@ class Case:
         measure: Callable | None = self.program.measure
         return measure(*self.given) if measure is not None and self.runs else None
 
-    def spoiled_by(self, row: int) -> bool | None:
-        """Whether loss or gradient at one row alone are not finite; None if that cannot be run."""
+    def spoiled_by(self, rows: np.ndarray) -> bool | None:
+        """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
         if not self.runs:
             return None
-        x, y = (_cut(part, row) for part in self.given)
+        x, y = (_cut(part, rows) for part in self.given)
         if self.program.measure is None:
-            outputs = self.program.predict(x)
-            return not all(np.isfinite(output).all() for output in outputs)
+            return not all(map(_finite, self.program.predict(x)))
         found = self.program.measure(x, y)
+        if found.error:
+            return None
         gradients = [g for g in found.gradients.values() if g is not None]
-        return bool(found.error) or not all(map(_finite, [np.asarray(found.loss), *gradients]))
+        return not all(map(_finite, [np.asarray(found.loss), *gradients]))
 
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
@@ -226,13 +227,13 @@ class Case:
         return next((x for x in reversed(self.program.layers) if x.path == path), None)
 
 
-def _cut(data: Any, row: int) -> Any:
-    """One row of arrays in a structure."""
+def _cut(data: Any, rows: np.ndarray) -> Any:
+    """Some rows of arrays in a structure."""
     if isinstance(data, dict):
-        return {key: _cut(part, row) for key, part in data.items()}
+        return {key: _cut(part, rows) for key, part in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(_cut(part, row) for part in data)
-    return None if data is None else data[row : row + 1]
+        return type(data)(_cut(part, rows) for part in data)
+    return None if data is None else data[rows]
 
 
 def _finite(array: np.ndarray) -> bool:

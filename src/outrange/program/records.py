@@ -223,6 +223,7 @@ class Program:
         rehearse: `(x, y, steps)` to what a few steps do; None if the model cannot be copied.
         unread: What could not be looked at, and why.
         changed_in_training: Whether some layer computes something else in training.
+        chance_in_training: Whether training may draw random numbers that inference does not.
     """
 
     name: str
@@ -244,3 +245,4 @@ class Program:
     rehearse: Callable[[Any, Any, int], Rehearsal] | None
     unread: tuple[str, ...] = ()
     changed_in_training: bool = False
+    chance_in_training: bool = True

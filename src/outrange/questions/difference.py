@@ -20,6 +20,7 @@ class _Difference:
     """Two networks as one."""
 
     graph: Graph
+    written: Graph
     predict: Callable[[np.ndarray], np.ndarray] | None
     name: str
     layers: tuple = ()
@@ -39,5 +40,6 @@ def difference_range(
         return a - b
 
     known = one is not None and two is not None
-    both = _Difference(graph, apart if known else None, f"{first.name} - {second.name}")
+    written = difference(first.written, second.written)
+    both = _Difference(graph, written, apart if known else None, f"{first.name} - {second.name}")
     return output_range(both, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)

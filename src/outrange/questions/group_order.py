@@ -142,7 +142,7 @@ def _told(network: NetworkLike, graph: Graph, predict, parts, x: np.ndarray) -> 
     y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None
     if predict is not None:
         with np.errstate(all="ignore"):
-            model = model_values(network.graph, predict, x[None])[0]
+            model = model_values(network, predict, x[None])[0]
         index = [int(np.argmax(model[part])) for part in parts]
         reproduced = any(b < a for a, b in pairwise(index))
     return Counterexample(

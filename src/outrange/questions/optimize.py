@@ -234,7 +234,7 @@ def optimum(
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
-                returned = model_values(graph, network.predict, at[None])[0]
+                returned = model_values(network, network.predict, at[None])[0]
             model_y = by_name(graph.outputs, returned)
     return Optimum(
         network.name, text, sense, ends[0] + 0.0, ends[1] + 0.0,

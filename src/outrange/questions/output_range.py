@@ -116,7 +116,7 @@ def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
         with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-            returned = model_values(network.graph, network.predict, points) @ asked.rows.T
+            returned = model_values(network, network.predict, points) @ asked.rows.T
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
     status = found.status

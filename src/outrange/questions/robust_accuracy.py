@@ -154,7 +154,7 @@ def _misclassified(network: NetworkLike, data: Data) -> np.ndarray:
     graph = network.graph
     if network.predict is None:
         return graph.run(data.flat).argmax(axis=1) != data.labels
-    return model_values(graph, network.predict, data.flat).argmax(axis=1) != data.labels
+    return model_values(network, network.predict, data.flat).argmax(axis=1) != data.labels
 
 
 class _Run:

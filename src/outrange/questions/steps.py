@@ -90,7 +90,7 @@ class Steps:
         model = reproduced = None
         if self._predict is not None:
             with np.errstate(all="ignore"):
-                model = model_values(self._network.graph, self._predict, pair)[:, output]
+                model = model_values(self._network, self._predict, pair)[:, output]
             single = pair.astype(np.float32)
             reproduced = bool(sign * model[1] < sign * model[0] and (single[0] != single[1]).any())
         slots = self._graph.inputs

@@ -122,14 +122,14 @@ class Examiner:
         inside = [r for r in self._regions if contains(r, x)]
         if not inside:
             return None
-        graph, judged = self._network.graph, self._judge(x)
+        judged = self._judge(x)
         if judged.holds is not True:
             return None
         lo, hi = judged.lo, judged.hi
         if self._network.predict is None:
             return Witness(x, lo, hi, None, None)
         with np.errstate(all="ignore"):
-            returned = model_values(graph, self._network.predict, x[None])[0]
+            returned = model_values(self._network, self._network.predict, x[None])[0]
         seen = np.concatenate([x, returned])
         return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -41,13 +42,8 @@ def activation_of(given: Any, where: str) -> Any:
     Raises:
         InputError: Keras knows none.
     """
-    try:
-        return keras.activations.get(given)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{where}: an activation is a name that Keras knows, a function or a layer. "
-            f"Received: {given!r}."
-        ) from error
+    rule = f"{where}: an activation is a name that Keras knows, a function or a layer."
+    return _known(keras.activations.get, given, f"{rule} Received: {given!r}.")
 
 
 def loss_of(given: Any, where: str) -> Any:
@@ -56,10 +52,12 @@ def loss_of(given: Any, where: str) -> Any:
     Raises:
         InputError: Keras knows none.
     """
+    rule = f"{where}: `loss` is a name that Keras knows, a loss or a function."
+    return _known(keras.losses.get, given, f"{rule} Received: loss={given!r}.")
+
+
+def _known(find: Callable[[Any], Any], given: Any, message: str) -> Any:
     try:
-        return keras.losses.get(given)
+        return find(given)
     except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{where}: `loss` is a name that Keras knows, a loss or a function. "
-            f"Received: loss={given!r}."
-        ) from error
+        raise InputError(message) from error

@@ -7,6 +7,10 @@ from ..registry import Example, register
 from ..wording import share
 
 
+AT_ONCE = 256
+"""Rows that the framework evaluates together."""
+
+
 def _log(keras, epsilon):
     x = np.array([[0.0], [0.5], [1.0], [2.0]], "float32")
     inputs = keras.Input((1,))
@@ -55,17 +59,33 @@ def _data(rule, case, arrays, name):
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue
         bad = ~np.isfinite(array)
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        harm = case.spoiled_by(place[0])
-        if harm is False:
+        row, known = _witness(case, np.unique(np.nonzero(bad)[0]))
+        if row is None:
             continue
+        place = (row, *(int(i) for i in np.argwhere(bad[row])[0]))
         yield rule.found(
-            Level.SUSPECTED if harm is None else Level.PROVED, "",
-            f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, the first is "
+            Level.PROVED if known else Level.SUSPECTED, "",
+            f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, such as "
             f"{name}{list(place)} = {array[place]}: one such row makes all weights NaN.",
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
         )  # fmt: skip
+
+
+def _witness(case, rows):
+    """`(row, True)` of which loss or gradient are not finite, `(None, True)` if there is none.
+
+    Where nothing can be run the first row, and False: the program may handle it.
+    """
+    for start in range(0, len(rows), AT_ONCE):
+        left = rows[start : start + AT_ONCE]
+        harm = case.spoiled_by(left)
+        while harm and len(left) > 1:
+            half = left[: len(left) // 2]
+            left = half if case.spoiled_by(half) else left[len(half) :]
+        if harm is not False:
+            return int(left[0]), case.spoiled_by(left[:1]) is True
+    return None, True
 
 
 def _outputs(rule, case):

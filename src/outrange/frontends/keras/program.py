@@ -10,6 +10,7 @@ from ...core import InputError, ModelError
 from ...graph import Slot
 from ...program import Layer, Loss, Part, Program, Weight
 from .api import is_keras_object, keras
+from .chance import may_draw
 from .files import read
 from .heads import head
 from .measure import measurer, predictions, rehearser
@@ -86,6 +87,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         rehearse=rehearser(k, model, index) if compiled and y is not None else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
+        chance_in_training=may_draw(k, model),
     )  # fmt: skip
 
 

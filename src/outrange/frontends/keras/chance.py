@@ -1,0 +1,32 @@
+"""Whether training may draw random numbers that inference, which is recorded, does not."""
+
+from typing import Any
+
+from .training import own_training
+
+
+SURE = frozenset({
+    "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax",
+    "Flatten", "Reshape", "Rescaling", "Normalization", "Add", "Subtract", "Multiply", "Average",
+    "Concatenate", "Maximum", "Minimum", "Identity", "Sequential", "Functional", "Model",
+})  # fmt: skip
+"""Layers of Keras that do in training what they do at inference."""
+
+
+def may_draw(k: Any, model: Any) -> bool:
+    """False only if everything in the model is known to do the same in training.
+
+    Code of the user's own counts as such if it is not told whether it is training.
+    """
+    if isinstance(model, k.Model) and own_training(k, model):
+        return True
+    return any(_may_draw(layer) for layer in model._flatten_layers())
+
+
+def _may_draw(layer: Any) -> bool:
+    kind = type(layer)
+    if kind.__name__ == "Lambda":
+        return getattr(layer, "_fn_expects_training_arg", True)
+    if kind.__module__.startswith("keras."):
+        return kind.__name__ not in SURE
+    return getattr(layer, "_call_has_training_arg", True)
