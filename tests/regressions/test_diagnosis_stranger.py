@@ -168,7 +168,7 @@ def test_data_without_rows_is_an_error():
 
 def test_what_could_not_be_looked_at_without_a_loss_is_said():
     model = keras.Sequential([keras.Input((8,)), L.Dense(1)])
-    assert any("compile it" in line for line in outrange.diagnose(model, X, REAL).unread)
+    assert any("compile the model" in line for line in outrange.diagnose(model, X, REAL).unread)
 
 
 @pytest.mark.parametrize(
