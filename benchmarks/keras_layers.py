@@ -11,6 +11,9 @@ built from its defaults counts as refused.
 import argparse
 import inspect
 import os
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 
@@ -45,6 +48,40 @@ def _normalization():
     layer = L.Normalization()
     layer.adapt(np.random.default_rng(0).normal(size=(50, 4)))
     return _of(layer)
+
+
+def _own_jax():
+    def call(params, inputs):
+        import jax
+
+        return jax.nn.tanh(inputs @ params["w"]) + params["b"]
+
+    rng = np.random.default_rng(1)
+    params = {"w": rng.normal(size=(4, 3)).astype("float32"), "b": np.ones(3, "float32")}
+    return _of(L.JaxLayer(call, params=params))
+
+
+def _own_torch():
+    import torch
+
+    inner = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    return _of(L.TorchModuleWrapper(inner, output_shape=(None, 2)))
+
+
+def _saved_tensorflow():
+    import tensorflow as tf
+
+    class Saved(tf.Module):
+        def __init__(self):
+            self.w = tf.Variable(tf.random.stateless_normal((4, 3), (1, 2)))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+        def serve(self, x):
+            return tf.nn.relu(x @ self.w) - 0.5
+
+    module, folder = Saved(), tempfile.mkdtemp()
+    tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
+    return _of(L.TFSMLayer(folder, call_endpoint="serving_default"))
 
 
 class _Plain(keras.Layer):
@@ -107,9 +144,15 @@ RECIPES: dict[str, Callable] = {
     "RepeatVector": lambda: _of(L.RepeatVector(3)),
     "Masking": lambda: keras.Sequential([Input(SEQUENCE), L.Masking(), L.SimpleRNN(2)]),
     "PReLU": lambda: _of(L.PReLU(alpha_initializer="uniform")),
+    "JaxLayer": _own_jax,
+    "TorchModuleWrapper": _own_torch,
+    "TFSMLayer": _saved_tensorflow,
+    "MaxNumBoundingBoxes": lambda: _of(L.MaxNumBoundingBoxes(2), IMAGE),
     "MelSpectrogram": lambda: _of(
         L.MelSpectrogram(
-            num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16), (32,)),
+            num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16,
+            power_to_db=False),  # In decibels it looks at the loudest row of the batch.
+        (32,)),
     "STFTSpectrogram": lambda: _of(
         L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=8), (32, 1)),
     "AvgPool1D": lambda: _of(L.AveragePooling1D(2), (6, 3)),
@@ -197,7 +240,8 @@ def examine(build: Callable) -> str:
         graph = network.graph
         lo, hi = network_box(network)
         least, most = (end[0] for end in bounds(graph, lo, hi)[graph.output])
-        y = graph.run(rng.uniform(lo, hi, (2000, graph.size)))
+        x = rng.uniform(lo, hi, (2000, graph.size))
+        y = graph.run(np.where((lo == 0.0) & (hi == 2.0), np.rint(x), x))
     except OutrangeError as error:
         return _first(error)
     slack = 1e-9 * (1 + np.abs(y))
@@ -208,10 +252,8 @@ def network_box(network):
     """A box about 0.3, of whole numbers where the model takes those."""
     n = network.graph.size
     lo, hi = -0.2 * np.ones(n), 0.8 * np.ones(n)
-    whole = getattr(network, "whole", None)
-    if whole is not None and np.any(whole):
-        lo, hi = np.where(whole, 0.0, lo), np.where(whole, 2.0, hi)
-    return lo, hi
+    whole = np.concatenate([np.full(slot.size, slot.whole) for slot in network.graph.inputs])
+    return np.where(whole, 0.0, lo), np.where(whole, 2.0, hi)
 
 
 def _first(error: Exception) -> str:
@@ -219,11 +261,31 @@ def _first(error: Exception) -> str:
     return lines[0][:160] if lines else type(error).__name__
 
 
+ELSEWHERE = {"TorchModuleWrapper": "torch", "TFSMLayer": "tensorflow"}
+"""Layers of one backend alone: examined there, in a process of its own."""
+
+
+def examine_elsewhere(name: str) -> str:
+    """`examine` on the backend that a layer needs."""
+    backend = ELSEWHERE[name]
+    if keras.backend.backend() == backend:
+        return examine(RECIPES[name])
+    ran = subprocess.run(
+        [sys.executable, __file__, "--only", name], capture_output=True, text=True,
+        env={**os.environ, "KERAS_BACKEND": backend},
+    )  # fmt: skip
+    line = next((row for row in ran.stdout.splitlines() if f" {name} " in row), ran.stderr[-160:])
+    return "" if line.endswith(" read") else line.split("refused: ")[-1]
+
+
 def table(only=()) -> list[tuple[str, str, str]]:
     """`(kind, name, why refused)` of everything public; the last is empty where it is read."""
     found = []
     for name in layers():
         if not only or name in only:
+            if name in ELSEWHERE:
+                found.append(("layer", name, examine_elsewhere(name)))
+                continue
             found.append(("layer", name, examine(RECIPES.get(name, lambda n=name: _default(n)))))
     for name in activations():
         if not only or name in only:

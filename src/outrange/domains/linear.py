@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..graph import Graph, Node
-from ..ops import Curve, Largest, Product
+from ..ops import Curve, Largest, Product, Step
 from . import intervals
 from .backward import RULES, Cells, Form, Relaxed, back_substitute
 from .lines import curve_lines, largest_picks, product_planes
@@ -54,6 +54,7 @@ class Plan:
         products: Value, input values and op of every product.
         origins: Of every factor of a product.
         boxes: How many boxes make a good chunk.
+        counting: `(inputs,)` inputs that pick the rows of tables, whose lines are level.
     """
 
     graph: Graph
@@ -63,6 +64,7 @@ class Plan:
     products: tuple[tuple[int, tuple[int, ...], Product], ...]
     origins: dict[int, Origins]
     boxes: int
+    counting: np.ndarray
 
     @staticmethod
     def of(graph: Graph) -> "Plan":
@@ -77,7 +79,17 @@ class Plan:
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
         origins = {source: Origins.of(graph, source) for source in factors}
-        return Plan(graph, Budget.of(graph), curves, tops, products, origins, boxes)
+        counting = _counting(graph, curves)
+        return Plan(graph, Budget.of(graph), curves, tops, products, origins, boxes, counting)
+
+
+def _counting(graph: Graph, curves) -> np.ndarray:
+    found = np.zeros(graph.size, bool)
+    for _, source, op in curves:
+        if isinstance(op, Step) and op.rows is not None:
+            origins = Origins.of(graph, source)
+            found[origins.entry[origins.value == 0]] = True
+    return found
 
 
 @dataclass(eq=False)

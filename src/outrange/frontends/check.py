@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import Box, InputError, ModelError
-from ..graph import Graph
+from ..graph import Graph, Slot
 from ..graph.float32 import LARGEST32, Strayed, stray, tolerance
 from .network import Network
 
@@ -46,7 +46,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     """
     if network.predict is None:
         return
-    x = points(network.graph.size, box, seed, few=is_large(network.written))
+    x = points(network.graph, box, seed, few=is_large(network.written))
     found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
     for part in at_once(network.written, len(x)):
         _compare(network, x[part], found[part], seed)
@@ -86,9 +86,12 @@ def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> N
         raise ModelError(_message(network, strayed, x, worst))
 
 
-def points(size: int, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`."""
-    rng = np.random.default_rng(seed)
+def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
+    """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
+
+    Inputs that take whole numbers within limits get such.
+    """
+    rng, size = np.random.default_rng(seed), graph.size
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
     rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]
     for scale in SCALES:
@@ -104,7 +107,23 @@ def points(size: int, box: Box | None, seed: int, few: bool = False) -> np.ndarr
         corner = rng.integers(0, 2, (corners, size)).astype(bool)
         rows += [Box(lo, hi).sample(rng, 2 + normals)]
         rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
-    return np.concatenate(rows).astype(np.float32).astype(np.float64)
+    x = np.concatenate(rows).astype(np.float32).astype(np.float64)
+    start = 0
+    for slot in graph.inputs:
+        if slot.whole:
+            part = x[:, start : start + slot.size]
+            part[:] = _whole(part, slot, rng)
+        start += slot.size
+    return x
+
+
+def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
+    """Whole numbers within the limits of an input: small ones, and any."""
+    least, most = slot.limits
+    drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
+    near = np.clip(np.rint(part), least, most)
+    # Every other point has numbers from all over; zeros, ones and a caller's box stay as they are.
+    return np.where((np.arange(len(part)) % 2 == 1)[:, None] & (near != part), drawn, near)
 
 
 @dataclass(frozen=True)

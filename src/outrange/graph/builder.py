@@ -21,6 +21,7 @@ from .fuse import fuse
 from .graph import Graph, Node, Op, Ranking, Slot
 from .products import multiply
 from .values import Constant, Operand, Value, operand, positions
+from .whole import limited
 
 
 @dataclass(eq=False)
@@ -30,6 +31,7 @@ class Builder:
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path written on nodes added from now on; front-ends keep it current.
+        within: `(entries, least, most)`: limits of whole numbers in the flat input.
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
     """
@@ -39,6 +41,7 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     layers: dict[str, list[int]] = field(default_factory=dict)
     rankings: dict[int, Ranking] = field(default_factory=dict)
+    within: list[tuple[np.ndarray, float, float]] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     plain: Graph | None = None
 
@@ -72,16 +75,16 @@ class Builder:
             last = self.constant_value(last)
         marked = {v for values in self.layers.values() for v in values}
         marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
+        inputs = tuple(limited(self))
         nodes, self.moved = fuse(self.nodes, last.index, {*kept, *marked})
         if nodes != self.nodes:
-            self.plain = Graph(tuple(self.inputs), tuple(self.nodes), last.index, slots)
+            self.plain = Graph(inputs, tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
         rankings = {
             self.moved[v]: replace(ranking, source=self.moved[ranking.source])
             for v, ranking in self.rankings.items()
         }
-        inputs, output = tuple(self.inputs), self.moved[last.index]
-        return Graph(inputs, tuple(nodes), output, slots, layers, rankings)
+        return Graph(inputs, tuple(nodes), self.moved[last.index], slots, layers, rankings)
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
         """Append a node; the general form behind every method below."""

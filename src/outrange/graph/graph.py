@@ -33,10 +33,19 @@ class Node:
 
 @dataclass(frozen=True)
 class Slot:
-    """A named input or output: the user's name and shape (without the batch axis)."""
+    """A named input or output: the user's name and shape (without the batch axis).
+
+    Args:
+        name: As the user knows it.
+        shape: Without the batch axis.
+        whole: Whether an input takes whole numbers only.
+        limits: The least and the largest number that an input of whole numbers takes.
+    """
 
     name: str
     shape: tuple[int, ...]
+    whole: bool = False
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def size(self) -> int:

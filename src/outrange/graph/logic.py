@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import UnsupportedError
+from ..ops.lookup import lookup as facts
 from .values import Operand, Value, operand
+from .whole import compare_whole, input_entries, is_whole
 
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def compare(b: Builder, how: str, x, y) -> Operand:
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return COMPARE[how](x, y).astype(np.float64)
+    if (found := compare_whole(b, how, x, y)) is not None:
+        return found
     if how in ("less", "less_equal"):
         x, y, how = y, x, how.replace("less", "greater")
     difference = b.subtract(x, y)
@@ -126,10 +130,28 @@ def one_hot(b: Builder, x: Operand, count: int) -> Operand:
 
 def lookup(b: Builder, table: np.ndarray, index: Value) -> Operand:
     """`table[index]` for an index that depends on the input: rows of `table`."""
+    if is_whole(b, index):
+        return tabulated(b, table, index)
     _few(b, len(table))
     hot = one_hot(b, index, len(table))
     flat = b.dense(hot, np.asarray(table, np.float64).reshape(len(table), -1), name="lookup")
     return b.reshape(flat, (*index.shape, *table.shape[1:]))
+
+
+def tabulated(
+    b: Builder, table: np.ndarray, index: Value, first: int = 0, *, endless: bool = False
+) -> Operand:
+    """`table[index - first]` where `index` holds whole numbers.
+
+    Inputs stay within the table, unless its ends go on for ever (`endless`).
+    """
+    if not endless:
+        b.within.append((input_entries(b, index), first, first + len(table) - 1))
+    index = b.affine_map(index, 1.0, -float(first)) if first else index
+    columns = np.asarray(table, np.float64).reshape(len(table), -1).T
+    found = [b.add_node(facts(column), [index], index.shape) for column in columns]
+    joined = b.structural(lambda a: np.stack(a, axis=-1), found, name="lookup")
+    return b.reshape(joined, (*index.shape, *table.shape[1:]))
 
 
 def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:

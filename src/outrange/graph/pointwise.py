@@ -10,6 +10,7 @@ import numpy as np
 from ..ops.pointwise.op import Pointwise
 from .fuse import shares_root
 from .values import Operand, Value, operand
+from .whole import compare_whole
 
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
     """1 where `x` compares to `y` as stated, else 0."""
+    if (whole := compare_whole(b, how, x, y)) is not None:
+        return whole
     function, (below, at, above) = COMPARISONS[how]
 
     def write(t: Expressions, u: int, v: int) -> int:

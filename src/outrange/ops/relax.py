@@ -12,7 +12,7 @@ from . import envelope
 from .curve import Curve
 from .offsets import MANY, fall, least_over
 from .side import Side
-from .step import Step, any_lower, lower_line
+from .step import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +86,8 @@ def relax(curve: Curve, lo, hi, theta=None) -> Lines:
     if theta is not None:
         theta = np.clip(np.broadcast_to(np.asarray(theta, np.float64), shape).ravel(), 0.0, 1.0)
     with np.errstate(all="ignore"):
-        if isinstance(curve, Step) and curve.rises:
-            under, over = (lower_line(curve, sign, lo, hi, theta) for sign in (1.0, -1.0))
+        if isinstance(curve, Step) and curve.has_own_lines:
+            under, over = (curve.lower_line(sign, lo, hi, theta) for sign in (1.0, -1.0))
         else:
             under, over = (_lower(side, lo, hi, theta) for side in curve.sides)
     slope, offset, chosen, pivot, gain = (part.reshape(shape) for part in under)
@@ -118,8 +118,8 @@ def _any_slope(side: Side, slope, lo, hi):
     slope, lo, hi = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (slope, lo, hi)))
     shape = slope.shape
     slope, lo, hi = slope.ravel(), lo.ravel(), hi.ravel()
-    if isinstance(side.curve, Step) and side.curve.rises:
-        return any_lower(side.curve, side.sign, slope, lo, hi).reshape(shape)
+    if isinstance(side.curve, Step) and side.curve.has_own_lines:
+        return side.curve.any_lower(side.sign, slope, lo, hi).reshape(shape)
     with np.errstate(all="ignore"):
         start, stop = side.gaps(lo, hi)
         plain = _plain(side, lo, hi) & (stop - start <= MANY)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core import down, up
 from .curve import Curve
+from .rows import Rows
 from .side import fall
 
 
@@ -29,11 +30,14 @@ class Step(Curve):
         start: One of the jumps of a staircase.
         rises: Whether it never falls, has one jump or evenly spaced ones of one height, and `f`
             is exact. The hull of all limits is then known.
+        rows: The table of which a whole number picks the row, if the function is one (no jump
+            is stated then: nothing is asked between two whole numbers).
     """
 
     spacing: float = np.inf
     start: float = 0.0
     rises: bool = False
+    rows: Rows | None = None
 
     @property
     def is_staircase(self) -> bool:
@@ -47,10 +51,29 @@ class Step(Curve):
 
     def range(self, lo, hi):
         """Exact range over each `[lo, hi]`, limits at jumps inside included."""
+        if self.rows is not None:
+            return self.rows.range(lo, hi)
         if not self.rises:
             return super().range(lo, hi)
         with np.errstate(all="ignore"):
             return self.f(np.asarray(lo, np.float64)), self.f(np.asarray(hi, np.float64))
+
+    @property
+    def has_own_lines(self) -> bool:
+        """Whether its lines are not those of its bends."""
+        return self.rises or self.rows is not None
+
+    def lower_line(self, sign: float, lo, hi, theta):
+        """Slope, offset, theta, pivot and gain of lines below `sign * f`, if it has its own."""
+        if self.rows is not None:
+            return self.rows.line(sign, lo, hi)
+        return lower_line(self, sign, lo, hi, theta)
+
+    def any_lower(self, sign: float, slope, lo, hi):
+        """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, if it has its own lines."""
+        if self.rows is not None:
+            return self.rows.offset(sign, slope, lo, hi)
+        return any_lower(self, sign, slope, lo, hi)
 
     def is_flat(self, lo, hi) -> np.ndarray:
         """Where `f` is constant on all of `[lo, hi]`."""

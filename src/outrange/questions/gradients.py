@@ -15,7 +15,7 @@ from ..search.slope_bounds import SlopeEngine
 from ..search.slope_objectives import Partials, Steepness
 from ..search.slope_search import least_slopes
 from .entries import chosen
-from .input_set import input_box
+from .input_set import real_box
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
 from .output_range import split_inputs
@@ -36,7 +36,7 @@ def gradient_range(
     check_hooks(progress, seed)
     began = clock.perf_counter()
     asked = target(network.graph, None, layer)
-    graph, where = asked.graph, input_box(network.graph.inputs, box)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = chosen(graph.outputs, outputs, "outputs"), chosen(graph.inputs, inputs,
                                                                       "inputs")
     partials = _all_partials(graph, rows, columns)
@@ -99,7 +99,7 @@ def lipschitz(
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
     began = clock.perf_counter()
     asked = target(network.graph, None, layer)
-    graph, where = asked.graph, input_box(network.graph.inputs, box)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
     moving = np.flatnonzero(where.lo < where.hi)
     steep = Steepness(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import Counterexample, Monotone, Verdict, VerifyProgress
-from ..core import And, Atom, Formula, InputError, Or, Region
+from ..core import And, Atom, Formula, InputError, Or
 from ..graph import Graph
 from ..graph.order import ordered
 from .entries import chosen
@@ -18,6 +18,7 @@ from .evidence import enclose, model_values
 from .input_set import input_box
 from .named import by_name
 from .network import NetworkLike
+from .sets.base import regions_of
 from .target import target
 from .verify import verify
 
@@ -40,12 +41,12 @@ def group_order(
     """Whether the argmax never falls from group to group; see `outrange.monotone`."""
     asked = target(network.graph, None, layer)
     parts = group_entries(asked.graph, groups)
-    where = input_box(network.graph.inputs, box)
+    (where,) = regions_of(network.graph.inputs, input_box(network.graph.inputs, box))
     graph = ordered(asked.graph, parts)
     unsafe = falls(graph.size, [len(part) for part in parts])
     text = f"the chosen index never falls from group to group ({len(parts)} groups)"
     verdict = verify(
-        _Ordered(graph, network.name), unsafe, [Region(where)], text=text, time=time, seed=seed,
+        _Ordered(graph, network.name), unsafe, [where], text=text, time=time, seed=seed,
         progress=progress,
     )
     if verdict.counterexample is None:

@@ -157,7 +157,55 @@ def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
                 f"{f' (nor do {at.size - 1} others)' if at.size > 1 else ''}. "
                 f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
             )
-    return Box(lo, hi)
+    return _whole(slots, lo, hi) if any(slot.whole for slot in slots) else Box(lo, hi)
+
+
+def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
+    """`(inputs,)` the flat inputs that take whole numbers only."""
+    return np.concatenate([np.full(slot.size, slot.whole) for slot in slots])
+
+
+def _whole(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
+    """The box cut down to whole numbers where the model takes no others."""
+    least, most = (
+        np.concatenate([np.full(slot.size, slot.limits[k]) for slot in slots]) for k in (0, 1)
+    )
+    beyond = np.flatnonzero((lo < least) | (hi > most))
+    if beyond.size:
+        i = int(beyond[0])
+        raise InputError(
+            f"{place(slots, i)} takes whole numbers from {least[i]:.0f} to {most[i]:.0f} (what its "
+            "type and the layers that read it are described for): choose the box within. "
+            f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
+        )
+    whole = whole_entries(slots)
+    first, last = np.where(whole, np.ceil(lo), lo) + 0.0, np.where(whole, np.floor(hi), hi) + 0.0
+    empty = np.flatnonzero(first > last)
+    if empty.size:
+        i = int(empty[0])
+        raise InputError(
+            f"{place(slots, i)} takes whole numbers only, and its bounds hold none. "
+            f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
+        )
+    return Box(first, last)
+
+
+def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
+    """`input_box` for a question about real numbers: inputs of whole numbers must be fixed.
+
+    Raises:
+        InputError: One is not fixed; `question` names what was asked.
+    """
+    found = input_box(slots, box)
+    moving = np.flatnonzero(whole_entries(slots) & (found.lo < found.hi))
+    if moving.size:
+        i = int(moving[0])
+        raise InputError(
+            f"{question} is asked where inputs move without jumps; {place(slots, i)} takes whole "
+            "numbers only. Fix it (a number or one array in a dict box), or ask for ranges with "
+            f"`outrange.range`. Received: lo={found.lo[i]:g}, hi={found.hi[i]:g}."
+        )
+    return found
 
 
 def place(slots: Sequence[Slot], i: int) -> str:

@@ -15,7 +15,7 @@ from ..search.slope_bounds import SlopeEngine
 from ..search.slope_objectives import Partials
 from ..search.slope_search import METHODS, Signs, slope_signs
 from .entries import chosen, entry_labels
-from .input_set import input_box
+from .input_set import real_box
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
 from .steps import Steps
@@ -40,7 +40,7 @@ def monotone(
             f"Received: direction={direction!r}."
         )
     asked = target(network.graph, None, layer)
-    graph, where = asked.graph, input_box(network.graph.inputs, box)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A rise or a fall")
     columns = chosen(graph.inputs, inputs, "inputs")
     rows = chosen(graph.outputs, outputs, "outputs")
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))

@@ -47,6 +47,13 @@ class Neighborhood:
         if known not in NORMS:
             raise InputError(f'`norm` is "inf", 1 or 2. Received: norm={norm!r}.')
         center = flat_point(slots, x)
+        whole = [slot.name for slot in slots if slot.whole]
+        if whole:
+            raise InputError(
+                "A radius is asked for where inputs move without jumps; this model takes whole "
+                "numbers. Ask `outrange.verify` or `outrange.range` about the inputs around `x` "
+                f"instead. Received: whole numbers for `{whole[0]}`."
+            )
         limits = None
         if clip is not None:
             pair = numbers(clip, "`clip`")

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..answers import SampledRange
 from ..core import Box, InputError
-from .input_set import input_box
+from .input_set import input_box, whole_entries
 from .network import NetworkLike
 from .output_range import split_inputs
 
@@ -28,7 +28,7 @@ def sample_range(
         if not whole or value < least:
             raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
     graph = network.graph
-    where = input_box(graph.inputs, box)
+    where, whole = input_box(graph.inputs, box), whole_entries(graph.inputs)
     start = clock.perf_counter()
     width = max(graph.value_size(v) for v in range(len(graph.nodes) + 1))
     batch = max(1, min(16384, _CELLS // width))
@@ -43,6 +43,7 @@ def sample_range(
         else:
             count = min(batch, samples - done)
             points = where.uniform(rng, count)
+            points[:, whole] = np.rint(points[:, whole])
         values = graph.run(points)
         for sign, (best, at) in zip((1.0, -1.0), ends, strict=True):
             _improve(sign * values, points, best, at)

@@ -28,6 +28,9 @@ def scores(ascent: Ascent) -> np.ndarray:
         if v in ascent.used:
             for source, blame in zip(sources, product_blame(ascent, v), strict=True):
                 out += _spread(ascent, source, blame)
+    if sweep.plan.counting.any():
+        # Level lines hide where the width comes from: what picks a row is settled first.
+        out += np.where(sweep.plan.counting & (width > 0), out.sum(axis=1, keepdims=True), 0.0)
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, convolve
+from ...graph.whole import WHOLE, is_whole
+from ..native.complex import real_fourier
 from ..native.program import Call, folded
 from ..native.rules import (
     both,
@@ -50,7 +52,7 @@ RULES: dict[str, Callable[[Call], Any]] = {
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
     **{n: curve(f) for n, f in {
         "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
-        "square": "square", "abs": "abs", "sin": "sin", "cos": "cos", "sinh": "sinh",
+        "square": "square", "sin": "sin", "cos": "cos", "sinh": "sinh",
         "cosh": "cosh", "atan": "atan", "erf": "erf", "erfc": "erfc", "expm1": "expm1",
         "log1p": "log1p", "logistic": "sigmoid",
     }.items()},
@@ -100,9 +102,30 @@ def _select(c: Call):
 @rule("convert_element_type", "reduce_precision")
 def _cast(c: Call):
     dtype = str(c.attr("new_dtype", "float32"))
+    if dtype in WHOLE and is_whole(c.b, c.x):
+        return c.x
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return c.x
+
+
+@rule("real", "imag", "abs")
+def _magnitude(c: Call):
+    return (
+        c.b.curve("abs", c.x)
+        if c.kind == "abs"
+        else c.x
+        if c.kind == "real"
+        else (np.zeros(c.x.shape))
+    )
+
+
+@rule("fft")
+def _fourier(c: Call):
+    lengths = c.attr("fft_lengths")
+    if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
+        raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
+    return real_fourier(c.b, c.x, int(lengths[0]))
 
 
 @rule("pad")

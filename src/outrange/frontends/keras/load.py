@@ -107,7 +107,7 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
     A dependence on the size of the batch shows in the final comparison: the graph is of one row.
     """
     graph = network.written
-    x = points(graph.size, None, 0, few=is_large(graph))
+    x = points(graph, None, 0, few=is_large(graph))
     kept = np.abs(x).max(axis=1, initial=0.0) < 10.0
     reason = ""
     try:

@@ -38,7 +38,15 @@ class NativeCall:
 
     def outputs(self) -> Any:
         """Symbols of what the call returns, by the backend's own shape inference."""
-        return self.layer.compute_output_spec(*self.args, **self.kwargs)
+        stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
+        tensor = self.keras.KerasTensor
+
+        def for_one(t: Any) -> Any:
+            """A stated shape may leave the batch open, which is of one row here."""
+            shape = getattr(t, "shape", ())
+            return tensor((1, *shape[1:]), t.dtype) if shape and shape[0] is None else t
+
+        return self.keras.tree.map_structure(for_one, stated)
 
     def function(self, *tensors: Any) -> list[Any]:
         """The call as a function of its tensors alone, with a flat result."""

@@ -18,7 +18,12 @@ MOVING = (
 )  # fmt: skip
 """Layers of Keras for images that at inference only choose entries, or do nothing at all."""
 
-OPAQUE = ("Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *MOVING)
+TABULATED = ("IntegerLookup", "Hashing")
+"""Layers of Keras that give each whole number another, by tables outside of the model."""
+
+OPAQUE = (
+    "Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *TABULATED, *MOVING,
+)  # fmt: skip
 """Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
 
 NOT_YET = {

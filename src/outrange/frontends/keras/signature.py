@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core import ModelError, UnsupportedError
 from ...graph import Slot
+from ...graph.whole import WHOLE, slot_of
 from .api import keras
 
 
@@ -35,7 +36,7 @@ def signature(model: Any) -> Signature:
 
     Raises:
         ModelError: It is not built, or a size is left open.
-        UnsupportedError: An input is of integers or strings.
+        UnsupportedError: An input is of strings or complex numbers.
     """
     k = keras()
     struct = _declared(k, model)
@@ -50,13 +51,13 @@ def signature(model: Any) -> Signature:
                 "open. Rebuild the model with `keras.Input` of a full shape. "
                 f"Received: shape {shape}."
             )
-        if tensor.dtype not in ("float32", "float64"):
+        if tensor.dtype not in WHOLE and tensor.dtype not in ("float32", "float64"):
             raise UnsupportedError(
-                f"Inputs must be real numbers of dtype float32 or float64. Received: input "
-                f"`{name}` of dtype {tensor.dtype}."
+                "Inputs must be real numbers of dtype float32 or float64, or whole numbers. "
+                f"Received: input `{name}` of dtype {tensor.dtype}."
             )
         batches.add(shape[0])
-        slots.append(Slot(name, shape[1:]))
+        slots.append(slot_of(name, shape[1:], tensor.dtype))
     symbols = [k.KerasTensor((1, *t.shape[1:]), dtype=t.dtype, name=t.name) for t in flat]
     fixed = {n for n in batches if n is not None and n > 1}
     return Signature(

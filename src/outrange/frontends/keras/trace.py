@@ -122,7 +122,11 @@ class Tracer:
     def _opaque(self, layer: Any, args: tuple, kwargs: dict) -> Any:
         """A layer that computes past Keras's operations is one record, with its own rule."""
         x = self.keras.tree.flatten(args)[0]
-        outputs = self.keras.KerasTensor(layer.compute_output_shape(x.shape), layer.compute_dtype)
+        if type(layer).__name__ in refuse.TABULATED:  # Its dtype may be one of whole numbers.
+            outputs = layer.compute_output_spec(x)
+        else:
+            shape = layer.compute_output_shape(x.shape)
+            outputs = self.keras.KerasTensor(shape, layer.compute_dtype)
         self.trace.records.append(
             Record(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core import OutrangeError, UnsupportedError
+from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
+from .complex import Complex, split
 
 
 @dataclass(eq=False)
@@ -112,14 +113,11 @@ def lower(
 
 
 def _results(b: Builder, step: Step, inputs: list[Operand], rules: Rules) -> list[Operand]:
-    if step.kind not in rules and not any(isinstance(x, Value) for x in inputs):
+    if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
         return list(step.run(*inputs))
     if step.kind not in rules:
         raise UnsupportedError(f"the operation {step.kind} is not described yet")
-    try:
-        found = rules[step.kind](Call(b, step, inputs))
-    except OutrangeError:
-        raise
+    found = rules[step.kind](Call(b, step, inputs))
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
@@ -128,6 +126,8 @@ def folded(rules: dict[str, Callable[[Call], Any]]) -> Rules:
 
     def guarded(rule: Callable[[Call], Any]):
         def run(c: Call):
+            if any(isinstance(x, Complex) for x in c.inputs):
+                return split(c, rules)
             if any(isinstance(x, Value) for x in c.inputs):
                 return rule(c)
             return list(c.step.run(*c.inputs))

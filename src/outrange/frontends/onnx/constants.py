@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ...graph import Value, logic
+from ...graph.whole import is_whole
 from .table import Call, op
 
 
@@ -62,7 +63,7 @@ def cast(c: Call):
         if to == _BOOL:
             return logic.truth(c.b, c.x)
         if to in _WHOLE:
-            return logic.truncate(c.b, c.x)
+            return c.x if is_whole(c.b, c.x) else logic.truncate(c.b, c.x)
         if to not in _EXACT:
             raise c.refuse(f"its attribute `to` = {to} rounds a tensor that depends on the input")
         return c.x

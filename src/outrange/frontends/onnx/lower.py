@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import ModelError, UnsupportedError
-from ...graph import Builder, Graph, Slot, Value
+from ...graph import Builder, Graph, Value
 from ...graph.builder import Operand
+from ...graph.whole import WHOLE, slot_of
 from ..network import LayerInfo
 from . import (  # these fill the table
     arithmetic as arithmetic,
@@ -53,11 +54,12 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
 
     Raises:
         ModelError: The file leaves another axis than the first open, or the size is absurd.
-        UnsupportedError: The input is not of floating point numbers of 32 or 64 bits.
+        UnsupportedError: The input is of numbers of another type.
     """
-    if info.kind not in ("float32", "float64"):
+    if info.kind not in ("float32", "float64", *WHOLE):
         raise UnsupportedError(
-            f"Input `{info.name}` must hold float32 or float64 numbers. Received: {info.kind}."
+            f"Input `{info.name}` must hold float32, float64 or whole numbers. "
+            f"Received: {info.kind}."
         )
     if info.dims is None:
         raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")
@@ -104,7 +106,7 @@ def lower(model: OnnxModel) -> Lowered:
         raise ModelError(f"`{model.name}` must have an input. Received: none.")
     full = [input_shape(info) for info in model.inputs]
     slots = [
-        Slot(info.name, shape[1:] if _has_batch(shape) else shape)
+        slot_of(info.name, shape[1:] if _has_batch(shape) else shape, info.kind)
         for info, shape in zip(model.inputs, full, strict=True)
     ]
     b = Builder(slots)

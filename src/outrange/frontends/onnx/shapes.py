@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ...graph import Value, logic
 from .table import Call, op
 
 
@@ -141,10 +142,21 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
 @op("Gather")
 def gather(c: Call):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
+    if isinstance(c.operand(1), Value) and not isinstance(c.x, Value):
+        return _picked(c, np.asarray(c.x, np.float64), c.operand(1), axis)
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
     c.limit((*c.x.shape[:axis], *index.shape, *c.x.shape[axis + 1 :]))
     return c.b.structural(lambda a: np.take(a[0], index, axis=axis), [c.x], name="gather")
+
+
+def _picked(c: Call, table: np.ndarray, index: Value, axis: int):
+    """Rows of a constant at places that depend on the input."""
+    c.limit((*table.shape[:axis], *index.shape, *table.shape[axis + 1 :]))
+    found = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
+    rank = len(index.shape)
+    places = [*range(rank, rank + axis), *range(rank), *range(rank + axis, len(found.shape))]
+    return c.b.transpose(found, places)
 
 
 @op("GatherElements")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, log_softmax, pointwise, softmax
+from ...graph import Value, log_softmax, logic, pointwise, softmax
+from ...graph.whole import WHOLE, is_whole
 from ..native.program import Call, folded
 from ..native.rules import (
     both,
@@ -183,6 +184,8 @@ def _pow_tensor(c: Call):
 @rule("_to_copy.default")
 def _cast(c: Call):
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
+    if dtype in WHOLE and is_whole(c.b, c.x):
+        return c.x
     if dtype not in ("float32", "float64", "bool", "None"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return c.x
@@ -228,7 +231,7 @@ def _reduce(c: Call):
 
 @rule("embedding.default")
 def _embedding(c: Call):
-    raise UnsupportedError("an embedding of what depends on the input")
+    return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
 
 
 TABLE = folded({**RULES, **LAYERS})

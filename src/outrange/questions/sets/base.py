@@ -12,7 +12,7 @@ from ..expressions import Condition, resolve
 from ..expressions.formulas import all_of
 from ..expressions.resolve import applied, uses_outputs
 from ..expressions.scope import Scope
-from ..input_set import input_box
+from ..input_set import input_box, whole_entries
 from ..ready_boxes import what_came
 
 
@@ -108,6 +108,16 @@ class Cut(InputSet):
 
 def regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
     """The regions of anything that may be passed as `box`."""
+    found = _regions_of(slots, inputs_set)
+    if not any(slot.whole for slot in slots):
+        return found
+    whole = whole_entries(slots)
+    return [
+        replace(one, box=input_box(slots, one.box), integer=one.integer | whole) for one in found
+    ]
+
+
+def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
     if isinstance(inputs_set, InputSet):
         return inputs_set.regions(slots)
     if isinstance(inputs_set, Condition):

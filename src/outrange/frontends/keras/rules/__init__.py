@@ -19,12 +19,13 @@ from . import (
     reductions,
     resizing,
     shapes,
+    tabulated,
 )
 
 
 TABLES = (
     shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers, pointwise,
-    native, logic, normal,
+    native, logic, normal, tabulated,
 )  # fmt: skip
 
 RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}

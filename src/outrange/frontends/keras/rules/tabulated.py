@@ -1,0 +1,76 @@
+"""Layers that give every whole number another one: they are run once on each that may come."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import Operand, logic
+from ....graph.whole import is_whole
+from ..call import Call, is_value
+from ..refuse import TABULATED
+from .table import entering
+
+
+RULES: dict[str, Callable] = {}
+rule = entering(RULES)
+
+MOST = 2**20
+"""Largest number of whole numbers that a layer is run on."""
+
+
+@rule(*TABULATED)
+def _tabulated(c: Call):
+    x = c.x
+    if not is_value(x) or not is_whole(c.builder, x):
+        raise UnsupportedError(
+            f"{type(c.op).__name__} of numbers that need not be whole is not described: give the "
+            'model an input of `dtype="int32"`'
+        )
+    first, last, endless = _limits(c)
+    if last - first >= MOST:
+        raise UnsupportedError(
+            f"{type(c.op).__name__} from {first} to {last} is a table of more than {MOST} rows"
+        )
+    config = {**c.op.get_config(), "output_mode": "int", "dtype": "int64"}
+    plain = type(c.op).from_config({k: v for k, v in config.items() if k != "name"})
+    numbers = np.arange(first, last + 1)
+    table = np.asarray(c.keras.ops.convert_to_numpy(plain(numbers.reshape(-1, 1)))).ravel()
+    found = logic.tabulated(c.builder, table.astype(np.float64), x, first, endless=endless)
+    return _encoded(c, found, c.op.output_mode, c.shapes[0])
+
+
+def _limits(c: Call) -> tuple[int, int, bool]:
+    """The first and the last whole number of the table, and whether its ends go on for ever.
+
+    A table of known keys is the same for all others: one more at either end stands for them.
+    """
+    if type(c.op).__name__ == "Hashing":
+        return 0, MOST - 1, False
+    keys = [int(key) for key in c.op.get_vocabulary(include_special_tokens=False)]
+    if c.op.invert:
+        raise UnsupportedError("IntegerLookup with `invert=True` is not described")
+    if c.op.mask_token is not None:
+        keys.append(int(c.op.mask_token))
+    if c.op.num_oov_indices > 1:
+        return 0, MOST - 1, False
+    if c.op.num_oov_indices == 0:
+        if max(keys) - min(keys) + 1 != len(set(keys)):
+            raise UnsupportedError(
+                "IntegerLookup with `num_oov_indices=0` fails at the numbers its keys leave out"
+            )
+        return min(keys), max(keys), False
+    return min(keys) - 1, max(keys) + 1, True
+
+
+def _encoded(c: Call, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
+    """Whole numbers as the layer returns them."""
+    if mode == "int":
+        return c.builder.reshape(index, shape)
+    if mode not in ("one_hot", "multi_hot", "count"):
+        raise UnsupportedError(f"an output mode {mode!r} is not described")
+    hot = logic.one_hot(c.builder, index, shape[-1])
+    if mode != "one_hot":
+        how = "max" if mode == "multi_hot" else "sum"
+        hot = c.builder.reduce(how, hot, len(hot.shape) - 2)
+    return c.builder.reshape(hot, shape)

@@ -1,0 +1,108 @@
+"""Which values hold whole numbers, and which inputs count the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..ops import Affine, Rearrange, Step
+from .graph import Slot
+from .values import Operand, Value
+
+
+if TYPE_CHECKING:
+    from .builder import Builder
+
+
+_EXACT = 2.0**24
+"""Up to here every whole number is a float32, and whatever counts in float32 is exact."""
+
+WHOLE = {
+    "bool": (0.0, 1.0), "uint8": (0.0, 255.0), "int8": (-128.0, 127.0),
+    "uint16": (0.0, 65535.0), "int16": (-32768.0, 32767.0),
+    **dict.fromkeys(("uint32", "uint64"), (0.0, _EXACT)),
+    **dict.fromkeys(("int32", "int64"), (-_EXACT, _EXACT)),
+}  # fmt: skip
+"""Dtypes of whole numbers, with the least and the largest that is taken."""
+
+
+def slot_of(name: str, shape: tuple[int, ...], dtype: str) -> Slot:
+    """An input of that dtype."""
+    return Slot(name, shape, dtype in WHOLE, WHOLE.get(dtype, (-np.inf, np.inf)))
+
+
+def limited(b: Builder) -> Iterator[Slot]:
+    """The inputs, within the limits that what reads them has."""
+    start = 0
+    for slot in b.inputs:
+        least, most = slot.limits
+        for entries, low, high in b.within:
+            if slot.whole and ((entries >= start) & (entries < start + slot.size)).any():
+                least, most = max(least, low), min(most, high)
+        start += slot.size
+        yield replace(slot, limits=(least, most))
+
+
+def is_whole(b: Builder, x: Value) -> bool:
+    """Whether every entry of `x` is a whole number, whatever the input."""
+    return bool(_whole(b, x.index).all())
+
+
+def _whole(b: Builder, value: int) -> np.ndarray:
+    """`(n,)` the entries known to be whole numbers."""
+    if value == 0:
+        return np.concatenate([np.full(slot.size, slot.whole) for slot in b.inputs])
+    node = b.nodes[value - 1]
+    op = node.op
+    if isinstance(op, Rearrange):
+        given = np.concatenate([_whole(b, j) for j in node.inputs])
+        return np.where(op.index < 0, _is_whole(op.fill), given[np.maximum(op.index, 0)])
+    if isinstance(op, Step) and op.is_staircase:
+        return np.full(node.size, bool(op.spacing == 1.0 and op.f(np.zeros(1))[0] == 0.0))
+    if isinstance(op, Affine) and op.factor is not None:
+        return _whole(b, node.inputs[0]) & _is_whole(op.factor) & _is_whole(op.bias)
+    if isinstance(op, Affine) and op.coefficients is not None:
+        given = [_whole(b, j) for j in node.inputs]
+        every = all(float(c).is_integer() for c in op.coefficients)
+        return np.logical_and.reduce([*given, _is_whole(op.bias)]) & every
+    return np.zeros(node.size, bool)
+
+
+def _is_whole(x: np.ndarray) -> np.ndarray:
+    return x == np.rint(x)
+
+
+def compare_whole(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
+    """A comparison of whole numbers, as 0 or 1, without a jump; None if they need not be whole.
+
+    Nothing lies between two whole numbers, so that a slope there says the same as a jump.
+    """
+    if not any(slot.whole for slot in b.inputs):
+        return None
+    if how in ("less", "less_equal"):
+        x, y, how = y, x, how.replace("less", "greater")
+    for part in (x, y):
+        known = is_whole(b, part) if isinstance(part, Value) else _is_whole(np.asarray(part)).all()
+        if not known:
+            return None
+    difference = b.subtract(x, y)
+    if how in ("greater", "greater_equal"):
+        shift = float(how == "greater_equal")
+        return b.clip(b.affine_map(difference, 1.0, shift), 0.0, 1.0)
+    apart = b.clip(b.curve("abs", difference), 0.0, 1.0)
+    return apart if how == "not_equal" else b.affine_map(apart, -1.0, 1.0)
+
+
+def input_entries(b: Builder, x: Value) -> np.ndarray:
+    """The entries of the flat input that stand in `x` as they are."""
+    value, index = x.index, np.arange(x.size)
+    while value:
+        node = b.nodes[value - 1]
+        if not isinstance(node.op, Rearrange) or len(node.inputs) != 1:
+            return np.zeros(0, np.int64)
+        index = node.op.index[index]
+        index, value = index[index >= 0], node.inputs[0]
+    return np.unique(index)

@@ -1,0 +1,93 @@
+"""A table indexed by whole numbers, and bounds on it: what a `Step` with entries reads.
+
+A whole number never lies between two entries; there the table goes along the line between them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .side import fall
+
+
+class Rows:
+    """One number a row.
+
+    Args:
+        entries: `(n,)`, finite; row `k` is picked by the whole number `k`. Below 0 and beyond the
+            last row it is the nearest row.
+    """
+
+    def __init__(self, entries: np.ndarray):
+        self.entries = np.array(entries, np.float64)
+        self.last = len(self.entries) - 1
+        self.off = 2.0**-50 * float(np.abs(self.entries).max())
+        """By how much it may be off between two rows; at a row it is exact."""
+
+    def at(self, x):
+        """The table at `x`."""
+        x = np.asarray(x, np.float64)
+        at = np.clip(np.nan_to_num(x, nan=0.0), 0, self.last)
+        before = np.floor(at).astype(np.int64)
+        low, high = self.entries[before], self.entries[np.minimum(before + 1, self.last)]
+        return np.where(np.isnan(x), x, low + (at - before) * (high - low))
+
+    def range(self, lo, hi):
+        """Least and largest row inside each `[lo, hi]`, and what its two ends have."""
+        lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
+        ends = np.stack([self.at(lo), self.at(hi)])
+        pad = np.where(_is_whole(lo) & _is_whole(hi), 0.0, self.off)
+        least, most = ends.min(axis=0) - pad, ends.max(axis=0) + pad
+        first = np.clip(np.ceil(lo), 0, self.last + 1).astype(np.int64)
+        last = np.clip(np.floor(hi), -1, self.last).astype(np.int64)
+        length = last - first + 1
+        if (length > 0).any():
+            # Two runs of a power of two cover the rows from the first to the last.
+            level = np.frexp(np.maximum(length, 1).astype(np.float64))[1] - 1
+            other = np.maximum(last + 1 - (1 << level), 0)
+            first = np.minimum(first, self.last)
+            some = length > 0
+            low = np.minimum(self._runs[0][level, first], self._runs[0][level, other])
+            high = np.maximum(self._runs[1][level, first], self._runs[1][level, other])
+            least = np.where(some, np.minimum(least, low), least)
+            most = np.where(some, np.maximum(most, high), most)
+        return least, most
+
+    @cached_property
+    def _runs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest of the `2**k` rows from each row on, one line per `k`."""
+        found = []
+        for pick in (np.minimum, np.maximum):
+            lines = [self.entries]
+            while 1 << len(lines) <= self.last + 1:
+                before, step = lines[-1], 1 << (len(lines) - 1)
+                after = np.concatenate([before[step:], np.repeat(before[-1:], step)])
+                lines.append(pick(before, after))
+            found.append(np.stack(lines))
+        return found[0], found[1]
+
+    def line(self, sign: float, lo, hi):
+        """Slope, offset, theta, pivot and gain: through the rows where there are two, else level."""
+        least, most = self.range(lo, hi)
+        level = least if sign > 0 else -most
+        two = (hi == lo + 1.0) & _is_whole(lo) & (lo >= 0) & (hi <= self.last)
+        low, high = sign * self.at(lo), sign * self.at(hi)
+        slope = np.where(two, high - low, 0.0)
+        along = np.minimum(fall(low, slope, lo, self.off), fall(high, slope, hi, self.off))
+        nothing = np.zeros(lo.shape)
+        return slope, np.where(two, along, level), nothing + 0.5, nothing, nothing
+
+    def offset(self, sign: float, slope, lo, hi):
+        """A lower bound on `sign * table(x) - slope * x` over `[lo, hi]`, for any slope."""
+        least, most = self.range(lo, hi)
+        level = least if sign > 0 else -most
+        with np.errstate(all="ignore"):
+            found = np.minimum(fall(level, slope, lo), fall(level, slope, hi))
+        found = np.where(slope == 0.0, level, found)
+        return np.where(np.isnan(found), -np.inf, found)
+
+
+def _is_whole(x):
+    return np.floor(x) == x

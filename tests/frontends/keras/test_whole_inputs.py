@@ -1,0 +1,145 @@
+"""Models that take whole numbers: embeddings, categories, hashes, vocabularies."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+
+import outrange
+
+
+def of(layer, shape=(3,), dtype="int32"):
+    x = keras.Input(shape, dtype=dtype, name="ids")
+    return keras.Model(x, layer(x))
+
+
+def brute(model, values, size):
+    """The least and the largest output over all tuples of `values`, by the model itself."""
+    x = np.array(list(itertools.product(values, repeat=size)))
+    y = np.asarray(model(x.astype("int32"))).reshape(len(x), -1)
+    return y.min(axis=0), y.max(axis=0)
+
+
+LAYERS = {
+    "Embedding": lambda: L.Embedding(6, 2, embeddings_initializer="normal"),
+    "ReversibleEmbedding": lambda: L.ReversibleEmbedding(6, 2),
+    "multi-hot categories": lambda: L.CategoryEncoding(6, output_mode="multi_hot"),
+    "counted categories": lambda: L.CategoryEncoding(6, output_mode="count"),
+    "Hashing": lambda: L.Hashing(5),
+    "Hashing, salted": lambda: L.Hashing(5, salt=[1, 2]),
+    "Hashing, one-hot": lambda: L.Hashing(5, output_mode="multi_hot"),
+    "IntegerLookup": lambda: L.IntegerLookup(vocabulary=[1, 4, 5]),
+    "IntegerLookup, multi-hot": lambda: L.IntegerLookup(
+        vocabulary=[1, 4, 5], output_mode="multi_hot"),
+    "IntegerLookup, masked": lambda: L.IntegerLookup(vocabulary=[1, 4, 5], mask_token=0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_ranges_are_those_of_every_input(name):
+    model = of(LAYERS[name]())
+    # Where only numbers near the vocabulary differ, those beside it stand for all others.
+    found = outrange.output_range(model, (0, 5))
+    least, most = brute(model, range(6), 3)
+    np.testing.assert_allclose(np.ravel(found.lo), least, atol=1e-6)
+    np.testing.assert_allclose(np.ravel(found.hi), most, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def priced():
+    keras.utils.set_random_seed(1)
+    words = keras.Input((3,), dtype="int32", name="words")
+    price = keras.Input((2,), name="price")
+    h = L.GlobalAveragePooling1D()(L.Embedding(6, 4)(words))
+    h = L.Dense(8, "relu")(L.Concatenate()([h, price]))
+    model = keras.Model([words, price], L.Dense(2)(h))
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(len(weight.path)).normal(size=weight.shape))
+    return model
+
+
+def test_whole_and_real_inputs_together(priced):
+    box = {"words": (0, 5), "price": (-1, 1)}
+    found = outrange.output_range(priced, box)
+    assert found.status == "exact"
+    grid = np.array(list(itertools.product([-1, -0.3, 0.4, 1], repeat=2)), "float32")
+    words = np.array(list(itertools.product(range(6), repeat=3)), "int32")
+    y = np.asarray(priced([np.repeat(words, 16, axis=0), np.tile(grid, (216, 1))]))
+    assert (y >= found.lo - 1e-5).all() and (y <= found.hi + 1e-5).all()
+    # The extremes of this network lie at corners of the prices.
+    np.testing.assert_allclose([y.min(axis=0), y.max(axis=0)], [found.lo, found.hi], atol=1e-4)
+    for at in (found.at_lo, found.at_hi):
+        assert (at["words"] == np.rint(at["words"])).all()
+
+
+def test_verify_finds_a_sentence(priced):
+    box = {"words": (0, 5), "price": (-1, 1)}
+    most = float(outrange.output_range(priced, box).hi[0])
+    broken = outrange.verify(priced, outrange.y[0] <= most - 1e-3, box)
+    assert "VIOLATED" in repr(broken)
+    assert "HOLDS" in repr(outrange.verify(priced, outrange.y[0] <= most + 1e-3, box))
+
+
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [((0, 6), "from 0 to 5"), ((-1, 5), "from 0 to 5"), ((0.2, 0.8), "hold none")],
+)
+def test_numbers_that_the_table_does_not_have(priced, box, told):
+    with pytest.raises(outrange.InputError, match=told):
+        outrange.output_range(priced, {"words": box, "price": 0})
+
+
+@pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.monotone, outrange.lipschitz])
+def test_slopes_need_fixed_words(priced, ask):
+    with pytest.raises(outrange.InputError, match="whole numbers only"):
+        ask(priced, {"words": (0, 5), "price": (-1, 1)})
+    ask(priced, {"words": np.array([1, 2, 3]), "price": (-1, 1)}, time=5)
+
+
+def test_a_radius_needs_real_inputs(priced):
+    with pytest.raises(outrange.InputError, match="whole numbers"):
+        outrange.robustness(priced, {"words": np.array([1, 2, 3]), "price": np.zeros(2)}, 0)
+
+
+def test_samples_are_whole(priced):
+    found = outrange.sample_range(priced, {"words": (0, 5), "price": (-1, 1)}, samples=3000)
+    assert (found.at_lo["words"] == np.rint(found.at_lo["words"])).all()
+
+
+def test_a_vocabulary_then_an_embedding():
+    words = keras.Input((2,), dtype="int64", name="words")
+    index = L.IntegerLookup(vocabulary=[10, 20, 30])(words)
+    model = keras.Model(words, L.Embedding(4, 2, embeddings_initializer="normal")(index))
+    found = outrange.output_range(model, (0, 40))
+    table = np.asarray(model.weights[0])
+    np.testing.assert_allclose(found.lo[0], table.min(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.hi[1], table.max(axis=0), atol=1e-6)
+
+
+def test_masked_words_leave_a_pooled_embedding():
+    model = keras.Sequential([
+        keras.Input((3,), dtype="int32"),
+        L.Embedding(5, 2, mask_zero=True, embeddings_initializer="normal"),
+        L.LSTM(2),
+    ])  # fmt: skip
+    found = outrange.output_range(model, (1, 4), time=20)
+    least, most = brute(model, range(1, 5), 3)
+    assert (found.lo <= least + 1e-6).all() and (most - 1e-6 <= found.hi).all()
+
+
+def test_small_types_have_their_limits():
+    x = keras.Input((2,), dtype="uint8", name="pixels")
+    model = keras.Model(x, L.Rescaling(1 / 255)(x))
+    found = outrange.output_range(model, (0, 255))
+    np.testing.assert_allclose(found.hi, 1.0, atol=1e-6)
+    with pytest.raises(outrange.InputError, match="from 0 to 255"):
+        outrange.output_range(model, (0, 256))
+
+
+def test_strings_stay_refused():
+    x = keras.Input((2,), dtype="string")
+    model = keras.Model(x, L.StringLookup(vocabulary=["a"])(x))
+    with pytest.raises(outrange.UnsupportedError, match="dtype string"):
+        outrange.output_range(model, (0, 1))
