@@ -68,8 +68,8 @@ def test_whole_and_real_inputs_together(priced):
     words = np.array(list(itertools.product(range(6), repeat=3)), "int32")
     y = np.asarray(priced([np.repeat(words, 16, axis=0), np.tile(grid, (216, 1))]))
     assert (y >= found.lo - 1e-5).all() and (y <= found.hi + 1e-5).all()
-    # The extremes of this network lie at corners of the prices.
-    np.testing.assert_allclose([y.min(axis=0), y.max(axis=0)], [found.lo, found.hi], atol=1e-4)
+    np.testing.assert_allclose(found.model_lo, found.lo, atol=1e-4)
+    np.testing.assert_allclose(found.model_hi, found.hi, atol=1e-4)
     for at in (found.at_lo, found.at_hi):
         assert (at["words"] == np.rint(at["words"])).all()
 
