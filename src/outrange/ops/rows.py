@@ -69,7 +69,7 @@ class Rows:
         return found[0], found[1]
 
     def line(self, sign: float, lo, hi):
-        """Slope, offset, theta, pivot and gain: through the rows where there are two, else level."""
+        """Slope, offset, theta, pivot, gain: through the rows where there are two, else level."""
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
         two = (hi == lo + 1.0) & _is_whole(lo) & (lo >= 0) & (hi <= self.last)
