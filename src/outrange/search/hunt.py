@@ -13,6 +13,7 @@ from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .limits import MANY_INPUTS
 from .local import first_points
+from .pass_search import METHODS as PASS_METHODS, PassSearch, is_wide
 from .roots import Roots
 from .state import State
 from .tape import record
@@ -37,7 +38,11 @@ def hunt(
     roots = cases.roots
     free = int((roots.hull.lo < roots.hull.hi).sum())
     options = (graph, cases, time_limit, progress, seed, engine)
-    if len(roots.lo) > 1 or roots.whole.any() or free <= MANY_INPUTS:
+    if len(roots.lo) > 1 or roots.whole.any():
+        return Hunt(*options)
+    if is_wide(graph):
+        return Hunt(*options, phases=True)
+    if free <= MANY_INPUTS:
         return Hunt(*options)
     phases = Hunt(*options, phases=True)
     if not phases.by_phases or free > FEW_INPUTS:
@@ -62,8 +67,10 @@ class Hunt:
         self, graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str,
         phases: bool = False,
     ):
-        measured = simplified(measure(graph, cases.clauses, cases.distances))
+        asked = measure(graph, cases.clauses, cases.distances)
         m, roots = len(cases.clauses), cases.roots
+        passes = phases and is_wide(graph)
+        measured = asked if passes else simplified(asked)
         hull = roots.hull
         self.target = np.where(cases.strict, 0.0, ABOVE_ZERO)
         self.found = False
@@ -76,7 +83,12 @@ class Hunt:
             return first_points(*given, late=lambda: self.state.out_of_time)
 
         self._free, self._fixed = hull.lo < hull.hi, hull.lo
-        self.by_phases = phases and _takes_phases(measured)
+        self.by_phases = passes or (phases and _takes_phases(measured))
+        if passes:
+            self._free = np.ones(hull.size, bool)
+            self.methods = PASS_METHODS
+            self.search = PassSearch(measured, hull, self.state, seed=seed)
+            return
         if self.by_phases:
             from .phase_search import METHODS as PHASE_METHODS, PhaseSearch
 

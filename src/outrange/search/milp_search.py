@@ -13,6 +13,7 @@ import numpy as np
 from ..core import Box
 from ..domains import bounds
 from ..graph import Graph
+from ..ops import Curve, Product
 from .milp import FEASIBILITY, Encoding
 from .state import State
 
@@ -81,10 +82,18 @@ class Program:
 
 
 
+def _is_straight(op) -> bool:
+    if isinstance(op, Curve):
+        return op.is_piecewise_linear
+    return not isinstance(op, Product)
+
+
 def program(
     graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray, many_inputs: bool
 ) -> Program | None:
-    """The program, or None where it would be too large to be of use."""
+    """The program, or None where there is none or it would be too large to be of use."""
+    if not all(_is_straight(node.op) for node in graph.nodes):
+        return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")
     if not all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in ends):
         return None

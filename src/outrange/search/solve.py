@@ -19,6 +19,7 @@ from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
 from .kernel import library
 from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .limits import MANY_INPUTS
+from .pass_search import METHODS as PASS_METHODS, PassSearch, is_wide
 from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
 from .solution import Solution
 from .state import State
@@ -65,9 +66,14 @@ def solve(
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
-    small = simplified(graph)
     state = State(rows, tol, time_limit, progress)
     state.known = _by_intervals(graph, box, rows, offset)
+    if engine == "auto" and is_wide(graph):
+        passes = PassSearch(with_rows(graph, rows, offset), box, state, seed=seed)
+        stopped = passes.run()
+        state.report(passes.lower(), 0)
+        return _met(state.solution(passes.lower(), stopped, PASS_METHODS), state.known)
+    small = simplified(graph)
     tape = None
     if engine == "auto" and library() is not None:
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))

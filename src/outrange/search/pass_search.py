@@ -1,0 +1,128 @@
+"""Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
+
+Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
+to choose is how deep each unit's bound is substituted back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..core import Box
+from ..domains.backward import Cells
+from ..domains.linear import Plan, Sweep
+from ..graph import Graph
+from ..graph.rewrite import fold
+from .attack import descend
+from .blas import one_thread
+from .state import State
+
+
+METHODS = ("linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",)
+
+WIDE = 1 << 18
+"""Entries in all values of a graph from which on it is searched so."""
+
+EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
+"""What the rows of one value may hold in each pass: see `Sweep.effort`."""
+
+DEARER = 2.0
+"""By about how much a pass takes longer than the one before."""
+
+STEPS = 8
+"""Of one descent."""
+
+
+def is_wide(graph: Graph) -> bool:
+    """Whether a graph is too large for a tree of splits."""
+    return sum(node.size for node in graph.nodes) >= WIDE
+
+
+class PassSearch:
+    """A search that can be stopped, asked, and gone on with.
+
+    Args:
+        graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
+            as they are: in pairs, errors add up from pair to pair.
+        box: Finite.
+        state: The clock and the tolerances; it keeps the points and bounds found.
+        seed: Of the samples.
+    """
+
+    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
+        self.graph, self.box, self.state = fold(graph), box, state
+        self._rng = np.random.default_rng(seed)
+        x = np.concatenate([0.5 * (box.lo + box.hi)[None], box.uniform(self._rng, 1)])
+        y = self.graph.run(x)
+        state.start(y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0))
+        self._lower = np.full(graph.value_size(graph.output), -np.inf)
+        self._plan = self._work()
+
+    def lower(self) -> np.ndarray:
+        """`(m,)` what is proved so far."""
+        return self._lower.copy()
+
+    def run(self, until: float = np.inf) -> str | None:
+        """Go on until `until` on the state's clock; a pass once begun is ended.
+
+        Returns:
+            None if every objective is closed, or only rounding is left; else `"patience"`,
+            `"time"`, `"interrupted"`, or `"met"`: a point lies below its goal. Without a limit
+            it looks for such points for ever, once the deepest pass is done.
+        """
+        try:
+            with one_thread():
+                return self._run(until)
+        except KeyboardInterrupt:
+            self._plan = self._work()
+            return "interrupted"
+
+    def _run(self, until: float) -> str | None:
+        state = self.state
+        while (self._lower < state.cutoff()).any():
+            if state.met:
+                return "met"
+            if state.out_of_time:
+                return "time"
+            if state.seconds > until:
+                return "patience"
+            if next(self._plan, None) is None:
+                return None
+            if state.report_due:
+                state.report(self.lower(), 1)
+        return "met" if state.met else None
+
+    def _work(self) -> Iterator[bool]:
+        """A descent and a pass in turns; when passes are too dear or done, descents."""
+        plan, taken = Plan.of(self.graph), 0.0
+        limit = np.inf if self.state.time_limit is None else self.state.time_limit
+        for effort in EFFORTS:
+            self._descend(near=True)
+            yield True
+            if self.state.seconds + DEARER * taken > limit:
+                break
+            began = self.state.seconds
+            cells = Cells.of(self.box.lo[None], self.box.hi[None])
+            output = self.graph.output
+            sweep = Sweep(plan, cells, extra=frozenset({output}), effort=effort)
+            sweep.run()
+            self.state.boxes += 1
+            self._lower = np.fmax(self._lower, sweep.ends[output][0][0])
+            taken = self.state.seconds - began
+            yield True
+            if not (self.box.lo < self.box.hi).any():
+                return
+        while True:
+            self._descend(near=False)
+            yield True
+
+    def _descend(self, near: bool) -> None:
+        """Down on the open objective that is lowest so far, from there, or on any from anywhere."""
+        open_ = np.flatnonzero(self._lower < self.state.cutoff())
+        if not open_.size:
+            return
+        k = open_[[np.argmin(self.state.best[open_]) if near else self._rng.integers(open_.size)]]
+        x = self.state.best_at[k] if near else self.box.uniform(self._rng, 1)
+        self.state.offer(*descend(self.graph, self.box, x, k, STEPS)[:2])

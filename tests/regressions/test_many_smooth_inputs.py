@@ -1,0 +1,26 @@
+"""A smooth network of many inputs has no mixed-integer program; the search goes on without."""
+
+import numpy as np
+
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.search import solve as solving
+from outrange.search.limits import MANY_INPUTS
+from outrange.search.milp_search import program
+
+
+def test_the_solver_is_not_asked(monkeypatch):
+    rng = np.random.default_rng(0)
+    inputs = MANY_INPUTS + 4
+    b = Builder([Slot("x", (inputs,))])
+    (x,) = b.input_values()
+    for width in (12, 12):
+        weight = rng.normal(size=(x.shape[-1], width))
+        x = b.curve("tanh", b.dense(x, weight, rng.normal(size=width)))
+    graph = b.finish([b.dense(x, rng.normal(size=(12, 1)))], ["y"])
+    box, rows = Box(-np.ones(inputs), np.ones(inputs)), np.array([[1.0], [-1.0]])
+    monkeypatch.setattr(solving, "PATIENCE", 0.05)
+    found = solving.solve(graph, box, rows, time_limit=1.0)
+    assert found.status == "time"
+    assert (found.lower <= found.seen).all() and np.isfinite(found.lower).all()
+    assert program(graph, box, rows, np.zeros(2), True) is None

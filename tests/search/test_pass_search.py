@@ -1,0 +1,98 @@
+"""Passes over all of a set, for graphs too wide for splits, against the search that splits."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.core.formula import negate
+from outrange.graph import Builder, Slot, convolve
+from outrange.questions.expressions import resolve, y
+from outrange.questions.neighborhood import Neighborhood
+from outrange.questions.robustness import robustness
+from outrange.search import pass_search
+from outrange.search.pass_search import METHODS, PassSearch
+from outrange.search.solve import solve, with_rows
+from outrange.search.state import State
+
+
+@pytest.fixture
+def graph():
+    """A convolution, a maximum of windows and two dense layers, on 6 x 6 pixels."""
+    rng = np.random.default_rng(5)
+    b = Builder([Slot("x", (6, 6, 1))])
+    (x,) = b.input_values()
+    kernel = rng.normal(size=(3, 3, 1, 2))
+    h = convolve(b, x, kernel, strides=[1, 1], padding=[(0, 0), (0, 0)], groups=1,
+                 dilation=[1, 1], channels_first=False)  # fmt: skip
+    places = np.arange(h.size).reshape(4, 4, 2)
+    windows = np.stack([places[i::2, j::2].ravel() for i in (0, 1) for j in (0, 1)], axis=1)
+    h = b.largest(b.curve("relu", h), windows, (1, 8))
+    h = b.curve("relu", b.dense(h, rng.normal(size=(8, 6)), rng.normal(size=6)))
+    return b.finish([b.dense(h, rng.normal(size=(6, 3)))], ["y"])
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """Every graph counts as wide."""
+    monkeypatch.setattr(pass_search, "WIDE", 1)
+
+
+def _box(radius):
+    middle = np.random.default_rng(6).uniform(size=36)
+    return Box(middle - radius, middle + radius)
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
+def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
+    rows = np.concatenate([np.eye(3), -np.eye(3)])
+    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=60)
+    monkeypatch.setattr(pass_search, "WIDE", 1)
+    found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=1.0)
+    assert found.methods == METHODS
+    assert (found.lower <= known.seen + 1e-9).all()
+    # Where no unit changes its phase, linear bounds are exact.
+    if radius <= 1e-6:
+        assert found.status == ("exact" if radius else "rounding")
+        np.testing.assert_allclose(found.lower, known.lower, atol=1e-9)
+    assert (found.seen >= known.lower - 1e-9).all()
+
+
+def test_a_decision_by_a_descent_or_a_pass(graph, wide):
+    search = PassSearch(
+        with_rows(graph, np.eye(3)[:1], np.zeros(1)), _box(0.3), State(np.eye(1), 0.0, 5.0, None)
+    )
+    search.state.target = search.state.goal = np.array([np.inf])
+    assert search.run() == "met"
+
+
+def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return pass_search_descend(*arguments)
+
+    pass_search_descend = pass_search.descend
+    monkeypatch.setattr(pass_search, "descend", interrupted)
+    found = solve(graph, _box(0.3), np.eye(3))
+    assert found.status == "interrupted" and np.isfinite(found.lower).all()
+
+
+def test_a_radius_of_a_wide_network(graph, wide):
+    class Net:
+        name, predict, layers, written = "net", None, (), graph
+
+    Net.graph = graph
+    middle = np.random.default_rng(6).uniform(size=(6, 6, 1))
+    label = int(np.argmax(graph.run(middle.reshape(1, -1))))
+    unsafe = negate(resolve(y.argmax() == label, graph.inputs, graph.outputs))
+    around = Neighborhood.of(graph.inputs, middle, "inf", (0, 1))
+    found = robustness(Net, unsafe, around, text="the label stays", time=10, tol=0.2)
+    assert 0 < found.lo <= found.hi < 1
+    far = around.region(found.lo).box
+    x = far.uniform(np.random.default_rng(0), 5000)
+    assert (graph.run(x).argmax(axis=1) == label).all()
+
+
