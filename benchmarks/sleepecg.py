@@ -1,7 +1,7 @@
 """Ranges of the recurrent classifiers shipped in the PyPI package `sleepecg`.
 
     pip download --no-deps sleepecg -d /tmp/sleepecg
-    python benchmarks/sleepecg.py /tmp/sleepecg/*.whl [--steps 6] [--width 0.2] [--time 30]
+    python benchmarks/sleepecg.py /tmp/sleepecg/*.whl [--steps 4] [--width 0.1] [--time 30]
 
 Each classifier is read from its `.keras` file, unrolled over `--steps` windows of features,
 compared with itself by the reader, and its class probabilities in the last window are bounded for
@@ -37,8 +37,8 @@ def main() -> None:
     """Print what is proved of each classifier."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel")
-    parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--width", type=float, default=0.2)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--width", type=float, default=0.1)
     parser.add_argument("--time", type=float, default=30.0)
     args = parser.parse_args()
     for name, model in classifiers(args.wheel):
