@@ -100,7 +100,7 @@ def one(seed: int, eps: float, cap: float, folder: Path) -> tuple[bool, bool, fl
     low, seen = least(network, lo, hi, wanted, cap)
     seconds = time.perf_counter() - begin
     ours = bool((seen - low <= TOLERANCE).all())
-    run = capped(highs, case, len(wanted), cap)
+    run = capped(highs, case, len(wanted), cap, ends=len(wanted))
     theirs = len(run.ends) == len(wanted)
     taken = run.seconds if theirs else cap
     apart = max((max(b - seen[j], low[j] - v, 0.0) for j, _, b, v in run.ends), default=0.0)

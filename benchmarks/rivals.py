@@ -37,8 +37,11 @@ class Run:
     note: str = ""
 
 
-def capped(rival, case, outputs: int, seconds: float) -> Run:
-    """Run a rival in a fresh process for at most `seconds` of work."""
+def capped(rival, case, outputs: int, seconds: float, ends: int | None = None) -> Run:
+    """Run a rival in a fresh process for at most `seconds` of work.
+
+    It is done with `ends` ends; by default both of every output.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     arguments = (rival, case, outputs, seconds, there)
@@ -65,7 +68,7 @@ def capped(rival, case, outputs: int, seconds: float) -> Run:
         elif kind == "error":
             run.note = value
         else:
-            run.finished = len(run.ends) == 2 * outputs
+            run.finished = len(run.ends) == (2 * outputs if ends is None else ends)
             run.seconds = value if run.finished else seconds
             break
     process.terminate()

@@ -25,6 +25,9 @@ from .witness import Examiner
 FIRST_SLICE = 1.0
 """Seconds of the first decisions; where all that is left is open, four times as many."""
 
+A_SECOND = 2.0**15
+"""Values of a network that are about worth one such slice."""
+
 TINY = 2.0**-40
 """A radius this small beside the input's entries says that the input lies on the edge."""
 
@@ -48,6 +51,8 @@ class _Search:
     open_: float = np.inf
     """The least radius that a slice of the present length did not decide."""
     slice: float = FIRST_SLICE
+    margins: dict[float, float] = field(default_factory=dict)
+    """Radius to what was proved of how far the decision is from changing there."""
     boxes: int = 0
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
@@ -68,7 +73,19 @@ class _Search:
             self._nearer(verdict.counterexample)
         else:
             self.open_ = min(self.open_, radius)
+        self.margins[radius] = -np.inf if verdict.margin is None else verdict.margin
         return verdict
+
+    @property
+    def step(self) -> float:
+        """The next radius as a share of the ceiling, while nothing but the input is proved.
+
+        Bounds get worse about as fast as the radius grows: half of where they would be 0.
+        """
+        least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
+        if not (least > 0 > here and np.isfinite(least - here)):
+            return 0.25
+        return float(np.clip(0.5 * least / (least - here), 2.0**-10, 0.25))
 
     def _nearer(self, found: Counterexample) -> None:
         """Keep the nearest adversarial input, and look for nearer ones on the way to it."""
@@ -128,6 +145,8 @@ def robustness(
     begin = clock.perf_counter()
     until = np.inf if time is None else begin + time
     search = _Search(network, unsafe, around, text, seed, until)
+    values = sum(node.size for node in network.graph.nodes)
+    search.slice = FIRST_SLICE * max(1.0, values / A_SECOND)
     try:
         status = _search(search, limit, tol, progress)
     except KeyboardInterrupt:
@@ -180,7 +199,7 @@ def _next(search: _Search, limit: float) -> float:
     if not np.isfinite(ceiling):
         return min(limit, 2.0 * lo) if lo > 0 else limit
     if lo == 0.0:
-        return 0.25 * ceiling
+        return search.step * ceiling
     if ceiling > 4.0 * lo:
         return float(np.sqrt(lo * ceiling))
     return lo + 0.5 * (ceiling - lo)
