@@ -13,7 +13,7 @@ ALLOWED = {
     "ops": {"core"},
     "graph": {"core", "ops"},
     "program": {"graph"},
-    "frontends": {"core", "ops", "graph", "program"},
+    "frontends": {"core", "ops", "graph", "program", "domains"},
     "domains": {"core", "ops", "graph"},
     "search": {"core", "ops", "graph", "domains"},
     "answers": {"core"},

@@ -32,6 +32,7 @@ class Builder:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path written on nodes added from now on; front-ends keep it current.
         within: `(entries, least, most)`: limits of whole numbers in the flat input.
+        bounded: `(value, least, most)`: limits beyond which the graph is not the model.
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
     """
@@ -42,6 +43,7 @@ class Builder:
     layers: dict[str, list[int]] = field(default_factory=dict)
     rankings: dict[int, Ranking] = field(default_factory=dict)
     within: list[tuple[np.ndarray, float, float]] = field(default_factory=list)
+    bounded: list[tuple[int, float, float]] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     plain: Graph | None = None
 

@@ -58,7 +58,15 @@ def difference(first: Graph, second: Graph) -> Graph:
         nodes = [Node(op, (0,), size, (1, size), "difference")]
     else:
         nodes.append(Node(combine((1, -1), size), ends, size, (1, size), "difference"))
-    return Graph(first.inputs, tuple(nodes), len(nodes), first.outputs)
+    inputs = tuple(map(_common, first.inputs, second.inputs))
+    return Graph(inputs, tuple(nodes), len(nodes), first.outputs)
+
+
+def _common(one: Slot, other: Slot) -> Slot:
+    """An input of both networks: of whole numbers if either asks for them, within both limits."""
+    least, most = np.maximum(one.limits[0], other.limits[0]), np.minimum(
+        one.limits[1], other.limits[1])
+    return replace(one, whole=one.whole or other.whole, limits=(float(least), float(most)))
 
 
 def _told(slots: tuple[Slot, ...]) -> str:

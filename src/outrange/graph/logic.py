@@ -132,6 +132,7 @@ def lookup(b: Builder, table: np.ndarray, index: Value) -> Operand:
     """`table[index]` for an index that depends on the input: rows of `table`."""
     if is_whole(b, index):
         return tabulated(b, table, index)
+    b.bounded.append((index.index, 0.0, len(table) - 1.0))
     _few(b, len(table))
     hot = one_hot(b, index, len(table))
     flat = b.dense(hot, np.asarray(table, np.float64).reshape(len(table), -1), name="lookup")
@@ -147,6 +148,7 @@ def tabulated(
     """
     if not endless:
         b.within.append((input_entries(b, index), first, first + len(table) - 1))
+        b.bounded.append((index.index, first, first + len(table) - 1))
     index = b.affine_map(index, 1.0, -float(first)) if first else index
     columns = np.asarray(table, np.float64).reshape(len(table), -1).T
     found = [b.add_node(facts(column), [index], index.shape) for column in columns]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ops import Affine, Rearrange, Step
+from ..ops import Affine, Curve, Rearrange, Step
 from .graph import Slot
 from .values import Operand, Value
 
@@ -60,6 +60,11 @@ def _whole(b: Builder, value: int) -> np.ndarray:
     if isinstance(op, Rearrange):
         given = np.concatenate([_whole(b, j) for j in node.inputs])
         return np.where(op.index < 0, _is_whole(op.fill), given[np.maximum(op.index, 0)])
+    if isinstance(op, Curve) and op.lines is not None and None not in op.lines and not op.jumps:
+        # Whole numbers go to whole numbers along lines of whole slope and offset.
+        return _whole(b, node.inputs[0]) & bool(_is_whole(np.array(op.lines)).all())
+    if isinstance(op, Step) and op.rows is not None:
+        return _whole(b, node.inputs[0]) & bool(_is_whole(op.rows.entries).all())
     if isinstance(op, Step) and op.is_staircase:
         return np.full(node.size, bool(op.spacing == 1.0 and op.f(np.zeros(1))[0] == 0.0))
     if isinstance(op, Affine) and op.factor is not None:

@@ -203,7 +203,7 @@ def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
         raise InputError(
             f"{question} is asked where inputs move without jumps; {place(slots, i)} takes whole "
             "numbers only. Fix it (a number or one array in a dict box), or ask for ranges with "
-            f"`outrange.range`. Received: lo={found.lo[i]:g}, hi={found.hi[i]:g}."
+            f"`outrange.output_range`. Received: lo={found.lo[i]:g}, hi={found.hi[i]:g}."
         )
     return found
 

@@ -51,8 +51,8 @@ class Neighborhood:
         if whole:
             raise InputError(
                 "A radius is asked for where inputs move without jumps; this model takes whole "
-                "numbers. Ask `outrange.verify` or `outrange.range` about the inputs around `x` "
-                f"instead. Received: whole numbers for `{whole[0]}`."
+                "numbers. Ask `outrange.verify` or `outrange.output_range` about the inputs around "
+                f"`x` instead. Received: whole numbers for `{whole[0]}`."
             )
         limits = None
         if clip is not None:

@@ -1,6 +1,7 @@
 """A recording as a graph: one rule a Keras operation, only for what the outputs need."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Operand, Slot, Value
 from ...ops import Affine, Curve
 from ..network import LayerInfo
+from ..whole import RANGES, Within, limited_inputs
 from . import refuse
 from .api import keras
 from .call import Call
@@ -55,6 +57,7 @@ class _Lowering:
         self.known: dict[int, Operand] = {}
         self.tensors: dict[int, Any] = {}
         self.holders: Counter[int] = Counter()
+        self.limits: list[Within] = []
         self.uses = self.count_uses()
         for tensor, value in zip(trace.inputs, self.builder.input_values(), strict=True):
             self.enter(tensor, value)
@@ -71,6 +74,7 @@ class _Lowering:
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()
         self.builder.source = "outputs"
+        self.builder.inputs = limited_inputs(self.builder, self.limits)
         kept = [v for info in infos for v in (info.before, info.after) if v is not None]
         graph = self.builder.finish(outputs, names, kept)
         moved = self.builder.moved
@@ -139,12 +143,14 @@ class _Lowering:
             self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k,
             tuple(_dtype(self.k, x) for x in record.args),
         )
+        count = len(self.builder.nodes)
         try:
             fused = self.bias_added(record, args)
             result = rule(call) if fused is None else fused
         except UnsupportedError as error:
             raise refuse.explained(error, where) from error
         results = list(result) if isinstance(result, list | tuple) else [result]
+        self.limits += self.kept_within(record, results, count)
         for t, value in zip(self.k.tree.flatten(record.outputs), results, strict=True):
             if tuple(value.shape) != tuple(t.shape):
                 raise ModelError(
@@ -152,6 +158,23 @@ class _Lowering:
                     f"that Keras states. Received: {tuple(value.shape)}. Please report it."
                 )
             self.enter(t, value)
+
+    def kept_within(self, record: Record, results: list, count: int) -> Iterator[Within]:
+        """What the dtypes of whole numbers hold, for each result of an operation.
+
+        Inside a layer of the backend's own code every value counts: its types are not recorded.
+        """
+        if not any(slot.whole for slot in self.builder.inputs):
+            return
+        why = f"layer `{record.source}` computes {record.kind} in a type of whole numbers that "
+        tensors = self.k.tree.flatten(record.outputs)
+        for t, value in zip(tensors, results, strict=True):
+            if isinstance(value, Value) and str(t.dtype) in RANGES:
+                yield Within(value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})")
+        read = [str(t.dtype) for t in record.op.symbols] if record.kind == "NativeCall" else []
+        for dtype in set(read) & set(RANGES):
+            for value in range(count + 1, len(self.builder.nodes) + 1):
+                yield Within(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
         """The constructor arguments of an operation; a layer's rule reads the layer itself."""

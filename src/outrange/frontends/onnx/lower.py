@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import ModelError, UnsupportedError
-from ...graph import Builder, Graph, Value
+from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
-from ...graph.whole import WHOLE, slot_of
 from ..network import LayerInfo
 from . import (  # these fill the table
     arithmetic as arithmetic,
@@ -56,10 +55,9 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
         ModelError: The file leaves another axis than the first open, or the size is absurd.
         UnsupportedError: The input is of numbers of another type.
     """
-    if info.kind not in ("float32", "float64", *WHOLE):
+    if info.kind not in ("float32", "float64"):
         raise UnsupportedError(
-            f"Input `{info.name}` must hold float32, float64 or whole numbers. "
-            f"Received: {info.kind}."
+            f"Input `{info.name}` must hold float32 or float64 numbers. Received: {info.kind}."
         )
     if info.dims is None:
         raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")
@@ -106,7 +104,7 @@ def lower(model: OnnxModel) -> Lowered:
         raise ModelError(f"`{model.name}` must have an input. Received: none.")
     full = [input_shape(info) for info in model.inputs]
     slots = [
-        slot_of(info.name, shape[1:] if _has_batch(shape) else shape, info.kind)
+        Slot(info.name, shape[1:] if _has_batch(shape) else shape)
         for info, shape in zip(model.inputs, full, strict=True)
     ]
     b = Builder(slots)

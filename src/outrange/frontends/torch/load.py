@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
-from ...graph import Builder, Value
-from ...graph.whole import WHOLE, slot_of
+from ...graph import Builder, Slot, Value
 from ..check import check_same
 from ..native import lower
 from ..network import LayerInfo, Network
@@ -81,10 +80,10 @@ def _first_shape(module: Any) -> tuple[int, ...]:
 def _network(program: Any, runner: Any, name: str) -> Network:
     slots, batches = [], []
     for title, shape, dtype in api.input_shapes(program):
-        known = dtype in ("float32", "float64", *WHOLE)
+        known = dtype in ("float32", "float64")
         if not shape or any(n is None for n in shape[1:]) or not known:
             raise ModelError(
-                "Every input must hold real or whole numbers and have a fixed shape but for its "
+                "Every input must hold real numbers and have a fixed shape but for its "
                 "batch. "
                 f"Received: `{title}` of shape {shape} and dtype {dtype}."
             )
@@ -94,7 +93,7 @@ def _network(program: Any, runner: Any, name: str) -> Network:
                 f"Received: `{title}` of shape {shape}."
             )
         batches.append(shape[0])
-        slots.append((slot_of(title, tuple(int(n) for n in shape[1:]), dtype), dtype))
+        slots.append((Slot(title, tuple(int(n) for n in shape[1:])), dtype))
     recording = api.recorded(program)
     b = Builder([slot for slot, _ in slots], source=name)
     try:

@@ -19,6 +19,9 @@ MOST = 2**20
 """Largest number of whole numbers that a layer is run on."""
 
 
+MODES = ("int", "one_hot", "multi_hot", "count")
+
+
 @rule(*TABULATED)
 def _tabulated(c: Call):
     x = c.x
@@ -26,6 +29,11 @@ def _tabulated(c: Call):
         raise UnsupportedError(
             f"{type(c.op).__name__} of numbers that need not be whole is not described: give the "
             'model an input of `dtype="int32"`'
+        )
+    mode = c.op.output_mode
+    if mode not in MODES or (mode != "int" and getattr(c.op, "mask_token", None) is not None):
+        raise UnsupportedError(
+            f"{type(c.op).__name__} with `output_mode={mode!r}` (and a mask) is not described yet"
         )
     first, last, endless = _limits(c)
     if last - first >= MOST:
@@ -37,7 +45,7 @@ def _tabulated(c: Call):
     numbers = np.arange(first, last + 1)
     table = np.asarray(c.keras.ops.convert_to_numpy(plain(numbers.reshape(-1, 1)))).ravel()
     found = logic.tabulated(c.builder, table.astype(np.float64), x, first, endless=endless)
-    return _encoded(c, found, c.op.output_mode, c.shapes[0])
+    return _encoded(c, found, mode, c.shapes[0])
 
 
 def _limits(c: Call) -> tuple[int, int, bool]:
@@ -67,8 +75,6 @@ def _encoded(c: Call, index: Operand, mode: str, shape: tuple[int, ...]) -> Oper
     """Whole numbers as the layer returns them."""
     if mode == "int":
         return c.builder.reshape(index, shape)
-    if mode not in ("one_hot", "multi_hot", "count"):
-        raise UnsupportedError(f"an output mode {mode!r} is not described")
     hot = logic.one_hot(c.builder, index, shape[-1])
     if mode != "one_hot":
         how = "max" if mode == "multi_hot" else "sum"
