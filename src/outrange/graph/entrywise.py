@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..ops import Affine, Curve, Largest, Rearrange
+from ..ops import Affine, Curve, Largest, Rearrange, Step
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
 
@@ -27,3 +28,17 @@ def input_sizes(node: Node) -> tuple[int, ...]:
     if isinstance(op, Curve | Pointwise):
         return (node.size,) * len(node.inputs)
     return op.sizes if isinstance(op, Affine | Rearrange) else (0,)
+
+
+def reads_table(nodes: Sequence[Node], value: int) -> bool:
+    """Whether a table stands between the value and what it is an elementwise function of."""
+    waiting, seen = [value], set()
+    while waiting:
+        v = waiting.pop()
+        if v in seen or not v or not is_entrywise(nodes[v - 1].op):
+            continue
+        seen.add(v)
+        if isinstance(nodes[v - 1].op, Step) and nodes[v - 1].op.rows is not None:
+            return True
+        waiting += nodes[v - 1].inputs
+    return False

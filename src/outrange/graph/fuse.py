@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import UnsupportedError
-from ..ops import Affine, Curve, Rearrange, Step, scale
+from ..ops import Affine, Curve, Rearrange, scale
 from ..ops.offsets import MANY
 from ..ops.pointwise.op import Pointwise
-from .entrywise import input_sizes, is_bent, is_entrywise
+from .entrywise import input_sizes, is_bent, is_entrywise, reads_table
 from .graph import Node
 
 
@@ -277,25 +277,11 @@ class _Fusion:
         self.out.append(node)
 
 
-def _reads_table(nodes: Sequence[Node], value: int) -> bool:
-    """Whether a table stands between the value and what it is an elementwise function of."""
-    waiting, seen = [value], set()
-    while waiting:
-        v = waiting.pop()
-        if v in seen or not v or not is_entrywise(nodes[v - 1].op):
-            continue
-        seen.add(v)
-        if isinstance(nodes[v - 1].op, Step) and nodes[v - 1].op.rows is not None:
-            return True
-        waiting += nodes[v - 1].inputs
-    return False
-
-
 def shares_root(nodes: Sequence[Node], values: Sequence[int]) -> bool:
     """Whether all entries of some values of one size hang on the same entries of one value."""
     from .entries import placed
 
-    if any(_reads_table(nodes, v) for v in values):
+    if any(reads_table(nodes, v) for v in values):
         return False  # No formula: what is multiplied with it stays a product.
     work = _Fusion(list(nodes), 0, set())
     probe: Any = Pointwise("probe", np.add, lambda t, *es: es[0])
