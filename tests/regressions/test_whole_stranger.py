@@ -108,12 +108,14 @@ def test_bytes_that_wrap_around_have_narrower_limits(function):
     check(model, (0, 9), range(10), 2)
 
 
+@pytest.mark.backends
 def test_a_hash_as_the_row_of_a_table():
     model = of(lambda x: L.Embedding(5000, 2)(L.Hashing(5000)(x)), (1,))
     check(model, (0, 60), range(61), 1)
     of(lambda x: L.Hashing(4)(ops.clip(x, 0, 9)), (1,))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -44,8 +44,8 @@ class Slot:
 
     name: str
     shape: tuple[int, ...]
-    whole: bool = False
-    limits: tuple[float, float] = (-np.inf, np.inf)
+    whole: bool = field(default=False, repr=False)
+    limits: tuple[float, float] = field(default=(-np.inf, np.inf), repr=False)
 
     @property
     def size(self) -> int:
