@@ -49,3 +49,38 @@ def test_other_sums_stay():
         weighted = b.combine((1, 2), [b.multiply(z, x), b.multiply(b.affine_map(z, -1.0, 1.0), x)])
         graph = b.finish([weighted], ["y"])
         assert products(merge_gates(graph)) == products(graph)
+
+
+def _unrolled(steps, units, features=2, seed=0):
+    """A GRU with one product a gate, as `Keras` writes it, from a state of zeros."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (steps, features))])
+    (x,) = b.input_values()
+    h = np.zeros((1, units))
+    for t in range(steps):
+        now = b.reshape(b.structural(lambda a, t=t: a[0][:, t], [x]), (1, features))
+        z = b.curve("sigmoid", b.add(
+            b.dense(now, rng.normal(size=(features, units))),
+            b.dense(h, rng.normal(size=(units, units)))))  # fmt: skip
+        new = b.curve("tanh", b.dense(now, rng.normal(size=(features, units))))
+        h = b.add(b.multiply(z, h), b.multiply(b.affine_map(z, -1.0, 1.0), new))
+    return b.finish([h], ["state"])
+
+
+def test_a_mixture_stays_in_the_hull_of_what_it_mixes():
+    graph = _unrolled(8, 3)
+    lo, hi = -5.0 * np.ones(graph.size), 5.0 * np.ones(graph.size)
+    least, most = bounds(simplified(graph), lo, hi)[-1]
+    assert (least >= -1.0 - 1e-9).all() and (most <= 1.0 + 1e-9).all()
+    before = bounds(graph, lo, hi, "intervals")[graph.output]
+    assert before[1].max() > 2.0  # what it would be otherwise
+    x = np.random.default_rng(1).uniform(lo, hi, (2000, graph.size))
+    np.testing.assert_allclose(simplified(graph).run(x), graph.run(x), atol=1e-12)
+
+
+def test_a_mixture_of_unknown_parts_is_left_alone():
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    z = b.curve("sigmoid", x)
+    y = b.add(b.multiply(z, b.affine_map(x, 2.0)), b.multiply(b.affine_map(z, -1.0, 1.0), x))
+    assert not any(node.op.name == "clip" for node in simplified(b.finish([y], ["y"])).nodes)

@@ -2,6 +2,8 @@
 
 Gates of recurrent cells mix two values so. Two products know nothing of each other, and their
 errors add up; one product of the difference is never worse, and exact where `a` and `b` agree.
+A mixture never leaves the hull of what it mixes: where that is known whatever the input (a GRU's
+state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
 """
 
 from collections.abc import Callable
@@ -9,9 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..ops import Affine, Product, combine
+from ..core import down, up
+from ..ops import Affine, Curve, Product, Rearrange, combine, curve
 from .graph import Graph, Node
 from .rewrite import fold, piecewise_to_pairs
+
+
+_ROUNDING = 2.0**-40
+"""By how much the stated range of a gate may exceed 0 to 1."""
 
 
 def simplified(graph: Graph) -> Graph:
@@ -38,7 +45,8 @@ def merge_gates(graph: Graph) -> Graph:
             nodes.append(node)
             moved[k] = len(nodes)
         else:
-            moved[k] = _written(append, node, *found)
+            mixed = _written(append, node, *found)
+            moved[k] = _within_hull(append, nodes, node, mixed, found)
     layers = {path: tuple(moved[v] for v in values) for path, values in graph.layers.items()}
     return replace(graph, nodes=tuple(nodes), output=moved[graph.output], layers=layers)
 
@@ -50,6 +58,60 @@ def _written(append: Callable, node: Node, gate: int, first: int, second: int) -
     places = np.arange(n)
     product = append(Product("mix", places, places, (n, n)), (gate, difference), node)
     return append(combine((1, 1), n, name="mix"), (second, product), node)
+
+
+def _within_hull(append: Callable, nodes: list[Node], node: Node, value: int, mixed) -> int:
+    """The mixture `value` of `mixed = (z, a, b)`, cut to the hull of `a` and `b` if it is known."""
+    known: dict[int, tuple[float, float]] = {}
+    gate, *parts = (always(nodes, v, known) for v in mixed)
+    least, most = min(p[0] for p in parts), max(p[1] for p in parts)
+    # The range of a sigmoid is stated with its rounding; by as much a mixture might leave the hull.
+    is_gate = gate[0] >= -_ROUNDING and gate[1] <= 1.0 + _ROUNDING
+    if not is_gate or not (np.isfinite(least) and np.isfinite(most)):
+        return value
+    pad = 4.0 * _ROUNDING * (most - least + abs(least) + abs(most))
+    return append(curve("clip", least=least - pad, most=most + pad), (value,), node)
+
+
+def always(nodes: list[Node], value: int, known: dict[int, tuple[float, float]]):
+    """Least and largest entry that a value can have whatever the input; infinite if unknown."""
+    if value not in known:
+        known[value] = _always(nodes, value, known)
+    return known[value]
+
+
+def _always(nodes: list[Node], value: int, known) -> tuple[float, float]:
+    unknown = -np.inf, np.inf
+    if not value:
+        return unknown
+    node, op = nodes[value - 1], nodes[value - 1].op
+    if isinstance(op, Curve):
+        if op.on != unknown or op.holes:
+            return unknown
+        lo, hi = always(nodes, node.inputs[0], known)
+        least, most = op.range(np.float64(lo), np.float64(hi))
+        return float(least), float(most)
+    ends = [always(nodes, j, known) for j in node.inputs]
+    if isinstance(op, Rearrange):
+        fill = op.fill[op.index < 0]
+        return (
+            min([*(e[0] for e in ends), *fill.tolist()]),
+            max([*(e[1] for e in ends), *fill.tolist()]),
+        )
+    if not np.isfinite(ends).all():
+        return unknown
+    if isinstance(op, Product):
+        corners = [x * y for x in ends[0] for y in ends[1]]
+        return float(down(min(corners))), float(up(max(corners)))
+    if isinstance(op, Affine) and (op.factor is not None or op.coefficients is not None):
+        factors = [op.factor] if op.factor is not None else list(op.coefficients or ())
+        terms = [np.sort([np.multiply(c, e) for e in end], axis=0)
+                 for c, end in zip(factors, ends, strict=True)]
+        least = float(np.min(sum(t[0] for t in terms) + op.bias))
+        most = float(np.max(sum(t[1] for t in terms) + op.bias))
+        pad = 2.0**-40 * (1.0 + max(abs(least), abs(most)))
+        return least - pad, most + pad
+    return unknown
 
 
 def _mixed(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:

@@ -76,10 +76,19 @@ class ArrayEngine:
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
         # Where errors multiply from product to product, the first bounds are worth more work.
-        sweep = KeenSweep if self.plan.products else Sweep
-        root = sweep(self.plan, Cells.of(box.lo[None], box.hi[None], radii), radii=radii)
+        keen = bool(self.plan.products)
+        extra = frozenset({graph.output}) if keen else frozenset()
+        sweep = KeenSweep if keen else Sweep
+        root = sweep(
+            self.plan, Cells.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
+        )
         root.run()
         self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest of every output over the whole box, as the first bounds say."""
+        return self._root[self.graph.output]
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""

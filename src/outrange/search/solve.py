@@ -74,6 +74,8 @@ def solve(
         state.report(passes.lower(), 0)
         return _met(state.solution(passes.lower(), stopped, PASS_METHODS), state.known)
     small = simplified(graph)
+    # What a mixture of gates is cut to shows only there.
+    state.known = np.fmax(state.known, _by_intervals(small, box, rows, offset))
     tape = None
     if engine == "auto" and library() is not None:
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
@@ -89,7 +91,9 @@ def solve(
             boxes = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
             found = _in_turns(boxes, KERNEL_METHODS, small, box, rows, offset, state, turns, free)
         else:
-            search = EngineSearch(ArrayEngine(small, rows, offset, box), box, state, seed=seed)
+            machine = ArrayEngine(small, rows, offset, box)
+            state.known = np.fmax(state.known, _by_ends(*machine.outputs, rows, offset))
+            search = EngineSearch(machine, box, state, seed=seed)
             stopped = search.run()
             state.report(search.lower(), 0)
             found = state.solution(search.lower(), stopped, ENGINE_METHODS)
@@ -138,6 +142,11 @@ def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
 def _by_intervals(graph, box, rows, offset) -> np.ndarray:
     """Interval bounds are exact where an output's own range is what limits it (a dead unit's 0)."""
     lo, hi = bounds(graph, box.lo[None], box.hi[None], "intervals")[graph.output]
+    return _by_ends(lo, hi, rows, offset)
+
+
+def _by_ends(lo, hi, rows, offset) -> np.ndarray:
+    """What bounds of the outputs say of rows that are one output, or its negative."""
     plus, minus = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     with np.errstate(all="ignore"):
         single = (np.abs(rows).sum(axis=1) == 1.0) & (np.abs(rows).max(axis=1) == 1.0)
