@@ -143,6 +143,27 @@ def test_a_difference_keeps_the_limits_of_both():
         outrange.difference_range(one, two, (0, 4), time=10)
 
 
+@pytest.mark.parametrize(("kind", "last"), [("int8", 127), ("uint8", 255), ("int16", 32767)])
+def test_a_cast_of_the_input_itself(kind, last):
+    model = of(lambda x: ops.cast(ops.cast(x, kind), "float32"))
+    with pytest.raises(outrange.InputError, match=f"to {last} "):
+        outrange.output_range(model, (0, last + 1))
+    assert outrange.output_range(model, (0, last)).hi[0] == last
+
+
+def test_a_sum_that_reaches_the_last_number_of_its_type():
+    model = of(lambda x: ops.cast(x + ops.cast(100, "int8"), "float32"), dtype="int8")
+    assert outrange.output_range(model, (0, 27)).hi[0] == 127
+    with pytest.raises(outrange.InputError, match="to 27 "):
+        outrange.output_range(model, (0, 28))
+
+
+def test_truth_values_do_not_add_up():
+    model = of(lambda x: ops.cast(ops.add(x > 1, x > 2), "float32"))
+    with pytest.raises(outrange.OutrangeError):
+        assert outrange.output_range(model, (0, 5)).hi[0] <= 1
+
+
 def test_messages_name_what_exists():
     with pytest.raises(outrange.InputError, match=r"outrange\.output_range"):
         outrange.gradient_range(_dense(5), (0, 4))

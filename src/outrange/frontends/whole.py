@@ -11,15 +11,10 @@ import numpy as np
 from ..core import InputError, UnsupportedError
 from ..domains.intervals import RULES
 from ..graph import Builder, Slot
+from ..graph.pointwise import COMPARISONS
 from ..graph.whole import limited
 from ..ops.pointwise.op import Pointwise
 
-
-RANGES = {
-    f"{sign}int{bits}": (0.0, 2.0**bits - 1) if sign else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1))
-    for sign in ("", "u") for bits in (8, 16, 32, 64)
-}  # fmt: skip
-"""Dtypes of whole numbers, and what they hold; beyond, arithmetic wraps around."""
 
 _FAR = 2**24
 
@@ -51,7 +46,7 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
         UnsupportedError: Not even one number is known to keep within them.
     """
     slots = list(limited(b))
-    wanted = [w for w in wanted if w.value] + [
+    wanted = [*wanted] + [
         Within(value, least, most, "a table has no more rows") for value, least, most in b.bounded
     ]
     if not wanted or not any(slot.whole for slot in slots):
@@ -127,6 +122,6 @@ def _pointwise(name: str, lo: list, hi: list, unknown):
         return np.minimum(lo[1], lo[2]), np.maximum(hi[1], hi[2])
     if name == "sign":
         return np.full_like(lo[0], -1.0), np.ones_like(lo[0])
-    if name in ("divide",):
-        return unknown
-    return np.zeros_like(lo[0]), np.ones_like(lo[0])
+    if name in (*COMPARISONS, "not", "bool"):
+        return np.zeros_like(lo[0]), np.ones_like(lo[0])
+    return unknown

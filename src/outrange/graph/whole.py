@@ -29,6 +29,24 @@ WHOLE = {
 """Dtypes of whole numbers, with the least and the largest that is taken."""
 
 
+RANGES = {
+    "bool": (0.0, 1.0),
+    **{f"int{n}": (-(2.0 ** (n - 1)), 2.0 ** (n - 1) - 1.0) for n in (8, 16, 32, 64)},
+    **{f"uint{n}": (0.0, 2.0**n - 1.0) for n in (8, 16, 32, 64)},
+}
+"""What each of them can hold; beyond, arithmetic wraps around."""
+
+
+def cast_whole(b: Builder, x: Operand, dtype: str) -> Operand | None:
+    """`x` as another type of whole numbers, which must hold it; None if it need not be whole."""
+    if dtype == "bool" or dtype not in RANGES or not any(slot.whole for slot in b.inputs):
+        return None
+    if not isinstance(x, Value) or not is_whole(b, x):
+        return None
+    b.bounded.append((x.index, *RANGES[dtype]))
+    return x
+
+
 def slot_of(name: str, shape: tuple[int, ...], dtype: str) -> Slot:
     """An input of that dtype."""
     return Slot(name, shape, dtype in WHOLE, WHOLE.get(dtype, (-np.inf, np.inf)))

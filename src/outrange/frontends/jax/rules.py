@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, convolve
-from ...graph.whole import WHOLE, is_whole
+from ...graph.whole import cast_whole
 from ..native.complex import real_fourier
 from ..native.program import Call, folded
 from ..native.rules import (
@@ -102,8 +102,8 @@ def _select(c: Call):
 @rule("convert_element_type", "reduce_precision")
 def _cast(c: Call):
     dtype = str(c.attr("new_dtype", "float32"))
-    if dtype in WHOLE and is_whole(c.b, c.x):
-        return c.x
+    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
+        return whole
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return c.x

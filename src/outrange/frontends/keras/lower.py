@@ -9,9 +9,10 @@ import numpy as np
 
 from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Operand, Slot, Value
+from ...graph.whole import RANGES
 from ...ops import Affine, Curve
 from ..network import LayerInfo
-from ..whole import RANGES, Within, limited_inputs
+from ..whole import Within, limited_inputs
 from . import refuse
 from .api import keras
 from .call import Call
@@ -172,7 +173,7 @@ class _Lowering:
             if isinstance(value, Value) and str(t.dtype) in RANGES:
                 yield Within(value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})")
         read = [str(t.dtype) for t in record.op.symbols] if record.kind == "NativeCall" else []
-        for dtype in set(read) & set(RANGES):
+        for dtype in set(read) & set(RANGES) - {"bool"}:
             for value in range(count + 1, len(self.builder.nodes) + 1):
                 yield Within(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
-from ...graph.whole import WHOLE, is_whole
+from ...graph.whole import cast_whole
 from ..native.program import Call, folded
 from ..native.rules import (
     both,
@@ -117,8 +117,8 @@ def _reduce(c: Call):
 
 @rule("Cast")
 def _cast(c: Call):
-    if str(c.attr("DstT")) in WHOLE and is_whole(c.b, c.x):
-        return c.x
+    if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
+        return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {c.attr('DstT')}")
     return c.x

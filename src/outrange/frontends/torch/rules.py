@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, log_softmax, logic, pointwise, softmax
-from ...graph.whole import WHOLE, is_whole
+from ...graph.whole import cast_whole
 from ..native.program import Call, folded
 from ..native.rules import (
     both,
@@ -184,8 +184,8 @@ def _pow_tensor(c: Call):
 @rule("_to_copy.default")
 def _cast(c: Call):
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
-    if dtype in WHOLE and is_whole(c.b, c.x):
-        return c.x
+    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
+        return whole
     if dtype not in ("float32", "float64", "bool", "None"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return c.x
