@@ -1,29 +1,29 @@
 /* Forward passes: the network itself, and the relaxation that a bound came from. */
 
-static double dot_row(const source *s, int u, int n, const double *h)
+/* Pre-activations of a level, to w->z. */
+static void preactivations(const tape *t, scratch *w, const level *l)
 {
-    double r = 0;
-    if (s->dense) {
-        const double *w = s->w + (size_t)u * (size_t)s->stride;
-        v8 v = {0};
-        int q = 0, end = padded(n);
-        for (; q < end; q += 8) v += *(const v8 *)(w + q) * *(const v8 *)(h + q);
-        for (int i = 0; i < 8; i++) r += v[i];
-        return r;
-    }
-    for (int64_t e = s->ptr[u]; e < s->ptr[u + 1]; e++) r += s->val[e] * h[s->col[e]];
-    return r;
-}
-
-static double preactivation(const tape *t, const scratch *w, const level *l, int u)
-{
-    double z = l->bias[u];
+    double *z = w->z;
+    int end = padded(l->n);
+    memcpy(z, w->bias + l->at, sizeof(double) * (size_t)end);
     for (int i = 0; i < l->nsrc; i++) {
         const source *s = &l->src[i];
         const level *from = &t->lv[s->level];
-        z += dot_row(s, u, from->n, w->h + from->at);
+        const double *h = w->h + from->at;
+        if (!s->dense) {
+            for (int u = 0; u < l->n; u++)
+                for (int64_t e = s->ptr[u]; e < s->ptr[u + 1]; e++)
+                    z[u] += s->val[e] * h[s->col[e]];
+            continue;
+        }
+        int count = 0;
+        for (int c = 0; c < from->n; c++) {
+            w->list[count] = c;
+            count += h[c] != 0.0;
+        }
+        add_rows(&(source){.dense = 1, .stride = end, .w = s->turned}, l->n, w->list, count, h,
+                 NULL, z, NULL, 1, 0);
     }
-    return z;
 }
 
 /* The network itself at x; objectives to y. */
@@ -33,8 +33,9 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         double *h = w->h + l->at;
+        preactivations(t, w, l);
         for (int u = 0; u < l->n; u++) {
-            double z = preactivation(t, w, l, u);
+            double z = w->z[u];
             h[u] = l->linear ? z : z * (z < 0 ? l->sm : l->sp);
         }
     }
@@ -48,13 +49,10 @@ static void relaxed_forward(const tape *t, scratch *w, const double *x, const in
     for (int k = 1; k < t->levels; k++) {
         const level *l = &t->lv[k];
         double *h = w->h + l->at;
+        preactivations(t, w, l);
         for (int u = 0; u < l->n; u++) {
             int s = l->sat + u;
-            if (!l->linear && st[s] != 0 && (st[s] > 0 ? l->sp : l->sm) == 0.0) {
-                h[u] = 0.0;
-                continue;
-            }
-            double z = preactivation(t, w, l, u);
+            double z = w->z[u];
             if (l->linear) h[u] = z;
             else if (st[s]) h[u] = z * (st[s] > 0 ? l->sp : l->sm);
             else {

@@ -7,12 +7,16 @@ static double objective(const tape *t, scratch *w, int k, const double *xl, cons
 {
     int d = t->d;
     double best = -INFINITY;
-    for (int i = 0; i < w->nund; i++) w->al[w->und_state[i]] = w->free_[w->und_state[i]];
+    for (int i = 0; i < w->nund; i++) {
+        int s = w->und_state[i];
+        w->al[s] = w->free_[s];
+        stand_in(&t->lv[w->und_level[i]], w, w->und_unit[i], 0, w->al[s]);
+    }
     if (w->nund == 0) steps = 1;
     for (int it = 0; it < steps; it++) {
         for (int i = 0; i < w->nund; i++) w->ga[w->und_state[i]] = 0.0;
         start(t, w, t->levels, k, 1);
-        to_input(t, w, t->levels, st, 1, w->al, w->ga, NULL);
+        to_input(t, w, t->levels, st, 1, w->ga, NULL);
         double c = w->cst[0] - row_pad(t, w, 0);
         double v = least_over(d, w->acc[0], c, xl, xu);
         v -= t->noise * 2 * UNIT * fabs(v);
@@ -48,6 +52,7 @@ static double objective(const tape *t, scratch *w, int k, const double *xl, cons
             double v2 =
                 w->al[s] + (a > 0 ? 1 : -1) * step * (top - low) * w->zz[s] / (w->hi[s] - w->lo[s]);
             w->al[s] = v2 < low ? low : (v2 > top ? top : v2);
+            stand_in(l, w, w->und_unit[i], 0, w->al[s]);
         }
     }
     return best;

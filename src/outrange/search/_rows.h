@@ -1,6 +1,6 @@
 /* Rows: linear forms of one value, carried down the tape to the input. */
 
-/* acc[q] += sum_i p[i] * w[list[i]][q] for one or two rows; `fresh` overwrites. */
+/* acc[q] += sum_i p[list[i]] * w[list[i]][q] for one or two rows; `fresh` overwrites. */
 static void add_rows(const source *s, int n, const int *list, int count, const double *p0,
                      const double *p1, double *a0, double *a1, int rows, int fresh)
 {
@@ -12,8 +12,8 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
         for (int i = 0; i < count; i++) {
             int u = list[i];
             for (int64_t e = s->ptr[u]; e < s->ptr[u + 1]; e++) {
-                a0[s->col[e]] += p0[i] * s->val[e];
-                if (rows == 2) a1[s->col[e]] += p1[i] * s->val[e];
+                a0[s->col[e]] += p0[u] * s->val[e];
+                if (rows == 2) a1[s->col[e]] += p1[u] * s->val[e];
             }
         }
         return;
@@ -30,8 +30,8 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
                 const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
                 for (int b = 0; b < 4; b++) {
                     v8 x = *(const v8 *)(w + 8 * b);
-                    r[b] += p0[i] * x;
-                    g[b] += p1[i] * x;
+                    r[b] += p0[list[i]] * x;
+                    g[b] += p1[list[i]] * x;
                 }
             }
             for (int b = 0; b < 4; b++) {
@@ -44,8 +44,8 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
                g = fresh ? (v8){0} : *(const v8 *)(a1 + q);
             for (int i = 0; i < count; i++) {
                 v8 x = *(const v8 *)(s->w + (size_t)list[i] * (size_t)s->stride + q);
-                r += p0[i] * x;
-                g += p1[i] * x;
+                r += p0[list[i]] * x;
+                g += p1[list[i]] * x;
             }
             *(v8 *)(a0 + q) = r;
             *(v8 *)(a1 + q) = g;
@@ -57,14 +57,14 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
         for (int b = 0; b < 4; b++) r[b] = fresh ? (v8){0} : *(const v8 *)(a0 + q + 8 * b);
         for (int i = 0; i < count; i++) {
             const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
-            for (int b = 0; b < 4; b++) r[b] += p0[i] * *(const v8 *)(w + 8 * b);
+            for (int b = 0; b < 4; b++) r[b] += p0[list[i]] * *(const v8 *)(w + 8 * b);
         }
         for (int b = 0; b < 4; b++) *(v8 *)(a0 + q + 8 * b) = r[b];
     }
     for (; q < end; q += 8) {
         v8 r = fresh ? (v8){0} : *(const v8 *)(a0 + q);
         for (int i = 0; i < count; i++)
-            r += p0[i] * *(const v8 *)(s->w + (size_t)list[i] * (size_t)s->stride + q);
+            r += p0[list[i]] * *(const v8 *)(s->w + (size_t)list[i] * (size_t)s->stride + q);
         *(v8 *)(a0 + q) = r;
     }
 }
@@ -86,8 +86,8 @@ static void start(const tape *t, scratch *w, int k, int u, int rows)
     const level *l = &t->lv[k];
     memset(w->touched, 0, (size_t)t->levels + 1);
     w->list[0] = u;
-    w->p0[0] = 1.0;
-    w->p1[0] = -1.0;
+    w->p0[u] = 1.0;
+    w->p1[u] = -1.0;
     w->cst[0] = l->bias[u];
     w->cst[1] = -l->bias[u];
     w->pad[0] = w->pad[1] = l->rho[u];
@@ -107,68 +107,125 @@ static inline double relaxed(const level *l, const scratch *w, int s, double a, 
     return w->chord[s];
 }
 
-/* Substitute level j's units by the level's sources, for the lower bound of each row.
- * keep != NULL: undecided units are kept as variables: their coefficients go to keep[state]. */
-static void descend(const tape *t, scratch *w, int j, const int8_t *st, int rows,
-                    const double *free_, double *met, double *keep)
+/* What stands in for unit u of a level that is no line, with slope `slope` if it is decided. */
+static inline void stand_in(const level *l, scratch *w, int u, int decided, double free_)
+{
+    int i = l->at + u, s = l->sat + u;
+    if (decided) {
+        w->up[i] = w->down[i] = decided > 0 ? l->sp : l->sm;
+        w->up_at[i] = w->down_at[i] = 0.0;
+    } else if (l->sp > l->sm) {
+        w->up[i] = free_;
+        w->up_at[i] = 0.0;
+        w->down[i] = w->chord[s];
+        w->down_at[i] = w->cut[s];
+    } else {
+        w->up[i] = w->chord[s];
+        w->up_at[i] = w->cut[s];
+        w->down[i] = free_;
+        w->down_at[i] = 0.0;
+    }
+}
+
+/* 0 for 0 and -0 only: compared as a whole number, which is faster. */
+static inline uint64_t bits_of(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b << 1;
+}
+
+static inline v8 size8(v8 x) { return (v8)((bits8)x & INT64_MAX); }
+
+/* One of two by the sign of x; 0, whatever they are, where x is 0. */
+static inline v8 by_sign(v8 x, v8 positive, v8 negative)
+{
+    bits8 above = (bits8)(x > 0.0), below = (bits8)(x < 0.0);
+    return (v8)(((bits8)positive & above) | ((bits8)negative & below));
+}
+
+/* Row r at level j: the coefficients times the slopes that they meet go to p, and the constants,
+ * what is to be paid and what is added up to the row's sums. */
+static inline void meet(scratch *w, const level *l, int r, double *p)
+{
+    v8 c = {0}, pad = {0}, mag = {0};
+    const double *a = w->acc[r] + l->at;
+    for (int q = 0, end = padded(l->n); q < end; q += 8) {
+        int i = l->at + q;
+        v8 x = *(const v8 *)(a + q);
+        v8 y = x * by_sign(x, *(const v8 *)(w->up + i), *(const v8 *)(w->down + i));
+        v8 z = x * by_sign(x, *(const v8 *)(w->up_at + i), *(const v8 *)(w->down_at + i));
+        v8 b = y * *(const v8 *)(w->bias + i);
+        *(v8 *)(p + q) = y;
+        c += b + z;
+        /* A slope of 0 loses nothing. */
+        pad += (v8)((bits8)(size8(x) * *(const v8 *)(w->rho + i)) & (bits8)(y != 0.0));
+        mag += size8(b) + size8(z);
+    }
+    for (int i = 0; i < 8; i++) {
+        w->cst[r] += c[i];
+        w->pad[r] += pad[i];
+        w->mag[r] += mag[i];
+    }
+}
+
+/* Substitute level j's units by the level's sources, for the lower bound of each row. */
+static void descend(const tape *t, scratch *w, int j, int rows)
 {
     const level *l = &t->lv[j];
-    const double *a0 = w->acc[0] + l->at, *a1 = w->acc[1] + l->at;
+    const double *p0 = w->p0, *p1 = rows == 2 ? w->p1 : w->p0;
     int count = 0;
-    double c0 = 0, c1 = 0, pad0 = 0, pad1 = 0, mag0 = 0, mag1 = 0;
+    meet(w, l, 0, w->p0);
+    if (rows == 2) meet(w, l, 1, w->p1);
     for (int u = 0; u < l->n; u++) {
-        double x = a0[u], y = rows == 2 ? a1[u] : 0.0, p, q, bx = 0, by = 0;
-        if (l->linear) {
-            p = x;
-            q = y;
-        } else {
-            int s = l->sat + u;
-            if (st[s] == 0) {
-                if (keep) {
-                    keep[s] = x;
-                    continue;
-                }
-                if (met) met[s] = x;
-                p = x * relaxed(l, w, s, x, free_, &bx);
-                q = rows == 2 ? y * relaxed(l, w, s, y, free_, &by) : 0.0;
-                bx *= x;
-                by *= y;
-            } else {
-                double slope = st[s] > 0 ? l->sp : l->sm;
-                if (slope == 0.0) continue;
-                p = x * slope;
-                q = y * slope;
-            }
-        }
-        if (x == 0.0 && y == 0.0) continue;
-        double b = l->bias[u], r = l->rho[u];
-        c0 += p * b + bx;
-        pad0 += fabs(x) * r;
-        mag0 += fabs(p * b) + fabs(bx);
-        if (rows == 2) {
-            c1 += q * b + by;
-            pad1 += fabs(y) * r;
-            mag1 += fabs(q * b) + fabs(by);
-        }
-        if (p == 0.0 && q == 0.0) continue;
         w->list[count] = u;
-        w->p0[count] = p;
-        w->p1[count++] = q;
+        count += (bits_of(p0[u]) | bits_of(p1[u])) != 0; /* no branch: it would be a coin's */
     }
-    w->cst[0] += c0;
-    w->pad[0] += pad0;
-    w->mag[0] += mag0;
-    w->cst[1] += c1;
-    w->pad[1] += pad1;
-    w->mag[1] += mag1;
     if (count) feed(t, w, l, count, rows);
 }
 
-static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int rows,
-                     const double *free_, double *met, double *keep)
+/* The same of one row, where undecided units are kept: their coefficients go to keep[state]. */
+static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, double *keep)
 {
-    for (int j = k - 1; j >= 1; j--)
-        if (w->touched[j]) descend(t, w, j, st, rows, free_, met, keep);
+    const level *l = &t->lv[j];
+    const double *a = w->acc[0] + l->at;
+    int count = 0;
+    for (int u = 0; u < l->n; u++) {
+        double x = a[u], p = x;
+        if (!l->linear) {
+            int s = l->sat + u;
+            if (st[s] == 0) {
+                keep[s] = x;
+                continue;
+            }
+            p = x * (st[s] > 0 ? l->sp : l->sm);
+        }
+        if (p == 0.0) continue;
+        w->cst[0] += p * l->bias[u];
+        w->pad[0] += fabs(x) * l->rho[u];
+        w->mag[0] += fabs(p * l->bias[u]);
+        w->list[count++] = u;
+        w->p0[u] = p;
+    }
+    if (count) feed(t, w, l, count, 1);
+}
+
+/* All the way down. met != NULL: the coefficients that units meet go to met[state].
+ * keep != NULL: see descend_keeping. */
+static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int rows, double *met,
+                     double *keep)
+{
+    for (int j = k - 1; j >= 1; j--) {
+        const level *l = &t->lv[j];
+        if (!w->touched[j]) continue;
+        if (keep) {
+            descend_keeping(t, w, j, st, keep);
+            continue;
+        }
+        if (met && !l->linear)
+            memcpy(met + l->sat, w->acc[0] + l->at, sizeof(double) * (size_t)l->n);
+        descend(t, w, j, rows);
+    }
     if (!w->touched[0])
         for (int r = 0; r < rows; r++) memset(w->acc[r], 0, sizeof(double) * (size_t)t->d);
 }

@@ -5,9 +5,12 @@ typedef struct {
     char *touched;               /* per level: does the row reach it */
     double *lo, *hi;             /* bounds of undecided units (by status index) */
     double *chord, *cut, *free_; /* undecided: chord slope and intercept, default free slope */
+    double *up, *down;           /* by unit: slope for a positive and for a negative coefficient */
+    double *up_at, *down_at;     /* their intercepts */
+    double *bias, *rho;          /* the levels', padded with zeros */
     double *al, *ga;             /* ascent: current free slope, coefficient met */
     double *share;               /* undecided: share of each input in its width */
-    double *h, *zz;              /* forward values */
+    double *h, *zz, *z;          /* forward values; pre-activations of one level */
     int *list;
     double *p0, *p1; /* compressed active units of one level */
     double *xs, *xbest;
@@ -35,11 +38,24 @@ static scratch *scratch_new(const tape *t)
     w->chord = reals(S);
     w->cut = reals(S);
     w->free_ = reals(S);
-    w->al = reals(S);
-    w->ga = reals(S);
+    w->up = reals(N);
+    w->down = reals(N);
+    w->up_at = reals(N);
+    w->down_at = reals(N);
+    w->bias = reals(N);
+    w->rho = reals(N);
+    for (int k = 1; k <= t->levels; k++) {
+        const level *l = &t->lv[k];
+        memcpy(w->bias + l->at, l->bias, sizeof(double) * (size_t)l->n);
+        memcpy(w->rho + l->at, l->rho, sizeof(double) * (size_t)l->n);
+        for (int u = 0; u < l->n; u++) w->up[l->at + u] = w->down[l->at + u] = 1.0;
+    }
+    w->al = reals(S + 8);
+    w->ga = reals(S + 8);
     w->share = reals(S * (size_t)t->d);
     w->h = reals(N);
     w->zz = reals(N);
+    w->z = reals(W);
     w->list = malloc(sizeof(int) * W);
     w->p0 = reals(W);
     w->p1 = reals(W);
@@ -61,6 +77,13 @@ static void scratch_free(scratch *w)
     free(w->chord);
     free(w->cut);
     free(w->free_);
+    free(w->up);
+    free(w->down);
+    free(w->up_at);
+    free(w->down_at);
+    free(w->bias);
+    free(w->rho);
+    free(w->z);
     free(w->al);
     free(w->ga);
     free(w->share);

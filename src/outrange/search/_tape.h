@@ -1,10 +1,12 @@
 /* The tape: levels, their sources, and how a caller lays them out. */
 
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
+typedef int64_t bits8 __attribute__((vector_size(64), aligned(8)));
 
 typedef struct {
     int level, dense, stride;
     const double *w;    /* dense: n rows of stride doubles, zero padded to a multiple of 8 */
+    double *turned;     /* dense: its transpose, rows padded likewise */
     const int64_t *ptr; /* sparse rows */
     const int32_t *col;
     const double *val;
@@ -42,6 +44,7 @@ API tape *outrange_tape_new(int d, int levels, const double *reach)
     t->lv[0].n = d;
     t->lv[0].linear = 1;
     t->total = padded(d);
+    t->widest = padded(d);
     t->terms = d;
     t->noise = 1.0;
     return t;
@@ -82,13 +85,24 @@ API void outrange_tape_source(tape *t, int k, int i, int from, int dense, int st
                               const double *w, const int64_t *ptr, const int32_t *col,
                               const double *val)
 {
-    t->lv[k].src[i] = (source){from, dense, stride, w, ptr, col, val};
+    double *turned = NULL;
+    if (dense) {
+        size_t n = (size_t)t->lv[k].n, wide = (size_t)padded(t->lv[k].n);
+        size_t rows = (size_t)t->lv[from].n;
+        turned = calloc(wide * rows + 8, sizeof(double));
+        for (size_t u = 0; u < n; u++)
+            for (size_t c = 0; c < rows; c++) turned[c * wide + u] = w[u * (size_t)stride + c];
+    }
+    t->lv[k].src[i] = (source){from, dense, stride, w, turned, ptr, col, val};
 }
 
 API void outrange_tape_free(tape *t)
 {
     if (!t) return;
-    for (int k = 1; k <= t->levels; k++) free(t->lv[k].src);
+    for (int k = 1; k <= t->levels; k++) {
+        for (int i = 0; i < t->lv[k].nsrc; i++) free(t->lv[k].src[i].turned);
+        free(t->lv[k].src);
+    }
     free(t->lv);
     free(t->reach);
     free(t->whole);

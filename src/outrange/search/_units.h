@@ -29,9 +29,12 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
         if (l->linear) continue;
         for (int u = 0; u < l->n; u++) {
             int s = l->sat + u;
-            if ((st[s] = known[s]) != 0) continue;
+            if ((st[s] = known[s]) != 0) {
+                stand_in(l, w, u, st[s], 0.0);
+                continue;
+            }
             start(t, w, k, u, 2);
-            to_input(t, w, k, st, 2, w->free_, NULL, NULL);
+            to_input(t, w, k, st, 2, NULL, NULL);
             double pad0 = row_pad(t, w, 0), pad1 = row_pad(t, w, 1);
             double lo = least_over(d, w->acc[0], w->cst[0], xl, xu) - pad0;
             double hi = -(least_over(d, w->acc[1], w->cst[1], xl, xu) - pad1);
@@ -40,15 +43,13 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
             if (!(hi < top)) hi = top;
             w->lo[s] = lo;
             w->hi[s] = hi;
-            if (lo >= 0) {
-                st[s] = 1;
-                continue;
-            }
-            if (hi <= 0) {
-                st[s] = -1;
+            if (lo >= 0 || hi <= 0) {
+                st[s] = lo >= 0 ? 1 : -1;
+                stand_in(l, w, u, st[s], 0.0);
                 continue;
             }
             set_lines(l, w, s);
+            stand_in(l, w, u, 0, w->free_[s]);
             double sum = 1e-300, *share = w->share + (size_t)s * (size_t)d;
             for (int q = 0; q < d; q++) {
                 share[q] = (fabs(w->acc[0][q]) + fabs(w->acc[1][q])) * (xu[q] - xl[q]);
