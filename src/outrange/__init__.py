@@ -149,7 +149,7 @@ def output_range(
         rows: `(k, outputs)`: bound these linear forms of the outputs instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
-            (many inputs, few undecided units). The answer's `warrant` is then
+            (few inputs, few undecided units). The answer's `warrant` is then
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
         progress: Called a few times a second with a `RangeProgress`.
         custom_objects: See `outrange.load`.

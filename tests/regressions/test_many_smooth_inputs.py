@@ -23,4 +23,4 @@ def test_the_solver_is_not_asked(monkeypatch):
     found = solving.solve(graph, box, rows, time_limit=1.0)
     assert found.status == "time"
     assert (found.lower <= found.seen).all() and np.isfinite(found.lower).all()
-    assert program(graph, box, rows, np.zeros(2), True) is None
+    assert program(graph, box, rows, np.zeros(2)) is None

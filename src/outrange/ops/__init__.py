@@ -7,6 +7,7 @@ from .affine import (
     combine as combine,
     dense as dense,
     gather_sum as gather_sum,
+    joined as joined,
     scale as scale,
 )
 from .convolution import (

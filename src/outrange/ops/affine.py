@@ -55,6 +55,32 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     )
 
 
+def joined(weights, bias, *, name: str = "dense") -> Affine:
+    """`y = sum_i x_i W_i + b` of several inputs.
+
+    Args:
+        weights: `(inputs_i, outputs)` each.
+        bias: `(outputs,)`.
+        name: For reports.
+    """
+    weights = [np.ascontiguousarray(weight, np.float64) for weight in weights]
+    bias = np.asarray(bias, np.float64)
+    sizes = tuple(len(weight) for weight in weights)
+
+    def apply(xs, absolute):
+        parts = [
+            x @ (np.abs(weight) if absolute else weight).astype(x.dtype, copy=False)
+            for x, weight in zip(xs, weights, strict=True)
+        ]
+        return sum(parts[1:], parts[0])
+
+    def adjoint(y):
+        return tuple(y @ weight.T for weight in weights)
+
+    terms = max(sum(sizes) + len(sizes), bias.size)
+    return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True)
+
+
 def scale(
     factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
 ) -> Affine:

@@ -53,6 +53,9 @@ class Arc:
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(settled(self.curve, lo, hi) | thin)
 
+    def straight(self, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Units that are settled may still have an offset."""
+
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """The first `theta`."""
         return np.full(np.shape(lo), 0.5)

@@ -1,4 +1,4 @@
-"""Few undecided units and box splits that get nowhere: a mixed-integer solver takes its turn.
+"""Few inputs, few undecided units, and box splits that get nowhere: a solver takes its turn.
 
 The solver's dual bound is not a proof: what it closes carries `Warrant.SOLVER_TOLERANCE`, and is
 lowered by its feasibility tolerance. Objectives it does not close keep their proved bound.
@@ -20,11 +20,8 @@ from .state import State
 
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
-FEW_BINARIES = 48
-"""Up to this many, a program is worth its turn even where inputs are few enough to split."""
-
-MOST_BINARIES = 2000
-"""Beyond this a program is not even tried."""
+MOST_BINARIES = 48
+"""Up to this many, a program is worth its turn."""
 
 
 @dataclass(eq=False)
@@ -88,9 +85,7 @@ def _is_straight(op) -> bool:
     return not isinstance(op, Product)
 
 
-def program(
-    graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray, many_inputs: bool
-) -> Program | None:
+def program(graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray) -> Program | None:
     """The program, or None where there is none or it would be too large to be of use."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
@@ -98,6 +93,6 @@ def program(
     if not all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in ends):
         return None
     encoding = Encoding(graph, box, [(lo[0], hi[0]) for lo, hi in ends])
-    if encoding.binaries > (MOST_BINARIES if many_inputs else FEW_BINARIES):
+    if encoding.binaries > MOST_BINARIES:
         return None
     return Program(graph, rows, offset, encoding, np.full(len(rows), -np.inf))

@@ -11,7 +11,7 @@ Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -68,6 +68,7 @@ class PhaseNet:
         drain: The same.
         magnitudes: `H` of every value; see `noise`.
         budget: Of the graph.
+        errors: By how much the ops of some values may be off, beside their own rounding.
     """
 
     graph: Graph
@@ -77,6 +78,7 @@ class PhaseNet:
     drain: float
     magnitudes: list[np.ndarray]
     budget: Budget
+    errors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
         self.bends: list[Bend] = bends(self.graph) or []

@@ -46,7 +46,7 @@ def pruned(net: PhaseNet) -> PhaseNet:
         smaller, net.box, [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything,
                                                                     strict=True)],
         payments, net.drain, [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
-        net.budget,
+        net.budget, {v: error[everything[v]] for v, error in net.errors.items()},
     )
 
 

@@ -19,6 +19,7 @@ from .phase_ascent import Climb, climb
 from .phase_net import PhaseNet
 from .phase_prune import pruned
 from .phase_root import tighten
+from .phase_straight import straightened
 from .phase_tree import PhaseTree
 from .state import State
 
@@ -36,7 +37,6 @@ MOST_ROUNDS = 8
 WORTH = 0.02
 """A round of tighter ranges that closes less of the gap than this share is the last."""
 
-
 def takes(graph: Graph) -> bool:
     """Whether a phase search knows all bent values of a graph."""
     return bends(graph) is not None
@@ -50,10 +50,13 @@ class PhaseSearch:
         box: Finite.
         state: The clock and the tolerances; it keeps the points and bounds found.
         seed: Of the samples.
+        splits: Without, it ends where the first split would be.
     """
 
-    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
-        self.graph, self.box, self.state = graph, box, state
+    def __init__(
+        self, graph: Graph, box: Box, state: State, *, seed: int = 0, splits: bool = True
+    ):
+        self.graph, self.box, self.state, self.splits = graph, box, state, splits
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
         state.start(*first_look(graph, box, self._rng))
@@ -104,7 +107,7 @@ class PhaseSearch:
     def _work(self) -> Iterator[bool]:
         """The pieces of work, one after the other, for as long as there are any."""
         if self._net is None:
-            self._net = pruned(PhaseNet.of(self.graph, self.box))
+            self._net = straightened(pruned(PhaseNet.of(self.graph, self.box)))
             self._bound_all()
             yield True
             self._descend(4)
@@ -115,11 +118,12 @@ class PhaseSearch:
                 net.lo, net.hi = cuts.lo[0], np.maximum(cuts.hi[0], cuts.lo[0])
                 self._net = pruned(net)
                 yield True
+            self._net = straightened(self._net)
             self._bound_all()
             yield True
             self._descend(24)
         while True:
-            which = [k for k in self._open if k not in self._trees or len(self._trees[k].tree)]
+            which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
             if not which:
                 return
             for k in which:
@@ -129,6 +133,10 @@ class PhaseSearch:
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
             yield True
+
+    def _goes_on(self, k: int) -> bool:
+        grown = self._trees[k]
+        return len(grown.tree) > 0 and (self.splits or grown.rounds > 0)
 
     def _cutoff(self, k: int) -> float:
         return float(self.state.cutoff()[k])

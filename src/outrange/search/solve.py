@@ -81,15 +81,15 @@ def solve(
         tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
     with np.errstate(all="ignore"):
         turns = PATIENCE if solver else np.inf
-        many = int((box.lo < box.hi).sum()) > MANY_INPUTS
-        if many and engine == "auto" and takes(small):
-            every = np.ones(box.size, bool)
+        free = box.lo < box.hi
+        if int(free.sum()) > MANY_INPUTS and engine == "auto" and takes(small):
             phases = PhaseSearch(with_rows(small, rows, offset), box, state, seed=seed)
-            found = _in_turns(phases, PHASE_METHODS, small, box, rows, offset, state, turns, every)
+            stopped = phases.run()
+            state.report(phases.lower(), 0)
+            found = state.solution(phases.lower(), stopped, PHASE_METHODS)
         elif tape is not None:
-            free = box.lo < box.hi
             boxes = KernelSearch(tape, Box(box.lo[free], box.hi[free]), state, seed=seed)
-            found = _in_turns(boxes, KERNEL_METHODS, small, box, rows, offset, state, turns, free)
+            found = _in_turns(boxes, small, box, rows, offset, state, turns)
         else:
             machine = ArrayEngine(small, rows, offset, box)
             state.known = np.fmax(state.known, _by_ends(*machine.outputs, rows, offset))
@@ -101,28 +101,28 @@ def solve(
 
 
 def _in_turns(
-    search: KernelSearch | PhaseSearch, methods: tuple[str, ...], graph, box: Box, rows, offset,
-    state: State, patience: float, free: np.ndarray,
+    boxes: KernelSearch, graph, box: Box, rows, offset, state: State, patience: float
 ) -> Solution:
-    """A search and, where it gets nowhere, the solver, in turns of growing length."""
+    """Splits of boxes and, where they get nowhere, the solver, in turns of growing length."""
+    free, methods = box.lo < box.hi, KERNEL_METHODS
     program, tried = None, False
-    while (stopped := search.run(state.seconds + patience)) == "patience":
+    while (stopped := boxes.run(state.seconds + patience)) == "patience":
         if not tried:
-            many, tried = int(free.sum()) > MANY_INPUTS, True
+            tried = True
             try:
-                program = milp_search.program(graph, box, rows, offset, many)
+                program = milp_search.program(graph, box, rows, offset)
             except KeyboardInterrupt:
                 stopped = "interrupted"
                 break
         if program is None:
             patience = np.inf
             continue
-        early = program.close(np.maximum(search.lower(), state.known), free, state, patience)
+        early = program.close(np.maximum(boxes.lower(), state.known), free, state, patience)
         if early is not None:
             stopped = early
             break
         patience *= 2
-    lower, warrant = search.lower(), Warrant.FLOAT64_ROUNDED
+    lower, warrant = boxes.lower(), Warrant.FLOAT64_ROUNDED
     state.report(lower, 0)
     if program is not None and np.any(program.lower > np.maximum(lower, state.known)):
         lower = np.maximum(lower, program.lower)
