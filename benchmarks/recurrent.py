@@ -55,6 +55,17 @@ def ask_lirpa(python: str, sources: str, method: str, asked) -> dict[str, dict]:
     return {line["name"]: line for line in lines}
 
 
+def kept(path: Path | None, method: str, asked, lirpa) -> dict[str, dict]:
+    """The rival's answers: from the file where it has them, else asked for and added to it."""
+    known = json.loads(path.read_text()) if path and path.exists() else {}
+    mine = known.setdefault(method, {})
+    if missing := [case for case in asked if case[0] not in mine]:
+        mine |= ask_lirpa(*lirpa, method, missing)
+        if path:
+            path.write_text(json.dumps(known))
+    return mine
+
+
 def one(kind: str, w, lo, hi, seconds: float):
     """Linear bounds, the search, and samples: `(widths, gap, seconds)`."""
     net = graph(kind, w)
@@ -85,12 +96,14 @@ def main() -> None:
     parser.add_argument("--nets", type=int, default=1)
     parser.add_argument("--widths", type=float, nargs="+", default=[0.01, 0.1, 1.0])
     parser.add_argument("--only", default="")
+    parser.add_argument("--answers", type=Path,
+                        help="keeps the rival's answers; what is in it is not asked again")
     args = parser.parse_args()
     asked = [case for case in cases(args.nets, args.widths) if args.only in case[0]]
     rivals = {}
     if args.lirpa:
         for method in ("CROWN", "CROWN-Optimized"):
-            rivals[method] = ask_lirpa(*args.lirpa, method, asked)
+            rivals[method] = kept(args.answers, method, asked, args.lirpa)
     head = ("network", "reached", "linear", "s", "proved", "gap", "s")
     print("{:20} {:>9} {:>8} {:>6} {:>8} {:>8} {:>6}".format(*head), end="")
     print("".join(f" {method:>16} {'s':>6}" for method in rivals), "(widths over reached)")

@@ -1,0 +1,104 @@
+"""Bounds without any split on convolutional networks, beside auto_LiRPA's optimized ones.
+
+    python benchmarks/root_bounds.py --lirpa PYTHON SOURCES [--iterations 20] [--every 1]
+
+The networks and properties are `oval21`'s: the nine margins of a picture's class over the others.
+`PYTHON` is an interpreter with PyTorch and onnx2pytorch, `SOURCES` a checkout of auto_LiRPA (the
+bounds of alpha-beta-CROWN). We get the seconds it took, and no more. A gap is the distance from a
+bound to the least value that we found; what is compared is the sum of an instance's gaps.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from cases import data_folder, read_box
+from many_inputs import instances
+from verifiers import plain
+
+import outrange
+from outrange.core import Box
+from outrange.search.phase_search import PhaseSearch
+from outrange.search.solve import with_rows
+from outrange.search.state import State
+
+
+WORKER = Path(__file__).with_name("root_lirpa.py")
+
+
+def margins(path: Path, outputs: int) -> np.ndarray:
+    """The rows `larger - smaller` of every `(<= Y_larger Y_smaller)` of a property."""
+    units = np.eye(outputs)
+    found = re.findall(r"\(([<>])= Y_(\d+) Y_(\d+)\)", path.read_text())
+    return np.array([
+        units[int(a)] - units[int(b)] if sign == "<" else units[int(b)] - units[int(a)]
+        for sign, a, b in found
+    ])
+
+
+def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path) -> dict:
+    """Bounds and seconds, by method."""
+    asked = folder / "asked.npz"
+    np.savez(asked, lo=box.lo, hi=box.hi, rows=rows, shape=shape)
+    python, sources = options.lirpa
+    command = [python, WORKER, onnx, asked, sources, options.iterations, 2]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise SystemExit(done.stderr[-2000:])
+    return json.loads(lines[-1])
+
+
+def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Bounds, the least values found, and seconds."""
+    state = State(np.eye(graph.value_size(graph.output)), 1e-6, seconds, None)
+    search = PhaseSearch(graph, box, state, splits=False)
+    search.run()
+    return search.lower(), state.best, state.seconds
+
+
+def main() -> None:
+    """One row an instance, one a network."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--lirpa", nargs=2, metavar=("PYTHON", "SOURCES"), required=True)
+    parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--every", type=int, default=1, help="take every k-th instance")
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    ratios = defaultdict(list)
+    for onnx, vnnlib in instances(data_folder() / "oval21", options.every):
+        if options.only not in vnnlib.name:
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            model, asked = plain(onnx, folder), plain(vnnlib, folder)
+            network = outrange.load(model)
+            slot = network.graph.inputs[0]
+            rows = margins(asked, network.graph.value_size(network.graph.output))
+            box = Box(*read_box(asked))
+            rival = theirs(model, box, rows, (1, *slot.shape), options, folder)
+        best = rival["CROWN-Optimized"]
+        graph = with_rows(network.graph, rows, np.zeros(len(rows)))
+        low, seen, taken = ours(graph, box, best["seconds"])
+        gap = {method: (seen - np.array(found["lo"])).sum() for method, found in rival.items()}
+        mine = (seen - low).sum()
+        ratio = mine / gap["CROWN-Optimized"]
+        ratios[onnx.name.split(".")[0]].append(ratio)
+        worst = ((seen - low) / (seen - np.array(best["lo"]))).max()
+        print(
+            f"{vnnlib.name.split('.vnnlib')[0]:46s} gaps: CROWN {gap['CROWN']:9.4f}  optimized "
+            f"{gap['CROWN-Optimized']:9.4f} in {best['seconds']:5.1f} s  ours {mine:9.4f} in "
+            f"{taken:5.1f} s  ratio {ratio:.3f} (one margin: at most {worst:.3f})", flush=True,
+        )
+    for net, found in ratios.items():
+        print(f"{net}: {len(found)} pictures, our gap over theirs: median "
+              f"{np.median(found):.3f}, largest {max(found):.3f}")
+
+
+if __name__ == "__main__":
+    main()
