@@ -3,6 +3,7 @@
     python benchmarks/many_inputs.py                          every sixth instance of each family
     python benchmarks/many_inputs.py --every 1 --families oval21
     python benchmarks/many_inputs.py --rivals none
+    python benchmarks/many_inputs.py --every 1 --keep runs.jsonl     can be stopped, and goes on
 
 Rivals and where they are installed: `verifiers.py`; alpha-beta-CROWN gets its own settings for each
 family, branch and bound in the place of its mixed-integer programs (those want a Gurobi licence).
@@ -55,19 +56,50 @@ def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
     return [(packed(folder / onnx), packed(folder / vnnlib)) for onnx, vnnlib, *_ in rows[::every]]
 
 
+class Kept:
+    """Instances that are done, a line each in a file: all verifiers at once, or none.
+
+    Args:
+        path: The file; None keeps nothing.
+        names: Of the verifiers. A line of others, or of another cap, counts as not done.
+        cap: Seconds an instance.
+    """
+
+    def __init__(self, path: str | None, names: list[str], cap: float):
+        self._path, self._cap = None if path is None else Path(path), cap
+        self.rows: dict[str, dict[str, Outcome]] = {}
+        if self._path is None or not self._path.exists():
+            return
+        for line in self._path.read_text().splitlines():
+            read = json.loads(line)
+            if read["cap"] == cap and list(read["outcomes"]) == names:
+                found = {who: Outcome(**o) for who, o in read["outcomes"].items()}
+                self.rows[read["instance"]] = found
+
+    def add(self, label: str, row: dict[str, Outcome]) -> None:
+        """One more instance."""
+        if self._path is not None:
+            outcomes = {who: asdict(o) for who, o in row.items()}
+            line = {"instance": label, "cap": self._cap, "outcomes": outcomes}
+            with self._path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
 def family(name: str, verifiers: dict, options) -> tuple[int, list]:
     """Run one family and print its table; contradictions found, and the record."""
     folder = data_folder() / name
     known, wrong, results, record = expected(folder), 0, [], []
     for verifier in verifiers.values():
         verifier.family = name
+    kept = Kept(options.keep, list(verifiers), options.cap)
     for onnx, vnnlib in instances(folder, options.every):
         label = f"{onnx.name.split('.')[0]} {vnnlib.name}"
         if options.only not in label:
             continue
-        row: dict[str, Outcome] = {
-            who: v.decide(onnx, vnnlib, options.cap) for who, v in verifiers.items()
-        }
+        row = kept.rows.get(label)
+        if row is None:
+            row = {who: v.decide(onnx, vnnlib, options.cap) for who, v in verifiers.items()}
+            kept.add(label, row)
         results.append(row)
         names = onnx.name.removesuffix(".gz"), vnnlib.name.removesuffix(".gz")
         verdicts = {o.verdict for o in row.values()} | {known.get(names, "unknown")}
@@ -91,6 +123,7 @@ def main() -> int:
     parser.add_argument("--cap", type=float, default=60.0, help="seconds an instance")
     parser.add_argument("--rivals", default="nnenum,alpha-beta-CROWN", help="names, or none")
     parser.add_argument("--json", help="write everything there")
+    parser.add_argument("--keep", help="a file of lines that this run adds to and goes on from")
     options = parser.parse_args()
     verifiers: dict = {"outrange": Outrange()}
     rivals = {kind.name: kind for kind in (Nnenum, Crown)}

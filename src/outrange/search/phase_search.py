@@ -32,7 +32,7 @@ METHODS = (
 )
 
 ROOT_STEPS = 20
-LAYER_STEPS = 20
+LAYER_STEPS = 6
 MOST_ROUNDS = 8
 WORTH = 0.02
 """A round of tighter ranges that closes less of the gap than this share is the last."""
@@ -50,7 +50,7 @@ class PhaseSearch:
         box: Finite.
         state: The clock and the tolerances; it keeps the points and bounds found.
         seed: Of the samples.
-        splits: Without, it ends where the first split would be.
+        splits: Without, it looks for no points, and ends where the first split would be.
     """
 
     def __init__(
@@ -114,12 +114,14 @@ class PhaseSearch:
             yield True
             for layer in range(len(self._net.bends)):
                 net, cuts = self._net, self._net.uncut(1)
+                if net.before(net.bends[layer].source) == 0:
+                    continue  # Nothing bent before it: its ranges are as tight as they get.
                 tighten(net, cuts, net.bends[layer], LAYER_STEPS)
                 net.lo, net.hi = cuts.lo[0], np.maximum(cuts.hi[0], cuts.lo[0])
                 self._net = pruned(net)
+                self._bound_all()
                 yield True
             self._net = straightened(self._net)
-            self._bound_all()
             yield True
             self._descend(24)
         while True:
@@ -157,7 +159,7 @@ class PhaseSearch:
 
     def _descend(self, starts: int) -> None:
         """Look for points that make the open objectives small."""
-        if self._open.size:
+        if self._open.size and self.splits:
             found = many_points(self.graph, self.box, self._open, starts, self._rng)
             self.state.offer(*found)
 

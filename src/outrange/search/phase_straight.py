@@ -114,7 +114,9 @@ class _Straight:
         constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
         known = op.apply(tuple(form.error[None] for form in before), True)[0]
         reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
-        lost = gamma(op.terms + 4) * reach + gamma(4) * np.abs(op.bias)
+        # A bias may be a computed number as well: it is paid for as generously as elsewhere.
+        lost = gamma(op.terms + 4) * reach
+        lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
         return Form(parts, constant, widened(known + lost + error) * ROUNDED_UP)
 
     def _bent(self, bend: Bend, node: Node, form: Form) -> Form:
