@@ -74,3 +74,19 @@ def test_many_inputs_agree_with_an_independent_program(seed):
     for k, sign in enumerate((1.0, -1.0)):
         assert box.contains(found.at[k])
         assert sign * graph.run(found.at[k][None])[0, 0] == pytest.approx(found.seen[k], abs=1e-9)
+
+
+def test_without_splits_it_looks_for_nothing_and_ends():
+    _, graph, rng = _mlp(4)
+    middle = rng.normal(size=40)
+    box = Box(middle - 0.2, middle + 0.2)
+    rows = np.concatenate([np.eye(2), -np.eye(2)])
+    measured = with_rows(graph, rows, np.zeros(4))
+    state = State(rows, 1e-7, 60.0, None)
+    search = PhaseSearch(measured, box, state, splits=False)
+    assert search.run() is None
+    found = solve(graph, box, rows, tol=1e-7, time_limit=60)
+    assert found.status == "exact"
+    assert (search.lower() <= found.seen).all()
+    assert (search.lower() < found.seen - found.tolerance).any(), "nothing was left to split"
+    assert all(grown.tree.nodes < 40 for grown in search._trees.values())
