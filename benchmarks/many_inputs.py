@@ -6,7 +6,8 @@
     python benchmarks/many_inputs.py --every 1 --keep runs.jsonl     can be stopped, and goes on
 
 Rivals and where they are installed: `verifiers.py`; alpha-beta-CROWN gets its own settings for each
-family, branch and bound in the place of its mixed-integer programs (those want a Gurobi licence).
+family, branch and bound in the place of its mixed-integer programs (those want a Gurobi licence),
+and no cuts out of CPLEX.
 Instances run one after the other, on each the verifiers in turn. What is not decided counts as the
 cap.
 """
@@ -14,6 +15,7 @@ cap.
 import argparse
 import csv
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,14 +34,21 @@ SETTINGS = {
 SIGMOID = ("vnncomp21/eran_sigmoid.yaml", [])
 
 
+def without_cuts(settings: str) -> str:
+    """The settings without the block `bab: cut:`."""
+    return re.sub(r"^  cut:\n(?:    .*\n)*", "", settings, flags=re.MULTILINE)
+
+
 class Crown(AlphaBetaCrown):
     """alpha-beta-CROWN on the CPU, with settings by family."""
 
     def ask(self, onnx, vnnlib, folder, seconds):
         home, result = self.path(0) / "complete_verifier", folder / "result.txt"
         settings, changes = SIGMOID if "SIGMOID" in onnx.name else SETTINGS[self.family]
+        config = folder / "settings.yaml"
+        config.write_text(without_cuts((home / "exp_configs" / settings).read_text()))
         command = [self.path(1), home / "abcrown.py", "--device", "cpu", "--onnx_path", onnx]
-        command += ["--config", home / "exp_configs" / settings, "--vnnlib_path", vnnlib]
+        command += ["--config", config, "--vnnlib_path", vnnlib]
         command += ["--results_file", result, "--timeout", str(seconds), *changes]
         ran = run(command, folder, seconds, self.settings)
         verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
