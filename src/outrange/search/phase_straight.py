@@ -45,26 +45,45 @@ class Form:
 
 def straightened(net: PhaseNet) -> PhaseNet:
     """An equal net on the same box, of open units alone; the same net if that gains nothing."""
-    work = _products(net.graph)
-    if work is None or net.open(net.lo, net.hi).all():
-        return net
+    open_ = net.open(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
-    if widest * (net.graph.size + int(net.open(net.lo, net.hi).sum())) > MOST_ENTRIES:
+    if open_.all() or widest * (net.graph.size + int(open_.sum())) > MOST_ENTRIES:
         return net
-    found = _Straight(net)
-    if found.products > WORTH * work:
+    if _products_after(net) > WORTH * _products(net.graph):
         return net
-    return found.finished()
+    return _Straight(net).finished()
 
 
-def _products(graph: Graph) -> int | None:
-    """How many products one row costs on its way back; None where that is not known."""
+def _products(graph: Graph) -> int:
+    """How many products one row costs on its way back."""
+    ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
+    return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
+
+
+def _products_after(net: PhaseNet) -> int:
+    """The same of the net of open units: what each open unit depends on, counted beforehand."""
+    at = {b.value: b for b in net.bends}
+    bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
-    for node in graph.nodes:
-        if isinstance(node.op, Affine):
-            total += sum(node.op.sizes) * node.op.size if _is_dense(node.op) else (
-                node.op.size * node.op.terms)
-    return total
+    for v, node in enumerate(net.graph.nodes, 1):
+        found = {base: size for j in node.inputs for base, size in bases[j].items()}
+        if v in at:
+            slope, index = _slopes(net, at[v])
+            total += index.size * sum(found.values())
+            found = found if slope.any() else {}
+            if index.size:
+                found = found | {v: index.size}
+        bases.append(found)
+    return total + net.objectives * sum(bases[net.graph.output].values())
+
+
+def _slopes(net: PhaseNet, bend: Bend) -> tuple[np.ndarray, np.ndarray]:
+    """The slope of each unit that is straight, 0 for the others, and which those are."""
+    lo, hi = net.lo[bend.place], net.hi[bend.place]
+    slope, open_ = bend.straight(lo, hi), ~bend.settled(lo, hi)
+    if slope is None:
+        return np.zeros(lo.size), np.arange(lo.size)
+    return np.where(open_, 0.0, slope), np.flatnonzero(open_)
 
 
 def _is_dense(op: Affine) -> bool:
@@ -75,24 +94,27 @@ class _Straight:
     """The new graph under construction."""
 
     def __init__(self, net: PhaseNet):
-        self.net, self.products = net, 0
+        self.net, self._ends = net, net.now()
         self.nodes: list[Node] = []
         self.sizes = [net.magnitudes[0]]
         """`H` of every new value."""
         self.ends = [net.ends[0]]
         self.errors: dict[int, np.ndarray] = {}
         at = {b.value: b for b in net.bends}
-        n = net.graph.size
-        forms = [Form({0: np.eye(n)}, np.zeros(n), np.zeros(n))]
+        n, out = net.graph.size, net.graph.output
+        forms = {0: Form({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
+        last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
         for v, node in enumerate(net.graph.nodes, 1):
             before = [forms[j] for j in node.inputs]
             if v in at:
-                forms.append(self._bent(at[v], node, before[0]))
+                forms[v] = self._bent(at[v], node, before[0])
             elif isinstance(node.op, Affine):
-                forms.append(self._straight(node.op, before, net.errors.get(v, 0.0)))
+                forms[v] = self._straight(node.op, before, net.errors.get(v, 0.0))
             else:
-                forms.append(_moved(node.op, before))
-        out = net.graph.output
+                forms[v] = _moved(node.op, before)
+            # Large matrices: none stays longer than it is read.
+            for j in {j for j in node.inputs if last[j] == v and j != out}:
+                del forms[j]
         self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
 
     def _reach(self, form: Form) -> np.ndarray:
@@ -120,24 +142,17 @@ class _Straight:
         return Form(parts, constant, widened(known + lost + error) * ROUNDED_UP)
 
     def _bent(self, bend: Bend, node: Node, form: Form) -> Form:
-        lo, hi = self.net.lo[bend.place], self.net.hi[bend.place]
-        open_ = ~bend.settled(lo, hi)
-        fixed = bend.straight(lo, hi)
-        if fixed is None:
-            open_[:] = True
-            fixed = np.zeros(open_.size)
-        slope = np.where(open_, 0.0, fixed)
+        slope, index = _slopes(self.net, bend)
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
         error = np.where(plain, slope * form.error,
                          widened(np.abs(slope) * form.error + lost) * ROUNDED_UP)
         parts = {base: matrix * slope for base, matrix in form.parts.items()}
-        index = np.flatnonzero(open_)
         if index.size:
             source = self._add(form, index, bend.source, node.source)
             self._append(replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
                          bend.value, index)
-            parts[len(self.nodes)] = np.eye(open_.size)[index]
+            parts[len(self.nodes)] = np.eye(slope.size)[index]
         return Form(parts, form.constant * slope, error)
 
     def _add(self, form: Form, index, value: int, source: str) -> int:
@@ -146,14 +161,13 @@ class _Straight:
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
         used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
         op = joined(list(used.values()), form.constant[index])
-        self.products += sum(op.sizes) * op.size
         self._append(Node(op, tuple(used), op.size, (1, op.size), source), value, index)
         self.errors[len(self.nodes)] = form.error[index]
         return len(self.nodes)
 
     def _append(self, node: Node, value: int, index) -> None:
         self.nodes.append(node)
-        lo, hi = self.net.now()[value]
+        lo, hi = self._ends[value]
         self.ends.append((lo[index], hi[index]))
         self.sizes.append(self.net.magnitudes[value][index])
 
