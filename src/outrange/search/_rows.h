@@ -107,7 +107,7 @@ static inline double relaxed(const level *l, const scratch *w, int s, double a, 
     return w->chord[s];
 }
 
-/* What stands in for unit u of a level that is no line, with slope `slope` if it is decided. */
+/* The lines that stand in for unit u of a level that is not linear: one if it is decided. */
 static inline void stand_in(const level *l, scratch *w, int u, int decided, double free_)
 {
     int i = l->at + u, s = l->sat + u;

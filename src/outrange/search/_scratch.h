@@ -12,7 +12,7 @@ typedef struct {
     double *share;               /* undecided: share of each input in its width */
     double *h, *zz, *z;          /* forward values; pre-activations of one level */
     int *list;
-    double *p0, *p1; /* compressed active units of one level */
+    double *p0, *p1; /* coefficients by unit of one level; `list` says which count */
     double *xs, *xbest;
     int *und_level, *und_unit, *und_state, nund;
     double cst[2], pad[2], mag[2];
