@@ -8,8 +8,10 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph.rewrite import fold, piecewise_to_pairs
+from outrange.search import phase_layers
 from outrange.search.bent_values import bends
 from outrange.search.cuts import Cuts
+from outrange.search.phase_layers import tighten_layer
 from outrange.search.phase_net import PhaseNet
 from outrange.search.phase_prune import pruned
 from outrange.search.phase_root import Wanted, tighten
@@ -104,13 +106,35 @@ def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
     task = tree._stacked([tree._heap[0][2]])
     wanted = Wanted(tree.row, cutoff, np.array([cutoff - tree.lower]), task.theta, task.beta)
     cuts = Cuts(task.cuts.low, task.cuts.high, task.cuts.lo.copy(), task.cuts.hi.copy())
-    plain = net.uncut(1)
     for b in net.bends:
-        tighten(net, plain, b, 5)
         tighten(net, cuts, b, 5, wanted)
+    for b in net.bends:
+        tighten_layer(net, b, 5)
+    plain = net.uncut(1)
     for b in net.bends:
         source = values[b.source]
         slack = 1e-11 * max(1.0, np.abs(source).max(initial=0.0))
         for found, which in ((plain, np.isfinite(height)), (cuts, height < cutoff)):
             assert (source[which] >= found.lo[0, b.place] - slack).all()
             assert (source[which] <= found.hi[0, b.place] + slack).all()
+
+
+@pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])
+def test_ranges_from_windows_are_those_of_the_whole(what, monkeypatch):
+    net, _, x, _z, _y = _net(what)
+    if not net.units or not np.isfinite([net.lo, net.hi]).all():
+        pytest.skip("nothing to bound")
+    values = net.graph.run_all(x)
+    lo, hi = net.lo.copy(), net.hi.copy()
+    ends = []
+    for wide, room in ((1 << 30, 1), (0, 8)):
+        monkeypatch.setattr(phase_layers, "_WIDE", wide)
+        monkeypatch.setattr(phase_layers, "_ROOM", room)
+        net.lo, net.hi = lo.copy(), hi.copy()
+        for b in net.bends:
+            tighten_layer(net, b, 3)
+            slack = 1e-11 * max(1.0, np.abs(values[b.source]).max(initial=0.0))
+            assert (values[b.source] >= net.lo[b.place] - slack).all()
+            assert (values[b.source] <= net.hi[b.place] + slack).all()
+        ends.append(np.concatenate([net.lo, net.hi]))
+    assert np.allclose(*ends, rtol=1e-5, atol=1e-5 * np.abs(ends[0]).max())

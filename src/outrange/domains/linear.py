@@ -29,7 +29,7 @@ from .walk import Ends, register
 _ROOM = 1 << 18
 """Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
 
-_WIDE = 1 << 12
+_WIDE = 1 << 10
 """Values longer than this are cut to the cone of the rows at hand."""
 
 _AT_ONCE = 1 << 21

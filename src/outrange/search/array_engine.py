@@ -24,8 +24,7 @@ class ArrayEngine:
 
     Linear bounds of `domains.linear`, slope ascent on the objective rows, chunks of boxes that fit
     a core's cache, threads over the chunks. Stateless between calls: what is known of the units
-    travels as one byte each (`domains.pieces`). With several chunks, BLAS is held to one thread
-    if threadpoolctl is installed; without it, set OPENBLAS_NUM_THREADS=1 for the best speed.
+    travels as one byte each (`domains.pieces`). With several chunks, BLAS is held to one thread.
 
     Args:
         graph: The network.

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
+
+from threadpoolctl import ThreadpoolController
 
 from .kernel_search import threads
 
 
 def one_thread() -> AbstractContextManager:
-    """Hold BLAS to one thread; does nothing without threadpoolctl."""
-    found = _controller()
-    return nullcontext() if found is None else found.limit(limits=1, user_api="blas")
+    """Hold BLAS to one thread."""
+    return _controller().limit(limits=1, user_api="blas")
 
 
 @cache
-def _controller():
-    try:
-        from threadpoolctl import ThreadpoolController  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return None
+def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 

@@ -1,8 +1,8 @@
-"""Tighter ranges of units: ascent on the slopes of every open unit's own two rows.
+"""Tighter ranges of units, given a cutoff: ascent on every open unit's own two rows.
 
-With a cutoff, the rows also get a multiple `gamma >= 0` of the objective: only points whose
-objective lies below the cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z`
-there. Near the cutoff this is what decides: ranges shrink, the bound rises, ranges shrink more.
+The rows get a multiple `gamma >= 0` of the objective: only points whose objective lies below the
+cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff
+this is what decides: ranges shrink, the bound rises, ranges shrink more.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
@@ -46,7 +46,7 @@ class Wanted:
 
 
 def tighten(
-    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted | None = None,
+    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted,
     worth: np.ndarray | None = None,
 ) -> None:
     """Better ends, in `cuts`, of the open units that `bend` reads.
@@ -57,7 +57,7 @@ def tighten(
             sub-problem is of interest.
         bend: Which units.
         steps: Of ascent.
-        wanted: If given, see there.
+        wanted: Which points count.
         worth: `(P, s)` which units to work on, if not all.
     """
     lo, hi = cuts.lo[:, bend.place], cuts.hi[:, bend.place]
@@ -66,7 +66,7 @@ def tighten(
     if worth is not None:
         chosen &= worth[:, bend.place]
     which, unit = np.nonzero(chosen)
-    if not which.size or (wanted is None and bend.source == 0):
+    if not which.size:
         return
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
@@ -80,29 +80,24 @@ def tighten(
     hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
 
 
-def _bounded(net: PhaseNet, cuts: Cuts, bend, steps, wanted, which, unit, sign) -> np.ndarray:
+def _bounded(
+    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted, which, unit, sign
+) -> np.ndarray:
     """Lower bounds of `sign * unit` in the sub-problems `which`."""
     count = which.size
+    rows, at = np.arange(count), bend.place.start + unit
     start = np.zeros((count, net.ends[bend.source][0].size))
-    start[np.arange(count), unit] = sign
-    top = bend.source if wanted is None else net.graph.output
-    own = cuts.take(which).first(net.before(top))
-    below, beta = None, None
-    if wanted is None:
-        theta = np.tile(net.start()[: own.lo.shape[1]], (count, 1))
-    else:
-        at = bend.place.start + unit
-        rows = np.arange(count)
-        scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
-        below = Below(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
-        theta = wanted.theta[which].copy()
-        if wanted.beta.any():
-            beta = below.gamma[:, None] * wanted.beta[which]
-    task = Climb.of({bend.source: start}, own, theta, beta, below)
+    start[rows, unit] = sign
+    own = cuts.take(which).first(net.before(net.graph.output))
+    scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
+    below = Below(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+    beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
+    task = Climb.of({bend.source: start}, own, wanted.theta[which].copy(), beta, below)
     climb(net, task, steps, np.full(count, bend.enough))
     whole, less = task.whole(net)
     least = net.proof(whole, task.theta, task.beta, task.cuts).least
-    return least if wanted is None else down(least - up(less))
+    return down(least - up(less))
+
 
 def most_of(blame: np.ndarray, share: float, most: int) -> np.ndarray:
     """The units that together carry this share of all blame, `most` a row."""

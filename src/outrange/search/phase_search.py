@@ -16,9 +16,9 @@ from .attack import first_look, many_points
 from .bent_values import bends
 from .blas import one_thread
 from .phase_ascent import Climb, climb
+from .phase_layers import tighten_layer
 from .phase_net import PhaseNet
 from .phase_prune import pruned
-from .phase_root import tighten
 from .phase_straight import straightened
 from .phase_tree import PhaseTree
 from .state import State
@@ -113,11 +113,10 @@ class PhaseSearch:
             self._descend(4)
             yield True
             for layer in range(len(self._net.bends)):
-                net, cuts = self._net, self._net.uncut(1)
+                net = self._net
                 if net.before(net.bends[layer].source) == 0:
                     continue  # Nothing bent before it: its ranges are as tight as they get.
-                tighten(net, cuts, net.bends[layer], LAYER_STEPS)
-                net.lo, net.hi = cuts.lo[0], np.maximum(cuts.hi[0], cuts.lo[0])
+                tighten_layer(net, net.bends[layer], LAYER_STEPS)
                 self._net = pruned(net)
                 self._bound_all()
                 yield True
