@@ -14,25 +14,36 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from .blas import side_by_side
 from .cuts import Cuts
+from .kernel_search import threads
 from .phase_ascent import Climb, climb
 from .phase_leaf import finished
 from .phase_net import PhaseNet
 from .phase_root import Wanted, most_of, tighten
 
 
-CANDIDATES = 4
+CANDIDATES = 8
+"""Units of each bent value whose cut is tried out: blame alone misleads between layers."""
+
+LAST_CANDIDATES = 24
+"""Of the last bent value: cuts there are worth the most, and blame shows it the least."""
+
 STEPS = 12
 ROOT_STEPS = 20
 BATCH = 32
-TIGHT_STEPS = 6
-EVERY = 1
+TIGHT_STEPS = 3
+EVERY = 2
 SHARE = 0.98
 ROOT_SHARE = 0.98
 MOST_UNITS = 64
+LEAST_SHARE = 1 << 14
+"""Numbers, one a unit and sub-problem, that are worth a core of their own."""
+
 LARGE = 2000
 """Nets of more units make do with fewer steps and rows before the first split."""
 
@@ -183,25 +194,45 @@ class PhaseTree:
             self._push(leaf)
         return self.net.corner(form)
 
+    def _shared(self, leaves: list[Leaf]) -> list[list[Leaf]]:
+        """The leaves in parts for the cores, if there are enough of them."""
+        parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
+        edges = np.linspace(0, len(leaves), parts + 1).astype(int)
+        return [leaves[a:b] for a, b in pairwise(edges)]
+
+    def _at_once(self, leaves: list[Leaf]) -> np.ndarray:
+        """Bounds as they are, without ascent."""
+        task = self._stacked(leaves)
+        drawn = self.net.draw(self.net.over(task.cuts), task.theta)
+        return self.net.walk(task.start, drawn, task.beta, task.cuts).least
+
     def _improved(self, leaves: list[Leaf], cutoff: float, steps: int):
         """Bound sub-problems; returns those that stay open, and their forms."""
+        found = side_by_side(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
+        self.nodes += len(leaves)
+        still = [leaf for part, _, _ in found for leaf in part]
+        self.closed = min(self.closed, *(closed for _, _, closed in found))
+        return still, np.concatenate([form for _, form, _ in found])
+
+    def _climbed(self, leaves: list[Leaf], cutoff: float, steps: int):
+        """Those that stay open, their forms, and the least bound of those that closed."""
+        closed = np.inf
         if not leaves:
-            return [], np.zeros((0, self.net.box.size))
+            return [], np.zeros((0, self.net.box.size)), closed
         task = self._stacked(leaves)
         climb(self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff))))
         assert task.beta is not None
         proof = self.net.proof(task.start, task.theta, task.beta, task.cuts)
-        self.nodes += len(leaves)
         blame = self._blame(task, proof.rows)
         still = []
         for i, leaf in enumerate(leaves):
             leaf.least = min(max(leaf.least, float(proof.least[i])), cutoff)
             if leaf.least >= cutoff:
-                self.closed = min(self.closed, leaf.least)
+                closed = min(closed, leaf.least)
                 continue
             leaf.theta, leaf.beta, leaf.blame = task.theta[i], task.beta[i], blame[i]
             still.append(i)
-        return [leaves[i] for i in still], proof.form[still]
+        return [leaves[i] for i in still], proof.form[still], closed
 
     def _blame(self, task: Climb, rows: np.ndarray) -> np.ndarray:
         """`|a|` times the largest distance between unit and line in use, `(P, s)`."""
@@ -218,8 +249,10 @@ class PhaseTree:
         tried = []
         for i, leaf in enumerate(leaves):
             blame = self._blamed(leaf)
-            best = np.argsort(-blame)[:CANDIDATES]
-            tried += [(i, int(u)) for u in best if blame[u] > 0]
+            for b in self.net.bends:
+                most = LAST_CANDIDATES if b is self.net.bends[-1] else CANDIDATES
+                best = b.place.start + np.argsort(-blame[b.place])[:most]
+                tried += [(i, int(u)) for u in best if blame[u] > 0]
         if not tried:
             return [None] * len(leaves)
         children, points = [], []
@@ -227,9 +260,7 @@ class PhaseTree:
             point = float(self._points(leaves[i].lo, leaves[i].hi)[unit])
             points.append(point)
             children += [self._child(leaves[i], unit, point, side) for side in (-1.0, 1.0)]
-        task = self._stacked(children)
-        drawn = self.net.draw(self.net.over(task.cuts), task.theta)
-        least = self.net.walk(task.start, drawn, task.beta, task.cuts).least.reshape(-1, 2)
+        least = np.concatenate(side_by_side(self._at_once, self._shared(children))).reshape(-1, 2)
         worth = np.minimum(least.min(axis=1), 1e30) + 1e-3 * least.max(axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)
