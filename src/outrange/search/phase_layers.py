@@ -51,17 +51,24 @@ def tighten_layer(net: PhaseNet, bend: Bend, steps: int) -> None:
 
 def _ranges(net: PhaseNet, value: int, units: np.ndarray, steps: int, enough: float):
     """Groups of units, and the ends found for each group."""
-    if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) <= _WIDE:
-        groups = np.array_split(units, -(-2 * units.size // CHUNK))
-        parts = [(net, value, group) for group in groups]
-    else:
-        groups, parts = [], []
-        for some, window in Tiles(net.graph, value, _ROOM, np.inf).of(units):
-            small = narrowed(net, window)
-            for group in np.array_split(some, -(-2 * some.size // CHUNK)):
-                groups.append(group)
-                parts.append((small, len(window.graph.nodes), window.units(group)))
-    return groups, side_by_side(lambda part: _ends(*part, steps, enough), parts)
+    windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
+    if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
+        windows = list(Tiles(net.graph, value, _ROOM, np.inf).of(units))
+    parts = [
+        (group, window)
+        for some, window in windows
+        for group in np.array_split(some, -(-2 * some.size // CHUNK))
+    ]
+
+    def found(part):
+        group, window = part
+        if window is None:
+            return _ends(net, value, group, steps, enough)
+        # Made here, one a core: the nets of all windows together may be many times the whole.
+        small = narrowed(net, window)
+        return _ends(small, len(window.graph.nodes), window.units(group), steps, enough)
+
+    return [group for group, _ in parts], side_by_side(found, parts)
 
 
 def _ends(net: PhaseNet, value: int, units: np.ndarray, steps: int, enough: float):
