@@ -59,12 +59,16 @@ def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path)
 
 
 def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Bounds, the least values found, and the seconds when the bounds were known."""
+    """Bounds after those seconds, the least values found, and when the last step ended."""
     state = State(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
     search = PhaseSearch(graph, box, state, splits=False)
     low, taken = search.lower(), state.seconds
-    while search.run(state.seconds + STEP) == "patience" and state.seconds <= seconds:
-        low, taken = search.lower(), state.seconds
+    stopped = "patience"
+    while stopped == "patience" and taken <= seconds:
+        stopped = search.run(state.seconds + STEP)
+        if state.seconds <= seconds:
+            low = search.lower()
+        taken = state.seconds
     found = many_points(graph, box, np.arange(state.best.size), 8, np.random.default_rng(0))
     state.offer(*found)
     return low, state.best, taken

@@ -29,8 +29,11 @@ from .walk import Ends, register
 _ROOM = 1 << 18
 """Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
 
-_WIDE = 1 << 10
+_WIDE = 1 << 12
 """Values longer than this are cut to the cone of the rows at hand."""
+
+_IMAGE = (1 << 8, 1 << 10)
+"""More inputs than the first and values longer than the second: there, cones pay earlier."""
 
 _AT_ONCE = 1 << 21
 """Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
@@ -204,8 +207,9 @@ class Sweep:
         lo, hi = lo.copy(), hi.copy()
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
-        if max(widths) > _WIDE:
-            effort = np.inf if value in self.extra else self.effort / boxes
+        wide = max(widths) > _WIDE
+        if wide or (widths[0] > _IMAGE[0] and max(widths) > _IMAGE[1]):
+            effort = self.effort / boxes if wide and value not in self.extra else np.inf
             tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
             for some, part in tiles.of(rows):
                 units = _units(part.units(some), part.entries[-1].size)

@@ -13,7 +13,6 @@ Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021;
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +23,7 @@ from .kernel_search import threads
 from .phase_ascent import Climb, climb
 from .phase_leaf import finished
 from .phase_net import PhaseNet
+from .phase_region import Leaf
 from .phase_root import Wanted, most_of, tighten
 
 
@@ -44,35 +44,11 @@ MOST_UNITS = 64
 LEAST_SHARE = 1 << 14
 """Numbers, one a unit and sub-problem, that are worth a core of their own."""
 
+MOST_TRIED = 1 << 19
+"""Units of all candidates that are tried out in one go."""
+
 LARGE = 2000
 """Nets of more units make do with fewer steps and rows before the first split."""
-
-
-@dataclass(eq=False, slots=True)
-class Leaf:
-    """An open sub-problem; all arrays `(s,)`.
-
-    Args:
-        low: Cuts `z >= low`, `-inf` where there is none.
-        high: Cuts `z <= high`.
-        lo: Ranges of the units.
-        hi: The other ends.
-        theta: Slopes of its bound.
-        beta: Multipliers of its bound.
-        blame: What each unit costs its bound.
-        least: Its proved bound.
-        age: Cuts since the ranges were tightened.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    lo: np.ndarray
-    hi: np.ndarray
-    theta: np.ndarray
-    beta: np.ndarray
-    blame: np.ndarray
-    least: float
-    age: int
 
 
 class PhaseTree:
@@ -136,7 +112,7 @@ class PhaseTree:
                 if cut is None:
                     points.append(self._finished(leaf, cutoff))
                 else:
-                    children += [self._child(leaf, *cut, side) for side in (-1.0, 1.0)]
+                    children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
             return np.concatenate([self._bound(children, cutoff, STEPS), *points])
         except KeyboardInterrupt:
             for leaf in taken:
@@ -255,12 +231,20 @@ class PhaseTree:
                 tried += [(i, int(u)) for u in best if blame[u] > 0]
         if not tried:
             return [None] * len(leaves)
-        children, points = [], []
-        for i, unit in tried:
-            point = float(self._points(leaves[i].lo, leaves[i].hi)[unit])
-            points.append(point)
-            children += [self._child(leaves[i], unit, point, side) for side in (-1.0, 1.0)]
-        least = np.concatenate(side_by_side(self._at_once, self._shared(children))).reshape(-1, 2)
+        where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
+        points = [float(where[i][unit]) for i, unit in tried]
+        # In parts: the children of all candidates together may be large.
+        each = max(1, MOST_TRIED // self.net.units)
+        parts = [slice(first, first + each) for first in range(0, len(tried), each)]
+
+        def bounded(part: slice) -> np.ndarray:
+            return self._at_once([
+                leaves[i].cut(unit, point, side)
+                for (i, unit), point in zip(tried[part], points[part], strict=True)
+                for side in (-1.0, 1.0)
+            ])
+
+        least = np.concatenate(side_by_side(bounded, parts)).reshape(-1, 2)
         worth = np.minimum(least.min(axis=1), 1e30) + 1e-3 * least.max(axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)
@@ -286,11 +270,3 @@ class PhaseTree:
             if top > 0:
                 out[b.place] /= top * (depth + 1)
         return out
-
-    def _child(self, leaf: Leaf, unit: int, point: float, side: float) -> Leaf:
-        low, high, lo, hi = leaf.low.copy(), leaf.high.copy(), leaf.lo.copy(), leaf.hi.copy()
-        if side < 0:
-            high[unit], hi[unit] = point, min(hi[unit], point)
-        else:
-            low[unit], lo[unit] = point, max(lo[unit], point)
-        return Leaf(low, high, lo, hi, leaf.theta, leaf.beta, leaf.blame, leaf.least, leaf.age + 1)
