@@ -34,7 +34,7 @@ class Outrange(Rival):
 
     def ask(self, onnx, vnnlib, folder, seconds):
         command = [sys.executable, "-m", "outrange", "verify", onnx, vnnlib, "--time", str(seconds)]
-        ran = run(command, folder, seconds + 5)
+        ran = run(command, folder, seconds)
         return judged(ran, word(r"^(sat|unsat|unknown|timeout)\b", ran.output))
 
 

@@ -6,8 +6,9 @@ import pytest
 from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
 from outrange.search import kernel_search
-from outrange.search.kernel import library
+from outrange.search.kernel import CompiledTape, library
 from outrange.search.solve import solve
+from outrange.search.tape import record
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")
@@ -71,3 +72,21 @@ def test_fixed_inputs_are_folded_into_constants():
     assert -found.lower[1] >= y.max()
     assert found.at[:, 1:].tolist() == [[0.25] * 4] * 2
     np.testing.assert_allclose([found.lower[0], -found.lower[1]], [y.min(), y.max()], atol=1e-3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_what_is_known_of_other_units_changes_no_bound(depth):
+    """Whichever units are left to bound together, each gets the bounds that it has by itself."""
+    tape = record(deep_net(3, 29, depth), np.ones((1, 1)), np.zeros(1), np.full(3, np.nan))
+    assert tape is not None
+    kernel, rng = CompiledTape(tape, np.ones(3)), np.random.default_rng(1)
+    lo, hi = np.full(3, 0.4), np.full(3, 0.6)
+    *_, status, lo_z, hi_z = kernel.bound(lo, hi, np.zeros(tape.states, np.int8))
+    assert 0.2 < (status != 0).mean() < 0.95
+    for share in np.linspace(0.0, 1.0, 30):
+        known = np.where(rng.random(tape.states) < share, status, 0).astype(np.int8)
+        *_, again, lower, upper = kernel.bound(lo, hi, known)
+        assert (again == status).all()
+        asked = known == 0
+        np.testing.assert_allclose(lower[asked], lo_z[asked], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(upper[asked], hi_z[asked], rtol=1e-12, atol=1e-12)

@@ -132,14 +132,15 @@ API int outrange_bound(const tape *t, const double *lo, const double *hi, const 
     scratch *w = scratch_new(t);
     int n = unit_bounds(t, w, lo, hi, known, st);
     for (int k = 0; k < t->m; k++)
-        least[k] = objective(t, w, k, lo, hi, st, INFINITY, steps, A + (size_t)k * (size_t)t->d,
+        least[k] = objective(t, w, k, lo, hi, INFINITY, steps, A + (size_t)k * (size_t)t->d,
                              offset + k, G + (size_t)k * (size_t)t->d);
     if (lo_z)
-        for (int s = 0; s < t->states; s++)
-            if (known[s] == 0) {
-                lo_z[s] = w->lo[s];
-                hi_z[s] = w->hi[s];
-            }
+        for (int k = 1; k <= t->levels; k++)
+            for (int u = 0, s = t->lv[k].sat; u < t->lv[k].n && !t->lv[k].linear; u++, s++)
+                if (known[s] == 0) {
+                    lo_z[s] = w->lo[t->lv[k].at + u];
+                    hi_z[s] = w->hi[t->lv[k].at + u];
+                }
     scratch_free(w);
     return n;
 }

@@ -194,8 +194,8 @@ static void leaf_bounds(const tape *t, scratch *w, leaf *f, int j, const double 
     double *L = f->L + (size_t)j * (size_t)K, *U = f->U + (size_t)j * (size_t)K;
     for (int i = j; i < K; i++) {
         double sm = f->sm[i], sp = f->sp[i];
-        double was_lo = j ? L[i - K] : w->lo[w->und_state[i]];
-        double was_hi = j ? U[i - K] : w->hi[w->und_state[i]];
+        double was_lo = j ? L[i - K] : w->lo[w->und_at[i]];
+        double was_hi = j ? U[i - K] : w->hi[w->und_at[i]];
         double lo = f->r[i], hi = f->r[i], err = f->e[i], mag = fabs(f->r[i]);
         memcpy(f->cc, f->P + i * d, sizeof(double) * (size_t)d);
         for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];

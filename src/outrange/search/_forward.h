@@ -1,9 +1,9 @@
 /* Forward passes: the network itself, and the relaxation that a bound came from. */
 
-/* Pre-activations of a level, to w->z. */
+/* Pre-activations of a level, to w->z from its own place on. */
 static void preactivations(const tape *t, scratch *w, const level *l)
 {
-    double *z = w->z;
+    double *z = w->z + l->at;
     int end = padded(l->n);
     memcpy(z, w->bias + l->at, sizeof(double) * (size_t)end);
     for (int i = 0; i < l->nsrc; i++) {
@@ -35,31 +35,33 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
         double *h = w->h + l->at;
         preactivations(t, w, l);
         for (int u = 0; u < l->n; u++) {
-            double z = w->z[u];
+            double z = w->z[l->at + u];
             h[u] = l->linear ? z : z * (z < 0 ? l->sm : l->sp);
         }
     }
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x; pre-activations to zz. */
-static void relaxed_forward(const tape *t, scratch *w, const double *x, const int8_t *st)
+static inline v8 one_of(bits8 first, v8 a, v8 b)
+{
+    return (v8)(((bits8)a & first) | ((bits8)b & ~first));
+}
+
+/* The relaxed network whose minimum the last row bounded, at x. */
+static void relaxed_forward(const tape *t, scratch *w, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
     for (int k = 1; k < t->levels; k++) {
         const level *l = &t->lv[k];
-        double *h = w->h + l->at;
         preactivations(t, w, l);
-        for (int u = 0; u < l->n; u++) {
-            int s = l->sat + u;
-            double z = w->z[u];
-            if (l->linear) h[u] = z;
-            else if (st[s]) h[u] = z * (st[s] > 0 ? l->sp : l->sm);
-            else {
-                double b, p = relaxed(l, w, s, w->ga[s], w->al, &b);
-                w->zz[s] = z;
-                h[u] = p * z + b;
+        for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
+            v8 z = *(const v8 *)(w->z + i);
+            if (!l->linear) {
+                bits8 up = (bits8)(*(const v8 *)(w->ga + i) > 0.0);
+                z = z * one_of(up, *(const v8 *)(w->up + i), *(const v8 *)(w->down + i)) +
+                    one_of(up, *(const v8 *)(w->up_at + i), *(const v8 *)(w->down_at + i));
             }
+            *(v8 *)(w->h + i) = z;
         }
     }
 }

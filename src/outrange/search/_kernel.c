@@ -34,6 +34,7 @@
 #include "_tape.h"
 #include "_scratch.h"
 #include "_rows.h"
+#include "_block.h"
 #include "_units.h"
 #include "_forward.h"
 #include "_objective.h"

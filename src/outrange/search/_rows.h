@@ -95,36 +95,20 @@ static void start(const tape *t, scratch *w, int k, int u, int rows)
     feed(t, w, l, 1, rows);
 }
 
-/* Slope and intercept met by coefficient a on an undecided unit, for a lower bound. */
-static inline double relaxed(const level *l, const scratch *w, int s, double a, const double *free_,
-                             double *intercept)
+/* Which of an undecided unit's two lines is free to turn: the other one is the chord. */
+static inline double *free_lines(const level *l, scratch *w)
 {
-    if ((a > 0) == (l->sp > l->sm)) {
-        *intercept = 0.0;
-        return free_[s];
-    }
-    *intercept = w->cut[s];
-    return w->chord[s];
+    return l->sp > l->sm ? w->up : w->down;
 }
 
-/* The lines that stand in for unit u of a level that is not linear: one if it is decided. */
-static inline void stand_in(const level *l, scratch *w, int u, int decided, double free_)
+/* The one line of unit u, of a level that is not linear, when its sign is known. */
+static inline void settle(const tape *t, const level *l, scratch *w, int u, int sign)
 {
-    int i = l->at + u, s = l->sat + u;
-    if (decided) {
-        w->up[i] = w->down[i] = decided > 0 ? l->sp : l->sm;
-        w->up_at[i] = w->down_at[i] = 0.0;
-    } else if (l->sp > l->sm) {
-        w->up[i] = free_;
-        w->up_at[i] = 0.0;
-        w->down[i] = w->chord[s];
-        w->down_at[i] = w->cut[s];
-    } else {
-        w->up[i] = w->chord[s];
-        w->up_at[i] = w->cut[s];
-        w->down[i] = free_;
-        w->down_at[i] = 0.0;
-    }
+    int i = l->at + u;
+    w->per_width[i] = 0.0;
+    w->up[i] = w->down[i] = sign > 0 ? l->sp : l->sm;
+    w->up_at[i] = w->down_at[i] = 0.0;
+    w->due[i] = w->rho[i] + t->gamma * l->smax * fabs(w->bias[i]);
 }
 
 /* 0 for 0 and -0 only: compared as a whole number, which is faster. */
@@ -210,7 +194,7 @@ static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, 
     if (count) feed(t, w, l, count, 1);
 }
 
-/* All the way down. met != NULL: the coefficients that units meet go to met[state].
+/* All the way down. met != NULL: the coefficients that units meet go to met, by unit.
  * keep != NULL: see descend_keeping. */
 static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int rows, double *met,
                      double *keep)
@@ -223,7 +207,7 @@ static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int row
             continue;
         }
         if (met && !l->linear)
-            memcpy(met + l->sat, w->acc[0] + l->at, sizeof(double) * (size_t)l->n);
+            memcpy(met + l->at, w->acc[0] + l->at, sizeof(double) * (size_t)l->n);
         descend(t, w, j, rows);
     }
     if (!w->touched[0])

@@ -3,18 +3,28 @@
 typedef struct {
     double *acc[2];              /* coefficients of every unit, one array a row */
     char *touched;               /* per level: does the row reach it */
-    double *lo, *hi;             /* bounds of undecided units (by status index) */
-    double *chord, *cut, *free_; /* undecided: chord slope and intercept, default free slope */
-    double *up, *down;           /* by unit: slope for a positive and for a negative coefficient */
-    double *up_at, *down_at;     /* their intercepts */
-    double *bias, *rho;          /* the levels', padded with zeros */
-    double *al, *ga;             /* ascent: current free slope, coefficient met */
-    double *share;               /* undecided: share of each input in its width */
-    double *h, *zz, *z;          /* forward values; pre-activations of one level */
-    int *list;
+    /* By unit, of levels that are not linear. */
+    double *lo, *hi;         /* bounds; of open units alone */
+    double *per_width;       /* open: 1 / (hi - lo); 0 says that a unit is settled */
+    double *free_;           /* open: the slope that its free line starts with */
+    double *up, *down;       /* slope for a positive and for a negative coefficient */
+    double *up_at, *down_at; /* their intercepts */
+    double *bias, *rho;      /* the levels', padded with zeros */
+    double *due;             /* what a coefficient on it owes, see `_block.h` */
+    double *mid, *apart;     /* half the sum and difference of the slopes, see `_block.h` */
+    double *mid_at, *apart_at;
+    int *order, *opened, *listed;
+    double *ga;              /* coefficient that the objective meets */
+    double *best_free, *best_ga;
+    double *rows, *met; /* a block: coefficients of every unit; what a level hands on */
+    double *share;      /* a block each: share of each input in its units' widths */
+    double *gap, *blame; /* by unit, by input: see `_objective.h` */
+    int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
+    double *h, *z; /* values and sums of every unit */
+    int *list, *ask;
     double *p0, *p1; /* coefficients by unit of one level; `list` says which count */
     double *xs, *xbest;
-    int *und_level, *und_unit, *und_state, nund;
+    int *und_level, *und_unit, *und_state, *und_at, nund;
     double cst[2], pad[2], mag[2];
 } scratch;
 
@@ -30,33 +40,50 @@ static scratch *scratch_new(const tape *t)
 {
     scratch *w = calloc(1, sizeof *w);
     size_t N = (size_t)t->total, S = (size_t)t->states + 1, W = (size_t)t->widest + 8;
+    size_t most = N / 8 + 3 * (size_t)t->levels; /* blocks: at most two units a level by themselves */
     w->acc[0] = reals(N);
     w->acc[1] = reals(N);
     w->touched = calloc((size_t)t->levels + 1, 1);
-    w->lo = reals(S);
-    w->hi = reals(S);
-    w->chord = reals(S);
-    w->cut = reals(S);
-    w->free_ = reals(S);
+    w->lo = reals(N);
+    w->hi = reals(N);
+    w->per_width = reals(N);
+    w->free_ = reals(N);
     w->up = reals(N);
     w->down = reals(N);
     w->up_at = reals(N);
     w->down_at = reals(N);
     w->bias = reals(N);
     w->rho = reals(N);
+    w->due = reals(N);
+    w->rows = reals(N * 16);
+    w->met = reals(W * 16);
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         memcpy(w->bias + l->at, l->bias, sizeof(double) * (size_t)l->n);
         memcpy(w->rho + l->at, l->rho, sizeof(double) * (size_t)l->n);
-        for (int u = 0; u < l->n; u++) w->up[l->at + u] = w->down[l->at + u] = 1.0;
+        for (int u = 0; u < l->n; u++) {
+            w->up[l->at + u] = w->down[l->at + u] = 1.0;
+            w->due[l->at + u] = l->rho[u] + t->gamma * fabs(l->bias[u]);
+        }
     }
-    w->al = reals(S + 8);
-    w->ga = reals(S + 8);
-    w->share = reals(S * (size_t)t->d);
+    w->mid = reals(N);
+    w->apart = reals(N);
+    w->mid_at = reals(N);
+    w->apart_at = reals(N);
+    w->order = calloc(N + 8, sizeof(int));
+    w->opened = calloc(N + 8, sizeof(int));
+    w->listed = calloc(N + 8, sizeof(int));
+    w->ga = reals(N);
+    w->best_free = reals(N);
+    w->best_ga = reals(N);
+    w->share = reals(most * 8 * (size_t)t->d);
+    w->lane = malloc(sizeof(int) * most * 8);
+    w->gap = reals(N);
+    w->blame = reals(8 * (size_t)t->d);
     w->h = reals(N);
-    w->zz = reals(N);
-    w->z = reals(W);
+    w->z = reals(N);
     w->list = malloc(sizeof(int) * W);
+    w->ask = malloc(sizeof(int) * W);
     w->p0 = reals(W);
     w->p1 = reals(W);
     w->xs = reals((size_t)t->d);
@@ -64,6 +91,7 @@ static scratch *scratch_new(const tape *t)
     w->und_level = malloc(sizeof(int) * S);
     w->und_unit = malloc(sizeof(int) * S);
     w->und_state = malloc(sizeof(int) * S);
+    w->und_at = malloc(sizeof(int) * S);
     return w;
 }
 
@@ -74,8 +102,7 @@ static void scratch_free(scratch *w)
     free(w->touched);
     free(w->lo);
     free(w->hi);
-    free(w->chord);
-    free(w->cut);
+    free(w->per_width);
     free(w->free_);
     free(w->up);
     free(w->down);
@@ -84,12 +111,26 @@ static void scratch_free(scratch *w)
     free(w->bias);
     free(w->rho);
     free(w->z);
-    free(w->al);
+    free(w->mid);
+    free(w->apart);
+    free(w->mid_at);
+    free(w->apart_at);
+    free(w->order);
+    free(w->opened);
+    free(w->listed);
     free(w->ga);
+    free(w->best_free);
+    free(w->best_ga);
     free(w->share);
+    free(w->blame);
+    free(w->lane);
+    free(w->gap);
     free(w->h);
-    free(w->zz);
+    free(w->due);
+    free(w->rows);
+    free(w->met);
     free(w->list);
+    free(w->ask);
     free(w->p0);
     free(w->p1);
     free(w->xs);
@@ -97,5 +138,6 @@ static void scratch_free(scratch *w)
     free(w->und_level);
     free(w->und_unit);
     free(w->und_state);
+    free(w->und_at);
     free(w);
 }

@@ -24,6 +24,7 @@ typedef struct {
     level *lv;
     double *reach; /* d: largest |x| over the root box */
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
+    double gamma;  /* gamma_N of all terms of a row */
     double noise;  /* 1; 0 leaves rounding unpaid, for the law that must then fail */
 } tape;
 
@@ -78,6 +79,7 @@ API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, doubl
     if (!linear) t->states += n;
     if (padded(n) > t->widest) t->widest = padded(n);
     t->terms += 2 * n + 2;
+    t->gamma = gamma_of(t->terms);
     if (k == t->levels) t->m = n;
 }
 

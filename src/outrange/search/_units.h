@@ -1,65 +1,124 @@
 /* Bounds of every undecided unit, and the lines that stand in for it. */
 
-static void set_lines(const level *l, scratch *w, int s)
+#define LEAST_ROWS 3 /* fewer go down one by one */
+
+static inline double larger(double a, double b) { return a > b ? a : b; }
+static inline double smaller(double a, double b) { return a < b ? a : b; }
+
+/* The lines of unit u with lo < 0 < hi: the chord, and the one that may turn. */
+static void set_lines(const tape *t, const level *l, scratch *w, int u, double lo, double hi)
 {
-    double lo = w->lo[s], hi = w->hi[s], sm = l->sm, sp = l->sp;
-    double d = (sp * hi - sm * lo) / (hi - lo);
-    double low = fmin(sm, sp), top = fmax(sm, sp);
+    int i = l->at + u, convex = l->sp > l->sm; /* convex: the chord is above */
+    double sm = l->sm, sp = l->sp, per = 1.0 / (hi - lo);
+    double d = (sp * hi - sm * lo) * per;
+    double low = convex ? sm : sp, top = convex ? sp : sm;
     d = d < low ? low : (d > top ? top : d);
     double e1 = (sp - d) * hi, e2 = (sm - d) * lo; /* f - d*z at both ends */
     double slack =
         4 * UNIT * ((fabs(sp) + fabs(d)) * fabs(hi) + (fabs(sm) + fabs(d)) * fabs(lo)) + TINY;
-    w->chord[s] = d;
-    if (sp > sm) { /* convex: the chord is above */
-        w->cut[s] = fmax(e1, e2) + slack;
-        w->free_[s] = hi > -lo ? sp : sm;
-    } else {
-        w->cut[s] = fmin(e1, e2) - slack;
-        w->free_[s] = hi > -lo ? sp : sm;
+    double cut = convex ? larger(e1, e2) + slack : smaller(e1, e2) - slack;
+    w->per_width[i] = per;
+    w->free_[i] = hi > -lo ? sp : sm;
+    w->up[i] = convex ? w->free_[i] : d;
+    w->up_at[i] = convex ? 0.0 : cut;
+    w->down[i] = convex ? d : w->free_[i];
+    w->down_at[i] = convex ? cut : 0.0;
+    w->due[i] = w->rho[i] + t->gamma * (l->smax * fabs(w->bias[i]) + fabs(cut));
+}
+
+/* Take bounds of unit u of level k: it is settled, or open. 1 if it is open. */
+static int take_bounds(const tape *t, scratch *w, int k, int u, double lo, double hi, int8_t *st)
+{
+    const level *l = &t->lv[k];
+    int s = l->sat + u;
+    double top = l->z[u];
+    if (!(lo > -top)) lo = -top;
+    if (!(hi < top)) hi = top;
+    w->lo[l->at + u] = lo;
+    w->hi[l->at + u] = hi;
+    if (lo >= 0 || hi <= 0) {
+        st[s] = lo >= 0 ? 1 : -1;
+        settle(t, l, w, u, st[s]);
+        return 0;
     }
+    set_lines(t, l, w, u, lo, hi);
+    w->und_level[w->nund] = k;
+    w->und_unit[w->nund] = u;
+    w->und_at[w->nund] = l->at + u;
+    w->und_state[w->nund++] = s;
+    return 1;
+}
+
+/* The shares of each input in the widths of a block's units, from the sizes of both their forms. */
+static void set_shares(const tape *t, scratch *w, const double *xl, const double *xu)
+{
+    v8 sum = (v8){0} + 1e-300;
+    double *share = w->share + (size_t)w->blocks++ * (size_t)t->d * ROWS;
+    for (int q = 0; q < t->d; q++) {
+        const double *rows = w->rows + BOTH * q;
+        v8 part = (size8(*(const v8 *)rows) + size8(*(const v8 *)(rows + ROWS))) * (xu[q] - xl[q]);
+        *(v8 *)(share + ROWS * q) = part;
+        sum += part;
+    }
+    v8 per = 1.0 / sum;
+    for (int q = 0; q < t->d; q++) *(v8 *)(share + ROWS * q) *= per;
+}
+
+/* Up to a block of units of level k. */
+static void bound_units(const tape *t, scratch *w, int k, const int *ask, int n, const double *xl,
+                        const double *xu, int8_t *st)
+{
+    double lo[ROWS], hi[ROWS];
+    int *lane = w->lane + (size_t)w->blocks * ROWS, any = 0;
+    bound_block(t, w, k, ask, n, xl, xu, lo, hi);
+    for (int r = 0; r < ROWS; r++) {
+        int open = r < n && take_bounds(t, w, k, ask[r], lo[r], hi[r], st);
+        lane[r] = open ? t->lv[k].at + ask[r] : 0;
+        any |= open;
+    }
+    if (any) set_shares(t, w, xl, xu);
+}
+
+/* One unit by itself. */
+static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl, const double *xu,
+                       int8_t *st)
+{
+    start(t, w, k, u, 2);
+    to_input(t, w, k, st, 2, NULL, NULL);
+    double pad0 = row_pad(t, w, 0), pad1 = row_pad(t, w, 1);
+    double lo = least_over(t->d, w->acc[0], w->cst[0], xl, xu) - pad0;
+    double hi = -(least_over(t->d, w->acc[1], w->cst[1], xl, xu) - pad1);
+    if (!take_bounds(t, w, k, u, lo, hi, st)) return;
+    int *lane = w->lane + (size_t)w->blocks * ROWS;
+    memset(lane, 0, sizeof(int) * ROWS);
+    lane[0] = t->lv[k].at + u;
+    for (int q = 0; q < t->d; q++) {
+        *(v8 *)(w->rows + BOTH * q) = (v8){w->acc[0][q]};
+        *(v8 *)(w->rows + BOTH * q + ROWS) = (v8){w->acc[1][q]};
+    }
+    set_shares(t, w, xl, xu);
 }
 
 static int unit_bounds(const tape *t, scratch *w, const double *xl, const double *xu,
                        const int8_t *known, int8_t *st)
 {
-    int d = t->d;
-    w->nund = 0;
+    w->nund = w->blocks = 0;
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
-        if (l->linear) continue;
+        int asked = 0, i = 0;
+        if (l->linear) {
+            list_units(l, w);
+            continue;
+        }
         for (int u = 0; u < l->n; u++) {
             int s = l->sat + u;
-            if ((st[s] = known[s]) != 0) {
-                stand_in(l, w, u, st[s], 0.0);
-                continue;
-            }
-            start(t, w, k, u, 2);
-            to_input(t, w, k, st, 2, NULL, NULL);
-            double pad0 = row_pad(t, w, 0), pad1 = row_pad(t, w, 1);
-            double lo = least_over(d, w->acc[0], w->cst[0], xl, xu) - pad0;
-            double hi = -(least_over(d, w->acc[1], w->cst[1], xl, xu) - pad1);
-            double top = l->z[u];
-            if (!(lo > -top)) lo = -top;
-            if (!(hi < top)) hi = top;
-            w->lo[s] = lo;
-            w->hi[s] = hi;
-            if (lo >= 0 || hi <= 0) {
-                st[s] = lo >= 0 ? 1 : -1;
-                stand_in(l, w, u, st[s], 0.0);
-                continue;
-            }
-            set_lines(l, w, s);
-            stand_in(l, w, u, 0, w->free_[s]);
-            double sum = 1e-300, *share = w->share + (size_t)s * (size_t)d;
-            for (int q = 0; q < d; q++) {
-                share[q] = (fabs(w->acc[0][q]) + fabs(w->acc[1][q])) * (xu[q] - xl[q]);
-                sum += share[q];
-            }
-            for (int q = 0; q < d; q++) share[q] /= sum;
-            w->und_level[w->nund] = k;
-            w->und_unit[w->nund] = u;
-            w->und_state[w->nund++] = s;
+            if ((st[s] = known[s]) != 0) settle(t, l, w, u, st[s]);
+            else w->ask[asked++] = u;
         }
+        for (; asked - i >= LEAST_ROWS; i += ROWS)
+            bound_units(t, w, k, w->ask + i, asked - i < ROWS ? asked - i : ROWS, xl, xu, st);
+        for (; i < asked; i++) bound_unit(t, w, k, w->ask[i], xl, xu, st);
+        list_units(l, w);
     }
     return w->nund;
 }

@@ -178,7 +178,7 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     for (int k = 0; k < m; k++) {
         if (!flag[k]) continue;
         double *A = v->A + (size_t)k * D;
-        double bound = objective(t, w, k, lo, hi, st, cutoff_of(b, k), b->steps, A,
+        double bound = objective(t, w, k, lo, hi, cutoff_of(b, k), b->steps, A,
                                  v->off + k, v->G + (size_t)k * D);
         if (bound > lb[k]) lb[k] = bound;
         for (int q = 0; q < d; q++) v->x[q] = A[q] > 0 ? lo[q] : hi[q];

@@ -28,8 +28,9 @@ METHODS = (
 
 LEAF_UNITS = 14
 LEAF_LPS = 2000
-ASCENT = 4
+ASCENT = 5
 MOST_TASKS = 512
+MOST_BUDGET = 16
 SECONDS_A_CALL = 0.1
 
 
@@ -115,7 +116,7 @@ class _Pace:
     def learn(self, seconds: float) -> None:
         if seconds < SECONDS_A_CALL / 2:
             self.most = min(MOST_TASKS, self.most * 2)
-            self.budget = min(16, self.budget * 2)
+            self.budget = min(MOST_BUDGET, self.budget * 2)
         elif seconds > 2 * SECONDS_A_CALL:
             share = SECONDS_A_CALL / seconds
             self.most = max(2 * self.threads, int(self.most * share))

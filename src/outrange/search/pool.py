@@ -9,6 +9,10 @@ from .roots import Roots
 
 MOST_BYTES = 2 << 30
 
+SHARE_AHEAD = 16
+"""One box of so many is put in order at a time: to do it at each call would cost more than the
+bounds, once millions are open."""
+
 
 class Pool:
     """Open boxes with their proved bounds.
@@ -30,6 +34,7 @@ class Pool:
             "priority": np.empty(self.capacity),
         }
         self._alive = np.empty(0, np.int64)
+        self._front = np.empty(0, np.int64)  # Those that leave next, in order.
         self._free = np.arange(self.capacity)
         self._in_hand = np.full(objectives, np.inf)
 
@@ -49,7 +54,7 @@ class Pool:
         return pool
 
     def __len__(self) -> int:
-        return self._alive.size
+        return self._alive.size + self._front.size
 
     def push(self, lo, hi, lb, status, open_, priority) -> None:
         """Add boxes, one a row of each argument."""
@@ -77,32 +82,36 @@ class Pool:
         return len(self) * row > MOST_BYTES
 
     def pop(self, count: int) -> dict[str, np.ndarray]:
-        """Remove and return the `count` boxes of highest priority, best first.
+        """Remove and return `count` boxes of high priority, best first.
 
-        Once the memory is full the boxes of lowest priority go first: they are the nearest to
-        being closed, so the pool shrinks instead of growing. The bounds stay valid either way.
+        They are the highest of all when the order was last made, see `SHARE_AHEAD`. Once the memory
+        is full the boxes of lowest priority go first: they are the nearest to being closed, so the
+        pool shrinks instead of growing. The bounds stay valid either way.
 
         The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
         """
-        priority = self._arrays["priority"][self._alive]
-        if self.full:
-            priority = -priority
-        count = min(count, priority.size)
-        if count < priority.size:
-            order = np.argpartition(-priority, count - 1)
-        else:
-            order = np.arange(priority.size)
-        first = order[:count]
-        first = first[np.argsort(-priority[first], kind="stable")]
-        chosen = self._alive[first]
+        if self._front.size < count and self._alive.size:
+            self._order(max(count, len(self) // SHARE_AHEAD))
+        chosen, self._front = self._front[:count], self._front[count:]
         self._in_hand = self._least(chosen)
-        self._alive = self._alive[order[count:]]
         self._free = np.concatenate([chosen, self._free])
         return {name: array[chosen] for name, array in self._arrays.items()}
 
+    def _order(self, count: int) -> None:
+        alive = np.concatenate([self._front, self._alive])
+        key = self._arrays["priority"][alive]
+        if not self.full:
+            key = -key
+        count = min(count, alive.size)
+        order = np.argpartition(key, count - 1) if count < alive.size else np.arange(alive.size)
+        first = order[:count]
+        self._front = alive[first[np.argsort(key[first], kind="stable")]]
+        self._alive = alive[order[count:]]
+
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
         """Copies of up to `count` open boxes, chosen at random."""
-        chosen = rng.choice(self._alive, min(count, self._alive.size), replace=False)
+        alive = np.concatenate([self._front, self._alive])
+        chosen = rng.choice(alive, min(count, alive.size), replace=False)
         return {name: array[chosen] for name, array in self._arrays.items()}
 
     def settle(self) -> None:
@@ -111,7 +120,8 @@ class Pool:
 
     def lower(self) -> np.ndarray:
         """`(m,)` the least bound of any open box, per objective; infinity where none is open."""
-        return np.minimum(self._least(self._alive), self._in_hand)
+        waiting = np.minimum(self._least(self._front), self._least(self._alive))
+        return np.minimum(waiting, self._in_hand)
 
     def _least(self, slots: np.ndarray) -> np.ndarray:
         still = self._arrays["open"][slots].astype(bool)

@@ -1,0 +1,253 @@
+/* Blocks of rows: the forms of eight units, and of their negatives, carried to the input together.
+ * A block holds, for every unit below, its sixteen coefficients side by side, so that a level's
+ * matrix is read once for all of them and every sum is a register.
+ *
+ * Above the first level that is not linear both ends are one row x. There a unit with slopes up and
+ * down has the middle slope M = (up + down) / 2 and the distance D = (up - down) / 2 from it, and
+ * the two ends are S + T and -(S - T), where S sums M x and T sums D |x|: a settled unit has no D,
+ * and an open one is worked on once. |M| + |D| = max(|up|, |down|), so the errors are bounded as
+ * before, with two roundings more (of M or D, and of S + T): gamma_{n+6}, which rho pays.
+ *
+ * What is to be paid is summed in one number: per unit met |a| times `due`, its rho and gamma_N
+ * times the sizes of its bias and intercept at the steeper of its two lines. */
+
+#define ROWS 8
+#define BOTH (2 * ROWS)
+
+#if defined(__AVX512F__)
+#define TILE 12 /* 24 sums in 32 registers */
+#else
+#define TILE 3 /* 12 halves of sums in 16 registers */
+#endif
+
+static inline v8 above0(v8 x) { return (v8)((bits8)x & (bits8)(x > 0.0)); }
+static inline v8 below0(v8 x) { return (v8)((bits8)x & (bits8)(x < 0.0)); }
+
+/* out[b] += sum_i p[i] * w[list[i]][b] for b < wide, eight or sixteen rows at once. */
+static inline __attribute__((always_inline)) void tile(int wide, int both, const double *w,
+                                                       size_t stride, const int *list, int count,
+                                                       const double *p, double *out, int fresh)
+{
+    v8 r[TILE], g[TILE];
+    for (int b = 0; b < wide; b++) {
+        r[b] = fresh ? (v8){0} : *(const v8 *)(out + BOTH * b);
+        g[b] = fresh ? (v8){0} : *(const v8 *)(out + BOTH * b + ROWS);
+    }
+    for (int i = 0; i < count; i++) {
+        const double *x = w + (size_t)list[i] * stride;
+        v8 a = *(const v8 *)(p + BOTH * i), c = {0};
+        if (both) c = *(const v8 *)(p + BOTH * i + ROWS);
+        for (int b = 0; b < wide; b++) {
+            r[b] += a * x[b];
+            if (both) g[b] += c * x[b];
+        }
+    }
+    for (int b = 0; b < wide; b++) {
+        *(v8 *)(out + BOTH * b) = r[b];
+        if (both || fresh) *(v8 *)(out + BOTH * b + ROWS) = g[b];
+    }
+}
+
+static inline __attribute__((always_inline)) void tiles(int both, const source *s, int n,
+                                                        const int *list, int count,
+                                                        const double *p, double *out, int fresh)
+{
+    size_t stride = (size_t)s->stride;
+    int q = 0;
+    for (; q + TILE <= n; q += TILE)
+        tile(TILE, both, s->w + q, stride, list, count, p, out + BOTH * q, fresh);
+    for (; q + 3 <= n; q += 3)
+        tile(3, both, s->w + q, stride, list, count, p, out + BOTH * q, fresh);
+    for (; q < n; q++) tile(1, both, s->w + q, stride, list, count, p, out + BOTH * q, fresh);
+}
+
+/* Hand the coefficients of listed units of a level to the levels that it reads: `both` have sixteen
+ * (they come first), then `one` units have eight. */
+static void feed_block(const tape *t, scratch *w, const level *l, const int *list, int both,
+                       int one)
+{
+    const double *p = w->met + BOTH * (size_t)both;
+    for (int i = 0; i < l->nsrc; i++) {
+        const source *s = &l->src[i];
+        const level *to = &t->lv[s->level];
+        double *out = w->rows + (size_t)to->at * BOTH;
+        int fresh = !w->touched[s->level];
+        w->touched[s->level] = 1;
+        if (s->dense) {
+            if (both) tiles(1, s, to->n, list, both, w->met, out, fresh);
+            if (one) tiles(0, s, to->n, list + both, one, p, out, fresh && !both);
+            continue;
+        }
+        if (fresh) memset(out, 0, sizeof(double) * BOTH * (size_t)to->n);
+        for (int n = 0; n < both + one; n++) {
+            v8 a = *(const v8 *)(w->met + BOTH * n), c = *(const v8 *)(w->met + BOTH * n + ROWS);
+            for (int64_t e = s->ptr[list[n]]; e < s->ptr[list[n] + 1]; e++) {
+                double *o = out + BOTH * (size_t)s->col[e];
+                *(v8 *)o += s->val[e] * a;
+                if (n < both) *(v8 *)(o + ROWS) += s->val[e] * c;
+            }
+        }
+    }
+}
+
+/* Substitute level j's units in every row: `descend` for a block. */
+static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
+{
+    const level *l = &t->lv[j];
+    const double *rows = w->rows + (size_t)l->at * BOTH;
+    int count = 0;
+    for (int u = 0; u < l->n; u++) {
+        int i = l->at + u;
+        double up = w->up[i], down = w->down[i], at = w->up_at[i] - w->down_at[i];
+        double bias = w->bias[i], owed = w->due[i];
+        if (up == 0.0 && down == 0.0 && at == 0.0) continue;
+        double *p = w->met + BOTH * count;
+        w->list[count++] = u;
+        for (int e = 0; e < 2; e++) {
+            v8 x = *(const v8 *)(rows + BOTH * u + ROWS * e), y;
+            if (up == down && at == 0.0) {
+                y = up * x;
+            } else {
+                v8 pos = above0(x), neg = below0(x);
+                y = up * pos + down * neg;
+                cst[e] += w->up_at[i] * pos + w->down_at[i] * neg;
+            }
+            due[e] += owed * size8(x);
+            cst[e] += bias * y;
+            *(v8 *)(p + ROWS * e) = y;
+        }
+    }
+    if (count) feed_block(t, w, l, w->list, count, 0);
+}
+
+/* The units of a finished level as `descend_middle` reads them: the open ones, then the settled
+ * ones that pass anything on. */
+static void list_units(const level *l, scratch *w)
+{
+    int *order = w->order + l->at, count = 0;
+    for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
+        v8 up = *(const v8 *)(w->up + i), down = *(const v8 *)(w->down + i);
+        v8 up_at = *(const v8 *)(w->up_at + i), down_at = *(const v8 *)(w->down_at + i);
+        *(v8 *)(w->mid + i) = 0.5 * (up + down);
+        *(v8 *)(w->apart + i) = 0.5 * (up - down);
+        *(v8 *)(w->mid_at + i) = 0.5 * (up_at + down_at);
+        *(v8 *)(w->apart_at + i) = 0.5 * (up_at - down_at);
+    }
+    for (int u = 0; u < l->n; u++) { /* no branches: they would be coins */
+        order[count] = u;
+        count += w->per_width[l->at + u] > 0.0;
+    }
+    w->opened[l->at] = count;
+    for (int u = 0; u < l->n; u++) {
+        order[count] = u;
+        count += !(w->per_width[l->at + u] > 0.0) & (w->up[l->at + u] != 0.0);
+    }
+    w->listed[l->at] = count;
+}
+
+/* `descend_block` while both ends are one row: the sums of M x go to the first eight rows, those of
+ * D |x| to the others. */
+static void descend_middle(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
+{
+    const level *l = &t->lv[j];
+    const double *rows = w->rows + (size_t)l->at * BOTH;
+    const double *bias = w->bias + l->at, *owed = w->due + l->at;
+    const double *mid = w->mid + l->at, *apart = w->apart + l->at;
+    const double *mid_at = w->mid_at + l->at, *apart_at = w->apart_at + l->at;
+    const int *order = w->order + l->at;
+    int both = w->opened[l->at], all = w->listed[l->at];
+    v8 s = cst[0], d = {0}, owe = due[0];
+    for (int n = 0; n < all; n++) {
+        int u = order[n];
+        v8 x = *(const v8 *)(rows + BOTH * u), size = size8(x), y = mid[u] * x;
+        owe += owed[u] * size;
+        s += bias[u] * y;
+        *(v8 *)(w->met + BOTH * n) = y;
+        if (n >= both) continue;
+        v8 z = apart[u] * size;
+        s += mid_at[u] * x;
+        d += apart_at[u] * size + bias[u] * z;
+        *(v8 *)(w->met + BOTH * n + ROWS) = z;
+    }
+    if (all) feed_block(t, w, l, order, both, all - both);
+    cst[0] = s + d;
+    cst[1] = d - s;
+    due[0] = due[1] = owe;
+}
+
+/* From sums and distances to the two ends, in levels below j. */
+static void part_ends(const tape *t, scratch *w, int j)
+{
+    for (int k = 0; k < j; k++) {
+        if (!w->touched[k]) continue;
+        double *rows = w->rows + (size_t)t->lv[k].at * BOTH;
+        for (int u = 0; u < t->lv[k].n; u++) {
+            v8 s = *(const v8 *)(rows + BOTH * u), d = *(const v8 *)(rows + BOTH * u + ROWS);
+            *(v8 *)(rows + BOTH * u) = s + d;
+            *(v8 *)(rows + BOTH * u + ROWS) = d - s;
+        }
+    }
+}
+
+/* Lower and upper bounds of up to eight units of level k, to lo[] and hi[]. The forms stay in the
+ * rows of level 0. */
+static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n, const double *xl,
+                        const double *xu, double *lo, double *hi)
+{
+    const level *l = &t->lv[k];
+    int unit[ROWS];
+    v8 cst[2] = {{0}, {0}}, due[2] = {{0}, {0}}, reach[2] = {{0}, {0}};
+    for (int r = 0; r < ROWS; r++) {
+        unit[r] = ask[r < n ? r : n - 1]; /* what is over repeats the last one */
+        cst[0][r] = l->bias[unit[r]];
+        due[0][r] = l->rho[unit[r]] + t->gamma * fabs(l->bias[unit[r]]);
+    }
+    cst[1] = -cst[0];
+    due[1] = due[0];
+    memset(w->touched, 0, (size_t)t->levels + 1);
+    for (int i = 0; i < l->nsrc; i++) {
+        const source *s = &l->src[i];
+        const level *to = &t->lv[s->level];
+        double *out = w->rows + (size_t)to->at * BOTH;
+        w->touched[s->level] = 1;
+        if (!s->dense) {
+            memset(out, 0, sizeof(double) * BOTH * (size_t)to->n);
+            for (int r = 0; r < ROWS; r++)
+                for (int64_t e = s->ptr[unit[r]]; e < s->ptr[unit[r] + 1]; e++)
+                    out[BOTH * (size_t)s->col[e] + (size_t)r] = s->val[e];
+            continue;
+        }
+        size_t wide = (size_t)padded(l->n);
+        int together = n == ROWS && unit[ROWS - 1] - unit[0] == ROWS - 1;
+        for (int c = 0; c < to->n; c++) {
+            const double *from = s->turned + (size_t)c * wide;
+            v8 x;
+            if (together) x = *(const v8 *)(from + unit[0]);
+            else for (int r = 0; r < ROWS; r++) x[r] = from[unit[r]];
+            *(v8 *)(out + BOTH * c) = x;
+            *(v8 *)(out + BOTH * c + ROWS) = (v8){0};
+        }
+    }
+    int j = k - 1;
+    for (int linear = 1; j >= 1 && linear; j--) {
+        linear = t->lv[j].linear;
+        if (w->touched[j]) descend_middle(t, w, j, cst, due);
+    }
+    part_ends(t, w, j + 1);
+    for (; j >= 1; j--)
+        if (w->touched[j]) descend_block(t, w, j, cst, due);
+    if (!w->touched[0]) memset(w->rows, 0, sizeof(double) * BOTH * (size_t)t->d);
+    for (int q = 0; q < t->d; q++)
+        for (int e = 0; e < 2; e++) {
+            v8 x = *(const v8 *)(w->rows + BOTH * q + ROWS * e);
+            cst[e] += xl[q] * above0(x) + xu[q] * below0(x);
+            reach[e] += t->reach[q] * size8(x);
+        }
+    for (int e = 0; e < 2; e++)
+        cst[e] -= t->noise *
+                  ((due[e] + gamma_of(2 * t->d + 4) * reach[e]) * (1 + 1e-6) + TINY);
+    for (int r = 0; r < n; r++) {
+        lo[r] = cst[0][r];
+        hi[r] = -cst[1][r];
+    }
+}
