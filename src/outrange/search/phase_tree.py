@@ -3,11 +3,12 @@
 A node is a region: its cuts, and the ranges of all units in it. Children inherit slopes and
 multipliers and climb from there; before a node is split its ranges are made tighter, with what is
 known of the cutoff. Which unit to cut is tried out: the few units that cost the bound most are cut
-both ways and bounded once.
+both ways and bounded once, and the product of what both halves gain decides.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
-*Branch and Bound for Piecewise Linear Neural Network Verification* (BaBSR), JMLR 2020.
+*Branch and Bound for Piecewise Linear Neural Network Verification* (BaBSR), JMLR 2020; T.
+Achterberg, T. Koch, A. Martin, *Branching rules revisited* (the product), OR Letters 2005.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ EVERY = 2
 SHARE = 0.98
 ROOT_SHARE = 0.98
 MOST_UNITS = 64
+LEAST_GAIN = 0.05
+"""Of what is missing: a half that gains less counts as this much, so that one good half is worth
+something and two are worth more."""
+
 LEAST_SHARE = 1 << 14
 """Numbers, one a unit and sub-problem, that are worth a core of their own."""
 
@@ -108,7 +113,7 @@ class PhaseTree:
                 tight = self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS)
                 left += self._improved(tight, cutoff, STEPS // 2)[0]
             children, points = [], []
-            for leaf, cut in zip(left, self._choose(left), strict=True):
+            for leaf, cut in zip(left, self._choose(left, cutoff), strict=True):
                 if cut is None:
                     points.append(self._finished(leaf, cutoff))
                 else:
@@ -220,7 +225,7 @@ class PhaseTree:
             out[:, at] = np.abs(rows[:, at]) * gap
         return out
 
-    def _choose(self, leaves: list[Leaf]) -> list[tuple[int, float] | None]:
+    def _choose(self, leaves: list[Leaf], cutoff: float) -> list[tuple[int, float] | None]:
         """The cut of each sub-problem, None where nothing is left to cut."""
         tried = []
         for i, leaf in enumerate(leaves):
@@ -245,7 +250,11 @@ class PhaseTree:
             ])
 
         least = np.concatenate(side_by_side(bounded, parts)).reshape(-1, 2)
-        worth = np.minimum(least.min(axis=1), 1e30) + 1e-3 * least.max(axis=1)
+        before = np.array([leaves[i].least for i, _ in tried])[:, None]
+        missing = cutoff - before
+        # What goes beyond the cutoff is no gain; nor is a bound that is not a number.
+        gain = np.fmax(np.fmin(least, cutoff) - before, LEAST_GAIN * missing)
+        worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)
         for (i, unit), point, value in zip(tried, points, worth, strict=True):
