@@ -16,7 +16,7 @@ import argparse
 import csv
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from cases import data_folder
@@ -88,7 +88,8 @@ class Kept:
     def add(self, label: str, row: dict[str, Outcome]) -> None:
         """One more instance."""
         if self._path is not None:
-            outcomes = {who: asdict(o) for who, o in row.items()}
+            # Without what they printed: that names paths, and the file is meant to be kept.
+            outcomes = {who: asdict(replace(o, detail="")) for who, o in row.items()}
             line = {"instance": label, "cap": self._cap, "outcomes": outcomes}
             with self._path.open("a") as file:
                 file.write(json.dumps(line) + "\n")

@@ -42,11 +42,6 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-static inline v8 one_of(bits8 first, v8 a, v8 b)
-{
-    return (v8)(((bits8)a & first) | ((bits8)b & ~first));
-}
-
 /* The relaxed network whose minimum the last row bounded, at x. */
 static void relaxed_forward(const tape *t, scratch *w, const double *x)
 {

@@ -61,6 +61,27 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
         }
         for (int b = 0; b < 4; b++) *(v8 *)(a0 + q + 8 * b) = r[b];
     }
+    /* Few inputs: two sums of each, or every product would wait for the one before. */
+    for (; q + 16 <= end; q += 16) {
+        v8 r[4] = {{0}, {0}, {0}, {0}};
+        int i = 0;
+        for (; i + 2 <= count; i += 2) {
+            const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
+            const double *x = s->w + (size_t)list[i + 1] * (size_t)s->stride + q;
+            r[0] += p0[list[i]] * *(const v8 *)w;
+            r[1] += p0[list[i]] * *(const v8 *)(w + 8);
+            r[2] += p0[list[i + 1]] * *(const v8 *)x;
+            r[3] += p0[list[i + 1]] * *(const v8 *)(x + 8);
+        }
+        if (i < count) {
+            const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
+            r[0] += p0[list[i]] * *(const v8 *)w;
+            r[1] += p0[list[i]] * *(const v8 *)(w + 8);
+        }
+        v8 *out = (v8 *)(a0 + q), *next = (v8 *)(a0 + q + 8);
+        *out = (fresh ? (v8){0} : *out) + (r[0] + r[2]);
+        *next = (fresh ? (v8){0} : *next) + (r[1] + r[3]);
+    }
     for (; q < end; q += 8) {
         v8 r = fresh ? (v8){0} : *(const v8 *)(a0 + q);
         for (int i = 0; i < count; i++)
@@ -101,16 +122,6 @@ static inline double *free_lines(const level *l, scratch *w)
     return l->sp > l->sm ? w->up : w->down;
 }
 
-/* The one line of unit u, of a level that is not linear, when its sign is known. */
-static inline void settle(const tape *t, const level *l, scratch *w, int u, int sign)
-{
-    int i = l->at + u;
-    w->per_width[i] = 0.0;
-    w->up[i] = w->down[i] = sign > 0 ? l->sp : l->sm;
-    w->up_at[i] = w->down_at[i] = 0.0;
-    w->due[i] = w->rho[i] + t->gamma * l->smax * fabs(w->bias[i]);
-}
-
 /* 0 for 0 and -0 only: compared as a whole number, which is faster. */
 static inline uint64_t bits_of(double x)
 {
@@ -120,6 +131,11 @@ static inline uint64_t bits_of(double x)
 }
 
 static inline v8 size8(v8 x) { return (v8)((bits8)x & INT64_MAX); }
+
+static inline v8 one_of(bits8 first, v8 a, v8 b)
+{
+    return (v8)(((bits8)a & first) | ((bits8)b & ~first));
+}
 
 /* One of two by the sign of x; 0, whatever they are, where x is 0. */
 static inline v8 by_sign(v8 x, v8 positive, v8 negative)

@@ -3,48 +3,63 @@
 #define LEAST_ROWS 3 /* fewer go down one by one */
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
-static inline double smaller(double a, double b) { return a < b ? a : b; }
 
-/* The lines of unit u with lo < 0 < hi: the chord, and the one that may turn. */
-static void set_lines(const tape *t, const level *l, scratch *w, int u, double lo, double hi)
+/* The lines of a level whose units' bounds are known: a settled unit has one; an open one has the
+ * chord, and another that may turn. */
+static void draw_lines(const tape *t, const level *l, scratch *w)
 {
-    int i = l->at + u, convex = l->sp > l->sm; /* convex: the chord is above */
-    double sm = l->sm, sp = l->sp, per = 1.0 / (hi - lo);
-    double d = (sp * hi - sm * lo) * per;
-    double low = convex ? sm : sp, top = convex ? sp : sm;
-    d = d < low ? low : (d > top ? top : d);
-    double e1 = (sp - d) * hi, e2 = (sm - d) * lo; /* f - d*z at both ends */
-    double slack =
-        4 * UNIT * ((fabs(sp) + fabs(d)) * fabs(hi) + (fabs(sm) + fabs(d)) * fabs(lo)) + TINY;
-    double cut = convex ? larger(e1, e2) + slack : smaller(e1, e2) - slack;
-    w->per_width[i] = per;
-    w->free_[i] = hi > -lo ? sp : sm;
-    w->up[i] = convex ? w->free_[i] : d;
-    w->up_at[i] = convex ? 0.0 : cut;
-    w->down[i] = convex ? d : w->free_[i];
-    w->down_at[i] = convex ? cut : 0.0;
-    w->due[i] = w->rho[i] + t->gamma * (l->smax * fabs(w->bias[i]) + fabs(cut));
+    int convex = l->sp > l->sm; /* convex: the chord is above */
+    v8 sm = (v8){0} + l->sm, sp = (v8){0} + l->sp, low = convex ? sm : sp, top = convex ? sp : sm;
+    for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
+        v8 lo = *(const v8 *)(w->lo + i), hi = *(const v8 *)(w->hi + i);
+        bits8 on = (bits8)(lo >= 0.0), settled = on | (bits8)(hi <= 0.0);
+        v8 per = 1.0 / (hi - lo), d = (sp * hi - sm * lo) * per;
+        d = one_of((bits8)(d < low), low, d);
+        d = one_of((bits8)(d > top), top, d);
+        v8 e1 = (sp - d) * hi, e2 = (sm - d) * lo; /* f - d*z at both ends */
+        v8 slack = 4 * UNIT * ((size8(sp) + size8(d)) * size8(hi) +
+                               (size8(sm) + size8(d)) * size8(lo)) + TINY;
+        bits8 first = (bits8)(e1 > e2);
+        v8 cut = convex ? one_of(first, e1, e2) + slack : one_of(first, e2, e1) - slack;
+        v8 turn = one_of((bits8)(hi > -lo), sp, sm), slope = one_of(on, sp, sm);
+        cut = (v8)((bits8)cut & ~settled);
+        *(v8 *)(w->per_width + i) = (v8)((bits8)per & ~settled);
+        *(v8 *)(w->free_ + i) = turn;
+        *(v8 *)(w->up + i) = one_of(settled, slope, convex ? turn : d);
+        *(v8 *)(w->down + i) = one_of(settled, slope, convex ? d : turn);
+        *(v8 *)(w->up_at + i) = convex ? (v8){0} : cut;
+        *(v8 *)(w->down_at + i) = convex ? cut : (v8){0};
+        *(v8 *)(w->due + i) =
+            *(const v8 *)(w->rho + i) +
+            t->gamma * (l->smax * size8(*(const v8 *)(w->bias + i)) + size8(cut));
+    }
+}
+
+/* What is known of a unit from before needs no bounds: any of its sign will do. */
+static inline void take_sign(const level *l, scratch *w, int u, int sign)
+{
+    w->lo[l->at + u] = sign > 0 ? 0.0 : -1.0;
+    w->hi[l->at + u] = sign > 0 ? 1.0 : 0.0;
 }
 
 /* Take bounds of unit u of level k: it is settled, or open. 1 if it is open. */
-static int take_bounds(const tape *t, scratch *w, int k, int u, double lo, double hi, int8_t *st)
+static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo, double hi,
+                              int8_t *st)
 {
     const level *l = &t->lv[k];
-    int s = l->sat + u;
+    int s = l->sat + u, i = l->at + u;
     double top = l->z[u];
     if (!(lo > -top)) lo = -top;
     if (!(hi < top)) hi = top;
-    w->lo[l->at + u] = lo;
-    w->hi[l->at + u] = hi;
+    w->lo[i] = lo;
+    w->hi[i] = hi;
     if (lo >= 0 || hi <= 0) {
         st[s] = lo >= 0 ? 1 : -1;
-        settle(t, l, w, u, st[s]);
         return 0;
     }
-    set_lines(t, l, w, u, lo, hi);
     w->und_level[w->nund] = k;
     w->und_unit[w->nund] = u;
-    w->und_at[w->nund] = l->at + u;
+    w->und_at[w->nund] = i;
     w->und_state[w->nund++] = s;
     return 1;
 }
@@ -107,17 +122,18 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
         const level *l = &t->lv[k];
         int asked = 0, i = 0;
         if (l->linear) {
-            list_units(l, w);
+            if (!w->listed[l->at]) list_units(l, w);
             continue;
         }
         for (int u = 0; u < l->n; u++) {
             int s = l->sat + u;
-            if ((st[s] = known[s]) != 0) settle(t, l, w, u, st[s]);
+            if ((st[s] = known[s]) != 0) take_sign(l, w, u, st[s]);
             else w->ask[asked++] = u;
         }
         for (; asked - i >= LEAST_ROWS; i += ROWS)
             bound_units(t, w, k, w->ask + i, asked - i < ROWS ? asked - i : ROWS, xl, xu, st);
         for (; i < asked; i++) bound_unit(t, w, k, w->ask[i], xl, xu, st);
+        draw_lines(t, l, w);
         list_units(l, w);
     }
     return w->nund;

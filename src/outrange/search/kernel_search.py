@@ -103,12 +103,29 @@ class KernelSearch(PooledSearch):
 
 
 class _Pace:
-    """How many boxes to hand over at once: few at the start (best-first matters), then enough."""
+    """How many boxes to hand over at once, and where what is left of them goes.
+
+    Few at the start (best-first matters), then enough.
+    """
 
     def __init__(self):
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads
+        self._room: dict[str, np.ndarray] = {}
+
+    def room(self, count: int, kernel: CompiledTape) -> dict[str, np.ndarray]:
+        """Arrays for so many boxes; the same again: fresh memory costs a tenth of a box."""
+        if not self._room or len(self._room["lo"]) < count:
+            m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
+            self._room = {
+                "lo": np.empty((count, d)),
+                "hi": np.empty((count, d)),
+                "lb": np.empty((count, m)),
+                "status": np.empty((count, s), np.int8),
+                "open_": np.empty((count, m), np.uint8),
+            }
+        return self._room
 
     def tasks(self, waiting: int) -> int:
         return max(1, min(self.most, waiting // 2))
@@ -125,15 +142,7 @@ class _Pace:
 def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> dict:
     count = len(tasks["lo"])
     budget = pace.budget
-    room = count * (budget + 1)
-    m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
-    out = {
-        "lo": np.empty((room, d)),
-        "hi": np.empty((room, d)),
-        "lb": np.empty((room, m)),
-        "status": np.empty((room, s), np.int8),
-        "open_": np.empty((room, m), np.uint8),
-    }
+    out = pace.room(count * (budget + 1), kernel)
     tol, scale, cutoff = state.aim(), state.scale(), state.cutoff()
     target = goal = None
     if state.target is not None:
