@@ -1,6 +1,7 @@
 """The pool of open boxes."""
 
 import numpy as np
+import pytest
 
 from outrange.search import pool as module
 from outrange.search.pool import Pool
@@ -45,3 +46,31 @@ def test_boxes_in_hand_count_until_they_are_dealt_with():
     assert pool.lower().tolist() == [-1.0, np.inf]
     pool.settle()
     assert pool.lower().tolist() == [np.inf, np.inf]
+
+
+def test_an_interruption_loses_no_box(monkeypatch):
+    pool = _filled(100)
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "_least", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.pop(5)
+    assert len(pool) == 100
+    assert pool.lower().tolist() == [0.0, 1.0, 2.0]
+
+
+def test_every_box_leaves_once_while_others_come():
+    rng, pool, priorities = np.random.default_rng(0), _filled(500), []
+    for i in range(200):
+        priorities += pool.pop(int(rng.integers(1, 9)))["priority"].tolist()
+        pool.settle()
+        if i % 3 == 0:
+            new = 1000 + 10 * i + np.arange(4)
+            pool.push(np.zeros((4, 2)), np.ones((4, 2)), np.ones((4, 3)), np.zeros((4, 4)),
+                      np.ones((4, 3)), new)
+    while len(pool):
+        priorities += pool.pop(50)["priority"].tolist()
+    assert len(priorities) == len(set(priorities)) == 500 + 4 * 67

@@ -138,7 +138,7 @@ static void list_units(const level *l, scratch *w)
         count += w->per_width[l->at + u] > 0.0;
     }
     w->opened[l->at] = count;
-    for (int u = 0; u < l->n; u++) {
+    for (int u = 0; u < l->n && count < l->n; u++) { /* full: what follows is another level's */
         order[count] = u;
         count += !(w->per_width[l->at + u] > 0.0) & (w->up[l->at + u] != 0.0);
     }

@@ -29,13 +29,17 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
         int status = lp_solve(&f->lp, f->cc, xl, xu, f->G, f->h, m, 60), done = 0;
         if (status == LP_INFEASIBLE) {
             bound = safe_bound(t, NULL, 0.0, xl, xu, f->G, f->h, m, f->lp.y);
-            if (!(bound > 0)) {
+            if (!(bound > 0)) { /* NaN too */
                 *complete = 0;
                 break;
             }
             done = 1;
         } else {
             bound = safe_bound(t, f->cc, ob, xl, xu, f->G, f->h, m, f->lp.y);
+            if (isnan(bound)) { /* something overflowed: comparisons below would say "exact" */
+                *complete = 0;
+                break;
+            }
             int exact = 1;
             for (int i = j; i < K; i++)
                 if (L[i] < 0 && U[i] > 0) exact = 0;

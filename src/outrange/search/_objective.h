@@ -95,6 +95,6 @@ static double objective(const tape *t, scratch *w, int k, const double *xl, cons
         for (int q = 0; q < d; q++) w->xs[q] = w->acc[0][q] > 0 ? xl[q] : xu[q];
         turn_lines(t, w, 2.0 * pow(0.8, it));
     }
-    if (best < cutoff) blame_inputs(t, w, G);
+    if (!(best >= cutoff)) blame_inputs(t, w, G);
     return best;
 }

@@ -13,7 +13,8 @@ static void draw_lines(const tape *t, const level *l, scratch *w)
     for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
         v8 lo = *(const v8 *)(w->lo + i), hi = *(const v8 *)(w->hi + i);
         bits8 on = (bits8)(lo >= 0.0), settled = on | (bits8)(hi <= 0.0);
-        v8 per = 1.0 / (hi - lo), d = (sp * hi - sm * lo) * per;
+        v8 per = 0.5 / (0.5 * hi - 0.5 * lo), d = (sp * hi - sm * lo) * per;
+        per = one_of((bits8)(per > 1e-300), per, (v8){0} + 1e-300); /* open, whatever overflows */
         d = one_of((bits8)(d < low), low, d);
         d = one_of((bits8)(d > top), top, d);
         v8 e1 = (sp - d) * hi, e2 = (sm - d) * lo; /* f - d*z at both ends */
@@ -49,8 +50,9 @@ static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo
     const level *l = &t->lv[k];
     int s = l->sat + u, i = l->at + u;
     double top = l->z[u];
-    if (!(lo > -top)) lo = -top;
-    if (!(hi < top)) hi = top;
+    /* A bound beyond its unit's size is one that overflowed. */
+    if (!(lo > -top && lo <= top)) lo = -top;
+    if (!(hi < top && hi >= -top)) hi = top;
     w->lo[i] = lo;
     w->hi[i] = hi;
     if (lo >= 0 || hi <= 0) {

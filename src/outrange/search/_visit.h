@@ -86,8 +86,8 @@ static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, dou
         v->cuts[k] = cut;
         for (int q = 0; q < d; q++) total += A[q] > 0 ? A[q] * lo[q] : A[q] * hi[q];
         /* the form was proved with its padding; a relative pad for this arithmetic is added */
-        double pad = 1e-12 * (fabs(total) + fabs(cut));
-        for (int q = 0; q < d; q++) pad += 1e-13 * fabs(A[q]) * b->t->reach[q];
+        double pad = 1e-12 * (fabs(total) + fabs(cut)), each = fmax(1e-13, gamma_of(2 * d + 8));
+        for (int q = 0; q < d; q++) pad += each * fabs(A[q]) * b->t->reach[q];
         for (int q = 0; q < d; q++) {
             double l = lo[q], u = hi[q];
             double slack = cut - (total - (A[q] > 0 ? A[q] * l : A[q] * u)) + pad;

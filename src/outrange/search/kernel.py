@@ -171,11 +171,13 @@ def _sizes(tape: Tape, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
         z = np.abs(level.bias) + level.error
         for source, matrix in level.sizes.items():
             z = z + matrix @ heights[source]
-        z = z * (1.0 + 1e-9)
+        # Zero times infinity: a size that overflowed stays one that did.
+        z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
         # A coefficient of a source's unit is a sum over every unit of every level that reads it.
         terms = max((feeding[s] for s in level.sources), default=0) + level.merged
         slope = 1.0 if level.linear else max(abs(level.below), abs(level.above))
-        rho = slope * (gamma(terms + 8) * z + level.error) * (1.0 + 1e-9)
+        # A row that starts at a unit has coefficient 1 there, whatever the slopes.
+        rho = max(1.0, slope) * (gamma(terms + 8) * z + level.error) * (1.0 + 1e-9)
         out.append((z, rho))
         height = slope * z
         heights.append(height if values is None else np.minimum(height, values[k]))

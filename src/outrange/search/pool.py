@@ -35,6 +35,7 @@ class Pool:
         }
         self._alive = np.empty(0, np.int64)
         self._front = np.empty(0, np.int64)  # Those that leave next, in order.
+        self._ordered_full = False
         self._free = np.arange(self.capacity)
         self._in_hand = np.full(objectives, np.inf)
 
@@ -90,23 +91,25 @@ class Pool:
 
         The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
         """
-        if self._front.size < count and self._alive.size:
+        if (self._front.size < count or self.full != self._ordered_full) and self._alive.size:
             self._order(max(count, len(self) // SHARE_AHEAD))
-        chosen, self._front = self._front[:count], self._front[count:]
-        self._in_hand = self._least(chosen)
+        chosen = self._front[:count]
+        self._in_hand = self._least(chosen)  # First: an interruption must not lose them.
+        self._front = self._front[count:]
         self._free = np.concatenate([chosen, self._free])
         return {name: array[chosen] for name, array in self._arrays.items()}
 
     def _order(self, count: int) -> None:
         alive = np.concatenate([self._front, self._alive])
         key = self._arrays["priority"][alive]
-        if not self.full:
+        self._ordered_full = self.full
+        if not self._ordered_full:
             key = -key
         count = min(count, alive.size)
         order = np.argpartition(key, count - 1) if count < alive.size else np.arange(alive.size)
         first = order[:count]
-        self._front = alive[first[np.argsort(key[first], kind="stable")]]
-        self._alive = alive[order[count:]]
+        front = alive[first[np.argsort(key[first], kind="stable")]]
+        self._front, self._alive = front, alive[order[count:]]
 
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
         """Copies of up to `count` open boxes, chosen at random."""
