@@ -36,6 +36,7 @@ from .answers.advice import Advice as Advice
 from .answers.dead_start import DeadStart as DeadStart
 from .answers.study import Study as Study
 from .answers.study_progress import StudyProgress as StudyProgress
+from .api.arrays import use_torch as use_torch
 from .api.asked import read_property as read_property
 from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples

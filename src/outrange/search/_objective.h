@@ -66,8 +66,9 @@ static void blame_inputs(const tape *t, scratch *w, double *G)
     }
 }
 
-/* Ascends on the free slopes of this row alone, for as long as what was gained up to now could, once
- * more, reach the cutoff; writes the best form and, unless that reaches it, its blame per input. */
+/* Ascends on the free slopes of this row alone, for as long as what was gained up to now could,
+ * once more, reach the cutoff; writes the best form and, unless that reaches the cutoff, its blame
+ * per input. */
 static double objective(const tape *t, scratch *w, int k, const double *xl, const double *xu,
                         double cutoff, int steps, double *A, double *offset, double *G)
 {

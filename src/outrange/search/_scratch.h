@@ -40,7 +40,8 @@ static scratch *scratch_new(const tape *t)
 {
     scratch *w = calloc(1, sizeof *w);
     size_t N = (size_t)t->total, S = (size_t)t->states + 1, W = (size_t)t->widest + 8;
-    size_t most = N / 8 + 3 * (size_t)t->levels; /* blocks: at most two units a level by themselves */
+    /* Blocks: at most two units a level go by themselves. */
+    size_t most = N / 8 + 3 * (size_t)t->levels;
     w->acc[0] = reals(N);
     w->acc[1] = reals(N);
     w->touched = calloc((size_t)t->levels + 1, 1);

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import chosen
 from .cuts import Cuts
 from .phase_net import PhaseNet, Walked
 
@@ -76,7 +77,7 @@ def _whole(net: PhaseNet, start: dict[int, np.ndarray], below: Below | None):
     return start, below.gamma * below.cutoff
 
 
-def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
+def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> None:
     """Improve `theta` and `beta` in place for up to `steps`, until every bound is at its target.
 
     Args:
@@ -84,10 +85,10 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
         task: What to bound.
         steps: Of ascent; 0 bounds once.
         target: `(P,)`: bounds at or above it are good enough.
-
-    Returns:
-        The last back-substitution at the best parameters of all.
     """
+    elsewhere = chosen()
+    if elsewhere is not None and elsewhere(net, task, steps, target):
+        return
     count = len(task.theta)
     over = net.over(task.cuts)
     active = np.arange(count)
@@ -131,7 +132,6 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> Walked:
                 beta, cut = beta[going], (cut[0][going], cut[1][going])
             for part in moments:
                 part.keep(going)
-    return walked
 
 
 def _move(net: PhaseNet, drawn, walked: Walked, z, now, cutting, moments, step: int) -> None:

@@ -1,0 +1,141 @@
+"""The ascent on PyTorch arrays is NumPy's; what it proposes is proved in float64."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.core import Box, InputError
+from outrange.graph import Builder, Slot
+from outrange.ops.convolution import convolution
+from outrange.search.cuts import Cuts
+from outrange.search.phase_ascent import Below, Climb, climb
+from outrange.search.phase_net import PhaseNet
+from outrange.search.phase_search import PhaseSearch
+from outrange.search.solve import solve
+from outrange.search.state import State
+from outrange.search.torch_ascent import TorchAscent
+
+
+pytestmark = pytest.mark.backends
+
+
+def _dense(rng, slope=0.0):
+    b = Builder([Slot("x", (30,))])
+    (x,) = b.input_values()
+    for n, m in ((30, 20), (20, 16)):
+        z = b.dense(x, rng.normal(size=(n, m)) * np.sqrt(2 / n), 0.1 * rng.normal(size=m))
+        x = b.curve("leaky_relu", z, negative_slope=slope) if slope else b.curve("relu", z)
+    return b.finish([b.dense(x, rng.normal(size=(16, 2)), np.zeros(2))], ["y"])
+
+
+def _branches(rng):
+    """Two ways to one sum, entries moved, and an image op."""
+    b = Builder([Slot("x", (6, 5, 2))])
+    (x,) = b.input_values()
+    kernel, one = rng.normal(size=(3, 3, 2, 3)) / 3, (1, 1)
+    image = convolution((6, 5), kernel, rng.normal(size=3), strides=one, dilation=one,
+                        padding=(one, one))
+    z = b.curve("relu", b.add_node(image, [x], (6, 5, 3)))
+    flat = b.reshape(b.transpose(z, (2, 0, 1)), (90,))
+    left = b.curve("relu", b.dense(flat, rng.normal(size=(90, 8)) / 8, rng.normal(size=8)))
+    right = b.dense(flat, rng.normal(size=(90, 8)) / 8)
+    return b.finish([b.dense(b.add(left, right), rng.normal(size=(8, 2)), np.zeros(2))], ["y"])
+
+
+def _task(net, rng, cut):
+    """Sub-problems with random cuts, and rows of the output and of a layer."""
+    count = 6
+    cuts = net.uncut(count)
+    if cut:
+        for i in range(count):
+            for unit in rng.choice(np.flatnonzero(net.open(net.lo, net.hi)), 3, replace=False):
+                if rng.random() < 0.5:
+                    cuts.low[i, unit] = cuts.lo[i, unit] = 0.0
+                else:
+                    cuts.high[i, unit] = cuts.hi[i, unit] = 0.0
+    rows = rng.normal(size=(count, net.objectives))
+    below = Below(np.eye(net.objectives)[0], 0.5, np.full(count, 0.1), np.full(count, 0.2))
+    theta, beta = np.tile(net.start(), (count, 1)), np.zeros((count, net.units))
+    return Climb.of({net.graph.output: rows}, Cuts(cuts.low, cuts.high, cuts.lo, cuts.hi), theta,
+                    beta if cut else None, below if cut else None)
+
+
+@pytest.mark.parametrize("make", [_dense, _branches, lambda r: _dense(r, 0.2)],
+                         ids=["dense", "branches", "leaky"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_both_ascents_find_the_same(make, cut):
+    graph = make(np.random.default_rng(3))
+    net = PhaseNet.of(graph, Box(np.full(graph.size, -0.3), np.full(graph.size, 0.3)))
+    ours, theirs = (_task(net, np.random.default_rng(5), cut) for _ in range(2))
+    target = np.full(6, np.inf)
+    target[0] = -1e6  # One that stops at once.
+    climb(net, ours, 8, target)
+    with outrange.use_torch(dtype="float64"):
+        climb(net, theirs, 8, target)
+    np.testing.assert_allclose(theirs.least, ours.least, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(theirs.theta, ours.theta, atol=1e-6)
+    if cut:
+        np.testing.assert_allclose(theirs.beta, ours.beta, atol=1e-6)
+        np.testing.assert_allclose(theirs.below.gamma, ours.below.gamma, atol=1e-6)
+        assert np.abs(ours.beta).max() > 0 and (ours.below.gamma != 0.1).any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_searches_give_the_same_answers(dtype, monkeypatch):
+    graph = _dense(np.random.default_rng(0))
+    box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
+    known = solve(graph, box, rows, solver=False, time_limit=120)
+    calls = []
+    real = TorchAscent.__call__
+    monkeypatch.setattr(TorchAscent, "__call__",
+                        lambda *given: calls.append(real(*given)) or calls[-1])
+    with outrange.use_torch(dtype=dtype):
+        found = solve(graph, box, rows, solver=False, time_limit=120)
+    assert found.status == known.status == "exact"
+    assert calls and all(calls)
+    np.testing.assert_allclose(found.lower, known.lower, atol=3e-6)
+    assert (found.lower <= known.seen + 1e-12).all()
+
+
+def test_float32_proposes_and_float64_proves(monkeypatch):
+    """Slopes that are nonsense make bounds loose, never wrong."""
+    graph = _dense(np.random.default_rng(1))
+    box = Box(np.full(30, -0.2), np.full(30, 0.2))
+    rng = np.random.default_rng(2)
+
+    def nonsense(self, net, task, steps, target):
+        task.theta[:] = rng.random(task.theta.shape)
+        task.least[:] = 1e9
+        return True
+
+    monkeypatch.setattr(TorchAscent, "__call__", nonsense)
+    state = State(np.eye(2), 1e-6, 3.0, None)
+    with outrange.use_torch():
+        search = PhaseSearch(graph, box, state)
+        search.run(until=1.0)
+    seen = graph.run(rng.uniform(-0.2, 0.2, (20000, 30))).min(axis=0)
+    assert (search.lower() <= seen).all() and np.isfinite(search.lower()).all()
+
+
+def test_other_curves_stay_with_numpy():
+    b = Builder([Slot("x", (20,))])
+    (x,) = b.input_values()
+    rng = np.random.default_rng(0)
+    x = b.curve("tanh", b.dense(x, rng.normal(size=(20, 6)), np.zeros(6)))
+    graph = b.finish([b.dense(x, rng.normal(size=(6, 1)), np.zeros(1))], ["y"])
+    box = Box(np.full(20, -0.03), np.full(20, 0.03))
+    with outrange.use_torch():
+        found = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
+    known = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
+    np.testing.assert_allclose(found.lower, known.lower, atol=1e-5)
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"dtype": "float16"}, "`dtype` must be 'float32' or 'float64'. Received: 'float16'"),
+    ({"device": "warp"}, "`device` must be one that PyTorch finds here"),
+    ({"device": "cuda:99"}, "`device` must be one that PyTorch finds here"),
+])  # fmt: skip
+def test_what_is_not_there_is_said(options, says):
+    with pytest.raises(InputError, match="`") as error, outrange.use_torch(**options):
+        pass
+    assert says in str(error.value)
