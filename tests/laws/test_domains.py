@@ -69,6 +69,25 @@ def test_a_smaller_box_never_loosens_intervals(net, act):
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
+@pytest.mark.parametrize("act", describable())
+@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
+    rng = np.random.default_rng(5)
+    graph = net(rng, act)
+    lo, hi = boxes(rng, graph, 1e-5)
+    plain, found = (bounds(graph, lo, hi, domain) for domain in ("intervals", "forward"))
+    for (a, b), (c, d) in zip(plain, found, strict=True):
+        slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
+        assert (c >= a - slack).all() and (d <= b + slack).all()
+    x = points(rng, lo, hi)
+    seen = graph.run(x.reshape(-1, graph.size)).reshape(*x.shape[:2], -1)
+    width = [end[graph.output][1] - end[graph.output][0] for end in (plain, found)]
+    kept = np.isfinite(width[0]) & (width[0] > 1e-9)
+    if kept.any():
+        assert np.median((width[1] / width[0])[kept]) <= 1.0 + 1e-9
+    assert (found[graph.output][0] <= seen).all() and (seen <= found[graph.output][1]).all()
+
+
 def test_linear_is_exact_where_nothing_bends():
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (3,))])

@@ -90,3 +90,22 @@ def test_without_splits_it_looks_for_nothing_and_ends():
     assert (search.lower() <= found.seen).all()
     assert (search.lower() < found.seen - found.tolerance).any(), "nothing was left to split"
     assert all(grown.tree.nodes < 40 for grown in search._trees.values())
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.3])
+@pytest.mark.parametrize("seed", [7, 10, 11])
+def test_leaky_kinks_close_as_plain_ones_do(slope, seed):
+    """Their code rounds a product, and their facts are two straight pieces all the same."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (14,))])
+    (x,) = b.input_values()
+    for n, m in ((14, 12), (12, 12)):
+        z = b.dense(x, rng.normal(size=(n, m)) * 1.3 / np.sqrt(n), 0.3 * rng.normal(size=m))
+        x = b.curve("leaky_relu", z, negative_slope=slope)
+    graph = b.finish([b.dense(x, rng.normal(size=(12, 2)), np.zeros(2))], ["y"])
+    middle = 0.3 * rng.normal(size=14)
+    rows = np.concatenate([np.eye(2), -np.eye(2)])
+    found = solve(graph, Box(middle - 0.15, middle + 0.15), rows, time_limit=60, solver=False)
+    assert found.status == "exact"
+    same = solve(graph, Box(middle - 0.15, middle + 0.15), rows, time_limit=60)
+    np.testing.assert_allclose(found.lower, same.lower, atol=3e-6)

@@ -132,6 +132,7 @@ def test_other_curves_stay_with_numpy():
 
 @pytest.mark.parametrize("options, says", [
     ({"dtype": "float16"}, "`dtype` must be 'float32' or 'float64'. Received: 'float16'"),
+    ({"device": "meta"}, "`device` must be one that PyTorch finds here"),
     ({"device": "warp"}, "`device` must be one that PyTorch finds here"),
     ({"device": "cuda:99"}, "`device` must be one that PyTorch finds here"),
 ])  # fmt: skip
@@ -139,3 +140,35 @@ def test_what_is_not_there_is_said(options, says):
     with pytest.raises(InputError, match="`") as error, outrange.use_torch(**options):
         pass
     assert says in str(error.value)
+
+
+def test_threads_are_given_back_whoever_leaves_last():
+    import torch
+
+    def inside():
+        with outrange.use_torch():
+            yield
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        first, second = inside(), inside()
+        next(first), next(second)
+        first.close()
+        assert torch.get_num_threads() == 1
+        second.close()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_overflows_in_float32_is_left_to_numpy():
+    graph = _dense(np.random.default_rng(0))
+    net = PhaseNet.of(graph, Box(np.full(30, -1e37), np.full(30, 1e37)))
+    ours, theirs = (_task(net, np.random.default_rng(5), False) for _ in range(2))
+    for task in (ours, theirs):
+        task.start[net.graph.output][:] *= 1e4
+    climb(net, ours, 4, np.full(6, np.inf))
+    with outrange.use_torch():
+        climb(net, theirs, 4, np.full(6, np.inf))
+    assert (ours.least == theirs.least).all() and np.isfinite(ours.least).all()

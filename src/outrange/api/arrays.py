@@ -15,8 +15,8 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     It takes over the largest part of the work on networks of many inputs: the ascent on slopes and
     multipliers of many sub-problems at once. What that finds is proved by NumPy in float64, every
     rounding paid, so answers are as sound as without, and with `dtype="float64"` the same but for
-    rounding. Networks with curves that are not ReLU-like, of few inputs, or of more than 2^26
-    weights are computed as without.
+    rounding. Networks with other curves than (leaky) ReLU, of few inputs, or of more than 2^26
+    weights are computed as without, and so is what overflows.
 
     The choice holds in all threads.
 
@@ -52,18 +52,28 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         raise InputError(f"`dtype` must be 'float32' or 'float64'. Received: {dtype!r}.")
     try:
         place = t.device(device)
-        t.zeros(1, device=place, dtype=getattr(t, dtype))
+        float(t.ones(1, device=place, dtype=getattr(t, dtype)) + 1)
     except (RuntimeError, AssertionError, TypeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(
             f"`device` must be one that PyTorch finds here and that computes in {dtype}. "
             f"Received: {device!r} ({first})."
         ) from error
-    # The search has threads of its own; PyTorch's would fight them over the cores.
-    threads = t.get_num_threads()
+    with arrays.choose(TorchAscent(Place(t, place, getattr(t, dtype)))), _one_thread(t):
+        yield
+
+
+_inside: list[int] = []
+
+
+@contextmanager
+def _one_thread(t) -> Iterator[None]:
+    """The search has threads of its own; PyTorch's would fight them over the cores."""
+    _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)
     try:
-        with arrays.choose(TorchAscent(Place(t, place, getattr(t, dtype)))):
-            yield
+        yield
     finally:
-        t.set_num_threads(threads)
+        before = _inside.pop()
+        if not _inside:  # The last to leave, whoever came first.
+            t.set_num_threads(before)

@@ -78,6 +78,20 @@ class Curve:
         return set(self.bends) == {"line"} and not self.jumps
 
     @functools.cached_property
+    def rays(self) -> tuple[float, float] | None:
+        """The slopes below and above, if `f` is exactly two straight pieces from the origin on."""
+        if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
+            return None
+        if self.lines is not None and None not in self.lines:
+            # The facts say so, however the float64 `f` rounds.
+            (below, first), (above, second) = (line for line in self.lines if line is not None)
+            return (below, above) if first == 0.0 and second == 0.0 else None
+        if self.ulps or self.off or float(self.f(np.zeros(1))[0]) != 0.0:
+            return None
+        below, above = (float(self.df(np.array([x]))[0]) for x in (-1.0, 1.0))
+        return below, above
+
+    @functools.cached_property
     def sides(self) -> tuple[Side, Side]:
         """`f` and `-f`, as the derivation of lines reads them."""
         with np.errstate(all="ignore"):

@@ -156,9 +156,4 @@ class KinkOver:
 
 def kink(op: Curve) -> tuple[float, float] | None:
     """The slopes of a convex kink at the origin."""
-    if tuple(op.knots) != (0.0,) or op.jumps or op.ulps or not op.is_piecewise_linear:
-        return None
-    if float(op.f(np.zeros(1))[0]) != 0.0:
-        return None
-    below, above = (float(op.df(np.array([x]))[0]) for x in (-1.0, 1.0))
-    return (below, above) if below < above else None
+    return op.rays if op.rays is not None and op.rays[0] < op.rays[1] else None

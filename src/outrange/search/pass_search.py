@@ -1,7 +1,8 @@
 """Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
 
 Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
-to choose is how deep each unit's bound is substituted back.
+to choose is how deep each unit's bound is substituted back. Before that a forward pass bounds all
+units at once: in small sets it settles almost all of them, and little is left to substitute.
 """
 
 from __future__ import annotations
@@ -12,21 +13,32 @@ import numpy as np
 
 from ..core import Box
 from ..domains.backward import Cells
+from ..domains.forward import forward
 from ..domains.linear import Plan, Sweep
+from ..domains.walk import Ends
 from ..graph import Graph
 from ..graph.rewrite import fold
 from .attack import descend
-from .blas import one_thread
+from .blas import one_thread, side_by_side
 from .state import State
 
 
-METHODS = ("linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",)
+METHODS = (
+    "forward linear forms (DeepZ, Singh et al. 2018)",
+    "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
+)
 
 WIDE = 1 << 18
 """Entries in all values of a graph from which on it is searched so."""
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 """What the rows of one value may hold in each pass: see `Sweep.effort`."""
+
+MOST_FORMS = 1 << 28
+"""Numbers in the forward forms of the widest value; a few such values are needed at once."""
+
+RUNS = 8
+"""Of the graph at once, to see how long a forward pass takes."""
 
 DEARER = 2.0
 """By about how much a pass takes longer than the one before."""
@@ -96,7 +108,12 @@ class PassSearch:
 
     def _work(self) -> Iterator[bool]:
         """A descent and a pass in turns; when passes are too dear or done, descents."""
-        plan, taken = Plan.of(self.graph), 0.0
+        plan, taken, known = Plan.of(self.graph), 0.0, {}
+        if self._forms_fit():
+            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+            known = dict(enumerate(ends))
+            self._found(ends[self.graph.output])
+            yield True
         limit = np.inf if self.state.time_limit is None else self.state.time_limit
         for effort in EFFORTS:
             self._descend(near=True)
@@ -106,10 +123,9 @@ class PassSearch:
             began = self.state.seconds
             cells = Cells.of(self.box.lo[None], self.box.hi[None])
             output = self.graph.output
-            sweep = Sweep(plan, cells, extra=frozenset({output}), effort=effort)
+            sweep = Sweep(plan, cells, known, extra=frozenset({output}), effort=effort)
             sweep.run()
-            self.state.boxes += 1
-            self._lower = np.fmax(self._lower, sweep.ends[output][0][0])
+            self._found(sweep.ends[output])
             taken = self.state.seconds - began
             yield True
             if not (self.box.lo < self.box.hi).any():
@@ -117,6 +133,20 @@ class PassSearch:
         while True:
             self._descend(near=False)
             yield True
+
+    def _forms_fit(self) -> bool:
+        """Whether a forward pass fits into memory, and ends in time, by one run of the graph."""
+        count = int((self.box.lo < self.box.hi).sum())
+        if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
+            return False
+        began = self.state.seconds
+        self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
+        taken = (self.state.seconds - began) * count / RUNS
+        return self.state.time_limit is None or self.state.seconds + taken < self.state.time_limit
+
+    def _found(self, ends: Ends) -> None:
+        self.state.boxes += 1
+        self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
         """Down on the open objective that is lowest so far, from there, or on any from anywhere."""

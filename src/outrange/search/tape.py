@@ -201,13 +201,13 @@ class _Recorder:
         knots = np.array(op.knots)
         if not knots.size:
             return self._straight(value, node, op)
+        if op.rays is not None:
+            self._single(value, node, np.array(op.rays))
+            return True
         middle = (knots[1:] + knots[:-1]) / 2
         probes = np.concatenate([[knots[0] - 1.0], middle, [knots[-1] + 1.0]])
         slopes = np.asarray(op.df(probes), np.float64)
         heights = np.asarray(op.f(knots), np.float64)
-        if len(knots) == 1 and knots[0] == 0.0 and heights[0] == 0.0 and op.ulps == 0:
-            self._single(value, node, slopes)
-            return True
         eye = np.eye(node.size)
         source = node.inputs[0]
         kinks = []

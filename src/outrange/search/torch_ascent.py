@@ -41,8 +41,7 @@ class TorchAscent:
         if self.place.dtype != self.place.t.float64:
             target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
         with self.place.t.inference_mode():
-            _Run(placed, task, target).climb(steps)
-        return True
+            return _Run(placed, task, target).climb(steps)
 
 
 @dataclass(eq=False)
@@ -92,8 +91,8 @@ class _Run:
         return _Over(part.below, part.above - part.below, on.tensor(part.settled, self.t.bool),
                      on.tensor(np.nan_to_num(part.fixed)), *upper)
 
-    def climb(self, steps: int) -> None:
-        """Improve, and write what was best to the task."""
+    def climb(self, steps: int) -> bool:
+        """Improve, and write what was best to the task; False if a number overflowed."""
         for step in range(steps + 1):
             self._walk()
             better = self.least > self.best[self.active]
@@ -110,6 +109,8 @@ class _Run:
             self._move(step)
             if float(going.to(self.best.dtype).mean()) < 0.75:
                 self._keep(going)
+        if not bool(self.t.isfinite(self.best).all()):
+            return False
         task = self.task
         task.least[:] = _back(self.best)
         task.theta[:] = _back(self.best_theta)
@@ -118,6 +119,7 @@ class _Run:
             task.beta[:] = _back(self.best_beta)
         if task.below is not None and self.best_gamma is not None:
             task.below.gamma[:] = _back(self.best_gamma)
+        return True
 
     def _rows(self) -> dict[int, Tensor]:
         rows = dict(self.start)
