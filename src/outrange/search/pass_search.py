@@ -1,8 +1,8 @@
 """Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
 
 Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
-to choose is how deep each unit's bound is substituted back. Before that a forward pass bounds all
-units at once: in small sets it settles almost all of them, and little is left to substitute.
+to choose is how deep each unit's bound is substituted back. After the first a forward pass bounds
+all units at once: in small sets it settles almost all of them, and little is left to substitute.
 """
 
 from __future__ import annotations
@@ -109,11 +109,6 @@ class PassSearch:
     def _work(self) -> Iterator[bool]:
         """A descent and a pass in turns; when passes are too dear or done, descents."""
         plan, taken, known = Plan.of(self.graph), 0.0, {}
-        if self._forms_fit():
-            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
-            known = dict(enumerate(ends))
-            self._found(ends[self.graph.output])
-            yield True
         limit = np.inf if self.state.time_limit is None else self.state.time_limit
         for effort in EFFORTS:
             self._descend(near=True)
@@ -130,19 +125,25 @@ class PassSearch:
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
+            if effort == EFFORTS[0] and self._forms_fit():
+                ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+                known = dict(enumerate(ends))
+                self._found(ends[output])
+                yield True
         while True:
             self._descend(near=False)
             yield True
 
     def _forms_fit(self) -> bool:
-        """Whether a forward pass fits into memory, and ends in time, by one run of the graph."""
+        """Whether a forward pass fits into memory and half of the time left, by some runs."""
         count = int((self.box.lo < self.box.hi).sum())
         if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
             return False
         began = self.state.seconds
         self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
         taken = (self.state.seconds - began) * count / RUNS
-        return self.state.time_limit is None or self.state.seconds + taken < self.state.time_limit
+        limit = self.state.time_limit
+        return limit is None or taken < 0.5 * (limit - self.state.seconds)
 
     def _found(self, ends: Ends) -> None:
         self.state.boxes += 1
