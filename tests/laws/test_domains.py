@@ -84,7 +84,7 @@ def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     width = [end[graph.output][1] - end[graph.output][0] for end in (plain, found)]
     kept = np.isfinite(width[0]) & (width[0] > 1e-9)
     if kept.any():
-        assert np.median((width[1] / width[0])[kept]) <= 1.0 + 1e-9
+        assert np.median(width[1][kept] / width[0][kept]) <= 1.0 + 1e-9
     assert (found[graph.output][0] <= seen).all() and (seen <= found[graph.output][1]).all()
 
 

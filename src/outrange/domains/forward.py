@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,15 +50,19 @@ class Form:
     rows: np.ndarray
     rest: np.ndarray
 
+    @cached_property
     def reach(self) -> np.ndarray:
         """How far the value can be from its center."""
-        sums = np.abs(self.rows).sum(axis=0)
+        sums = np.zeros(self.rest.size)
+        step = max(1, _AT_ONCE // max(1, sums.size))
+        for first in range(0, len(self.rows), step):
+            sums += np.abs(self.rows[first : first + step]).sum(axis=0)
         return widened(sums * (1.0 + gamma(len(self.rows) + 2)) + self.rest)
 
-    def ends(self, reach: np.ndarray) -> Ends:
+    def ends(self) -> Ends:
         """Least and largest, `(1, n)`."""
         with np.errstate(invalid="ignore"):
-            lo, hi = down(self.center - reach), up(self.center + reach)
+            lo, hi = down(self.center - self.reach), up(self.center + self.reach)
         return (np.where(np.isnan(lo), -np.inf, lo)[None], np.where(np.isnan(hi), np.inf, hi)[None])
 
 
@@ -75,7 +80,7 @@ def _by_parts(work: Callable, rows: np.ndarray, size: int, each: Each) -> np.nda
 
 def _affine(op: Affine, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
     g = gamma(2 * op.terms + 6)
-    sizes = tuple(widened(np.abs(f.center) + f.reach())[None] for f in forms)
+    sizes = tuple(widened(np.abs(f.center) + f.reach)[None] for f in forms)
     rests = tuple(f.rest[None] for f in forms)
     with np.errstate(over="ignore", invalid="ignore"):
         center = op.apply(tuple(f.center[None] for f in forms), False)[0] + op.bias
@@ -98,7 +103,7 @@ def _curve(op: Curve, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -
     with np.errstate(all="ignore"):
         slope, low, high = _between(op, lo, hi)
         middle = 0.5 * low + 0.5 * high
-        size = np.abs(slope) * (np.abs(form.center) + form.reach()) + np.abs(low) + np.abs(high)
+        size = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(low) + np.abs(high)
         wide = np.maximum(high - middle, middle - low)
         rest = widened(np.abs(slope) * form.rest + wide + gamma(12) * size)
         center = slope * form.center + middle
@@ -111,7 +116,7 @@ def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
     width = np.where(hi > lo, hi - lo, 1.0)
     chord = np.where(hi > lo, (last[0] - first[0]) / width, 0.0)
     chord = np.where(np.isfinite(chord), chord, 0.0)
-    if op.is_piecewise_linear and not op.jumps:
+    if op.is_piecewise_linear:
         return (chord, *_extremes(op, lo, hi, chord, (first, last)))
     found = relax(op, lo, hi, None)
     s0, s1, o0, o1 = found.lo_slope, found.hi_slope, found.lo_offset, found.hi_offset
@@ -173,16 +178,13 @@ def _constant(ends: Ends, count: int) -> Form:
     return Form(center, np.zeros((count, lo.size)), rest)
 
 
-def _other(op, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
-    """Steps and products: their intervals."""
-    rule = intervals.RULES[type(op)]
-    found = rule(op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
-    return _constant(found, len(forms[0].rows))
+def _none(op, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> None:
+    """Steps and products have no form, only their intervals."""
 
 
 RULES = {
-    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Largest: _largest, Step: _other,
-    Product: _other,
+    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Largest: _largest, Step: _none,
+    Product: _none,
 }  # fmt: skip
 
 
@@ -212,6 +214,7 @@ def _inputs(lo: np.ndarray, hi: np.ndarray) -> Form:
     whole = _constant((lo[None], hi[None]), int((lo < hi).sum()))
     moves = np.flatnonzero(lo < hi)
     whole.rows[np.arange(moves.size), moves] = whole.rest[moves]
+    whole.center = np.where(lo == hi, lo, whole.center)
     whole.rest[:] = 0.0
     endless = ~np.isfinite(whole.rows).all(axis=0)
     whole.rest[endless], whole.rows[:, endless] = np.inf, 0.0
@@ -223,15 +226,17 @@ def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[
     rule = intervals.RULES[type(node.op)]
     least, most = rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
     form = RULES[type(node.op)](node.op, forms, ends, each)
-    reach = form.reach()
-    lo, hi = form.ends(reach)
+    if form is None:
+        return _constant((least, most), len(forms[0].rows)), (least, most)
+    lo, hi = form.ends()
     lo, hi = np.maximum(lo, least), np.minimum(hi, most)
     with np.errstate(invalid="ignore"):
-        worse = ~((hi - lo)[0] >= reach)
+        worse = ~((hi - lo)[0] >= form.reach)
     if worse.any():
         plain = _constant((lo, hi), 0)
         form.rows[:, worse] = 0.0
         form.center[worse], form.rest[worse] = plain.center[worse], plain.rest[worse]
+        form.reach[worse] = widened(plain.rest[worse])
     return form, (lo, hi)
 
 

@@ -11,9 +11,6 @@
  * What is to be paid is summed in one number: per unit met |a| times `due`, its rho and gamma_N
  * times the sizes of its bias and intercept at the steeper of its two lines. */
 
-#define ROWS 8
-#define BOTH (2 * ROWS)
-
 #if defined(__AVX512F__)
 #define TILE 12 /* 24 sums in 32 registers */
 #else

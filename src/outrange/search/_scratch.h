@@ -1,5 +1,8 @@
 /* One thread's working memory. */
 
+#define ROWS 8 /* units of a block, see `_block.h` */
+#define BOTH (2 * ROWS)
+
 typedef struct {
     double *acc[2];              /* coefficients of every unit, one array a row */
     char *touched;               /* per level: does the row reach it */
@@ -56,8 +59,8 @@ static scratch *scratch_new(const tape *t)
     w->bias = reals(N);
     w->rho = reals(N);
     w->due = reals(N);
-    w->rows = reals(N * 16);
-    w->met = reals(W * 16);
+    w->rows = reals(N * BOTH);
+    w->met = reals(W * BOTH);
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         memcpy(w->bias + l->at, l->bias, sizeof(double) * (size_t)l->n);
@@ -77,10 +80,10 @@ static scratch *scratch_new(const tape *t)
     w->ga = reals(N);
     w->best_free = reals(N);
     w->best_ga = reals(N);
-    w->share = reals(most * 8 * (size_t)t->d);
-    w->lane = malloc(sizeof(int) * most * 8);
+    w->share = reals(most * ROWS * (size_t)t->d);
+    w->lane = malloc(sizeof(int) * most * ROWS);
     w->gap = reals(N);
-    w->blame = reals(8 * (size_t)t->d);
+    w->blame = reals(ROWS * (size_t)t->d);
     w->h = reals(N);
     w->z = reals(N);
     w->list = malloc(sizeof(int) * W);

@@ -24,7 +24,7 @@ from .state import State
 
 
 METHODS = (
-    "forward linear forms (DeepZ, Singh et al. 2018)",
+    "forward linear forms, where they fit (DeepZ, Singh et al. 2018)",
     "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
 )
 
@@ -146,6 +146,7 @@ class PassSearch:
         return limit is None or taken < 0.5 * (limit - self.state.seconds)
 
     def _found(self, ends: Ends) -> None:
+        """Take over what a pass proved of the output."""
         self.state.boxes += 1
         self._lower = np.fmax(self._lower, ends[0][0])
 
