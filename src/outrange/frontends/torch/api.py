@@ -26,7 +26,7 @@ def torch() -> Any:
         import torch
     except ImportError:
         raise ModelError(
-            "PyTorch is needed to read a PyTorch model, and is not installed. "
+            "PyTorch is needed for that, and is not installed. "
             "Run `pip install 'outrange[torch]'`."
         ) from None
     return torch
