@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from outrange.core import InputError, OutrangeError
-from outrange.domains import DOMAINS, bounds, register
+from outrange.domains import DOMAINS, bounds, forward as domain_forward, register
 from outrange.domains.intervals import RULES
 from outrange.domains.linear import run as run_linear
 from outrange.graph import Builder, Slot
@@ -86,6 +86,41 @@ def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     if kept.any():
         assert np.median(width[1][kept] / width[0][kept]) <= 1.0 + 1e-9
     assert (found[graph.output][0] <= seen).all() and (seen <= found[graph.output][1]).all()
+
+
+def test_forward_forms_meet_values_that_have_none():
+    rng = np.random.default_rng(4)
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    square = b.multiply(x, x)
+    y = b.subtract(b.dense(b.concat([x, square], axis=1), normal(rng, 6, 3)), square)
+    graph = b.finish([y, b.subtract(b.add(square, x), x)], ["y", "square"])
+    lo, hi = np.array([0.5, -1.0, -0.2]), np.array([1.5, 1.0, 0.3])
+    least, most = bounds(graph, lo, hi, "forward")[graph.output]
+    seen = graph.run(points(rng, lo, hi))
+    assert (least <= seen).all() and (seen <= most).all()
+    # What the square leaves open stays open, what the inputs add cancels.
+    np.testing.assert_allclose(most[0, 3:], np.maximum(lo**2, hi**2), rtol=1e-12)
+
+
+def test_forward_forms_that_carry_nothing_are_given_up():
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    small = b.affine_map(b.subtract(b.curve("relu", x), b.affine_map(x, 0.5)), 1e4)
+    y = b.add(small, b.affine_map(x, 0.125))
+    graph = b.finish([y], ["y"])
+    lo, hi = -np.ones(2), np.ones(2)
+    form = domain_forward._inputs(lo, hi)
+    forms, ends = [form], [(lo[None], hi[None])]
+    for node in graph.nodes:
+        inputs = [[part[j] for j in node.inputs] for part in (forms, ends)]
+        found, known = domain_forward._step(node, *inputs, map)
+        forms.append(found)
+        ends.append(known)
+    assert len(forms[-1].rows) == 0
+    x = points(np.random.default_rng(0), lo, hi)
+    least, most = ends[-1]
+    assert (least <= graph.run(x)).all() and (graph.run(x) <= most).all()
 
 
 def test_linear_is_exact_where_nothing_bends():

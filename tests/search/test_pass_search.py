@@ -57,6 +57,27 @@ def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     assert (found.seen >= known.lower - 1e-9).all()
 
 
+def test_a_forward_pass_is_enough_for_a_small_box(graph, wide, monkeypatch):
+    monkeypatch.setattr(pass_search, "Sweep", None)
+    assert solve(graph, _box(1e-6), np.eye(3), tol=1e-6, time_limit=10).status == "exact"
+
+
+def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
+    given = []
+
+    class Sweep(pass_search.Sweep):
+        def run(self):
+            given.append({v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()})
+            return super().run()
+
+    monkeypatch.setattr(pass_search, "Sweep", Sweep)
+    solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=1.0)
+    assert len(given) == len(pass_search.EFFORTS)
+    first, second = ([known[v] for v in sorted(known)] for known in given[:2])
+    widths = [np.concatenate([(hi - lo)[0] for lo, hi in ends]) for ends in (first, second)]
+    assert (widths[1] <= widths[0]).all() and (widths[1] < widths[0]).any()
+
+
 def test_a_decision_by_a_descent_or_a_pass(graph, wide):
     search = PassSearch(
         with_rows(graph, np.eye(3)[:1], np.zeros(1)), _box(0.3), State(np.eye(1), 0.0, 5.0, None)

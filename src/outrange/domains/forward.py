@@ -38,6 +38,9 @@ from .walk import Ends, register
 _AT_ONCE = 1 << 22
 """Numbers of a value's rows that an op works on at once; images need a few times as many."""
 
+_CARRIED = 2.0**-10
+"""Forms of a value whose rows are no larger a share of any entry's reach are given up."""
+
 Each = Callable[[Callable, Sequence], Any]
 """`each(work, parts)`: `work` of every part, on as many cores as the caller likes."""
 
@@ -225,9 +228,10 @@ def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[
     """A node's form and ends; entries whose interval is much the better give up their form."""
     rule = intervals.RULES[type(node.op)]
     least, most = rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+    forms = _of_one_count(forms)
     form = RULES[type(node.op)](node.op, forms, ends, each)
     if form is None:
-        return _constant((least, most), len(forms[0].rows)), (least, most)
+        return _constant((least, most), 0), (least, most)
     lo, hi = form.ends()
     lo, hi = np.maximum(lo, least), np.minimum(hi, most)
     with np.errstate(invalid="ignore"):
@@ -237,7 +241,16 @@ def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[
         form.rows[:, worse] = 0.0
         form.center[worse], form.rest[worse] = plain.center[worse], plain.rest[worse]
         form.reach[worse] = widened(plain.rest[worse])
-    return form, (lo, hi)
+    with np.errstate(invalid="ignore"):
+        carries = (form.reach - form.rest > _CARRIED * form.reach).any()
+    return form if carries else _constant((lo, hi), 0), (lo, hi)
+
+
+def _of_one_count(forms: list[Form]) -> list[Form]:
+    """Forms that were given up have no rows: zeros, where others still have some."""
+    count = max(len(form.rows) for form in forms)
+    return [form if len(form.rows) == count else
+            Form(form.center, np.zeros((count, form.rest.size)), form.rest) for form in forms]
 
 
 def run(graph: Graph, lo, hi) -> list[Ends]:

@@ -1,7 +1,7 @@
 """Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
 
 Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
-to choose is how deep each unit's bound is substituted back. After the first a forward pass bounds
+to choose is how deep each unit's bound is substituted back. First a forward pass bounds
 all units at once: in small sets it settles almost all of them, and little is left to substitute.
 """
 
@@ -36,6 +36,9 @@ EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 
 MOST_FORMS = 1 << 28
 """Numbers in the forward forms of the widest value; a few such values are needed at once."""
+
+MOST_OF_TIME = 0.75
+"""That a forward pass may take: it settles small sets by itself."""
 
 RUNS = 8
 """Of the graph at once, to see how long a forward pass takes."""
@@ -110,6 +113,14 @@ class PassSearch:
         """A descent and a pass in turns; when passes are too dear or done, descents."""
         plan, taken, known = Plan.of(self.graph), 0.0, {}
         limit = np.inf if self.state.time_limit is None else self.state.time_limit
+        output = self.graph.output
+        self._descend(near=True)
+        yield True
+        if (self.box.lo < self.box.hi).any() and self._forms_fit():
+            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+            known = dict(enumerate(ends))
+            self._found(ends[output])
+            yield True
         for effort in EFFORTS:
             self._descend(near=True)
             yield True
@@ -117,25 +128,20 @@ class PassSearch:
                 break
             began = self.state.seconds
             cells = Cells.of(self.box.lo[None], self.box.hi[None])
-            output = self.graph.output
             sweep = Sweep(plan, cells, known, extra=frozenset({output}), effort=effort)
             sweep.run()
+            known = dict(enumerate(sweep.ends))
             self._found(sweep.ends[output])
             taken = self.state.seconds - began
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
-            if effort == EFFORTS[0] and self._forms_fit():
-                ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
-                known = dict(enumerate(ends))
-                self._found(ends[output])
-                yield True
         while True:
             self._descend(near=False)
             yield True
 
     def _forms_fit(self) -> bool:
-        """Whether a forward pass fits into memory and half of the time left, by some runs."""
+        """Whether a forward pass fits into memory and most of the time left, by some runs."""
         count = int((self.box.lo < self.box.hi).sum())
         if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
             return False
@@ -143,7 +149,7 @@ class PassSearch:
         self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
         taken = (self.state.seconds - began) * count / RUNS
         limit = self.state.time_limit
-        return limit is None or taken < 0.5 * (limit - self.state.seconds)
+        return limit is None or taken < MOST_OF_TIME * (limit - self.state.seconds)
 
     def _found(self, ends: Ends) -> None:
         """Take over what a pass proved of the output."""
