@@ -184,13 +184,20 @@ def word(pattern: str, text: str) -> Verdict | None:
 
 
 class Nnenum(Rival):
-    """nnenum with its own settings for small networks, on all cores."""
+    """nnenum with its own settings, on all cores.
+
+    Division is added to the operations that it takes for affine: the networks of `eran` divide by
+    constants, which it computes rightly once it is allowed to.
+    """
 
     name = "nnenum"
     variables = ("OUTRANGE_NNENUM", "OUTRANGE_NNENUM_PYTHON")
     module = "swiglpk"
     settings = ONE_THREAD
-    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nnenum.nnenum import main"
+    start = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from nnenum.nnenum import main; "
+        "from nnenum.settings import Settings; Settings.ONNX_WHITELIST.append('Div')"
+    )
 
     def idle(self) -> Command:
         return [self.path(1), "-c", self.start, self.path(0) / "src"]
