@@ -20,7 +20,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from cases import data_folder
-from verifiers import AlphaBetaCrown, Nnenum, Outcome, judged, run, word
+from processes import run
+from verifiers import AlphaBetaCrown, Nnenum, Outcome, judged, word
 from verify import Outrange, expected, packed, told
 
 

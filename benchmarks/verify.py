@@ -18,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cases import data_folder
-from verifiers import AlphaBetaCrown, Marabou, Nnenum, Outcome, ReluVal, Rival, judged, run, word
+from processes import run
+from verifiers import AlphaBetaCrown, Marabou, Nnenum, Outcome, ReluVal, Rival, judged, word
 
 
 class Outrange(Rival):

@@ -72,7 +72,7 @@ def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
 
     monkeypatch.setattr(pass_search, "Sweep", Sweep)
     solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=1.0)
-    assert len(given) == len(pass_search.EFFORTS)
+    assert len(given) >= 2
     first, second = ([known[v] for v in sorted(known)] for known in given[:2])
     widths = [np.concatenate([(hi - lo)[0] for lo, hi in ends]) for ends in (first, second)]
     assert (widths[1] <= widths[0]).all() and (widths[1] < widths[0]).any()

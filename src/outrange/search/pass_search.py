@@ -1,8 +1,8 @@
 """Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
 
 Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
-to choose is how deep each unit's bound is substituted back. First a forward pass bounds
-all units at once: in small sets it settles almost all of them, and little is left to substitute.
+to choose is how deep each unit's bound is substituted back. First a forward pass bounds all units
+at once: in small sets it settles almost all of them, and little is left to substitute.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class PassSearch:
             known = dict(enumerate(ends))
             self._found(ends[output])
             yield True
-        for effort in EFFORTS:
             self._descend(near=True)
             yield True
+        for effort in EFFORTS:
             if self.state.seconds + DEARER * taken > limit:
                 break
             began = self.state.seconds
@@ -136,6 +136,8 @@ class PassSearch:
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
+            self._descend(near=True)
+            yield True
         while True:
             self._descend(near=False)
             yield True
