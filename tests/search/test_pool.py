@@ -74,3 +74,18 @@ def test_every_box_leaves_once_while_others_come():
     while len(pool):
         priorities += pool.pop(50)["priority"].tolist()
     assert len(priorities) == len(set(priorities)) == 500 + 4 * 67
+
+
+def test_at_the_limit_of_memory_it_is_not_put_in_order_at_every_call(monkeypatch):
+    pool, orders = _filled(3200), []
+    row = sum(array[0].nbytes for array in pool._arrays.values())
+    monkeypatch.setattr(module, "MOST_BYTES", 3202 * row)
+    order = pool._order
+    monkeypatch.setattr(pool, "_order", lambda count: (orders.append(pool.full), order(count)))
+    for i in range(100):  # By turns a little over the limit and a little below it.
+        pool.pop(4)
+        pool.settle()
+        new = 8 * (i % 2 == 0)
+        pool.push(np.zeros((new, 2)), np.ones((new, 2)), np.ones((new, 3)), np.zeros((new, 4)),
+                  np.ones((new, 3)), 4000 + 10 * i + np.arange(new))
+    assert set(orders) == {False, True} and len(orders) <= 6

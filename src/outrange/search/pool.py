@@ -87,11 +87,14 @@ class Pool:
 
         They are the highest of all when the order was last made, see `SHARE_AHEAD`. Once the memory
         is full the boxes of lowest priority go first: they are the nearest to being closed, so the
-        pool shrinks instead of growing. The bounds stay valid either way.
+        pool shrinks instead of growing. All that were put in order so leave, though it is full no
+        more: to change back at once would order all of them at every call. The bounds stay valid
+        either way.
 
         The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
         """
-        if (self._front.size < count or self.full != self._ordered_full) and self._alive.size:
+        filled = self.full and not self._ordered_full
+        if (self._front.size < count or filled) and self._alive.size:
             self._order(max(count, len(self) // SHARE_AHEAD))
         chosen = self._front[:count]
         self._in_hand = self._least(chosen)  # First: an interruption must not lose them.
