@@ -55,7 +55,7 @@ def test_an_interruption_loses_no_box(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "_least", interrupted)
+        patch.setattr(pool, "_boxes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pool.pop(5)
     assert len(pool) == 100
@@ -78,8 +78,7 @@ def test_every_box_leaves_once_while_others_come():
 
 def test_at_the_limit_of_memory_it_is_not_put_in_order_at_every_call(monkeypatch):
     pool, orders = _filled(3200), []
-    row = sum(array[0].nbytes for array in pool._arrays.values())
-    monkeypatch.setattr(module, "MOST_BYTES", 3202 * row)
+    monkeypatch.setattr(module, "MOST_BYTES", 3202 * pool._row_bytes)
     order = pool._order
     monkeypatch.setattr(pool, "_order", lambda count: (orders.append(pool.full), order(count)))
     for i in range(100):  # By turns a little over the limit and a little below it.

@@ -14,6 +14,33 @@ SHARE_AHEAD = 16
 bounds, once millions are open."""
 
 
+class _Slots:
+    """Indices of rows, of which the last come out first; adding some costs only these."""
+
+    def __init__(self, first: np.ndarray):
+        self._room, self.size = first, first.size
+
+    def add(self, slots: np.ndarray) -> None:
+        """Put some in."""
+        size = self.size + slots.size
+        if size > self._room.size:
+            room = np.empty(2 * size, np.int64)
+            room[: self.size] = self.all
+            self._room = room
+        self._room[self.size : size] = slots
+        self.size = size
+
+    def take(self, count: int) -> np.ndarray:
+        """Take the last `count` out."""
+        self.size -= count
+        return self._room[self.size : self.size + count].copy()
+
+    @property
+    def all(self) -> np.ndarray:
+        """Those within, not to be written to."""
+        return self._room[: self.size]
+
+
 class Pool:
     """Open boxes with their proved bounds.
 
@@ -28,15 +55,16 @@ class Pool:
         self._arrays = {
             "lo": np.empty((self.capacity, inputs)),
             "hi": np.empty((self.capacity, inputs)),
-            "lb": np.empty((self.capacity, objectives)),
             "status": np.empty((self.capacity, states), np.int8),
             "open": np.empty((self.capacity, objectives), np.uint8),
             "priority": np.empty(self.capacity),
         }
-        self._alive = np.empty(0, np.int64)
+        # Infinite where a box is not open for an objective: what is least is found in one sweep.
+        self._lb = np.full((objectives, self.capacity), np.inf)
+        self._alive = _Slots(np.empty(0, np.int64))
         self._front = np.empty(0, np.int64)  # Those that leave next, in order.
         self._ordered_full = False
-        self._free = np.arange(self.capacity)
+        self._free = _Slots(np.arange(self.capacity))
         self._in_hand = np.full(objectives, np.inf)
 
     @classmethod
@@ -62,11 +90,12 @@ class Pool:
         count = len(lo)
         while self._free.size < count:
             self._grow()
-        slots, self._free = self._free[:count], self._free[count:]
-        rows = {"lo": lo, "hi": hi, "lb": lb, "status": status, "open": open_, "priority": priority}
+        slots = self._free.take(count)
+        rows = {"lo": lo, "hi": hi, "status": status, "open": open_, "priority": priority}
         for name, value in rows.items():
             self._arrays[name][slots] = value
-        self._alive = np.concatenate([self._alive, slots])
+        self._lb[:, slots] = np.where(open_, lb, np.inf).T
+        self._alive.add(slots)
 
     def _grow(self) -> None:
         old, self.capacity = self.capacity, 2 * self.capacity
@@ -74,16 +103,23 @@ class Pool:
             bigger = np.empty((self.capacity, *array.shape[1:]), array.dtype)
             bigger[:old] = array
             self._arrays[name] = bigger
-        self._free = np.concatenate([self._free, np.arange(old, self.capacity)])
+        more = np.full((len(self._lb), self.capacity - old), np.inf)
+        self._lb = np.hstack([self._lb, more])
+        self._free.add(np.arange(old, self.capacity))
 
     @property
     def full(self) -> bool:
         """Whether the open boxes fill the memory meant for them."""
-        row = sum(array[0].nbytes for array in self._arrays.values())
-        return len(self) * row > MOST_BYTES
+        return len(self) * self._row_bytes > MOST_BYTES
+
+    @property
+    def _row_bytes(self) -> int:
+        return sum(array[0].nbytes for array in self._arrays.values()) + self._lb[:, 0].nbytes
 
     def pop(self, count: int) -> dict[str, np.ndarray]:
         """Remove and return `count` boxes of high priority, best first.
+
+        Bounds `lb` of objectives they are not open for come back infinite.
 
         They are the highest of all when the order was last made, see `SHARE_AHEAD`. Once the memory
         is full the boxes of lowest priority go first: they are the nearest to being closed, so the
@@ -97,13 +133,16 @@ class Pool:
         if (self._front.size < count or filled) and self._alive.size:
             self._order(max(count, len(self) // SHARE_AHEAD))
         chosen = self._front[:count]
-        self._in_hand = self._least(chosen)  # First: an interruption must not lose them.
+        boxes = self._boxes(chosen)
+        # Before they leave: an interruption must not lose them.
+        self._in_hand = boxes["lb"].min(axis=0, initial=np.inf)
         self._front = self._front[count:]
-        self._free = np.concatenate([chosen, self._free])
-        return {name: array[chosen] for name, array in self._arrays.items()}
+        self._lb[:, chosen] = np.inf
+        self._free.add(chosen)
+        return boxes
 
     def _order(self, count: int) -> None:
-        alive = np.concatenate([self._front, self._alive])
+        alive = np.concatenate([self._front, self._alive.all])
         key = self._arrays["priority"][alive]
         self._ordered_full = self.full
         if not self._ordered_full:
@@ -112,13 +151,16 @@ class Pool:
         order = np.argpartition(key, count - 1) if count < alive.size else np.arange(alive.size)
         first = order[:count]
         front = alive[first[np.argsort(key[first], kind="stable")]]
-        self._front, self._alive = front, alive[order[count:]]
+        self._front, self._alive = front, _Slots(alive[order[count:]])
 
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
         """Copies of up to `count` open boxes, chosen at random."""
-        alive = np.concatenate([self._front, self._alive])
-        chosen = rng.choice(alive, min(count, alive.size), replace=False)
-        return {name: array[chosen] for name, array in self._arrays.items()}
+        alive = np.concatenate([self._front, self._alive.all])
+        return self._boxes(rng.choice(alive, min(count, alive.size), replace=False))
+
+    def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
+        boxes = {name: array[slots] for name, array in self._arrays.items()}
+        return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
     def settle(self) -> None:
         """The boxes taken out are dealt with: what is left of them is back or closed."""
@@ -126,9 +168,4 @@ class Pool:
 
     def lower(self) -> np.ndarray:
         """`(m,)` the least bound of any open box, per objective; infinity where none is open."""
-        waiting = np.minimum(self._least(self._front), self._least(self._alive))
-        return np.minimum(waiting, self._in_hand)
-
-    def _least(self, slots: np.ndarray) -> np.ndarray:
-        still = self._arrays["open"][slots].astype(bool)
-        return np.where(still, self._arrays["lb"][slots], np.inf).min(axis=0, initial=np.inf)
+        return np.minimum(self._lb.min(axis=1), self._in_hand)
