@@ -5,9 +5,9 @@ import pytest
 
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
-from outrange.domains import bounds, linear
+from outrange.domains import bounds, cone as cones, linear
 from outrange.domains.backward import Cells
-from outrange.domains.cone import cone
+from outrange.domains.cone import cone, costs_at_most
 from outrange.domains.linear import Plan, Sweep
 from outrange.graph import Builder, Slot
 from small_graphs import NETS
@@ -125,3 +125,41 @@ def test_planes_above_maxima_enclose(seed):
     seen = graph.run(x.reshape(-1, 3)).reshape(400, 8, 1)
     slack = 1e-12 * size
     assert (least - slack <= seen).all() and (seen <= most + slack).all()
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_cone_costs_what_its_work_is(name):
+    graph = GRAPHS[name]()
+    rng = np.random.default_rng(1)
+    for v in range(1, len(graph.nodes) + 1):
+        wanted = np.unique(rng.integers(0, graph.value_size(v), 3))
+        for floor in (0, v // 2):
+            work = cone(graph, v, wanted, floor).work
+            assert costs_at_most(graph, v, wanted, floor, work)
+            assert not costs_at_most(graph, v, wanted, floor, work - 1)
+
+
+def residual_net(depth: int):
+    """Every block is added to what came before it: back-substitution reaches the input."""
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (8,))])
+    y = b.input_values()[0]
+    for _ in range(depth):
+        y = b.add(y, b.dense(b.curve("relu", b.dense(y, rng.normal(size=(8, 8)))),
+                             rng.normal(size=(8, 8))))  # fmt: skip
+    return b.finish([y], ["y"])
+
+
+@pytest.mark.parametrize("effort", [0.0, 3000.0])
+def test_bounds_of_a_graph_twice_as_deep_look_at_twice_the_nodes(effort, monkeypatch):
+    monkeypatch.setattr(linear, "_WIDE", 0)
+    looked, restricted = [], cones._restricted
+    monkeypatch.setattr(cones, "_restricted", lambda *a: (looked.append(1), restricted(*a))[1])
+    counts = []
+    for depth in (32, 64):
+        graph = residual_net(depth)
+        looked.clear()
+        cells = Cells.of(np.full((1, 8), -0.1), np.full((1, 8), 0.1))
+        Sweep(Plan.of(graph), cells, effort=effort).run()
+        counts.append(len(looked))
+    assert 0 < counts[1] <= 2.2 * counts[0]

@@ -82,18 +82,54 @@ def cone(graph: Graph, value: int, wanted: np.ndarray, floor: int = 0) -> Cone:
     Values up to `floor` are its leaves. Cost: one pass over the nodes between, and index arrays as
     long as the part's values.
     """
+    found = _reached(graph, value, wanted, floor, np.inf)
+    assert found is not None
+    return _together(found, floor)
+
+
+def costs_at_most(
+    graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float
+) -> bool:
+    """Whether the `work` of a cone is no more than `most`.
+
+    Cost: of a cone that is dearer, only so much is looked at. So asking of every layer of a deep
+    graph takes no longer the deeper the graph is.
+    """
+    found = _reached(graph, value, wanted, floor, most)
+    return found is not None and _together(found, floor).work <= most
+
+
+@dataclass(eq=False)
+class _Reached:
+    """What entries depend on: nodes cut down, with what they compute and read; and leaves."""
+
+    nodes: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]]
+    leaves: tuple[tuple[int, np.ndarray], ...]
+
+
+def _reached(
+    graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float
+) -> _Reached | None:
+    """None where the nodes alone compute more than `most` entries."""
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
-    found: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]] = {}
+    nodes = {}
     for v in range(value, floor, -1):
         if v in needed:
-            node, outputs, inputs = _restricted(graph.nodes[v - 1], _union(needed.pop(v)))
-            found[v] = node, outputs, inputs
+            nodes[v] = _restricted(graph.nodes[v - 1], _union(needed.pop(v)))
+            node, outputs, inputs = nodes[v]
+            most -= outputs.size
+            if most < 0:
+                return None
             for j, entries in zip(node.inputs, inputs, strict=True):
                 needed.setdefault(j, []).append(entries)
-    leaves = tuple((v, _union(needed[v])) for v in sorted(needed))
+    return _Reached(nodes, tuple((v, _union(needed[v])) for v in sorted(needed)))
+
+
+def _together(found: _Reached, floor: int) -> Cone:
+    leaves = found.leaves
     plan = _Plan.starting(leaves)
-    for v in sorted(found):
-        node, outputs, inputs = found[v]
+    for v in sorted(found.nodes):
+        node, outputs, inputs = found.nodes[v]
         sources = [plan.reading(j, some) for j, some in zip(node.inputs, inputs, strict=True)]
         node = replace(node, inputs=tuple(sources), size=outputs.size, shape=(1, outputs.size))
         plan.place[v] = plan.append(node, v, outputs)

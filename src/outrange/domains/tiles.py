@@ -7,7 +7,7 @@ import numpy as np
 
 from ..graph import Graph
 from ..ops import Curve, Largest
-from .cone import Cone, cone
+from .cone import Cone, cone, costs_at_most
 
 
 GAIN = 0.85
@@ -67,7 +67,7 @@ class Tiles:
         # layer, the less its bounds are worth once those before are loose.
         cheap = [(floor, SHARE * self.effort) for floor in bent[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
-            if 2 * entries.size * self._cone(some, floor).work <= effort:
+            if costs_at_most(self.graph, self.value, some, floor, effort / (2 * entries.size)):
                 return floor
         return None
 
