@@ -10,6 +10,7 @@ import outrange
 from outrange.answers import RobustAccuracy
 from outrange.core import InputError, OutrangeError
 from outrange.questions.neighborhood import Neighborhood
+from outrange.questions.robustness import _Search
 from outrange.questions.witness import contains
 
 
@@ -74,6 +75,27 @@ def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     else:
         # Without biases all classes are equal at the origin, a corner: float64 leaves that open.
         assert answer.status == "rounding" or (answer.status == "never" and answer.lo >= 0.8)
+
+
+def _searched(lo: float, high: float, margins: dict, broken: bool = False) -> _Search:
+    search = _Search(None, None, None, "", 0, np.inf)  # type: ignore[arg-type]
+    search.lo, search.margins = lo, margins
+    if broken:
+        search.hi = high
+    else:
+        search.open_ = high
+    return search
+
+
+def test_the_next_radius_is_where_the_margin_would_be_lost():
+    cubic = {r: 2.0 - 2.0 * (r / 1e-5) ** 3 for r in (0.0, 1e-6, 1e-3)}
+    assert _searched(1e-6, 1e-3, cubic).between == pytest.approx(1e-5, rel=1e-6)
+    mean = pytest.approx(10**-4.5)
+    assert _searched(1e-6, 1e-3, cubic, broken=True).between == mean
+    assert _searched(1e-6, 1e-3, {0.0: 2.0, 1e-6: 1.9, 1e-3: -np.inf}).between == mean
+    assert _searched(1e-6, 1e-3, {0.0: 0.0, 1e-6: 0.0, 1e-3: -1.0}).between == mean
+    assert _searched(1e-6, 1e-3, cubic | {1e-6: 0.0}).between == pytest.approx(2e-6)
+    assert _searched(1e-6, 1e-3, cubic | {1e-6: 2.0 - 1e-12}).between == mean
 
 
 def test_a_property_of_a_single_output():

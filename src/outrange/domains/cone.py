@@ -15,7 +15,7 @@ import numpy as np
 from ..graph import Graph, Node, Slot
 from ..ops import Curve, Rearrange
 from .backward import Cells, Relaxed
-from .lines import Lines, Picks
+from .lines import Lines, Picks, Planes
 from .noise import Payment
 from .walk import Ends
 
@@ -48,7 +48,7 @@ class Cone:
 
         Payments are those of the whole: sums of fewer terms lose no more.
         """
-        lines: dict[int, Lines | Picks] = {}
+        lines: dict[int, Lines | Picks | Planes] = {}
         payments: list[Payment | None] = []
         for k, (value, some) in enumerate(zip(self.values, self.entries, strict=True)):
             # Nothing is due on a leaf: its bounds are known.

@@ -256,7 +256,7 @@ def _of_one_count(forms: list[Form]) -> list[Form]:
 def run(graph: Graph, lo, hi) -> list[Ends]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
-    return [tuple(np.concatenate(parts) for parts in zip(*ends, strict=True))
+    return [(np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends]))
             for ends in zip(*boxes, strict=True)]
 
 

@@ -87,6 +87,23 @@ class _Search:
             return 0.25
         return float(np.clip(0.5 * least / (least - here), 2.0**-10, 0.25))
 
+    @property
+    def between(self) -> float:
+        """The next radius where the ends are far apart: their mean, as powers.
+
+        Where the upper one was left open there is a better guess: what bounds lose grows like a
+        power of the radius, or faster, and says where all of the margin would be lost. Twice the
+        proved radius at least: proofs end once they prove enough, so a margin may be understated.
+        """
+        lo, high = self.lo, self.ceiling
+        mean = float(np.sqrt(lo * high))
+        whole = self.margins.get(0.0, np.inf)
+        lost = np.array([whole - self.margins.get(r, np.nan) for r in (lo, high)])
+        if self.open_ >= self.hi or not (0 < lost[0] < lost[1] < np.inf and 0 < whole < np.inf):
+            return mean
+        power = np.log(lost[1] / lost[0]) / np.log(high / lo)
+        return float(min(mean, max(2.0 * lo, lo * (whole / lost[0]) ** (1.0 / power))))
+
     def _nearer(self, found: Counterexample) -> None:
         """Keep the nearest adversarial input, and look for nearer ones on the way to it."""
         self._keep(found)
@@ -201,7 +218,7 @@ def _next(search: _Search, limit: float) -> float:
     if lo == 0.0:
         return search.step * ceiling
     if ceiling > 4.0 * lo:
-        return float(np.sqrt(lo * ceiling))
+        return search.between
     return lo + 0.5 * (ceiling - lo)
 
 

@@ -37,7 +37,7 @@ EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 MOST_FORMS = 1 << 28
 """Numbers in the forward forms of the widest value; a few such values are needed at once."""
 
-MOST_OF_TIME = 0.75
+MOST_OF_TIME = 0.9
 """That a forward pass may take: it settles small sets by itself."""
 
 RUNS = 8
