@@ -6,8 +6,11 @@ import pytest
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search import engine_search, kernel_search
+from outrange.search.array_engine import ArrayEngine
+from outrange.search.engine_search import EngineSearch
 from outrange.search.kernel import library
 from outrange.search.solve import solve
+from outrange.search.state import State
 
 
 def _graph():
@@ -39,3 +42,28 @@ def test_boxes_in_hand_at_an_interrupt_still_count(engine, calls, monkeypatch):
     found = solve(graph, box, rows, tol=1e-9, engine=engine)
     assert found.status == "interrupted"
     assert (found.lower <= whole.seen).all()
+
+
+def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch):
+    graph, rows, calls = _graph(), np.eye(2), [0]
+    box, split = Box(-np.ones(4), np.ones(4)), engine_search._split
+
+    def interrupted(*arguments):
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+        return split(*arguments)
+
+    monkeypatch.setattr(engine_search, "_split", interrupted)
+    state = State(rows, 0.05, None, None)
+    machine = ArrayEngine(graph, rows, np.zeros(2), box)
+    search = EngineSearch(machine, box, state, seed=0)
+    with np.errstate(all="ignore"):
+        assert search.run() == "interrupted"
+        before = search.lower()
+        assert (before < state.best - state.tolerance()).any()
+        assert search.run() is None
+    whole = solve(graph, box, rows, tol=0.01)
+    assert (search.lower() <= whole.seen).all()
+    # The boxes that were split when it was interrupted are nowhere: no more can be said of them.
+    assert (search.lower() == before).any()

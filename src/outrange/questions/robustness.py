@@ -96,13 +96,14 @@ class _Search:
         proved radius at least: proofs end once they prove enough, so a margin may be understated.
         """
         lo, high = self.lo, self.ceiling
-        mean = float(np.sqrt(lo * high))
+        mean = float(np.sqrt(lo) * np.sqrt(high))
         whole = self.margins.get(0.0, np.inf)
         lost = np.array([whole - self.margins.get(r, np.nan) for r in (lo, high)])
         if self.open_ >= self.hi or not (0 < lost[0] < lost[1] < np.inf and 0 < whole < np.inf):
             return mean
-        power = np.log(lost[1] / lost[0]) / np.log(high / lo)
-        return float(min(mean, max(2.0 * lo, lo * (whole / lost[0]) ** (1.0 / power))))
+        power = (np.log(lost[1]) - np.log(lost[0])) / np.log(high / lo)
+        further = min((np.log(whole) - np.log(lost[0])) / power, np.log(high / lo))
+        return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
     def _nearer(self, found: Counterexample) -> None:
         """Keep the nearest adversarial input, and look for nearer ones on the way to it."""

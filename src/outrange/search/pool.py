@@ -103,8 +103,9 @@ class Pool:
             bigger = np.empty((self.capacity, *array.shape[1:]), array.dtype)
             bigger[:old] = array
             self._arrays[name] = bigger
-        more = np.full((len(self._lb), self.capacity - old), np.inf)
-        self._lb = np.hstack([self._lb, more])
+        lb = np.full((len(self._lb), self.capacity), np.inf)
+        lb[:, :old] = self._lb
+        self._lb = lb
         self._free.add(np.arange(old, self.capacity))
 
     @property
@@ -165,6 +166,12 @@ class Pool:
     def settle(self) -> None:
         """The boxes taken out are dealt with: what is left of them is back or closed."""
         self._in_hand = np.full_like(self._in_hand, np.inf)
+
+    def lose(self) -> np.ndarray:
+        """`(m,)` the bounds of what was in hand: work on it was interrupted, and will not go on."""
+        lost = self._in_hand
+        self.settle()
+        return lost
 
     def lower(self) -> np.ndarray:
         """`(m,)` the least bound of any open box, per objective; infinity where none is open."""

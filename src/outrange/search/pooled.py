@@ -43,6 +43,8 @@ class PooledSearch(ABC):
                 if len(pool) and state.report_due:
                     state.report(self.lower(), len(pool))
         except KeyboardInterrupt:
+            # Should the search go on, these bounds are all that is left of some boxes.
+            state.closed = np.minimum(state.closed, pool.lose())
             return "interrupted"
         return None
 
