@@ -12,52 +12,19 @@ largest difference is printed, and the factor between the times.
 import argparse
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnx
 from cases import Case
+from random_nets import layers, written
 from rivals import capped
 
 import outrange
 
 
 WIDTHS = (784, 256, 256, 10)
+BIAS = 0.05
 TOLERANCE = 1e-6
-
-
-def layers(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights as float32 numbers, He-normal, with small biases."""
-    rng = np.random.default_rng(seed)
-    return [
-        (
-            rng.normal(0.0, np.sqrt(2.0 / n), (n, m)).astype(np.float32),
-            rng.normal(0.0, 0.05, m).astype(np.float32),
-        )
-        for n, m in pairwise(WIDTHS)
-    ]
-
-
-def written(parts, path: Path) -> Path:
-    """The network as an ONNX file."""
-    nodes, constants, value = [], [], "x"
-    for k, (weight, bias) in enumerate(parts):
-        constants.append(onnx.numpy_helper.from_array(weight, f"w{k}"))
-        constants.append(onnx.numpy_helper.from_array(bias, f"b{k}"))
-        nodes.append(onnx.helper.make_node("Gemm", [value, f"w{k}", f"b{k}"], [f"y{k}"]))
-        value = f"y{k}"
-        if k < len(parts) - 1:
-            nodes.append(onnx.helper.make_node("Relu", [value], [f"z{k}"]))
-            value = f"z{k}"
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size])
-        for name, size in (("x", WIDTHS[0]), (value, WIDTHS[-1]))
-    ]
-    graph = onnx.helper.make_graph(nodes, "margins", ends[:1], ends[1:], constants)
-    opset = onnx.helper.make_opsetid("", 17)
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-    return path
 
 
 def rows(decision: int) -> np.ndarray:
@@ -91,7 +58,7 @@ def one(seed: int, eps: float, cap: float, folder: Path) -> tuple[bool, bool, fl
     """Print a line; whether we and HiGHS finished, and HiGHS's time over ours."""
     image = np.random.default_rng(1000 + seed).random(WIDTHS[0])
     lo, hi = np.clip(image - eps, 0.0, 1.0), np.clip(image + eps, 0.0, 1.0)
-    path = written(layers(seed), folder / f"{seed}.onnx")
+    path = written(layers(WIDTHS, seed, BIAS), folder / f"{seed}.onnx")
     case = Case(path.stem, path, lo, hi)
     network = outrange.load(path)
     decision = int(np.argmax(network.graph.run(((lo + hi) / 2)[None])))

@@ -3,6 +3,7 @@
     python benchmarks/ranges.py                      every row, every rival (60 s a row each)
     python benchmarks/ranges.py --rows mlp --no-rivals
     python benchmarks/ranges.py --rows acas_1_1_p3 --cap 20
+    python benchmarks/ranges.py --made 12 64 --no-rivals     a random net of 12 inputs, 2 x 64
 
 Seconds are wall time of the question alone; reading the model is counted for no one. A factor is
 the rival's time over ours, and `>` where the rival did not finish. Marabou is asked for 1 % only.
@@ -13,10 +14,13 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
-from cases import cases
+from cases import Case, cases
+from random_nets import layers, written
 from rivals import capped, highs, marabou, samples
 
 import outrange
@@ -24,6 +28,14 @@ import outrange
 
 TOLERANCE = 1e-6
 RIVALS = {"HiGHS": highs, "Marabou": marabou}
+
+
+def made(inputs: int, width: int, folder: str) -> Case:
+    """Two layers of relu and two outputs, over the box [0, 1]."""
+    name = f"mlp_{inputs}_{width}"
+    parts = layers((inputs, width, width, 2), seed=0, bias=0.1)
+    path = written(parts, Path(folder) / f"{name}.onnx")
+    return Case(name, path, np.zeros(inputs), np.ones(inputs))
 
 
 def ours(case, limit):
@@ -119,6 +131,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", default=[""], help="rows whose name starts with this")
     parser.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
+    parser.add_argument("--made", nargs=2, type=int, metavar=("INPUTS", "WIDTH"),
+                        help="one random network of this size, instead of the rows")
     parser.add_argument("--no-rivals", action="store_true", help="only our own time")
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument("--cap", type=float, default=60.0, help="seconds a rival gets a row")
@@ -127,10 +141,20 @@ def main():
     parser.add_argument("--repeat", type=int, default=1, help="ask ours so often, take the median")
     parser.add_argument("--json", help="also write every figure to this file")
     options = parser.parse_args()
-    chosen = [
-        case for case in cases()
-        if case.name.startswith(tuple(options.rows)) and case.name not in options.skip
-    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        measure(options, folder)
+    return 0
+
+
+def measure(options, folder: str) -> None:
+    """Run the rows, print them and what they say together."""
+    if options.made:
+        chosen = [made(*options.made, folder)]
+    else:
+        chosen = [
+            case for case in cases()
+            if case.name.startswith(tuple(options.rows)) and case.name not in options.skip
+        ]  # fmt: skip
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; outrange {outrange.__version__}")
     rows = []
     for case in chosen:
@@ -149,7 +173,6 @@ def main():
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
-    return 0
 
 
 if __name__ == "__main__":
