@@ -101,7 +101,8 @@ RECIPES: dict[str, Callable] = {
     "TimeDistributed": lambda: _of(L.TimeDistributed(L.Dense(2)), SEQUENCE),
     "RNN": lambda: _of(L.RNN(L.GRUCell(3)), SEQUENCE),
     "StackedRNNCells": lambda: _of(
-        L.RNN(L.StackedRNNCells([L.GRUCell(2), L.LSTMCell(2)])), SEQUENCE),
+        L.RNN(L.StackedRNNCells([L.GRUCell(2), L.LSTMCell(2)])), SEQUENCE
+    ),
     "GRUCell": lambda: _cell(L.GRUCell(3), 1),
     "LSTMCell": lambda: _cell(L.LSTMCell(3), 2),
     "SimpleRNNCell": lambda: _cell(L.SimpleRNNCell(3), 1),
@@ -150,11 +151,13 @@ RECIPES: dict[str, Callable] = {
     "MaxNumBoundingBoxes": lambda: _of(L.MaxNumBoundingBoxes(2), IMAGE),
     "MelSpectrogram": lambda: _of(
         L.MelSpectrogram(
-            num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16,
-            power_to_db=False),  # In decibels it looks at the loudest row of the batch.
-        (32,)),
+            num_mel_bins=4, sequence_length=16, sequence_stride=8, fft_length=16, power_to_db=False
+        ),  # In decibels it looks at the loudest row of the batch.
+        (32,),
+    ),
     "STFTSpectrogram": lambda: _of(
-        L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=8), (32, 1)),
+        L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=8), (32, 1)
+    ),
     "AvgPool1D": lambda: _of(L.AveragePooling1D(2), (6, 3)),
     "AvgPool2D": lambda: _of(L.AveragePooling2D(2), IMAGE),
     "AvgPool3D": lambda: _of(L.AveragePooling3D(2), (4, 4, 4, 2)),
@@ -289,8 +292,11 @@ def table(only=()) -> list[tuple[str, str, str]]:
             found.append(("layer", name, examine(RECIPES.get(name, lambda n=name: _default(n)))))
     for name in activations():
         if not only or name in only:
-            build = (lambda: _of(L.Dense(4, "softmax"))) if name == "softmax" else (
-                lambda n=name: activation_model(n))
+            build = (
+                (lambda: _of(L.Dense(4, "softmax")))
+                if name == "softmax"
+                else (lambda n=name: activation_model(n))
+            )
             found.append(("activation", name, examine(build)))
     return found
 
@@ -307,8 +313,10 @@ def main() -> None:
     for kind, name, why in rows:
         print(f"{bar}{kind:10} {bar}{name:42} {bar}{'read' if not why else 'refused: ' + why}")
     read = sum(not why for *_, why in rows)
-    print(f"\n{read} of {len(rows)} read ({read / len(rows):.1%}), Keras {keras.__version__} on "
-          f"{keras.backend.backend()}")
+    print(
+        f"\n{read} of {len(rows)} read ({read / len(rows):.1%}), Keras {keras.__version__} on "
+        f"{keras.backend.backend()}"
+    )
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ class Crown(AlphaBetaCrown):
 
 def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
     """Every `every`-th instance of a family."""
-    listed = next(p for p in (folder / "instances.csv", folder / f"{folder.name}_instances.csv")
-                  if p.exists())
+    listed = next(
+        p for p in (folder / "instances.csv", folder / f"{folder.name}_instances.csv") if p.exists()
+    )
     rows = [row for row in csv.reader(listed.open()) if row]
     return [(packed(folder / onnx), packed(folder / vnnlib)) for onnx, vnnlib, *_ in rows[::every]]
 

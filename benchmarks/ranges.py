@@ -131,8 +131,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", default=[""], help="rows whose name starts with this")
     parser.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
-    parser.add_argument("--made", nargs=2, type=int, metavar=("INPUTS", "WIDTH"),
-                        help="one random network of this size, instead of the rows")
+    parser.add_argument(
+        "--made",
+        nargs=2,
+        type=int,
+        metavar=("INPUTS", "WIDTH"),
+        help="one random network of this size, instead of the rows",
+    )
     parser.add_argument("--no-rivals", action="store_true", help="only our own time")
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument("--cap", type=float, default=60.0, help="seconds a rival gets a row")

@@ -91,13 +91,18 @@ def main() -> None:
     """Print one row per network and width."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lirpa", nargs=2, metavar=("PYTHON", "SOURCES"))
-    parser.add_argument("--time", type=float, default=20.0,
-                        help="seconds for ours; as many as a rival's where that was tighter")
+    parser.add_argument(
+        "--time",
+        type=float,
+        default=20.0,
+        help="seconds for ours; as many as a rival's where that was tighter",
+    )
     parser.add_argument("--nets", type=int, default=1)
     parser.add_argument("--widths", type=float, nargs="+", default=[0.01, 0.1, 1.0])
     parser.add_argument("--only", default="")
-    parser.add_argument("--answers", type=Path,
-                        help="keeps the rival's answers; what is in it is not asked again")
+    parser.add_argument(
+        "--answers", type=Path, help="keeps the rival's answers; what is in it is not asked again"
+    )
     args = parser.parse_args()
     asked = [case for case in cases(args.nets, args.widths) if args.only in case[0]]
     rivals = {}

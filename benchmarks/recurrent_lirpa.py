@@ -54,21 +54,27 @@ def main(path: str, sources: str, method: str) -> None:
 
     nets = np.load(path, allow_pickle=False)
     for key in json.loads(str(nets["names"])):
-        w = {name: nets[f"{key}/{name}"] for name in
-             ("kernel", "recurrent", "bias", "head", "center", "lo", "hi")}
+        w = {
+            name: nets[f"{key}/{name}"]
+            for name in ("kernel", "recurrent", "bias", "head", "center", "lo", "hi")
+        }
         shape = (1, *w["center"].shape)
         lo, hi = (torch.tensor(w[end]).reshape(shape) for end in ("lo", "hi"))
         began = time.perf_counter()
         try:
-            model = BoundedModule(Net(key.split("-")[0], w), torch.zeros(shape),
-                                  bound_opts={"optimize_bound_args": {"iteration": 20}})
+            model = BoundedModule(
+                Net(key.split("-")[0], w),
+                torch.zeros(shape),
+                bound_opts={"optimize_bound_args": {"iteration": 20}},
+            )
             x = BoundedTensor(0.5 * (lo + hi), PerturbationLpNorm(x_L=lo, x_U=hi))
             low, high = model.compute_bounds(x=(x,), method=method)
             found = {"lo": low[0].tolist(), "hi": high[0].tolist()}
         except Exception as error:
             found = {"error": f"{type(error).__name__}: {error}"[:300]}
-        print(json.dumps({"name": key, "seconds": time.perf_counter() - began, **found}),
-              flush=True)
+        print(
+            json.dumps({"name": key, "seconds": time.perf_counter() - began, **found}), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -39,10 +39,12 @@ def margins(path: Path, outputs: int) -> np.ndarray:
     """The rows `larger - smaller` of every `(<= Y_larger Y_smaller)` of a property."""
     units = np.eye(outputs)
     found = re.findall(r"\(([<>])= Y_(\d+) Y_(\d+)\)", path.read_text())
-    return np.array([
-        units[int(a)] - units[int(b)] if sign == "<" else units[int(b)] - units[int(a)]
-        for sign, a, b in found
-    ])
+    return np.array(
+        [
+            units[int(a)] - units[int(b)] if sign == "<" else units[int(b)] - units[int(a)]
+            for sign, a, b in found
+        ]
+    )
 
 
 def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path) -> dict:
@@ -105,11 +107,14 @@ def main() -> None:
         print(
             f"{vnnlib.name.split('.vnnlib')[0]:46s} gaps: CROWN {gap['CROWN']:9.4f}  optimized "
             f"{gap['CROWN-Optimized']:9.4f} in {best['seconds']:5.1f} s  ours {mine:9.4f} in "
-            f"{taken:5.1f} s  ratio {ratio:.3f} (one margin: at most {worst:.3f})", flush=True,
+            f"{taken:5.1f} s  ratio {ratio:.3f} (one margin: at most {worst:.3f})",
+            flush=True,
         )
     for net, found in ratios.items():
-        print(f"{net}: {len(found)} pictures, our gap over theirs: median "
-              f"{np.median(found):.3f}, largest {max(found):.3f}")
+        print(
+            f"{net}: {len(found)} pictures, our gap over theirs: median "
+            f"{np.median(found):.3f}, largest {max(found):.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ def main(path: str, asked: str, sources: str, iterations: str, threads: str) -> 
     rows = torch.tensor(read["rows"], dtype=torch.float32)[None]
     net = ConvertModel(onnx.load(path), experimental=True).eval()
     slopes = {"iteration": int(iterations), "lr_alpha": 0.1}  # alpha-beta-CROWN's own.
-    model = BoundedModule(net, torch.zeros(shape), device="cpu",
-                          bound_opts={"optimize_bound_args": slopes})
+    model = BoundedModule(
+        net, torch.zeros(shape), device="cpu", bound_opts={"optimize_bound_args": slopes}
+    )
     x = BoundedTensor(0.5 * (lo + hi), PerturbationLpNorm(x_L=lo, x_U=hi))
     found = {}
     for method in ("CROWN", "CROWN-Optimized"):

@@ -49,8 +49,10 @@ def main() -> None:
         network = load_keras(fixed)
         read = perf_counter() - began
         norm = next(v for v in model.layers if isinstance(v, keras.layers.BatchNormalization))
-        mean, spread = (np.asarray(v, float) for v in
-                        (norm.moving_mean, np.sqrt(norm.moving_variance + norm.epsilon)))
+        mean, spread = (
+            np.asarray(v, float)
+            for v in (norm.moving_mean, np.sqrt(norm.moving_variance + norm.epsilon))
+        )
         drawn = np.random.default_rng(0).normal(size=(args.steps, features))
         center = (mean + spread * drawn).ravel()
         half = np.tile(0.5 * args.width * spread, args.steps)
@@ -68,14 +70,17 @@ def main() -> None:
             for k in range(20)
         ])  # fmt: skip
         inside = bool((found.lower <= y.min(axis=0)).all())
-        print(f"{name}: read and compared with the model in {read:.1f} s, "
-              f"{len(network.graph.nodes)} nodes; ranges in {taken:.1f} s, "
-              f"100,000 samples {'inside' if inside else 'OUTSIDE'}")
+        print(
+            f"{name}: read and compared with the model in {read:.1f} s, "
+            f"{len(network.graph.nodes)} nodes; ranges in {taken:.1f} s, "
+            f"100,000 samples {'inside' if inside else 'OUTSIDE'}"
+        )
         for k in range(classes):
             low, high = found.lower[k], -found.lower[classes + k]
             seen = y[:, k].min(), -y[:, classes + k].min()
-            print(f"  class {k}: proved [{low:.4f}, {high:.4f}], "
-                  f"seen [{seen[0]:.4f}, {seen[1]:.4f}]")
+            print(
+                f"  class {k}: proved [{low:.4f}, {high:.4f}], seen [{seen[0]:.4f}, {seen[1]:.4f}]"
+            )
         if not inside:
             raise SystemExit("a sample lies outside what was proved")
 

@@ -54,10 +54,13 @@ def builder(outputs):
     """One hidden layer; the activation in question is the last one."""
 
     def build(activation):
-        return keras.Sequential([
-            keras.Input((2,)), keras.layers.Dense(4, activation="tanh"),
-            keras.layers.Dense(outputs, activation=activation),
-        ])
+        return keras.Sequential(
+            [
+                keras.Input((2,)),
+                keras.layers.Dense(4, activation="tanh"),
+                keras.layers.Dense(outputs, activation=activation),
+            ]
+        )
 
     return build
 
@@ -78,8 +81,16 @@ def compare(count: int, epochs: int) -> None:
     for name, (x, y, outputs, losses) in data().items():
         build, begin, cpu = builder(outputs), time.perf_counter(), time.process_time()
         study = outrange.compare(
-            build, x, y, activations=ACTIVATIONS, losses=losses, optimizers=OPTIMIZERS, starts=5,
-            epochs=epochs, batch_size=64, budget=None,
+            build,
+            x,
+            y,
+            activations=ACTIVATIONS,
+            losses=losses,
+            optimizers=OPTIMIZERS,
+            starts=5,
+            epochs=epochs,
+            batch_size=64,
+            budget=None,
         )
         seconds, used = time.perf_counter() - begin, time.process_time() - cpu
         total, processor = total + seconds, processor + used
@@ -146,10 +157,14 @@ def monitor(rows: int, epochs: int) -> None:
             self.last = now
 
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((20,)), keras.layers.Dense(64, activation="relu"),
-        keras.layers.Dense(64, activation="relu"), keras.layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((20,)),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(1),
+        ]
+    )
     model.compile("adam", "mse")
     model.fit(x, y, epochs=1, verbose=0)
     watch = RangeMonitor(x, y)

@@ -67,8 +67,10 @@ def expected(folder: Path) -> dict[tuple[str, str], str]:
 
 def told(verifiers, results, floors, cap) -> list[str]:
     """The table of medians and totals."""
-    lines = [f"{'':18s}{'decided':>9s}{'median':>9s}{'total':>9s}{'slowest':>9s}"
-             f"{'start-up':>10s}{'median-':>9s}{'total-':>9s}{'cpu total':>11s}"]
+    lines = [
+        f"{'':18s}{'decided':>9s}{'median':>9s}{'total':>9s}{'slowest':>9s}"
+        f"{'start-up':>10s}{'median-':>9s}{'total-':>9s}{'cpu total':>11s}"
+    ]
     for name in verifiers:
         outcomes: list[Outcome] = [row[name] for row in results]
         done = [o.verdict in ("sat", "unsat") for o in outcomes]

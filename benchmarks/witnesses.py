@@ -23,7 +23,10 @@ import onnxruntime
 
 TOLERANCE = 1e-4
 SIGN = {
-    "<=": (1, operator.le), ">=": (-1, operator.ge), "<": (1, operator.lt), ">": (-1, operator.gt),
+    "<=": (1, operator.le),
+    ">=": (-1, operator.ge),
+    "<": (1, operator.lt),
+    ">": (-1, operator.gt),
 }
 
 
@@ -115,8 +118,10 @@ def main() -> int:
         worst, exact = max(worst, off, off_y), exact + (off == 0.0)
         if off > TOLERANCE or off_y > TOLERANCE:
             wrong.append((onnx, vnnlib, off, off_y))
-    print(f"{len(sat)} counterexamples: {exact} satisfy every assertion exactly, {len(wrong)} are "
-          f"off by more than {TOLERANCE:g}; the largest error met is {worst:.2g}.")
+    print(
+        f"{len(sat)} counterexamples: {exact} satisfy every assertion exactly, {len(wrong)} are "
+        f"off by more than {TOLERANCE:g}; the largest error met is {worst:.2g}."
+    )
     for onnx, vnnlib, off, off_y in wrong:
         print(f"  {onnx} {vnnlib}: assertion off by {off:.3g}, output off by {off_y:.3g}")
     return 1 if wrong else 0

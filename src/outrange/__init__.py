@@ -93,7 +93,10 @@ def __getattr__(name: str) -> Any:
 
 
 def load(
-    model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
 ) -> Network:
     """Read a model once, to ask several questions about it.
@@ -116,16 +119,21 @@ def load(
     """
     from .frontends.load import load as read
 
-    return read(
-        model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
-    )
+    return read(model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape)
 
 
 def output_range(
-    model: Any, box: Any, *, tol: float = 1e-6, time: float | None = None, rows: Any = None,
-    layer: str | None = None, solver: bool = True,
+    model: Any,
+    box: Any,
+    *,
+    tol: float = 1e-6,
+    time: float | None = None,
+    rows: Any = None,
+    layer: str | None = None,
+    solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Range:
     """The exact minimum and maximum of every output over an input set.
 
@@ -180,7 +188,10 @@ def output_range(
 
 
 def summary(
-    model: Any, box: Any, *, custom_objects: Mapping[str, Any] | None = None,
+    model: Any,
+    box: Any,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
 ) -> Summary:
     """Like Keras's `model.summary()`, with what every layer can do on an input set.
@@ -209,8 +220,13 @@ def summary(
 
 
 def sample_range(
-    model: Any, box: Any, *, samples: int = 100_000, seed: int = 0,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    box: Any,
+    *,
+    samples: int = 100_000,
+    seed: int = 0,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> SampledRange:
     """The least and largest outputs at random inputs: a comparison, not a bound.
 

@@ -15,9 +15,11 @@ def _names(lines) -> set[str]:
 def test_the_lock_holds_what_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = _names([
-        *project["dependencies"],
-        *(line for name in ("keras", "onnx", "plot", "vnnlib", "dev") for line in extras[name]),
-    ])
+    wanted = _names(
+        [
+            *project["dependencies"],
+            *(line for name in ("keras", "onnx", "plot", "vnnlib", "dev") for line in extras[name]),
+        ]
+    )
     pinned = _names((ROOT / "requirements" / "dev.txt").read_text().splitlines()[1:])
     assert wanted - {"outrange"} <= pinned

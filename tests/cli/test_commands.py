@@ -31,7 +31,8 @@ def save_onnx(path, layers, *, input_shape=(2,)):
             last = f"h{k}"
     width = len(np.atleast_1d(layers[-1][1]))
     graph = helper.make_graph(
-        nodes, "small",
+        nodes,
+        "small",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, *input_shape])],
         [helper.make_tensor_value_info(last, TensorProto.FLOAT, [None, width])],
         constants,
@@ -66,7 +67,12 @@ def outrange(*arguments, **options):
     environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         [sys.executable, "-m", "outrange", *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", env=environment, timeout=120, **options,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=120,
+        **options,
     )
 
 
@@ -130,7 +136,9 @@ def test_time_runs_out_with_exit_code_3(large):
 def test_interrupt_prints_the_bounds_so_far(large):
     process = subprocess.Popen(
         [sys.executable, "-m", "outrange", "range", large, "--box", "-1", "1", "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(4.0)
     process.send_signal(signal.SIGINT)
@@ -185,8 +193,12 @@ def broken(tmp_path_factory):
     """Files that are not what their names say."""
     folder = tmp_path_factory.mktemp("broken")
     for name, text in (
-        ("data.txt", "1 2"), ("empty.csv", ""), ("titles.csv", "a,b\n"), ("text.onnx", "hello\n"),
-        ("words.csv", "a,b\n1,two\n"), ("empty.onnx", ""),
+        ("data.txt", "1 2"),
+        ("empty.csv", ""),
+        ("titles.csv", "a,b\n"),
+        ("text.onnx", "hello\n"),
+        ("words.csv", "a,b\n1,two\n"),
+        ("empty.onnx", ""),
     ):
         (folder / name).write_text(text)
     np.save(folder / "objects.npy", np.array([{}, None]), allow_pickle=True)
@@ -236,8 +248,20 @@ def test_help_documents_the_exit_codes():
 
 
 def test_import_loads_nothing_heavy():
-    heavy = {"keras", "jax", "tensorflow", "torch", "onnx", "onnxruntime", "highspy", "matplotlib",
-             "rich", "click", "scipy", "numba"}
+    heavy = {
+        "keras",
+        "jax",
+        "tensorflow",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "highspy",
+        "matplotlib",
+        "rich",
+        "click",
+        "scipy",
+        "numba",
+    }
     code = "import outrange, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert not heavy & set(loaded.split())

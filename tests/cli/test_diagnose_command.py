@@ -18,10 +18,12 @@ def saved(tmp_path):
     """A compiled model of one unit in a file, by activation."""
 
     def save(activation):
-        model = keras.Sequential([
-            keras.Input((1,)),
-            keras.layers.Dense(1, activation, kernel_initializer="ones", name="line"),
-        ])
+        model = keras.Sequential(
+            [
+                keras.Input((1,)),
+                keras.layers.Dense(1, activation, kernel_initializer="ones", name="line"),
+            ]
+        )
         model.compile(keras.optimizers.SGD(0.01), "mse")
         path = tmp_path / f"{activation}.keras"
         model.save(path)

@@ -282,11 +282,14 @@ def test_one_file_mends_the_other(folder):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("results.csv", "onnx,vnnlib,timeout\na,b,3\n"), ("results.csv", "notes"),
+        ("results.csv", "onnx,vnnlib,timeout\na,b,3\n"),
+        ("results.csv", "notes"),
         ("results.csv", ",".join(COLUMNS) + "\na,b,maybe,1,\n"),
         ("results.csv", ",".join(COLUMNS) + "\na,b\n"),
         ("results.csv", ",".join(COLUMNS) + "\na,b,sat,soon,\n"),
-        ("results.jsonl", '{"a": 1}\n'), ("results.jsonl", "[1]\n"), ("results.jsonl", "notes"),
+        ("results.jsonl", '{"a": 1}\n'),
+        ("results.jsonl", "[1]\n"),
+        ("results.jsonl", "notes"),
         ("results.jsonl", '{"onnx": "a"'[:4] + "\n"),
     ],
 )
@@ -341,8 +344,11 @@ def test_interrupt_keeps_what_is_decided(folder):
     rows = [("small.onnx", name, 20) for name in KNOWN]
     listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
     process = subprocess.Popen(
-        command("verify-all", "list.csv"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
+        command("verify-all", "list.csv"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     seen = []
     while "started hard" not in (seen or [""])[-1]:

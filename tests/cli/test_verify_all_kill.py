@@ -57,7 +57,10 @@ def json_verdict(line):
 
 def launch(folder, log):
     return subprocess.Popen(
-        command("verify-all", "list.csv"), cwd=folder, stdout=subprocess.DEVNULL, stderr=log,
+        command("verify-all", "list.csv"),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
         start_new_session=True,
     )
 

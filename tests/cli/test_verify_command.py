@@ -136,7 +136,9 @@ def test_time_runs_out_with_exit_code_3(call):
 def test_interrupt_prints_unknown(folder):
     process = subprocess.Popen(
         command("verify", folder / "hard.onnx", folder / "hard.vnnlib"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(3.0)
     process.send_signal(signal.SIGINT)

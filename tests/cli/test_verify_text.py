@@ -87,8 +87,26 @@ def test_everything_else_is_refused_in_one_message(text, capfd):
 
 def test_damaged_text_is_a_condition_or_a_refusal(rng):
     """Whatever the characters: no other exception, and some of it is still read."""
-    words = [*"xy[]().,:<>=!&|~+-*/@ 0123'\"#\\", "and ", "or ", "not ", "abs", "max", "sum()",
-             "lambda ", "__class__", "if ", "axis=", "None", "1e9", ".T", "[0]", "<=", "é", "\n"]
+    words = [
+        *"xy[]().,:<>=!&|~+-*/@ 0123'\"#\\",
+        "and ",
+        "or ",
+        "not ",
+        "abs",
+        "max",
+        "sum()",
+        "lambda ",
+        "__class__",
+        "if ",
+        "axis=",
+        "None",
+        "1e9",
+        ".T",
+        "[0]",
+        "<=",
+        "é",
+        "\n",
+    ]
     refused, count = 0, 2000
     for seed in range(count):
         text = as_text(Grammar(seed).condition(int(rng.integers(2))))

@@ -17,8 +17,10 @@ def test_clopper_pearson_is_that_of_scipy(trials, share, confidence):
     hits = round(share * trials)
     expected = stats.binomtest(hits, trials).proportion_ci(confidence, "exact")
     np.testing.assert_allclose(
-        clopper_pearson(hits, trials, confidence), (expected.low, expected.high),
-        rtol=1e-9, atol=1e-12,
+        clopper_pearson(hits, trials, confidence),
+        (expected.low, expected.high),
+        rtol=1e-9,
+        atol=1e-12,
     )
 
 

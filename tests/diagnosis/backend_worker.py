@@ -1,6 +1,6 @@
 """Run in a process of its own per backend: diagnoses every program, and tries what `fit` does.
 
-    KERAS_BACKEND=jax python backend_worker.py FILE.json
+KERAS_BACKEND=jax python backend_worker.py FILE.json
 """
 
 import json
@@ -45,7 +45,9 @@ def main(target: Path) -> None:
     found = {}
     for name, (faulty, healthy, _, _) in PROGRAMS.items():
         found[name] = {
-            "faulty": diagnosed(faulty), "healthy": diagnosed(healthy), "fit": tried(faulty)
+            "faulty": diagnosed(faulty),
+            "healthy": diagnosed(healthy),
+            "fit": tried(faulty),
         }
     found["soft index"] = {"fit": tried(soft_index, 60)}
     target.write_text(json.dumps(found))

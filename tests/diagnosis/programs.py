@@ -18,17 +18,23 @@ def _data(classes: int):
 
 
 def _net(keras, units, activation, loss, seed=1):
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(
-            16, "tanh", kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-            name="hidden",
-        ),
-        keras.layers.Dense(
-            units, activation, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1),
-            name="last",
-        ),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(
+                16,
+                "tanh",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+                name="hidden",
+            ),
+            keras.layers.Dense(
+                units,
+                activation,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1),
+                name="last",
+            ),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.1), loss)
     return model
 
@@ -75,15 +81,22 @@ def hidden_bias(bias):
     def build(keras):
         rng = np.random.default_rng(RNG_SEED)
         x = rng.uniform(0, 1, (64, 4)).astype("float32")
-        model = keras.Sequential([
-            keras.Input((4,)), keras.layers.Dense(8, "relu", name="hidden"),
-            keras.layers.Dense(1, name="last"),
-        ])
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(8, "relu", name="hidden"),
+                keras.layers.Dense(1, name="last"),
+            ]
+        )
         kernels = rng.normal(size=(4, 8)), rng.normal(size=(8, 1)) / 3
-        model.set_weights([
-            kernels[0].astype("float32"), np.full(8, bias, "float32"),
-            kernels[1].astype("float32"), np.zeros(1, "float32"),
-        ])
+        model.set_weights(
+            [
+                kernels[0].astype("float32"),
+                np.full(8, bias, "float32"),
+                kernels[1].astype("float32"),
+                np.zeros(1, "float32"),
+            ]
+        )
         model.compile(keras.optimizers.SGD(0.1), "mse")
         return model, x, x.sum(axis=1, keepdims=True)
 

@@ -32,7 +32,9 @@ def found(tmp_path_factory):
             target = tmp_path_factory.mktemp("diagnosis") / f"{backend}.json"
             paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
             environment = {
-                **os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)
+                **os.environ,
+                "KERAS_BACKEND": backend,
+                "PYTHONPATH": os.pathsep.join(paths),
             }
             worker = Path(__file__).with_name("backend_worker.py")
             done = subprocess.run(

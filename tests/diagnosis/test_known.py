@@ -94,10 +94,13 @@ def test_ranges_are_of_the_whole_graph_not_of_the_last_activation():
 
 
 def test_frozen_layers_count_with_their_weights():
-    model = keras.Sequential([
-        keras.Input((1,)), keras.layers.Dense(1, "sigmoid"),
-        keras.layers.Dense(1, trainable=False, name="scale"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((1,)),
+            keras.layers.Dense(1, "sigmoid"),
+            keras.layers.Dense(1, trainable=False, name="scale"),
+        ]
+    )
     model.layers[1].set_weights([np.array([[4.0]], "float32"), np.array([1.0], "float32")])
     model.compile("sgd", "mse")
     (finding,) = diagnose(model).at_least("proved")

@@ -129,10 +129,13 @@ def _two_outputs():
 
 def _named_outputs():
     x = keras.Input((3,))
-    model = keras.Model(x, {
-        "value": layers.Dense(1, name="value")(x),
-        "kind": layers.Dense(3, "softmax", name="kind")(x),
-    })
+    model = keras.Model(
+        x,
+        {
+            "value": layers.Dense(1, name="value")(x),
+            "kind": layers.Dense(3, "softmax", name="kind")(x),
+        },
+    )
     model.compile("adam", {"value": "mse", "kind": "sparse_categorical_crossentropy"})
     return model, data()[0], {"value": data()[1], "kind": np.arange(20)[:, None] % 3}
 
@@ -141,10 +144,13 @@ SLOW = ("a recurrent layer", "an embedding", "batch normalization before a relu"
 """The backend compiles these for seconds."""
 
 
-@pytest.mark.parametrize("build", [
-    pytest.param(build, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
-    for name, build in HEALTHY.items()
-])
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(build, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, build in HEALTHY.items()
+    ],
+)
 def test_nothing_is_proved_of_a_healthy_program(build):
     keras.utils.set_random_seed(1)
     answer = outrange.diagnose(*build(), steps=0)
@@ -186,7 +192,8 @@ def test_a_layer_that_hides_its_weights_is_measured_not_proved():
 
 def test_the_operation_and_its_weights_are_named():
     model = sequential(
-        layers.Dense(4, name="first"), layers.Lambda(lambda t: ops.round(t), name="steps"),
+        layers.Dense(4, name="first"),
+        layers.Lambda(lambda t: ops.round(t), name="steps"),
         layers.Dense(1, name="last"),
     )
     (finding,) = outrange.diagnose(compiled(model), *data(), steps=0).at_least("proved")

@@ -35,8 +35,13 @@ def one(op, constants=None, rest="", *, inputs=None, opset=13, outputs="y", **at
     """A model of one node that reads `x` and the constants."""
     words = " ".join(["x", *(constants or {}), *rest.split()])
     found = tuple(outputs.split())
-    return model([node(op, words, outputs, **attributes)], constants, inputs=inputs, opset=opset,
-                 outputs=found)
+    return model(
+        [node(op, words, outputs, **attributes)],
+        constants,
+        inputs=inputs,
+        opset=opset,
+        outputs=found,
+    )
 
 
 def positive(op, **attributes):

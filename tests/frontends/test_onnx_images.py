@@ -39,8 +39,12 @@ def resized(scales=(), sizes=(), opset=13, inputs=IMAGE, **attributes):
 
 def upsampled(scales, opset, **attributes):
     if opset >= 9:
-        return model([node("Upsample", "x s", "y", **attributes)],
-                     {"s": np.array(scales, np.float32)}, inputs=IMAGE, opset=opset)
+        return model(
+            [node("Upsample", "x s", "y", **attributes)],
+            {"s": np.array(scales, np.float32)},
+            inputs=IMAGE,
+            opset=opset,
+        )
     proto = node("Upsample", "x", "y", scales=[float(s) for s in scales], **attributes)
     return model([proto], inputs=IMAGE, opset=opset)
 

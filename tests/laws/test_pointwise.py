@@ -35,10 +35,7 @@ def facts(name):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(n, marks=() if n in QUICK else pytest.mark.slow)
-        for n in (*FORMULAS, *FREE)
-    ],
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in (*FORMULAS, *FREE)],
 )
 def test_facts_hold(name):
     found = facts(name)

@@ -52,8 +52,10 @@ def affine(forms: Sequence[Form], weight, bias) -> list[Form]:
     """A dense layer of forms."""
     out = []
     for column, b in zip(weight.T.tolist(), bias.tolist(), strict=True):
-        total = [sum((Fraction(w) * f[k] for w, f in zip(column, forms, strict=True)), Fraction(0))
-                 for k in range(len(forms[0]))]
+        total = [
+            sum((Fraction(w) * f[k] for w, f in zip(column, forms, strict=True)), Fraction(0))
+            for k in range(len(forms[0]))
+        ]
         total[-1] += Fraction(b)
         out.append(tuple(total))
     return out

@@ -40,8 +40,12 @@ def true_at(tree: tuple, v: Sequence[Any]) -> bool:
     if tree[0] == "atom":
         total = sum((c * e for c, e in zip(tree[1], v, strict=False)), tree[1][-1])
         return {
-            "<=": total <= 0, "<": total < 0, ">=": total >= 0, ">": total > 0,
-            "=": total == 0, "!=": total != 0,
+            "<=": total <= 0,
+            "<": total < 0,
+            ">=": total >= 0,
+            ">": total > 0,
+            "=": total == 0,
+            "!=": total != 0,
         }[tree[2]]
     if tree[0] == "not":
         return not true_at(tree[1], v)
@@ -56,7 +60,8 @@ def clauses(tree: tuple, flip: bool = False) -> list[list]:
         c, sign = tree[1], OPPOSITE[tree[2]] if flip else tree[2]
         less, more = (c, "<" in sign and "=" not in sign), (tuple(-e for e in c), sign == ">")
         return {
-            "=": [[(c, False), (more[0], False)]], "!=": [[(c, True)], [(more[0], True)]],
+            "=": [[(c, False), (more[0], False)]],
+            "!=": [[(c, True)], [(more[0], True)]],
         }.get(sign, [[less if "<" in sign else more]])
     inner = [clauses(part, flip) for part in tree[1]]
     if (tree[0] == "or") != flip:
@@ -81,8 +86,12 @@ def expression(tree: tuple, d: int) -> Any:
             form = form + float(factor) * (x[i] if i < d else y[i - d])
     limit = -float(c[-1])
     return {
-        "<=": lambda: form <= limit, "<": lambda: form < limit, ">=": lambda: form >= limit,
-        ">": lambda: limit < form, "=": lambda: form == limit, "!=": lambda: form != limit,
+        "<=": lambda: form <= limit,
+        "<": lambda: form < limit,
+        ">=": lambda: form >= limit,
+        ">": lambda: limit < form,
+        "=": lambda: form == limit,
+        "!=": lambda: form != limit,
     }[sign]()
 
 

@@ -1,6 +1,6 @@
 """Networks that are monotone by construction, or but for a needle that samples miss.
 
-    for name, graph, box, direction, rising in networks(): ...
+for name, graph, box, direction, rising in networks(): ...
 """
 
 from collections.abc import Iterator
@@ -74,8 +74,9 @@ def step_up(net: Net, rng, at, width: float, height: float):
     edge = normal @ at
     weight = np.repeat(normal[:, None], 2, axis=1) / width
     bias = -edge / width + np.array([0.0, -4.0])
-    return net.dense(net.b.curve("sigmoid", net.dense(net.x, weight, bias)),
-                     [[height], [-height]], [0.0])
+    return net.dense(
+        net.b.curve("sigmoid", net.dense(net.x, weight, bias)), [[height], [-height]], [0.0]
+    )
 
 
 def true_cases(rng) -> Iterator[tuple[str, Graph, int, int]]:

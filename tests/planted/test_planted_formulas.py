@@ -59,7 +59,11 @@ def as_file(sizes, seed, folder):
     box = [-1] * sizes[0], [1] * sizes[0]
     path.write_text(vnnlib(tree, sizes[0], sizes[-1], box, flip=True))
     return Problem(
-        net, path, None, expect, lambda x, y: not true_at(tree, [*x, *y]),
+        net,
+        path,
+        None,
+        expect,
+        lambda x, y: not true_at(tree, [*x, *y]),
         lambda x: all(abs(e) <= 1 for e in x),
         vacuous=None,  # a file does not say what is an assumption and what the property
     )
@@ -115,7 +119,11 @@ def many_boxes(count, hole, folder):
         return k == hole and y[0] >= Fraction((2 * k + 2) * step - step / 4)
 
     return Problem(
-        tooth(), path, None, HOLDS if hole is None else VIOLATED, broken,
+        tooth(),
+        path,
+        None,
+        HOLDS if hole is None else VIOLATED,
+        broken,
         lambda x: (x[0] / Fraction(step)) % 2 >= 1 or (x[0] / Fraction(step)) % 2 == 0,
     )
 
@@ -136,41 +144,83 @@ def never(x, y):
 SHAPES = [
     case("x as output: y >= x", shape, y[0] >= x[0], NOT_VIOLATED, never),
     case("y >= x - hair", shape, y[0] >= x[0] - 2.0**-20, HOLDS, never),
-    case("y >= x + hair", shape, y[0] >= x[0] + 2.0**-20, VIOLATED,
-         lambda x, y: y[0] < x[0] + Fraction(1, 2**20)),
+    case(
+        "y >= x + hair",
+        shape,
+        y[0] >= x[0] + 2.0**-20,
+        VIOLATED,
+        lambda x, y: y[0] < x[0] + Fraction(1, 2**20),
+    ),
     case("y > |x|", shape, y[0] > abs(x[0]), NOT_HOLDS, lambda x, y: y[0] <= abs(x[0])),
     case("|y - |x|| small", shape, abs(y[0] - abs(x[0])) <= 1e-6, HOLDS, never),
     case("y == |x|", shape, y[0] == abs(x[0]), NOT_VIOLATED, never),
     case("y != 1/2", shape, y[0] != 0.5, VIOLATED, lambda x, y: y[0] == Fraction(1, 2)),
     case("y != 2", shape, y[0] != 2, HOLDS, never),
     case("implies, true", shape, implies(x[0] >= 0.5, y[0] >= 0.499), HOLDS, never),
-    case("implies, false", shape, implies(x[0] >= 0.5, y[0] >= 0.501), VIOLATED,
-         lambda x, y: x[0] >= 0.5 and y[0] < Fraction(0.501)),
+    case(
+        "implies, false",
+        shape,
+        implies(x[0] >= 0.5, y[0] >= 0.501),
+        VIOLATED,
+        lambda x, y: x[0] >= 0.5 and y[0] < Fraction(0.501),
+    ),
     case("implies at the edge", shape, implies(x[0] >= 0.5, y[0] >= 0.5), NOT_VIOLATED, never),
-    case("implies, strict at the edge", shape, implies(x[0] >= 0.5, y[0] > 0.5), NOT_HOLDS,
-         lambda x, y: x[0] >= 0.5 and y[0] <= 0.5),
+    case(
+        "implies, strict at the edge",
+        shape,
+        implies(x[0] >= 0.5, y[0] > 0.5),
+        NOT_HOLDS,
+        lambda x, y: x[0] >= 0.5 and y[0] <= 0.5,
+    ),
     case("implies, open edge", shape, implies(x[0] > 0.5, y[0] > 0.5), NOT_VIOLATED, never),
     case("nothing assumed", shape, implies(x[0] >= 2, y[0] <= -5), HOLDS, never),
-    case("one point assumed", shape, implies(x[0] == 0.25, y[0] <= 0.125), VIOLATED,
-         lambda x, y: x[0] == 0.25 and y[0] > 0.125),
+    case(
+        "one point assumed",
+        shape,
+        implies(x[0] == 0.25, y[0] <= 0.125),
+        VIOLATED,
+        lambda x, y: x[0] == 0.25 and y[0] > 0.125,
+    ),
     case("one point assumed, true", shape, implies(x[0] == 0.25, y[0] <= 0.375), HOLDS, never),
-    case("xor of conditions", shape, (x[0] >= 0.5) == (y[0] >= 0.5), VIOLATED,
-         lambda x, y: (x[0] >= 0.5) != (y[0] >= 0.5)),
+    case(
+        "xor of conditions",
+        shape,
+        (x[0] >= 0.5) == (y[0] >= 0.5),
+        VIOLATED,
+        lambda x, y: (x[0] >= 0.5) != (y[0] >= 0.5),
+    ),
     case("tautology", shape, (y[0] <= 0.5) | (y[0] >= 0.5), NOT_VIOLATED, never),
     case("tautology, open", shape, (y[0] < 0.5) | (y[0] >= 0.5), NOT_VIOLATED, never),
-    case("all but one value", shape, (y[0] < 0.5) | (y[0] > 0.5), VIOLATED,
-         lambda x, y: y[0] == 0.5),
+    case(
+        "all but one value", shape, (y[0] < 0.5) | (y[0] > 0.5), VIOLATED, lambda x, y: y[0] == 0.5
+    ),
     case("contradiction", shape, (y[0] <= 0.25) & (y[0] >= 0.5), VIOLATED, lambda x, y: True),
     case("double not", shape, ~~(y[0] <= 1.0625), HOLDS, never),
     case("not of and", shape, ~((y[0] >= 0.5) & (x[0] <= 0) & (x[0] >= -0.25)), HOLDS, never),
-    case("not of and, false", shape, ~((y[0] >= 0.5) & (x[0] <= 0) & (x[0] >= -0.75)), VIOLATED,
-         lambda x, y: y[0] >= 0.5 and -0.75 <= x[0] <= 0),
+    case(
+        "not of and, false",
+        shape,
+        ~((y[0] >= 0.5) & (x[0] <= 0) & (x[0] >= -0.75)),
+        VIOLATED,
+        lambda x, y: y[0] >= 0.5 and -0.75 <= x[0] <= 0,
+    ),
     case("max of forms", shape, abs(y[0] - 0.5) + abs(x[0]) <= 1.5001, HOLDS, never, 1),
-    case("max of forms, false", shape, abs(y[0] - 0.5) + abs(x[0]) <= 1.4999, VIOLATED,
-         lambda x, y: abs(y[0] - Fraction(1, 2)) + abs(x[0]) > Fraction(1.4999)),
+    case(
+        "max of forms, false",
+        shape,
+        abs(y[0] - 0.5) + abs(x[0]) <= 1.4999,
+        VIOLATED,
+        lambda x, y: abs(y[0] - Fraction(1, 2)) + abs(x[0]) > Fraction(1.4999),
+    ),
     case("mixed x1", shape, y[0] - x[1] <= 1.0001, HOLDS, never, 2),
-    case("mixed x1, false", shape, y[0] - x[1] <= 0.9999, VIOLATED,
-         lambda x, y: y[0] - x[1] > Fraction(0.9999), 2),
+    case(
+        "mixed x1, false",
+        shape,
+        y[0] - x[1] <= 0.9999,
+        VIOLATED,
+        lambda x, y: y[0] - x[1] > Fraction(0.9999),
+        2,
+    ),
     case("zero times output", shape, 0 * y[0] <= 0, HOLDS, never),
     case("constant true", shape, 0 * y[0] <= 1, HOLDS, never),
     case("constant false", shape, 0 * y[0] >= 1, VIOLATED, lambda x, y: True),
@@ -178,8 +228,13 @@ SHAPES = [
 for scale in (2.0**-400, 2.0**400, 1e-300, 1e300):
     SHAPES += [
         case(f"scaled {scale:g}", shape, scale * y[0] <= scale * 1.0625, HOLDS, never),
-        case(f"scaled {scale:g}, false", shape, scale * y[0] <= scale * 0.9375, VIOLATED,
-             lambda x, y: y[0] > Fraction(9, 10)),
+        case(
+            f"scaled {scale:g}, false",
+            shape,
+            scale * y[0] <= scale * 0.9375,
+            VIOLATED,
+            lambda x, y: y[0] > Fraction(9, 10),
+        ),
     ]
 
 

@@ -24,7 +24,9 @@ def wrong(engine="auto"):
     """How many of some clear problems get a wrong or no answer, or fail a check."""
     problems = [
         near_the_end(sizes, seed, side, delta)
-        for sizes in ((1, 5, 1), (2, 5, 3, 1)) for seed in (0, 1) for side in ("least", "most")
+        for sizes in ((1, 5, 1), (2, 5, 3, 1))
+        for seed in (0, 1)
+        for side in ("least", "most")
         for delta in (1e-6, -1e-6)
     ]
     problems += [one_needle(kind, 2, 2.0**14) for kind in ("inside", "above")]
@@ -111,8 +113,14 @@ def test_an_overlooked_activation(monkeypatch):
 
 
 def test_few_questions_stay_open():
-    modules = (test_planted_needles, test_planted_truths, test_planted_thresholds,
-               test_planted_peers, test_planted_sets, test_planted_smooth)
+    modules = (
+        test_planted_needles,
+        test_planted_truths,
+        test_planted_thresholds,
+        test_planted_peers,
+        test_planted_sets,
+        test_planted_smooth,
+    )
     problems = sum(len(module.CASES) for module in modules) + len(test_planted_formulas.RANDOM)
     assert problems >= 600
     assert len(OPEN) <= 0.04 * problems

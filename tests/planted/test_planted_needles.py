@@ -54,7 +54,11 @@ def one_needle(kind, d, steep):
     }[kind]
     top = {"low": Fraction(1, 2), "removed": Fraction(0)}.get(kind, Fraction(1))
     return Problem(
-        net, y[0] <= limit, (-1, 1), expect, lambda x, y: y[0] > Fraction(limit),
+        net,
+        y[0] <= limit,
+        (-1, 1),
+        expect,
+        lambda x, y: y[0] > Fraction(limit),
         least=Fraction(limit) - top,
     )
 
@@ -71,7 +75,10 @@ def two_needles(d, steep, apart, joined):
     if joined == "and":
         claim = ~((y["y0"][0] > t) & (y["y1"][0] > t))
         return Problem(
-            net, claim, (-1, 1), VIOLATED if apart < 1 else HOLDS,
+            net,
+            claim,
+            (-1, 1),
+            VIOLATED if apart < 1 else HOLDS,
             lambda x, y: y[0] > t and y[1] > t,
         )
     if joined == "or":
@@ -80,7 +87,10 @@ def two_needles(d, steep, apart, joined):
     claim = (y["y0"][0] <= t) | (y["y1"][0] >= t / 2) | (x[0] < -1)
     # y0 > t within 1 / (2 steep) of c; there y1 < t / 2 somewhere iff its reach allows it.
     return Problem(
-        net, claim, (-1, 1), VIOLATED if apart + 0.5 > 0.75 else HOLDS,
+        net,
+        claim,
+        (-1, 1),
+        VIOLATED if apart + 0.5 > 0.75 else HOLDS,
         lambda x, y: y[0] > t and y[1] < t / 2 and x[0] >= -1,
     )
 
@@ -104,7 +114,12 @@ def in_boxes(count, holding, steep):
         )
 
     return Problem(
-        net, y[0] <= 0.25, Union(*boxes), expect, lambda x, y: y[0] > 0.25, inside,
+        net,
+        y[0] <= 0.25,
+        Union(*boxes),
+        expect,
+        lambda x, y: y[0] > 0.25,
+        inside,
         least=Fraction(1, 4) if holding == "foot" else None,
     )
 
@@ -113,8 +128,9 @@ def hidden_beside_noise(seed, d, expect):
     """A needle on top of a sawtooth: samples and descents see many equal peaks."""
     c = center(seed, d)
     net = Net(d)
-    saw = net.curve("abs", net.dense(net.curve("abs", net.dense(0, np.eye(d))), np.eye(d),
-                                     np.full(d, -0.5)))
+    saw = net.curve(
+        "abs", net.dense(net.curve("abs", net.dense(0, np.eye(d))), np.eye(d), np.full(d, -0.5))
+    )
     base = net.dense(saw, np.full((d, 1), 2.0**-3))
     top = float(sum(abs(abs(e) - 0.5) for e in c)) * 2.0**-3 + 1.0
     net.finish(net.combine([1.0, 1.0], [bump(net, c, 2.0**12), base]))
@@ -127,15 +143,31 @@ def hidden_beside_noise(seed, d, expect):
 STEEP = [2.0**10, 2.0**14, 2.0**20]
 KINDS = ["inside", "at the top", "above", "low", "removed", "decoy", "decoy, above"]
 CASES = [
-    *(case(f"{k}-{d}d-{s:g}", one_needle, k, d, s)
-      for k in KINDS for d in (2, 3, 4, 5) for s in STEEP if (d < 5 or s < 2.0**20)),
-    *(case(f"two-{j}-{d}d-{a}", two_needles, d, 2.0**13, a, j)
-      for j in ("and", "or", "mixed") for d in (2, 3) for a in (0.125, 0.875, 1.125, 3.0)
-      if (j, d, a) != ("mixed", 3, 0.125)),
-    *(case(f"union-{n}-{h}-{s:g}", in_boxes, n, h, s)
-      for n in (1, 3, 40) for h in ("top", "foot", "near") for s in (2.0**8, 2.0**16)),
-    *(case(f"sawtooth-{d}d-{e}", hidden_beside_noise, d, d, e)
-      for d in (1, 2, 3) for e in (VIOLATED, HOLDS)),
+    *(
+        case(f"{k}-{d}d-{s:g}", one_needle, k, d, s)
+        for k in KINDS
+        for d in (2, 3, 4, 5)
+        for s in STEEP
+        if (d < 5 or s < 2.0**20)
+    ),
+    *(
+        case(f"two-{j}-{d}d-{a}", two_needles, d, 2.0**13, a, j)
+        for j in ("and", "or", "mixed")
+        for d in (2, 3)
+        for a in (0.125, 0.875, 1.125, 3.0)
+        if (j, d, a) != ("mixed", 3, 0.125)
+    ),
+    *(
+        case(f"union-{n}-{h}-{s:g}", in_boxes, n, h, s)
+        for n in (1, 3, 40)
+        for h in ("top", "foot", "near")
+        for s in (2.0**8, 2.0**16)
+    ),
+    *(
+        case(f"sawtooth-{d}d-{e}", hidden_beside_noise, d, d, e)
+        for d in (1, 2, 3)
+        for e in (VIOLATED, HOLDS)
+    ),
 ]
 
 

@@ -18,7 +18,6 @@ def never(x, y):
     return False
 
 
-
 def reluval(limit, expect):
     """y0 = relu(x) + 10 |x - 1/2| - 1/2 against relu(x): below it next to 1/2, by 1/2."""
     net = Net(1)
@@ -27,23 +26,33 @@ def reluval(limit, expect):
     shift = net.dense(side, [[10.0]], [-0.5])
     net.finish(net.combine([1.0, 1.0], [base, shift]), base)
     return Problem(
-        net, y["y0"][0] >= y["y1"][0] + limit, (0, 1), expect,
-        lambda x, y: y[0] < y[1] + Fraction(limit), least=Fraction(-0.5) - Fraction(limit),
+        net,
+        y["y0"][0] >= y["y1"][0] + limit,
+        (0, 1),
+        expect,
+        lambda x, y: y[0] < y[1] + Fraction(limit),
+        least=Fraction(-0.5) - Fraction(limit),
     )
 
 
 def scaled(seed, scales, delta):
     """Weights of wild scale; the exact end of a monotone net is at a corner."""
     rng = np.random.default_rng(seed)
-    layers = [(np.abs(w) * s, b * s) for (w, b), s in
-              zip(random_layers(rng, [3, 4, 3, 1]), scales, strict=True)]
+    layers = [
+        (np.abs(w) * s, b * s)
+        for (w, b), s in zip(random_layers(rng, [3, 4, 3, 1]), scales, strict=True)
+    ]
     net = Net(3)
     net.finish(net.layers(0, layers))
     top = net.run([1, 1, 1])[0]
     limit = float(top) + abs(float(top)) * delta
     return Problem(
-        net, y[0] <= limit, (-1, 1), HOLDS if delta > 0 else VIOLATED,
-        lambda x, y: y[0] > Fraction(limit), least=Fraction(limit) - top,
+        net,
+        y[0] <= limit,
+        (-1, 1),
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: y[0] > Fraction(limit),
+        least=Fraction(limit) - top,
     )
 
 
@@ -67,7 +76,10 @@ def zero_width(free, delta):
     top = max(net.run(p)[0] for p in itertools.product(*zip(lo, hi, strict=True)))
     limit = float(top + Fraction(delta))
     return Problem(
-        net, y[0] <= limit, (lo, hi), HOLDS if delta > 0 else VIOLATED,
+        net,
+        y[0] <= limit,
+        (lo, hi),
+        HOLDS if delta > 0 else VIOLATED,
         lambda x, y: y[0] > Fraction(limit),
     )
 
@@ -77,15 +89,14 @@ def far_layers(delta, windows):
     rng = np.random.default_rng(3)
     net = Net(2)
     early = net.curve("relu", net.dense(0, dyadic(rng, 2, 2)))
-    late = net.curve("abs", net.dense(net.curve("relu", net.dense(early, dyadic(rng, 2, 3))),
-                                      dyadic(rng, 3, 2)))
+    late = net.curve(
+        "abs", net.dense(net.curve("relu", net.dense(early, dyadic(rng, 2, 3))), dyadic(rng, 3, 2))
+    )
     net.finish(net.largest(net.concat([0, early, late]), windows))
     points = [(Fraction(i, 32), Fraction(j, 32)) for i in range(-32, 33) for j in range(-32, 33)]
     seen = max(net.run(p)[0] for p in points[::7] + [(a, b) for a in (-1, 1) for b in (-1, 1)])
     limit = float(seen - Fraction(abs(delta)))
-    return Problem(
-        net, y[0] <= limit, (-1, 1), VIOLATED, lambda x, y: y[0] > Fraction(limit)
-    )
+    return Problem(net, y[0] <= limit, (-1, 1), VIOLATED, lambda x, y: y[0] > Fraction(limit))
 
 
 def max_is_at_least_its_parts(seed, part):
@@ -93,13 +104,12 @@ def max_is_at_least_its_parts(seed, part):
     rng = np.random.default_rng(seed)
     net = Net(2)
     early = net.curve("relu", net.dense(0, dyadic(rng, 2, 1)))
-    late = net.curve("relu", net.dense(net.curve("relu", net.dense(early, dyadic(rng, 1, 3))),
-                                       dyadic(rng, 3, 1)))
+    late = net.curve(
+        "relu", net.dense(net.curve("relu", net.dense(early, dyadic(rng, 1, 3))), dyadic(rng, 3, 1))
+    )
     whole = net.concat([0, early, late])
     net.finish(net.largest(whole, [[0, 1, 2, 3]]), whole)
-    return Problem(
-        net, y["y0"][0] >= y["y1"][part] - 2.0**-30, (-1, 1), HOLDS, never
-    )
+    return Problem(net, y["y0"][0] >= y["y1"][part] - 2.0**-30, (-1, 1), HOLDS, never)
 
 
 def odd_clip(least, most, claim, expect, broken):
@@ -119,7 +129,11 @@ def stale(seed, second):
     limit = float(max(top, away)) - 2.0**-10 if second else float(away) - 2.0**-10
     boxes = [(-1, 1), (39.0, 40.0)] if second else [(39.0, 40.0), (-1, 1)]
     return Problem(
-        net, y[0] <= limit, Union(*boxes), VIOLATED, lambda x, y: y[0] > Fraction(limit),
+        net,
+        y[0] <= limit,
+        Union(*boxes),
+        VIOLATED,
+        lambda x, y: y[0] > Fraction(limit),
         lambda v: abs(v[0]) <= 1 or 39 <= v[0] <= 40,
     )
 
@@ -127,31 +141,75 @@ def stale(seed, second):
 INF = float("inf")
 WIDE, SMALL = [1e9, 1e-9, 1.0], [1e-9, 1e-9, 1e-9]
 CASES = [
-    *(case(f"ReluVal {v}", reluval, v, e)
-      for v, e in ((0.0, VIOLATED), (-0.4999, VIOLATED), (-0.5001, HOLDS), (-1.0, HOLDS))),
-    *(case(f"scales-{k}-{s}-{t:g}", scaled, s, scales, t)
-      for s in range(3) for k, scales in enumerate(([1e9] * 3, WIDE, SMALL, [1e-9, 1e9, 1e9]))
-      for t in (1e-6, -1e-6)),
-    *(case(f"cancel-{s:g}-{v}", canceling, s, v, e)
-      for s in (2.0**20, 2.0**40) for v, e in ((1.001, HOLDS), (0.999, VIOLATED))),
-    *(case(f"zero-width-{''.join(map(str, f)) or 'all'}-{t:g}", zero_width, f, t)
-      for f in ((), (0,), (1, 3), (0, 1, 2)) for t in (1e-6, -1e-6)),
-    *(case(f"layers-{i}", far_layers, 1e-3, w)
-      for i, w in enumerate(([[0, 1, 2, 3, 4, 5]], [[0, 2, 4]], [[5, 3, 1]]))),
-    *(case(f"max-part-{p}-{s}", max_is_at_least_its_parts, s, p)
-      for s in range(2) for p in range(4)),
+    *(
+        case(f"ReluVal {v}", reluval, v, e)
+        for v, e in ((0.0, VIOLATED), (-0.4999, VIOLATED), (-0.5001, HOLDS), (-1.0, HOLDS))
+    ),
+    *(
+        case(f"scales-{k}-{s}-{t:g}", scaled, s, scales, t)
+        for s in range(3)
+        for k, scales in enumerate(([1e9] * 3, WIDE, SMALL, [1e-9, 1e9, 1e9]))
+        for t in (1e-6, -1e-6)
+    ),
+    *(
+        case(f"cancel-{s:g}-{v}", canceling, s, v, e)
+        for s in (2.0**20, 2.0**40)
+        for v, e in ((1.001, HOLDS), (0.999, VIOLATED))
+    ),
+    *(
+        case(f"zero-width-{''.join(map(str, f)) or 'all'}-{t:g}", zero_width, f, t)
+        for f in ((), (0,), (1, 3), (0, 1, 2))
+        for t in (1e-6, -1e-6)
+    ),
+    *(
+        case(f"layers-{i}", far_layers, 1e-3, w)
+        for i, w in enumerate(([[0, 1, 2, 3, 4, 5]], [[0, 2, 4]], [[5, 3, 1]]))
+    ),
+    *(
+        case(f"max-part-{p}-{s}", max_is_at_least_its_parts, s, p)
+        for s in range(2)
+        for p in range(4)
+    ),
     case("clip open below", odd_clip, -INF, 1.0, y[0] >= -4, NOT_VIOLATED, never),
     case("clip open below, bound", odd_clip, -INF, 1.0, y[0] <= 1.0001, HOLDS, never),
-    case("clip open below, false", odd_clip, -INF, 1.0, y[0] >= -3.999, VIOLATED,
-         lambda x, y: y[0] < Fraction(-3.999)),
-    case("clip open above", odd_clip, -1.0, INF, y[0] <= 3.999, VIOLATED,
-         lambda x, y: y[0] > Fraction(3.999)),
+    case(
+        "clip open below, false",
+        odd_clip,
+        -INF,
+        1.0,
+        y[0] >= -3.999,
+        VIOLATED,
+        lambda x, y: y[0] < Fraction(-3.999),
+    ),
+    case(
+        "clip open above",
+        odd_clip,
+        -1.0,
+        INF,
+        y[0] <= 3.999,
+        VIOLATED,
+        lambda x, y: y[0] > Fraction(3.999),
+    ),
     case("clip to a point", odd_clip, 0.5, 0.5, abs(y[0] - 0.5) <= 1e-9, HOLDS, never),
-    case("clip to a point, false", odd_clip, 0.5, 0.5, y[0] <= 0.4999, VIOLATED,
-         lambda x, y: y[0] > Fraction(0.4999)),
+    case(
+        "clip to a point, false",
+        odd_clip,
+        0.5,
+        0.5,
+        y[0] <= 0.4999,
+        VIOLATED,
+        lambda x, y: y[0] > Fraction(0.4999),
+    ),
     case("clip far away", odd_clip, 7.0, 9.0, y[0] >= 6.9999, HOLDS, never),
-    case("clip far away, false", odd_clip, 7.0, 9.0, y[0] <= 6.9999, VIOLATED,
-         lambda x, y: y[0] > Fraction(6.9999)),
+    case(
+        "clip far away, false",
+        odd_clip,
+        7.0,
+        9.0,
+        y[0] <= 6.9999,
+        VIOLATED,
+        lambda x, y: y[0] > Fraction(6.9999),
+    ),
     *(case(f"second box-{s}-{k}", stale, s, k) for s in range(3) for k in (0, 1)),
 ]
 
@@ -166,10 +224,19 @@ def test_peers_on_the_array_engine(make, args):
     make(*args).check("array")
 
 
-@pytest.mark.parametrize("box", [
-    (1, -1), (0, float("nan")), (float("nan"), float("nan")), (0, INF), (-INF, 0),
-    (np.array([0.0, 1.0]), np.array([1.0, 0.0])), Union((0, 1), (1, 0)),
-], ids=str)
+@pytest.mark.parametrize(
+    "box",
+    [
+        (1, -1),
+        (0, float("nan")),
+        (float("nan"), float("nan")),
+        (0, INF),
+        (-INF, 0),
+        (np.array([0.0, 1.0]), np.array([1.0, 0.0])),
+        Union((0, 1), (1, 0)),
+    ],
+    ids=str,
+)
 def test_no_verdict_about_a_box_that_is_none(box):
     net = Net(2)
     net.finish(net.curve("relu", 0))
@@ -198,20 +265,44 @@ KERAS = {
     "max_value, false": (lambda: relu_with(max_value=3.0), (1,), y[0] <= 2.99, VIOLATED, (-4, 4)),
     "slope": (lambda: relu_with(negative_slope=0.5), (1,), y[0] >= -1.99, VIOLATED, (-4, 4)),
     "slope, true": (lambda: relu_with(negative_slope=0.5), (1,), y[0] >= -2.001, HOLDS, (-4, 4)),
-    "threshold": (lambda: relu_with(threshold=1.0), (1,), ~((y[0] >= 0.01) & (y[0] <= 0.99)),
-                  NOT_VIOLATED, (-4, 4)),
+    "threshold": (
+        lambda: relu_with(threshold=1.0),
+        (1,),
+        ~((y[0] >= 0.01) & (y[0] <= 0.99)),
+        NOT_VIOLATED,
+        (-4, 4),
+    ),
     "threshold, top": (lambda: relu_with(threshold=1.0), (1,), y[0] <= 3.99, VIOLATED, (-4, 4)),
-    "all three": (lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0), (1,),
-                  (y[0] >= -2.501) & (y[0] <= 2.001), HOLDS, (-4, 4)),
-    "all three, low": (lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0), (1,),
-                       y[0] >= -2.499, VIOLATED, (-4, 4)),
-    "all three, gap": (lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0), (1,),
-                       ~((y[0] > 0.001) & (y[0] < 0.999)), NOT_VIOLATED, (-4, 4)),
-    "softmax": (lambda: keras.layers.Softmax(), (3,), (y >= 0).all() & (y <= 1.0001).all(),
-                HOLDS, (-100, 100)),
+    "all three": (
+        lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0),
+        (1,),
+        (y[0] >= -2.501) & (y[0] <= 2.001),
+        HOLDS,
+        (-4, 4),
+    ),
+    "all three, low": (
+        lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0),
+        (1,),
+        y[0] >= -2.499,
+        VIOLATED,
+        (-4, 4),
+    ),
+    "all three, gap": (
+        lambda: relu_with(max_value=2.0, negative_slope=0.5, threshold=1.0),
+        (1,),
+        ~((y[0] > 0.001) & (y[0] < 0.999)),
+        NOT_VIOLATED,
+        (-4, 4),
+    ),
+    "softmax": (
+        lambda: keras.layers.Softmax(),
+        (3,),
+        (y >= 0).all() & (y <= 1.0001).all(),
+        HOLDS,
+        (-100, 100),
+    ),
     "softmax, false": (lambda: keras.layers.Softmax(), (3,), y[1] <= 0.9999, VIOLATED, (-20, 20)),
-    "sigmoid tail": (lambda: keras.layers.Activation("sigmoid"), (1,), y[0] > 0, HOLDS,
-                     (-60, 60)),
+    "sigmoid tail": (lambda: keras.layers.Activation("sigmoid"), (1,), y[0] > 0, HOLDS, (-60, 60)),
 }
 
 

@@ -33,9 +33,13 @@ def whole(seed, d, delta, cut):
         return all(e.denominator == 1 and abs(e) <= 3 for e in v) and (not cut or sum(v) <= -1)
 
     return Problem(
-        net, y[0] <= float(limit), Mixed((-3, 3), integers=range(d)),
+        net,
+        y[0] <= float(limit),
+        Mixed((-3, 3), integers=range(d)),
         HOLDS if delta > 0 else VIOLATED if delta < 0 else NOT_VIOLATED,
-        lambda x, y: y[0] > limit, inside, where=x.sum() <= -1 if cut else None,
+        lambda x, y: y[0] > limit,
+        inside,
+        where=x.sum() <= -1 if cut else None,
         least=Fraction(delta),
     )
 
@@ -50,8 +54,11 @@ def half_whole(seed, delta):
     most = max(output_range(layers, [k, -1], [k, 1])[1] for k in range(-3, 4))
     limit = float(most + Fraction(delta))
     return Problem(
-        net, y[0] <= limit, Mixed((np.array([-3.0, -1.0]), np.array([3.0, 1.0])), integers=[0]),
-        HOLDS if delta > 0 else VIOLATED, lambda x, y: y[0] > Fraction(limit),
+        net,
+        y[0] <= limit,
+        Mixed((np.array([-3.0, -1.0]), np.array([3.0, 1.0])), integers=[0]),
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: y[0] > Fraction(limit),
         lambda v: v[0].denominator == 1 and abs(v[0]) <= 3 and abs(v[1]) <= 1,
     )
 
@@ -61,14 +68,20 @@ def one_hot(seed, delta):
     net = grid_net(seed, 8)
     points = [
         [*(float(i == a) for i in range(3)), *(float(i == b) for i in range(4)), float(c)]
-        for a in range(3) for b in range(4) for c in range(-2, 3)
+        for a in range(3)
+        for b in range(4)
+        for c in range(-2, 3)
     ]
     least = min(net.run(p)[0] for p in points)
     limit = float(least - Fraction(delta))
     names = Mixed((-2, 2), integers=[7], one_hot=[[0, 1, 2], [3, 4, 5, 6]])
     return Problem(
-        net, y[0] >= limit, names, HOLDS if delta > 0 else VIOLATED,
-        lambda x, y: y[0] < Fraction(limit), lambda v: [float(e) for e in v] in points,
+        net,
+        y[0] >= limit,
+        names,
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: y[0] < Fraction(limit),
+        lambda v: [float(e) for e in v] in points,
     )
 
 
@@ -85,7 +98,11 @@ def whole_needle(d, top, holds):
         box = Mixed((-30.5, 30.25), integers=range(d))
     limit = 1.0
     return Problem(
-        net, y[0] <= limit, box, VIOLATED if top > 1 else HOLDS, lambda x, y: y[0] > 1,
+        net,
+        y[0] <= limit,
+        box,
+        VIOLATED if top > 1 else HOLDS,
+        lambda x, y: y[0] > 1,
         lambda v: all(e.denominator == 1 and abs(e) <= 30 for e in v),
     )
 
@@ -101,10 +118,17 @@ def between_whole_points(d):
 
 def halves(d, kind):
     net, limit = between_whole_points(d)
-    expect, box = (HOLDS, Mixed((-8, 8), integers=range(d))) if kind == "whole" else (
-        VIOLATED, (-8, 8) if kind == "real" else Mixed((-8, 8), integers=range(d - 1)))
+    expect, box = (
+        (HOLDS, Mixed((-8, 8), integers=range(d)))
+        if kind == "whole"
+        else (VIOLATED, (-8, 8) if kind == "real" else Mixed((-8, 8), integers=range(d - 1)))
+    )
     return Problem(
-        net, y[0] >= limit, box, expect, lambda x, y: y[0] < limit,
+        net,
+        y[0] >= limit,
+        box,
+        expect,
+        lambda x, y: y[0] < limit,
         lambda v: all(abs(e) <= 8 for e in v),
     )
 
@@ -124,8 +148,9 @@ def ball(order, d, seed, delta):
     rng = np.random.default_rng([seed, d, 5])
     center, radius = dyadic(rng, d), 0.75
     size = Fraction(np.abs(row).max()) if order == 1 else mpmath.sqrt(mpmath.mpf(row @ row))
-    exact = mpmath.mpf(float(row @ center)) + radius * (mpmath.mpf(float(size)) if order == 1
-                                                        else size)
+    exact = mpmath.mpf(float(row @ center)) + radius * (
+        mpmath.mpf(float(size)) if order == 1 else size
+    )
     limit = float(exact) + delta
 
     def inside(v):
@@ -134,8 +159,12 @@ def ball(order, d, seed, delta):
 
     made = (L1Ball if order == 1 else L2Ball)(center, radius)
     return Problem(
-        net, y[0] <= limit, made, HOLDS if delta > 0 else VIOLATED,
-        lambda x, y: y[0] > Fraction(limit), inside,
+        net,
+        y[0] <= limit,
+        made,
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: y[0] > Fraction(limit),
+        inside,
     )
 
 
@@ -152,7 +181,11 @@ def touching(order, radius, claim, expect):
     holds = claim >= total
     assert holds == (expect == HOLDS)
     return Problem(
-        net, y[0] <= claim, made, expect, lambda x, y: y[0] > Fraction(claim),
+        net,
+        y[0] <= claim,
+        made,
+        expect,
+        lambda x, y: y[0] > Fraction(claim),
         lambda v: tuple(v) == point,
     )
 
@@ -166,7 +199,8 @@ def fixed_by_radius(order, limit, expect):
 
     def inside(v):
         return abs(v[0] - 1) ** order + abs(v[1] - 1) ** order <= Fraction(1.5) ** order and (
-            v[2] == 3)
+            v[2] == 3
+        )
 
     return Problem(net, y[0] <= limit, made, expect, lambda x, y: y[0] > limit, inside)
 
@@ -177,8 +211,11 @@ def whole_ball(order, d, limit):
     net.finish(net.dense(net.curve("relu", 0), np.ones((d, 1))))
     kind = L1Ball if order == 1 else L2Ball
     return Problem(
-        net, y[0] <= limit, Mixed(kind([0] * d, 1.0), integers=range(d)),
-        HOLDS if limit >= 1 else VIOLATED, lambda x, y: y[0] > Fraction(limit),
+        net,
+        y[0] <= limit,
+        Mixed(kind([0] * d, 1.0), integers=range(d)),
+        HOLDS if limit >= 1 else VIOLATED,
+        lambda x, y: y[0] > Fraction(limit),
         lambda v: all(e.denominator == 1 for e in v) and sum(e * e for e in v) <= 1,
     )
 
@@ -212,7 +249,13 @@ def triangle(kind, delta):
         return {"box": True, "one point": total == 2, "a line": total == 1}.get(kind, total <= 1)
 
     return Problem(
-        net, y[0] <= limit, box, expect, lambda x, y: y[0] > Fraction(limit), inside, where,
+        net,
+        y[0] <= limit,
+        box,
+        expect,
+        lambda x, y: y[0] > Fraction(limit),
+        inside,
+        where,
         vacuous=empty,
     )
 
@@ -223,8 +266,13 @@ def mean_cut(n, expect):
     net.finish(net.dense(net.curve("relu", 0), np.ones((n, 1))))
     limit = n - 1.0 if expect == VIOLATED else n + 1.0
     return Problem(
-        net, y[0] <= limit, (0, 1), expect, lambda x, y: y[0] > limit,
-        lambda v: all(e == 1 for e in v), where=x.mean() >= 1,
+        net,
+        y[0] <= limit,
+        (0, 1),
+        expect,
+        lambda x, y: y[0] > limit,
+        lambda v: all(e == 1 for e in v),
+        where=x.mean() >= 1,
     )
 
 
@@ -236,31 +284,75 @@ def unit_mean(n, claim, expect, broken):
 
 
 CASES = [
-    *(case(f"whole-{d}d-{s}-{t:g}-{'cut' if k else 'all'}", whole, s, d, t, k)
-      for s in SEEDS for d in (1, 2, 3) for t in (2.0**-10, -(2.0**-10), 0) for k in (0, 1)),
+    *(
+        case(f"whole-{d}d-{s}-{t:g}-{'cut' if k else 'all'}", whole, s, d, t, k)
+        for s in SEEDS
+        for d in (1, 2, 3)
+        for t in (2.0**-10, -(2.0**-10), 0)
+        for k in (0, 1)
+    ),
     *(case(f"half-whole-{s}-{t:g}", half_whole, s, t) for s in SEEDS for t in (1e-4, -1e-4)),
     *(case(f"one-hot-{s}-{t:g}", one_hot, s, t) for s in SEEDS for t in (1e-4, -1e-4)),
-    *(case(f"whole-needle-{d}d-{t}-{h}", whole_needle, d, t, h)
-      for d in (2, 3, 4) for t in (1.0625, 0.9375) for h in ("plain", "shifted")),
-    *(case(f"halves-{d}d-{k}", halves, d, k)
-      for d in (1, 2, 3) for k in ("whole", "real", "one real")),
-    *(case(f"L{o}-{d}d-{s}-{t:g}", ball, o, d, s, t)
-      for o in (1, 2) for d in (1, 2, 3) for s in (0, 1) for t in (1e-3, -1e-3)),
-    *(case(f"point-L{o}-{r}-{v}", touching, o, r, v, HOLDS if v >= t else VIOLATED)
-      for o in (1, 2) for r, t in ((0.0, 4), ("clip", 2)) for v in (t - 0.5, t + 0.5)),
-    *(case(f"whole-ball-L{o}-{d}d-{v}", whole_ball, o, d, v)
-      for o in (1, 2) for d in (1, 2, 3) for v in (0.75, 1.25)),
-    *(case(f"fixed-L{o}-{v}", fixed_by_radius, o, v, e)
-      for o in (1, 2) for v, e in ((4, VIOLATED), (8, HOLDS))),
-    *(case(f"triangle-{k}-{t}", triangle, k, t)
-      for k in ("polytope", "where", "cut", "box", "empty", "empty where", "one point", "a line",
-                "or", "union") for t in (0.01, -0.01)),
-    *(case(f"mean-cut-{n}-{e}", mean_cut, n, e)
-      for n in (2, 3, 4, 6) for e in (VIOLATED, HOLDS)),
-    *(case(f"mean-is-1-{n}", unit_mean, n, y.mean() == 1, NOT_VIOLATED, lambda x, y: False)
-      for n in (2, 3, 7, 10)),
-    *(case(f"mean-above-1-{n}", unit_mean, n, y.mean() > 1, NOT_HOLDS, lambda x, y: True)
-      for n in (2, 3, 7, 10)),
+    *(
+        case(f"whole-needle-{d}d-{t}-{h}", whole_needle, d, t, h)
+        for d in (2, 3, 4)
+        for t in (1.0625, 0.9375)
+        for h in ("plain", "shifted")
+    ),
+    *(
+        case(f"halves-{d}d-{k}", halves, d, k)
+        for d in (1, 2, 3)
+        for k in ("whole", "real", "one real")
+    ),
+    *(
+        case(f"L{o}-{d}d-{s}-{t:g}", ball, o, d, s, t)
+        for o in (1, 2)
+        for d in (1, 2, 3)
+        for s in (0, 1)
+        for t in (1e-3, -1e-3)
+    ),
+    *(
+        case(f"point-L{o}-{r}-{v}", touching, o, r, v, HOLDS if v >= t else VIOLATED)
+        for o in (1, 2)
+        for r, t in ((0.0, 4), ("clip", 2))
+        for v in (t - 0.5, t + 0.5)
+    ),
+    *(
+        case(f"whole-ball-L{o}-{d}d-{v}", whole_ball, o, d, v)
+        for o in (1, 2)
+        for d in (1, 2, 3)
+        for v in (0.75, 1.25)
+    ),
+    *(
+        case(f"fixed-L{o}-{v}", fixed_by_radius, o, v, e)
+        for o in (1, 2)
+        for v, e in ((4, VIOLATED), (8, HOLDS))
+    ),
+    *(
+        case(f"triangle-{k}-{t}", triangle, k, t)
+        for k in (
+            "polytope",
+            "where",
+            "cut",
+            "box",
+            "empty",
+            "empty where",
+            "one point",
+            "a line",
+            "or",
+            "union",
+        )
+        for t in (0.01, -0.01)
+    ),
+    *(case(f"mean-cut-{n}-{e}", mean_cut, n, e) for n in (2, 3, 4, 6) for e in (VIOLATED, HOLDS)),
+    *(
+        case(f"mean-is-1-{n}", unit_mean, n, y.mean() == 1, NOT_VIOLATED, lambda x, y: False)
+        for n in (2, 3, 7, 10)
+    ),
+    *(
+        case(f"mean-above-1-{n}", unit_mean, n, y.mean() > 1, NOT_HOLDS, lambda x, y: True)
+        for n in (2, 3, 7, 10)
+    ),
 ]
 
 
@@ -274,9 +366,14 @@ def test_sets_on_the_array_engine(make, args):
     make(*args).check("array")
 
 
-@pytest.mark.parametrize("cut", [
-    ((0, 1), x[0] * 1e-300 <= 1e300), (Polytope([[1e-300]], [1e300], (0, 1)), None),
-], ids=["where", "polytope"])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        ((0, 1), x[0] * 1e-300 <= 1e300),
+        (Polytope([[1e-300]], [1e300], (0, 1)), None),
+    ],
+    ids=["where", "polytope"],
+)
 def test_a_bound_beyond_float64(cut):
     net = Net(1)
     net.finish(net.curve("relu", 0))

@@ -42,8 +42,12 @@ def beside(curve, d, seed, side, delta):
     limit = float(end + sign * beyond)
     claim = y[0] <= limit if sign > 0 else y[0] >= limit
     return Problem(
-        net, claim, (-1, 1), HOLDS if delta > 0 else VIOLATED,
-        lambda x, y: sign * (y[0] - mpmath.mpf(limit)) > 0, number=mpmath.mpf,
+        net,
+        claim,
+        (-1, 1),
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: sign * (y[0] - mpmath.mpf(limit)) > 0,
+        number=mpmath.mpf,
     )
 
 
@@ -75,8 +79,12 @@ def top_of(form, delta):
     net.finish(out)
     limit = float(top * (1 + mpmath.mpf(delta)))
     return Problem(
-        net, y[0] <= limit, (-1, 1), HOLDS if delta > 0 else VIOLATED,
-        lambda x, y: y[0] > mpmath.mpf(limit), number=number,
+        net,
+        y[0] <= limit,
+        (-1, 1),
+        HOLDS if delta > 0 else VIOLATED,
+        lambda x, y: y[0] > mpmath.mpf(limit),
+        number=number,
     )
 
 
@@ -92,12 +100,20 @@ def tail(curve, at, claim, expect, broken):
 def never(x, y):
     return False
 
+
 TAILS = [
     case("sigmoid>0 at -700", tail, "sigmoid", -710, y[0] > 0, HOLDS, never),
     case("sigmoid>=0 at -1000", tail, "sigmoid", -1000, y[0] >= 0, HOLDS, never),
     case("sigmoid small at -700", tail, "sigmoid", -710, y[0] <= 1e-290, HOLDS, never),
-    case("sigmoid not that small", tail, "sigmoid", -710, y[0] <= 1e-305, VIOLATED,
-         lambda x, y: y[0] > mpmath.mpf(1e-305)),
+    case(
+        "sigmoid not that small",
+        tail,
+        "sigmoid",
+        -710,
+        y[0] <= 1e-305,
+        VIOLATED,
+        lambda x, y: y[0] > mpmath.mpf(1e-305),
+    ),
     case("sigmoid<=1 at 700", tail, "sigmoid", 700, y[0] <= 1, NOT_VIOLATED, never),
     case("sigmoid<=1 at 30", tail, "sigmoid", 30, y[0] <= 1, NOT_VIOLATED, never),
     case("sigmoid>=1 at 30", tail, "sigmoid", 25, y[0] >= 1, VIOLATED, lambda x, y: y[0] < 1),
@@ -109,19 +125,43 @@ TAILS = [
     case("softplus >= x at 700", tail, "softplus", 700, y[0] >= x[0] - 1e-9, HOLDS, never),
     case("softplus <= x + 1e-9 at 700", tail, "softplus", 700, y[0] <= x[0] + 1e-9, HOLDS, never),
     case("silu >= -1e-300 at -700", tail, "silu", -740, y[0] >= -1e-300, NOT_VIOLATED, never),
-    case("silu < 0 at -100", tail, "silu", -100, y[0] <= -1e-30, VIOLATED,
-         lambda x, y: y[0] > mpmath.mpf(-1e-30)),
+    case(
+        "silu < 0 at -100",
+        tail,
+        "silu",
+        -100,
+        y[0] <= -1e-30,
+        VIOLATED,
+        lambda x, y: y[0] > mpmath.mpf(-1e-30),
+    ),
     case("gelu >= -1e-6 at -40", tail, "gelu", -50, y[0] >= -1e-6, HOLDS, never),
     case("elu >= -1 at -700", tail, "elu", -710, y[0] >= -1, NOT_VIOLATED, never),
-    case("elu > -1 + 1e-3 at -20", tail, "elu", -20, y[0] >= -0.999, VIOLATED,
-         lambda x, y: y[0] < mpmath.mpf(-0.999)),
+    case(
+        "elu > -1 + 1e-3 at -20",
+        tail,
+        "elu",
+        -20,
+        y[0] >= -0.999,
+        VIOLATED,
+        lambda x, y: y[0] < mpmath.mpf(-0.999),
+    ),
 ]
-FORMS = ["x - x^2 on logits", "tanh bump", "steep tanh bump", "silu least", "softplus - relu",
-         "x - sin x"]
+FORMS = [
+    "x - x^2 on logits",
+    "tanh bump",
+    "steep tanh bump",
+    "silu least",
+    "softplus - relu",
+    "x - sin x",
+]
 CASES = [
-    *(case(f"{c}-{d}d-{s}-{side}{t:+g}", beside, c, d, s, side, t)
-      for c in STEEPEST for d in (1, 2) for s in (0, 1)
-      for side, t in (("most", 1e-3), ("most", -1e-4), ("least", 1e-3), ("least", -1e-6))),
+    *(
+        case(f"{c}-{d}d-{s}-{side}{t:+g}", beside, c, d, s, side, t)
+        for c in STEEPEST
+        for d in (1, 2)
+        for s in (0, 1)
+        for side, t in (("most", 1e-3), ("most", -1e-4), ("least", 1e-3), ("least", -1e-6))
+    ),
     *(case(f"{f}{t:+g}", top_of, f, t) for f in FORMS for t in (1e-4, -1e-4, 1e-9, -1e-9)),
     *TAILS,
 ]

@@ -50,8 +50,12 @@ def near_the_end(sizes, seed, side, delta):
     claim = y[0] <= limit if sign > 0 else y[0] >= limit
     least = None if inexact else sign * (Fraction(limit) - end)
     return Problem(
-        net_of(layers), claim, (-1, 1), expect,
-        lambda x, y: sign * (y[0] - Fraction(limit)) > 0, least=least,
+        net_of(layers),
+        claim,
+        (-1, 1),
+        expect,
+        lambda x, y: sign * (y[0] - Fraction(limit)) > 0,
+        least=least,
     )
 
 
@@ -69,22 +73,39 @@ def at_the_end(sizes, seed, side, strict):
         claim = y[0] <= limit if sign > 0 else y[0] >= limit
         expect = NOT_VIOLATED if exact >= 0 else NOT_HOLDS
     return Problem(
-        net_of(layers), claim, (-1, 1), expect,
-        lambda x, y: sign * (y[0] - Fraction(limit)) >= 0
-        and (strict or sign * (y[0] - Fraction(limit)) > 0),
+        net_of(layers),
+        claim,
+        (-1, 1),
+        expect,
+        lambda x, y: (
+            sign * (y[0] - Fraction(limit)) >= 0 and (strict or sign * (y[0] - Fraction(limit)) > 0)
+        ),
     )
 
 
 NAMES = {sizes: "-".join(map(str, sizes)) for sizes in SIZES + WIDER}
 CASES = [
-    *(case(f"{NAMES[n]}-{s}-{side}{d:+g}", near_the_end, n, s, side, d)
-      for n in SIZES for s in (0, 1) for side in ("least", "most")
-      for delta in DELTAS for d in (delta, -delta)),
-    *(case(f"{NAMES[n]}-{s}-{side}-{'<' if strict else '<='}", at_the_end, n, s, side, strict)
-      for n in SIZES for s in (0, 1) for side in ("least", "most") for strict in (False, True)),
-    *(case(f"{NAMES[n]}-{side}{d:+g}", near_the_end, n, 0, side, d)
-      for n in WIDER for side in ("least", "most")
-      for d in (1e-3, -1e-3, 1e-5, -1e-5)),
+    *(
+        case(f"{NAMES[n]}-{s}-{side}{d:+g}", near_the_end, n, s, side, d)
+        for n in SIZES
+        for s in (0, 1)
+        for side in ("least", "most")
+        for delta in DELTAS
+        for d in (delta, -delta)
+    ),
+    *(
+        case(f"{NAMES[n]}-{s}-{side}-{'<' if strict else '<='}", at_the_end, n, s, side, strict)
+        for n in SIZES
+        for s in (0, 1)
+        for side in ("least", "most")
+        for strict in (False, True)
+    ),
+    *(
+        case(f"{NAMES[n]}-{side}{d:+g}", near_the_end, n, 0, side, d)
+        for n in WIDER
+        for side in ("least", "most")
+        for d in (1e-3, -1e-3, 1e-5, -1e-5)
+    ),
 ]
 
 

@@ -21,7 +21,10 @@ def relu_is_not_negative(seed, limit):
     last = net.curve("relu", net.layers(0, random_layers(rng, [3, 6, 4])))
     net.finish(last)
     return Problem(
-        net, (y >= limit).all(), (-2, 2), HOLDS if limit <= 0 else VIOLATED,
+        net,
+        (y >= limit).all(),
+        (-2, 2),
+        HOLDS if limit <= 0 else VIOLATED,
         lambda x, y: any(e < Fraction(limit) for e in y),
     )
 
@@ -43,8 +46,12 @@ def squashed(seed, curve, ends, eased, expect):
     net.finish(net.curve(curve, net.layers(0, random_layers(rng, [2, 4, 2]), curve)))
     lo, hi = ends[0] - eased, ends[1] + eased
     return Problem(
-        net, ((y >= lo) & (y <= hi)).all(), (-3, 3), expect,
-        lambda x, y: any(e < lo or e > hi for e in y), number=mpmath.mpf,
+        net,
+        ((y >= lo) & (y <= hi)).all(),
+        (-3, 3),
+        expect,
+        lambda x, y: any(e < lo or e > hi for e in y),
+        number=mpmath.mpf,
     )
 
 
@@ -55,7 +62,10 @@ def softmax_sum(seed, n, eased):
     net.finish(p)
     claim = (abs(y.sum() - 1) <= eased) if eased > 0 else (y.sum() <= 1 + eased)
     return Problem(
-        net, claim, (-0.5, 0.5), HOLDS if eased > 0 else VIOLATED,
+        net,
+        claim,
+        (-0.5, 0.5),
+        HOLDS if eased > 0 else VIOLATED,
         lambda x, y: abs(sum(y) - 1) > eased if eased > 0 else sum(y) > 1 + eased,
         number=mpmath.mpf,
     )
@@ -70,7 +80,10 @@ def softmax_order(seed, n):
     z0, p = y["y0"], y["y1"]
     claim = ~((z0[0] >= z0[1] + 0.25) & (p[0] <= p[1] - 0.001))
     return Problem(
-        net, claim, (-1, 1), HOLDS,
+        net,
+        claim,
+        (-1, 1),
+        HOLDS,
         lambda x, y: y[0] >= y[1] + 0.25 and y[n] <= y[n + 1] - mpmath.mpf(0.001),
         number=mpmath.mpf,
     )
@@ -104,7 +117,10 @@ def nearly_twins(seed, off):
     spike = net.curve("relu", net.dense(side, [[-(2.0**12)]], [1.0]))
     net.finish(net.combine([1.0, -1.0, off], [first, second, spike]))
     return Problem(
-        net, y[0] <= 2.0**-8, (-1, 1), VIOLATED if off > 2.0**-8 else HOLDS,
+        net,
+        y[0] <= 2.0**-8,
+        (-1, 1),
+        VIOLATED if off > 2.0**-8 else HOLDS,
         lambda x, y: y[0] > 2.0**-8,
     )
 
@@ -169,7 +185,9 @@ def identity(seed, what):
         factors = [1.0, -1.0, -1.0]
     else:  # max(a, b) - max(-a, -b) ... = max + min = a + b
         parts = [
-            net.largest(h, [[0, 1]]), net.largest(turned, [[0, 1]]), net.dense(h, [[1.0], [1.0]])
+            net.largest(h, [[0, 1]]),
+            net.largest(turned, [[0, 1]]),
+            net.dense(h, [[1.0], [1.0]]),
         ]
         factors = [1.0, -1.0, -1.0]
     net.finish(net.combine(factors, parts))
@@ -186,7 +204,10 @@ def shared_margin(seed, lead, expect):
     net.finish(net.dense(h, [[64.0, 64.0]], [1.0, 0.0]))
     claim = {HOLDS: y[0] - y[1] >= lead, VIOLATED: y[0] - y[1] < lead}[expect]
     return Problem(
-        net, claim, (-1, 1), expect,
+        net,
+        claim,
+        (-1, 1),
+        expect,
         lambda x, y: y[0] - y[1] < lead if expect == HOLDS else y[0] - y[1] >= lead,
     )
 
@@ -200,9 +221,7 @@ def argmax_of_shifted(seed, k):
     bias[2] = 0.5
     net.finish(net.dense(net.layers(0, layers), np.ones((1, 4)), bias))
     expect = HOLDS if k == 2 else VIOLATED
-    return Problem(
-        net, y.argmax() == k, (-1, 1), expect, lambda x, y: y.index(max(y)) != k
-    )
+    return Problem(net, y.argmax() == k, (-1, 1), expect, lambda x, y: y.index(max(y)) != k)
 
 
 def tied(seed, claim, expect, broken):
@@ -214,37 +233,77 @@ def tied(seed, claim, expect, broken):
 
 
 CASES = [
-    *(case(f"relu>={v}-{s}", relu_is_not_negative, s, v)
-      for s in SEEDS for v in (0.0, -TINY, TINY)),
+    *(
+        case(f"relu>={v}-{s}", relu_is_not_negative, s, v)
+        for s in SEEDS
+        for v in (0.0, -TINY, TINY)
+    ),
     *(case(f"dead-{s}-{k}", dead_relu_is_not_positive, s, k) for s in SEEDS for k in (0, 1)),
-    *(case(f"{c}-in-{e:g}-{s}", squashed, s, c, ends, e, HOLDS)
-      for s in SEEDS for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1))) for e in (0.0, TINY)),
-    *(case(f"{c}-out-{s}", squashed, s, c, ends, -0.4999, VIOLATED)
-      for s in SEEDS for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1)))),
-    *(case(f"softmax-sum-{n}-{e:g}", softmax_sum, 0, n, e)
-      for n in (2, 3) for e in (0.25, 0.01, -0.01)),
+    *(
+        case(f"{c}-in-{e:g}-{s}", squashed, s, c, ends, e, HOLDS)
+        for s in SEEDS
+        for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1)))
+        for e in (0.0, TINY)
+    ),
+    *(
+        case(f"{c}-out-{s}", squashed, s, c, ends, -0.4999, VIOLATED)
+        for s in SEEDS
+        for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1)))
+    ),
+    *(
+        case(f"softmax-sum-{n}-{e:g}", softmax_sum, 0, n, e)
+        for n in (2, 3)
+        for e in (0.25, 0.01, -0.01)
+    ),
     *(case(f"softmax-order-{n}-{s}", softmax_order, s, n) for s in SEEDS for n in (2, 3)),
-    *(case(f"twins-{w}-{s}", twins, s, w)
-      for s in SEEDS for w in ("small", "zero", "at least zero", "positive", "not zero",
-                               "clearly positive")),
-    *(case(f"nearly-twins-{o:g}-{s}", nearly_twins, s, o)
-      for s in SEEDS for o in (2.0**-9, 2.0**-7)),
-    *(case(f"convex-{d}d-{e:g}-{s}", convex, s, e, d)
-      for s in SEEDS for d in (1, 2) for e in (2.0**-10, 0.0)),
+    *(
+        case(f"twins-{w}-{s}", twins, s, w)
+        for s in SEEDS
+        for w in ("small", "zero", "at least zero", "positive", "not zero", "clearly positive")
+    ),
+    *(
+        case(f"nearly-twins-{o:g}-{s}", nearly_twins, s, o)
+        for s in SEEDS
+        for o in (2.0**-9, 2.0**-7)
+    ),
+    *(
+        case(f"convex-{d}d-{e:g}-{s}", convex, s, e, d)
+        for s in SEEDS
+        for d in (1, 2)
+        for e in (2.0**-10, 0.0)
+    ),
     *(case(f"not-convex-{s}", not_convex, s) for s in SEEDS),
     *(case(f"monotone-{w}-{s}", monotone, s, w) for s in SEEDS for w in (1, -1)),
-    *(case(f"{w}-{s}", identity, s, w)
-      for s in SEEDS
-      for w in ("relu(h) - relu(-h) = h", "|h| = relu(h) + relu(-h)", "max + min = sum")),
-    *(case(f"margin-{v}-{e}-{s}", shared_margin, s, v, e)
-      for s in SEEDS for v, e in ((0.999, HOLDS), (0.5, VIOLATED))),
+    *(
+        case(f"{w}-{s}", identity, s, w)
+        for s in SEEDS
+        for w in ("relu(h) - relu(-h) = h", "|h| = relu(h) + relu(-h)", "max + min = sum")
+    ),
+    *(
+        case(f"margin-{v}-{e}-{s}", shared_margin, s, v, e)
+        for s in SEEDS
+        for v, e in ((0.999, HOLDS), (0.5, VIOLATED))
+    ),
     *(case(f"argmax-{k}-{s}", argmax_of_shifted, s, k) for s in SEEDS for k in range(4)),
-    *(case(f"tie-first-{s}", tied, s, y.argmax() == 0, NOT_VIOLATED, lambda x, y: True)
-      for s in SEEDS),
-    *(case(f"tie-second-{s}", tied, s, y.argmax() == 1, NOT_HOLDS, lambda x, y: True)
-      for s in SEEDS),
-    *(case(f"tie-mixed-{s}", tied, s, (y.argmax() == 0) | (x[0] > 2), NOT_VIOLATED,
-           lambda x, y: True) for s in SEEDS),
+    *(
+        case(f"tie-first-{s}", tied, s, y.argmax() == 0, NOT_VIOLATED, lambda x, y: True)
+        for s in SEEDS
+    ),
+    *(
+        case(f"tie-second-{s}", tied, s, y.argmax() == 1, NOT_HOLDS, lambda x, y: True)
+        for s in SEEDS
+    ),
+    *(
+        case(
+            f"tie-mixed-{s}",
+            tied,
+            s,
+            (y.argmax() == 0) | (x[0] > 2),
+            NOT_VIOLATED,
+            lambda x, y: True,
+        )
+        for s in SEEDS
+    ),
 ]
 
 

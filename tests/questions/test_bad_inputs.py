@@ -422,7 +422,8 @@ def test_an_interrupt_leaves_valid_bounds(calls, place, monkeypatch, rng):
     net, left = _hard(), [calls]
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))
     owner, name = {
-        "bound": (module.Clauses, "bound"), "halve": (paving, "_place"),
+        "bound": (module.Clauses, "bound"),
+        "halve": (paving, "_place"),
         "tell": (module, "patterns"),
     }[place]
     work = getattr(owner, name)

@@ -19,8 +19,7 @@ SIZES, CURVES = (2, 8, 6, 2), ("relu", "relu", None)
 def rounded(net_seed: int, steps: float):
     """Weights of `dense_net`, and the same rounded to multiples of `1 / steps`."""
     rng = np.random.default_rng(net_seed)
-    weights = [(rng.normal(size=(n, m)), rng.normal(size=m)) for n, m in
-               pairwise(SIZES)]
+    weights = [(rng.normal(size=(n, m)), rng.normal(size=m)) for n, m in pairwise(SIZES)]
     coarse = [tuple(np.round(w * steps) / steps for w in pair) for pair in weights]
     return (dense_net(SIZES, CURVES, weights=w) for w in (weights, coarse))
 

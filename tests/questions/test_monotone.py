@@ -68,17 +68,20 @@ def test_time_is_an_answer(rng):
     assert answer.holds is None or answer.trends[0].fall is not None
 
 
-@pytest.mark.parametrize("call, part", [
-    (lambda g: monotone(g, (0, 1), direction="up"), "'up'"),
-    (lambda g: monotone(g, (0, 1), inputs=7), "7"),
-    (lambda g: monotone(g, (0, 1), inputs="z"), "'z'"),
-    (lambda g: monotone(g, (0, 1), outputs=[]), "at least one"),
-    (lambda g: monotone(g, (0, 1), inputs=1.5), "1.5"),
-    (lambda g: monotone(g, (0, 1), groups=2, inputs=0), "groups"),
-    (lambda g: monotone(g, (0, 1), groups=[[0, 1], [1, 2]]), "[[0, 1], [1, 2]]"),
-    (lambda g: monotone(g, (0, 1), groups=4), "groups=4"),
-    (lambda g: monotone(g, (0, 1), time=-1), "-1"),
-])
+@pytest.mark.parametrize(
+    "call, part",
+    [
+        (lambda g: monotone(g, (0, 1), direction="up"), "'up'"),
+        (lambda g: monotone(g, (0, 1), inputs=7), "7"),
+        (lambda g: monotone(g, (0, 1), inputs="z"), "'z'"),
+        (lambda g: monotone(g, (0, 1), outputs=[]), "at least one"),
+        (lambda g: monotone(g, (0, 1), inputs=1.5), "1.5"),
+        (lambda g: monotone(g, (0, 1), groups=2, inputs=0), "groups"),
+        (lambda g: monotone(g, (0, 1), groups=[[0, 1], [1, 2]]), "[[0, 1], [1, 2]]"),
+        (lambda g: monotone(g, (0, 1), groups=4), "groups=4"),
+        (lambda g: monotone(g, (0, 1), time=-1), "-1"),
+    ],
+)
 def test_refused(call, part):
     with pytest.raises(InputError, match="Received: ") as told:
         call(dense_net((2, 3), (None,)).graph)

@@ -65,10 +65,13 @@ def test_time_ends_the_expansion_too():
 def test_many_boxes(same):
     count = 1000
     ends = np.linspace(-1, 1, 2 * count + 1)
-    unsafe = Or(tuple(
-        And((at_least(0, a), at_most(0, b), at_least(2, 2 if same else b + 0.01)))
-        for a, b in zip(ends[:-1:2], ends[1::2], strict=True) if same or b > 0
-    ))
+    unsafe = Or(
+        tuple(
+            And((at_least(0, a), at_most(0, b), at_least(2, 2 if same else b + 0.01)))
+            for a, b in zip(ends[:-1:2], ends[1::2], strict=True)
+            if same or b > 0
+        )
+    )
     groups = asked(unsafe, [REGION], str).groups
     assert len(groups) == (1 if same else count // 2)
     assert sum(len(group.roots.lo) for group in groups) == (count if same else count // 2)

@@ -16,15 +16,18 @@ ABSOLUTE = dense_net(
 ).graph
 
 
-@pytest.mark.parametrize(("graph", "form", "box", "where", "value"), [
-    (IDENTITY, y[0], (-1, 1), x[0] <= 0.5, 0.5),
-    (IDENTITY, y[0] + y[1], (-1, 1), x[0] + x[1] <= 1, 1.0),
-    (IDENTITY, y[0] + y[1], (-1e-9, 1e-9), x[0] + x[1] <= 1e-9, 1e-9),
-    (IDENTITY, y[0] + y[1], (-1e9, 1e9), x[0] + x[1] <= 1e9, 1e9),
-    (ABSOLUTE, y[0], (-3, 3), (y[0] >= 3) | (y[0] <= 2), 3.0),
-    (ABSOLUTE, -1 * y[0], (-3, 3), (y[0] <= -0) | (y[0] >= 2), 0.0),
-    (IDENTITY, y[0], Mixed((0, 9.5), integers=[0]), y[0] + 0.5 * y[1] <= 7.3, 7.0),
-])
+@pytest.mark.parametrize(
+    ("graph", "form", "box", "where", "value"),
+    [
+        (IDENTITY, y[0], (-1, 1), x[0] <= 0.5, 0.5),
+        (IDENTITY, y[0] + y[1], (-1, 1), x[0] + x[1] <= 1, 1.0),
+        (IDENTITY, y[0] + y[1], (-1e-9, 1e-9), x[0] + x[1] <= 1e-9, 1e-9),
+        (IDENTITY, y[0] + y[1], (-1e9, 1e9), x[0] + x[1] <= 1e9, 1e9),
+        (ABSOLUTE, y[0], (-3, 3), (y[0] >= 3) | (y[0] <= 2), 3.0),
+        (ABSOLUTE, -1 * y[0], (-3, 3), (y[0] <= -0) | (y[0] >= 2), 0.0),
+        (IDENTITY, y[0], Mixed((0, 9.5), integers=[0]), y[0] + 0.5 * y[1] <= 7.3, 7.0),
+    ],
+)
 def test_the_optimum_is_found_where_a_trial_threshold_ties(graph, form, box, where, value):
     answer = outrange.maximize(graph, form, box, where=where)
     assert answer.status == "exact"

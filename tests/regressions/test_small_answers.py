@@ -33,11 +33,14 @@ def file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize(("claim", "box"), [
-    (~(y[0] == 3), Mixed(([0, 0], [10, 0]), integers=[0])),
-    (~(y[0] == 12345678), Mixed((0, 1e9), integers=[0])),
-    (y[0] < 1, (0, 1)),
-])
+@pytest.mark.parametrize(
+    ("claim", "box"),
+    [
+        (~(y[0] == 3), Mixed(([0, 0], [10, 0]), integers=[0])),
+        (~(y[0] == 12345678), Mixed((0, 1e9), integers=[0])),
+        (y[0] < 1, (0, 1)),
+    ],
+)
 def test_a_threshold_that_is_attained_breaks_the_property(claim, box):
     assert outrange.verify(GRAPH, claim, box).status == "VIOLATED"
 
@@ -65,11 +68,14 @@ def test_where_cuts_the_set_of_a_file(file):
     assert outrange.verify(GRAPH, file(0.5), where=x[0] <= 0.25).status == "HOLDS"
 
 
-@pytest.mark.parametrize(("ask", "says"), [
-    (lambda: outrange.assert_range(GRAPH, (0, 1), hi=np.nan), "NaN"),
-    (lambda: outrange.assert_range(GRAPH, (0, 1), lo=np.inf), "no limit"),
-    (lambda: outrange.assert_holds(GRAPH, y[0] <= 2, (0, 1), wher=x[0] <= 1), "wher"),
-])
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda: outrange.assert_range(GRAPH, (0, 1), hi=np.nan), "NaN"),
+        (lambda: outrange.assert_range(GRAPH, (0, 1), lo=np.inf), "no limit"),
+        (lambda: outrange.assert_holds(GRAPH, y[0] <= 2, (0, 1), wher=x[0] <= 1), "wher"),
+    ],
+)
 def test_strange_arguments(ask, says):
     with pytest.raises(InputError, match=says):
         ask()
@@ -80,7 +86,7 @@ def test_a_witness_pastes_with_its_imports():
         outrange.assert_holds(GRAPH, y[0] <= 0.5, (0, 1))
     code = str(broken.value).splitlines()
     scope: dict = {}
-    exec("\n".join(code[code.index("import numpy as np"):-1]), scope)
+    exec("\n".join(code[code.index("import numpy as np") : -1]), scope)
     assert scope["x"].shape == (1, 2)
 
 

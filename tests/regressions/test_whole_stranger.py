@@ -76,7 +76,8 @@ def test_a_masked_embedding_that_is_pooled(name):
 def test_a_table_chosen_by_a_comparison():
     def function(x):
         return ops.where(
-            ops.expand_dims(x > 3, -1), L.Embedding(9, 2)(x), L.Embedding(9, 2)(x) * 2.0)
+            ops.expand_dims(x > 3, -1), L.Embedding(9, 2)(x), L.Embedding(9, 2)(x) * 2.0
+        )
 
     check(of(function), (0, 8), range(9), 1)
 

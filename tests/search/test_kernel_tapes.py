@@ -21,8 +21,9 @@ SLOPES = ((0.0, 1.0), (0.01, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (2.5, -
 def _level(sources, bias, below=1.0, above=1.0) -> Level:
     given = {k: np.array(m, float) for k, m in sources.items()}
     linear = (below, above) == (1.0, 1.0)
-    return Level(given, {k: np.abs(m) for k, m in given.items()}, np.array(bias, float), linear,
-                 below, above)
+    return Level(
+        given, {k: np.abs(m) for k, m in given.items()}, np.array(bias, float), linear, below, above
+    )
 
 
 def _random_tape(rng) -> Tape:
@@ -46,16 +47,37 @@ def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
     """Each box visited once, one after the other in one thread: its children's bounds."""
     count, (m, d, s) = len(lo), (kernel.objectives, kernel.tape.inputs, kernel.tape.states)
     room = 2 * count
-    out = [np.empty((room, d)), np.empty((room, d)), np.empty((room, m)),
-           np.empty((room, s), np.int8), np.empty((room, m), np.uint8)]
-    given = [lo, hi, np.full((count, m), -np.inf), np.zeros((count, s), np.int8),
-             np.ones((count, m), np.uint8)]
+    out = [
+        np.empty((room, d)),
+        np.empty((room, d)),
+        np.empty((room, m)),
+        np.empty((room, s), np.int8),
+        np.empty((room, m), np.uint8),
+    ]
+    given = [
+        lo,
+        hi,
+        np.full((count, m), -np.inf),
+        np.zeros((count, s), np.int8),
+        np.ones((count, m), np.uint8),
+    ]
     best, at, closed = np.full(m, 1e300), np.zeros((m, d)), np.full(m, np.inf)
     never, stats = np.full(m, 1e300), np.zeros(5, np.int64)
     left = kernel.lib.outrange_explore(
-        kernel.handle, count, *map(address, given), 1, 0, 100, 5, 1,
-        *map(address, (best, at, np.ones(m), np.ones(m))), address(never), address(-never),
-        *map(address, out), address(closed), address(stats),
+        kernel.handle,
+        count,
+        *map(address, given),
+        1,
+        0,
+        100,
+        5,
+        1,
+        *map(address, (best, at, np.ones(m), np.ones(m))),
+        address(never),
+        address(-never),
+        *map(address, out),
+        address(closed),
+        address(stats),
     )
     return tuple(part[:left] for part in out)
 
@@ -71,8 +93,10 @@ def test_a_box_is_bounded_the_same_after_other_boxes(part):
         lo, hi = middle - radius, middle + radius
         kernel = root_magnitudes(tape, Box(lo, hi))
         inner = np.sort(rng.uniform(lo, hi, (2, 2, tape.inputs)), axis=0)
-        boxes = (np.stack([inner[0, 0], lo, inner[0, 1], lo]),
-                 np.stack([inner[1, 0], hi, inner[1, 1], hi]))
+        boxes = (
+            np.stack([inner[0, 0], lo, inner[0, 1], lo]),
+            np.stack([inner[1, 0], hi, inner[1, 1], hi]),
+        )
         found = _explored(kernel, *boxes)
         for low, high in zip(*boxes, strict=True):
             least, *_, status, _, _ = kernel.bound(low, high, np.zeros(tape.states, np.int8), 5)
@@ -101,16 +125,21 @@ def test_random_tapes_are_bounded_soundly_in_exact_arithmetic(part):
                         z[i] += Fraction(float(matrix[i, j])) * values[s][j]
                 slopes = Fraction(level.below), Fraction(level.above)
                 values.append(z if level.linear else [v * slopes[v >= 0] for v in z])
-            assert all(a <= b for a, b in zip(map(Fraction, least.tolist()), values[-1],
-                                              strict=True))
+            assert all(
+                a <= b for a, b in zip(map(Fraction, least.tolist()), values[-1], strict=True)
+            )
 
 
 def _wide_sums() -> Tape:
     """No value overflows, but the size of one does."""
-    return Tape(2, [
-        _level({0: [[1.5e308, -1.5e308], [1, 0]]}, [0, 0]),
-        _level({1: [[0, 1], [0, -1]]}, [0, 0], 0.0, 1.0), _level({2: [[-1, -1]]}, [0]),
-    ])
+    return Tape(
+        2,
+        [
+            _level({0: [[1.5e308, -1.5e308], [1, 0]]}, [0, 0]),
+            _level({1: [[0, 1], [0, -1]]}, [0, 0], 0.0, 1.0),
+            _level({2: [[-1, -1]]}, [0]),
+        ],
+    )
 
 
 @pytest.mark.parametrize("target", [None, -0.2])
@@ -126,9 +155,14 @@ def test_a_bound_that_is_not_a_number_closes_nothing(target):
 
 def test_widths_that_overflow_do_not_settle_a_unit():
     far = np.array([-7e7, -8e7, -9e7, -1e8])
-    tape = Tape(1, [_level({0: [[1.2e308]]}, [0], 0.0, 1.0),
-                    _level({1: np.full((4, 1), 1e-300)}, far, 0.0, 1.0),
-                    _level({2: -np.ones((1, 4))}, [0])])
+    tape = Tape(
+        1,
+        [
+            _level({0: [[1.2e308]]}, [0], 0.0, 1.0),
+            _level({1: np.full((4, 1), 1e-300)}, far, 0.0, 1.0),
+            _level({2: -np.ones((1, 4))}, [0]),
+        ],
+    )
     one = np.ones(1)
     with np.errstate(all="ignore"):
         kernel = root_magnitudes(tape, Box(-one, one))
@@ -139,9 +173,14 @@ def test_widths_that_overflow_do_not_settle_a_unit():
 
 def test_constants_that_overflow_do_not_settle_a_unit():
     near, wide = 1e200 + 1e190 * np.array([1.0, 1.0, 3.0, 3.0]), 1.5e108
-    tape = Tape(1, [_level({0: np.full((4, 1), -5e199)}, near, 0.0, 1.0),
-                    _level({1: [[wide, wide, -wide, -wide]] * 4}, np.zeros(4), 0.0, 1.0),
-                    _level({2: np.full((1, 4), 1e-300)}, [0])])
+    tape = Tape(
+        1,
+        [
+            _level({0: np.full((4, 1), -5e199)}, near, 0.0, 1.0),
+            _level({1: [[wide, wide, -wide, -wide]] * 4}, np.zeros(4), 0.0, 1.0),
+            _level({2: np.full((1, 4), 1e-300)}, [0]),
+        ],
+    )
     lo, hi = np.array([2.0]), np.array([2.0 + 1e-13])
     with np.errstate(all="ignore"):
         kernel = root_magnitudes(tape, Box(lo, hi))
@@ -152,10 +191,16 @@ def test_constants_that_overflow_do_not_settle_a_unit():
 @pytest.mark.parametrize("slope", [1.0, 0.1, 0.01])
 def test_a_row_pays_for_its_own_sum_whatever_its_slopes(slope):
     n, small = 1000, 0.4 * 2.0**-53
-    tape = Tape(1, [_level({0: np.ones((n, 1))}, np.zeros(n)),
-                    _level({0: np.ones((4, 1)), 1: np.full((4, n), small)}, np.zeros(4),
-                           -slope, slope * 1.5),
-                    _level({2: np.ones((1, 4))}, [0])])
+    tape = Tape(
+        1,
+        [
+            _level({0: np.ones((n, 1))}, np.zeros(n)),
+            _level(
+                {0: np.ones((4, 1)), 1: np.full((4, n), small)}, np.zeros(4), -slope, slope * 1.5
+            ),
+            _level({2: np.ones((1, 4))}, [0]),
+        ],
+    )
     kernel, one = CompiledTape(tape, np.ones(1)), np.ones(1)
     *_, upper = kernel.bound(-one, one, np.zeros(tape.states, np.int8))
     assert Fraction(float(upper.max())) >= 1 + n * Fraction(small)

@@ -118,5 +118,3 @@ def test_a_radius_of_a_wide_network(graph, wide):
     far = around.region(found.lo).box
     x = far.uniform(np.random.default_rng(0), 5000)
     assert (graph.run(x).argmax(axis=1) == label).all()
-
-

@@ -69,8 +69,14 @@ def test_every_box_leaves_once_while_others_come():
         pool.settle()
         if i % 3 == 0:
             new = 1000 + 10 * i + np.arange(4)
-            pool.push(np.zeros((4, 2)), np.ones((4, 2)), np.ones((4, 3)), np.zeros((4, 4)),
-                      np.ones((4, 3)), new)
+            pool.push(
+                np.zeros((4, 2)),
+                np.ones((4, 2)),
+                np.ones((4, 3)),
+                np.zeros((4, 4)),
+                np.ones((4, 3)),
+                new,
+            )
     while len(pool):
         priorities += pool.pop(50)["priority"].tolist()
     assert len(priorities) == len(set(priorities)) == 500 + 4 * 67
@@ -85,6 +91,12 @@ def test_at_the_limit_of_memory_it_is_not_put_in_order_at_every_call(monkeypatch
         pool.pop(4)
         pool.settle()
         new = 8 * (i % 2 == 0)
-        pool.push(np.zeros((new, 2)), np.ones((new, 2)), np.ones((new, 3)), np.zeros((new, 4)),
-                  np.ones((new, 3)), 4000 + 10 * i + np.arange(new))
+        pool.push(
+            np.zeros((new, 2)),
+            np.ones((new, 2)),
+            np.ones((new, 3)),
+            np.zeros((new, 4)),
+            np.ones((new, 3)),
+            4000 + 10 * i + np.arange(new),
+        )
     assert set(orders) == {False, True} and len(orders) <= 6

@@ -33,8 +33,9 @@ def _branches(rng):
     b = Builder([Slot("x", (6, 5, 2))])
     (x,) = b.input_values()
     kernel, one = rng.normal(size=(3, 3, 2, 3)) / 3, (1, 1)
-    image = convolution((6, 5), kernel, rng.normal(size=3), strides=one, dilation=one,
-                        padding=(one, one))
+    image = convolution(
+        (6, 5), kernel, rng.normal(size=3), strides=one, dilation=one, padding=(one, one)
+    )
     z = b.curve("relu", b.add_node(image, [x], (6, 5, 3)))
     flat = b.reshape(b.transpose(z, (2, 0, 1)), (90,))
     left = b.curve("relu", b.dense(flat, rng.normal(size=(90, 8)) / 8, rng.normal(size=8)))
@@ -56,12 +57,18 @@ def _task(net, rng, cut):
     rows = rng.normal(size=(count, net.objectives))
     below = Below(np.eye(net.objectives)[0], 0.5, np.full(count, 0.1), np.full(count, 0.2))
     theta, beta = np.tile(net.start(), (count, 1)), np.zeros((count, net.units))
-    return Climb.of({net.graph.output: rows}, Cuts(cuts.low, cuts.high, cuts.lo, cuts.hi), theta,
-                    beta if cut else None, below if cut else None)
+    return Climb.of(
+        {net.graph.output: rows},
+        Cuts(cuts.low, cuts.high, cuts.lo, cuts.hi),
+        theta,
+        beta if cut else None,
+        below if cut else None,
+    )
 
 
-@pytest.mark.parametrize("make", [_dense, _branches, lambda r: _dense(r, 0.2)],
-                         ids=["dense", "branches", "leaky"])
+@pytest.mark.parametrize(
+    "make", [_dense, _branches, lambda r: _dense(r, 0.2)], ids=["dense", "branches", "leaky"]
+)
 @pytest.mark.parametrize("cut", [False, True])
 def test_both_ascents_find_the_same(make, cut):
     graph = make(np.random.default_rng(3))
@@ -87,8 +94,9 @@ def test_searches_give_the_same_answers(dtype, monkeypatch):
     known = solve(graph, box, rows, solver=False, time_limit=120)
     calls = []
     real = TorchAscent.__call__
-    monkeypatch.setattr(TorchAscent, "__call__",
-                        lambda *given: calls.append(real(*given)) or calls[-1])
+    monkeypatch.setattr(
+        TorchAscent, "__call__", lambda *given: calls.append(real(*given)) or calls[-1]
+    )
     with outrange.use_torch(dtype=dtype):
         found = solve(graph, box, rows, solver=False, time_limit=120)
     assert found.status == known.status == "exact"

@@ -1,7 +1,7 @@
 """Run in a process of its own per backend: trains, saves, reads back, and writes what it found.
 
-    KERAS_BACKEND=torch python layers_worker.py train FOLDER
-    KERAS_BACKEND=jax python layers_worker.py read FOLDER
+KERAS_BACKEND=torch python layers_worker.py train FOLDER
+KERAS_BACKEND=jax python layers_worker.py read FOLDER
 """
 
 import sys

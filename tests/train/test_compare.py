@@ -27,11 +27,13 @@ ENGINES = ["lanes", pytest.param("one by one", marks=pytest.mark.slow)]
 
 def mlp(outputs):
     def build(activation):
-        return keras.Sequential([
-            keras.Input((2,)),
-            keras.layers.Dense(4, "tanh", kernel_regularizer=keras.regularizers.L2(1e-3)),
-            keras.layers.Dense(outputs, activation=activation),
-        ])
+        return keras.Sequential(
+            [
+                keras.Input((2,)),
+                keras.layers.Dense(4, "tanh", kernel_regularizer=keras.regularizers.L2(1e-3)),
+                keras.layers.Dense(outputs, activation=activation),
+            ]
+        )
 
     return build
 
@@ -72,9 +74,16 @@ def agrees(study, outputs, epochs, batch_size, starts):
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_final_losses_are_those_of_plain_keras(engine):
     study = outrange.compare(
-        mlp(1), X, XOR, activations=["sigmoid"], losses=["mse", "binary_crossentropy"],
-        optimizers={name: OPTIMIZERS[name] for name in ("sgd", "clipped")}, starts=2, epochs=12,
-        engine=engine, goal=0,
+        mlp(1),
+        X,
+        XOR,
+        activations=["sigmoid"],
+        losses=["mse", "binary_crossentropy"],
+        optimizers={name: OPTIMIZERS[name] for name in ("sgd", "clipped")},
+        starts=2,
+        epochs=12,
+        engine=engine,
+        goal=0,
     )
     agrees(study, 1, 12, 32, [1])
 
@@ -83,9 +92,15 @@ def test_final_losses_are_those_of_plain_keras(engine):
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_all_final_losses_are_those_of_plain_keras(engine):
     study = outrange.compare(
-        mlp(1), X, XOR, activations=["linear", "relu", "sigmoid", "tanh", "softplus", "elu"],
-        losses=["mse", "mae", "binary_crossentropy", "hinge"], optimizers=OPTIMIZERS, starts=2,
-        epochs=30, engine=engine,
+        mlp(1),
+        X,
+        XOR,
+        activations=["linear", "relu", "sigmoid", "tanh", "softplus", "elu"],
+        losses=["mse", "mae", "binary_crossentropy", "hinge"],
+        optimizers=OPTIMIZERS,
+        starts=2,
+        epochs=30,
+        engine=engine,
     )
     agrees(study, 1, 30, 32, [0, 1])
 
@@ -93,9 +108,16 @@ def test_all_final_losses_are_those_of_plain_keras(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_batches_are_drawn_from_the_seed_and_trained_as_keras_does(engine):
     study = outrange.compare(
-        mlp(3), X3, Y3, activations=["softmax"],
+        mlp(3),
+        X3,
+        Y3,
+        activations=["softmax"],
         losses=["sparse_categorical_crossentropy", "categorical_hinge"],
-        optimizers={"adam": OPTIMIZERS["adam"]}, starts=2, epochs=4, batch_size=8, engine=engine,
+        optimizers={"adam": OPTIMIZERS["adam"]},
+        starts=2,
+        epochs=4,
+        batch_size=8,
+        engine=engine,
         goal=0,
     )
     agrees(study, 3, 4, 8, [1])
@@ -107,10 +129,15 @@ def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
     y = x.sum(axis=1)
 
     def build(activation):
-        return keras.Sequential([
-            keras.Input((3,)), keras.layers.Dense(4, activation), keras.layers.BatchNormalization(),
-            keras.layers.Dropout(0.5), keras.layers.Dense(1),
-        ])
+        return keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(4, activation),
+                keras.layers.BatchNormalization(),
+                keras.layers.Dropout(0.5),
+                keras.layers.Dense(1),
+            ]
+        )
 
     asked = {
         "activations": ["relu"], "losses": ["mse"], "optimizers": {"adam": OPTIMIZERS["adam"]},
@@ -126,9 +153,14 @@ def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
 
 def test_every_failure_is_explained_and_the_best_pair_is_named():
     study = outrange.compare(
-        neuron, X, AND, activations=["sigmoid", "relu", "softmax"],
-        losses=["mse", "binary_crossentropy"], optimizers={"sgd": keras.optimizers.SGD(1.0)},
-        starts=4, epochs=200,
+        neuron,
+        X,
+        AND,
+        activations=["sigmoid", "relu", "softmax"],
+        losses=["mse", "binary_crossentropy"],
+        optimizers={"sgd": keras.optimizers.SGD(1.0)},
+        starts=4,
+        epochs=200,
     )
     assert study.best_pair == ("sigmoid", "binary_crossentropy")
     assert study.best.solved.all()
@@ -148,8 +180,14 @@ def test_zero_start_of_a_relu_is_found_dead():
         return keras.Sequential([keras.Input((2,)), zeros])
 
     study = outrange.compare(
-        build, X, AND, activations=["relu", "sigmoid"], losses=["mse"],
-        optimizers={"sgd": keras.optimizers.SGD(1.0)}, starts=2, epochs=300,
+        build,
+        X,
+        AND,
+        activations=["relu", "sigmoid"],
+        losses=["mse"],
+        optimizers={"sgd": keras.optimizers.SGD(1.0)},
+        starts=2,
+        epochs=300,
     )
     relu, sigmoid = study.combinations
     assert not relu.solved.any()
@@ -159,8 +197,14 @@ def test_zero_start_of_a_relu_is_found_dead():
 
 def test_divergence_is_found():
     study = outrange.compare(
-        neuron, 100 * X, AND, activations=["linear"], losses=["mse"],
-        optimizers={"sgd": keras.optimizers.SGD(10.0)}, starts=1, epochs=50,
+        neuron,
+        100 * X,
+        AND,
+        activations=["linear"],
+        losses=["mse"],
+        optimizers={"sgd": keras.optimizers.SGD(10.0)},
+        starts=1,
+        epochs=50,
     )
     (trial,) = study.best.trials
     assert "T1" in {r.code for r in trial.why}

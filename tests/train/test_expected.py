@@ -74,8 +74,9 @@ def test_the_angle_of_a_cone_decides_in_the_plane():
 
 def test_deeper_layers_count_starts_not_units():
     net = model(relu(4), relu(4), keras.layers.Dense(1), inputs=2)
-    answer = outrange.expected(net, np.abs(np.random.default_rng(0).normal(size=(100, 2))),
-                               trials=60)
+    answer = outrange.expected(
+        net, np.abs(np.random.default_rng(0).normal(size=(100, 2))), trials=60
+    )
     first, second = answer.layers
     assert second.lo <= second.chance <= second.hi
     assert second.hi - second.lo > 0.2  # 60 independent starts, not 240 units
@@ -126,8 +127,17 @@ def test_weights_of_unknown_origin_are_named():
 def test_which_initializers_are_centered():
     init = keras.initializers
     assert all(map(is_centered, (init.GlorotUniform(), init.HeNormal(), init.RandomUniform())))
-    assert not any(map(is_centered, (init.Ones(), init.RandomNormal(mean=1.0), init.Orthogonal(),
-                                     init.RandomUniform(0.0, 1.0))))
+    assert not any(
+        map(
+            is_centered,
+            (
+                init.Ones(),
+                init.RandomNormal(mean=1.0),
+                init.Orthogonal(),
+                init.RandomUniform(0.0, 1.0),
+            ),
+        )
+    )
 
 
 def test_it_renders():

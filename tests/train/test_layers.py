@@ -167,8 +167,9 @@ def test_feedback_is_the_loop_written_out(passes, rng):
     x = rng.normal(size=(10, 3))
     f = np.zeros((10, 3))
     for _ in range(passes):
-        b = np.tanh(x @ weight["A_to_B/kernel"] + f @ weight["F_feeds_back_B/kernel"]
-                    + weight["B/bias"])
+        b = np.tanh(
+            x @ weight["A_to_B/kernel"] + f @ weight["F_feeds_back_B/kernel"] + weight["B/bias"]
+        )
         c = np.maximum(b @ weight["B_to_C/kernel"] + weight["C/bias"], 0)
         f = np.tanh(c @ weight["C_to_F/kernel"] + weight["F/bias"])
     found = model.predict(x, verbose=0)
@@ -181,8 +182,12 @@ def test_shared_edges_are_one_matrix():
              {"name": "B", "units": 3, "activation": "relu", "shared": "same"},
              {"name": "C", "units": 3, "activation": "relu", "shared": "same"},
              {"name": "E", "units": 1}]  # fmt: skip
-    edges = [{"from": "A", "to": "B", "shared": "w"}, {"from": "D", "to": "C", "shared": "w"},
-             ("B", "E"), ("C", "E")]
+    edges = [
+        {"from": "A", "to": "B", "shared": "w"},
+        {"from": "D", "to": "C", "shared": "w"},
+        ("B", "E"),
+        ("C", "E"),
+    ]
     model = wire({"nodes": nodes, "edges": edges, "outputs": "E"})
     assert model.count_params() == 2 * 3 + 3 + 3 + 3 + 1
     assert len(outrange.load(model).graph.inputs) == 2

@@ -58,9 +58,13 @@ def test_it_adds_to_another_loss(rng):
     np.testing.assert_allclose(float(base(truth, p)), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [
-    MonotoneIndexPenalty([2, 3], "mse", 2.0, 0.1, "cumulative", True), GroupedCrossentropy(3, True)
-])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        MonotoneIndexPenalty([2, 3], "mse", 2.0, 0.1, "cumulative", True),
+        GroupedCrossentropy(3, True),
+    ],
+)
 def test_rebuilt_from_its_config(loss):
     config = keras.saving.serialize_keras_object(loss)
     again = keras.saving.deserialize_keras_object(config)

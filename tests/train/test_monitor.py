@@ -20,10 +20,14 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 def mlp(*extra, last=None):
-    model = keras.Sequential([
-        keras.Input((3,)), keras.layers.Dense(6, "relu", name="hidden"), *extra,
-        keras.layers.Dense(1, last, name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(6, "relu", name="hidden"),
+            *extra,
+            keras.layers.Dense(1, last, name="last"),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
@@ -67,8 +71,7 @@ def test_gradient_norms_are_those_of_finite_differences():
 def tail(graph, value):
     """Nodes after a value, which becomes the input, the output, and the outputs' slots."""
     nodes = [
-        replace(node, inputs=tuple(j - value for j in node.inputs))
-        for node in graph.nodes[value:]
+        replace(node, inputs=tuple(j - value for j in node.inputs)) for node in graph.nodes[value:]
     ]
     return tuple(nodes), graph.output - value, graph.outputs
 
@@ -105,7 +108,12 @@ def test_what_becomes_provable_is_warned_of_once():
 def test_targets_and_layers_are_optional():
     history = fit(mlp(), RangeMonitor(X, layers=False, prefix="r"))
     assert sorted(k for k in history if k != "loss") == [
-        "r/dead", "r/epoch", "r/hi", "r/idle", "r/lo", "r/saturated",
+        "r/dead",
+        "r/epoch",
+        "r/hi",
+        "r/idle",
+        "r/lo",
+        "r/saturated",
     ]
 
 
@@ -114,8 +122,7 @@ def test_training_is_not_changed():
     plain, watched = mlp(), mlp()
     watched.set_weights(plain.get_weights())
     plain.fit(X, Y, batch_size=64, epochs=3, verbose=0)
-    watched.fit(X, Y, batch_size=64, epochs=3, verbose=0,
-                callbacks=[RangeMonitor(X, Y, share=1.0)])
+    watched.fit(X, Y, batch_size=64, epochs=3, verbose=0, callbacks=[RangeMonitor(X, Y, share=1.0)])
     for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 

@@ -65,7 +65,9 @@ def test_files_keep_everything(tmp_path):
         Study.load(tmp_path / "s.json")
     record |= {"version": 1, "combinations": [{"activation": "x"}]}
     for text, message in (
-        ("{}", "what `Study.save` wrote"), ("no json", "no JSON"), (json.dumps(record), "KeyError"),
+        ("{}", "what `Study.save` wrote"),
+        ("no json", "no JSON"),
+        (json.dumps(record), "KeyError"),
     ):
         (tmp_path / "s.json").write_text(text)
         with pytest.raises(InputError, match=message):

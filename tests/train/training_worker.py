@@ -1,6 +1,6 @@
 """Run in a process of its own per backend: compares, monitors and expects; writes what it found.
 
-    KERAS_BACKEND=torch python training_worker.py FOLDER
+KERAS_BACKEND=torch python training_worker.py FOLDER
 """
 
 import csv
@@ -23,9 +23,13 @@ XOR = np.array([0, 1, 1, 0])
 
 def build(activation):
     """Weights by NumPy, so that every backend starts from the same."""
-    model = keras.Sequential([
-        keras.Input((2,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(1, activation),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(3, "tanh"),
+            keras.layers.Dense(1, activation),
+        ]
+    )
     model.set_weights([np.random.normal(size=w.shape) for w in model.get_weights()])
     return model
 
@@ -33,8 +37,15 @@ def build(activation):
 def compared() -> dict:
     """Final losses of a small comparison, and those of plain Keras on this backend."""
     study = outrange.compare(
-        build, X, XOR, activations=["sigmoid", "softmax"], losses=["mse", "binary_crossentropy"],
-        optimizers={"adam": keras.optimizers.Adam(0.05)}, starts=2, epochs=15, budget=None,
+        build,
+        X,
+        XOR,
+        activations=["sigmoid", "softmax"],
+        losses=["mse", "binary_crossentropy"],
+        optimizers={"adam": keras.optimizers.Adam(0.05)},
+        starts=2,
+        epochs=15,
+        budget=None,
     )
     found, plain = {}, {}
     for c in study.combinations:
@@ -55,16 +66,24 @@ def compared() -> dict:
 def monitored(folder: Path) -> dict:
     """What `CSVLogger` and `History` got, and the warnings."""
     x = np.arange(1.0, 8.0, dtype=np.float32)[:, None]
-    model = keras.Sequential([
-        keras.Input((1,)), keras.layers.Dense(4, "relu", name="hidden"),
-        keras.layers.BatchNormalization(), keras.layers.Dense(1, "tanh", name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((1,)),
+            keras.layers.Dense(4, "relu", name="hidden"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(1, "tanh", name="last"),
+        ]
+    )
     model.compile("sgd", "mse")
     file = folder / f"{keras.backend.backend()}.csv"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         history = model.fit(
-            x, 2 * x + 1, epochs=3, verbose=0, batch_size=2,
+            x,
+            2 * x + 1,
+            epochs=3,
+            verbose=0,
+            batch_size=2,
             callbacks=[RangeMonitor(x, 2 * x + 1, share=1.0), keras.callbacks.CSVLogger(file)],
         )
     with file.open() as lines:
@@ -72,7 +91,9 @@ def monitored(folder: Path) -> dict:
     own = keras.Model(model.inputs, model.get_layer("hidden").output)
     seen = np.asarray(keras.ops.convert_to_numpy(own(x)))
     return {
-        "keys": sorted(history.history), "columns": sorted(rows[0]), "rows": len(rows),
+        "keys": sorted(history.history),
+        "columns": sorted(rows[0]),
+        "rows": len(rows),
         "epochs": [float(row["ranges/epoch"]) for row in rows],
         "idle": history.history["ranges/hidden/idle"][-1],
         "zero": float((seen == 0).all(axis=0).mean()),
@@ -86,8 +107,10 @@ def main(folder: Path) -> None:
     chance = outrange.expected(keras.layers.Dense(8, "relu"), np.ones((3, 2)), trials=200)
     near = outrange.expected(build("relu"), X, trials=50)
     found = {
-        "compared": compared(), "monitored": monitored(folder),
-        "exact": chance.layers[0].chance, "sampled": vars(near.layers[0]),
+        "compared": compared(),
+        "monitored": monitored(folder),
+        "exact": chance.layers[0].chance,
+        "sampled": vars(near.layers[0]),
     }
     (folder / f"{keras.backend.backend()}.json").write_text(json.dumps(found))
 

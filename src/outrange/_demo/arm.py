@@ -30,12 +30,13 @@ def torques(states: np.ndarray) -> np.ndarray:
     cos, sin = np.cos(q2), np.sin(q2)
     weight = MASS * GRAVITY * LENGTH
     shoulder = (
-        inertia * (3 + 2 * cos) * a1 + inertia * (1 + cos) * a2
-        - inertia * sin * (2 * v1 * v2 + v2**2) + weight * (2 * np.sin(q1) + np.sin(q1 + q2))
+        inertia * (3 + 2 * cos) * a1
+        + inertia * (1 + cos) * a2
+        - inertia * sin * (2 * v1 * v2 + v2**2)
+        + weight * (2 * np.sin(q1) + np.sin(q1 + q2))
     )
     elbow = (
-        inertia * (1 + cos) * a1 + inertia * a2 + inertia * sin * v1**2
-        + weight * np.sin(q1 + q2)
+        inertia * (1 + cos) * a1 + inertia * a2 + inertia * sin * v1**2 + weight * np.sin(q1 + q2)
     )
     return np.stack([shoulder, elbow], axis=-1)
 

@@ -9,6 +9,7 @@ from .jsonable import jsonable
 
 WIDTH = 96
 
+
 @dataclass(frozen=True)
 class Choice:
     """One choice, and why.
@@ -69,20 +70,28 @@ class Advice:
             lines += [f"scaling = {self.inputs}", "scaling.adapt(x)"]
         first = f"    {'scaling' if adapted else self.inputs},\n" if self.inputs else ""
         activation = "" if self.activation == "linear" else f', activation="{self.activation}"'
-        return "\n".join([
-            *lines,
-            "model = keras.Sequential([\n    keras.Input(x.shape[1:]),\n" + first
-            + '    keras.layers.Flatten(),\n    keras.layers.Dense(32, activation="relu"),\n'
-            + f"    keras.layers.Dense({self.units}{activation}),\n])",
-            f"model.compile(keras.optimizers.{self.optimizer}({self.learning_rate:g}), "
-            f'loss="{self.loss}", metrics=["{self.metric}"])',
-        ])
+        return "\n".join(
+            [
+                *lines,
+                "model = keras.Sequential([\n    keras.Input(x.shape[1:]),\n"
+                + first
+                + '    keras.layers.Flatten(),\n    keras.layers.Dense(32, activation="relu"),\n'
+                + f"    keras.layers.Dense({self.units}{activation}),\n])",
+                f"model.compile(keras.optimizers.{self.optimizer}({self.learning_rate:g}), "
+                f'loss="{self.loss}", metrics=["{self.metric}"])',
+            ]
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         record = jsonable(vars(self)) | {"choices": [jsonable(vars(c)) for c in self.choices]}
-        return {"format": "outrange.advice", "version": 1, **record, "code": self.code,
-                "warnings": list(self.warnings)}
+        return {
+            "format": "outrange.advice",
+            "version": 1,
+            **record,
+            "code": self.code,
+            "warnings": list(self.warnings),
+        }
 
     def __repr__(self) -> str:
         return (
@@ -92,9 +101,7 @@ class Advice:
 
     def notes(self) -> list[str]:
         """What to know beside the choices."""
-        doubt = (
-            [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
-        )
+        doubt = [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
         return [*doubt, *self.warnings]
 
     def __str__(self) -> str:

@@ -109,7 +109,8 @@ class BadInputs:
         if self.nowhere:
             return "No input of the set breaks the property."
         counts = (
-            (len(self.box_lo), "box", "boxes"), (len(self.pieces), "polytope", "polytopes"),
+            (len(self.box_lo), "box", "boxes"),
+            (len(self.pieces), "polytope", "polytopes"),
             (len(self.undecided_lo), "undecided box", "undecided boxes"),
         )
         told = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in counts if n)
@@ -184,8 +185,22 @@ class BadInputs:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "claim", "inputs", "lo", "hi", "share_lo", "share_hi", "share_tol",
-                 "box_lo", "box_hi", "undecided_lo", "undecided_hi", "nowhere", "status")
+        names = (
+            "model",
+            "claim",
+            "inputs",
+            "lo",
+            "hi",
+            "share_lo",
+            "share_hi",
+            "share_tol",
+            "box_lo",
+            "box_hi",
+            "undecided_lo",
+            "undecided_hi",
+            "nowhere",
+            "status",
+        )
         record = {"format": "outrange.bad_inputs", "version": 1}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         parts = ("a", "b", "lo", "hi", "at")

@@ -36,10 +36,13 @@ def varying(answer: BadInputs) -> np.ndarray:
 
 def shapes(answer: BadInputs, at: np.ndarray) -> list[tuple[bool, np.ndarray]]:
     """`(is bad, corners (n, 2))` of everything drawn; one input gets a height of 0 to 1."""
-    found = [(False, _rectangle(lo, hi, at))
-             for lo, hi in zip(answer.undecided_lo, answer.undecided_hi, strict=True)]
-    found += [(True, _rectangle(lo, hi, at))
-              for lo, hi in zip(answer.box_lo, answer.box_hi, strict=True)]
+    found = [
+        (False, _rectangle(lo, hi, at))
+        for lo, hi in zip(answer.undecided_lo, answer.undecided_hi, strict=True)
+    ]
+    found += [
+        (True, _rectangle(lo, hi, at)) for lo, hi in zip(answer.box_lo, answer.box_hi, strict=True)
+    ]
     found += [(True, polygon(piece, at)) for piece in answer.pieces]
     return [(bad, corners) for bad, corners in found if len(corners) > 2]
 

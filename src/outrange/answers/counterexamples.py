@@ -102,8 +102,12 @@ class Counterexamples(Sequence):
         from .html import html_table
 
         rows = [
-            [i, vector(e.flat_x), vector(e.flat_y), {None: "not run", True: "yes"}.get(
-                e.reproduced, "no: rounding decides it there")]
+            [
+                i,
+                vector(e.flat_x),
+                vector(e.flat_y),
+                {None: "not run", True: "yes"}.get(e.reproduced, "no: rounding decides it there"),
+            ]
             for i, e in enumerate(self.examples)
         ]
         head = ["", "inputs", "outputs", "model breaks it too"]

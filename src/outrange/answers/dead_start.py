@@ -78,8 +78,13 @@ class DeadStart:
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
-            "format": "outrange.dead_start", "version": 1, "model": self.model, "rows": self.rows,
-            "confidence": self.confidence, "seed": self.seed, "kept": list(self.kept),
+            "format": "outrange.dead_start",
+            "version": 1,
+            "model": self.model,
+            "rows": self.rows,
+            "confidence": self.confidence,
+            "seed": self.seed,
+            "kept": list(self.kept),
             "layers": [jsonable(vars(layer)) for layer in self.layers],
         }
 
@@ -93,12 +98,22 @@ class DeadStart:
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows of the table, as text."""
-        head = ["Layer (type)", "Units", "A unit starts dead", "Interval", "All start dead",
-                "Interval", "How"]
+        head = [
+            "Layer (type)",
+            "Units",
+            "A unit starts dead",
+            "Interval",
+            "All start dead",
+            "Interval",
+            "How",
+        ]
         return head, [
             [
-                f"{a.name} ({a.kind})", str(a.units), f"{a.chance:.4g}",
-                _span(a.method, a.lo, a.hi), f"{a.all_dead:.4g}",
+                f"{a.name} ({a.kind})",
+                str(a.units),
+                f"{a.chance:.4g}",
+                _span(a.method, a.lo, a.hi),
+                f"{a.all_dead:.4g}",
                 _span(a.method, a.all_lo, a.all_hi),
                 a.method if a.method == CLOSED else f"{a.trials} starts",
             ]

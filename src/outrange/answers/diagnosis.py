@@ -68,10 +68,16 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
-            "code": self.code, "title": self.title, "level": self.level.name,
-            "layer": self.layer, "message": self.message, "fix": self.fix,
-            "holds_for": self.holds_for, "interval": jsonable(self.interval),
-            "cost": jsonable(self.cost), "note": self.note,
+            "code": self.code,
+            "title": self.title,
+            "level": self.level.name,
+            "layer": self.layer,
+            "message": self.message,
+            "fix": self.fix,
+            "holds_for": self.holds_for,
+            "interval": jsonable(self.interval),
+            "cost": jsonable(self.cost),
+            "note": self.note,
         }
 
     def __str__(self) -> str:
@@ -161,11 +167,16 @@ class Diagnosis(Sequence):
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
-            "format": "outrange.diagnosis", "version": 1, "model": self.model,
-            "backend": self.backend, "rows": self.rows, "seconds": self.seconds,
+            "format": "outrange.diagnosis",
+            "version": 1,
+            "model": self.model,
+            "backend": self.backend,
+            "rows": self.rows,
+            "seconds": self.seconds,
             "findings": [finding.as_dict() for finding in self.findings],
             "notes": [finding.as_dict() for finding in self.notes],
-            "unread": list(self.unread), "ignored": list(self.ignored),
+            "unread": list(self.unread),
+            "ignored": list(self.ignored),
             "rules": dict(self.rules),
         }
 

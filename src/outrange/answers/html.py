@@ -78,8 +78,13 @@ def range_html(answer: Range) -> str:
     gap = np.ravel(answer.relative_gap)
     left, right = _limits(lo, hi)
     rows = [
-        [name, number(lo[i]), number(hi[i]), number(gap[i]),
-         bar(lo[i], hi[i], left, right, (seen_lo[i], seen_hi[i]))]
+        [
+            name,
+            number(lo[i]),
+            number(hi[i]),
+            number(gap[i]),
+            bar(lo[i], hi[i], left, right, (seen_lo[i], seen_hi[i])),
+        ]
         for i, name in enumerate(entry_names(answer.outputs)[:MOST_ROWS])
     ]
     note = (

@@ -11,6 +11,7 @@ import numpy as np
 NEAR = 1e-10
 """A point this near a face, relative to the size of the face's terms there, is on neither side."""
 
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """A polytope of bad inputs: `a @ x <= b` within the box `[lo, hi]`.

@@ -153,8 +153,23 @@ class Range:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "inputs", "outputs", "lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi",
-                 "model_lo", "model_hi", "gap", "relative_gap", "tol", "status")
+        names = (
+            "model",
+            "inputs",
+            "outputs",
+            "lo",
+            "hi",
+            "seen_lo",
+            "seen_hi",
+            "at_lo",
+            "at_hi",
+            "model_lo",
+            "model_hi",
+            "gap",
+            "relative_gap",
+            "tol",
+            "status",
+        )
         record = {"format": "outrange.range", "version": 1, "statement": STATEMENT}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}

@@ -92,13 +92,26 @@ class RobustAccuracy:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "eps", "norm", "clip", "labels", "status", "seconds", "complete",
-                 "accuracy", "lo", "hi")
+        names = (
+            "model",
+            "eps",
+            "norm",
+            "clip",
+            "labels",
+            "status",
+            "seconds",
+            "complete",
+            "accuracy",
+            "lo",
+            "hi",
+        )
         record = {"format": "outrange.robust_accuracy", "version": 1}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         shown = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
         return record | {
-            "adversarial": shown, "warrant": self.warrant.name, "methods": list(self.methods),
+            "adversarial": shown,
+            "warrant": self.warrant.name,
+            "methods": list(self.methods),
         }
 
     def __repr__(self) -> str:
@@ -110,9 +123,7 @@ class RobustAccuracy:
         )
 
     def __str__(self) -> str:
-        spent = {
-            name: float(np.nansum(self.seconds[self.status == name])) for name in MEANING
-        }
+        spent = {name: float(np.nansum(self.seconds[self.status == name])) for name in MEANING}
         rows = [
             [name, str(count), f"{count / len(self.labels):.1%}", size(spent[name]), MEANING[name]]
             for name, count in self.count.items()
@@ -129,7 +140,9 @@ class RobustAccuracy:
 
         rows = [[n, c, f"{c / len(self.labels):.1%}", MEANING[n]] for n, c in self.count.items()]
         return html_table(
-            ["status", "inputs", "share", "meaning"], rows, f"Robust accuracy of {self.model}",
+            ["status", "inputs", "share", "meaning"],
+            rows,
+            f"Robust accuracy of {self.model}",
             f"Between {self.lo:.1%} and {self.hi:.1%} under changes of at most {number(self.eps)} "
             f"({self.norm}-norm).",
         )

@@ -106,13 +106,21 @@ class Robustness:
         record = {"format": "outrange.robustness", "version": 1}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         found = self.adversarial
-        shown = None if found is None else {
-            "x": jsonable(found.x), "y": jsonable(found.y), "model_y": jsonable(found.model_y),
-            "reproduced": found.reproduced,
-        }
+        shown = (
+            None
+            if found is None
+            else {
+                "x": jsonable(found.x),
+                "y": jsonable(found.y),
+                "model_y": jsonable(found.model_y),
+                "reproduced": found.reproduced,
+            }
+        )
         cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
         return record | {
-            "adversarial": shown, "warrant": self.warrant.name, "cost": cost,
+            "adversarial": shown,
+            "warrant": self.warrant.name,
+            "cost": cost,
             "methods": list(self.methods),
         }
 

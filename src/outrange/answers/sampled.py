@@ -43,8 +43,18 @@ class SampledRange:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "inputs", "outputs", "lo", "hi", "at_lo", "at_hi", "samples", "seed",
-                 "seconds")
+        names = (
+            "model",
+            "inputs",
+            "outputs",
+            "lo",
+            "hi",
+            "at_lo",
+            "at_hi",
+            "samples",
+            "seed",
+            "seconds",
+        )
         record = {name: jsonable(getattr(self, name)) for name in names}
         return {"format": "outrange.sampled", "version": 1, "warrant": self.warrant.name} | record
 

@@ -24,7 +24,9 @@ def sarif(answer: Diagnosis, uri: str) -> dict[str, Any]:
     """
     rules = [
         {
-            "id": code, "name": title, "shortDescription": {"text": title},
+            "id": code,
+            "name": title,
+            "shortDescription": {"text": title},
             "fullDescription": {"text": answer.explanations.get(code, title)},
         }
         for code, title in answer.rules.items()
@@ -44,6 +46,7 @@ def sarif(answer: Diagnosis, uri: str) -> dict[str, Any]:
         })  # fmt: skip
     driver = {"name": "outrange", "rules": rules}
     return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "results": results}],
     }

@@ -69,8 +69,10 @@ class Study:
         area = median([float(np.mean(sign * t.metrics)) for t in c.trials])
         soon = c.epochs_to_goal
         return (
-            -float(c.solved.sum()), math.inf if math.isnan(metric) else sign * metric,
-            soon, math.inf if math.isnan(area) else area,
+            -float(c.solved.sum()),
+            math.inf if math.isnan(metric) else sign * metric,
+            soon,
+            math.inf if math.isnan(area) else area,
         )
 
     @property
@@ -103,16 +105,22 @@ class Study:
         pairs: dict[tuple[str, str], list[Combination]] = {}
         for c in self.combinations:
             pairs.setdefault((c.activation, c.loss), []).append(c)
-        return min(pairs, key=lambda pair: (
-            -sum(int(c.solved.sum()) for c in pairs[pair]), min(place[c.name] for c in pairs[pair])
-        ))
+        return min(
+            pairs,
+            key=lambda pair: (
+                -sum(int(c.solved.sum()) for c in pairs[pair]),
+                min(place[c.name] for c in pairs[pair]),
+            ),
+        )
 
     @property
     def failures(self) -> tuple[tuple[Combination, Trial], ...]:
         """Every training that fell short of the goal."""
         return tuple(
-            (c, t) for c in self.combinations
-            for t, solved in zip(c.trials, c.solved, strict=True) if not solved
+            (c, t)
+            for c in self.combinations
+            for t, solved in zip(c.trials, c.solved, strict=True)
+            if not solved
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -121,15 +129,26 @@ class Study:
         for c in self.ranking:
             lo, hi, confidence = c.interval()
             loss_lo, loss_hi, _ = c.interval("loss")
-            found.append({
-                "activation": c.activation, "loss": c.loss, "optimizer": c.optimizer,
-                "solved": int(c.solved.sum()), "starts": len(c.trials),
-                "chance_lo": c.chance[0], "chance_hi": c.chance[1],
-                self.metric: c.metric, f"{self.metric}_lo": lo, f"{self.metric}_hi": hi,
-                "final_loss": c.final_loss, "final_loss_lo": loss_lo, "final_loss_hi": loss_hi,
-                "interval_confidence": confidence, "epochs_to_goal": c.epochs_to_goal,
-                "why": ", ".join(reason.code for reason in c.why),
-            })
+            found.append(
+                {
+                    "activation": c.activation,
+                    "loss": c.loss,
+                    "optimizer": c.optimizer,
+                    "solved": int(c.solved.sum()),
+                    "starts": len(c.trials),
+                    "chance_lo": c.chance[0],
+                    "chance_hi": c.chance[1],
+                    self.metric: c.metric,
+                    f"{self.metric}_lo": lo,
+                    f"{self.metric}_hi": hi,
+                    "final_loss": c.final_loss,
+                    "final_loss_lo": loss_lo,
+                    "final_loss_hi": loss_hi,
+                    "interval_confidence": confidence,
+                    "epochs_to_goal": c.epochs_to_goal,
+                    "why": ", ".join(reason.code for reason in c.why),
+                }
+            )
         return found
 
     # ---- showing it -------------------------------------------------------------------------
@@ -201,9 +220,12 @@ class Study:
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
         """The same study; `why[combination, start]` are the reasons of a trial."""
         combinations = [
-            replace(c, trials=tuple(
-                replace(t, why=why.get((i, j), t.why)) for j, t in enumerate(c.trials)
-            ))
+            replace(
+                c,
+                trials=tuple(
+                    replace(t, why=why.get((i, j), t.why)) for j, t in enumerate(c.trials)
+                ),
+            )
             for i, c in enumerate(self.combinations)
         ]
         return replace(self, combinations=tuple(combinations))

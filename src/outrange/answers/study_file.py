@@ -25,12 +25,18 @@ def study_dict(study: Study) -> dict[str, Any]:
     record["best"] = study.best.name
     record["combinations"] = [
         {
-            "activation": c.activation, "loss": c.loss, "optimizer": c.optimizer,
-            "solved": jsonable(c.solved), "reached": jsonable(c.reached),
+            "activation": c.activation,
+            "loss": c.loss,
+            "optimizer": c.optimizer,
+            "solved": jsonable(c.solved),
+            "reached": jsonable(c.reached),
             "trials": [
                 {
-                    "start": t.start, "epochs": t.epochs, "losses": jsonable(t.losses),
-                    "metrics": jsonable(t.metrics), "why": [vars(r).copy() for r in t.why],
+                    "start": t.start,
+                    "epochs": t.epochs,
+                    "losses": jsonable(t.losses),
+                    "metrics": jsonable(t.metrics),
+                    "why": [vars(r).copy() for r in t.why],
                 }
                 for t in c.trials
             ],
@@ -63,23 +69,31 @@ def read_study(path: Path) -> Study:
 def _study(record: dict[str, Any]) -> Study:
     combinations = tuple(
         Combination(
-            c["activation"], c["loss"], c["optimizer"],
+            c["activation"],
+            c["loss"],
+            c["optimizer"],
             tuple(
                 Trial(
-                    t["start"], t["epochs"], _array(t["losses"]), _array(t["metrics"]),
+                    t["start"],
+                    t["epochs"],
+                    _array(t["losses"]),
+                    _array(t["metrics"]),
                     tuple(Reason(**reason) for reason in t["why"]),
                 )
                 for t in c["trials"]
             ),
-            np.array(c["solved"], bool), _array(c["reached"]),
+            np.array(c["solved"], bool),
+            _array(c["reached"]),
         )
         for c in record["combinations"]
     )
     plain = {name: record[name] for name in _PLAIN}
     plain |= {name: float(plain[name]) for name in ("goal", "baseline", "seconds")}
     return Study(
-        combinations=combinations, ticks=np.array(record["ticks"], int),
-        notes=tuple(record["notes"]), **plain,
+        combinations=combinations,
+        ticks=np.array(record["ticks"], int),
+        notes=tuple(record["notes"]),
+        **plain,
     )
 
 
@@ -96,5 +110,3 @@ def _check(record: Any, path: Path) -> None:
             f"This release reads version {VERSION} of study files. "
             f"Received: version {record.get('version')!r} in `{path}`."
         )
-
-

@@ -34,8 +34,12 @@ class StudyProgress:
     leaders: tuple[tuple[str, float, float, float], ...]
 
     def __str__(self) -> str:
-        head = [f"epoch {self.epoch} of {self.epochs}, {size(self.seconds)}", self.metric,
-                "least", "most"]
+        head = [
+            f"epoch {self.epoch} of {self.epochs}, {size(self.seconds)}",
+            self.metric,
+            "least",
+            "most",
+        ]
         rows = [[name, *(f"{value:.4g}" for value in values)] for name, *values in self.leaders]
         return table(head, rows)
 

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40
 
-HEAD = ["Activation", "Loss", "Optimizer", "Solved", "Metric", "(median of starts in)",
-        "Final loss", "Epochs to goal", "Why not"]
+HEAD = [
+    "Activation",
+    "Loss",
+    "Optimizer",
+    "Solved",
+    "Metric",
+    "(median of starts in)",
+    "Final loss",
+    "Epochs to goal",
+    "Why not",
+]
 
 
 def study_text(study: Study) -> str:
@@ -62,9 +71,15 @@ def cells(study: Study, c: Combination) -> list[str]:
     lo, hi, _ = c.interval()
     soon = c.epochs_to_goal
     return [
-        c.activation, c.loss, c.optimizer, f"{int(c.solved.sum())}/{len(c.trials)}",
-        short(c.metric), f"[{short(lo)}, {short(hi)}]", short(c.final_loss),
-        "-" if math.isinf(soon) else f"{soon:.0f}", ", ".join(r.code for r in c.why) or "-",
+        c.activation,
+        c.loss,
+        c.optimizer,
+        f"{int(c.solved.sum())}/{len(c.trials)}",
+        short(c.metric),
+        f"[{short(lo)}, {short(hi)}]",
+        short(c.final_loss),
+        "-" if math.isinf(soon) else f"{soon:.0f}",
+        ", ".join(r.code for r in c.why) or "-",
     ]
 
 

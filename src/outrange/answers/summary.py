@@ -94,8 +94,12 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON; the counts are listed as flat unit indices."""
         return {
-            "format": "outrange.summary", "version": 1, "model": self.model,
-            "domain": self.domain, "seconds": self.seconds, "warrant": self.warrant.name,
+            "format": "outrange.summary",
+            "version": 1,
+            "model": self.model,
+            "domain": self.domain,
+            "seconds": self.seconds,
+            "warrant": self.warrant.name,
             "layers": [row.as_dict() for row in self.layers],
         }
 
@@ -108,12 +112,24 @@ class Summary:
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows of the table, as text."""
-        head = ["Layer (type)", "Output shape", "Params", "Before activation", "After",
-                "Dead", "Always on", "Saturated", "Constant"]
+        head = [
+            "Layer (type)",
+            "Output shape",
+            "Params",
+            "Before activation",
+            "After",
+            "Dead",
+            "Always on",
+            "Saturated",
+            "Constant",
+        ]
         return head, [
             [
-                f"{row.name} ({row.kind})", str((None, *row.shape)), f"{row.parameters:,}",
-                span(row.before), span(row.after),
+                f"{row.name} ({row.kind})",
+                str((None, *row.shape)),
+                f"{row.parameters:,}",
+                span(row.before),
+                span(row.after),
                 *("-" if (n := row.count(c)) is None else str(n) for c in COUNTS),
             ]
             for row in self.layers
@@ -121,11 +137,16 @@ class Summary:
 
     def __str__(self) -> str:
         head, rows = self.cells()
-        return "\n".join([
-            f'Model: "{self.model}"', "", table(head, rows, left=2), "",
-            f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all units of "
-            f"a layer; counts are proved ({self.warrant.name}).",
-        ])
+        return "\n".join(
+            [
+                f'Model: "{self.model}"',
+                "",
+                table(head, rows, left=2),
+                "",
+                f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all units "
+                f"of a layer; counts are proved ({self.warrant.name}).",
+            ]
+        )
 
     def _repr_html_(self) -> str:
         from .html import summary_html

@@ -135,7 +135,10 @@ def median(values: Sequence[float] | np.ndarray) -> float:
 
 
 def judged(
-    labels: tuple[str, str, str], trials: Sequence[Trial], ticks: np.ndarray, goal: float,
+    labels: tuple[str, str, str],
+    trials: Sequence[Trial],
+    ticks: np.ndarray,
+    goal: float,
     better: str,
 ) -> Combination:
     """A combination with what its trials reached of `goal`."""

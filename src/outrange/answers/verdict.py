@@ -145,13 +145,21 @@ class Verdict:
         record = {"format": "outrange.verdict", "version": 1}
         record |= {name: jsonable(getattr(self, name)) for name in names}
         found = self.counterexample
-        shown = None if found is None else {
-            "x": jsonable(found.x), "y": jsonable(found.y), "model_y": jsonable(found.model_y),
-            "reproduced": found.reproduced,
-        }
+        shown = (
+            None
+            if found is None
+            else {
+                "x": jsonable(found.x),
+                "y": jsonable(found.y),
+                "model_y": jsonable(found.model_y),
+                "reproduced": found.reproduced,
+            }
+        )
         cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
         return record | {
-            "counterexample": shown, "warrant": self.warrant.name, "cost": cost,
+            "counterexample": shown,
+            "warrant": self.warrant.name,
+            "cost": cost,
             "methods": list(self.methods),
         }
 

@@ -24,8 +24,13 @@ OPTIONS = ("where", "seed", "progress", "custom_objects", "safe_mode")
 
 
 def assert_holds(
-    model: Any, property: Any, box: Any = None, *, time: float | None = 60.0,
-    unknown: str = "fail", **options: Any,
+    model: Any,
+    property: Any,
+    box: Any = None,
+    *,
+    time: float | None = 60.0,
+    unknown: str = "fail",
+    **options: Any,
 ) -> Verdict:
     """Fail a test unless a property is proved for every input of a set.
 
@@ -63,8 +68,14 @@ def assert_holds(
 
 
 def assert_range(
-    model: Any, box: Any, lo: Any = None, hi: Any = None, *, time: float | None = 60.0,
-    unknown: str = "fail", **options: Any,
+    model: Any,
+    box: Any,
+    lo: Any = None,
+    hi: Any = None,
+    *,
+    time: float | None = 60.0,
+    unknown: str = "fail",
+    **options: Any,
 ) -> Verdict:
     """Fail a test unless every output is proved to stay within `[lo, hi]` on a set of inputs.
 
@@ -164,9 +175,11 @@ def _check_limits(slots: Sequence[Slot], lo, hi) -> None:
     if not any(np.isfinite(part).any() for side in (lo, hi) for part in (side or {}).values()):
         raise InputError("`lo` or `hi` must limit some output. Received: no finite limit.")
     for slot in slots:
-        if slot.name in (lo or {}) and slot.name in (hi or {}) and (
-            lo[slot.name] > hi[slot.name]
-        ).any():
+        if (
+            slot.name in (lo or {})
+            and slot.name in (hi or {})
+            and (lo[slot.name] > hi[slot.name]).any()
+        ):
             raise InputError(
                 f"`lo` must not be above `hi`. Received: output `{slot.name}`, "
                 f"lo={str(lo[slot.name])[:80]}, hi={str(hi[slot.name])[:80]}."
@@ -212,9 +225,7 @@ def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> lis
     return lines
 
 
-def _judged(
-    verdict: Verdict, claim: str, model: Any, unknown: str, outside: list[str]
-) -> Verdict:
+def _judged(verdict: Verdict, claim: str, model: Any, unknown: str, outside: list[str]) -> Verdict:
     """The verdict if it holds."""
     __tracebackhide__ = True
     if verdict.holds:

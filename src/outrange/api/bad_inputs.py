@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
 
 def counterexamples(
-    model: Any, property: Any, box: Any = None, *, count: int = 10, apart: float = 0.0,
-    time: float | None = None, seed: int = 0, where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    property: Any,
+    box: Any = None,
+    *,
+    count: int = 10,
+    apart: float = 0.0,
+    time: float | None = None,
+    seed: int = 0,
+    where: Any = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Counterexamples:
     """Distinct inputs that break a property, spread over where it is broken.
 
@@ -68,15 +76,20 @@ def counterexamples(
 
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(
-        network, unsafe, regions, text=text, count=count, apart=apart, time=time, seed=seed
-    )
+    return ask(network, unsafe, regions, text=text, count=count, apart=apart, time=time, seed=seed)
 
 
 def bad_inputs(
-    model: Any, property: Any, box: Any = None, *, share_tol: float = 0.01,
-    time: float | None = None, most_pieces: int = 10_000, where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    property: Any,
+    box: Any = None,
+    *,
+    share_tol: float = 0.01,
+    time: float | None = None,
+    most_pieces: int = 10_000,
+    where: Any = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> BadInputs:
     """All inputs that break a property: boxes, exact polytopes, and how much of the set they are.
 
@@ -129,6 +142,11 @@ def bad_inputs(
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
-        network, unsafe, regions, text=text, share_tol=share_tol, time=time,
+        network,
+        unsafe,
+        regions,
+        text=text,
+        share_tol=share_tol,
+        time=time,
         most_pieces=most_pieces,
     )

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    model: Any, x: Any, y: Any = None, *, ignore: Iterable[str] = (), steps: int | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    ignore: Iterable[str] = (),
+    steps: int | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Diagnosis:
     """Why doesn't it learn? What stands in the way, with a proof where there is one.
 

@@ -11,8 +11,15 @@ if TYPE_CHECKING:
 
 
 def minimize(
-    model: Any, objective: Any, box: Any, *, where: Any = None, tol: float = 1e-6,
-    time: float | None = None, seed: int = 0, custom_objects: Mapping[str, Any] | None = None,
+    model: Any,
+    objective: Any,
+    box: Any,
+    *,
+    where: Any = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
+    custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
 ) -> Optimum:
     """The least value of a linear form of outputs and inputs, under conditions on both.
@@ -55,8 +62,15 @@ def minimize(
 
 
 def maximize(
-    model: Any, objective: Any, box: Any, *, where: Any = None, tol: float = 1e-6,
-    time: float | None = None, seed: int = 0, custom_objects: Mapping[str, Any] | None = None,
+    model: Any,
+    objective: Any,
+    box: Any,
+    *,
+    where: Any = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
+    custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
 ) -> Optimum:
     """The largest value of a linear form of outputs and inputs, under conditions on both.

@@ -13,9 +13,16 @@ if TYPE_CHECKING:
 
 
 def verify(
-    model: Any, property: Any, box: Any = None, *, where: Any = None, time: float | None = None,
-    seed: int = 0, progress: Callable[[VerifyProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    property: Any,
+    box: Any = None,
+    *,
+    where: Any = None,
+    time: float | None = None,
+    seed: int = 0,
+    progress: Callable[[VerifyProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Verdict:
     """Whether a property holds for every input of a set: a proof, or an input that breaks it.
 

@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
 
 def robustness(
-    model: Any, x: Any, label: int | None = None, *, property: Any = None, norm: Any = "inf",
-    clip: tuple[float, float] | None = None, most: float | None = None, tol: float = 1e-3,
-    time: float | None = None, seed: int = 0,
+    model: Any,
+    x: Any,
+    label: int | None = None,
+    *,
+    property: Any = None,
+    norm: Any = "inf",
+    clip: tuple[float, float] | None = None,
+    most: float | None = None,
+    tol: float = 1e-3,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Robustness:
     """How far an input may move before the decision changes: proved from below, shown from above.
 
@@ -75,7 +84,14 @@ def robustness(
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
     return ask(
-        network, negate(formula), around, text=str(kept), tol=tol, most=most, time=time, seed=seed,
+        network,
+        negate(formula),
+        around,
+        text=str(kept),
+        tol=tol,
+        most=most,
+        time=time,
+        seed=seed,
         progress=progress,
     )
 
@@ -100,18 +116,30 @@ def _kept(network: Network, center: np.ndarray, label: int | None, property: Any
         )
     if label is None:
         label = int(network.graph.run(center[None])[0].argmax())
-    if isinstance(label, bool) or not isinstance(label, int | np.integer) or not (
-        0 <= label < classes
+    if (
+        isinstance(label, bool)
+        or not isinstance(label, int | np.integer)
+        or not (0 <= label < classes)
     ):
         raise InputError(f"`label` is a class, 0 to {classes - 1}. Received: label={label!r}.")
     return y.argmax() == int(label)
 
 
 def robust_accuracy(
-    model: Any, x: Any, y: Any, eps: float, *, norm: Any = "inf",
-    clip: tuple[float, float] | None = None, each: float = 10.0, time: float | None = None,
-    file: Any = None, seed: int = 0, progress: Callable[[RobustProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    model: Any,
+    x: Any,
+    y: Any,
+    eps: float,
+    *,
+    norm: Any = "inf",
+    clip: tuple[float, float] | None = None,
+    each: float = 10.0,
+    time: float | None = None,
+    file: Any = None,
+    seed: int = 0,
+    progress: Callable[[RobustProgress], None] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> RobustAccuracy:
     """On which share of a data set the model is right, whatever change of at most `eps` is added.
 
@@ -164,6 +192,15 @@ def robust_accuracy(
         return negate(resolve(outputs.argmax() == label, graph.inputs, graph.outputs))
 
     return ask(
-        network, data, unsafe, eps=eps, norm=norm, clip=clip, each=each, time=time, file=file,
-        seed=seed, progress=progress,
+        network,
+        data,
+        unsafe,
+        eps=eps,
+        norm=norm,
+        clip=clip,
+        each=each,
+        time=time,
+        file=file,
+        seed=seed,
+        progress=progress,
     )

@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
 
 def monotone(
-    model: Any, box: Any, *, inputs: Any = None, outputs: Any = None,
-    direction: str | None = None, groups: Any = None, layer: str | None = None,
-    time: float | None = None, seed: int = 0,
+    model: Any,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    direction: str | None = None,
+    groups: Any = None,
+    layer: str | None = None,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Monotone:
     """Whether outputs rise or fall in inputs everywhere in a box, or a chosen index from group to
     group.
@@ -87,10 +95,18 @@ def monotone(
 
 
 def gradient_range(
-    model: Any, box: Any, *, inputs: Any = None, outputs: Any = None, layer: str | None = None,
-    tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    model: Any,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Range:
     """The least and largest partial derivatives of outputs by inputs over a box.
 
@@ -138,10 +154,18 @@ def gradient_range(
 
 
 def lipschitz(
-    model: Any, box: Any, *, norm: Any = "inf", outputs: Any = None, layer: str | None = None,
-    tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    model: Any,
+    box: Any,
+    *,
+    norm: Any = "inf",
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Range:
     """How fast each output can change over a box: its least Lipschitz constant.
 
@@ -186,10 +210,17 @@ def lipschitz(
 
 
 def difference_range(
-    model_a: Any, model_b: Any, box: Any, *, tol: float = 1e-6, time: float | None = None,
-    rows: Any = None, solver: bool = True,
+    model_a: Any,
+    model_b: Any,
+    box: Any,
+    *,
+    tol: float = 1e-6,
+    time: float | None = None,
+    rows: Any = None,
+    solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
 ) -> Range:
     """The exact range of `model_a(x) - model_b(x)`, both given the same input.
 

@@ -16,10 +16,23 @@ if TYPE_CHECKING:
 
 
 def compare(
-    build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any = None, losses: Any = None,
-    optimizers: Any = None, starts: int = 5, epochs: int = 500, batch_size: int = 32,
-    budget: float | str | None = "60s", metric: Any = None, better: str | None = None,
-    goal: float | None = None, kind: str | None = None, seed: int = 0, engine: str = "auto",
+    build: Callable[[Any], Any],
+    x: Any,
+    y: Any,
+    *,
+    activations: Any = None,
+    losses: Any = None,
+    optimizers: Any = None,
+    starts: int = 5,
+    epochs: int = 500,
+    batch_size: int = 32,
+    budget: float | str | None = "60s",
+    metric: Any = None,
+    better: str | None = None,
+    goal: float | None = None,
+    kind: str | None = None,
+    seed: int = 0,
+    engine: str = "auto",
     file: str | os.PathLike | None = None,
     progress: bool | Callable[[StudyProgress], None] = False,
 ) -> Study:
@@ -84,9 +97,23 @@ def compare(
     from ..train.compare import compare as ask
 
     return ask(
-        build, x, y, activations=activations, losses=losses, optimizers=optimizers, starts=starts,
-        epochs=epochs, batch_size=batch_size, budget=budget, metric=metric, better=better,
-        goal=goal, kind=kind, seed=seed, engine=engine, file=file,
+        build,
+        x,
+        y,
+        activations=activations,
+        losses=losses,
+        optimizers=optimizers,
+        starts=starts,
+        epochs=epochs,
+        batch_size=batch_size,
+        budget=budget,
+        metric=metric,
+        better=better,
+        goal=goal,
+        kind=kind,
+        seed=seed,
+        engine=engine,
+        file=file,
         progress=live_table() if progress is True else progress or None,
     )
 

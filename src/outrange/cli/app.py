@@ -14,8 +14,14 @@ BOX_OPTIONS = (
     click.option("--box", nargs=2, type=float, metavar="LO HI", help="One range for every input."),
     click.option("--lo", metavar="LIST|FILE", help="Lower ends: 0,0.5,1 or a .npy/.npz/.csv file."),
     click.option("--hi", metavar="LIST|FILE", help="Upper ends."),
-    click.option("--input", "inputs", nargs=3, multiple=True, metavar="NAME LO HI",
-                 help="The range of one input; repeat for each (LO = HI fixes it)."),
+    click.option(
+        "--input",
+        "inputs",
+        nargs=3,
+        multiple=True,
+        metavar="NAME LO HI",
+        help="The range of one input; repeat for each (LO = HI fixes it).",
+    ),
     click.option("--data", metavar="FILE", help="Per-feature range of data (.npy, .npz, .csv)."),
     click.option("--margin", type=float, help="Widen the data's range by this much."),
     click.option("--relative-margin", type=float, help="... by this share of its width."),
@@ -26,8 +32,11 @@ BOX_OPTIONS = (
 
 MODEL_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
-    click.option("--unsafe", is_flag=True,
-                 help="Run code stored in the model file (Keras Lambda). Only if you trust it."),
+    click.option(
+        "--unsafe",
+        is_flag=True,
+        help="Run code stored in the model file (Keras Lambda). Only if you trust it.",
+    ),
 )
 
 
@@ -51,13 +60,24 @@ def app():
 @_with(*BOX_OPTIONS)
 @click.option("--output", metavar="NAME|INDEX", help="Only this output.")
 @click.option("--layer", metavar="NAME", help="The values of this layer instead of the outputs.")
-@click.option("--rows", metavar="LIST|FILE",
-              help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].")
+@click.option(
+    "--rows",
+    metavar="LIST|FILE",
+    help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].",
+)
 @click.option("--time", "seconds", type=float, help="Stop after this many seconds.")
-@click.option("--tol", type=float, default=1e-6, show_default=True,
-              help="Gap to reach, relative to the range seen of each output.")
-@click.option("--proof-only", is_flag=True,
-              help="Let no mixed-integer solver close what splitting the input set does not.")
+@click.option(
+    "--tol",
+    type=float,
+    default=1e-6,
+    show_default=True,
+    help="Gap to reach, relative to the range seen of each output.",
+)
+@click.option(
+    "--proof-only",
+    is_flag=True,
+    help="Let no mixed-integer solver close what splitting the input set does not.",
+)
 @_with(*MODEL_OPTIONS)
 def range_command(
     model, output, layer, rows, seconds, tol, proof_only, as_json, unsafe, **box: Any
@@ -69,8 +89,17 @@ def range_command(
     from .ask import ask_range
 
     return ask_range(
-        model, BoxOptions(**box), click.echo, output=output, layer=layer, rows=rows,
-        seconds=seconds, tol=tol, solver=not proof_only, as_json=as_json, unsafe=unsafe,
+        model,
+        BoxOptions(**box),
+        click.echo,
+        output=output,
+        layer=layer,
+        rows=rows,
+        seconds=seconds,
+        tol=tol,
+        solver=not proof_only,
+        as_json=as_json,
+        unsafe=unsafe,
     )
 
 
@@ -92,10 +121,21 @@ def summary_command(model, as_json, unsafe, **box: Any):
 @click.argument("property_", metavar="PROPERTY")
 @_with(*BOX_OPTIONS)
 @click.option("--where", metavar="CONDITION", help='Only inputs where it holds: "x[0] < x[1]".')
-@click.option("--time", "seconds", type=float, default=60.0, show_default=True,
-              help="Stop after this many seconds, reading the files included.")
-@click.option("--seed", type=int, default=0, show_default=True,
-              help="Of the random points that look for a counterexample.")
+@click.option(
+    "--time",
+    "seconds",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="Stop after this many seconds, reading the files included.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the random points that look for a counterexample.",
+)
 @_with(*MODEL_OPTIONS)
 def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **box: Any):
     """Whether PROPERTY holds for every input of a set.
@@ -112,8 +152,15 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
     from .ask_verify import ask_verify
 
     return ask_verify(
-        model, property_, BoxOptions(**box), click.echo, where=where, seconds=seconds, seed=seed,
-        as_json=as_json, unsafe=unsafe,
+        model,
+        property_,
+        BoxOptions(**box),
+        click.echo,
+        where=where,
+        seconds=seconds,
+        seed=seed,
+        as_json=as_json,
+        unsafe=unsafe,
     )
 
 
@@ -121,17 +168,32 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
 @click.argument("instances")
 @click.option("--root", metavar="FOLDER", help="Names are relative to it.  [default: the list's]")
 @click.option("--time", "seconds", type=float, help="A limit for each, in place of the list's.")
-@click.option("--out", default="results.csv", show_default=True, metavar="FILE",
-              help="The table of results; all of each, witnesses included, in .jsonl beside it.")
+@click.option(
+    "--out",
+    default="results.csv",
+    show_default=True,
+    metavar="FILE",
+    help="The table of results; all of each, witnesses included, in .jsonl beside it.",
+)
 @click.option("--jobs", type=int, default=1, show_default=True, help="How many at a time.")
 @click.option("--only", metavar="TEXT", help="Only instances whose names contain it.")
-@click.option("--retry", type=click.Choice(["unknown", "timeout", "error", "all"]), multiple=True,
-              help="Ask these again; all: whatever is not decided. May be repeated.")
+@click.option(
+    "--retry",
+    type=click.Choice(["unknown", "timeout", "error", "all"]),
+    multiple=True,
+    help="Ask these again; all: whatever is not decided. May be repeated.",
+)
 @click.option("--memory", type=float, metavar="GIB", help="What each job may use at most.")
-@click.option("--expected", metavar="FILE",
-              help="Columns onnx,vnnlib,verdict: contradictions are listed.")
-@click.option("--seed", type=int, default=0, show_default=True,
-              help="Of the random points that look for counterexamples.")
+@click.option(
+    "--expected", metavar="FILE", help="Columns onnx,vnnlib,verdict: contradictions are listed."
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the random points that look for counterexamples.",
+)
 def verify_all_command(instances, **options: Any):
     """Decide every instance of a list, rows `onnx,vnnlib,timeout` as in VNN-COMP.
 
@@ -146,17 +208,38 @@ def verify_all_command(instances, **options: Any):
 @app.command("diagnose", epilog=EXIT_CODES)
 @click.argument("model")
 @click.argument("data")
-@click.option("--target", default="y", show_default=True, metavar="NAME",
-              help="Array of the .npz file, or column of the .csv file, with the targets.")
+@click.option(
+    "--target",
+    default="y",
+    show_default=True,
+    metavar="NAME",
+    help="Array of the .npz file, or column of the .csv file, with the targets.",
+)
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave this rule out; repeatable.")
-@click.option("--fail-on", type=click.Choice(["proved", "measured", "suspected", "never"]),
-              default="proved", show_default=True, help="Least level that gives an exit code.")
-@click.option("--steps", type=int,
-              help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text",
-              show_default=True)
-@click.option("--unsafe", is_flag=True,
-              help="Run code stored in the model file (Keras Lambda). Only if you trust it.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["proved", "measured", "suspected", "never"]),
+    default="proved",
+    show_default=True,
+    help="Least level that gives an exit code.",
+)
+@click.option(
+    "--steps",
+    type=int,
+    help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--unsafe",
+    is_flag=True,
+    help="Run code stored in the model file (Keras Lambda). Only if you trust it.",
+)
 def diagnose_command(model, data, **options: Any):
     """Why does MODEL (.keras, .h5; compiled) not learn from DATA (.npz, .csv)?
 

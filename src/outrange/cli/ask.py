@@ -27,9 +27,18 @@ def load_model(model: str, unsafe: bool):
 
 
 def ask_range(
-    model: str, box: BoxOptions, echo: Callable[[str], None], *, output: str | None,
-    layer: str | None, rows: str | None, seconds: float | None, tol: float, solver: bool,
-    as_json: bool, unsafe: bool,
+    model: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    output: str | None,
+    layer: str | None,
+    rows: str | None,
+    seconds: float | None,
+    tol: float,
+    solver: bool,
+    as_json: bool,
+    unsafe: bool,
 ) -> int:
     """Print the output range; the exit code says how far it was closed."""
     from ..questions.output_range import output_range
@@ -52,7 +61,13 @@ def ask_range(
 
     with LiveLine(lambda now: live_text(now, names(len(now.lo)))) as live:
         answer = output_range(
-            network, where, tol=tol, time=seconds, rows=forms, layer=layer, solver=solver,
+            network,
+            where,
+            tol=tol,
+            time=seconds,
+            rows=forms,
+            layer=layer,
+            solver=solver,
             progress=live,
         )
     if output is not None:

@@ -17,8 +17,16 @@ FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}
 
 
 def ask_diagnose(
-    model: str, data: str, echo: Callable[[str], None], *, target: str, ignore: tuple[str, ...],
-    fail_on: str, steps: int | None, form: str, unsafe: bool,
+    model: str,
+    data: str,
+    echo: Callable[[str], None],
+    *,
+    target: str,
+    ignore: tuple[str, ...],
+    fail_on: str,
+    steps: int | None,
+    form: str,
+    unsafe: bool,
 ) -> int:
     """Diagnose and print; returns the exit code."""
     from ..api.diagnose import diagnose

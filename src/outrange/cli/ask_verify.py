@@ -26,8 +26,16 @@ FILES = (".vnnlib", ".vnnlib.gz")
 
 
 def ask_verify(
-    model: str, property: str, box: BoxOptions, echo: Callable[[str], None], *,
-    where: str | None, seconds: float, seed: int, as_json: bool, unsafe: bool,
+    model: str,
+    property: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    where: str | None,
+    seconds: float,
+    seed: int,
+    as_json: bool,
+    unsafe: bool,
 ) -> int:
     """Print the verdict; its first line is one word. The exit code says whether it is decided.
 
@@ -79,9 +87,7 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
 
         as_path(property)
     elif os.path.isfile(property):
-        raise InputError(
-            f"A property file ends in {' or '.join(FILES)}. Received: {property!r}."
-        )
+        raise InputError(f"A property file ends in {' or '.join(FILES)}. Received: {property!r}.")
     if box == BoxOptions() and not is_file:
         raise InputError(
             "A property written out needs an input set: --box LO HI, say (only a VNN-LIB file "

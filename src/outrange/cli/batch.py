@@ -72,8 +72,8 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
             interrupted = True
         found = [results.known[i.key] for i in instances if i.key in results.known]
     wrong = [] if expected is None else _contradictions(found, expected)
-    compared = None if expected is None else sum(
-        r.key in expected for r in found if r.verdict in DECIDED
+    compared = (
+        None if expected is None else sum(r.key in expected for r in found if r.verdict in DECIDED)
     )
     named = [(f"{r.onnx} {r.vnnlib}", r.verdict) for r in found]
     echo(batch_text(named, sum(r.seconds for r in found), wrong, compared))
@@ -167,7 +167,9 @@ class _Batch:
         return BatchProgress(
             clock.perf_counter() - self._start,
             [known[key].verdict for key in self._keys if key in known],
-            len(self._keys), self._done, [f"{t.onnx} {t.vnnlib}" for t in tasks],
+            len(self._keys),
+            self._done,
+            [f"{t.onnx} {t.vnnlib}" for t in tasks],
         )
 
     def _say(self, live: LiveLine, word: str, about: Instance | Result, more: str = "") -> None:

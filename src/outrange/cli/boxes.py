@@ -34,10 +34,15 @@ def box_of(options: BoxOptions, slots) -> Any:
     """
     o = options
     given = [
-        name for name, value in (
-            ("--box", o.box), ("--lo/--hi", o.lo if o.lo is not None else o.hi),
-            ("--data", o.data), ("--ball", o.ball), ("--input", o.inputs or None),
-        ) if value is not None
+        name
+        for name, value in (
+            ("--box", o.box),
+            ("--lo/--hi", o.lo if o.lo is not None else o.hi),
+            ("--data", o.data),
+            ("--ball", o.ball),
+            ("--input", o.inputs or None),
+        )
+        if value is not None
     ]
     if len(given) != 1:
         raise InputError(

@@ -115,8 +115,12 @@ class Hand:
         settings = json.dumps({"memory": self._memory})
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM, settings], env=environment, bufsize=0,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            [sys.executable, "-P", "-c", PROGRAM, settings],
+            env=environment,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
         )
         self._heard, self._ready, self._since = b"", False, clock.perf_counter()
         self._share_processors()
@@ -138,8 +142,10 @@ class Hand:
         assert self._process is not None and self._process.stdin is not None
         self._since = clock.perf_counter()
         task = {
-            "model": str(self.task.model_file), "property": str(self.task.property_file),
-            "seconds": self.task.seconds, "seed": self._seed,
+            "model": str(self.task.model_file),
+            "property": str(self.task.property_file),
+            "seconds": self.task.seconds,
+            "seed": self._seed,
         }
         try:
             self._process.stdin.write((json.dumps(task) + "\n").encode())

@@ -38,7 +38,8 @@ class LiveLine:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(line, console=Console(stderr=True), transient=True,
-                              auto_refresh=False)
+            self._live = Live(
+                line, console=Console(stderr=True), transient=True, auto_refresh=False
+            )
             self._live.start()
         self._live.update(line, refresh=True)

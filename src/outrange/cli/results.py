@@ -126,7 +126,8 @@ class Results:
             self.known[result.key] = result
         # A counterexample that the record lost is looked for again.
         self.known = {
-            key: result for key, result in self.known.items()
+            key: result
+            for key, result in self.known.items()
             if result.verdict != "sat" or result.x is not None
         }
         if cut:
@@ -158,8 +159,9 @@ class Results:
         self._table = os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
     def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"The results cannot be written ({error.strerror}). "
-                          f"Received: --out `{self._path}`.")
+        return InputError(
+            f"The results cannot be written ({error.strerror}). Received: --out `{self._path}`."
+        )
 
 
 def _lock(file: int, path: Path) -> None:

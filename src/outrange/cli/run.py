@@ -6,9 +6,7 @@ import os
 import sys
 
 
-EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED, PIPE = (
-    0, 1, 2, 3, 4, 5, 130, 141
-)
+EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED, PIPE = (0, 1, 2, 3, 4, 5, 130, 141)
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 """What a full or lost standard output answers."""
@@ -82,7 +80,8 @@ def _fail_on(error: Exception) -> int:
         return fail("out of memory; try a smaller model or input set", BUG)
     return fail(
         f"this is a bug in outrange, please report it ({type(error).__name__}: {error}). "
-        "OUTRANGE_DEBUG=1 shows where.", BUG,
+        "OUTRANGE_DEBUG=1 shows where.",
+        BUG,
     )
 
 

@@ -52,8 +52,10 @@ def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[flo
     allowed = math.log(2.0 / (1.0 - confidence)) / count
     lo = 0.0 if mean <= 0.0 else mean * _root(lambda s: allowed - _entropy(mean, mean * s))
     rest = 1.0 - mean
-    hi = 1.0 if rest <= 0.0 else 1.0 - rest * _root(
-        lambda s: allowed - _entropy(mean, 1.0 - rest * s)
+    hi = (
+        1.0
+        if rest <= 0.0
+        else 1.0 - rest * _root(lambda s: allowed - _entropy(mean, 1.0 - rest * s))
     )
     return lo, hi
 
@@ -91,9 +93,7 @@ def check_confidence(confidence: float) -> None:
 def _least(hits: int, trials: int, confidence: float) -> float:
     """The chance at which `hits` or more of `trials` happen with half of what is left over."""
     tail = (1.0 - confidence) / 2.0
-    return 0.0 if hits == 0 else _root(
-        lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail
-    )
+    return 0.0 if hits == 0 else _root(lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail)
 
 
 def _at_most(hits: int, trials: int, p: float) -> float:

@@ -21,8 +21,13 @@ for _found in pkgutil.iter_modules(rules.__path__):
 
 
 def diagnose(
-    program: Program, x: list[np.ndarray], y: list[np.ndarray] | None, given: tuple[Any, Any],
-    *, ignore: Iterable[str] = (), steps: int | None = None,
+    program: Program,
+    x: list[np.ndarray],
+    y: list[np.ndarray] | None,
+    given: tuple[Any, Any],
+    *,
+    ignore: Iterable[str] = (),
+    steps: int | None = None,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):

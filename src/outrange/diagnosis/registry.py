@@ -49,9 +49,7 @@ class Rule:
     check: Callable[[Case], Iterable[Finding]]
     examples: tuple[Example, ...] = field(default_factory=tuple)
 
-    def found(
-        self, level: Level, layer: str, message: str, fix: str, **more: Any
-    ) -> Finding:
+    def found(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
         """A finding of this rule."""
         title = more.pop("title", self.title)
         return Finding(self.code, title, level, layer, message, fix, **more)

@@ -87,9 +87,7 @@ def cone(graph: Graph, value: int, wanted: np.ndarray, floor: int = 0) -> Cone:
     return _together(found, floor)
 
 
-def costs_at_most(
-    graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float
-) -> bool:
+def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
     """Whether the `work` of a cone is no more than `most`.
 
     Cost: of a cone that is dearer, only so much is looked at. So asking of every layer of a deep

@@ -90,8 +90,9 @@ def _affine(op: Affine, forms: Sequence[Form], ends: Sequence[Ends], each: Each)
         carried, size = (op.apply(part, True)[0] for part in (rests, sizes))
         rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
     widest = max((f.rows for f in forms), key=lambda rows: rows.shape[1])
-    rows = _by_parts(lambda at: op.apply(tuple(f.rows[at] for f in forms), False), widest, op.size,
-                     each)
+    rows = _by_parts(
+        lambda at: op.apply(tuple(f.rows[at] for f in forms), False), widest, op.size, each
+    )
     return Form(center, rows, rest)
 
 
@@ -130,8 +131,11 @@ def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
     pad = 8.0 * UNIT * (size + np.abs(o0) + np.abs(o1))
     sound = np.isfinite(slope) & np.isfinite(low - pad) & np.isfinite(high + pad)
     least, most = op.range(lo, hi)
-    return (np.where(sound, slope, 0.0), np.where(sound, low - pad, least),
-            np.where(sound, high + pad, most))
+    return (
+        np.where(sound, slope, 0.0),
+        np.where(sound, low - pad, least),
+        np.where(sound, high + pad, most),
+    )
 
 
 def _extremes(op: Curve, lo, hi, slope, at_ends):
@@ -204,8 +208,9 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
     known, forms = [start], {0: _inputs(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for v, node in enumerate(graph.nodes, 1):
-        forms[v], found = _step(node, [forms[j] for j in node.inputs],
-                                [known[j] for j in node.inputs], each)
+        forms[v], found = _step(
+            node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], each
+        )
         known.append(found)
         for j in node.inputs:
             if last[j] == v:
@@ -249,15 +254,21 @@ def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[
 def _of_one_count(forms: list[Form]) -> list[Form]:
     """Forms that were given up have no rows: zeros, where others still have some."""
     count = max(len(form.rows) for form in forms)
-    return [form if len(form.rows) == count else
-            Form(form.center, np.zeros((count, form.rest.size)), form.rest) for form in forms]
+    return [
+        form
+        if len(form.rows) == count
+        else Form(form.center, np.zeros((count, form.rest.size)), form.rest)
+        for form in forms
+    ]
 
 
 def run(graph: Graph, lo, hi) -> list[Ends]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
-    return [(np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends]))
-            for ends in zip(*boxes, strict=True)]
+    return [
+        (np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends]))
+        for ends in zip(*boxes, strict=True)
+    ]
 
 
 register("forward", RULES, run)

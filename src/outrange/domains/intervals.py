@@ -73,8 +73,9 @@ def _affine_finite(op: Affine, los, his) -> Ends:
     idle = (middle == op.bias) & (pad <= 2.0 * g * np.abs(op.bias) + _NOTHING)
     if idle.any():
         # A sum of zeros alone is exact: outputs of units that are off may be equal, not just near.
-        marks = tuple(((x != 0) | (z != 0)).astype(np.float64)
-                      for x, z in zip(los, his, strict=True))
+        marks = tuple(
+            ((x != 0) | (z != 0)).astype(np.float64) for x, z in zip(los, his, strict=True)
+        )
         idle &= op.apply(marks, True) == 0
         lo, hi = np.where(idle, op.bias, lo), np.where(idle, op.bias, hi)
     if all((x >= 0).all() for x in los):

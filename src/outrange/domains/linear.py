@@ -157,7 +157,10 @@ class Sweep:
             net.lines[value] = largest_picks(node.op, *self.ends[source], paying)
         elif isinstance(node.op, Product):
             net.lines[value] = product_planes(
-                node.op, *self.factors(node.op, node.inputs), None, paying,
+                node.op,
+                *self.factors(node.op, node.inputs),
+                None,
+                paying,
                 (budget.reads[node.inputs[0]], budget.reads[node.inputs[1]]),
             )
         if self.radii:

@@ -164,9 +164,7 @@ def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
     offset = np.where(endless, 0.0, offset)
     slope = np.where(endless[..., None], 0.0, slope)
     top = np.where(np.isinf(top), 0.0, top)
-    return Picks(
-        lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks
-    )
+    return Picks(lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks)
 
 
 def _plane(low, high, best):

@@ -148,7 +148,8 @@ def _product(op: Product, before, _slopes, ends) -> Ends:
     (first, second), (u, v) = before, ends
     pairs = []
     for tangent, factor, own, other in (
-        (first, v, op.left, op.right), (second, u, op.right, op.left)
+        (first, v, op.left, op.right),
+        (second, u, op.right, op.left),
     ):
         around = tuple(end[:, None, other] for end in factor)
         pairs.append(_hull(around, tuple(end[..., own] for end in tangent)))
@@ -190,6 +191,10 @@ def _largest(op: Largest, before, _slopes, ends) -> Ends:
 
 
 RULES = {
-    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Step: _curve, Largest: _largest,
+    Affine: _affine,
+    Rearrange: _rearrange,
+    Curve: _curve,
+    Step: _curve,
+    Largest: _largest,
     Product: _product,
 }

@@ -64,8 +64,10 @@ def difference(first: Graph, second: Graph) -> Graph:
 
 def _common(one: Slot, other: Slot) -> Slot:
     """An input of both networks: of whole numbers if either asks for them, within both limits."""
-    least, most = np.maximum(one.limits[0], other.limits[0]), np.minimum(
-        one.limits[1], other.limits[1])
+    least, most = (
+        np.maximum(one.limits[0], other.limits[0]),
+        np.minimum(one.limits[1], other.limits[1]),
+    )
     return replace(one, whole=one.whole or other.whole, limits=(float(least), float(most)))
 
 

@@ -210,8 +210,10 @@ class _Fusion:
 
     def refusal(self, v: int, reason: Exception | None) -> UnsupportedError:
         node = self.nodes[v - 1]
-        what = str(reason) if reason is not None else (
-            f"`{node.op.name}` of two tensors that depend on different inputs"
+        what = (
+            str(reason)
+            if reason is not None
+            else (f"`{node.op.name}` of two tensors that depend on different inputs")
         )
         return UnsupportedError(f"Layer `{node.source}`: {what} is not described yet.")
 

@@ -105,8 +105,10 @@ def _always(nodes: list[Node], value: int, known) -> tuple[float, float]:
         return float(down(min(corners))), float(up(max(corners)))
     if isinstance(op, Affine) and (op.factor is not None or op.coefficients is not None):
         factors = [op.factor] if op.factor is not None else list(op.coefficients or ())
-        terms = [np.sort([np.multiply(c, e) for e in end], axis=0)
-                 for c, end in zip(factors, ends, strict=True)]
+        terms = [
+            np.sort([np.multiply(c, e) for e in end], axis=0)
+            for c, end in zip(factors, ends, strict=True)
+        ]
         least = float(np.min(sum(t[0] for t in terms) + op.bias))
         most = float(np.max(sum(t[1] for t in terms) + op.bias))
         pad = 2.0**-40 * (1.0 + max(abs(least), abs(most)))

@@ -168,8 +168,9 @@ def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:
         first, second = (_picked(b, x, places + k) for k in (0, 1))
         low, high = b.minimum(first, second), b.maximum(first, second)
         source = np.arange(n)
-        source[places], source[places + 1] = n + np.arange(places.size), (
-            n + places.size + np.arange(places.size)
+        source[places], source[places + 1] = (
+            n + np.arange(places.size),
+            (n + places.size + np.arange(places.size)),
         )
         x = _picked(b, b.concat([x, low, high], axis=-1), source)
     return _back(b, x, axis)

@@ -52,8 +52,9 @@ def measure(
 
 def _true_where_empty(windows: np.ndarray) -> np.ndarray:
     """Entry 0 is the constant -1: a conjunction of nothing holds everywhere."""
-    return np.where((windows < 0).all(axis=1, keepdims=True) & (np.arange(windows.shape[1]) == 0),
-                    0, windows)
+    return np.where(
+        (windows < 0).all(axis=1, keepdims=True) & (np.arange(windows.shape[1]) == 0), 0, windows
+    )
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | 
     def write(t: Expressions, c: int, u: int, v: int) -> int:
         return t.switch(c, (0,), (u, u), (v,))
 
-    return pointwise(
-        b, "where", lambda c, u, v: np.where(c != 0, u, v), write, condition, x, y
-    )
+    return pointwise(b, "where", lambda c, u, v: np.where(c != 0, u, v), write, condition, x, y)
 
 
 def sign(b: Builder, x: Operand) -> Operand | None:
@@ -118,4 +116,3 @@ def truth(b: Builder, x: Operand) -> Operand | None:
         return t.switch(u, (0,), (t.one, t.one), (t.zero,))
 
     return pointwise(b, "bool", lambda x: (x != 0).astype(x.dtype), write, x, jumps=True)
-

@@ -46,9 +46,7 @@ class Ranks:
         graph = self._graph
         value, entry = origin(graph, graph.output, variable - graph.size)
         ranking = graph.rankings.get(value)
-        return None if ranking is None else (
-            ranking.source, int(ranking.groups[entry]), entry
-        )
+        return None if ranking is None else (ranking.source, int(ranking.groups[entry]), entry)
 
     def _start(self, source: int) -> int:
         if source not in self._starts:

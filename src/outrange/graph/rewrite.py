@@ -104,7 +104,10 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
             nodes.append(node)
             moved[k] = len(nodes)
     return replace(
-        graph, nodes=tuple(nodes), output=moved[graph.output], layers=_layers(graph, moved),
+        graph,
+        nodes=tuple(nodes),
+        output=moved[graph.output],
+        layers=_layers(graph, moved),
         rankings={},
     )
 

@@ -81,9 +81,7 @@ def joined(weights, bias, *, name: str = "dense") -> Affine:
     return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True)
 
 
-def scale(
-    factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
-) -> Affine:
+def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0) -> Affine:
     """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`, `ulps` its error."""
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)

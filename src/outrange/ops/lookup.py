@@ -21,9 +21,7 @@ def lookup(entries: np.ndarray) -> Step:
     def exact(mp, x):
         at = min(max(x, mp.mpf(0)), mp.mpf(rows.last))
         before = int(mp.floor(at))
-        low, high = (
-            mp.mpf(float(rows.entries[min(i, rows.last)])) for i in (before, before + 1)
-        )
+        low, high = (mp.mpf(float(rows.entries[min(i, rows.last)])) for i in (before, before + 1))
         return low + (at - before) * (high - low)
 
     return Step(

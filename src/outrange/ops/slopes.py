@@ -84,15 +84,17 @@ def _signed(curve: Curve, lo, hi, least, most):
     rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
     for r in range(len(ends) - 1):
         # A turn is a float64 near the true one, but for 0, which is stated only where it is exact.
-        first, last = (end if end == 0 else push(end, 8) for end, push in
-                       ((ends[r], down), (ends[r + 1], up)))
+        first, last = (
+            end if end == 0 else push(end, 8) for end, push in ((ends[r], down), (ends[r + 1], up))
+        )
         start, stop = np.maximum(lo, first), np.minimum(hi, last)
         touched = (start < stop) | ((lo == hi) & (start == stop))
         up_here, down_here = _direction(curve, ends[r], ends[r + 1])
         rises &= ~touched | up_here
         falls &= ~touched | down_here
-    return np.where(rises, np.maximum(least, 0.0), least), np.where(falls, np.minimum(most, 0.0),
-                                                                    most)
+    return np.where(rises, np.maximum(least, 0.0), least), np.where(
+        falls, np.minimum(most, 0.0), most
+    )
 
 
 def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:

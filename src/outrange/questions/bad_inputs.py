@@ -136,8 +136,14 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     whole = [(r.box.lo, r.box.hi) for r in regions if np.isfinite([r.box.lo, r.box.hi]).all()]
     if len(whole) < len(regions):  # The property brings its own bounds.
         whole = [box for box, _ in about]
-    made = cells(disjoint(_unlike(whole)), about, len(table), MOST_ROOTS) if whole else (
-        np.empty((0, network.graph.size)), np.empty((0, network.graph.size)), np.empty((0, 0), bool)
+    made = (
+        cells(disjoint(_unlike(whole)), about, len(table), MOST_ROOTS)
+        if whole
+        else (
+            np.empty((0, network.graph.size)),
+            np.empty((0, network.graph.size)),
+            np.empty((0, 0), bool),
+        )
     )
     if made is None:
         raise InputError(
@@ -188,10 +194,14 @@ def _tell(
 def _answer(
     network: NetworkLike, text, asked: _Asked, clauses, paving, parts, status, share_tol, seconds
 ) -> BadInputs:
-    roots = paving.roots if paving is not None else [
-        _whole(lo, hi, wanted.any() if asked.clauses else False)
-        for lo, hi, wanted in zip(asked.lo, asked.hi, asked.wanted, strict=True)
-    ]
+    roots = (
+        paving.roots
+        if paving is not None
+        else [
+            _whole(lo, hi, wanted.any() if asked.clauses else False)
+            for lo, hi, wanted in zip(asked.lo, asked.hi, asked.wanted, strict=True)
+        ]
+    )
     free = np.ones(network.graph.size, bool) if clauses is None or paving is None else clauses.free
     base = asked.lo.min(axis=0) if len(asked.lo) else np.zeros(network.graph.size)
     share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
@@ -204,12 +214,17 @@ def _answer(
         model=network.name,
         claim=text,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},
-        lo=asked.lo, hi=asked.hi,
-        share_lo=share_lo, share_hi=share_hi, share_tol=float(share_tol),
-        box_lo=found.ends(INSIDE)[0], box_hi=found.ends(INSIDE)[1],
+        lo=asked.lo,
+        hi=asked.hi,
+        share_lo=share_lo,
+        share_hi=share_hi,
+        share_tol=float(share_tol),
+        box_lo=found.ends(INSIDE)[0],
+        box_hi=found.ends(INSIDE)[1],
         pieces=tuple(found.pieces),
         bands=tuple(found.bands),
-        undecided_lo=found.ends(UNDECIDED)[0], undecided_hi=found.ends(UNDECIDED)[1],
+        undecided_lo=found.ends(UNDECIDED)[0],
+        undecided_hi=found.ends(UNDECIDED)[1],
         nowhere=all(kind == OUTSIDE for kind in found.kinds),
         status=status or "known",
         warrant=Warrant.FLOAT64_ROUNDED,

@@ -43,7 +43,9 @@ def cases(
 
 
 def asked(
-    formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str],
+    formula: Formula,
+    regions: Sequence[Region],
+    name_input: Callable[[int], str],
     late: Callable[[], bool] = lambda: False,
 ) -> Asked:
     """Where `formula` could hold: clauses grouped by the boxes they are asked about.

@@ -65,9 +65,7 @@ def counterexamples(
     kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
     if groups:
         examiner = Examiner(network, unsafe, regions)
-        first = decide(
-            network.graph, groups, examiner, time_limit=time, seed=seed, engine=engine
-        )
+        first = decide(network.graph, groups, examiner, time_limit=time, seed=seed, engine=engine)
         boxes, methods = first.boxes, first.methods
         status = "none" if first.status == "unsat" else first.status
         if examiner.witness is not None:
@@ -99,8 +97,7 @@ def _check(count, apart) -> None:
     number = isinstance(apart, int | float | np.number) and not isinstance(apart, bool)
     if not number or not 0 <= apart <= 1:
         raise InputError(
-            "`apart` is a share of the input set's width, from 0 to 1. "
-            f"Received: apart={apart!r}."
+            f"`apart` is a share of the input set's width, from 0 to 1. Received: apart={apart!r}."
         )
 
 
@@ -202,9 +199,7 @@ class _Hunt:
         level = []
         for group in self._groups:
             roots = group.roots
-            clauses = Clauses(
-                self._graph, group.clauses, group.distances, roots.hull, self._engine
-            )
+            clauses = Clauses(self._graph, group.clauses, group.distances, roots.hull, self._engine)
             free = clauses.free
             wanted = np.ones((len(roots.lo), clauses.count), bool)
             paving = Paving(

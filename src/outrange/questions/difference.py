@@ -27,8 +27,14 @@ class _Difference:
 
 
 def difference_range(
-    first: NetworkLike, second: NetworkLike, box: Any, *, tol: float = 1e-6,
-    time: float | None = None, rows: Any = None, solver: bool = True,
+    first: NetworkLike,
+    second: NetworkLike,
+    box: Any,
+    *,
+    tol: float = 1e-6,
+    time: float | None = None,
+    rows: Any = None,
+    solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of `first - second`; see `outrange.difference_range`."""

@@ -45,8 +45,7 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
                 start += slot.size
             named = named or [i for i, label in enumerate(labels) if label == one]
             if not named:
-                raise InputError(f"`{what}` names {', '.join(labels[:8])}, ... "
-                                 f"Received: {one!r}.")
+                raise InputError(f"`{what}` names {', '.join(labels[:8])}, ... Received: {one!r}.")
             found += named
         elif isinstance(one, int | np.integer) and not isinstance(one, bool):
             if not -len(labels) <= one < len(labels):

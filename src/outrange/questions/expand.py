@@ -72,8 +72,12 @@ class Expansion:
     """
 
     def __init__(
-        self, lo: np.ndarray, hi: np.ndarray, whole: np.ndarray,
-        value_below: Callable[[Formula], float], late: Callable[[], bool] = lambda: False,
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        whole: np.ndarray,
+        value_below: Callable[[Formula], float],
+        late: Callable[[], bool] = lambda: False,
         most: int = MOST_CLAUSES,
     ):
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most

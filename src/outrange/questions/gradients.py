@@ -27,8 +27,15 @@ NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 
 
 def gradient_range(
-    network: NetworkLike, box: Any, *, inputs: Any = None, outputs: Any = None,
-    layer: str | None = None, tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    network: NetworkLike,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The range of every partial derivative; see `outrange.gradient_range`."""
@@ -37,8 +44,10 @@ def gradient_range(
     began = clock.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
-    rows, columns = chosen(graph.outputs, outputs, "outputs"), chosen(graph.inputs, inputs,
-                                                                      "inputs")
+    rows, columns = (
+        chosen(graph.outputs, outputs, "outputs"),
+        chosen(graph.inputs, inputs, "inputs"),
+    )
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
@@ -88,8 +97,15 @@ def gradient_range(
 
 
 def lipschitz(
-    network: NetworkLike, box: Any, *, norm: str = "inf", outputs: Any = None,
-    layer: str | None = None, tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    network: NetworkLike,
+    box: Any,
+    *,
+    norm: str = "inf",
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """How fast each output can change; see `outrange.lipschitz`."""
@@ -109,16 +125,16 @@ def lipschitz(
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
-    found = least_slopes(
-        graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed
-    )
+    found = least_slopes(graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed)
     points = np.clip(found.at, where.lo, where.hi)
     ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
     sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
     inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
-    reached = down(-Steepness(np.arange(rows.size), steep.directions, steep.norm)
-                   .least(inner, inner) * (1.0 - 8.0 * gamma(moving.size + 8)))
+    reached = down(
+        -Steepness(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
+        * (1.0 - 8.0 * gamma(moving.size + 8))
+    )
     reached = np.maximum(reached - 1e-149, 0.0)
     own = np.arange(rows.size)
     best = reached.argmax(axis=0)

@@ -34,8 +34,13 @@ class _Ordered:
 
 
 def group_order(
-    network: NetworkLike, box: Any, groups: Any, *, layer: str | None = None,
-    time: float | None = None, seed: int = 0,
+    network: NetworkLike,
+    box: Any,
+    groups: Any,
+    *,
+    layer: str | None = None,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Whether the argmax never falls from group to group; see `outrange.monotone`."""
@@ -46,7 +51,12 @@ def group_order(
     unsafe = falls(graph.size, [len(part) for part in parts])
     text = f"the chosen index never falls from group to group ({len(parts)} groups)"
     verdict = verify(
-        _Ordered(graph, network.name), unsafe, [where], text=text, time=time, seed=seed,
+        _Ordered(graph, network.name),
+        unsafe,
+        [where],
+        text=text,
+        time=time,
+        seed=seed,
         progress=progress,
     )
     if verdict.counterexample is None:
@@ -57,8 +67,16 @@ def group_order(
 
 
 def groups_monotone(
-    network: NetworkLike, box: Any, groups: Any, *, inputs: Any, outputs: Any, direction: Any,
-    layer: str | None, time: float | None, seed: int,
+    network: NetworkLike,
+    box: Any,
+    groups: Any,
+    *,
+    inputs: Any,
+    outputs: Any,
+    direction: Any,
+    layer: str | None,
+    time: float | None,
+    seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
     """`group_order` as the answer of `outrange.monotone`.

@@ -24,7 +24,10 @@ class LaidOut:
     """
 
     def __init__(
-        self, roots: Sequence[Cell], parts: dict[int, list[Part]], free: np.ndarray,
+        self,
+        roots: Sequence[Cell],
+        parts: dict[int, list[Part]],
+        free: np.ndarray,
         base: np.ndarray,
     ):
         self._free, self._base, self._parts = free, base, parts
@@ -95,7 +98,9 @@ class LaidOut:
 
     def locator(self, lo: np.ndarray, hi: np.ndarray) -> Locator:
         """Finds points; `lo`, `hi` `(r, d)` are the ends of the roots."""
-        cut, at, left, right = (np.array(column) for column in zip(*self._rows, strict=True)) if (
-            self._rows
-        ) else (np.zeros(0, np.int64),) * 4
+        cut, at, left, right = (
+            (np.array(column) for column in zip(*self._rows, strict=True))
+            if (self._rows)
+            else (np.zeros(0, np.int64),) * 4
+        )
         return Locator(lo, hi, np.array(self._roots, np.int64), cut, at, left, right)

@@ -27,9 +27,16 @@ SAMPLES = 1024
 
 
 def monotone(
-    network: NetworkLike, box: Any, *, inputs: Any = None, outputs: Any = None,
-    direction: str | None = None, layer: str | None = None, time: float | None = None,
-    seed: int = 0, progress: Callable[[VerifyProgress], None] | None = None,
+    network: NetworkLike,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    direction: str | None = None,
+    layer: str | None = None,
+    time: float | None = None,
+    seed: int = 0,
+    progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """The trends of every pair of output and input; see `outrange.monotone`."""
     check_limits(0.0, time)
@@ -45,8 +52,10 @@ def monotone(
     rows = chosen(graph.outputs, outputs, "outputs")
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     task = _Task(network, graph, where, form, along, asked.is_output, time, seed, progress)
-    first = task.likely() if direction is None else np.full(
-        form.size, 1.0 if direction == "rises" else -1.0
+    first = (
+        task.likely()
+        if direction is None
+        else np.full(form.size, 1.0 if direction == "rises" else -1.0)
     )
     task.ask(np.arange(form.size), first)
     if direction is None:
@@ -105,8 +114,10 @@ class _Task:
             self._found[(side, at)] = step
             return True
 
-        left = None if self._time is None else max(
-            1e-3, self._time - (clock.perf_counter() - self.began)
+        left = (
+            None
+            if self._time is None
+            else max(1e-3, self._time - (clock.perf_counter() - self.began))
         )
         found = slope_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
@@ -148,14 +159,15 @@ class _Task:
         """Why the search stopped."""
         up, down = (self.proved(np.full(self._form.size, s)) for s in (1.0, -1.0))
         done = (up == 1) | (down == 1) | ((up == 0) & (down == 0))
-        return "decided" if done.all() or (self._stopped == "rounding" and (
-            (up >= 0) | (down >= 0)
-        ).all()) else self._stopped
+        return (
+            "decided"
+            if done.all() or (self._stopped == "rounding" and ((up >= 0) | (down >= 0)).all())
+            else self._stopped
+        )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
         """What is known of pair `k`."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)
-        return Trend(output, label, rises, falls, None if rises else fall,
-                     None if falls else rise)
+        return Trend(output, label, rises, falls, None if rises else fall, None if falls else rise)

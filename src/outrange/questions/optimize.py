@@ -57,8 +57,14 @@ class Least:
 
 
 def least(
-    network: NetworkLike, objective: Atom, regions: Sequence[Region], where: Formula, *,
-    tol: float = 1e-6, time: float | None = None, seed: int = 0,
+    network: NetworkLike,
+    objective: Atom,
+    regions: Sequence[Region],
+    where: Formula,
+    *,
+    tol: float = 1e-6,
+    time: float | None = None,
+    seed: int = 0,
 ) -> Least:
     """The least value of `objective` where `where` holds.
 
@@ -92,8 +98,14 @@ def _by_search(network, objective: Atom, regions, tol, time, seed) -> Least:
         at = np.clip(found.at[0], region.box.lo, region.box.hi)
         upper = float(enclose(formed, at[None])[1][0, 0])
         one = Least(
-            float(found.lower[0]), upper, at, found.status, found.boxes, found.seconds,
-            found.methods, found.warrant,
+            float(found.lower[0]),
+            upper,
+            at,
+            found.status,
+            found.boxes,
+            found.seconds,
+            found.methods,
+            found.warrant,
         )
         best = one if best is None else _lesser(best, one)
     assert best is not None
@@ -106,8 +118,12 @@ def _lesser(a: Least, b: Least) -> Least:
     lower = min(a.lower, b.lower)
     status = next((x.status for x in (a, b) if x.status != "exact" and x.lower <= lower), "exact")
     return replace(
-        first, lower=lower, status=status, boxes=a.boxes + b.boxes,
-        methods=tuple(dict.fromkeys(a.methods + b.methods)), warrant=min(a.warrant, b.warrant),
+        first,
+        lower=lower,
+        status=status,
+        boxes=a.boxes + b.boxes,
+        methods=tuple(dict.fromkeys(a.methods + b.methods)),
+        warrant=min(a.warrant, b.warrant),
     )
 
 
@@ -218,8 +234,16 @@ def _timer(seconds: float):
 
 
 def optimum(
-    network: NetworkLike, objective: Atom, sense: str, text: str, regions: Sequence[Region],
-    where: Formula, *, tol: float, time: float | None, seed: int,
+    network: NetworkLike,
+    objective: Atom,
+    sense: str,
+    text: str,
+    regions: Sequence[Region],
+    where: Formula,
+    *,
+    tol: float,
+    time: float | None,
+    seed: int,
 ) -> Optimum:
     """The least (`"min"`) or largest (`"max"`) value of a form; see `outrange.minimize`."""
     check_limits(tol, time)
@@ -237,9 +261,19 @@ def optimum(
                 returned = model_values(network, network.predict, at[None])[0]
             model_y = by_name(graph.outputs, returned)
     return Optimum(
-        network.name, text, sense, ends[0] + 0.0, ends[1] + 0.0,
-        None if at is None else by_name(graph.inputs, at), y, model_y, float(tol), found.status,
-        found.warrant, Cost(found.seconds, found.boxes), found.methods,
+        network.name,
+        text,
+        sense,
+        ends[0] + 0.0,
+        ends[1] + 0.0,
+        None if at is None else by_name(graph.inputs, at),
+        y,
+        model_y,
+        float(tol),
+        found.status,
+        found.warrant,
+        Cost(found.seconds, found.boxes),
+        found.methods,
     )
 
 
@@ -248,4 +282,3 @@ def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
     for i, c in form.terms:
         total += Fraction(c) * Fraction(float(hi[i] if c > 0 else lo[i]))
     return total
-

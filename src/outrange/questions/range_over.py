@@ -38,9 +38,7 @@ class Ends:
     warrant: Warrant
 
 
-def range_over(
-    formed: Graph, regions: Sequence[Region], *, tol: float, time: float | None
-) -> Ends:
+def range_over(formed: Graph, regions: Sequence[Region], *, tol: float, time: float | None) -> Ends:
     """The least value of every output of `formed`, and of its negative, over a union of regions.
 
     Args:

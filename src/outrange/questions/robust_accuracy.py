@@ -77,9 +77,11 @@ class Data:
                 f"Received: shape {found.shape}."
             )
         found = found.reshape(count) if found.shape == (count, 1) else found
-        if found.shape != (count,) or (found != np.rint(found)).any() or not (
-            (found >= 0) & (found < classes)
-        ).all():
+        if (
+            found.shape != (count,)
+            or (found != np.rint(found)).any()
+            or not ((found >= 0) & (found < classes)).all()
+        ):
             raise InputError(
                 f"Labels are {count} class numbers, 0 to {classes - 1}. "
                 f"Received: {what_came(labels)}."
@@ -89,9 +91,18 @@ class Data:
 
 
 def robust_accuracy(
-    network: NetworkLike, data: Data, unsafe: Callable[[int], Formula], *, eps: float,
-    norm: Any = "inf", clip: Any = None, each: float = 10.0, time: float | None = None,
-    file: Any = None, seed: int = 0, progress: Callable[[RobustProgress], None] | None = None,
+    network: NetworkLike,
+    data: Data,
+    unsafe: Callable[[int], Formula],
+    *,
+    eps: float,
+    norm: Any = "inf",
+    clip: Any = None,
+    each: float = 10.0,
+    time: float | None = None,
+    file: Any = None,
+    seed: int = 0,
+    progress: Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy:
     """One verdict per input; see `outrange.robust_accuracy`.
 
@@ -116,7 +127,9 @@ def robust_accuracy(
     slots = network.graph.inputs
     first = Neighborhood.of(slots, _row(data, 0), norm, clip)
     asked = {
-        "data": digest(data.flat, data.labels), "eps": float(eps), "norm": first.norm,
+        "data": digest(data.flat, data.labels),
+        "eps": float(eps),
+        "norm": first.norm,
         "clip": None if first.clip is None else list(first.clip),
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
@@ -136,9 +149,17 @@ def robust_accuracy(
     except KeyboardInterrupt:
         complete = False
     return RobustAccuracy(
-        model=network.name, eps=float(eps), norm=first.norm, clip=first.clip, x=data.x,
-        labels=data.labels, status=run.status, seconds=run.seconds, adversarial=run.adversarial,
-        complete=complete and bool((run.status != "").all()), warrant=run.warrant,
+        model=network.name,
+        eps=float(eps),
+        norm=first.norm,
+        clip=first.clip,
+        x=data.x,
+        labels=data.labels,
+        status=run.status,
+        seconds=run.seconds,
+        adversarial=run.adversarial,
+        complete=complete and bool((run.status != "").all()),
+        warrant=run.warrant,
         methods=tuple(run.methods),
     )
 
@@ -177,8 +198,11 @@ class _Run:
         status, found, warrant, methods = WRONG, None, Warrant.FLOAT64_ROUNDED, ()
         if not wrong:
             verdict = verify(
-                self.network, self.unsafe(int(self.data.labels[i])), [around.region(self.eps)],
-                text=f"label {self.data.labels[i]}", time=max(1e-3, min(self.each, left)),
+                self.network,
+                self.unsafe(int(self.data.labels[i])),
+                [around.region(self.eps)],
+                text=f"label {self.data.labels[i]}",
+                time=max(1e-3, min(self.each, left)),
                 seed=self.seed,
             )
             if verdict.reason == "interrupted":
@@ -189,7 +213,10 @@ class _Run:
                 return  # It did not get all of its time: a later run may.
         seconds = clock.perf_counter() - begin
         record: dict[str, Any] = {
-            "status": status, "seconds": seconds, "warrant": warrant.name, "methods": list(methods)
+            "status": status,
+            "seconds": seconds,
+            "warrant": warrant.name,
+            "methods": list(methods),
         }
         if found is not None:
             record["x"] = found.flat_x

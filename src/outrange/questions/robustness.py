@@ -61,8 +61,12 @@ class _Search:
         """Decide one radius, within a slice of the time left."""
         left = max(1e-3, min(self.slice, self.until - clock.perf_counter()))
         verdict = verify(
-            self.network, self.unsafe, [self.around.region(radius)], text=self.text,
-            time=left if np.isfinite(left) else None, seed=self.seed,
+            self.network,
+            self.unsafe,
+            [self.around.region(radius)],
+            text=self.text,
+            time=left if np.isfinite(left) else None,
+            seed=self.seed,
         )
         self.boxes += verdict.cost.boxes
         self.methods |= dict.fromkeys(verdict.methods)
@@ -140,8 +144,15 @@ class _Search:
 
 
 def robustness(
-    network: NetworkLike, unsafe: Formula, around: Neighborhood, *, text: str, tol: float = 1e-3,
-    most: float | None = None, time: float | None = None, seed: int = 0,
+    network: NetworkLike,
+    unsafe: Formula,
+    around: Neighborhood,
+    *,
+    text: str,
+    tol: float = 1e-3,
+    most: float | None = None,
+    time: float | None = None,
+    seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Bracket the radius; see `outrange.robustness`.
@@ -170,11 +181,19 @@ def robustness(
     except KeyboardInterrupt:
         status = "interrupted"
     return Robustness(
-        model=network.name, claim=text, norm=around.norm, clip=around.clip,
-        x=by_name(network.graph.inputs, around.center), lo=search.lo, hi=search.hi,
-        adversarial=search.adversarial, tol=tol, status=status,
+        model=network.name,
+        claim=text,
+        norm=around.norm,
+        clip=around.clip,
+        x=by_name(network.graph.inputs, around.center),
+        lo=search.lo,
+        hi=search.hi,
+        adversarial=search.adversarial,
+        tol=tol,
+        status=status,
         warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
-        cost=Cost(clock.perf_counter() - begin, search.boxes), methods=tuple(search.methods),
+        cost=Cost(clock.perf_counter() - begin, search.boxes),
+        methods=tuple(search.methods),
     )
 
 

@@ -55,9 +55,13 @@ def sample_range(
         model=network.name,
         inputs={slot.name: slot.shape for slot in graph.inputs},
         outputs=shapes,
-        lo=lo.reshape(shape), hi=(0.0 - hi).reshape(shape),
-        at_lo=split_inputs(network, at_lo, shape), at_hi=split_inputs(network, at_hi, shape),
-        samples=done, seed=int(seed), seconds=clock.perf_counter() - start,
+        lo=lo.reshape(shape),
+        hi=(0.0 - hi).reshape(shape),
+        at_lo=split_inputs(network, at_lo, shape),
+        at_hi=split_inputs(network, at_hi, shape),
+        samples=done,
+        seed=int(seed),
+        seconds=clock.perf_counter() - start,
     )
 
 

@@ -22,7 +22,9 @@ def matched(specification: Specification, graph: Graph) -> Specification:
             f"{specification.outputs}."
         )
     for word, declared, slots in zip(
-        ("inputs", "outputs"), specification.shapes or (), (graph.inputs, graph.outputs),
+        ("inputs", "outputs"),
+        specification.shapes or (),
+        (graph.inputs, graph.outputs),
         strict=False,
     ):
         theirs, ours = [_long(shape) for shape in declared], [_long(slot.shape) for slot in slots]

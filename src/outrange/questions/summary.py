@@ -61,7 +61,8 @@ def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
     """The curves applied to the layer's value before its activation, on the way to its output."""
     return [
-        node.op for node in graph.nodes[: layer.after]
+        node.op
+        for node in graph.nodes[: layer.after]
         if isinstance(node.op, Curve) and node.inputs == (layer.before,)
     ]
 
@@ -73,7 +74,7 @@ def behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
     for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):
         if bend != "line":
             continue
-        inside = (lo > left if left in curve.jumps else lo >= left)
+        inside = lo > left if left in curve.jumps else lo >= left
         inside = inside & (hi < right if right in curve.jumps else hi <= right)
         if float(curve.df(np.array(_between(left, right)))) == 0.0:
             dead |= inside

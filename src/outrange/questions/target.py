@@ -68,8 +68,10 @@ def _cut(graph: Graph, layer: str) -> Graph:
     if layer not in graph.layers:
         near = difflib.get_close_matches(str(layer), graph.layers, n=3, cutoff=0.4)
         known = list(graph.layers)
-        hint = f"Did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else (
-            f"It has: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}."
+        hint = (
+            f"Did you mean {' or '.join(f'`{n}`' for n in near)}?"
+            if near
+            else (f"It has: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.")
         )
         raise InputError(f"The model has no layer of this name. {hint} Received: layer={layer!r}.")
     values = graph.layers[layer]

@@ -116,7 +116,11 @@ class _Unrun:
 
 
 def _verdict(
-    network: NetworkLike, text: str, found: Decision, witness: Witness | None, apart: float,
+    network: NetworkLike,
+    text: str,
+    found: Decision,
+    witness: Witness | None,
+    apart: float,
     vacuous: bool = False,
 ) -> Verdict:
     decided = witness is not None or found.status == "unsat"

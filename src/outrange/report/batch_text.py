@@ -55,7 +55,9 @@ def batch_live_text(now: BatchProgress) -> str:
 
 
 def batch_text(
-    verdicts: Sequence[tuple[str, str]], seconds: float, contradicted: Sequence[str] = (),
+    verdicts: Sequence[tuple[str, str]],
+    seconds: float,
+    contradicted: Sequence[str] = (),
     compared: int | None = None,
 ) -> str:
     """The summary at the end.
@@ -75,8 +77,9 @@ def batch_text(
     if still:
         lines += ["Not decided:", *_first(still)]
     if compared is not None:
-        lines.append(f"{compared} verdicts compared with expected ones, "
-                     f"{len(contradicted)} contradicted.")
+        lines.append(
+            f"{compared} verdicts compared with expected ones, {len(contradicted)} contradicted."
+        )
         lines += _first([f"  {line}" for line in contradicted])
     return "\n".join(lines)
 

@@ -28,8 +28,13 @@ def range_text(answer: Range) -> str:
     left, right = (lo[finite].min(), hi[finite].max()) if finite.any() else (0.0, 0.0)
     names = entry_names(answer.outputs)
     rows = [
-        [name, number(lo[i]), number(hi[i]), f"{gaps[i]:.1e}",
-         bar(lo[i], hi[i], left, right, (seen_lo[i], seen_hi[i]))]
+        [
+            name,
+            number(lo[i]),
+            number(hi[i]),
+            f"{gaps[i]:.1e}",
+            bar(lo[i], hi[i], left, right, (seen_lo[i], seen_hi[i])),
+        ]
         for i, name in enumerate(names[:MOST_ROWS])
     ]
     lines = [
@@ -53,7 +58,8 @@ def attained(answer: Range, names: list[str]) -> list[str]:
     lines = []
     for i, name in enumerate(names):
         for word, seen, at in (
-            ("least", answer.seen_lo, answer.at_lo), ("most", answer.seen_hi, answer.at_hi)
+            ("least", answer.seen_lo, answer.at_lo),
+            ("most", answer.seen_hi, answer.at_hi),
         ):
             value = float(np.ravel(seen)[i])
             shown = number(float(tidy(value, abs(value))))

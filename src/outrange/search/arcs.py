@@ -78,10 +78,13 @@ class Arc:
         plain, first, last = (relax(self.curve, lo, hi, theta) for theta in (None, 0.0, 1.0))
         sides = []
         for side, slope, offset, ends in (
-            (self.curve.sides[0], plain.lo_slope, plain.lo_offset,
-             (first.lo_pivot, last.lo_pivot)),
-            (self.curve.sides[1], -plain.hi_slope, -plain.hi_offset,
-             (first.hi_pivot, last.hi_pivot)),
+            (self.curve.sides[0], plain.lo_slope, plain.lo_offset, (first.lo_pivot, last.lo_pivot)),
+            (
+                self.curve.sides[1],
+                -plain.hi_slope,
+                -plain.hi_offset,
+                (first.hi_pivot, last.hi_pivot),
+            ),
         ):
             sides.append(_family(side, lo, hi, slope, offset, *ends))
         return ArcOver(self.curve, lo, hi, (sides[0], sides[1]))
@@ -111,10 +114,14 @@ class _Family:
 
     def take(self, index) -> _Family:
         return _Family(
-            self.free[index], self.first[index], self.last[index],
+            self.free[index],
+            self.first[index],
+            self.last[index],
             (self.inside[0][index], self.inside[1][index]),
             (self.gaps[0][index], self.gaps[1][index]),
-            self.slope[index], self.offset[index], self.gain[index],
+            self.slope[index],
+            self.offset[index],
+            self.gain[index],
         )
 
 
@@ -123,8 +130,11 @@ def _family(side: Side, lo, hi, slope, offset, first, last) -> _Family:
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
     free = (cups == 1) & (stop - start <= 4) & (lo < hi) & (start <= stop)
-    free &= ~side.curve.outside(lo, hi) if side.curve.beyond is None else (
-        (lo >= side.curve.on[0]) & (hi <= side.curve.on[1]))
+    free &= (
+        ~side.curve.outside(lo, hi)
+        if side.curve.beyond is None
+        else ((lo >= side.curve.on[0]) & (hi <= side.curve.on[1]))
+    )
     cup = side.next_cup[np.minimum(start, side.next_cup.size - 1)]
     inner = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])
     inside = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
@@ -146,8 +156,12 @@ class ArcOver:
 
     def take(self, index) -> ArcOver:
         """Some of the sub-problems."""
-        return ArcOver(self.curve, self.lo[index], self.hi[index],
-                       (self.sides[0].take(index), self.sides[1].take(index)))
+        return ArcOver(
+            self.curve,
+            self.lo[index],
+            self.hi[index],
+            (self.sides[0].take(index), self.sides[1].take(index)),
+        )
 
     def draw(self, theta: np.ndarray) -> Drawn:
         """The lines for `theta`."""
@@ -158,8 +172,12 @@ class ArcOver:
             offsets.append(side.sign * offset)
             gains.append(side.sign * family.gain)
             pivots.append(at)
-        return Drawn((slopes[0], slopes[1]), (offsets[0], offsets[1]), (gains[0], gains[1]),
-                     (pivots[0], pivots[1]))
+        return Drawn(
+            (slopes[0], slopes[1]),
+            (offsets[0], offsets[1]),
+            (gains[0], gains[1]),
+            (pivots[0], pivots[1]),
+        )
 
     def _lines(self, side: Side, family: _Family, theta):
         slope, offset = family.slope.copy(), family.offset.copy()
@@ -179,4 +197,3 @@ class ArcOver:
         offset[some] = np.where(fine, got, offset[some])
         pivot[some] = at
         return slope, offset, pivot
-

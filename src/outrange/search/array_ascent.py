@@ -181,7 +181,6 @@ class Ascent:
                     line.endless = np.zeros_like(line.slope)
                 line.endless[side, pair, unit] = new.endless[at]
 
-
     def _move_planes(self, value, planes: Planes, rising, sources, active, pace) -> None:
         """Turn every plane in use toward the corner that its point is nearer to, in place."""
         plan = self.sweep.plan

@@ -141,8 +141,10 @@ class KinkOver:
 
     def draw(self, theta: np.ndarray) -> Drawn:
         """The lines for `theta` `(P, n)`."""
-        free = theta if (self.below, self.above) == (0.0, 1.0) else (
-            np.clip(self.below + theta * (self.above - self.below), self.below, self.above)
+        free = (
+            theta
+            if (self.below, self.above) == (0.0, 1.0)
+            else (np.clip(self.below + theta * (self.above - self.below), self.below, self.above))
         )
         lower = np.where(self.settled, self.fixed, free)
         gain = np.where(self.settled, 0.0, self.above - self.below)
@@ -150,8 +152,13 @@ class KinkOver:
 
     def take(self, index: np.ndarray) -> KinkOver:
         """Some of the sub-problems."""
-        return KinkOver(self.below, self.above, self.settled[index], self.fixed[index],
-                        (self.upper[0][index], self.upper[1][index]))
+        return KinkOver(
+            self.below,
+            self.above,
+            self.settled[index],
+            self.fixed[index],
+            (self.upper[0][index], self.upper[1][index]),
+        )
 
 
 def kink(op: Curve) -> tuple[float, float] | None:

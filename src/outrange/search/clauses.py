@@ -59,8 +59,10 @@ class Clauses:
         rows = np.concatenate([np.eye(m), -np.eye(m)])
         zero = np.zeros(2 * m)
         # A squared radius is rounded up: what is proved to hold must clear that too.
-        zero[m:] = -max((4 * UNIT * float(up(b.radius * b.radius)) for b in distances
-                         if b.order == 2), default=0.0)
+        zero[m:] = -max(
+            (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
+            default=0.0,
+        )
         wide = hull.lo < hull.hi
         fixed = np.where(wide, np.nan, hull.lo)
         self.hull, self._fixed = hull, hull.lo

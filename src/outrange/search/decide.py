@@ -99,8 +99,12 @@ def decide(
         return _decision("sat", [h for h in hunts if h.found], clock)
     still = [h for h in hunts if not h.proved]
     partial = len(hunts) < len(groups)
-    found = _decision("unsat" if not still and not partial else status or "rounding",
-                      still or hunts, clock, partial)
+    found = _decision(
+        "unsat" if not still and not partial else status or "rounding",
+        still or hunts,
+        clock,
+        partial,
+    )
     # What was sieved out is known to hold nowhere, and no more.
     return replace(found, lower=min(found.lower, 0.0)) if sieved else found
 

@@ -40,8 +40,14 @@ class EngineSearch(PooledSearch):
     """
 
     def __init__(
-        self, engine: Engine, box: Box, state: State, *, seed: int = 0,
-        roots: Roots | None = None, first: Callable = first_points,
+        self,
+        engine: Engine,
+        box: Box,
+        state: State,
+        *,
+        seed: int = 0,
+        roots: Roots | None = None,
+        first: Callable = first_points,
     ):
         self.engine, self.state = engine, state
         self.roots = Roots.of(box) if roots is None else roots

@@ -94,8 +94,9 @@ class ExactGraph:
             parts = []
             for matrix in op.adjoint(np.eye(op.size)):
                 whole, scale = integers(matrix)
-                rows = [(np.flatnonzero(m), whole[i][np.flatnonzero(m)]) for i, m in
-                        enumerate(matrix)]
+                rows = [
+                    (np.flatnonzero(m), whole[i][np.flatnonzero(m)]) for i, m in enumerate(matrix)
+                ]
                 parts.append((rows, scale))
             self._matrices[value] = (parts, integers(op.bias))
         return self._matrices[value]
@@ -195,8 +196,9 @@ class Cell:
         basis, outside, over = list(range(d + 1, d + 1 + len(table))), list(range(d + 1)), 1
         while best or start * over - table[-1][-1] <= 0:
             gain = table[-1]
-            enter = min((j for j in range(d + 1) if gain[j] > 0), key=lambda j: outside[j],
-                        default=None)
+            enter = min(
+                (j for j in range(d + 1) if gain[j] > 0), key=lambda j: outside[j], default=None
+            )
             if enter is None:
                 break
             leave = _leaving(table[:-1], enter, basis)

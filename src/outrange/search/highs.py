@@ -16,7 +16,11 @@ def module():
 
 
 def least_linear(
-    cost: np.ndarray, lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, least: np.ndarray,
+    cost: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    rows: np.ndarray,
+    least: np.ndarray,
     most: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Minimize `cost . x` over a box where `least <= rows @ x <= most`.

@@ -31,9 +31,7 @@ FIRST_ATTEMPT = 0.5
 """Seconds of the first attempt of each of two searches; every later round doubles it."""
 
 
-def hunt(
-    graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str
-) -> Hunt | Either:
+def hunt(graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str) -> Hunt | Either:
     """The search of a group: of inputs, of phases where inputs are many, or both in turns."""
     roots = cases.roots
     free = int((roots.hull.lo < roots.hull.hi).sum())
@@ -64,7 +62,13 @@ class Hunt:
     """
 
     def __init__(
-        self, graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str,
+        self,
+        graph: Graph,
+        cases: Cases,
+        time_limit,
+        progress,
+        seed: int,
+        engine: str,
         phases: bool = False,
     ):
         asked = measure(graph, cases.clauses, cases.distances)
@@ -114,7 +118,12 @@ class Hunt:
             inner = Roots(roots.lo[:, free], roots.hi[:, free], roots.whole[free])
             self.methods = KERNEL_METHODS
             self.search = KernelSearch(
-                tape, inner.hull, self.state, seed=seed, roots=inner, whole=inner.whole,
+                tape,
+                inner.hull,
+                self.state,
+                seed=seed,
+                roots=inner,
+                whole=inner.whole,
                 first=first,
             )
 

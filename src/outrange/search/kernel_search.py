@@ -73,8 +73,15 @@ class KernelSearch(PooledSearch):
     """
 
     def __init__(
-        self, tape: Tape, box: Box, state: State, *, seed: int = 0, roots: Roots | None = None,
-        whole: np.ndarray | None = None, first: Callable = first_points,
+        self,
+        tape: Tape,
+        box: Box,
+        state: State,
+        *,
+        seed: int = 0,
+        roots: Roots | None = None,
+        whole: np.ndarray | None = None,
+        first: Callable = first_points,
     ):
         self.tape, self.state = tape, state
         self.roots = Roots.of(box) if roots is None else roots

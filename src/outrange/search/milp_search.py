@@ -42,9 +42,7 @@ class Program:
     encoding: Encoding
     lower: np.ndarray
 
-    def close(
-        self, proved: np.ndarray, free: np.ndarray, state: State, each: float
-    ) -> str | None:
+    def close(self, proved: np.ndarray, free: np.ndarray, state: State, each: float) -> str | None:
         """Give every objective that is still open `each` seconds.
 
         Args:
@@ -76,7 +74,6 @@ class Program:
                 self.lower[k] = min(value - slack, state.best[k])
                 state.dropped = np.isfinite(self.lower)
         return None
-
 
 
 def _is_straight(op) -> bool:

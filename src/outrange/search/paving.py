@@ -44,8 +44,22 @@ class Cell:
         status: `(units,)` what is known of the units.
     """
 
-    __slots__ = ("at", "blame", "children", "cut", "forms", "hi", "label", "least", "lo", "most",
-                 "open", "share", "status", "undecided")
+    __slots__ = (
+        "at",
+        "blame",
+        "children",
+        "cut",
+        "forms",
+        "hi",
+        "label",
+        "least",
+        "lo",
+        "most",
+        "open",
+        "share",
+        "status",
+        "undecided",
+    )
 
     def __init__(self, lo, hi, share: float, open_, status):
         self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
@@ -84,7 +98,11 @@ class Paving:
     """
 
     def __init__(
-        self, clauses: Clauses, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray,
+        self,
+        clauses: Clauses,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        wanted: np.ndarray,
         whole: np.ndarray | None = None,
     ):
         self.clauses = clauses

@@ -125,8 +125,12 @@ class PhaseNet:
     def uncut(self, count: int) -> Cuts:
         """The whole box, `count` times."""
         shape = (count, self.units)
-        return Cuts(np.full(shape, -np.inf), np.full(shape, np.inf),
-                    np.tile(self.lo, (count, 1)), np.tile(self.hi, (count, 1)))
+        return Cuts(
+            np.full(shape, -np.inf),
+            np.full(shape, np.inf),
+            np.tile(self.lo, (count, 1)),
+            np.tile(self.hi, (count, 1)),
+        )
 
     def before(self, value: int) -> int:
         """How many units `value` depends on at most: those of bent values up to it."""
@@ -148,8 +152,11 @@ class PhaseNet:
         }
 
     def walk(
-        self, start: Mapping[int, np.ndarray], drawn: Mapping[int, Drawn],
-        beta: np.ndarray | None, cuts: Cuts,
+        self,
+        start: Mapping[int, np.ndarray],
+        drawn: Mapping[int, Drawn],
+        beta: np.ndarray | None,
+        cuts: Cuts,
     ) -> Walked:
         """Bounds of `sum of start[v] . v` over the box, in plain float64.
 
@@ -240,7 +247,10 @@ class PhaseNet:
         return z, values
 
     def proof(
-        self, start: Mapping[int, np.ndarray], theta: np.ndarray, beta: np.ndarray | None,
+        self,
+        start: Mapping[int, np.ndarray],
+        theta: np.ndarray,
+        beta: np.ndarray | None,
         cuts: Cuts,
     ) -> Proof:
         """`walk` with every rounding paid."""
@@ -275,10 +285,12 @@ class PhaseNet:
         lo, hi = self.lo[bend.place], self.hi[bend.place]
         shape = np.broadcast_shapes(drawn.slope[0].shape, drawn.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])
-        offset = np.stack([
-            np.zeros(shape) if part is None else np.broadcast_to(part, shape)
-            for part in drawn.offset
-        ])
+        offset = np.stack(
+            [
+                np.zeros(shape) if part is None else np.broadcast_to(part, shape)
+                for part in drawn.offset
+            ]
+        )
         reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
         budget = self.budget
         offset = outward(budget, budget.reads[bend.source], bend.size, slope, offset, reach)

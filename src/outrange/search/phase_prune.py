@@ -38,15 +38,20 @@ def pruned(net: PhaseNet) -> PhaseNet:
     smaller = Graph(graph.inputs, tuple(nodes), graph.output, graph.outputs)
     everything = [kept.get(v, slice(None)) for v in range(len(nodes) + 1)]
     payments = [
-        None if due is None else Payment(
-            due.finite[at], None if due.infinite is None else due.infinite[at])
+        None
+        if due is None
+        else Payment(due.finite[at], None if due.infinite is None else due.infinite[at])
         for due, at in zip(net.payments, everything, strict=True)
     ]
     return PhaseNet(
-        smaller, net.box, [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything,
-                                                                    strict=True)],
-        payments, net.drain, [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
-        net.budget, {v: error[everything[v]] for v, error in net.errors.items()},
+        smaller,
+        net.box,
+        [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything, strict=True)],
+        payments,
+        net.drain,
+        [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
+        net.budget,
+        {v: error[everything[v]] for v, error in net.errors.items()},
     )
 
 

@@ -46,7 +46,11 @@ class Wanted:
 
 
 def tighten(
-    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted,
+    net: PhaseNet,
+    cuts: Cuts,
+    bend: Bend,
+    steps: int,
+    wanted: Wanted,
     worth: np.ndarray | None = None,
 ) -> None:
     """Better ends, in `cuts`, of the open units that `bend` reads.
@@ -71,10 +75,14 @@ def tighten(
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
     parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
-    found = np.concatenate(side_by_side(
-        lambda part: _bounded(net, cuts, bend, steps, wanted, which[part], unit[part], sign[part]),
-        parts,
-    ))
+    found = np.concatenate(
+        side_by_side(
+            lambda part: _bounded(
+                net, cuts, bend, steps, wanted, which[part], unit[part], sign[part]
+            ),
+            parts,
+        )
+    )
     rows, columns = which[0::2], unit[0::2]
     lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
     hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])

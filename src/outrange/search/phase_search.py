@@ -37,6 +37,7 @@ MOST_ROUNDS = 8
 WORTH = 0.02
 """A round of tighter ranges that closes less of the gap than this share is the last."""
 
+
 def takes(graph: Graph) -> bool:
     """Whether a phase search knows all bent values of a graph."""
     return bends(graph) is not None
@@ -53,9 +54,7 @@ class PhaseSearch:
         splits: Without, it looks for no points, and ends where the first split would be.
     """
 
-    def __init__(
-        self, graph: Graph, box: Box, state: State, *, seed: int = 0, splits: bool = True
-    ):
+    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0, splits: bool = True):
         self.graph, self.box, self.state, self.splits = graph, box, state, splits
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)

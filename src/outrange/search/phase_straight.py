@@ -129,10 +129,13 @@ class _Straight:
         parts = {}
         for base in sorted({base for form in before for base in form.parts}):
             rows = self.sizes[base].size
-            parts[base] = op.apply(tuple(
-                form.parts.get(base, np.zeros((rows, n)))
-                for form, n in zip(before, sizes, strict=True)
-            ), False)
+            parts[base] = op.apply(
+                tuple(
+                    form.parts.get(base, np.zeros((rows, n)))
+                    for form, n in zip(before, sizes, strict=True)
+                ),
+                False,
+            )
         constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
         known = op.apply(tuple(form.error[None] for form in before), True)[0]
         reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
@@ -145,13 +148,17 @@ class _Straight:
         slope, index = _slopes(self.net, bend)
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
-        error = np.where(plain, slope * form.error,
-                         widened(np.abs(slope) * form.error + lost) * ROUNDED_UP)
+        error = np.where(
+            plain, slope * form.error, widened(np.abs(slope) * form.error + lost) * ROUNDED_UP
+        )
         parts = {base: matrix * slope for base, matrix in form.parts.items()}
         if index.size:
             source = self._add(form, index, bend.source, node.source)
-            self._append(replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
-                         bend.value, index)
+            self._append(
+                replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
+                bend.value,
+                index,
+            )
             parts[len(self.nodes)] = np.eye(slope.size)[index]
         return Form(parts, form.constant * slope, error)
 
@@ -181,10 +188,16 @@ class _Straight:
         for v, node in enumerate(graph.nodes, 1):
             before = [self.sizes[j] for j in node.inputs]
             total += drain(node, before)
-            payments.append(None if v not in self.errors else Payment.of(
-                widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])))
+            payments.append(
+                None
+                if v not in self.errors
+                else Payment.of(
+                    widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
+                )
+            )
         return PhaseNet(
-            graph, self.net.box, self.ends, payments, total, self.sizes, budget, self.errors)
+            graph, self.net.box, self.ends, payments, total, self.sizes, budget, self.errors
+        )
 
 
 def _moved(op, before: list[Form]) -> Form:
@@ -193,8 +206,9 @@ def _moved(op, before: list[Form]) -> Form:
     parts = {}
     for base in sorted({base for form in before for base in form.parts}):
         rows = next(form.parts[base] for form in before if base in form.parts).shape[0]
-        parts[base] = op.run(tuple(
-            form.parts.get(base, np.zeros((rows, form.constant.size))) for form in before
-        ), fill=False)
+        parts[base] = op.run(
+            tuple(form.parts.get(base, np.zeros((rows, form.constant.size))) for form in before),
+            fill=False,
+        )
     constant = op.run(tuple(form.constant for form in before))
     return Form(parts, constant, op.run(tuple(form.error for form in before), fill=False))

@@ -80,8 +80,17 @@ class PhaseTree:
     def _root(self, least: float) -> Leaf:
         net = self.net
         nothing = np.full(net.units, np.inf)
-        return Leaf(-nothing, nothing, net.lo.copy(), net.hi.copy(), net.start(),
-                    np.zeros(net.units), np.ones(net.units), least, 1)
+        return Leaf(
+            -nothing,
+            nothing,
+            net.lo.copy(),
+            net.hi.copy(),
+            net.start(),
+            np.zeros(net.units),
+            np.ones(net.units),
+            least,
+            1,
+        )
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -243,11 +252,13 @@ class PhaseTree:
         parts = [slice(first, first + each) for first in range(0, len(tried), each)]
 
         def bounded(part: slice) -> np.ndarray:
-            return self._at_once([
-                leaves[i].cut(unit, point, side)
-                for (i, unit), point in zip(tried[part], points[part], strict=True)
-                for side in (-1.0, 1.0)
-            ])
+            return self._at_once(
+                [
+                    leaves[i].cut(unit, point, side)
+                    for (i, unit), point in zip(tried[part], points[part], strict=True)
+                    for side in (-1.0, 1.0)
+                ]
+            )
 
         least = np.concatenate(side_by_side(bounded, parts)).reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]

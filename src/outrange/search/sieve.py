@@ -55,7 +55,8 @@ def _sieved(graph: Graph, groups: Sequence[Cases]) -> list[Cases]:
         rows = range(row, row + len(group.roots.lo))
         row += len(group.roots.lo)
         kept = [
-            k for k, clause in enumerate(group.clauses)
+            k
+            for k, clause in enumerate(group.clauses)
             if not all(_ruled_out(clause, least[i], most[i]) for i in rows)
         ]
         if kept:

@@ -81,7 +81,8 @@ class SlopeEngine:
             undecided += self._share(sweep, source, most - least, found[source], blame)
         for _, sources, op in self._values.products:
             for own, other, mine, its in (
-                (*sources, op.left, op.right), (*sources[::-1], op.right, op.left)
+                (*sources, op.left, op.right),
+                (*sources[::-1], op.right, op.left),
             ):
                 lo, hi = sweep.ends[own]
                 size_of = np.zeros((len(lo), self.directions.size, lo.shape[1]))

@@ -95,8 +95,14 @@ def _first(_gradient, evaluate, roots, objectives, rng):
 
 
 def least_slopes(
-    graph: Graph, box: Box, asked: Objectives, *, tol: float = 1e-6,
-    time_limit: float | None = None, progress: Callable | None = None, seed: int = 0,
+    graph: Graph,
+    box: Box,
+    asked: Objectives,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    progress: Callable | None = None,
+    seed: int = 0,
 ) -> Solution:
     """The least value of every objective over a box.
 
@@ -160,8 +166,14 @@ class Signs:
 
 
 def slope_signs(
-    graph: Graph, box: Box, asked: Partials, accept: Callable[[int, np.ndarray], bool], *,
-    time_limit: float | None = None, progress: Callable | None = None, seed: int = 0,
+    graph: Graph,
+    box: Box,
+    asked: Partials,
+    accept: Callable[[int, np.ndarray], bool],
+    *,
+    time_limit: float | None = None,
+    progress: Callable | None = None,
+    seed: int = 0,
 ) -> Signs:
     """Prove that objectives are never negative on a box, or find where they are.
 

@@ -13,7 +13,11 @@ RETREATS = 8
 
 
 def points_in(
-    clauses: Clauses, lo: np.ndarray, hi: np.ndarray, open_: np.ndarray, whole: np.ndarray,
+    clauses: Clauses,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    open_: np.ndarray,
+    whole: np.ndarray,
     rng: np.random.Generator,
 ) -> list[list[np.ndarray]]:
     """Per box, points of it where some open clause holds in float64; the best to try comes first.
@@ -63,8 +67,9 @@ def _descend(clauses: Clauses, lo, hi, open_, whole, rng) -> tuple[np.ndarray, n
         value = _least(every, on)
         better = value < deep
         deep[better], at[better] = value[better], x[better]
-        where = np.clip(where - 0.3 * (high - low) * 0.82**i * np.sign(np.nan_to_num(slope)),
-                        low, high)
+        where = np.clip(
+            where - 0.3 * (high - low) * 0.82**i * np.sign(np.nan_to_num(slope)), low, high
+        )
         x = _snapped(where, whole)
     best = deep.reshape(count, STARTS).argmin(axis=1) + STARTS * np.arange(count)
     return deep[best], at[best]

@@ -117,8 +117,9 @@ def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The tape's inputs
             are the others, in order.
     """
-    if any(isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS
-           for n in graph.nodes):
+    if any(
+        isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
+    ):
         return None
     recorder = _Recorder(graph, fixed)
     for i, node in enumerate(graph.nodes):

@@ -88,8 +88,13 @@ class _Run:
         assert isinstance(part, KinkOver)
         on = self.placed.on
         upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
-        return _Over(part.below, part.above - part.below, on.tensor(part.settled, self.t.bool),
-                     on.tensor(np.nan_to_num(part.fixed)), *upper)
+        return _Over(
+            part.below,
+            part.above - part.below,
+            on.tensor(part.settled, self.t.bool),
+            on.tensor(np.nan_to_num(part.fixed)),
+            *upper,
+        )
 
     def climb(self, steps: int) -> bool:
         """Improve, and write what was best to the task; False if a number overflowed."""

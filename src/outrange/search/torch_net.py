@@ -110,8 +110,12 @@ class TorchNet:
         box = net.box
         center = net.cells.center[0]
         reach = np.maximum(box.hi - center, center - box.lo)
-        return TorchNet(net, on, {v: _placed(op, on) for v, op in ops.items()},
-                        *map(on.tensor, (center, reach, box.lo, box.hi)))
+        return TorchNet(
+            net,
+            on,
+            {v: _placed(op, on) for v, op in ops.items()},
+            *map(on.tensor, (center, reach, box.lo, box.hi)),
+        )
 
 
 def _weights(op) -> int:
@@ -122,8 +126,13 @@ def _weights(op) -> int:
 def _placed(op, on: Place) -> Matrix | Moved:
     if isinstance(op, Rearrange):
         absent = op.index < 0
-        return Moved(on.t, on.tensor(np.maximum(op.index, 0), on.t.int64), on.tensor(~absent),
-                      on.tensor(np.where(absent, op.fill, 0.0)), op.sizes)
+        return Moved(
+            on.t,
+            on.tensor(np.maximum(op.index, 0), on.t.int64),
+            on.tensor(~absent),
+            on.tensor(np.where(absent, op.fill, 0.0)),
+            op.sizes,
+        )
     if op.factor is not None:
         parts = [op.factor]
     elif op.coefficients is not None:

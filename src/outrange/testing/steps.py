@@ -62,9 +62,7 @@ def check_hull(step: Step) -> None:
         sides = [(at[at > a], down), (at[at < b], up)]
         below = found.lo_slope[i] * z + found.lo_offset[i]
         above = found.hi_slope[i] * z + found.hi_offset[i]
-        for sign, (inside, near), height in zip(
-            (1.0, -1.0), sides, (below, above), strict=True
-        ):
+        for sign, (inside, near), height in zip((1.0, -1.0), sides, (below, above), strict=True):
             x = np.concatenate([[a, b], inside])
             y = sign * np.concatenate([step.f(np.array([a, b])), step.f(near(inside))])
             best = _hull_at(x, y, z)

@@ -99,8 +99,12 @@ class ChannelActivation(keras.layers.Layer):
         """The arguments, keys as JSON holds them."""
         saved = [keras.saving.serialize_keras_object(f) for f in self._functions]
         pairs = [[encoded(k), f] for k, f in zip(self._keys, saved[:-1], strict=True)]
-        return {**super().get_config(), "activations": pairs, "axis": self.axis,
-                "others": saved[-1]}
+        return {
+            **super().get_config(),
+            "activations": pairs,
+            "axis": self.axis,
+            "others": saved[-1],
+        }
 
     @classmethod
     def from_config(cls, config):
@@ -122,4 +126,3 @@ def _pairs(given: Any) -> list[tuple[Any, Any]]:
             f"Received: {given!r}."
         )
     return [(key, activation) for key, activation in pairs]
-

@@ -67,13 +67,13 @@ class Comparison:
         self.data = _data(x, len(self.targets.values))
         self.options = Options(int(epochs), int(batch_size), -(-int(epochs) // POINTS), int(seed))
         self.starts = int(starts)
-        self.activations = labelled(ACTIVATIONS if activations is None else activations,
-                                    "activations")
+        self.activations = labelled(
+            ACTIVATIONS if activations is None else activations, "activations"
+        )
         self.losses = labelled(LOSSES[self.targets.kind] if losses is None else losses, "losses")
         chosen = _default_optimizers() if optimizers is None else optimizers
         self.optimizers = [
-            optimizer_choice(name, thing)
-            for name, thing in labelled(chosen, "optimizers").items()
+            optimizer_choice(name, thing) for name, thing in labelled(chosen, "optimizers").items()
         ]
         self.metric, self.better = metric, better
         self.groups: list[Group] = []
@@ -102,16 +102,26 @@ class Comparison:
             weights = sum(int(np.prod(v.shape)) for v in models[0].trainable_variables)
             if weights * self.starts * len(objectives) * len(self.optimizers) > LANE_NUMBERS:
                 kind = _engine("one by one")
-            self.groups.append(kind(
-                models, lambda a=activation: built(self.build, a, self.options.seed),
-                objectives, self.optimizers, self.data, self.options,
-            ))
+            self.groups.append(
+                kind(
+                    models,
+                    lambda a=activation: built(self.build, a, self.options.seed),
+                    objectives,
+                    self.optimizers,
+                    self.data,
+                    self.options,
+                )
+            )
         assert first is not None
         labels = (list(self.activations), list(self.losses), [o.label for o in self.optimizers])
         engine = sorted({group.engine for group in self.groups})
         return Record(
-            groups=self.groups, labels=labels, yardstick=first, goal=self.goal,
-            options=self.options, backend=f"{k.backend.backend()} ({', '.join(engine)})",
+            groups=self.groups,
+            labels=labels,
+            yardstick=first,
+            goal=self.goal,
+            options=self.options,
+            backend=f"{k.backend.backend()} ({', '.join(engine)})",
             plan=self.plan(labels),
         )
 
@@ -121,10 +131,15 @@ class Comparison:
         for array in [*keras().tree.flatten(self.data.x), self.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
         return {
-            "activations": labels[0], "losses": labels[1], "optimizers": labels[2],
-            "starts": self.starts, "epochs": self.options.epochs,
-            "batch_size": self.options.batch_size, "seed": self.options.seed,
-            "data": digest.hexdigest(), "kind": self.targets.kind,
+            "activations": labels[0],
+            "losses": labels[1],
+            "optimizers": labels[2],
+            "starts": self.starts,
+            "epochs": self.options.epochs,
+            "batch_size": self.options.batch_size,
+            "seed": self.options.seed,
+            "data": digest.hexdigest(),
+            "kind": self.targets.kind,
         }
 
     # ---- running ------------------------------------------------------------------------------
@@ -183,10 +198,15 @@ class Comparison:
             self.groups[group].carried = kept
             raise
         if self.progress is not None:
-            self.progress(StudyProgress(
-                self.seconds, record.epoch(min(map(record.at, range(len(self.groups))))),
-                self.options.epochs, record.yardstick.name, record.leaders,
-            ))
+            self.progress(
+                StudyProgress(
+                    self.seconds,
+                    record.epoch(min(map(record.at, range(len(self.groups))))),
+                    self.options.epochs,
+                    record.yardstick.name,
+                    record.leaders,
+                )
+            )
 
 
 def seconds_of(budget: Any) -> float | None:
@@ -223,15 +243,15 @@ def _default_optimizers() -> dict[str, Any]:
     """Steps large enough for a small problem to show what it can in a minute."""
     o = keras().optimizers
     return {
-        "sgd 0.1": o.SGD(0.1), "adam 0.01": o.Adam(0.01), "rmsprop 0.01": o.RMSprop(0.01),
+        "sgd 0.1": o.SGD(0.1),
+        "adam 0.01": o.Adam(0.01),
+        "rmsprop 0.01": o.RMSprop(0.01),
     }
 
 
 def _engine(name: str) -> type[Group]:
     if name not in ("auto", "lanes", "one by one"):
-        raise InputError(
-            f'`engine` is "auto", "lanes" or "one by one". Received: engine={name!r}.'
-        )
+        raise InputError(f'`engine` is "auto", "lanes" or "one by one". Received: engine={name!r}.')
     backend = keras().backend.backend()
     if name == "lanes" and backend != "jax":
         raise InputError(
@@ -245,5 +265,3 @@ def _engine(name: str) -> type[Group]:
     from .loops import Loops
 
     return Loops
-
-

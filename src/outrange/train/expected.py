@@ -36,8 +36,11 @@ def expected(
         )
     makers = Initializers(model)
     bent = [info for info in structure.network.layers if _flat_curves(structure.network, info)]
-    known = {info.path: exact for info in bent
-             if (exact := closed_form(model, structure.network, info, rows)) is not None}
+    known = {
+        info.path: exact
+        for info in bent
+        if (exact := closed_form(model, structure.network, info, rows)) is not None
+    }
     drawn = [info for info in bent if info.path not in known]
     shares = _sampled(structure, makers, drawn, rows, int(trials), seed) if drawn else {}
     layers = []
@@ -53,18 +56,28 @@ def expected(
             pooled = _independent(model, structure.network, info)
             ends = (
                 clopper_pearson(round(chance * units * trials), units * int(trials), confidence)
-                if pooled else bounded_mean(chance, int(trials), confidence),
+                if pooled
+                else bounded_mean(chance, int(trials), confidence),
                 clopper_pearson(whole, int(trials), confidence),
             )
             found = (chance, whole / trials, SAMPLED, int(trials))
         (lo, hi), (all_lo, all_hi) = ends
-        layers.append(DeadLayer(
-            info.path, info.kind, units, found[0], lo, hi, found[1], all_lo, all_hi,
-            found[2], found[3],
-        ))
-    return DeadStart(
-        model.name, tuple(layers), len(rows), confidence, seed, tuple(makers.kept)
-    )
+        layers.append(
+            DeadLayer(
+                info.path,
+                info.kind,
+                units,
+                found[0],
+                lo,
+                hi,
+                found[1],
+                all_lo,
+                all_hi,
+                found[2],
+                found[3],
+            )
+        )
+    return DeadStart(model.name, tuple(layers), len(rows), confidence, seed, tuple(makers.kept))
 
 
 def _model(model: Any, x: Any) -> Any:
@@ -86,7 +99,8 @@ def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
     if info.before is None:
         return []
     curves = [
-        node.op for node in network.graph.nodes[: info.after]
+        node.op
+        for node in network.graph.nodes[: info.after]
         if isinstance(node.op, Curve) and node.inputs == (info.before,)
     ]
     return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
@@ -103,8 +117,9 @@ def _has_flat_piece(curve: Curve) -> bool:
 
 def _layer(model: Any, info: LayerInfo) -> Any:
     """The Keras layer itself, if it stands at the model's top level."""
-    return next((layer for layer in getattr(model, "layers", [model]) if layer.name == info.path),
-                None)
+    return next(
+        (layer for layer in getattr(model, "layers", [model]) if layer.name == info.path), None
+    )
 
 
 def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
@@ -151,8 +166,12 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
 
 
 def _sampled(
-    structure: Structure, makers: Initializers, layers: list[LayerInfo], rows: np.ndarray,
-    trials: int, seed: int,
+    structure: Structure,
+    makers: Initializers,
+    layers: list[LayerInfo],
+    rows: np.ndarray,
+    trials: int,
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Per layer and fresh start, the share of units that are dead at every row."""
     rng = np.random.default_rng(seed)

@@ -53,29 +53,41 @@ class Facts:
     epochs: int
 
 
+def _measured(code: str, text: str, remedy: str) -> Reason:
+    return Reason(code, "MEASURED", text, remedy)
+
+
 def measured(f: Facts) -> list[Reason]:
     """What the training itself shows; never empty."""
     losses = f.trial.losses
     bad = np.flatnonzero(~np.isfinite(losses))
     if bad.size:
-        return [Reason(
-            "T1", "MEASURED",
-            f"the loss is no finite number from epoch {f.ticks[bad[0]]} on.",
-            "a smaller learning rate, or a loss that fits the last activation",
-        )]
+        return [
+            _measured(
+                "T1",
+                f"the loss is no finite number from epoch {f.ticks[bad[0]]} on.",
+                "a smaller learning rate, or a loss that fits the last activation",
+            )
+        ]
     found = []
     if f.steepness == 0.0:
         since = "no weight ever moved" if not f.moved else "no step moves a weight any more"
-        found.append(Reason(
-            "T2", "MEASURED",
-            f"the gradient of the loss ({losses[-1]:.4g}) over all the data is exactly 0: {since}.",
-            "an activation that is not flat there, or another start",
-        ))
+        found.append(
+            _measured(
+                "T2",
+                f"the gradient of the loss ({losses[-1]:.4g}) over all the data is exactly 0: "
+                f"{since}.",
+                "an activation that is not flat there, or another start",
+            )
+        )
     if f.spread == 0.0:
-        found.append(Reason(
-            "T3", "MEASURED", "the output is the same for every row of the data.",
-            "an activation and a last layer whose output depends on the input",
-        ))
+        found.append(
+            _measured(
+                "T3",
+                "the output is the same for every row of the data.",
+                "an activation and a last layer whose output depends on the input",
+            )
+        )
     return found or _slow(f)
 
 
@@ -86,50 +98,69 @@ def _slow(f: Facts) -> list[Reason]:
     begin, end = float(losses[-1 - last if len(losses) > last else 0]), float(losses[-1])
     fell = (begin - end) / max(abs(begin), np.finfo(float).tiny)
     if f.trial.epochs < f.epochs:
-        found.append(Reason(
-            "T9", "MEASURED", f"stopped after {f.trial.epochs} of {f.epochs} epochs.", "more time",
-        ))
+        found.append(
+            _measured(
+                "T9",
+                f"stopped after {f.trial.epochs} of {f.epochs} epochs.",
+                "more time",
+            )
+        )
     half = np.diff(losses[len(losses) // 2 :])
     ups, gain = float(half[half > 0].sum()), float(-half.sum())
     if ups > RESTLESS * max(gain, 0.0) and ups > FALLING * abs(end):
-        found.append(Reason(
-            "T7", "MEASURED",
-            f"the loss goes to and fro: up by {ups:.3g} in all over the second half, with "
-            f"{max(gain, 0.0):.3g} gained.", "a smaller learning rate, or larger batches",
-        ))
+        found.append(
+            _measured(
+                "T7",
+                f"the loss goes to and fro: up by {ups:.3g} in all over the second half, with "
+                f"{max(gain, 0.0):.3g} gained.",
+                "a smaller learning rate, or larger batches",
+            )
+        )
     elif fell >= FALLING:
-        found.append(Reason(
-            "T4", "MEASURED",
-            f"the loss still falls: by {100 * fell:.2g} % in the last tenth, to {end:.4g}.",
-            "more epochs, or a larger learning rate",
-        ))
+        found.append(
+            _measured(
+                "T4",
+                f"the loss still falls: by {100 * fell:.2g} % in the last tenth, to {end:.4g}.",
+                "more epochs, or a larger learning rate",
+            )
+        )
     change = f.steepness * 0.01 * f.size / max(abs(end), np.finfo(float).tiny)
     close = abs(end - f.least) <= SAME_LOSS * abs(f.least) + 1e-6
     if close and fell < FALLING:
-        found.append(Reason(
-            "T6", "MEASURED",
-            f"the loss {end:.4g} is as low as any start brings it with this activation: this loss "
-            f"does not ask for a better {f.metric}.", "another loss or activation",
-        ))
+        found.append(
+            _measured(
+                "T6",
+                f"the loss {end:.4g} is as low as any start brings it with this activation: this "
+                f"loss does not ask for a better {f.metric}.",
+                "another loss or activation",
+            )
+        )
     elif change < STATIONARY and fell < FALLING:
-        found.append(Reason(
-            "T5", "MEASURED",
-            f"it came to rest (gradient {f.steepness:.2g}) at the loss {end:.4g}, where another "
-            f"start reached {f.least:.4g}: a poor minimum, a saddle or a plateau.",
-            "more starts, or more hidden units",
-        ))
-    return found or [Reason(
-        "T8", "MEASURED",
-        f"it is on its way: loss {losses[0]:.4g} to {end:.4g}, gradient {f.steepness:.2g}, least "
-        f"loss of the other starts {f.least:.4g}.", "more epochs, or another learning rate",
-    )]
+        found.append(
+            _measured(
+                "T5",
+                f"it came to rest (gradient {f.steepness:.2g}) at the loss {end:.4g}, where "
+                f"another start reached {f.least:.4g}: a poor minimum, a saddle or a plateau.",
+                "more starts, or more hidden units",
+            )
+        )
+    return found or [
+        _measured(
+            "T8",
+            f"it is on its way: loss {losses[0]:.4g} to {end:.4g}, gradient {f.steepness:.2g}, "
+            f"least loss of the other starts {f.least:.4g}.",
+            "more epochs, or another learning rate",
+        )
+    ]
 
 
 def reasons(study: Study, record: Record, data: Data) -> dict[tuple[int, int], tuple]:
     """Why each training fell short: `{(combination, start): reasons}`; each has at least one."""
     places = record.places()
     failed = [
-        (i, s) for i, c in enumerate(study.combinations) for s in range(len(c.trials))
+        (i, s)
+        for i, c in enumerate(study.combinations)
+        for s in range(len(c.trials))
         if not c.solved[s]
     ]
     steep = {g: record.groups[g].steepness() for g in {places[i][0] for i, _ in failed}}
@@ -163,6 +194,13 @@ def _facts(
     moved = any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(now, then, strict=True))
     size = float(np.sqrt(sum(float(np.sum(np.asarray(w, np.float64) ** 2)) for w in now)))
     return Facts(
-        study.combinations[combination].trials[start], study.ticks, steepness,
-        float(record.spreads[g][lane]), moved, size, least, study.metric, study.epochs,
+        study.combinations[combination].trials[start],
+        study.ticks,
+        steepness,
+        float(record.spreads[g][lane]),
+        moved,
+        size,
+        least,
+        study.metric,
+        study.epochs,
     )

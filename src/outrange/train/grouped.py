@@ -94,8 +94,7 @@ def _listed(group: Any) -> Any:
     if isinstance(group, slice):
         if group.stop is None or min(group.start or 0, group.stop) < 0:
             raise InputError(
-                "The slice of a group needs ends counted from the front. "
-                f"Received: {group}."
+                f"The slice of a group needs ends counted from the front. Received: {group}."
             )
         return list(range(group.start or 0, group.stop, group.step or 1))
     return encoded(group)

@@ -41,9 +41,7 @@ class Lanes(Group):
             )
         ]
         count = len(self.optimizers) * len(self.objectives)
-        weights, rest = (
-            [np.concatenate([a] * count) for a in arrays] for arrays in starts
-        )
+        weights, rest = ([np.concatenate([a] * count) for a in arrays] for arrays in starts)
         states = [
             [np.stack([np.asarray(v.value)] * lanes) for v in built.variables]
             for built in self.built
@@ -90,6 +88,7 @@ class Lanes(Group):
         lanes = len(self.objectives) * len(self.models)
         moved, after = [], []
         for i, (optimizer, state) in enumerate(zip(self.built, states, strict=True)):
+
             def part(a, i=i):
                 return a[i * lanes : (i + 1) * lanes]
 

@@ -44,7 +44,9 @@ class Loops(Group):
 
     def _variables(self, model: Any) -> list[Any]:
         return [
-            *model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables,
+            *model.trainable_variables,
+            *model.non_trainable_variables,
+            *model.optimizer.variables,
         ]
 
     def _enter(self, lane: int) -> Any:
@@ -71,9 +73,7 @@ class Loops(Group):
         model.reset_metrics()
         if self.data.rows <= ROWS:
             return float(model.test_on_batch(self.data.x, objective.targets))
-        return float(model.evaluate(
-            self.data.x, objective.targets, batch_size=ROWS, verbose=0
-        ))
+        return float(model.evaluate(self.data.x, objective.targets, batch_size=ROWS, verbose=0))
 
     def _taken(self, rows: np.ndarray) -> Any:
         return self.k.tree.map_structure(lambda a: a[rows], self.data.x)
@@ -122,8 +122,9 @@ class Loops(Group):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
 
             _, grads = gradients(self.k, model, partial(self._loss, model, objective))
-            squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in grads
-                       if g is not None]
+            squares = [
+                float(np.sum(np.square(g, dtype=np.float64))) for g in grads if g is not None
+            ]
             found[lane] = np.sqrt(sum(squares))
         return found
 

@@ -79,11 +79,15 @@ def moment(network: Network, box: Box, rows: np.ndarray) -> Moment:
 
 
 def _layer(
-    graph: Graph, row: LayerRow, info: LayerInfo, values: list[np.ndarray],
+    graph: Graph,
+    row: LayerRow,
+    info: LayerInfo,
+    values: list[np.ndarray],
     norms: list[np.ndarray] | None,
 ) -> LayerMoment:
     curves = [
-        node.op for node in graph.nodes[: info.after]
+        node.op
+        for node in graph.nodes[: info.after]
         if isinstance(node.op, Curve) and node.inputs == (info.before,)
     ]
     idle = 0
@@ -97,8 +101,12 @@ def _layer(
         found = norms[info.after if info.before is None else info.before]
         gradient = float(found.min()), float(found.max())
     return LayerMoment(
-        row.name, int(np.prod(row.shape, dtype=np.int64)), row.count("dead") or 0,
-        row.count("saturated") or 0, idle, gradient,
+        row.name,
+        int(np.prod(row.shape, dtype=np.int64)),
+        row.count("dead") or 0,
+        row.count("saturated") or 0,
+        idle,
+        gradient,
     )
 
 
@@ -126,7 +134,10 @@ def _largest(node: Node, op: Largest, xs, rows):
 
 
 PULL: dict[type, Callable] = {
-    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Largest: _largest,
+    Affine: _affine,
+    Rearrange: _rearrange,
+    Curve: _curve,
+    Largest: _largest,
 }
 """Per kind of op: derivatives by its result, `(outputs, n, size)`, to those by its inputs."""
 

@@ -72,8 +72,14 @@ class RangeMonitor(keras().callbacks.Callback):
     """
 
     def __init__(
-        self, x: Any, y: Any = None, *, share: float = 0.05, layers: bool = True,
-        warn: bool = True, prefix: str = "ranges",
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        share: float = 0.05,
+        layers: bool = True,
+        warn: bool = True,
+        prefix: str = "ranges",
     ):
         super().__init__()
         if not 0.0 < share <= 1.0:

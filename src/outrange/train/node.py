@@ -58,5 +58,9 @@ class Node(keras.layers.Layer):
     def get_config(self):
         """The arguments."""
         activation = keras.activations.serialize(self.activation)
-        return {**super().get_config(), "units": self.units, "activation": activation,
-                "use_bias": self.use_bias}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activation,
+            "use_bias": self.use_bias,
+        }

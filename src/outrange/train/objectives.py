@@ -93,6 +93,7 @@ def objective(
     if isinstance(loss, k.losses.Loss):
         value = loss
     else:
+
         def value(y, p):
             return k.ops.mean(loss(y, p))
 

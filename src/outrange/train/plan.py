@@ -86,8 +86,13 @@ class Group(ABC):
     """The state of all lanes; never changed in place, so that a copy of the reference is one."""
 
     def __init__(
-        self, models: Sequence[Any], rebuild: Callable[[], Any], objectives: Sequence[Objective],
-        optimizers: Sequence[OptimizerChoice], data: Data, options: Options,
+        self,
+        models: Sequence[Any],
+        rebuild: Callable[[], Any],
+        objectives: Sequence[Objective],
+        optimizers: Sequence[OptimizerChoice],
+        data: Data,
+        options: Options,
     ):
         self.models = list(models)
         self.rebuild = rebuild
@@ -148,10 +153,12 @@ def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndar
     """
     if options.batch_size >= rows:
         return np.zeros((count, 0), np.int32)
-    return np.stack([
-        np.random.default_rng([options.seed, epoch]).permutation(rows)
-        for epoch in range(first, first + count)
-    ]).astype(np.int32)
+    return np.stack(
+        [
+            np.random.default_rng([options.seed, epoch]).permutation(rows)
+            for epoch in range(first, first + count)
+        ]
+    ).astype(np.int32)
 
 
 def same_shapes(arrays: Sequence[np.ndarray], expected: Sequence[Any]) -> None:

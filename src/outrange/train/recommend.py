@@ -56,10 +56,20 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
         choices.append(Choice("targets", head.targets, head.targets_why))
     warnings = [*odd, *_imbalance(targets)]
     return Advice(
-        kind=targets.kind, meaning=KINDS[targets.kind], sure=targets.sure, other=targets.other,
-        units=head.units, activation=head.activation, loss=head.loss, optimizer=optimizer,
-        learning_rate=rate, metric=head.metric, targets=head.targets, inputs=layer,
-        choices=tuple(choices), warnings=tuple(warnings),
+        kind=targets.kind,
+        meaning=KINDS[targets.kind],
+        sure=targets.sure,
+        other=targets.other,
+        units=head.units,
+        activation=head.activation,
+        loss=head.loss,
+        optimizer=optimizer,
+        learning_rate=rate,
+        metric=head.metric,
+        targets=head.targets,
+        inputs=layer,
+        choices=tuple(choices),
+        warnings=tuple(warnings),
     )
 
 
@@ -74,10 +84,16 @@ def _binary(t: Targets) -> _Head:
         fix = f"(y == {t.names[1]!r}).astype('float32')"
         why = f"{t.names[0]!r} becomes 0, {t.names[1]!r} becomes 1"
     return _Head(
-        1, "sigmoid", "binary_crossentropy", "accuracy",
+        1,
+        "sigmoid",
+        "binary_crossentropy",
+        "accuracy",
         "one number in (0, 1) is the chance of the second class; a softmax over one unit is always "
-        "1", "the likelihood of two classes; its gradient does not vanish where the sigmoid is "
-        "flat and wrong, unlike that of MSE", fix, why,
+        "1",
+        "the likelihood of two classes; its gradient does not vanish where the sigmoid is "
+        "flat and wrong, unlike that of MSE",
+        fix,
+        why,
     )
 
 
@@ -87,15 +103,23 @@ def _classes(t: Targets) -> _Head:
         fix = "np.unique(y, return_inverse=True)[1]"
         why = f"the {t.classes} labels become 0 to {t.classes - 1}, what a sparse loss takes"
     return _Head(
-        t.classes, "softmax", "sparse_categorical_crossentropy", "accuracy",
+        t.classes,
+        "softmax",
+        "sparse_categorical_crossentropy",
+        "accuracy",
         f"{t.classes} classes, of which one is right: chances that sum to 1",
-        "takes class numbers as they are; the likelihood of one class among several", fix, why,
+        "takes class numbers as they are; the likelihood of one class among several",
+        fix,
+        why,
     )
 
 
 def _one_hot(t: Targets) -> _Head:
     return _Head(
-        t.classes, "softmax", "categorical_crossentropy", "accuracy",
+        t.classes,
+        "softmax",
+        "categorical_crossentropy",
+        "accuracy",
         f"each row has a single 1 among {t.classes}: chances that sum to 1",
         "takes one-hot rows; the likelihood of one class among several",
     )
@@ -104,15 +128,22 @@ def _one_hot(t: Targets) -> _Head:
 def _multi_label(t: Targets) -> _Head:
     most = int(t.values.sum(axis=1).max())
     return _Head(
-        t.classes, "sigmoid", "binary_crossentropy", "binary_accuracy",
+        t.classes,
+        "sigmoid",
+        "binary_crossentropy",
+        "binary_accuracy",
         f"up to {most} of {t.classes} answers are 1 in a row: each is its own chance, a softmax "
-        "would make them compete", "the likelihood of each answer by itself",
+        "would make them compete",
+        "the likelihood of each answer by itself",
     )
 
 
 def _distribution(t: Targets) -> _Head:
     return _Head(
-        t.classes, "softmax", "kl_divergence", "kl_divergence",
+        t.classes,
+        "softmax",
+        "kl_divergence",
+        "kl_divergence",
         "rows are chances that sum to 1, and so are those of a softmax",
         "0 exactly where the prediction is the target, unlike the cross-entropy",
     )
@@ -124,7 +155,11 @@ def _unit_interval(t: Targets) -> _Head:
     if ends:
         why += "; it only comes close to the 0 and 1 among them"
     return _Head(
-        t.values.shape[1], "sigmoid", "binary_crossentropy", "mean_absolute_error", why,
+        t.values.shape[1],
+        "sigmoid",
+        "binary_crossentropy",
+        "mean_absolute_error",
+        why,
         "least at the target for every target in [0, 1], with a gradient where the sigmoid is flat",
     )
 
@@ -132,7 +167,10 @@ def _unit_interval(t: Targets) -> _Head:
 def _counts(t: Targets) -> _Head:
     v = t.values
     return _Head(
-        t.values.shape[1], "exponential", "poisson", "mean_absolute_error",
+        t.values.shape[1],
+        "exponential",
+        "poisson",
+        "mean_absolute_error",
         f"whole numbers from {v.min():.0f} to {v.max():.0f}: a rate is above 0 and has no top",
         f"the likelihood of counts (mean {v.mean():.3g}, variance {v.var():.3g})",
     )
@@ -141,10 +179,14 @@ def _counts(t: Targets) -> _Head:
 def _positive(t: Targets) -> _Head:
     v = t.values
     return _Head(
-        v.shape[1], "linear", "mse", "mean_absolute_error",
+        v.shape[1],
+        "linear",
+        "mse",
+        "mean_absolute_error",
         "the logarithm of a positive number can be any number",
         "on logarithms it weighs relative errors, the same for small and large targets",
-        "np.log(y)", f"targets from {v.min():.3g} to {v.max():.3g} span magnitudes",
+        "np.log(y)",
+        f"targets from {v.min():.3g} to {v.max():.3g} span magnitudes",
     )
 
 
@@ -171,16 +213,28 @@ def _real(t: Targets) -> _Head:
             "squares would dominate"
         )
     return _Head(
-        v.shape[1], "linear", loss, "mean_absolute_error",
+        v.shape[1],
+        "linear",
+        loss,
+        "mean_absolute_error",
         f"targets in [{v.min():.4g}, {v.max():.4g}]: a bounded activation could not reach them "
-        "all, or those beyond them", loss_why, fix, why,
+        "all, or those beyond them",
+        loss_why,
+        fix,
+        why,
     )
 
 
 HEADS = {
-    "binary": _binary, "classes": _classes, "one_hot": _one_hot, "multi_label": _multi_label,
-    "distribution": _distribution, "unit_interval": _unit_interval, "counts": _counts,
-    "positive": _positive, "real": _real,
+    "binary": _binary,
+    "classes": _classes,
+    "one_hot": _one_hot,
+    "multi_label": _multi_label,
+    "distribution": _distribution,
+    "unit_interval": _unit_interval,
+    "counts": _counts,
+    "positive": _positive,
+    "real": _real,
 }
 
 
@@ -258,9 +312,13 @@ def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
     elif "Rescaling" in scaling:
         flat = flat / 255.0
     bound = 2.0 / max(_curvature(flat), np.finfo(float).tiny)
-    return "Adam", 1e-3 if len(x) >= 1000 else 1e-2, (
-        "steps of about the learning rate for every weight, whatever the scale of loss and "
-        f"gradient; plain SGD on the squared error of a linear layer diverges above {bound:.2g}"
+    return (
+        "Adam",
+        1e-3 if len(x) >= 1000 else 1e-2,
+        (
+            "steps of about the learning rate for every weight, whatever the scale of loss and "
+            f"gradient; plain SGD on the squared error of a linear layer diverges above {bound:.2g}"
+        ),
     )
 
 
@@ -268,8 +326,8 @@ def _curvature(x: np.ndarray) -> float:
     """The largest eigenvalue of the Hessian of the mean squared error of `x w + b`."""
     whole = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     small = whole if len(whole) <= whole.shape[1] else whole.T
-    singular = np.linalg.norm(small @ small.T, 2) if min(whole.shape) <= _DENSE else (
-        np.sum(whole**2)
+    singular = (
+        np.linalg.norm(small @ small.T, 2) if min(whole.shape) <= _DENSE else (np.sum(whole**2))
     )
     return 2.0 * float(singular) / len(x)
 

@@ -24,8 +24,13 @@ class Record:
     """Curves of every lane of every group."""
 
     def __init__(
-        self, groups: Sequence[Group], labels: tuple[list[str], list[str], list[str]],
-        yardstick: Yardstick, goal: float | None, options: Options, backend: str,
+        self,
+        groups: Sequence[Group],
+        labels: tuple[list[str], list[str], list[str]],
+        yardstick: Yardstick,
+        goal: float | None,
+        options: Options,
+        backend: str,
         plan: dict[str, Any],
     ):
         self.groups, self.labels, self.yardstick = list(groups), labels, yardstick
@@ -118,9 +123,17 @@ class Record:
         if "one by one" in self.backend:
             notes.append("Trained one by one; on the JAX backend small models train side by side.")
         return Study(
-            combinations=tuple(combinations), metric=self.yardstick.name, better=better,
-            goal=goal, baseline=self.yardstick.baseline, ticks=ticks, epochs=self.options.epochs,
-            status=status, seconds=seconds, backend=self.backend, notes=tuple(notes),
+            combinations=tuple(combinations),
+            metric=self.yardstick.name,
+            better=better,
+            goal=goal,
+            baseline=self.yardstick.baseline,
+            ticks=ticks,
+            epochs=self.options.epochs,
+            status=status,
+            seconds=seconds,
+            backend=self.backend,
+            notes=tuple(notes),
             plan=self.plan,
         )
 

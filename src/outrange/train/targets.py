@@ -143,12 +143,15 @@ def _as(kind: str, values: np.ndarray) -> Targets:
     """The targets read as the user says."""
     column = values if values.ndim == 2 else values[:, None]
     fits = {
-        "one_hot": values.ndim == 2, "multi_label": values.ndim == 2,
+        "one_hot": values.ndim == 2,
+        "multi_label": values.ndim == 2,
         "distribution": values.ndim == 2 and bool((values >= 0).all()),
-        "counts": bool((column >= 0).all()), "positive": bool((column > 0).all()),
+        "counts": bool((column >= 0).all()),
+        "positive": bool((column > 0).all()),
         "unit_interval": bool(((column >= 0) & (column <= 1)).all()),
         "binary": values.ndim == 1 and len(np.unique(values)) == 2,
-        "classes": values.ndim == 1, "real": True,
+        "classes": values.ndim == 1,
+        "real": True,
     }
     if not fits[kind]:
         raise InputError(

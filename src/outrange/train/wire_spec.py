@@ -95,8 +95,10 @@ def read_wiring(spec: Any) -> Wiring:
         if name not in named or named[name].input:
             raise InputError(f"An output is a node that is no input. Received: {name!r}.")
     if not outputs or not any(node.input for node in nodes):
-        raise InputError('A wiring needs an output, and a node with `"input": True`. '
-                         f"Received: outputs {list(outputs)}, nodes {list(named)}.")
+        raise InputError(
+            'A wiring needs an output, and a node with `"input": True`. '
+            f"Received: outputs {list(outputs)}, nodes {list(named)}."
+        )
     passes = _passes(spec.get("passes", 1), edges)
     _twice(edges)
     _alike(named, edges)
@@ -115,8 +117,7 @@ def _node(given: Any) -> NodeSpec:
     name, units = given["name"], given["units"]
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise InputError(
-            "The name of a node is made of letters, digits and `_`, `.`, `-`. "
-            f"Received: {name!r}."
+            f"The name of a node is made of letters, digits and `_`, `.`, `-`. Received: {name!r}."
         )
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
         raise InputError(f"Node `{name}`: `units` is an integer >= 1. Received: {units!r}.")
@@ -125,8 +126,14 @@ def _node(given: Any) -> NodeSpec:
     if is_input and extra:
         raise InputError(f"Node `{name}` is an input: it only has units. Received: {extra}.")
     activation_of(given.get("activation"), f"Node `{name}`")
-    return NodeSpec(name, units, is_input, given.get("activation"),
-                    bool(given.get("use_bias", True)), given.get("shared"))
+    return NodeSpec(
+        name,
+        units,
+        is_input,
+        given.get("activation"),
+        bool(given.get("use_bias", True)),
+        given.get("shared"),
+    )
 
 
 def _edge(given: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
@@ -142,8 +149,13 @@ def _edge(given: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
             f'"feedback" of an edge is True or False. Received: {given["feedback"]!r} in '
             f"{given['from']} -> {given['to']}."
         )
-    edge = EdgeSpec(given["from"], given["to"], bool(given.get("feedback", False)),
-                    given.get("mask"), given.get("shared"))
+    edge = EdgeSpec(
+        given["from"],
+        given["to"],
+        bool(given.get("feedback", False)),
+        given.get("mask"),
+        given.get("shared"),
+    )
     for end in (edge.source, edge.target):
         if end not in nodes:
             raise InputError(

@@ -70,7 +70,9 @@ def sgd(rate):
 
 
 BCE, CCE, SCCE = (
-    "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
 )
 RIGHT = binary("sigmoid", BCE)
 

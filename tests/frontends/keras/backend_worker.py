@@ -1,7 +1,7 @@
 """Run in a process of its own per backend: saves the zoo, or loads it and writes what it found.
 
-    KERAS_BACKEND=jax python backend_worker.py save FOLDER
-    KERAS_BACKEND=torch python backend_worker.py read FOLDER
+KERAS_BACKEND=jax python backend_worker.py save FOLDER
+KERAS_BACKEND=torch python backend_worker.py read FOLDER
 """
 
 import sys

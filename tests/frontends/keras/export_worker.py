@@ -21,8 +21,17 @@ from outrange.questions.verify import verify
 
 
 MODELS = (
-    "mlp", "tanh_softmax", "no_bias_sigmoid", "built_by_calling", "own_activation", "residual",
-    "maximum_minimum", "shared_loop", "nested", "several_in_out", "batch_normalization",
+    "mlp",
+    "tanh_softmax",
+    "no_bias_sigmoid",
+    "built_by_calling",
+    "own_activation",
+    "residual",
+    "maximum_minimum",
+    "shared_loop",
+    "nested",
+    "several_in_out",
+    "batch_normalization",
     "activation_layers",
 )
 """Those of the zoo with few inputs whose layers Keras's exporter writes."""
@@ -69,8 +78,11 @@ def main(folder: Path) -> None:
     for name in MODELS:
         model = zoo.build(name)
         shapes = model.inputs
-        model([np.zeros((1, *v.shape[1:]), "float32") for v in shapes] if len(shapes) > 1
-              else np.zeros((1, *shapes[0].shape[1:]), "float32"))
+        model(
+            [np.zeros((1, *v.shape[1:]), "float32") for v in shapes]
+            if len(shapes) > 1
+            else np.zeros((1, *shapes[0].shape[1:]), "float32")
+        )
         path = folder / f"{name}.onnx"
         model.export(str(path), format="onnx", verbose=False)
         first, second = outrange.load(model), outrange.load(path)

@@ -20,7 +20,8 @@ def fresh(monkeypatch, tmp_path):
     def install(*names):
         known = (*api.BACKENDS, "keras")
         monkeypatch.setattr(
-            importlib.util, "find_spec",
+            importlib.util,
+            "find_spec",
             lambda name, *rest: (name in names or None) if name in known else real(name, *rest),
         )
 

@@ -1,5 +1,9 @@
 """Scripts that tests run in processes of their own: collecting them would load every backend."""
 
 collect_ignore = [
-    "native_worker.py", "jax_code.py", "tensorflow_code.py", "torch_code.py", "torch_worker.py",
+    "native_worker.py",
+    "jax_code.py",
+    "tensorflow_code.py",
+    "torch_code.py",
+    "torch_worker.py",
 ]

@@ -126,7 +126,7 @@ def test_real_files(path):
     lo, hi = np.full((2, spec.inputs + spec.outputs), -1.0)
     for atom in found:
         if len(atom.terms) == 1:
-            (i, c), = atom.terms
+            ((i, c),) = atom.terms
             (hi if c > 0 else lo)[i] = -atom.offset / c
     rng = np.random.default_rng(0)
     for _ in range(1 if spec.inputs > 100 else 4):

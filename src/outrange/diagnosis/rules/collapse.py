@@ -11,10 +11,14 @@ def _digits(keras, activation):
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (64, 8)).astype("float32")
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 64)]
-    model = keras.Sequential([
-        keras.Input((8,)), keras.layers.Dense(16, activation),
-        keras.layers.Dense(16, activation), keras.layers.Dense(3, "softmax"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation),
+            keras.layers.Dense(16, activation),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
     model.compile("adam", "categorical_crossentropy")
     return model, x, y
 

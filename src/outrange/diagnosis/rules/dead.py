@@ -18,10 +18,12 @@ def _relu(keras, weight, bias):
 
 def _gate(keras, activation, loss):
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
-    model = keras.Sequential([
-        keras.Input((2,)),
-        keras.layers.Dense(1, activation, kernel_initializer="zeros", name="gate"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(1, activation, kernel_initializer="zeros", name="gate"),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.5), loss)
     return model, x, x[:, :1] * x[:, 1:]
 
@@ -29,9 +31,13 @@ def _gate(keras, activation, loss):
 def _hidden(keras, bias):
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (50, 3)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((3,)), keras.layers.Dense(8, "relu", name="hidden"), keras.layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(8, "relu", name="hidden"),
+            keras.layers.Dense(1),
+        ]
+    )
     kernel = rng.normal(size=(3, 8)).astype("float32")
     last = rng.normal(size=(8, 1)).astype("float32")
     model.set_weights([kernel, np.full(8, bias, "float32"), last, np.zeros(1, "float32")])

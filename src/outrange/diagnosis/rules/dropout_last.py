@@ -13,10 +13,15 @@ def _last(keras, rate, last):
     y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
     middle = [] if last else [keras.layers.Dropout(rate)]
     end = [keras.layers.Dropout(rate, name="last")] if last else []
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(16, "tanh"), *middle,
-        keras.layers.Dense(3, "softmax"), *end,
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "tanh"),
+            *middle,
+            keras.layers.Dense(3, "softmax"),
+            *end,
+        ]
+    )
     model.compile("adam", "categorical_crossentropy")
     return model, x, y
 

@@ -12,9 +12,13 @@ def _classes(keras, loss):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     y = rng.integers(0, 3, (64, 1)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3, "softmax"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, "tanh"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.1), loss(keras))
     return model, x, y
 

@@ -18,9 +18,13 @@ WIDE = 10
 def _wide(keras, dead):
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (60, 3)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((3,)), keras.layers.Dense(40, "relu", name="hidden"), keras.layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(40, "relu", name="hidden"),
+            keras.layers.Dense(1),
+        ]
+    )
     kernel = np.abs(rng.normal(size=(3, 40)))
     kernel[:, :dead] *= -1
     last = rng.normal(size=(40, 1)) / 6

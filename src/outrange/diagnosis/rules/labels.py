@@ -12,9 +12,13 @@ def _sparse(keras, shift=0, scale=1.0, units=3, loss="sparse_categorical_crossen
     x = rng.normal(size=(64, 4)).astype("float32")
     labels = (x[:, :3].argmax(axis=1)[:, None] + shift) * scale
     activation = "softmax" if units > 1 else "sigmoid"
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(units, activation),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(units, activation),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.1), loss)
     return model, x, labels
 

@@ -14,13 +14,19 @@ LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 def _large(keras, dtype):
     x = np.random.default_rng(0).uniform(0, 50, (32, 8)).astype("float32")
     weights = keras.initializers.RandomUniform
-    model = keras.Sequential([
-        keras.Input((8,)),
-        keras.layers.Dense(
-            4, "relu", dtype=dtype, kernel_initializer=weights(400, 600, seed=1), name="wide",
-        ),
-        keras.layers.Dense(1, kernel_initializer=weights(1e-6, 3e-6, seed=2)),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(
+                4,
+                "relu",
+                dtype=dtype,
+                kernel_initializer=weights(400, 600, seed=1),
+                name="wide",
+            ),
+            keras.layers.Dense(1, kernel_initializer=weights(1e-6, 3e-6, seed=2)),
+        ]
+    )
     return model, x, x.sum(axis=1, keepdims=True)
 
 

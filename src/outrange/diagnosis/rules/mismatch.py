@@ -20,10 +20,13 @@ def _three(keras, activation, loss, one_hot=True):
     x = rng.normal(size=(64, 4)).astype("float32")
     labels = (x[:, :3]).argmax(axis=1)
     y = np.eye(3, dtype="float32")[labels] if one_hot else labels[:, None]
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(16, "tanh"),
-        keras.layers.Dense(3, activation, name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "tanh"),
+            keras.layers.Dense(3, activation, name="last"),
+        ]
+    )
     loss = loss(keras) if callable(loss) else loss
     model.compile(keras.optimizers.SGD(0.1), loss)
     return model, x, y
@@ -32,10 +35,13 @@ def _three(keras, activation, loss, one_hot=True):
 def _two(keras, activation, loss):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(16, "tanh"),
-        keras.layers.Dense(1, activation, name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "tanh"),
+            keras.layers.Dense(1, activation, name="last"),
+        ]
+    )
     loss = loss(keras) if callable(loss) else loss
     model.compile(keras.optimizers.SGD(0.1), loss)
     return model, x, (x[:, :1] > 0).astype("float32")
@@ -116,9 +122,11 @@ def _probabilities(case, loss, head):
             "while predict() returns sigmoids"
             if head.recovered else "the loss divides each row by its sum, predict() does not"
         )  # fmt: skip
-        return Level.PROVED, (
-            f"{short} reads {wants}, and {head.width} sigmoids need not; {what}."
-        ), 'activation="softmax" (one class a row), or loss="binary_crossentropy" (several)'
+        return (
+            Level.PROVED,
+            (f"{short} reads {wants}, and {head.width} sigmoids need not; {what}."),
+            'activation="softmax" (one class a row), or loss="binary_crossentropy" (several)',
+        )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
         fix = 'loss="categorical_crossentropy"'
         if head.recovered:

@@ -19,9 +19,12 @@ GROWTH = 1e3
 
 def _line(keras, rate, n=20, scale=1.0):
     x = np.linspace(1, 7, n)[:, None]
-    model = keras.Sequential([
-        keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones", name="line"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((1,)),
+            keras.layers.Dense(1, kernel_initializer="ones", name="line"),
+        ]
+    )
     model.compile(keras.optimizers.SGD(rate), "mse")
     return model, x, (2 * x + 1) * scale
 
@@ -29,11 +32,13 @@ def _line(keras, rate, n=20, scale=1.0):
 def _deep(keras, rate):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 6)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((6,)),
-        keras.layers.Dense(32, "relu", kernel_initializer=keras.initializers.HeNormal(seed=3)),
-        keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=4)),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(32, "relu", kernel_initializer=keras.initializers.HeNormal(seed=3)),
+            keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=4)),
+        ]
+    )
     model.compile(keras.optimizers.SGD(rate), "mse")
     return model, x, x[:, :1] * x[:, 1:2] * 3
 

@@ -14,9 +14,13 @@ MOST = 0.85
 
 def _powers(keras, scale):
     x = np.linspace(-100.0, 100.0, 201)[:, None] * scale
-    model = keras.Sequential([
-        keras.Input((1,)), keras.layers.Dense(16, "sigmoid", name="hidden"), keras.layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((1,)),
+            keras.layers.Dense(16, "sigmoid", name="hidden"),
+            keras.layers.Dense(1),
+        ]
+    )
     rng = np.random.default_rng(1)
     kernel = rng.uniform(0.5, 1.0, (1, 16)) * rng.choice([-1, 1], (1, 16))
     zeros = np.zeros(16, "float32"), np.zeros(1, "float32")

@@ -23,9 +23,13 @@ def _houses(keras, scaled):
     y = (100 * x[:, :1] + 1e4 * x[:, 1:2]) if not scaled else x[:, :1] / 5000
     if scaled:
         x = (x - x.mean(axis=0)) / x.std(axis=0)
-    model = keras.Sequential([
-        keras.Input((3,)), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(16, "tanh"),
+            keras.layers.Dense(1),
+        ]
+    )
     model.compile("adam", "mse")
     return model, x.astype("float32"), y.astype("float32")
 

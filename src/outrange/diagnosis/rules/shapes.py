@@ -15,9 +15,13 @@ ELEMENTWISE = (
 def _columns(keras, units):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
-    model = keras.Sequential([
-        keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(units, name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, "tanh"),
+            keras.layers.Dense(units, name="last"),
+        ]
+    )
     model.compile(keras.optimizers.SGD(0.1), "mse")
     return model, x, x[:, :1] - x[:, 1:2]
 

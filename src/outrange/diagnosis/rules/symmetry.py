@@ -17,11 +17,13 @@ def _xor(keras, initializer):
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     y = (x[:, :1] != x[:, 1:]).astype("float32")
     layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((2,)),
-        layers.Dense(8, "tanh", kernel_initializer=initializer(keras), name="hidden"),
-        layers.Dense(1, "sigmoid", kernel_initializer=initializer(keras), name="last"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(8, "tanh", kernel_initializer=initializer(keras), name="hidden"),
+            layers.Dense(1, "sigmoid", kernel_initializer=initializer(keras), name="last"),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
     return model, x, y
 

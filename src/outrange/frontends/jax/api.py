@@ -30,7 +30,6 @@ def jax() -> Any:
     return jax
 
 
-
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
     """Trace a function of arrays; calls in it are written out, loops of fixed length unrolled.
 

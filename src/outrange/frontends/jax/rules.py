@@ -168,9 +168,14 @@ def _convolve(c: Call):
     x = c.b.transpose(c.x, spec.lhs_spec)
     kernel = np.transpose(kernel, (*spec.rhs_spec[2:], spec.rhs_spec[1], spec.rhs_spec[0]))
     y = convolve(
-        c.b, x, kernel, strides=list(c.attr("window_strides")),
-        dilation=list(c.attr("rhs_dilation")), padding=[tuple(p) for p in c.attr("padding")],
-        groups=int(c.attr("feature_group_count")), channels_first=True,
+        c.b,
+        x,
+        kernel,
+        strides=list(c.attr("window_strides")),
+        dilation=list(c.attr("rhs_dilation")),
+        padding=[tuple(p) for p in c.attr("padding")],
+        groups=int(c.attr("feature_group_count")),
+        channels_first=True,
     )
     return c.b.transpose(y, np.argsort(spec.out_spec))
 
@@ -180,8 +185,11 @@ def _window(c: Call):
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
     found, shape = windows(
-        c.x.shape, c.attr("window_dimensions"), c.attr("window_strides"),
-        c.attr("window_dilation"), c.attr("padding"),
+        c.x.shape,
+        c.attr("window_dimensions"),
+        c.attr("window_strides"),
+        c.attr("window_dilation"),
+        c.attr("padding"),
     )
     if c.kind.endswith("max"):
         return pooled(c, "max", c.x, found, shape)

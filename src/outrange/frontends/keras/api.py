@@ -81,8 +81,9 @@ def _settled() -> str:
 
 
 def _checked(module: Any) -> Any:
-    version = tuple(int("".join(filter(str.isdigit, part)) or 0) for part in
-                    module.__version__.split(".")[:2])
+    version = tuple(
+        int("".join(filter(str.isdigit, part)) or 0) for part in module.__version__.split(".")[:2]
+    )
     if version < OLDEST:
         raise ModelError(
             f"Keras {OLDEST[0]}.{OLDEST[1]} or later is needed to read a model. Run "

@@ -48,9 +48,7 @@ def _stacked(k: Any, rows: list) -> Any:
 
 def _cond(k: Any, op: Any, pred: Any, true_fn: Any, false_fn: Any) -> Any:
     if isinstance(pred, k.KerasTensor):
-        return k.tree.map_structure(
-            lambda a, b: k.ops.where(pred, a, b), true_fn(), false_fn()
-        )
+        return k.tree.map_structure(lambda a, b: k.ops.where(pred, a, b), true_fn(), false_fn())
     return true_fn() if bool(pred) else false_fn()
 
 

@@ -31,9 +31,7 @@ def read(
         ModelError: It cannot be read; the message says why.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"A Keras file ends in {', '.join(SUFFIXES)}. Received: `{path}`."
-        )
+        raise InputError(f"A Keras file ends in {', '.join(SUFFIXES)}. Received: `{path}`.")
     if not path.is_file():
         raise InputError(f"There is no such model file. Received: `{path}`.")
     _genuine(path)

@@ -22,9 +22,7 @@ LOGITS_OF = {
 """Operations that TensorFlow's cross-entropies look through, in a graph."""
 
 
-def head(
-    k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str
-) -> Head:
+def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str) -> Head:
     """The head of one output.
 
     Args:

@@ -84,6 +84,8 @@ def _activations(k: Any, put: Any) -> None:
         return x if dtype is None or dtype == x.dtype else k.ops.cast(x, dtype)
 
     put(own["backend"], "convert_to_tensor", to_tensor)
-    put(mish, "static_call", staticmethod(
-        lambda x: mish()(x) if isinstance(x, k.KerasTensor) else old(x)
-    ))
+    put(
+        mish,
+        "static_call",
+        staticmethod(lambda x: mish()(x) if isinstance(x, k.KerasTensor) else old(x)),
+    )

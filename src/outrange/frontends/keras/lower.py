@@ -141,7 +141,13 @@ class _Lowering:
         self.check_finite(record.kind, (args, kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
         call = Call(
-            self.builder, record.op, args, kwargs, self.config(record.op), shapes, self.k,
+            self.builder,
+            record.op,
+            args,
+            kwargs,
+            self.config(record.op),
+            shapes,
+            self.k,
             tuple(_dtype(self.k, x) for x in record.args),
         )
         count = len(self.builder.nodes)

@@ -61,7 +61,9 @@ def signature(model: Any) -> Signature:
     symbols = [k.KerasTensor((1, *t.shape[1:]), dtype=t.dtype, name=t.name) for t in flat]
     fixed = {n for n in batches if n is not None and n > 1}
     return Signature(
-        k.tree.pack_sequence_as(struct, symbols), slots, [t.dtype for t in flat],
+        k.tree.pack_sequence_as(struct, symbols),
+        slots,
+        [t.dtype for t in flat],
         fixed.pop() if fixed else None,
     )
 

@@ -100,6 +100,8 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
         if isinstance(value, int | float) and not name.startswith("_")
     }  # fmt: skip
     return Optimizer(
-        type(inner).__name__, float(k.ops.convert_to_numpy(rate)),
-        float(plain.get("momentum", 0.0) or 0.0), plain,
+        type(inner).__name__,
+        float(k.ops.convert_to_numpy(rate)),
+        float(plain.get("momentum", 0.0) or 0.0),
+        plain,
     )

@@ -80,6 +80,7 @@ class Call:
 
     def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
         """Run the step on the positions of some operands: it only moves their entries."""
+
         def run(marked):
             arrays = list(self.inputs)
             for i, marks in zip(data, marked, strict=True):
@@ -93,9 +94,7 @@ class Call:
 Rules = Mapping[str, Callable[[Call], Any]]
 
 
-def lower(
-    b: Builder, program: Program, operands: Sequence[Operand], rules: Rules
-) -> list[Operand]:
+def lower(b: Builder, program: Program, operands: Sequence[Operand], rules: Rules) -> list[Operand]:
     """What a program returns for some operands.
 
     Steps none of whose operands is a value run in the framework itself; each other needs a rule.

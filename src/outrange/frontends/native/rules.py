@@ -109,8 +109,12 @@ def limited(c: Call, x: Operand, limit, negate: bool) -> Operand:
 
 
 def contract(
-    b: Builder, left: Sequence[str], right: Sequence[str], out: Sequence[str],
-    x: Operand, y: Operand,
+    b: Builder,
+    left: Sequence[str],
+    right: Sequence[str],
+    out: Sequence[str],
+    x: Operand,
+    y: Operand,
 ) -> Operand:
     """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
     size: dict[str, int] = {}
@@ -140,8 +144,11 @@ def matmul(b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: boo
 
 
 def windows(
-    shape: Sequence[int], size: Sequence[int], strides: Sequence[int],
-    dilation: Sequence[int], padding: Sequence[tuple[int, int]],
+    shape: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[tuple[int, int]],
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """Positions in each window over all axes of an array, `-1` outside, and the result's shape.
 

@@ -62,9 +62,7 @@ def mean(c: Call):
     c.together(*operands)
     if len(operands) == 1:
         return operands[0]
-    return c.b.affine_map(
-        c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1
-    )
+    return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1)
 
 
 @op("Max", "Min")

@@ -58,8 +58,7 @@ def conv_transpose(c: Call):
     else:
         before = stated[:rank]
         outputs = [
-            w + e - a - b
-            for w, e, a, b in zip(whole, extra, before, stated[rank:], strict=True)
+            w + e - a - b for w, e, a, b in zip(whole, extra, before, stated[rank:], strict=True)
         ]
     c.limit([*(max(n, 0) for n in outputs), kernel.shape[1] * groups])
     return convolve_transposed(

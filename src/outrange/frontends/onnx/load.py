@@ -53,7 +53,12 @@ def _load(path: Path, check: str | None) -> Network:
     lowered = lower(model)
     runner = Runner(model, lowered)
     network = Network(
-        lowered.graph, runner.predict, model.name, "onnx", lowered.layers, probe=runner.probe,
+        lowered.graph,
+        runner.predict,
+        model.name,
+        "onnx",
+        lowered.layers,
+        probe=runner.probe,
         plain=lowered.plain,
     )
     if check is not None:

@@ -22,7 +22,6 @@ def tensorflow() -> Any:
     return tensorflow
 
 
-
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
     """Trace a function of tensors.
 

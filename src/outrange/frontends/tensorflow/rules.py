@@ -137,7 +137,8 @@ def _pad(c: Call):
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
     return c.b.structural(
-        lambda a: np.where((m := np.pad(a[0], pads)) == 0, a[1], m), [c.x, np.full((), fill)],
+        lambda a: np.where((m := np.pad(a[0], pads)) == 0, a[1], m),
+        [c.x, np.full((), fill)],
         name="pad",
     )
 
@@ -184,7 +185,13 @@ def _convolve(c: Call):
         kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
     groups = channels // kernel.shape[-2]
     return convolve(
-        c.b, c.x, kernel, strides=strides, dilation=dilation, padding=padding, groups=groups,
+        c.b,
+        c.x,
+        kernel,
+        strides=strides,
+        dilation=dilation,
+        padding=padding,
+        groups=groups,
         channels_first=_is_first(c),
     )
 
@@ -218,4 +225,3 @@ def _batch_norm(c: Call):
 
 TABLE = folded(RULES)
 """The rules, where an operand depends on the input; constants run in TensorFlow."""
-

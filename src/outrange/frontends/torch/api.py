@@ -26,8 +26,7 @@ def torch() -> Any:
         import torch
     except ImportError:
         raise ModelError(
-            "PyTorch is needed for that, and is not installed. "
-            "Run `pip install 'outrange[torch]'`."
+            "PyTorch is needed for that, and is not installed. Run `pip install 'outrange[torch]'`."
         ) from None
     return torch
 
@@ -51,8 +50,10 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def evaluating(module: Any) -> Iterator[None]:
     """A module in evaluation mode; that of an exported program is fixed."""
-    switches = module.training and not hasattr(module, "validate_inputs") and not (
-        type(module).__module__.startswith("torch.fx")
+    switches = (
+        module.training
+        and not hasattr(module, "validate_inputs")
+        and not (type(module).__module__.startswith("torch.fx"))
     )
     if switches:
         module.eval()

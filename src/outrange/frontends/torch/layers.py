@@ -43,8 +43,15 @@ def _convolve(c: Call):
     move = (*range(2, kernel.ndim), 1, 0)
     if not get(c, "transposed"):
         return convolve(
-            c.b, c.x, kernel.transpose(move), bias, strides=strides, dilation=dilation,
-            padding=[(p, p) for p in pads], groups=groups, channels_first=True,
+            c.b,
+            c.x,
+            kernel.transpose(move),
+            bias,
+            strides=strides,
+            dilation=dilation,
+            padding=[(p, p) for p in pads],
+            groups=groups,
+            channels_first=True,
         )
     extra = list(get(c, "output_padding"))
     extra = extra * rank if len(extra) == 1 else extra
@@ -55,8 +62,16 @@ def _convolve(c: Call):
         )
     ]
     return convolve_transposed(
-        c.b, c.x, kernel.transpose(move), bias, outputs=sizes, strides=strides, dilation=dilation,
-        before=pads, groups=groups, channels_first=True,
+        c.b,
+        c.x,
+        kernel.transpose(move),
+        bias,
+        outputs=sizes,
+        strides=strides,
+        dilation=dilation,
+        before=pads,
+        groups=groups,
+        channels_first=True,
     )
 
 
@@ -73,7 +88,10 @@ def _window(c: Call, size: list[int]):
     if get(c, "ceil_mode"):
         raise UnsupportedError("pooling with ceil_mode")
     return windows(
-        c.x.shape, [1] * lead + size, [1] * lead + strides, [1] * lead + dilation,
+        c.x.shape,
+        [1] * lead + size,
+        [1] * lead + strides,
+        [1] * lead + dilation,
         [(0, 0)] * lead + [(p, p) for p in pads],
     )
 

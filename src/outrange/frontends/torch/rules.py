@@ -55,7 +55,11 @@ SAME = (
 )  # fmt: skip
 
 COMPARISONS = {
-    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "eq": "equal",
     "ne": "not_equal",
 }
 
@@ -203,8 +207,9 @@ def _pad(c: Call):
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
 
     def run(a):
-        x = a[0][tuple(slice(max(-p, 0), a[0].shape[i] - max(-q, 0))
-                       for i, (p, q) in enumerate(pads))]
+        x = a[0][
+            tuple(slice(max(-p, 0), a[0].shape[i] - max(-q, 0)) for i, (p, q) in enumerate(pads))
+        ]
         marks = np.pad(x, [(max(p, 0), max(q, 0)) for p, q in pads])
         return np.where(marks == 0, a[1], marks)
 

@@ -86,9 +86,7 @@ def over(parts: Sequence[Term]) -> Term:
     for part in parts[1:]:
         divisor = constant(part)
         if divisor is None:
-            raise Fault(
-                "a divisor must be a constant (conditions are linear).", UnsupportedError
-            )
+            raise Fault("a divisor must be a constant (conditions are linear).", UnsupportedError)
         if divisor == 0:
             raise Fault("a divisor must not be zero.")
         by = _bounded(by * divisor)

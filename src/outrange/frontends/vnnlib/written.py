@@ -11,6 +11,7 @@ from .terms import literal
 
 _PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
 
+
 def write_counterexample(x, y) -> str:
     """The block of values that follows the line `sat` in a result file.
 

@@ -80,9 +80,7 @@ def measure(t: Expressions, piece: Piece) -> Shape:
         zeros = np.zeros(len(edges) - 1)
         cells = Cells(edges[:-1], edges[1:], zeros.astype(int), zeros, zeros)
     else:
-        cells = signs(
-            t, second, piece.lo, piece.hi, lambda w, s: price(w, s) <= PAY, finest=1e-9
-        )
+        cells = signs(t, second, piece.lo, piece.hi, lambda w, s: price(w, s) <= PAY, finest=1e-9)
     paid = np.where(cells.sign == 2, price(cells.hi - cells.lo, cells.size), 0.0)
     lo, hi = _off_the_ends(cells.lo, piece.lo, np.inf), _off_the_ends(cells.hi, piece.hi, -np.inf)
     value, slope = (_error(t, x, piece, lo, hi) for x in (e, first))

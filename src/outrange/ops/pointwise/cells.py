@@ -136,7 +136,8 @@ def signs(
     runs = [
         (i, j)
         for i, j in cells.clusters()
-        if np.isfinite(cells.lo[i]) and np.isfinite(cells.hi[j - 1])
+        if np.isfinite(cells.lo[i])
+        and np.isfinite(cells.hi[j - 1])
         and not payable(cells.hi[i:j] - cells.lo[i:j], cells.size[i:j]).all()
     ]
     a = np.array([cells.lo[i] for i, _ in runs])

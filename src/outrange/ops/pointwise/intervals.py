@@ -90,8 +90,9 @@ def _reciprocal(x: Ends) -> Ends:
     last = np.where(lo == 0, np.inf, last)
     first = np.where(hi == 0, -np.inf, first)
     low, high = _outward(first, last)
-    low, high = np.where(lo >= 0, np.maximum(low, 0.0), low), np.where(
-        hi <= 0, np.minimum(high, 0.0), high
+    low, high = (
+        np.where(lo >= 0, np.maximum(low, 0.0), low),
+        np.where(hi <= 0, np.minimum(high, 0.0), high),
     )
     across = (lo < 0) & (hi > 0) | ((lo == 0) & (hi == 0))
     return np.where(across, -np.inf, low), np.where(across, np.inf, high)
@@ -194,8 +195,9 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
             known[k] = _applied(node, known[node.argument])
         else:
             every = [known[b] for b in {*node.branches, *node.at}]
-            known[k] = reduce(np.minimum, (x[0] for x in every)), reduce(
-                np.maximum, (x[1] for x in every)
+            known[k] = (
+                reduce(np.minimum, (x[0] for x in every)),
+                reduce(np.maximum, (x[1] for x in every)),
             )
     return known
 

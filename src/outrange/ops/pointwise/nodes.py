@@ -11,6 +11,7 @@ Monomial = tuple[tuple[int, int], ...]
 
 Terms = dict[Monomial, Fraction]
 
+
 @dataclass(frozen=True)
 class Variable:
     """`x`."""

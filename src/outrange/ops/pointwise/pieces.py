@@ -73,7 +73,10 @@ class Endless(Exception):
 
 
 def pieces(
-    t: Expressions, e: int, left: Edge = WHOLE[0], right: Edge = WHOLE[1],
+    t: Expressions,
+    e: int,
+    left: Edge = WHOLE[0],
+    right: Edge = WHOLE[1],
     settled: frozenset = frozenset(),
 ) -> list[Piece]:
     """Cut the line between two edges; where `e` is not defined there is no piece.
@@ -211,9 +214,7 @@ def between(lo: float, hi: float) -> float:
     return lo + 0.4 * (hi - lo)
 
 
-def _crossings(
-    t: Expressions, u: int, knot, left: Edge, right: Edge, touching: bool
-) -> list[Edge]:
+def _crossings(t: Expressions, u: int, knot, left: Edge, right: Edge, touching: bool) -> list[Edge]:
     """Where `u - knot` may change its sign (or be 0) strictly between two edges."""
     lo, hi = left.after, right.before
     shifted = t.scale(u, 1, -Fraction(knot))

@@ -185,8 +185,10 @@ def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends
         part = 1.01 * _POWERS[node.name](**dict(node.attributes)) * before[1]
         relative = np.fmin(relative, np.where(before[1] < 1e-3, part + own, np.inf))
     elif node.name == "log":
-        absolute = np.fmin(absolute, np.where(before[1] < 1e-3, 1.01 * before[1], np.inf)
-                           + spread(c, most) * (1 + 1e-9))
+        absolute = np.fmin(
+            absolute,
+            np.where(before[1] < 1e-3, 1.01 * before[1], np.inf) + spread(c, most) * (1 + 1e-9),
+        )
     # The stated error is relative only down to the least normal number.
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
     relative = np.where(least > 1e-290, relative, np.inf)
@@ -201,8 +203,10 @@ def _carried(node: Apply, argument: Ends, before: Ends) -> np.ndarray:
     moved, share = before
     lo, hi = (np.asarray(end) + np.zeros(np.shape(moved)) for end in argument)
     # The argument may leave its cell by its error at the end it is at.
-    pads = [np.fmin(1.01 * moved, np.where(share < 0.1, 1.01 * share * np.abs(end), np.inf))
-            for end in (lo, hi)]
+    pads = [
+        np.fmin(1.01 * moved, np.where(share < 0.1, 1.01 * share * np.abs(end), np.inf))
+        for end in (lo, hi)
+    ]
     known = enclosures(t, [slope, value], lo - pads[0], hi + pads[1])
     steepest = np.maximum(*(np.abs(end) for end in known[slope]))
     return np.fmin(steepest * moved, known[value][1] - known[value][0])
