@@ -53,8 +53,8 @@ class Facts:
     epochs: int
 
 
-def _measured(code: str, text: str, remedy: str) -> Reason:
-    return Reason(code, "MEASURED", text, remedy)
+def _measured(code: str, sentence: str, fix: str) -> Reason:
+    return Reason(code, "MEASURED", sentence, fix)
 
 
 def measured(f: Facts) -> list[Reason]:
