@@ -35,6 +35,7 @@ class Builder:
         bounded: `(value, least, most)`: limits beyond which the graph is not the model.
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
+        whole: Which entries of a value are known to be whole numbers, and its op at that time.
     """
 
     inputs: Sequence[Slot]
@@ -46,6 +47,7 @@ class Builder:
     bounded: list[tuple[int, float, float]] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     plain: Graph | None = None
+    whole: dict[int, tuple[Op | None, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ..core import UnsupportedError
 from ..ops import Affine, Curve, Largest, Rearrange
-from ..ops.pointwise import Expressions, of_curve
+from ..ops.pointwise import Expressions, applied
 from ..ops.pointwise.definitions import largest
+from ..ops.pointwise.limits import exact
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
+from .regions import Region
 
 
 MOST_FORMULAS = 512
@@ -58,29 +59,50 @@ def entries(
     return known[value]
 
 
-def placed(
-    table: Expressions, nodes: Sequence[Node], root: int, inner: Sequence[int], value: int
-) -> bool:
-    """Whether every entry of `value` hangs on one entry of `root`: `entries` without formulas."""
-    size = _root_size(nodes, root, inner)
-    known = {root: Entries(np.arange(size), np.zeros(size, int))}
-    for v in sorted(inner):
+def placed(nodes: Sequence[Node], region: Region, values: Sequence[int], size: int) -> bool:
+    """Whether each entry of `values` hangs on one entry of the root: `entries` without formulas.
+
+    Args:
+        nodes: Of the graph.
+        region: What is between the root and the values.
+        values: Each in the region, or the root itself; all of one size.
+        size: Of the root.
+    """
+    known: dict[int, np.ndarray] = {region.root: np.arange(size)}
+    for v in region.inner:
         node = nodes[v - 1]
         op: Any = node.op
-        inputs = [known.get(j) for j in node.inputs]
         if isinstance(op, Rearrange):
-            found = _rearranged(table, op, inputs)
+            found = _rearranged_places(op, [known.get(j) for j in node.inputs])
         else:
-            given = [x for x in inputs if x is not None]
-            if len(given) < len(inputs):
+            given = [known[j] for j in node.inputs if j in known]
+            if len(given) < len(node.inputs):
                 return False
             if isinstance(op, Largest):
-                given = [_column(given[0], w) for w in np.asarray(op.windows).T]
-            found = _mapped(table, lambda *es: 0, [Entries(x.source, 0 * x.ids) for x in given])
+                given = [np.where(w < 0, -1, given[0][w]) for w in np.asarray(op.windows).T]
+            found = _one_source(given)
         if found is None:
             return False
         known[v] = found
-    return True
+    return _one_source([known[v] for v in values]) is not None
+
+
+def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The entries of the root that several columns hang on; None where two of them differ."""
+    source = places[0]
+    for other in places[1:]:
+        if ((other != source) & (other >= 0) & (source >= 0)).any():
+            return None
+        source = np.maximum(source, other)
+    return source
+
+
+def _rearranged_places(op: Rearrange, inputs: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Entries of the root after a rearrangement: -1 for a constant; None if it reads others."""
+    whole = [x if x is not None else np.full(n, -2) for x, n in zip(inputs, op.sizes, strict=True)]
+    source = np.concatenate(whole)[np.maximum(op.index, 0)]
+    filled = op.index < 0
+    return None if (source[~filled] == -2).any() else np.where(filled, -1, source)
 
 
 def _column(x: Entries, window: np.ndarray) -> Entries:
@@ -108,22 +130,22 @@ def _step(table: Expressions, node: Node, inputs: list[Entries | None]) -> Entri
     if len(given) < len(inputs):
         return None
     if isinstance(op, Curve):
-        return _mapped(table, lambda e: of_curve(table, op, e), given)
+        return _mapped(table, op, lambda e: applied(table, op, e), given)
     if isinstance(op, Pointwise):
-        return _mapped(table, lambda *es: op.write(table, *es), given)
+        return _mapped(table, op, lambda *es: op.write(table, *es), given)
     if isinstance(op, Affine):
         factors = [op.factor] if op.factor is not None else list(op.coefficients or ())
         columns = [np.broadcast_to(np.asarray(f, float), (op.size,)) for f in factors]
-        return _mapped(table, lambda *row: _line(table, row), given, [*columns, op.bias])
+        return _mapped(table, "line", lambda *row: _line(table, row), given, [*columns, op.bias])
     picked = [_column(given[0], w) for w in np.asarray(op.windows).T]
-    return _mapped(table, lambda *es: _largest(table, es), picked)
+    return _mapped(table, "largest", lambda *es: _largest(table, es), picked)
 
 
 def _line(table: Expressions, row) -> int:
     """`sum f_i e_i + b` of `k` expressions, then `k` factors and `b`."""
     k = len(row) // 2
     return table.combine(
-        [(Fraction(f), e) for e, f in zip(row[:k], row[k : 2 * k], strict=True)], Fraction(row[-1])
+        [(exact(f), e) for e, f in zip(row[:k], row[k : 2 * k], strict=True)], exact(row[-1])
     )
 
 
@@ -136,38 +158,48 @@ def _largest(table: Expressions, es) -> int:
 
 
 def _rearranged(table: Expressions, op: Rearrange, inputs: list[Entries | None]) -> Entries | None:
-    unread = [Entries(np.full(n, -2), np.full(n, -1)) for n in op.sizes]
-    whole = [x if x is not None else u for x, u in zip(inputs, unread, strict=True)]
-    source = np.concatenate([x.source for x in whole])[np.maximum(op.index, 0)]
-    ids = np.concatenate([x.ids for x in whole])[np.maximum(op.index, 0)]
-    filled = op.index < 0
-    if (source[~filled] == -2).any():
+    source = _rearranged_places(op, [x if x is None else x.source for x in inputs])
+    if source is None:
         return None
-    for value in np.unique(op.fill[filled]):
+    whole = [
+        x.ids if x is not None else np.full(n, -1) for x, n in zip(inputs, op.sizes, strict=True)
+    ]
+    ids = np.concatenate(whole)[np.maximum(op.index, 0)]
+    filled = op.index < 0
+    fills = np.unique(op.fill[filled])
+    _refuse_many(len(fills))
+    for value in fills:
         ids[filled & (op.fill == value)] = table.constant(float(value))
-    source[filled] = -1
     return Entries(source, ids)
 
 
 def _mapped(
-    table: Expressions, function: Callable, given: list[Entries], more=()
+    table: Expressions, name: Hashable, function: Callable, given: list[Entries], more=()
 ) -> Entries | None:
-    """A function of expressions (and numbers), row by row; each distinct row once."""
-    source = given[0].source
-    for x in given[1:]:
-        if ((x.source != source) & (x.source >= 0) & (source >= 0)).any():
-            return None
-        source = np.maximum(source, x.source)
+    """A function of expressions (and numbers), row by row; each distinct row once.
+
+    `name` tells the function from others: what it made of a row before is not made again.
+    """
+    source = _one_source([x.source for x in given])
+    if source is None:
+        return None
     columns = [np.asarray(x.ids) for x in given] + [np.asarray(c) for c in more]
     if all((c == c[0]).all() for c in columns if len(c)):
         if not len(source):
             return Entries(source, np.zeros(0, int))
-        row = [c[0] for c in columns]
-        e = function(*(int(v) for v in row[: len(given)]), *(float(v) for v in row[len(given) :]))
-        return Entries(source, np.full(source.shape, e))
-    rows, back = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    if len(rows) > MOST_FORMULAS:
-        raise UnsupportedError(f"more than {MOST_FORMULAS} functions of one variable in one tensor")
-    k = len(given)
-    made = [function(*(int(v) for v in r[:k]), *(float(v) for v in r[k:])) for r in rows]
+        rows, back = np.array([[c[0] for c in columns]]), np.zeros(len(source), int)
+    else:
+        rows, back = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    _refuse_many(len(rows))
+    k, made = len(given), []
+    for row in rows.tolist():
+        key = (name, *(int(v) for v in row[:k]), *row[k:])
+        if key not in table.made:
+            table.made[key] = function(*key[1:])
+        made.append(table.made[key])
     return Entries(source, np.array(made)[back.ravel()])
+
+
+def _refuse_many(count: int) -> None:
+    if count > MOST_FORMULAS:
+        raise UnsupportedError(f"more than {MOST_FORMULAS} functions of one variable in one tensor")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from ..ops import Affine, Curve, Largest, Rearrange, Step
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
+
+
+MOST_VALUES = 256
+"""Values in a region; no formula of an elementwise function that anybody wrote has more ops."""
 
 
 def is_bent(op: Any) -> bool:
@@ -31,14 +36,18 @@ def input_sizes(node: Node) -> tuple[int, ...]:
 
 
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
-    """Whether a table stands between the value and what it is an elementwise function of."""
-    waiting, seen = [value], set()
-    while waiting:
-        v = waiting.pop()
+    """Whether a table stands between the value and what it is an elementwise function of.
+
+    As far back as a region reaches: what is before it is in no formula.
+    """
+    waiting, seen = [-value], set()
+    while waiting and len(seen) < MOST_VALUES:
+        v = -heappop(waiting)
         if v in seen or not v or not is_entrywise(nodes[v - 1].op):
             continue
         seen.add(v)
         if isinstance(nodes[v - 1].op, Step) and nodes[v - 1].op.rows is not None:
             return True
-        waiting += nodes[v - 1].inputs
+        for j in nodes[v - 1].inputs:
+            heappush(waiting, -j)
     return False

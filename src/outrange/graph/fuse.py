@@ -1,10 +1,11 @@
 """Rewrites elementwise sub-graphs of one tensor, `x * sigmoid(x)`, as one curve with proved facts.
 
-A region grows backwards from a value over elementwise ops whose results nobody else reads. Where
-all of it hangs on a single value, every entry is an expression of one entry of that value; equal
-expressions share a curve, so that channels may differ.
+A region (`regions`) grows backwards from a value over elementwise ops whose results nobody else
+reads. Where all of it hangs on a single value, every entry is an expression of one entry of that
+value; equal expressions share a curve, so that channels may differ.
 
-Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`).
+Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
+number of values; what may as well stay as it is gets a share of the work on all analyses.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import numpy as np
 from ..core import UnsupportedError
 from ..ops import Affine, Curve, Rearrange, scale
 from ..ops.offsets import MANY
+from ..ops.pointwise.limits import MOST_WORK, Effort, EffortError
 from ..ops.pointwise.op import Pointwise
-from .entrywise import input_sizes, is_bent, is_entrywise, reads_table
+from .entrywise import input_sizes, is_bent
 from .graph import Node
+from .regions import Region, has_region, regions
 
 
 if TYPE_CHECKING:
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
 
 MOST_CURVES = 64
 """Distinct curves in the place of one value."""
+
+OPTIONAL_WORK = MOST_WORK // 8
+"""Work on regions that may as well stay as they are, all together."""
+
+ONE_OPTION = OPTIONAL_WORK // 8
+"""Work on one of them."""
 
 
 def fuse(
@@ -53,22 +62,14 @@ def fuse(
 
 
 @dataclass(eq=False)
-class _Region:
-    """Values that become curves of the value `root`; the last of them is what is computed."""
-
-    root: int
-    inner: tuple[int, ...]
-    bent: int
-    forced: bool
-
-
-@dataclass(eq=False)
 class _Fusion:
     nodes: list[Node]
     output: int
     kept: set[int]
     curves: dict[int, Curve] = field(default_factory=dict)
     lines: dict[int, tuple[float, float]] = field(default_factory=dict)
+    refused: dict[int, UnsupportedError] = field(default_factory=dict)
+    effort: Effort = field(default_factory=Effort)
     out: list[Node] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=lambda: {0: 0})
 
@@ -77,7 +78,7 @@ class _Fusion:
         """The expressions; the analysis is loaded only where there is something to fuse."""
         from ..ops.pointwise import Expressions
 
-        return Expressions()
+        return Expressions(self.effort)
 
     def run(self) -> tuple[list[Node], dict[int, int]]:
         if not any(self.may_fuse(v) for v in range(1, len(self.nodes) + 1)):
@@ -88,7 +89,7 @@ class _Fusion:
             for j in self.nodes[v - 1].inputs:
                 self.readers[j].add(v)
         wanted = {self.output, *self.kept} - {0}
-        plans: dict[int, tuple[_Region, Entries]] = {}
+        plans: dict[int, tuple[Region, Entries]] = {}
         for v in range(len(self.nodes), 0, -1):
             if v in wanted:
                 found = self.region(v)
@@ -115,81 +116,84 @@ class _Fusion:
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True
-        if not (is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)):
-            return False
-        return len(self.regions(v, everybody=True)) > 0
+        return self.may_end(v) and has_region(self.nodes, v)
 
-    def regions(self, v: int, everybody: bool = False) -> list[_Region]:
-        """Candidates that end at `v`, those with the most bent ops first, then small ones."""
-        inner, frontier, found = {v}, set(self.sources(v)), []
-        forced, bent = self.count(v)
-        while frontier:
-            w = max(frontier)
-            if len(frontier) == 1 and (forced or bent > 1):
-                found.append(_Region(w, tuple(sorted(inner)), bent, forced > 0))
-            if w == 0 or not is_entrywise(self.nodes[w - 1].op):
-                break
-            if not everybody and not self.readers[w] <= inner:
-                break
-            inner.add(w)
-            frontier.remove(w)
-            frontier.update(self.sources(w))
-            must, more = self.count(w)
-            forced, bent = forced + must, bent + more
-        return sorted(found, key=lambda r: (-r.bent, len(r.inner)))
-
-    def sources(self, v: int) -> tuple[int, ...]:
-        """What a value depends on; a constant depends on nothing."""
-        node = self.nodes[v - 1]
-        if isinstance(node.op, Rearrange):
-            ends = np.cumsum((0, *node.op.sizes))
-            read = np.unique(np.searchsorted(ends, node.op.index, side="right") - 1)
-            return tuple({node.inputs[i] for i in read if i >= 0})
-        return tuple(set(node.inputs))
-
-    def count(self, v: int) -> tuple[int, int]:
-        """Whether a value must be fused, and whether it bends."""
+    def may_end(self, v: int) -> bool:
+        """Whether a region may end at `v`: at what bends, and at sums."""
         op = self.nodes[v - 1].op
-        return int(isinstance(op, Pointwise)), int(is_bent(op))
+        return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
-    def region(self, v: int) -> tuple[_Region, Entries] | None:
+    def region(self, v: int) -> tuple[Region, Entries] | None:
         """The best region that ends at `v`, with the expressions of the entries."""
-        from .entries import entries
-
-        op = self.nodes[v - 1].op
-        multiple = isinstance(op, Affine) and op.coefficients is not None
-        if not (is_bent(op) or multiple):
+        if not self.may_end(v):
             return None
-        reason: Exception | None = None
-        candidates = self.regions(v)
+        op: Any = self.nodes[v - 1].op
+        forced = isinstance(op, Pointwise) and op.otherwise is None
+        if not forced and self.effort.spent >= OPTIONAL_WORK:
+            return None
+        candidates = regions(self.nodes, v, self.readers)
         if isinstance(op, Pointwise):
             # What somebody else reads as well is then computed twice.
-            candidates += self.regions(v, everybody=True)
+            candidates += regions(self.nodes, v, None)
+        costly: list[Region] = []
+        failed: set[int] = set()
+        reason: Exception | None = None
         for region in candidates:
-            try:
-                found = entries(self.table, self.nodes, region.root, region.inner, v)
-                if found is not None and self.analyzed(found, region.forced):
-                    return region, found
-            except UnsupportedError as error:
-                reason = error
-        if isinstance(op, Pointwise):
-            raise self.refusal(v, reason)
-        return None
+            if region.bent in failed and not forced:
+                continue  # An affine map more makes it no simpler.
+            allowed = min(OPTIONAL_WORK, self.effort.spent + ONE_OPTION)
+            found, error = self.tried(region, v, allowed)
+            if found is not None:
+                return region, found
+            reason = error or reason
+            if error is not None:
+                failed.add(region.bent)
+            if isinstance(error, EffortError):
+                costly.append(region)
+        if not forced:
+            return None
+        for region in sorted(costly, key=lambda r: len(r.inner)):
+            found, error = self.tried(region, v, MOST_WORK)
+            if found is not None:
+                return region, found
+            reason = error or reason
+        raise self.refusal(v, reason)
 
-    def analyzed(self, found: Entries, forced: bool) -> bool:
-        """Analyze every distinct expression; False if it is better left as it is."""
+    def tried(
+        self, region: Region, v: int, work: int
+    ) -> tuple[Entries | None, UnsupportedError | None]:
+        """The expressions of the entries, analyzed; None, and perhaps why, if that is no use."""
+        from .entries import entries
+
+        self.effort.most = work
+        self.table.begin()
+        try:
+            found = entries(self.table, self.nodes, region.root, region.inner, v)
+            if found is not None:
+                self.analyze(found, region.forced)
+            return found, None
+        except UnsupportedError as error:
+            return None, error
+
+    def analyze(self, found: Entries, forced: bool) -> None:
+        """Analyze every distinct expression.
+
+        Raises:
+            UnsupportedError: One has no facts, or they are better left as they are.
+        """
         distinct = found.distinct(self.table)
         if len(distinct) > MOST_CURVES:
-            if not forced:
-                return False
             raise UnsupportedError(
                 f"{len(distinct)} different functions of one variable in one tensor"
             )
         for e in distinct:
+            if e in self.refused:
+                raise self.refused[e]
             if e not in self.curves and e not in self.lines:
                 self.measure(e)
-        many = any(len(self.curves[e].knots) > MANY for e in distinct if e in self.curves)
-        return forced or not many
+        most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
+        if most > MANY and not forced:
+            raise UnsupportedError(f"a function of more than {MANY} knots")
 
     def measure(self, e: int) -> None:
         """Enter an expression as a curve, or as a straight line whose numbers float64 holds."""
@@ -200,7 +204,13 @@ class _Fusion:
             return
         from ..ops.pointwise import analyze
 
-        facts = analyze(self.table, e)
+        try:
+            facts = analyze(self.table, e)
+        except EffortError:
+            raise  # With more work it may go.
+        except UnsupportedError as error:
+            self.refused[e] = error
+            raise
         only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
         # A line on all of its domain only: elsewhere the function may be another.
         if only is not None and facts.on == (-np.inf, np.inf) and not facts.holes:
@@ -219,10 +229,12 @@ class _Fusion:
 
     # ---- writing ----------------------------------------------------------------------------
 
-    def emit(self, v: int, plan: tuple[_Region, Entries] | None) -> None:
+    def emit(self, v: int, plan: tuple[Region, Entries] | None) -> None:
         node = self.nodes[v - 1]
         if plan is None:
-            self.add(replace(node, inputs=tuple(self.moved[j] for j in node.inputs)))
+            op: Any = node.op
+            op = op.otherwise(node.size) if isinstance(op, Pointwise) and op.otherwise else op
+            self.add(replace(node, op=op, inputs=tuple(self.moved[j] for j in node.inputs)))
             self.moved[v] = len(self.out)
             return
         region, found = plan
@@ -277,19 +289,3 @@ class _Fusion:
 
     def add(self, node: Node) -> None:
         self.out.append(node)
-
-
-def shares_root(nodes: Sequence[Node], values: Sequence[int]) -> bool:
-    """Whether all entries of some values of one size hang on the same entries of one value."""
-    from .entries import placed
-
-    if any(reads_table(nodes, v) for v in values):
-        return False  # No formula: what is multiplied with it stays a product.
-    work = _Fusion(list(nodes), 0, set())
-    probe: Any = Pointwise("probe", np.add, lambda t, *es: es[0])
-    size = nodes[values[0] - 1].size if values[0] else 0
-    size = max([size, *(nodes[v - 1].size for v in values if v)])
-    work.nodes.append(Node(probe, tuple(values), size, (1, size)))
-    last = len(work.nodes)
-    regions = work.regions(last, everybody=True)
-    return any(placed(work.table, work.nodes, r.root, r.inner, last) for r in regions)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ops import Product
 from ..ops.pointwise.op import Pointwise
-from .fuse import shares_root
+from .entrywise import reads_table
+from .graph import Node
+from .regions import regions_behind
 from .values import Operand, Value, operand
 from .whole import compare_whole
 
@@ -19,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def pointwise(
-    b: Builder, name: str, compute: Callable, write: Callable, *operands: Operand, jumps=False
+    b: Builder,
+    name: str,
+    compute: Callable,
+    write: Callable,
+    *operands: Operand,
+    jumps: bool = False,
+    otherwise: Callable[[int], Any] | None = None,
 ) -> Operand | None:
     """A function of operands that broadcast, if all that vary hang on the same entries.
 
@@ -30,6 +39,7 @@ def pointwise(
         write: The function of expressions: from a table and one expression each.
         operands: Values and constants.
         jumps: Whether the function jumps somewhere.
+        otherwise: The op that stands for it where its curve is not found.
 
     Returns:
         A value, an array if no operand varies, or None if the operands depend on different tensors.
@@ -42,15 +52,41 @@ def pointwise(
         b.broadcast(x if isinstance(x, Value) else b.constant_value(np.asarray(x)), shape)
         for x in operands
     ]
-    if not shares_root(b.nodes, [v.index for v in values]):
+    size = sum(slot.size for slot in b.inputs)
+    if not shares_root(b.nodes, [v.index for v in values], size):
         return None
-    op: Any = Pointwise(name, compute, write, jumps)
+    op: Any = Pointwise(name, compute, write, jumps, otherwise)
     return b.add_node(op, values, shape)
+
+
+def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
+    """Whether all entries of some values of one size hang on the same entries of one value.
+
+    Args:
+        nodes: Of the graph.
+        values: The values.
+        size: Of value 0.
+    """
+    from .entries import placed
+
+    if any(reads_table(nodes, v) for v in values):
+        return False  # No formula: what is multiplied with it stays a product.
+    return any(
+        placed(nodes, region, values, nodes[region.root - 1].size if region.root else size)
+        for region in regions_behind(nodes, values)
+    )
 
 
 def multiply(b: Builder, x: Operand, y: Operand) -> Operand | None:
     """`x * y`."""
-    return pointwise(b, "multiply", np.multiply, lambda t, u, v: t.multiply(u, v), x, y)
+
+    def product(n: int) -> Product:
+        return Product("multiply", np.arange(n), np.arange(n), (n, n))
+
+    def write(t: Expressions, u: int, v: int) -> int:
+        return t.multiply(u, v)
+
+    return pointwise(b, "multiply", np.multiply, write, x, y, otherwise=product)
 
 
 def divide(b: Builder, x: Operand, y: Operand) -> Operand | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ops import Affine, Curve, Rearrange, Step
-from .graph import Slot
+from .graph import Node, Op, Slot
 from .values import Operand, Value
 
 
@@ -70,25 +70,56 @@ def is_whole(b: Builder, x: Value) -> bool:
 
 
 def _whole(b: Builder, value: int) -> np.ndarray:
-    """`(n,)` the entries known to be whole numbers."""
-    if value == 0:
-        return np.concatenate([np.full(slot.size, slot.whole) for slot in b.inputs])
-    node = b.nodes[value - 1]
+    """`(n,)` the entries known to be whole numbers; what is asked about once is remembered."""
+    known, waiting, asked = b.whole, [value], set()
+    while waiting:
+        v = waiting.pop()
+        # An op may have been given a bias since, as long as nobody had read it.
+        if v in asked or (v in known and known[v][0] is _op(b, v)):
+            continue
+        asked.add(v)
+        known.pop(v, None)
+        waiting += _decisive(b.nodes[v - 1]) if v else ()
+    for v in sorted(asked):
+        found = _slots(b) if v == 0 else _of_node(b.nodes[v - 1], known)
+        known[v] = (_op(b, v), found)
+    return known[value][1]
+
+
+def _op(b: Builder, value: int) -> Op | None:
+    return b.nodes[value - 1].op if value else None
+
+
+def _slots(b: Builder) -> np.ndarray:
+    return np.concatenate([np.full(slot.size, slot.whole) for slot in b.inputs])
+
+
+def _decisive(node: Node) -> tuple[int, ...]:
+    """The inputs that decide whether the results of a node are whole."""
     op = node.op
+    on_lines = isinstance(op, Curve) and op.lines is not None and None not in op.lines
+    in_table = isinstance(op, Step) and op.rows is not None
+    entrywise = isinstance(op, Affine) and (op.factor is not None or op.coefficients is not None)
+    return node.inputs if isinstance(op, Rearrange) or on_lines or in_table or entrywise else ()
+
+
+def _of_node(node: Node, known: Mapping[int, tuple[Op | None, np.ndarray]]) -> np.ndarray:
+    """`(n,)` the entries of a node known to be whole, from those of its decisive inputs."""
+    op = node.op
+    given = [known[j][1] for j in _decisive(node)]
     if isinstance(op, Rearrange):
-        given = np.concatenate([_whole(b, j) for j in node.inputs])
-        return np.where(op.index < 0, _is_whole(op.fill), given[np.maximum(op.index, 0)])
+        joined = np.concatenate(given)
+        return np.where(op.index < 0, _is_whole(op.fill), joined[np.maximum(op.index, 0)])
     if isinstance(op, Curve) and op.lines is not None and None not in op.lines and not op.jumps:
         # Whole numbers go to whole numbers along lines of whole slope and offset.
-        return _whole(b, node.inputs[0]) & bool(_is_whole(np.array(op.lines)).all())
+        return given[0] & bool(_is_whole(np.array(op.lines)).all())
     if isinstance(op, Step) and op.rows is not None:
-        return _whole(b, node.inputs[0]) & bool(_is_whole(op.rows.entries).all())
+        return given[0] & bool(_is_whole(op.rows.entries).all())
     if isinstance(op, Step) and op.is_staircase:
         return np.full(node.size, bool(op.spacing == 1.0 and op.f(np.zeros(1))[0] == 0.0))
     if isinstance(op, Affine) and op.factor is not None:
-        return _whole(b, node.inputs[0]) & _is_whole(op.factor) & _is_whole(op.bias)
+        return given[0] & _is_whole(op.factor) & _is_whole(op.bias)
     if isinstance(op, Affine) and op.coefficients is not None:
-        given = [_whole(b, j) for j in node.inputs]
         every = all(float(c).is_integer() for c in op.coefficients)
         return np.logical_and.reduce([*given, _is_whole(op.bias)]) & every
     return np.zeros(node.size, bool)

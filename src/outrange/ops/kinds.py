@@ -130,6 +130,13 @@ class Rearrange:
         return Part(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
 
     @cached_property
+    def reads(self) -> tuple[int, ...]:
+        """Which inputs it reads at all: one of constants reads none."""
+        ends = np.cumsum((0, *self.sizes))
+        found = np.unique(np.searchsorted(ends, self.index, side="right") - 1)
+        return tuple(i for i in found.tolist() if i >= 0)
+
+    @cached_property
     def _scatter(self) -> Scatter:
         return Scatter(self.index, sum(self.sizes))
 

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from .analysis import analyze as analyze
     from .definitions import of_curve as of_curve
     from .expression import Expressions as Expressions
+    from .ranges import applied as applied
 
-_PLACES = {"analyze": "analysis", "of_curve": "definitions", "Expressions": "expression"}
+_PLACES = {
+    "analyze": "analysis", "of_curve": "definitions", "Expressions": "expression",
+    "applied": "ranges",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ from .values import definition, program
 
 
 _MOST_KNOTS = 160
+_LONGEST_NAME = 60
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
@@ -53,7 +54,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         >>> [round(k, 6) for k in facts.turns]
         [-1.278465]
     """
-    name = name or _short(t.show(e))
+    name = name or t.show(e, _LONGEST_NAME)
     try:
         found, left, right = _all_pieces(t, e)
         shapes = [measure(t, piece) for piece in found]
@@ -61,11 +62,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
             raise UnsupportedError("it is defined nowhere")
         return _Facts(t, e, name, shapes, (left, right)).curve()
     except UnsupportedError as error:
-        raise UnsupportedError(f"the function {name} ({error})") from error
-
-
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+        raise type(error)(f"the function {name} ({error})") from error
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[Piece], Edge, Edge]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ...core import OutrangeError
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Variable, merged
+from .limits import EXPRESSION_WORK
+from .nodes import Apply, Monomial, Sum, Terms, Variable, merged
 from .primitives import PRIMITIVES
+
+
+_MOST_TERMS = 48
+"""Terms that multiplying out may lead to."""
 
 
 def derivative(t: Expressions, e: int) -> int:
     """The derivative of an expression without branches."""
-    found: dict[int, int] = {}
+    found = t.slopes
+    if e in found:
+        return found[e]
     for k in t.needed(e):
+        if k in found:
+            continue
+        t.effort.spend(EXPRESSION_WORK)
         node = t.nodes[k]
         if isinstance(node, Variable):
             found[k] = t.one
@@ -47,7 +59,7 @@ def factored(t: Expressions, e: int) -> int:
         if constant:
             rest.append((constant, t.monomial(inverse)))
         common = merged(common, shared)
-        e = t.multiplied_out(t.combine(rest))
+        e = multiplied_out(t, t.combine(rest))
     if not common:
         return e
     inner = t.value_of(e)
@@ -64,3 +76,37 @@ def _shared(monomials: list[Monomial]) -> Monomial:
     bases = {base for m in powers for base in m}
     least = {base: min(m.get(base, 0) for m in powers) for base in bases}
     return tuple(sorted((base, p) for base, p in least.items() if p))
+
+
+def multiplied_out(t: Expressions, e: int) -> int:
+    """`e` with products of sums expanded, unless that makes it long."""
+    terms, constant = t.terms(e)
+    total: Terms = {}
+    for monomial, c in terms.items():
+        rows: Terms = {(): c}
+        for base, power in monomial:
+            inner = t.nodes[base]
+            rounds = power if isinstance(inner, Sum) and 0 < power <= 3 else 0
+            parts = {**dict(inner.terms), (): inner.constant} if isinstance(inner, Sum) else {}
+            for _ in range(rounds):
+                if len(rows) * len(parts) > _MOST_TERMS**2:
+                    return e
+                rows = _products(rows, parts)
+            if not rounds:
+                rows = {merged(m, ((base, power),)): d for m, d in rows.items()}
+            if len(rows) > _MOST_TERMS:
+                return e
+        for m, d in rows.items():
+            total[m] = total.get(m, Fraction(0)) + d
+    constant += total.pop((), Fraction(0))
+    return t.sum(total, constant)
+
+
+def _products(rows: Terms, parts: Terms) -> Terms:
+    out: Terms = {}
+    for m, c in rows.items():
+        for n, d in parts.items():
+            if d:
+                key = merged(m, n)
+                out[key] = out.get(key, Fraction(0)) + c * d
+    return out

@@ -12,18 +12,16 @@ from fractions import Fraction
 
 from ...core import UnsupportedError
 from . import identities
+from .limits import EXPRESSION_WORK, MOST_EXPRESSIONS, MOST_TERMS, Effort, check_sum, exact
 from .nodes import Apply, Expression, Monomial, Sum, Switch, Terms, Variable, merged
-
-
-MOST = 4000
-"""Expressions in one table; a formula that needs more is not one anybody wrote."""
-
-_MOST_TERMS = 48
-"""Terms that multiplying out may lead to."""
+from .text import written
 
 
 class Expressions:
     """A table of expressions of one variable.
+
+    Args:
+        effort: Counts and limits the work of what is done with the table.
 
     Example:
         >>> table = Expressions()
@@ -35,25 +33,44 @@ class Expressions:
         True
     """
 
-    def __init__(self):
+    def __init__(self, effort: Effort | None = None):
         self.nodes: list[Expression] = []
+        self.effort = Effort() if effort is None else effort
+        self.ranges: dict[int, tuple[float, float]] = {}
+        """The least and the largest value of an expression, where that was noted."""
+        self.slopes: dict[int, int] = {}
+        """Derivatives that were taken before."""
+        self.made: dict[tuple, int] = {}
+        """What was made of other expressions before, by a name for how and by all it takes."""
         self._known: dict[Expression, int] = {}
+        self._first = 0
         self.x = self._enter(Variable())
         self.zero, self.one = self.constant(0), self.constant(1)
 
     def _enter(self, node: Expression) -> int:
         if node not in self._known:
-            if len(self.nodes) >= MOST:
+            if len(self.nodes) - self._first >= MOST_EXPRESSIONS:
                 raise UnsupportedError("a function of one variable with too long a formula")
+            if isinstance(node, Sum):
+                check_sum(node)
+            self.effort.spend(EXPRESSION_WORK)
             self._known[node] = len(self.nodes)
             self.nodes.append(node)
         return self._known[node]
 
+    def begin(self) -> None:
+        """Start another formula: how long earlier ones are does not count for it."""
+        self._first = len(self.nodes)
+
     # ---- making -----------------------------------------------------------------------------
 
     def constant(self, value) -> int:
-        """A number; a float stands for exactly itself."""
-        return self._enter(Sum((), Fraction(value)))
+        """A number; a float stands for exactly itself.
+
+        Raises:
+            UnsupportedError: It is not finite.
+        """
+        return self._enter(Sum((), exact(value) if isinstance(value, float) else Fraction(value)))
 
     def value_of(self, e: int) -> Fraction | None:
         """The number that a constant is, else None."""
@@ -119,11 +136,17 @@ class Expressions:
         return None
 
     def multiply(self, a: int, b: int) -> int:
-        """`a * b`; polynomials are multiplied out."""
-        if self.is_polynomial(a) and self.is_polynomial(b):
+        """`a * b`; polynomials are multiplied out, unless that makes them long."""
+        if self._expands(a, b):
             return self._expanded(a, b)
         (m, c), (n, d) = (self.as_monomial(e) or (((e, 1),), Fraction(1)) for e in (a, b))
         return self.monomial(merged(m, n), c * d)
+
+    def _expands(self, a: int, b: int) -> bool:
+        """Whether a product is multiplied out: one of polynomials that are not long."""
+        if not (self.is_polynomial(a) and self.is_polynomial(b)):
+            return False
+        return (len(self.terms(a)[0]) + 1) * (len(self.terms(b)[0]) + 1) <= MOST_TERMS
 
     def _expanded(self, a: int, b: int) -> int:
         (left, c), (right, d) = self.terms(a), self.terms(b)
@@ -149,7 +172,7 @@ class Expressions:
         if exponent > 0 and exponent <= 8 and self.is_polynomial(a):
             out = a
             for _ in range(exponent - 1):
-                out = self._expanded(out, a)
+                out = self.multiply(out, a)
             return out
         m, c = self.as_monomial(a) or (((a, 1),), Fraction(1))
         if not c and exponent < 0:
@@ -223,6 +246,10 @@ class Expressions:
         for k in self.needed(e):
             if k in out:
                 continue
+            if all(out[j] == j for j in self.children(k)):
+                out[k] = k  # Nothing in it is replaced.
+                continue
+            self.effort.spend(EXPRESSION_WORK)
             node = self.nodes[k]
             if isinstance(node, Sum):
                 parts = [(c, self._product(m, out)) for m, c in node.terms]
@@ -232,8 +259,6 @@ class Expressions:
             elif isinstance(node, Switch):
                 branches, at = ([out[b] for b in part] for part in (node.branches, node.at))
                 out[k] = self.switch(out[node.argument], node.knots, branches, at)
-            else:
-                out[k] = k
         return out[e]
 
     def _product(self, monomial: Monomial, of: dict[int, int]) -> int:
@@ -242,56 +267,6 @@ class Expressions:
             total = self.multiply(total, self.power(of[base], power))
         return total
 
-    def multiplied_out(self, e: int) -> int:
-        """`e` with products of sums expanded, unless that makes it long."""
-        terms, constant = self.terms(e)
-        total: Terms = {}
-        for monomial, c in terms.items():
-            rows: Terms = {(): c}
-            for base, power in monomial:
-                inner = self.nodes[base]
-                rounds = power if isinstance(inner, Sum) and 0 < power <= 3 else 0
-                parts = {**dict(inner.terms), (): inner.constant} if isinstance(inner, Sum) else {}
-                for _ in range(rounds):
-                    rows = _products(rows, parts)
-                if not rounds:
-                    rows = {merged(m, ((base, power),)): d for m, d in rows.items()}
-                if len(rows) > _MOST_TERMS:
-                    return e
-            for m, d in rows.items():
-                total[m] = total.get(m, Fraction(0)) + d
-        constant += total.pop((), Fraction(0))
-        return self.sum(total, constant)
-
-    def show(self, e: int) -> str:
-        """The formula, for reports."""
-        node = self.nodes[e]
-        if isinstance(node, Variable):
-            return "x"
-        if isinstance(node, Apply):
-            extra = "".join(f", {k}={v:g}" for k, v in node.attributes)
-            return f"{node.name}({self.show(node.argument)}{extra})"
-        if isinstance(node, Switch):
-            return f"piecewise({self.show(node.argument)})"
-        parts = []
-        for monomial, c in node.terms:
-            text = "*".join(self._show_power(b, p) for b, p in monomial)
-            parts.append(text if c == 1 else f"-{text}" if c == -1 else f"{float(c):.6g}*{text}")
-        if node.constant or not parts:
-            parts.append(f"{float(node.constant):.6g}")
-        return " + ".join(parts).replace("+ -", "- ")
-
-    def _show_power(self, base: int, power: int) -> str:
-        text = self.show(base)
-        text = f"({text})" if isinstance(self.nodes[base], Sum) else text
-        return text if power == 1 else f"{text}^{power}"
-
-
-def _products(rows: Terms, parts: Terms) -> Terms:
-    out: Terms = {}
-    for m, c in rows.items():
-        for n, d in parts.items():
-            if d:
-                key = merged(m, n)
-                out[key] = out.get(key, Fraction(0)) + c * d
-    return out
+    def show(self, e: int, most: int | None = None) -> str:
+        """The formula, for reports; `most`: characters after which it is cut off."""
+        return written(self, e, most)

@@ -16,7 +16,7 @@ import numpy as np
 from ...core import down, up
 from ..curve import Curve
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Variable
+from .nodes import Apply, Expression, Monomial, Sum, Variable
 from .primitives import PRIMITIVES, facts, spread
 
 
@@ -145,7 +145,8 @@ def product_ends(monomial: Monomial, known: dict[int, Ends]) -> Ends:
     return reduce(_product, (_whole_power(known[b], p) for b, p in monomial))
 
 
-def _sum(node: Sum, known: dict[int, Ends], shape) -> Ends:
+def sum_ends(node: Sum, known: dict[int, Ends], shape) -> Ends:
+    """Ends of a sum, from those of the bases of its monomials."""
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
@@ -183,14 +184,19 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
         roots: Expressions, defined on the whole of each cell; of branches all are taken.
         lo: `(cells,)`; may be `-inf`.
         hi: `(cells,)`; may be `inf`.
+
+    Raises:
+        EffortError: The work of the table is used up.
     """
     known: dict[int, Ends] = {}
-    for k in t.needed(*roots):
+    order = t.needed(*roots)
+    t.effort.spend(lo.size * sum(_factors(t.nodes[k]) for k in order))
+    for k in order:
         node = t.nodes[k]
         if isinstance(node, Variable):
             known[k] = (lo, hi)
         elif isinstance(node, Sum):
-            known[k] = _sum(node, known, lo.shape)
+            known[k] = sum_ends(node, known, lo.shape)
         elif isinstance(node, Apply):
             known[k] = _applied(node, known[node.argument])
         else:
@@ -200,6 +206,11 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
                 reduce(np.maximum, (x[1] for x in every)),
             )
     return known
+
+
+def _factors(node: Expression) -> int:
+    """How many numbers the enclosure of one cell takes, about."""
+    return 1 + sum(len(m) for m, _ in node.terms) if isinstance(node, Sum) else 1
 
 
 def enclose(t: Expressions, e: int, lo, hi) -> Ends:

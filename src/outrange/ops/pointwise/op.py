@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,19 +14,23 @@ class Pointwise:
     """`y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
 
     Each `y_j` depends on one entry of one tensor in the end: `graph.fuse` finds it, and puts the
-    curve of that entry in the place of this op. No finished graph holds one.
+    curve of that entry in the place of this op, or what it is `otherwise`. No finished graph holds
+    one.
 
     Args:
         name: For reports.
         compute: The function of `k` arrays.
         write: The same as an expression: from a table and `k` expressions.
         jumps: Whether it jumps somewhere.
+        otherwise: The op that may stand in its place where no curve is found, from the number of
+            entries; None: there is none.
     """
 
     name: str
     compute: Callable
     write: Callable
     jumps: bool = False
+    otherwise: Callable[[int], Any] | None = None
 
     def run(self, xs):
         """The value, in the precision of `xs`."""

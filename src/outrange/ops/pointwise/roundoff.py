@@ -9,6 +9,7 @@ import numpy as np
 
 from .expression import Expressions
 from .intervals import Ends, enclosures, product_ends
+from .limits import Effort
 from .nodes import Apply, Monomial, Sum, Variable
 from .primitives import PRIMITIVES, facts, spread
 
@@ -46,7 +47,8 @@ def error_bound(
             elif isinstance(node, Sum):
                 own = _sum_error(t, node, values, found, lo.shape)
             elif isinstance(node, Apply):
-                own = _apply_error(node, values[k], values[node.argument], found[node.argument])
+                ends = values[k], values[node.argument]
+                own = _apply_error(t, node, *ends, found[node.argument])
             else:
                 raise TypeError("an expression with branches has no error bound")
             found[k] = _settled(_overflow(own, values[k], large), values[k])
@@ -168,13 +170,13 @@ def _dominated(terms: list[tuple], rounds: float):
     return best
 
 
-def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends:
+def _apply_error(t: Expressions, node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends:
     """The function's own error, and what the error of its argument makes of it."""
     c = facts(node)
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     moved = before[0]
     with np.errstate(all="ignore"):
-        carried = np.where(moved == 0, 0.0, _carried(node, argument, before))
+        carried = np.where(moved == 0, 0.0, _carried(t.effort, node, argument, before))
     absolute = carried + spread(c, most) * (1 + 1e-9) * (1.0 + 2.0**-40)
     own = 2.0 * c.ulps * _U * 1.01
     relative = np.where((carried == 0) & (c.off == 0), own, np.inf)
@@ -195,9 +197,9 @@ def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends
     return absolute, relative
 
 
-def _carried(node: Apply, argument: Ends, before: Ends) -> np.ndarray:
+def _carried(effort: Effort, node: Apply, argument: Ends, before: Ends) -> np.ndarray:
     """How far a primitive moves when its argument does: by its slope, or all it can."""
-    t = Expressions()
+    t = Expressions(effort)
     value = t.apply(node.name, t.x, **dict(node.attributes))
     slope = PRIMITIVES[node.name].slope(t, t.x, **dict(node.attributes))
     moved, share = before

@@ -1,0 +1,92 @@
+"""How long a formula may be, and how much work may go into its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+
+from ...core import UnsupportedError
+from .nodes import Sum
+
+
+MOST_EXPRESSIONS = 4000
+"""Expressions in one formula and its derivatives; one that needs more is not one anybody wrote."""
+
+MOST_TERMS = 512
+"""Terms of one sum. Products of polynomials that would have more are not multiplied out."""
+
+MOST_POWER = 256
+"""Largest whole power of an expression; its error bound takes as many steps."""
+
+MOST_BITS = 4096
+"""Bits of the numerator and denominator of one coefficient: a hundred float32 factors."""
+
+SCALE = 960
+"""Binary exponent of the largest and the smallest coefficient: float64 holds them with room."""
+
+MOST_WORK = 2**25
+"""Numbers computed in all analyses of one table: about a minute of one core.
+
+An activation takes some 2**15, a composition of eight of them 2**19.
+"""
+
+EXPRESSION_WORK = 2**8
+"""What entering one expression counts as: rewriting it takes as long as so many numbers."""
+
+
+class EffortError(UnsupportedError):
+    """An analysis would take more work than it may."""
+
+
+@dataclass(eq=False)
+class Effort:
+    """The work that analyses have taken, and what they may take.
+
+    Args:
+        most: Work that is allowed, in numbers computed.
+        spent: Work so far.
+    """
+
+    most: float = MOST_WORK
+    spent: int = 0
+
+    def spend(self, count: int) -> None:
+        """Count work that is about to be done.
+
+        Raises:
+            EffortError: It would be more than allowed.
+        """
+        if self.spent + count > self.most:
+            raise EffortError("a function of one variable that takes too long to analyze")
+        self.spent += count
+
+
+def exact(value: float) -> Fraction:
+    """The number that a float is.
+
+    Raises:
+        UnsupportedError: It is not finite.
+    """
+    if not isfinite(value):
+        raise UnsupportedError("a formula with an infinite constant")
+    return Fraction(value)
+
+
+def check_sum(node: Sum) -> None:
+    """Refuse a sum that is too long, or whose numbers float64 does not hold well.
+
+    Raises:
+        UnsupportedError: It is one.
+    """
+    if len(node.terms) > MOST_TERMS:
+        raise UnsupportedError(f"a formula with a sum of more than {MOST_TERMS} terms")
+    for monomial, _ in node.terms:
+        if any(abs(power) > MOST_POWER for _, power in monomial):
+            raise UnsupportedError(f"a formula with a power beyond {MOST_POWER}")
+    for c in (node.constant, *(c for _, c in node.terms)):
+        above, below = c.numerator.bit_length(), c.denominator.bit_length()
+        if above + below > MOST_BITS or (c and abs(above - below) > SCALE):
+            raise UnsupportedError(
+                f"a formula with a coefficient beyond 2**{SCALE} or of more than {MOST_BITS} bits"
+            )

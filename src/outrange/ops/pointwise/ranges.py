@@ -1,0 +1,78 @@
+"""What values an expression takes, where the curves it is made of say so: what leaves it alone.
+
+`relu(sigmoid(x))` is `sigmoid(x)`, and so is a clip of what was clipped before: a curve that is
+the line `y = x` on all values of its argument returns it. That is read off the facts of the curve.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from ...core import InputError
+from ..curve import Curve
+from .definitions import of_curve
+from .expression import Expressions
+from .intervals import Ends, sum_ends
+from .nodes import Sum
+
+
+Range = tuple[float, float]
+
+_ALL: Range = (-np.inf, np.inf)
+
+
+def applied(t: Expressions, c: Curve, u: int) -> int:
+    """A curve of an expression; the expression itself where the curve changes none of its values.
+
+    Raises:
+        UnsupportedError: Nothing says what the curve is made of.
+
+    Example:
+        >>> from outrange.ops import curve
+        >>> t = Expressions()
+        >>> once = applied(t, curve("relu"), t.x)
+        >>> applied(t, curve("relu"), once) == once
+        True
+    """
+    least, most = values(t, u)
+    if _is_identity(c, least, most):
+        return u
+    e = of_curve(t, c, u)
+    try:
+        low, high = c.range(np.array([least]), np.array([most]))
+    except InputError:  # It is not defined on all of them: nothing is known.
+        return e
+    before = t.ranges.get(e, _ALL)
+    t.ranges[e] = max(float(low[0]), before[0]), min(float(high[0]), before[1])
+    return e
+
+
+def values(t: Expressions, e: int) -> Range:
+    """The least and the largest value that `e` may take, whatever `x` is; noted for later."""
+    node = t.nodes[e]
+    if e in t.ranges or not isinstance(node, Sum):
+        return t.ranges.get(e, _ALL)
+    known: dict[int, Ends] = {
+        b: tuple(np.array([end]) for end in t.ranges.get(b, _ALL))  # type: ignore[misc]
+        for b in t.children(e)
+    }
+    low, high = sum_ends(node, known, (1,))
+    t.ranges[e] = float(low[0]), float(high[0])
+    return t.ranges[e]
+
+
+def _is_identity(c: Curve, least: float, most: float) -> bool:
+    """Whether a curve is the line `y = x` on all of `[least, most]`."""
+    if c.lines is None or not (c.on[0] <= least and most <= c.on[1]):
+        return False
+    if any(least <= at <= most for at in (*c.jumps, *c.holes)):
+        return False
+    ends = [-np.inf, *c.knots, np.inf]
+    met = [
+        line
+        for (a, b), line in zip(pairwise(ends), c.lines, strict=True)
+        if max(a, least) < min(b, most) or a <= least == most <= b
+    ]
+    return bool(met) and all(line == (1.0, 0.0) for line in met)
