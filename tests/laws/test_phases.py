@@ -8,7 +8,7 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
-from outrange.search.bent_values import bends
+from outrange.search.neuron_split.activations import bends
 from outrange.search.neuron_split import tighten_layers as phase_layers
 from outrange.search.neuron_split.drop_inactive import pruned
 from outrange.search.neuron_split.relaxed_net import PhaseNet

@@ -23,7 +23,7 @@ from ...domains.relaxations import Lines, Picks
 from ...domains.rounding import Budget, Payment, magnitude, outward, widened
 from ...graph import Graph
 from ...ops import Affine, Rearrange
-from ..bent_values import bends
+from .activations import bends
 from .relaxations import Bend, Drawn, Over
 from .split_constraints import Cuts
 

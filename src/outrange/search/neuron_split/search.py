@@ -13,7 +13,7 @@ import numpy as np
 from ...core import Box
 from ...graph import Graph
 from ..attack.momentum import first_look, many_points
-from ..bent_values import bends
+from .activations import bends
 from ..common.incumbent import State
 from ..common.parallel import one_thread
 from .alpha_beta import Climb, climb

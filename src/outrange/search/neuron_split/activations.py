@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..graph import Graph
-from ..ops import Affine, Curve, Rearrange
-from .neuron_split.relaxations import Bend, Kink, kink
-from .neuron_split.smooth_relaxations import Arc
+from ...graph import Graph
+from ...ops import Affine, Curve, Rearrange
+from .relaxations import Bend, Kink, kink
+from .smooth_relaxations import Arc
 
 
 def bends(graph: Graph) -> list[Bend] | None:
