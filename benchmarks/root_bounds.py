@@ -24,9 +24,9 @@ from verifiers import plain
 
 import outrange
 from outrange.core import Box
-from outrange.search.attack.momentum import many_points
-from outrange.search.common.incumbent import State
-from outrange.search.neuron_split.search import PhaseSearch
+from outrange.search.attack.momentum import attack
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.neuron_split.search import NeuronSplitSearch
 from outrange.search.solve import with_rows
 
 
@@ -62,8 +62,8 @@ def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path)
 
 def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Bounds after those seconds, the least values found, and when the last step ended."""
-    state = State(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
-    search = PhaseSearch(graph, box, state, splits=False)
+    state = Incumbent(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
+    search = NeuronSplitSearch(graph, box, state, splits=False)
     low, taken = search.lower(), state.seconds
     stopped = "patience"
     while stopped == "patience" and taken <= seconds:
@@ -71,7 +71,7 @@ def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float
         if state.seconds <= seconds:
             low = search.lower()
         taken = state.seconds
-    found = many_points(graph, box, np.arange(state.best.size), 8, np.random.default_rng(0))
+    found = attack(graph, box, np.arange(state.best.size), 8, np.random.default_rng(0))
     state.offer(*found)
     return low, state.best, taken
 

@@ -6,7 +6,7 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search import solve as solving
 from outrange.search.common.limits import MANY_INPUTS
-from outrange.search.milp.turns import program
+from outrange.search.milp.turns import milp_turns
 
 
 def test_the_solver_is_not_asked(monkeypatch):
@@ -23,4 +23,4 @@ def test_the_solver_is_not_asked(monkeypatch):
     found = solving.solve(graph, box, rows, time_limit=1.0)
     assert found.status == "time"
     assert (found.lower <= found.seen).all() and np.isfinite(found.lower).all()
-    assert program(graph, box, rows, np.zeros(2)) is None
+    assert milp_turns(graph, box, rows, np.zeros(2)) is None

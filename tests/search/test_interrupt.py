@@ -5,10 +5,10 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search.common.incumbent import State
+from outrange.search.common.incumbent import Incumbent
 from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.input_split import array_search as engine_search, kernel_search
-from outrange.search.input_split.array_search import EngineSearch
+from outrange.search.input_split.array_search import ArraySearch
 from outrange.search.kernel.binding import library
 from outrange.search.solve import solve
 
@@ -55,9 +55,9 @@ def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch
         return split(*arguments)
 
     monkeypatch.setattr(engine_search, "_split", interrupted)
-    state = State(rows, 0.05, None, None)
+    state = Incumbent(rows, 0.05, None, None)
     machine = ArrayEngine(graph, rows, np.zeros(2), box)
-    search = EngineSearch(machine, box, state, seed=0)
+    search = ArraySearch(machine, box, state, seed=0)
     with np.errstate(all="ignore"):
         assert search.run() == "interrupted"
         before = search.lower()

@@ -10,9 +10,9 @@ from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.neighborhood import Neighborhood
 from outrange.questions.robust.robustness import robustness
 from outrange.search import wide_search as pass_search
-from outrange.search.common.incumbent import State
+from outrange.search.common.incumbent import Incumbent
 from outrange.search.solve import solve, with_rows
-from outrange.search.wide_search import METHODS, PassSearch
+from outrange.search.wide_search import METHODS, WideSearch
 
 
 @pytest.fixture
@@ -82,8 +82,10 @@ def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
 
 
 def test_a_decision_by_a_descent_or_a_pass(graph, wide):
-    search = PassSearch(
-        with_rows(graph, np.eye(3)[:1], np.zeros(1)), _box(0.3), State(np.eye(1), 0.0, 5.0, None)
+    search = WideSearch(
+        with_rows(graph, np.eye(3)[:1], np.zeros(1)),
+        _box(0.3),
+        Incumbent(np.eye(1), 0.0, 5.0, None),
     )
     search.state.target = search.state.goal = np.array([np.inf])
     assert search.run() == "met"

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
-from .common.clause_groups import Cases as Cases
-from .common.incumbent import State
+from .common.clause_groups import ClauseGroup
+from .common.incumbent import Incumbent
 from .decide_group import Either, Hunt, hunt
-from .prefilter import sieve
+from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
@@ -47,7 +47,7 @@ class Decision:
 
 def decide(
     graph: Graph,
-    groups: Sequence[Cases],
+    groups: Sequence[ClauseGroup],
     accept: Callable[[np.ndarray], bool],
     *,
     time_limit: float | None = None,
@@ -75,14 +75,14 @@ def decide(
     Sound: yes, float64 rounding paid. Complete: for piecewise-linear graphs up to float64
     resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
     """
-    clock = State(np.zeros((1, 1)), 0.0, time_limit, None)
+    clock = Incumbent(np.zeros((1, 1)), 0.0, time_limit, None)
     hunts: list[Hunt | Either] = []
     sieved = False
     status: str | None = None
     with np.errstate(all="ignore"):
         try:
             asked = sum(len(group.clauses) for group in groups)
-            groups = sieve(graph, groups, lambda: clock.out_of_time)
+            groups = drop_refuted(graph, groups, lambda: clock.out_of_time)
             sieved = sum(len(group.clauses) for group in groups) < asked
             for group in groups:
                 if hunts and clock.out_of_time:
@@ -109,7 +109,7 @@ def decide(
     return replace(found, lower=min(found.lower, 0.0)) if sieved else found
 
 
-def _in_turns(hunts: list[Hunt | Either], accept, clock: State) -> str | None:
+def _in_turns(hunts: list[Hunt | Either], accept, clock: Incumbent) -> str | None:
     """Every open hunt gets a turn, again and again, each round twice as long."""
     turn = FIRST_TURN if len(hunts) > 1 else np.inf
     waiting = [h for h in hunts if not h.proved]
@@ -132,7 +132,7 @@ def _in_turns(hunts: list[Hunt | Either], accept, clock: State) -> str | None:
 
 
 def _decision(
-    status: str, hunts: list[Hunt | Either], clock: State, partial: bool = False
+    status: str, hunts: list[Hunt | Either], clock: Incumbent, partial: bool = False
 ) -> Decision:
     if not hunts:
         lower = np.inf if status == "unsat" else -np.inf

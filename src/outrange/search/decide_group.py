@@ -9,14 +9,14 @@ from ..graph import Graph
 from ..graph.measure import measure
 from ..graph.rewrites.gates import simplified
 from .attack.pgd import first_points
-from .common.clause_groups import Cases
-from .common.domain_boxes import Roots
-from .common.incumbent import State
+from .common.clause_groups import ClauseGroup
+from .common.domain_boxes import DomainBoxes
+from .common.incumbent import Incumbent
 from .common.limits import MANY_INPUTS
 from .input_split.kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .kernel.binding import library
-from .kernel.layer_program import record
-from .wide_search import METHODS as PASS_METHODS, PassSearch, is_wide
+from .kernel.layer_program import compile_layers
+from .wide_search import METHODS as PASS_METHODS, WideSearch, is_wide
 
 
 TIE = 1e-9
@@ -31,7 +31,9 @@ FIRST_ATTEMPT = 0.5
 """Seconds of the first attempt of each of two searches; every later round doubles it."""
 
 
-def hunt(graph: Graph, cases: Cases, time_limit, progress, seed: int, engine: str) -> Hunt | Either:
+def hunt(
+    graph: Graph, cases: ClauseGroup, time_limit, progress, seed: int, engine: str
+) -> Hunt | Either:
     """The search of a group: of inputs, of phases where inputs are many, or both in turns."""
     roots = cases.roots
     free = int((roots.hull.lo < roots.hull.hi).sum())
@@ -64,7 +66,7 @@ class Hunt:
     def __init__(
         self,
         graph: Graph,
-        cases: Cases,
+        cases: ClauseGroup,
         time_limit,
         progress,
         seed: int,
@@ -79,7 +81,7 @@ class Hunt:
         self.target = np.where(cases.strict, 0.0, ABOVE_ZERO)
         self.found = False
         rows, zero = np.eye(m), np.zeros(m)
-        self.state = State(rows, 0.0, time_limit, progress)
+        self.state = Incumbent(rows, 0.0, time_limit, progress)
         self.state.known = self._by_intervals(measured, roots)
         self.state.target, self.state.goal = self.target, self.target.copy()
 
@@ -91,31 +93,31 @@ class Hunt:
         if passes:
             self._free = np.ones(hull.size, bool)
             self.methods = PASS_METHODS
-            self.search = PassSearch(measured, hull, self.state, seed=seed)
+            self.search = WideSearch(measured, hull, self.state, seed=seed)
             return
         if self.by_phases:
-            from .neuron_split.search import METHODS as PHASE_METHODS, PhaseSearch
+            from .neuron_split.search import METHODS as PHASE_METHODS, NeuronSplitSearch
 
             self._free = np.ones(hull.size, bool)
             self.methods = PHASE_METHODS
-            self.search = PhaseSearch(measured, hull, self.state, seed=seed)
+            self.search = NeuronSplitSearch(measured, hull, self.state, seed=seed)
             return
         tape = None
         if engine == "auto" and library() is not None:
-            tape = record(measured, rows, zero, np.where(self._free, np.nan, hull.lo))
+            tape = compile_layers(measured, rows, zero, np.where(self._free, np.nan, hull.lo))
         if tape is None:
             from .engines.array_engine import ArrayEngine
-            from .input_split.array_search import METHODS as ENGINE_METHODS, EngineSearch
+            from .input_split.array_search import METHODS as ENGINE_METHODS, ArraySearch
 
             self._free = np.ones(hull.size, bool)
             machine = ArrayEngine(measured, rows, zero, hull)
             self.methods = ENGINE_METHODS
-            self.search = EngineSearch(
+            self.search = ArraySearch(
                 machine, hull, self.state, seed=seed, roots=roots, first=first
             )
         else:
             free = self._free
-            inner = Roots(roots.lo[:, free], roots.hi[:, free], roots.whole[free])
+            inner = DomainBoxes(roots.lo[:, free], roots.hi[:, free], roots.whole[free])
             self.methods = KERNEL_METHODS
             self.search = KernelSearch(
                 tape,
@@ -127,7 +129,7 @@ class Hunt:
                 first=first,
             )
 
-    def _by_intervals(self, measured: Graph, roots: Roots) -> np.ndarray:
+    def _by_intervals(self, measured: Graph, roots: DomainBoxes) -> np.ndarray:
         lo, _ = bounds(measured, roots.lo, roots.hi, "intervals")[measured.output]
         return np.where(np.isnan(lo), -np.inf, lo).min(axis=0)
 
@@ -200,9 +202,9 @@ class Hunt:
 
 def _takes_phases(graph: Graph) -> bool:
     """Loaded only where inputs are many."""
-    from .neuron_split.search import takes
+    from .neuron_split.search import supports
 
-    return takes(graph)
+    return supports(graph)
 
 
 class Either:

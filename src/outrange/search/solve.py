@@ -13,17 +13,17 @@ from ..graph import Builder, Graph
 from ..graph.rewrites.gates import simplified
 from ..graph.rewrites.rewrite import fold
 from ..graph.values import Value
-from .common.incumbent import State
+from .common.incumbent import Incumbent
 from .common.limits import MANY_INPUTS
 from .common.solution import Solution
 from .engines.array_engine import ArrayEngine
-from .input_split.array_search import METHODS as ENGINE_METHODS, EngineSearch
+from .input_split.array_search import METHODS as ENGINE_METHODS, ArraySearch
 from .input_split.kernel_search import METHODS as KERNEL_METHODS, KernelSearch
 from .kernel.binding import library
-from .kernel.layer_program import record
+from .kernel.layer_program import compile_layers
 from .milp import turns as milp_search
-from .neuron_split.search import METHODS as PHASE_METHODS, PhaseSearch, takes
-from .wide_search import METHODS as PASS_METHODS, PassSearch, is_wide
+from .neuron_split.search import METHODS as PHASE_METHODS, NeuronSplitSearch, supports
+from .wide_search import METHODS as PASS_METHODS, WideSearch, is_wide
 
 
 PATIENCE = 3.0
@@ -66,10 +66,10 @@ def solve(
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
-    state = State(rows, tol, time_limit, progress)
+    state = Incumbent(rows, tol, time_limit, progress)
     state.known = _by_intervals(graph, box, rows, offset)
     if engine == "auto" and is_wide(graph):
-        passes = PassSearch(with_rows(graph, rows, offset), box, state, seed=seed)
+        passes = WideSearch(with_rows(graph, rows, offset), box, state, seed=seed)
         stopped = passes.run()
         state.report(passes.lower(), 0)
         return _met(state.solution(passes.lower(), stopped, PASS_METHODS), state.known)
@@ -78,12 +78,12 @@ def solve(
     state.known = np.fmax(state.known, _by_intervals(small, box, rows, offset))
     tape = None
     if engine == "auto" and library() is not None:
-        tape = record(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
+        tape = compile_layers(small, rows, offset, np.where(box.lo < box.hi, np.nan, box.lo))
     with np.errstate(all="ignore"):
         turns = PATIENCE if solver else np.inf
         free = box.lo < box.hi
-        if int(free.sum()) > MANY_INPUTS and engine == "auto" and takes(small):
-            phases = PhaseSearch(with_rows(small, rows, offset), box, state, seed=seed)
+        if int(free.sum()) > MANY_INPUTS and engine == "auto" and supports(small):
+            phases = NeuronSplitSearch(with_rows(small, rows, offset), box, state, seed=seed)
             stopped = phases.run()
             state.report(phases.lower(), 0)
             found = state.solution(phases.lower(), stopped, PHASE_METHODS)
@@ -93,7 +93,7 @@ def solve(
         else:
             machine = ArrayEngine(small, rows, offset, box)
             state.known = np.fmax(state.known, _by_ends(*machine.outputs, rows, offset))
-            search = EngineSearch(machine, box, state, seed=seed)
+            search = ArraySearch(machine, box, state, seed=seed)
             stopped = search.run()
             state.report(search.lower(), 0)
             found = state.solution(search.lower(), stopped, ENGINE_METHODS)
@@ -101,7 +101,7 @@ def solve(
 
 
 def _in_turns(
-    boxes: KernelSearch, graph, box: Box, rows, offset, state: State, patience: float
+    boxes: KernelSearch, graph, box: Box, rows, offset, state: Incumbent, patience: float
 ) -> Solution:
     """Splits of boxes and, where they get nowhere, the solver, in turns of growing length."""
     free, methods = box.lo < box.hi, KERNEL_METHODS
@@ -110,7 +110,7 @@ def _in_turns(
         if not tried:
             tried = True
             try:
-                program = milp_search.program(graph, box, rows, offset)
+                program = milp_search.milp_turns(graph, box, rows, offset)
             except KeyboardInterrupt:
                 stopped = "interrupted"
                 break

@@ -19,8 +19,8 @@ from ..domains.registry import Ends
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
 from .attack.momentum import descend
-from .common.incumbent import State
-from .common.parallel import one_thread, side_by_side
+from .common.incumbent import Incumbent
+from .common.parallel import parallel_map, single_blas_thread
 
 
 METHODS = (
@@ -55,7 +55,7 @@ def is_wide(graph: Graph) -> bool:
     return sum(node.size for node in graph.nodes) >= WIDE
 
 
-class PassSearch:
+class WideSearch:
     """A search that can be stopped, asked, and gone on with.
 
     Args:
@@ -66,7 +66,7 @@ class PassSearch:
         seed: Of the samples.
     """
 
-    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
+    def __init__(self, graph: Graph, box: Box, state: Incumbent, *, seed: int = 0):
         self.graph, self.box, self.state = fold(graph), box, state
         self._rng = np.random.default_rng(seed)
         x = np.concatenate([0.5 * (box.lo + box.hi)[None], box.uniform(self._rng, 1)])
@@ -88,7 +88,7 @@ class PassSearch:
             it looks for such points for ever, once the deepest pass is done.
         """
         try:
-            with one_thread():
+            with single_blas_thread():
                 return self._run(until)
         except KeyboardInterrupt:
             self._plan = self._work()
@@ -117,7 +117,7 @@ class PassSearch:
         self._descend(near=True)
         yield True
         if (self.box.lo < self.box.hi).any() and self._forms_fit():
-            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+            ends = forward(self.graph, self.box.lo, self.box.hi, parallel_map)
             known = dict(enumerate(ends))
             self._found(ends[output])
             yield True

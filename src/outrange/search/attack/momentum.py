@@ -10,14 +10,14 @@ import numpy as np
 
 from ...core import Box
 from ...graph import Graph
-from ..engines.array_engine import pull
+from ..engines.array_engine import vector_jacobian_product
 
 
 STEPS = 40
 ROOM = 1 << 23
 
 
-def first_look(graph: Graph, box: Box, rng: np.random.Generator):
+def initial_samples(graph: Graph, box: Box, rng: np.random.Generator):
     """The middle, two corners and random points: see `local.first_points`."""
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
@@ -25,7 +25,7 @@ def first_look(graph: Graph, box: Box, rng: np.random.Generator):
     return y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
 
 
-def many_points(
+def attack(
     graph: Graph, box: Box, which: np.ndarray, starts: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Descents on some objectives from the middle, random points and corners.
@@ -80,5 +80,5 @@ def gradient(graph: Graph, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np
         y = values[graph.output]
         seed = np.zeros_like(y)
         seed[np.arange(len(x)), k] = 1.0
-        slope = np.nan_to_num(pull(graph, values, seed))
+        slope = np.nan_to_num(vector_jacobian_product(graph, values, seed))
     return y, slope

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...core import Box
-from ..common.domain_boxes import Roots
+from ..common.domain_boxes import DomainBoxes
 
 
 SAMPLES = 2048
@@ -18,7 +18,7 @@ STEPS = 30
 def first_points(
     gradient: Callable,
     evaluate: Callable,
-    roots: Roots,
+    roots: DomainBoxes,
     objectives: int,
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
@@ -45,12 +45,12 @@ def first_points(
     starts = min(STARTS, len(x))
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)
-    box = Roots(roots.lo[which[best]], roots.hi[which[best]], roots.whole)
+    box = DomainBoxes(roots.lo[which[best]], roots.hi[which[best]], roots.whole)
     step = 0.25 * (box.hi - box.lo)
     return _descend(gradient, x[best], k, box, step, least, at, most, late)
 
 
-def _samples(roots: Roots, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
+def _samples(roots: DomainBoxes, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
     """Uniform points, corners and middles of the roots in turn; and the root of each."""
     each = max(4, count // len(roots.lo))
     parts = []
@@ -68,7 +68,7 @@ def polish(
     gradient: Callable,
     at: np.ndarray,
     k: np.ndarray,
-    box: Roots,
+    box: DomainBoxes,
     rng: np.random.Generator,
     near: int = 8,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def polish(
     `box` has one root a point.
     """
     x = np.repeat(at, near, axis=0)
-    box = Roots(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
+    box = DomainBoxes(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
     moved = np.arange(len(x)) % near != 0
     x[moved] += 0.02 * (box.hi - box.lo)[moved] * rng.standard_normal((moved.sum(), at.shape[1]))
     x = box.snap(np.clip(x, box.lo, box.hi))
@@ -89,7 +89,11 @@ def polish(
 
 
 def scatter(
-    gradient: Callable, boxes: Roots, k: np.ndarray, box: Roots, rng: np.random.Generator
+    gradient: Callable,
+    boxes: DomainBoxes,
+    k: np.ndarray,
+    box: DomainBoxes,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Descend on objective `k[i]` from a random point of `boxes` `i`, with steps of its width.
 
@@ -110,7 +114,7 @@ def scatter(
     return _descend(gradient, x, k, box, 0.25 * width, y.min(axis=0), x[i], y.max(axis=0))[:2]
 
 
-def _descend(gradient, x, k, box: Roots, step, least, at, most, late=lambda: False):
+def _descend(gradient, x, k, box: DomainBoxes, step, least, at, most, late=lambda: False):
     least, at, most = least.copy(), at.copy(), most.copy()
     columns = np.arange(least.size)
     where = x  # what the steps move; whole numbers are rounded only to be looked at

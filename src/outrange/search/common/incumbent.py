@@ -20,7 +20,7 @@ UNDERFLOW = 1e-290
 """Nor is a gap below this, which only pays for underflow."""
 
 
-class State:
+class Incumbent:
     """Best points and proved bounds of `m` objectives, each to be minimised.
 
     Args:

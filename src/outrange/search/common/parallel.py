@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from ..input_split.kernel_search import threads
 
 
-def one_thread() -> AbstractContextManager:
+def single_blas_thread() -> AbstractContextManager:
     """Hold BLAS to one thread."""
     return _controller().limit(limits=1, user_api="blas")
 
@@ -26,7 +26,7 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def side_by_side(work: Callable, parts: Sequence) -> list:
+def parallel_map(work: Callable, parts: Sequence) -> list:
     """`work` of every part, on all cores where there are several parts."""
     if len(parts) < 2 or threads() < 2:
         return [work(part) for part in parts]

@@ -12,11 +12,11 @@ from ...domains.crown import Plan, Sweep
 from ...domains.stability import clip_to_gaps, gap_codes, settled
 from ...graph import Graph
 from ...ops import Affine, Curve, Product, Rearrange
-from ..common.parallel import one_thread
-from .alpha_crown import Ascent
+from ..common.parallel import single_blas_thread
+from .alpha_crown import AlphaAscent
 from .base import Bounds
-from .gap_attribution import scores
-from .optimized_sweep import KeenSweep
+from .gap_attribution import attribute_gap
+from .optimized_sweep import OptimizedSweep
 
 
 class ArrayEngine:
@@ -77,7 +77,7 @@ class ArrayEngine:
         # Where errors multiply from product to product, the first bounds are worth more work.
         keen = bool(self.plan.products)
         extra = frozenset({graph.output}) if keen else frozenset()
-        sweep = KeenSweep if keen else Sweep
+        sweep = OptimizedSweep if keen else Sweep
         root = sweep(
             self.plan, Cells.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
         )
@@ -98,7 +98,7 @@ class ArrayEngine:
         if len(work) == 1 or self.threads == 1:
             parts = [self._bound_chunk(*w) for w in work]
         else:
-            with one_thread():
+            with single_blas_thread():
                 parts = list(self._pool.map(lambda w: self._bound_chunk(*w), work))
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
@@ -115,14 +115,14 @@ class ArrayEngine:
         sweep = Sweep(self.plan, Cells.of(lo, hi, self.radii), known, radii=self.radii)
         net = sweep.run()
         box, which = np.nonzero(wanted)
-        ascent = Ascent(sweep, net, self.rows, box, which)
+        ascent = AlphaAscent(sweep, net, self.rows, box, which)
         ascent.run((cutoff - self.offset)[which], self.steps)
         shape = wanted.shape
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
         least[box, which] = down(ascent.least + self.offset[which])
         offset[box, which] = down(ascent.constant + self.offset[which])
-        slopes[box, which], blame[box, which] = ascent.form_rows, scores(ascent)
+        slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
         codes, undecided = self._units_of(sweep, status)
         return Bounds(least, slopes, offset, blame, codes, undecided)
 
@@ -148,14 +148,14 @@ class ArrayEngine:
         rows = self.rows[k]
         height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
         with np.errstate(all="ignore"):
-            return height, pull(self.graph, values, rows)
+            return height, vector_jacobian_product(self.graph, values, rows)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="outrange")
 
 
-def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
+def vector_jacobian_product(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
     """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`."""
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):
@@ -163,13 +163,13 @@ def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray
         if a is None:
             continue
         node = graph.nodes[v - 1]
-        parts = _pull(node.op, a, [values[j] for j in node.inputs])
+        parts = _pull_back(node.op, a, [values[j] for j in node.inputs])
         for j, part in zip(node.inputs, parts, strict=True):
             waiting[j] = waiting[j] + part if j in waiting else part
     return waiting.get(0, np.zeros_like(values[0]))
 
 
-def _pull(op, a, sources):
+def _pull_back(op, a, sources):
     """Rows times the slope of one op at the point its inputs have: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)

@@ -1,4 +1,4 @@
-"""Ranges and signs of slopes: branch and bound on `SlopeEngine`, with exact leaves."""
+"""Ranges and signs of slopes: branch and bound on `DerivativeEngine`, with exact leaves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from ...core import Box, Warrant
 from ...graph import Graph
-from ..common.incumbent import State
+from ..common.incumbent import Incumbent
 from ..common.solution import Solution
 from ..engines.base import Bounds
-from ..input_split.array_search import EngineSearch
-from .bounds import SlopeEngine
-from .exact_cells import Leaves
-from .objectives import Objectives, Partials, Steepness
+from ..input_split.array_search import ArraySearch
+from .bounds import DerivativeEngine
+from .exact_cells import ExactCells
+from .objectives import LipschitzObjective, Objectives, Partials
 
 
 METHODS = (
@@ -27,14 +27,14 @@ METHODS = (
 SAMPLES = 2048
 
 
-class _Machine:
-    """A `SlopeEngine` and its leaves in the form that the box search asks for."""
+class _CellEngine:
+    """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
 
-    def __init__(self, engine: SlopeEngine):
+    def __init__(self, engine: DerivativeEngine):
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
-        self._leaves = Leaves(engine.plan, engine.asked)
+        self._leaves = ExactCells(engine.plan, engine.asked)
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
@@ -94,7 +94,7 @@ def _first(_gradient, evaluate, roots, objectives, rng):
     return y.min(axis=0), x[y.argmin(axis=0)], most
 
 
-def least_slopes(
+def minimize_derivatives(
     graph: Graph,
     box: Box,
     asked: Objectives,
@@ -119,10 +119,10 @@ def least_slopes(
     smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
     """
     m = asked.form.size
-    state = State(_rows(asked), tol, time_limit, progress)
+    state = Incumbent(_rows(asked), tol, time_limit, progress)
     with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, asked))
-        search = EngineSearch(machine, box, state, seed=seed, first=_first)
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        search = ArraySearch(machine, box, state, seed=seed, first=_first)
 
         def offer(_k: int, x: np.ndarray) -> None:
             state.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
@@ -135,7 +135,7 @@ def least_slopes(
 
 def _rows(asked: Objectives) -> np.ndarray:
     """A row an objective; opposite ones for the two ends of one range."""
-    if isinstance(asked, Steepness):
+    if isinstance(asked, LipschitzObjective):
         return np.eye(asked.form.size)
     pairs = np.stack([asked.form, asked.direction], axis=1)
     _, which = np.unique(pairs, axis=0, return_inverse=True)
@@ -145,7 +145,7 @@ def _rows(asked: Objectives) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Signs:
+class DerivativeSigns:
     """Which slopes are proved never to be negative.
 
     Args:
@@ -165,7 +165,7 @@ class Signs:
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
 
-def slope_signs(
+def derivative_signs(
     graph: Graph,
     box: Box,
     asked: Partials,
@@ -174,7 +174,7 @@ def slope_signs(
     time_limit: float | None = None,
     progress: Callable | None = None,
     seed: int = 0,
-) -> Signs:
+) -> DerivativeSigns:
     """Prove that objectives are never negative on a box, or find where they are.
 
     Args:
@@ -187,24 +187,25 @@ def slope_signs(
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples.
 
-    Sound, complete, cost: as `least_slopes`; a slope that touches 0 without crossing it is decided
-    where the network is piecewise linear, or its curves only rise and its weights agree in sign.
+    Sound, complete, cost: as `minimize_derivatives`; a slope that touches 0 without crossing it is
+    decided where the network is piecewise linear, or its curves only rise and its weights agree in
+    sign.
     """
     m = asked.form.size
-    state = State(np.eye(m), 0.0, time_limit, progress)
+    state = Incumbent(np.eye(m), 0.0, time_limit, progress)
     state.target, state.goal = np.zeros(m), np.zeros(m)
     broken = np.zeros(m, bool)
     state.dropped = broken
     stopped = None
     with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, asked))
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
                 broken[k] = True
 
         machine.notice = look
-        search = EngineSearch(machine, box, state, seed=seed, first=_first)
+        search = ArraySearch(machine, box, state, seed=seed, first=_first)
         while True:
             for k in np.flatnonzero(state.best < state.goal):
                 look(int(k), state.best_at[k])
@@ -215,4 +216,4 @@ def slope_signs(
             if stopped != "met":
                 break
     lower = np.where(broken, -np.inf, search.lower())
-    return Signs(lower, broken, stopped, state.boxes, state.seconds)
+    return DerivativeSigns(lower, broken, stopped, state.boxes, state.seconds)

@@ -8,12 +8,12 @@ import numpy as np
 
 from ...core import Box
 from ..attack.pgd import first_points, polish
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
 from ..engines.base import Bounds, Engine
-from .attack_open_boxes import Scout
-from .best_first import PooledSearch
-from .frontier import Pool
+from .attack_open_boxes import OpenBoxAttack
+from .best_first import BestFirstSearch
+from .frontier import Frontier
 
 
 METHODS = (
@@ -27,7 +27,7 @@ MOST_BOXES = 512
 SECONDS_A_CALL = 0.2
 
 
-class EngineSearch(PooledSearch):
+class ArraySearch(BestFirstSearch):
     """A search that can be stopped, asked, and gone on with.
 
     Args:
@@ -43,19 +43,19 @@ class EngineSearch(PooledSearch):
         self,
         engine: Engine,
         box: Box,
-        state: State,
+        state: Incumbent,
         *,
         seed: int = 0,
-        roots: Roots | None = None,
+        roots: DomainBoxes | None = None,
         first: Callable = first_points,
     ):
         self.engine, self.state = engine, state
-        self.roots = Roots.of(box) if roots is None else roots
+        self.roots = DomainBoxes.of(box) if roots is None else roots
         self._rng = np.random.default_rng(seed)
         m = engine.objectives
         state.start(*first(self._gradient, engine.evaluate, self.roots, m, self._rng))
-        self._scout = Scout(self._gradient, self.roots, self._rng)
-        self._pool = Pool.of(self.roots, m, engine.units)
+        self._scout = OpenBoxAttack(self._gradient, self.roots, self._rng)
+        self._pool = Frontier.of(self.roots, m, engine.units)
         self._most = 8
 
     def _gradient(self, x, k):
@@ -78,7 +78,7 @@ class EngineSearch(PooledSearch):
             state.offer(*polish(self._gradient, at, improved, near, self._rng)[:2])
 
 
-def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarray) -> None:
+def _step(engine: Engine, pool: Frontier, state: Incumbent, count: int, whole: np.ndarray) -> None:
     """Bound the most promising boxes, close what can be closed, split the rest."""
     box = pool.pop(count)
     lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
@@ -104,14 +104,14 @@ def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarra
         _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
-def _close(state: State, lb, wanted, shut) -> np.ndarray:
+def _close(state: Incumbent, lb, wanted, shut) -> np.ndarray:
     """Flags of what stays open; what is shut leaves its bound behind."""
     shut = shut & wanted
     state.closed = np.minimum(state.closed, np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
 
 
-def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
+def _clip(state: Incumbent, found: Bounds, lo, hi, wanted, alive, cutoff):
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -140,7 +140,7 @@ def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
 
 
 def _split(
-    pool: Pool, state: State, found: Bounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Frontier, state: Incumbent, found: Bounds, lo, hi, before, lb, wanted, alive, whole
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ..attack.pgd import scatter
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
-from .frontier import Pool
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from .frontier import Frontier
 
 
 SHARE = 0.3
@@ -21,7 +21,7 @@ PATIENCE = 0.2
 STARTS = 256
 
 
-class Scout:
+class OpenBoxAttack:
     """Descends from random open boxes, now and then.
 
     Args:
@@ -30,12 +30,12 @@ class Scout:
         rng: For the points.
     """
 
-    def __init__(self, gradient: Callable, roots: Roots, rng: np.random.Generator):
+    def __init__(self, gradient: Callable, roots: DomainBoxes, rng: np.random.Generator):
         self._gradient, self._roots, self._rng = gradient, roots, rng
         self._spent = 0.0
         self._count = 32
 
-    def look(self, pool: Pool, state: State) -> None:
+    def look(self, pool: Frontier, state: Incumbent) -> None:
         """Offer better points to `state`, if it is time to look for some."""
         if state.target is None or not len(pool):
             return
@@ -43,7 +43,7 @@ class Scout:
             return
         began = state.seconds
         found = pool.sample(self._rng, self._count)
-        boxes = Roots(found["lo"], found["hi"], self._roots.whole)
+        boxes = DomainBoxes(found["lo"], found["hi"], self._roots.whole)
         near = self._roots.around(found["lo"])
         chance = self._rng.random(found["open"].shape)
         k = np.where(found["open"] != 0, chance, -1.0).argmax(axis=1)

@@ -6,17 +6,17 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from ..common.incumbent import State
-from .attack_open_boxes import Scout
-from .frontier import Pool
+from ..common.incumbent import Incumbent
+from .attack_open_boxes import OpenBoxAttack
+from .frontier import Frontier
 
 
-class PooledSearch(ABC):
+class BestFirstSearch(ABC):
     """A search that can be stopped, asked, and gone on with; how boxes are bounded is open."""
 
-    state: State
-    _pool: Pool
-    _scout: Scout
+    state: Incumbent
+    _pool: Frontier
+    _scout: OpenBoxAttack
 
     def lower(self) -> np.ndarray:
         """`(m,)` what is proved so far."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..common.domain_boxes import Roots
+from ..common.domain_boxes import DomainBoxes
 
 
 MOST_BYTES = 2 << 30
@@ -41,7 +41,7 @@ class _Slots:
         return self._room[: self.size]
 
 
-class Pool:
+class Frontier:
     """Open boxes with their proved bounds.
 
     Args:
@@ -68,7 +68,7 @@ class Pool:
         self._in_hand = np.full(objectives, np.inf)
 
     @classmethod
-    def of(cls, roots: Roots, objectives: int, states: int) -> Pool:
+    def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
         """A pool of the roots, of which nothing is known."""
         count = len(roots.lo)
         pool = cls(roots.lo.shape[1], objectives, states)

@@ -9,13 +9,13 @@ import numpy as np
 
 from ...core import Box
 from ..attack.pgd import first_points, polish
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
-from ..kernel.binding import CompiledTape, address
-from ..kernel.layer_program import Tape
-from .attack_open_boxes import Scout
-from .best_first import PooledSearch
-from .frontier import Pool
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..kernel.binding import CompiledProgram, address
+from ..kernel.layer_program import LayerProgram
+from .attack_open_boxes import OpenBoxAttack
+from .best_first import BestFirstSearch
+from .frontier import Frontier
 
 
 METHODS = (
@@ -42,10 +42,12 @@ def threads() -> int:
         return os.cpu_count() or 1
 
 
-def root_magnitudes(tape: Tape, box: Box, whole: np.ndarray | None = None) -> CompiledTape:
+def root_magnitudes(
+    tape: LayerProgram, box: Box, whole: np.ndarray | None = None
+) -> CompiledProgram:
     """The compiled tape, its noise radii sized by linear bounds on this box."""
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
-    coarse = CompiledTape(tape, reach)
+    coarse = CompiledProgram(tape, reach)
     *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(tape.states, np.int8), 1)
     values, at = [], 0
     for level in tape.levels:
@@ -56,10 +58,10 @@ def root_magnitudes(tape: Tape, box: Box, whole: np.ndarray | None = None) -> Co
         top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(level.below), abs(level.above))
         values.append(np.where(np.isnan(top), np.inf, top))
         at += level.size
-    return CompiledTape(tape, reach, values, whole=whole)
+    return CompiledProgram(tape, reach, values, whole=whole)
 
 
-class KernelSearch(PooledSearch):
+class KernelSearch(BestFirstSearch):
     """A search that can be stopped, asked, and gone on with.
 
     Args:
@@ -74,17 +76,17 @@ class KernelSearch(PooledSearch):
 
     def __init__(
         self,
-        tape: Tape,
+        tape: LayerProgram,
         box: Box,
-        state: State,
+        state: Incumbent,
         *,
         seed: int = 0,
-        roots: Roots | None = None,
+        roots: DomainBoxes | None = None,
         whole: np.ndarray | None = None,
         first: Callable = first_points,
     ):
         self.tape, self.state = tape, state
-        self.roots = Roots.of(box) if roots is None else roots
+        self.roots = DomainBoxes.of(box) if roots is None else roots
         self.kernel = root_magnitudes(tape, box, whole)
         self._rng = np.random.default_rng(seed)
         self._pace = _Pace()
@@ -92,8 +94,8 @@ class KernelSearch(PooledSearch):
         state.floor = 8 * self.kernel.radius
         found = first(tape.gradient, self.kernel.evaluate, self.roots, m, self._rng)
         state.start(*found)
-        self._scout = Scout(tape.gradient, self.roots, self._rng)
-        self._pool = Pool.of(self.roots, m, tape.states)
+        self._scout = OpenBoxAttack(tape.gradient, self.roots, self._rng)
+        self._pool = Frontier.of(self.roots, m, tape.states)
 
     def _turn(self) -> None:
         before = self.state.best.copy()
@@ -121,7 +123,7 @@ class _Pace:
         self.most = 2 * self.threads
         self._room: dict[str, np.ndarray] = {}
 
-    def room(self, count: int, kernel: CompiledTape) -> dict[str, np.ndarray]:
+    def room(self, count: int, kernel: CompiledProgram) -> dict[str, np.ndarray]:
         """Arrays for so many boxes; the same again: fresh memory costs a tenth of a box."""
         if not self._room or len(self._room["lo"]) < count:
             m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
@@ -146,7 +148,7 @@ class _Pace:
             self.most = max(2 * self.threads, int(self.most * share))
 
 
-def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> dict:
+def _explore(kernel: CompiledProgram, tasks: dict, state: Incumbent, pace: _Pace) -> dict:
     count = len(tasks["lo"])
     budget = pace.budget
     out = pace.room(count * (budget + 1), kernel)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core import gamma
-from .layer_program import Tape
+from .layer_program import LayerProgram
 
 
 VERSION = 2
@@ -53,7 +53,7 @@ def address(array: np.ndarray) -> int:
     return array.ctypes.data
 
 
-class CompiledTape:
+class CompiledProgram:
     """A tape in the kernel's own memory layout.
 
     Args:
@@ -66,7 +66,7 @@ class CompiledTape:
 
     def __init__(
         self,
-        tape: Tape,
+        tape: LayerProgram,
         reach: np.ndarray,
         values: list[np.ndarray] | None = None,
         radii: bool = True,
@@ -159,7 +159,7 @@ class CompiledTape:
         return least, a, offset, scores, out, lo_z, hi_z
 
 
-def _sizes(tape: Tape, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
+def _sizes(tape: LayerProgram, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per level `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
     heights = [reach]
     feeding = [0] * (len(tape.levels) + 1)

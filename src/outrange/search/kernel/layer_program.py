@@ -19,7 +19,7 @@ from ...ops.numerics.scatter import Scatter
 
 
 @dataclass(eq=False)
-class Level:
+class Layer:
     """One level.
 
     Args:
@@ -48,7 +48,7 @@ class Level:
 
 
 @dataclass(eq=False)
-class View:
+class Source:
     """Where each entry of a graph value lives: a unit of a level, or a constant (level -1)."""
 
     level: np.ndarray
@@ -57,11 +57,11 @@ class View:
 
 
 @dataclass(eq=False)
-class Tape:
+class LayerProgram:
     """Levels in order; level 0 is the input, the last one holds the objectives."""
 
     inputs: int
-    levels: list[Level]
+    levels: list[Layer]
 
     @property
     def states(self) -> int:
@@ -105,7 +105,9 @@ MOST_WEIGHTS = 1 << 24
 """The largest affine op, zeros counted: a tape writes out every one, and images are wide."""
 
 
-def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray) -> Tape | None:
+def compile_layers(
+    graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
+) -> LayerProgram | None:
     """The tape of objectives `rows @ output + offset`; None if it has none.
 
     That is, if some curve is not piecewise linear, or a layer is too wide to be written out.
@@ -121,23 +123,23 @@ def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
         isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
     ):
         return None
-    recorder = _Recorder(graph, fixed)
+    recorder = _Compiler(graph, fixed)
     for i, node in enumerate(graph.nodes):
         if not recorder.add(i + 1, node):
             return None
     recorder.affine((rows,), (np.abs(rows),), offset, (graph.output,))
-    return Tape(recorder.widths[0], recorder.levels)
+    return LayerProgram(recorder.widths[0], recorder.levels)
 
 
-class _Recorder:
+class _Compiler:
     def __init__(self, graph: Graph, fixed: np.ndarray):
         free = np.isnan(fixed)
         d = int(free.sum())
-        self.levels: list[Level] = []
+        self.levels: list[Layer] = []
         self.graph = graph
         self.readers = graph.readers()
         unit = np.where(free, np.cumsum(free) - 1, 0)
-        self.views = {0: View(np.where(free, 0, -1), unit, np.where(free, 0.0, fixed))}
+        self.views = {0: Source(np.where(free, 0, -1), unit, np.where(free, 0.0, fixed))}
         self.widths = [d]
 
     def add(self, value: int, node: Node) -> bool:
@@ -155,26 +157,26 @@ class _Recorder:
             return False
         return True
 
-    def _push(self, level: Level) -> View:
+    def _push(self, level: Layer) -> Source:
         self.levels.append(level)
         n = level.size
         self.widths.append(n)
-        return View(np.full(n, len(self.levels)), np.arange(n), np.zeros(n))
+        return Source(np.full(n, len(self.levels)), np.arange(n), np.zeros(n))
 
-    def _rearranged(self, op: Rearrange, node: Node) -> View:
+    def _rearranged(self, op: Rearrange, node: Node) -> Source:
         views = [self.views[j] for j in node.inputs]
         level, unit, constant = (
             np.concatenate([getattr(v, name) for v in views])
             for name in ("level", "unit", "constant")
         )
         absent, at = op.index < 0, np.maximum(op.index, 0)
-        return View(
+        return Source(
             np.where(absent, -1, level[at]),
             np.where(absent, 0, unit[at]),
             np.where(absent, op.fill, constant[at]),
         )
 
-    def affine(self, parts, sizes, bias, inputs) -> View:
+    def affine(self, parts, sizes, bias, inputs) -> Source:
         """Push the linear level `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
         error = np.zeros(bias.size)
@@ -196,7 +198,7 @@ class _Recorder:
                 for store, whole in ((sources, part), (totals, size)):
                     matrix = scatter.sums(np.take(whole, columns, axis=1))
                     store[level] = store[level] + matrix if level in store else matrix
-        return self._push(Level(sources, totals, bias, error=error, merged=merged))
+        return self._push(Layer(sources, totals, bias, error=error, merged=merged))
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
         knots = np.array(op.knots)

@@ -14,7 +14,7 @@ from ...core import Box
 from ...domains import bounds
 from ...graph import Graph
 from ...ops import Curve, Product
-from ..common.incumbent import State
+from ..common.incumbent import Incumbent
 from .encoding import FEASIBILITY, Encoding
 
 
@@ -25,7 +25,7 @@ MOST_BINARIES = 48
 
 
 @dataclass(eq=False)
-class Program:
+class MilpTurns:
     """The program of one graph over one box, shared by all objectives.
 
     Args:
@@ -42,7 +42,9 @@ class Program:
     encoding: Encoding
     lower: np.ndarray
 
-    def close(self, proved: np.ndarray, free: np.ndarray, state: State, each: float) -> str | None:
+    def close(
+        self, proved: np.ndarray, free: np.ndarray, state: Incumbent, each: float
+    ) -> str | None:
         """Give every objective that is still open `each` seconds.
 
         Args:
@@ -82,7 +84,7 @@ def _is_straight(op) -> bool:
     return not isinstance(op, Product)
 
 
-def program(graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray) -> Program | None:
+def milp_turns(graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray) -> MilpTurns | None:
     """The program, or None where there is none or it would be too large to be of use."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
@@ -92,4 +94,4 @@ def program(graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray) -> Pro
     encoding = Encoding(graph, box, [(lo[0], hi[0]) for lo, hi in ends])
     if encoding.binaries > MOST_BINARIES:
         return None
-    return Program(graph, rows, offset, encoding, np.full(len(rows), -np.inf))
+    return MilpTurns(graph, rows, offset, encoding, np.full(len(rows), -np.inf))

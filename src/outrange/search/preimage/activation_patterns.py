@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernel.layer_program import Tape
+from ..kernel.layer_program import LayerProgram
 from .polytope_vertices import TooManyVertices, Vertices
 
 
@@ -29,7 +29,7 @@ MOST_CELLS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Polytope:
     """`a @ x <= b` within a box: where one clause holds in one activation pattern.
 
     Args:
@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Leaf:
+class PatternBox:
     """A box whose patterns are asked for.
 
     Args:
@@ -64,7 +64,9 @@ class Leaf:
     strict: np.ndarray
 
 
-def patterns(tape: Tape, leaf: Leaf, until: float = np.inf) -> list[Part] | None:
+def enumerate_patterns(
+    tape: LayerProgram, leaf: PatternBox, until: float = np.inf
+) -> list[Polytope] | None:
     """Every part of the leaf where a clause holds; None if there are too many patterns.
 
     Args:
@@ -72,7 +74,7 @@ def patterns(tape: Tape, leaf: Leaf, until: float = np.inf) -> list[Part] | None
         leaf: The box.
         until: On `time.perf_counter()`; after it the leaf has too many.
     """
-    walk = _Walk(tape, leaf, until)
+    walk = _PatternEnumeration(tape, leaf, until)
     if leaf.lo.size > MOST_INPUTS:
         return None if (leaf.status == 0).any() else list(walk.only())
     try:
@@ -85,8 +87,8 @@ Forms = tuple[np.ndarray, np.ndarray]
 """`(n, d)` slopes and `(n,)` constants."""
 
 
-class _Walk:
-    def __init__(self, tape: Tape, leaf: Leaf, until: float):
+class _PatternEnumeration:
+    def __init__(self, tape: LayerProgram, leaf: PatternBox, until: float):
         self._tape, self._leaf, self._until = tape, leaf, until
         self._found = 0
         d = leaf.lo.size
@@ -154,7 +156,7 @@ class _Walk:
                     part = part.cut(-slopes[j], -constants[j])
             yield phase, part
 
-    def only(self) -> Iterator[Part]:
+    def only(self) -> Iterator[Polytope]:
         """The parts of a leaf none of whose units is undecided: no vertices are needed."""
         leaf, values = self._leaf, [self._inputs]
         for k, level in enumerate(self._tape.levels):
@@ -169,9 +171,9 @@ class _Walk:
             at = np.where(row > 0, leaf.lo, leaf.hi)
             least = row @ at + constant
             if least < 0 or (least == 0 and not leaf.strict[k]):
-                yield Part(int(k), row[None], np.array([-constant]), at)
+                yield Polytope(int(k), row[None], np.array([-constant]), at)
 
-    def parts(self, cell: Vertices, forms: Forms) -> Iterator[Part]:
+    def parts(self, cell: Vertices, forms: Forms) -> Iterator[Polytope]:
         """Where the clauses hold in one cell; one part if one of them holds all over it."""
         found = []
         for k in np.flatnonzero(self._leaf.open_):
@@ -181,7 +183,7 @@ class _Walk:
                 continue
             part = cell.cut(row, constant)
             kept = np.union1d(part.needed(), [len(part.rows) - 1])
-            found.append(Part(int(k), part.rows[kept], part.limits[kept], part.middle))
+            found.append(Polytope(int(k), part.rows[kept], part.limits[kept], part.middle))
             if height.max() < 0:
                 yield found[-1]
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .clause_bounds import Clauses
+from .clause_bounds import ClauseBounds
 
 
 STARTS = 6
@@ -12,8 +12,8 @@ STEPS = 24
 RETREATS = 8
 
 
-def points_in(
-    clauses: Clauses,
+def violations_in(
+    clauses: ClauseBounds,
     lo: np.ndarray,
     hi: np.ndarray,
     open_: np.ndarray,
@@ -51,7 +51,7 @@ def points_in(
     return found
 
 
-def _descend(clauses: Clauses, lo, hi, open_, whole, rng) -> tuple[np.ndarray, np.ndarray]:
+def _descend(clauses: ClauseBounds, lo, hi, open_, whole, rng) -> tuple[np.ndarray, np.ndarray]:
     """The least value met in each box, `(B,)`, and where, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))

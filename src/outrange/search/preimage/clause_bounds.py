@@ -17,8 +17,8 @@ from ..engines.array_engine import ArrayEngine
 from ..engines.base import Bounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS, root_magnitudes
-from ..kernel.binding import CompiledTape, library
-from ..kernel.layer_program import Tape, record
+from ..kernel.binding import CompiledProgram, library
+from ..kernel.layer_program import LayerProgram, compile_layers
 
 
 ASCENT = 2
@@ -28,7 +28,7 @@ NEAR_ZERO = 1e-9
 """A bound this near 0, relative to the values met, may be 0 but for rounding."""
 
 
-class Clauses:
+class ClauseBounds:
     """Clauses over `[x, y]` of one network: `m` values, at most 0 exactly where each holds.
 
     Args:
@@ -66,10 +66,10 @@ class Clauses:
         wide = hull.lo < hull.hi
         fixed = np.where(wide, np.nan, hull.lo)
         self.hull, self._fixed = hull, hull.lo
-        self.tape: Tape | None = record(self.graph, rows, zero, fixed)
+        self.tape: LayerProgram | None = compile_layers(self.graph, rows, zero, fixed)
         self.free = wide
         """`(d,)` bool: the inputs that a box of `bound` has sides for."""
-        self._kernel: CompiledTape | None = None
+        self._kernel: CompiledProgram | None = None
         if engine == "auto" and self.tape is not None and library() is not None:
             self._kernel = root_magnitudes(self.tape, Box(hull.lo[wide], hull.hi[wide]))
             self.units, self.methods = self._kernel.tape.states, KERNEL_METHODS[:3]
