@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from outrange.core import Box
+from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.input_split.kernel_search import KernelSearch, root_magnitudes
 from outrange.search.kernel.binding import CompiledProgram, address, library
@@ -45,7 +46,7 @@ def _random_tape(rng) -> LayerProgram:
 
 def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
     """Each box visited once, one after the other in one thread: its children's bounds."""
-    count, (m, d, s) = len(lo), (kernel.objectives, kernel.tape.inputs, kernel.tape.states)
+    count, (m, d, s) = len(lo), (kernel.objectives, kernel.program.inputs, kernel.program.states)
     room = 2 * count
     out = [
         np.empty((room, d)),
@@ -148,7 +149,7 @@ def test_a_bound_that_is_not_a_number_closes_nothing(target):
         state = Incumbent(np.ones((1, 1)), 1e-6 if target is None else 0.0, None, None)
         if target is not None:
             state.target, state.goal = np.array([target]), np.array([-5.0])
-        search = KernelSearch(_wide_sums(), Box(np.zeros(2), np.ones(2)), state)
+        search = KernelSearch(_wide_sums(), DomainBoxes.of(Box(np.zeros(2), np.ones(2))), state)
         search.run(until=2.0)
     assert search.lower()[0] <= -1.0
 

@@ -10,8 +10,10 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.solution import Stop
 from outrange.search.neuron_split.search import METHODS, NeuronSplitSearch, supports
-from outrange.search.solve import solve, with_rows
+from outrange.search.portfolio import with_rows
+from outrange.search.solve import solve
 from random_graphs import LINES, random_graph
 
 
@@ -35,7 +37,7 @@ def test_ranges_are_those_of_the_box_search(seed):
     n = graph.value_size(graph.output)
     rows = np.concatenate([np.eye(n), -np.eye(n)])
     known = solve(graph, box, rows, tol=1e-7, time_limit=120, solver=False)
-    assert known.status == "exact" and stopped is None
+    assert known.status == "exact" and stopped is Stop.FINISHED
     spread = np.maximum(known.tolerance / 1e-7, 1e-9 * (1 + np.abs(known.seen)))
     lower = search.lower()
     assert (lower <= known.seen + 1e-9 * spread).all()

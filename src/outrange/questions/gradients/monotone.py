@@ -11,9 +11,10 @@ import numpy as np
 from ...answers import Cost, VerifyProgress
 from ...answers.monotone import Monotone, Step, Trend
 from ...core import InputError, Warrant
+from ...search.common.solution import Solution
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
-from ...search.gradients.search import METHODS, DerivativeSigns, derivative_signs
+from ...search.gradients.search import METHODS, derivative_signs
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
@@ -119,13 +120,13 @@ class _Task:
             if self._time is None
             else max(1e-3, self._time - (clock.perf_counter() - self.began))
         )
-        found = derivative_signs(
+        found, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,
         )  # fmt: skip
         self._take(pairs, sign, found)
 
-    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: DerivativeSigns) -> None:
+    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Solution) -> None:
         for k, s, low in zip(pairs, sign, found.lower, strict=True):
             self._true[float(s)][k] = low >= 0
         self.boxes += found.boxes

@@ -175,10 +175,10 @@ def _tell(
     """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]
-    if clauses.tape is None:
+    if clauses.program is None:
         return None
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
-    nothing = np.zeros(clauses.tape.states, np.int8)
+    nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
         if clock.perf_counter() > until:
             return "time"
@@ -186,7 +186,7 @@ def _tell(
             continue
         status = cell.status if clauses.exact_units else nothing
         leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)
-        found = enumerate_patterns(clauses.tape, leaf, until)
+        found = enumerate_patterns(clauses.program, leaf, until)
         if found is None:
             continue
         if count + len(found) - 1 > most:

@@ -33,6 +33,11 @@ class DomainBoxes:
         """The least box around them all."""
         return Box(self.lo.min(axis=0), self.hi.max(axis=0))
 
+    def middle(self) -> np.ndarray:
+        """`(1, d)` the middle of the first box."""
+        lo, hi = self.lo[:1], self.hi[:1]
+        return self.snap(0.5 * lo + 0.5 * hi)
+
     def around(self, at: np.ndarray) -> DomainBoxes:
         """For each point `(c, d)` the first root that contains it, `(c, d)` ends."""
         if len(self.lo) == 1:

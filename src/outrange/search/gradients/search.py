@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from ...core import Box, Warrant
+from ...core import Box, deadline
 from ...graph import Graph
+from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Solution
+from ..common.solution import Solution, Stop
 from ..engines.base import Bounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
@@ -119,18 +120,18 @@ def minimize_derivatives(
     smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
     """
     m = asked.form.size
-    state = Incumbent(_rows(asked), tol, time_limit, progress)
-    with np.errstate(all="ignore"):
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(_rows(asked), tol, time_limit, progress)
         machine = _CellEngine(DerivativeEngine(graph, box, asked))
-        search = ArraySearch(machine, box, state, seed=seed, first=_first)
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
 
         def offer(_k: int, x: np.ndarray) -> None:
-            state.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
+            incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
 
         machine.notice = offer
-        stopped = search.run()
-    state.report(search.lower(), 0)
-    return state.solution(search.lower(), stopped, METHODS)
+        return search.solution(search.run())
 
 
 def _rows(asked: Objectives) -> np.ndarray:
@@ -144,27 +145,6 @@ def _rows(asked: Objectives) -> np.ndarray:
     return rows
 
 
-@dataclass(frozen=True, eq=False)
-class DerivativeSigns:
-    """Which slopes are proved never to be negative.
-
-    Args:
-        lower: `(m,)` proved lower bounds.
-        broken: `(m,)` bool: a witness was accepted.
-        status: Why the search stopped: None if everything is decided or nothing is left to split.
-        boxes: Boxes bounded.
-        seconds: Wall time.
-        warrant: What stands behind `lower`.
-    """
-
-    lower: np.ndarray
-    broken: np.ndarray
-    status: str | None
-    boxes: int
-    seconds: float
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
-
-
 def derivative_signs(
     graph: Graph,
     box: Box,
@@ -174,7 +154,7 @@ def derivative_signs(
     time_limit: float | None = None,
     progress: Callable | None = None,
     seed: int = 0,
-) -> DerivativeSigns:
+) -> tuple[Solution, np.ndarray]:
     """Prove that objectives are never negative on a box, or find where they are.
 
     Args:
@@ -187,17 +167,20 @@ def derivative_signs(
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples.
 
+    Returns:
+        A `Solution` (`lower` is proved of every objective; nothing of a broken one), and `(m,)`
+        bool: the objectives a witness was accepted for.
+
     Sound, complete, cost: as `minimize_derivatives`; a slope that touches 0 without crossing it is
     decided where the network is piecewise linear, or its curves only rise and its weights agree in
     sign.
     """
     m = asked.form.size
-    state = Incumbent(np.eye(m), 0.0, time_limit, progress)
-    state.target, state.goal = np.zeros(m), np.zeros(m)
     broken = np.zeros(m, bool)
-    state.dropped = broken
-    stopped = None
-    with np.errstate(all="ignore"):
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
+        incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
+        incumbent.dropped = broken
         machine = _CellEngine(DerivativeEngine(graph, box, asked))
 
         def look(k: int, x: np.ndarray) -> None:
@@ -205,15 +188,18 @@ def derivative_signs(
                 broken[k] = True
 
         machine.notice = look
-        search = ArraySearch(machine, box, state, seed=seed, first=_first)
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
+        stop = Stop.FINISHED
         while True:
-            for k in np.flatnonzero(state.best < state.goal):
-                look(int(k), state.best_at[k])
-                state.goal[k] = -np.inf if broken[k] else 2.0 * state.best[k]
+            for k in np.flatnonzero(incumbent.best < incumbent.goal):
+                look(int(k), incumbent.best_at[k])
+                incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
             if broken.all():
                 break
-            stopped = search.run()
-            if stopped != "met":
+            stop = search.run()
+            if stop is not Stop.GOAL:
                 break
-    lower = np.where(broken, -np.inf, search.lower())
-    return DerivativeSigns(lower, broken, stopped, state.boxes, state.seconds)
+        found = search.solution(stop)
+    return replace(found, lower=np.where(broken, -np.inf, found.lower)), broken

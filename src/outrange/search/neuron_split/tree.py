@@ -18,8 +18,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..common.parallel import parallel_map
-from ..input_split.kernel_search import threads
+from ...core import OutOfTime
+from ..common.parallel import parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
 from .node import Node
@@ -108,7 +108,7 @@ class SplitTree:
         try:
             left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
             return self._bound(left, cutoff, ROOT_STEPS)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OutOfTime):
             self._push(leaf)
             raise
 
@@ -128,7 +128,7 @@ class SplitTree:
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
             return np.concatenate([self._bound(children, cutoff, STEPS), *points])
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OutOfTime):
             for leaf in taken:
                 self._push(leaf)
             raise

@@ -65,16 +65,16 @@ class PatternBox:
 
 
 def enumerate_patterns(
-    tape: LayerProgram, leaf: PatternBox, until: float = np.inf
+    program: LayerProgram, leaf: PatternBox, until: float = np.inf
 ) -> list[Polytope] | None:
     """Every part of the leaf where a clause holds; None if there are too many patterns.
 
     Args:
-        tape: Its first objectives are the values of the clauses.
+        program: Its first objectives are the values of the clauses.
         leaf: The box.
         until: On `time.perf_counter()`; after it the leaf has too many.
     """
-    walk = _PatternEnumeration(tape, leaf, until)
+    walk = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > MOST_INPUTS:
         return None if (leaf.status == 0).any() else list(walk.only())
     try:
@@ -88,16 +88,16 @@ Forms = tuple[np.ndarray, np.ndarray]
 
 
 class _PatternEnumeration:
-    def __init__(self, tape: LayerProgram, leaf: PatternBox, until: float):
-        self._tape, self._leaf, self._until = tape, leaf, until
+    def __init__(self, program: LayerProgram, leaf: PatternBox, until: float):
+        self._program, self._leaf, self._until = program, leaf, until
         self._found = 0
         d = leaf.lo.size
         self._inputs: Forms = (np.eye(d), np.zeros(d))
         self._start = []
         at = 0
-        for level in tape.levels:
+        for layer in program.layers:
             self._start.append(at)
-            at += 0 if level.linear else level.size
+            at += 0 if layer.linear else layer.size
 
     def cells(self) -> Iterator[tuple[Vertices, Forms]]:
         """Every activation pattern that the box has, with the clauses' forms there."""
@@ -106,17 +106,17 @@ class _PatternEnumeration:
 
     def _from(self, k: int, values: list[Forms], cell: Vertices) -> Iterator:
         """Levels `k` and on, those before it decided."""
-        tape = self._tape
-        while k < len(tape.levels):
-            level = tape.levels[k]
+        program = self._program
+        while k < len(program.layers):
+            layer = program.layers[k]
             slopes, constants = self._sums(k, values)
-            if level.linear:
+            if layer.linear:
                 values = [*values, (slopes, constants)]
                 k += 1
                 continue
-            known = self._leaf.status[self._start[k] : self._start[k] + level.size]
+            known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
             for phase, part in self._phases(known, slopes, constants, cell):
-                slope = np.where(phase > 0, level.above, level.below)
+                slope = np.where(phase > 0, layer.above, layer.below)
                 unit = (slopes * slope[:, None], constants * slope)
                 yield from self._from(k + 1, [*values, unit], part)
             return
@@ -126,15 +126,15 @@ class _PatternEnumeration:
         yield cell, values[-1]
 
     def _sums(self, k: int, values: list[Forms]) -> Forms:
-        level = self._tape.levels[k]
-        slopes, constants = np.zeros((level.size, values[0][0].shape[1])), level.bias.copy()
-        for source, matrix in level.sources.items():
+        layer = self._program.layers[k]
+        slopes, constants = np.zeros((layer.size, values[0][0].shape[1])), layer.bias.copy()
+        for source, matrix in layer.sources.items():
             slopes += matrix @ values[source][0]
             constants += matrix @ values[source][1]
         return slopes, constants
 
     def _phases(self, known, slopes, constants, cell: Vertices) -> Iterator:
-        """The phases that the units of one level can have together, each with its cell."""
+        """The phases that the units of one layer can have together, each with its cell."""
         waiting = [(known.astype(np.int8), cell)]
         while waiting:
             phase, part = waiting.pop()
@@ -159,11 +159,11 @@ class _PatternEnumeration:
     def only(self) -> Iterator[Polytope]:
         """The parts of a leaf none of whose units is undecided: no vertices are needed."""
         leaf, values = self._leaf, [self._inputs]
-        for k, level in enumerate(self._tape.levels):
+        for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)
-            if not level.linear:
-                known = leaf.status[self._start[k] : self._start[k] + level.size]
-                slope = np.where(known > 0, level.above, level.below)
+            if not layer.linear:
+                known = leaf.status[self._start[k] : self._start[k] + layer.size]
+                slope = np.where(known > 0, layer.above, layer.below)
                 slopes, constants = slopes * slope[:, None], constants * slope
             values = [*values, (slopes, constants)]
         for k in np.flatnonzero(leaf.open_):

@@ -12,13 +12,13 @@ from ...core.rounding import UNIT, up
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.measure import measure
-from ...graph.rewrites.gates import simplified
+from ..common.domain_boxes import DomainBoxes
 from ..engines.array_engine import ArrayEngine
 from ..engines.base import Bounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
-from ..input_split.kernel_search import METHODS as KERNEL_METHODS, root_magnitudes
-from ..kernel.binding import CompiledProgram, library
-from ..kernel.layer_program import LayerProgram, compile_layers
+from ..input_split.kernel_search import METHODS as KERNEL_METHODS
+from ..kernel.binding import CompiledProgram, root_magnitudes
+from ..portfolio import Problem, compile_problem, has_kernel
 
 
 ASCENT = 2
@@ -47,7 +47,6 @@ class ClauseBounds:
         hull: Box,
         engine: str = "auto",
     ):
-        self.graph = simplified(measure(graph, clauses, distances))
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
@@ -63,16 +62,18 @@ class ClauseBounds:
             (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
             default=0.0,
         )
-        wide = hull.lo < hull.hi
-        fixed = np.where(wide, np.nan, hull.lo)
+        measured = measure(graph, clauses, distances)
+        problem = Problem(measured, rows, zero, DomainBoxes.of(hull))
+        self.graph = problem.small
         self.hull, self._fixed = hull, hull.lo
-        self.tape: LayerProgram | None = compile_layers(self.graph, rows, zero, fixed)
-        self.free = wide
+        self.free = free = hull.lo < hull.hi
         """`(d,)` bool: the inputs that a box of `bound` has sides for."""
+        # Pre-images pave the input set, so they run on what input splits run on.
+        self.program = compile_problem(problem)
         self._kernel: CompiledProgram | None = None
-        if engine == "auto" and self.tape is not None and library() is not None:
-            self._kernel = root_magnitudes(self.tape, Box(hull.lo[wide], hull.hi[wide]))
-            self.units, self.methods = self._kernel.tape.states, KERNEL_METHODS[:3]
+        if self.program is not None and has_kernel(engine):
+            self._kernel = root_magnitudes(self.program, Box(hull.lo[free], hull.hi[free]))
+            self.units, self.methods = self._kernel.program.states, KERNEL_METHODS[:3]
         else:
             self._engine = ArrayEngine(self.graph, rows, zero, hull)
             self.units, self.methods = self._engine.units, ENGINE_METHODS[:3]
@@ -84,7 +85,7 @@ class ClauseBounds:
 
     @property
     def exact_units(self) -> bool:
-        """Whether a box's status is about the units of `tape`."""
+        """Whether a box's status is about the units of `program`."""
         return self._kernel is not None
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> Bounds:
@@ -150,8 +151,8 @@ class ClauseBounds:
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All values `(n, m)` and the gradient of clause `k[i]` at point `x[i]`."""
-        if self.tape is not None:
-            every, slope = self.tape.gradient(x, k)
+        if self.program is not None:
+            every, slope = self.program.gradient(x, k)
             return every[:, : self.count], slope
         _, slope = self._engine.gradient(self.full(x), k)
         return self.values(x), slope[:, self.free]
