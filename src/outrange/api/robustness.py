@@ -182,10 +182,10 @@ def robust_accuracy(
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
     """
     from ..questions.expressions import resolve, y as outputs
-    from ..questions.robust.robust_accuracy import Data, robust_accuracy as ask
+    from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
     network = loaded(model, custom_objects, safe_mode)
-    data = Data.of(network, x, y)
+    data = LabeledData.of(network, x, y)
     graph = network.graph
 
     def unsafe(label: int):

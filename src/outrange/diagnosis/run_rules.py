@@ -12,7 +12,7 @@ from ..answers.diagnosis import Diagnosis, Finding
 from ..core import InputError
 from ..program import Program
 from . import rules
-from .context import Case
+from .context import DiagnosisContext
 from .registry import RULES
 
 
@@ -41,7 +41,7 @@ def diagnose(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = clock.perf_counter()
-    case = Case(program, x, y, given, steps)
+    case = DiagnosisContext(program, x, y, given, steps)
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

@@ -19,7 +19,7 @@ from .common.named import by_name
 from .common.network import NetworkLike
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
-from .evidence.check_point import Examiner, Judge, Witness
+from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
@@ -65,7 +65,7 @@ def verify(
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
         empty = _no_inputs(network, unsafe, regions, seed, time)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
-    examiner = Examiner(network, unsafe, regions)
+    examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
     left = None if time is None else max(0.0, time - (clock.perf_counter() - began))
     found = decide(
@@ -74,7 +74,7 @@ def verify(
     if found.status is Status.UNSAT and not question.complete:
         found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
     tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
-    if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
+    if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
@@ -101,7 +101,7 @@ def _no_inputs(network: NetworkLike, unsafe: Formula, regions, seed: int, left) 
         return False  # All of a box counts.
     if not groups:
         return True
-    examiner = Examiner(_Unrun(network.graph), asks, regions)
+    examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
     seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
     found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
     return found.status is Status.UNSAT

@@ -16,7 +16,7 @@ from ..run import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
 from ..text import BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results
-from .worker_process import Hand
+from .worker_process import WorkerProcess
 
 
 TICK = 0.25
@@ -125,7 +125,8 @@ class _Batch:
         self._keys = [i.key for i in instances]
         self._results = results
         self._hands = [
-            Hand(k, options.jobs, options.memory, options.seed) for k in range(options.jobs)
+            WorkerProcess(k, options.jobs, options.memory, options.seed)
+            for k in range(options.jobs)
         ]
         self._start = clock.perf_counter()
         self._done = 0

@@ -30,7 +30,7 @@ LONGEST = 1000
 """Characters of a detail."""
 
 
-class Hand:
+class WorkerProcess:
     """One worker process, started when it is needed, and again after it ended.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...answers import Cost, VerifyProgress
-from ...answers.monotone import Monotone, Step, Trend
+from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import InputError, Warrant
 from ...search.common.solution import Solution
 from ...search.gradients.bounds import DerivativeEngine
@@ -20,7 +20,7 @@ from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.target import target
 from ..inputs.parse_box import real_box
-from .monotone_witness import Steps
+from .monotone_witness import MonotoneWitnesses
 
 
 SAMPLES = 1024
@@ -81,9 +81,9 @@ class _Task:
         self.began = clock.perf_counter()
         self._graph, self._box, self._form, self._along = graph, box, form, along
         self._time, self._seed, self._progress = time, seed, progress
-        self._steps = Steps(network, graph, box, is_output)
+        self._steps = MonotoneWitnesses(network, graph, box, is_output)
         self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
-        self._found: dict[tuple[float, int], Step] = {}
+        self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)
         self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
 

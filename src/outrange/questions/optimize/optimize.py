@@ -21,7 +21,7 @@ from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import asked
-from ..evidence.check_point import Judge, contains, float_above, float_below, nearby
+from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.evaluate import enclose, model_values
 from ..inputs.parse_box import place
 from .bracket import Bracket
@@ -143,7 +143,7 @@ class _Chain:
             return Solution.unknown(Status.TIME, graph.size)
         if not groups:
             return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
-        judge = Judge(graph, formula)
+        judge = ExactChecker(graph, formula)
         found = decide(
             graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
         )
@@ -151,7 +151,7 @@ class _Chain:
         self.methods = tuple(dict.fromkeys(self.methods + found.methods))
         return found
 
-    def _accept(self, x: np.ndarray, judge: Judge) -> bool:
+    def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
         """Whether the point is admissible in real arithmetic; the best one is kept."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):

@@ -14,7 +14,7 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import Formula, InputError, Warrant
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
-from ..evidence.check_point import Examiner
+from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
 from ..inputs.neighborhood import Neighborhood
@@ -23,7 +23,7 @@ from .robust_records import PROBES, Records, digest
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class LabeledData:
     """Inputs and labels, checked.
 
     Args:
@@ -37,7 +37,7 @@ class Data:
     labels: np.ndarray
 
     @classmethod
-    def of(cls, network: NetworkLike, x: Any, labels: Any) -> Data:
+    def of(cls, network: NetworkLike, x: Any, labels: Any) -> LabeledData:
         """From what a user passes.
 
         Raises:
@@ -92,7 +92,7 @@ class Data:
 
 def robust_accuracy(
     network: NetworkLike,
-    data: Data,
+    data: LabeledData,
     unsafe: Callable[[int], Formula],
     *,
     eps: float,
@@ -164,13 +164,13 @@ def robust_accuracy(
     )
 
 
-def _row(data: Data, i: int):
+def _row(data: LabeledData, i: int):
     if isinstance(data.x, dict):
         return {name: part[i] for name, part in data.x.items()}
     return data.x[i]
 
 
-def _misclassified(network: NetworkLike, data: Data) -> np.ndarray:
+def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
     """By the user's own model where it can be run, as it decides in use."""
     graph = network.graph
     if network.predict is None:
@@ -181,7 +181,7 @@ def _misclassified(network: NetworkLike, data: Data) -> np.ndarray:
 class _Run:
     """The data set as far as it is settled."""
 
-    def __init__(self, network, data: Data, unsafe, records: Records, eps, each, seed):
+    def __init__(self, network, data: LabeledData, unsafe, records: Records, eps, each, seed):
         count = len(data.flat)
         self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
         self.eps, self.each, self.seed = eps, each, seed
@@ -232,7 +232,7 @@ class _Run:
         if record["status"] == BROKEN:
             x = np.asarray(record["x"], np.float64)
             unsafe = self.unsafe(int(self.data.labels[i]))
-            examiner = Examiner(self.network, unsafe, [around.region(self.eps)])
+            examiner = CounterexampleChecker(self.network, unsafe, [around.region(self.eps)])
             if x.shape == around.center.shape:
                 examiner(x)
             if examiner.witness is None:

@@ -17,7 +17,7 @@ from ...core import Box, Formula, InputError, Region, Warrant
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
-from ..evidence.check_point import Examiner
+from ..evidence.check_point import CounterexampleChecker
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 
@@ -126,7 +126,7 @@ class _Search:
 
     def _breaks(self, point: np.ndarray) -> Counterexample | None:
         """The counterexample that a single point is, if it is one on the model too."""
-        examiner = Examiner(self.network, self.unsafe, [Region(Box(point, point))])
+        examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         found = examiner.witness
         if found is None or found.reproduced is False:

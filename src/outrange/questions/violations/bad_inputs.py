@@ -11,7 +11,7 @@ import numpy as np
 from ...answers import Cost
 from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
-from ...core import Box, Formula, InputError, Region, Warrant
+from ...core import Bounds, Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
     MOST_UNITS,
@@ -20,13 +20,13 @@ from ...search.preimage.activation_patterns import (
     enumerate_patterns,
 )
 from ...search.preimage.clause_bounds import ClauseBounds
-from ...search.preimage.disjoint_boxes import Ends, disjoint_boxes, grid_cells
+from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
 from ..inputs.parse_box import place
-from .flatten_paving import LaidOut
+from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
@@ -133,7 +133,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
         )
     table: dict[tuple, int] = {}
-    about: list[tuple[Ends, int]] = []
+    about: list[tuple[Bounds, int]] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             for clause in group.clauses:
@@ -164,7 +164,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     return _Asked(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
 
 
-def _unlike(boxes: Sequence[Ends]) -> list[Ends]:
+def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
     """Each box once."""
     return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
 
@@ -212,7 +212,7 @@ def _answer(
     share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
     if paving is not None:
         share_lo, share_hi = paving.share()
-    found = LaidOut(roots, parts, free, base)
+    found = FlatPaving(roots, parts, free, base)
     if status is None and share_hi - share_lo > share_tol:
         status = "rounding"
     return BadInputs(

@@ -19,7 +19,7 @@ from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
-from ..evidence.check_point import Examiner, Witness
+from ..evidence.check_point import CounterexampleChecker, Witness
 from ..inputs.parse_box import place
 from ..verify import counterexample_at
 
@@ -65,7 +65,7 @@ def counterexamples(
     boxes, status, methods = 0, "none", ("interval arithmetic",)
     kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
     if groups:
-        examiner = Examiner(network, unsafe, regions)
+        examiner = CounterexampleChecker(network, unsafe, regions)
         first = decide(network.graph, groups, examiner, time_limit=time, seed=seed, engine=engine)
         boxes, methods = first.boxes, first.methods
         status = "none" if first.status == "unsat" else first.status
@@ -108,7 +108,9 @@ class _Kept:
     def __init__(
         self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
     ):
-        self._new_examiner: Callable[[], Examiner] = lambda: Examiner(network, unsafe, regions)
+        self._new_examiner: Callable[[], CounterexampleChecker] = lambda: CounterexampleChecker(
+            network, unsafe, regions
+        )
         self._network, self._count, self.apart = network, count, apart
         self.examples: list[Counterexample] = []
         size = network.graph.size

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...core import gamma
-from ..engines.base import Bounds
+from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
@@ -169,7 +169,7 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: Bounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -281,7 +281,7 @@ def _gap(cell: PavingBox) -> float:
     return cell.gap
 
 
-def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
 
     A half-space's share is known exactly, so that the slope of a bound hardly counts.
