@@ -95,7 +95,7 @@ def radius(network, seconds: float) -> str:
     label = int(np.argmax(network.graph.run(x[None])))
     found = outrange.robustness(
         network, x.reshape(network.graph.inputs[0].shape), label, clip=(-1, 1), tol=0.1,
-        time=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
+        time_limit=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
     )  # fmt: skip
     return f"class {label}: {found.sentence}\npeak memory {peak():.2f} GB"
 

@@ -253,7 +253,7 @@ def test_wild_graphs_and_boxes(seed):
     limits = np.quantile(out[:, 0], np.sort(rng.random(2)))
     inside = And((Atom(((d, 1.0),), -float(limits[1])), Atom(((d, -1.0),), float(limits[0]), True)))
     unsafe = inside if seed % 4 else Or((inside, Atom(((d, 1.0),), -float(out.min()))))
-    answer = ask(Net(graph), unsafe, box, most_pieces=400, time=5)
+    answer = ask(Net(graph), unsafe, box, most_pieces=400, time_limit=5)
     near = 1e-9 * max(np.abs(out).max(), np.abs(points).max())
     check_points(answer, Net(graph), unsafe, points, near)
     bad = np.mean(height(Net(graph), unsafe, points) <= 0)

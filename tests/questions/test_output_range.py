@@ -109,7 +109,7 @@ def test_a_model_that_is_not_its_graph_is_an_error():
 
 def test_float32_rounding_is_not_an_error():
     net = dense_net((10, 64, 64, 64, 3), ("tanh", "relu", "relu", None))
-    output_range(net, (-1e-3, 1e-3), time=5, tol=0.5)
+    output_range(net, (-1e-3, 1e-3), time_limit=5, tol=0.5)
 
 
 def test_interrupted_before_the_search_reports_interval_bounds(monkeypatch):
@@ -137,7 +137,7 @@ def test_progress_speaks_of_outputs():
 
 def test_time_gives_valid_bounds():
     net = dense_net((12, 64, 64, 1), ("relu", "relu", None))
-    answer = output_range(net, (-1, 1), time=0.5)
+    answer = output_range(net, (-1, 1), time_limit=0.5)
     assert answer.status == "time"
     y = net.graph.run(np.random.default_rng(1).uniform(-1, 1, (10_000, 12)))
     assert answer.lo[0] <= y.min()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -115,8 +115,8 @@ class CounterexampleChecker:
                 self.witness = found
                 return True
             if self.witness is None:
-                self.witness, self._since = found, clock.perf_counter()
-        return self._since is not None and clock.perf_counter() - self._since > PATIENCE
+                self.witness, self._since = found, time.perf_counter()
+        return self._since is not None and time.perf_counter() - self._since > PATIENCE
 
     def _examine(self, x: np.ndarray) -> Witness | None:
         inside = [r for r in self._regions if contains(r, x)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +99,7 @@ def robust_accuracy(
     norm: Any = "inf",
     clip: Any = None,
     each: float = 10.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
@@ -114,12 +114,12 @@ def robust_accuracy(
         norm: See `Neighborhood`.
         clip: See `Neighborhood`.
         each: Seconds per input.
-        time: Seconds in all; None for no limit.
+        time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
         seed: Of the samples.
         progress: Called after every input.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_limits(0.0, each)
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
@@ -134,18 +134,18 @@ def robust_accuracy(
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
     run = _Run(network, data, unsafe, records, float(eps), each, seed)
-    begin, complete = clock.perf_counter(), True
+    begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)
     try:
         for i in range(len(data.flat)):
-            left = np.inf if time is None else time - (clock.perf_counter() - begin)
+            left = np.inf if time_limit is None else time_limit - (time.perf_counter() - begin)
             if left <= 0:
                 complete = False
                 break
             around = Neighborhood.of(slots, _row(data, i), norm, clip)
             run.settle(i, around, bool(wrong[i]), left)
             if progress is not None:
-                progress(run.progress(clock.perf_counter() - begin))
+                progress(run.progress(time.perf_counter() - begin))
     except KeyboardInterrupt:
         complete = False
     return RobustAccuracy(
@@ -194,7 +194,7 @@ class _Run:
         """Decide input `i`, or take over what its record says."""
         if self._recalled(i, around):
             return
-        begin = clock.perf_counter()
+        begin = time.perf_counter()
         status, found, warrant, methods = WRONG, None, Warrant.FLOAT64_ROUNDED, ()
         if not wrong:
             verdict = verify(
@@ -202,7 +202,7 @@ class _Run:
                 self.unsafe(int(self.data.labels[i])),
                 [around.region(self.eps)],
                 text=f"label {self.data.labels[i]}",
-                time=max(1e-3, min(self.each, left)),
+                time_limit=max(1e-3, min(self.each, left)),
                 seed=self.seed,
             )
             if verdict.reason == "interrupted":
@@ -211,7 +211,7 @@ class _Run:
             status = BROKEN if found is not None else (ROBUST if verdict.holds else OPEN)
             if status == OPEN and left < self.each:
                 return  # It did not get all of its time: a later run may.
-        seconds = clock.perf_counter() - begin
+        seconds = time.perf_counter() - begin
         record: dict[str, Any] = {
             "status": status,
             "seconds": seconds,

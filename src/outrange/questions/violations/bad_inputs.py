@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def bad_inputs(
     *,
     text: str,
     share_tol: float = 0.01,
-    time: float | None = None,
+    time_limit: float | None = None,
     most_pieces: int = 10_000,
     engine: str = "auto",
 ) -> BadInputs:
@@ -60,15 +60,15 @@ def bad_inputs(
         regions: The input sets; a union.
         text: The property as the user wrote it.
         share_tol: See `outrange.bad_inputs`.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         most_pieces: See `outrange.bad_inputs`.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = _asked(network, unsafe, regions)
-    limit = np.inf if time is None else float(time)
+    limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
     parts: dict[int, list[Polytope]] = {}
     try:
@@ -77,7 +77,7 @@ def bad_inputs(
             clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
-            left = SHARE_OF_TIME * limit - (clock.perf_counter() - began)
+            left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
             # A mixed box may take several pieces: half of them are left for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
@@ -87,7 +87,7 @@ def bad_inputs(
             status = None
     except KeyboardInterrupt:
         status = "interrupted"
-    seconds = clock.perf_counter() - began
+    seconds = time.perf_counter() - began
     return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
 
 
@@ -180,7 +180,7 @@ def _tell(
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
     nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
-        if clock.perf_counter() > until:
+        if time.perf_counter() > until:
             return "time"
         if cell.undecided > MOST_UNITS:
             continue

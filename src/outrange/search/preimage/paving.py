@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-import time as clock
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -149,9 +149,9 @@ class Paving:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         asked = np.array([c.open for c in cells])
-        began = clock.perf_counter()
+        began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
-        each = (clock.perf_counter() - began) / len(cells)
+        each = (time.perf_counter() - began) / len(cells)
         self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
@@ -224,11 +224,11 @@ class Paving:
             None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
             `"interrupted"`.
         """
-        until = clock.perf_counter() + seconds
+        until = time.perf_counter() + seconds
         try:
             fresh = [c for c in self.leaves() if c.blame is None]
             while fresh:
-                if clock.perf_counter() > until:
+                if time.perf_counter() > until:
                     return "time"
                 few = self._at_once
                 self.look(fresh[:few])
@@ -255,7 +255,7 @@ class Paving:
         while heap and total > tol:
             if count >= most:
                 return "pieces"
-            if clock.perf_counter() > until:
+            if time.perf_counter() > until:
                 return "time"
             few = max(1, min(self._at_once, len(heap) // 2, most - count))
             cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]

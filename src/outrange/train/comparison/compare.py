@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-import time as clock
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Comparison:
         self, build, x, y, *, activations, losses, optimizers, starts, epochs, batch_size, budget,
         metric, better, goal, kind, seed, engine, file, progress,
     ):  # fmt: skip
-        self.begun = clock.perf_counter()
+        self.begun = time.perf_counter()
         self.build, self.goal, self.progress = build, goal, progress
         self.limit = seconds_of(budget)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
@@ -153,7 +153,7 @@ class Comparison:
             if record.matches(old, self.file) and old.status == "complete":
                 return old
             earlier = record.restore(old, self.file)
-        status, saved = "complete", clock.perf_counter()
+        status, saved = "complete", time.perf_counter()
         try:
             record.measure_starts()
             for tick in range(record.first_tick, record.ticks):
@@ -164,9 +164,9 @@ class Comparison:
                     self.advance(record, group, tick)
                 if status == "time":
                     break
-                if self.file is not None and clock.perf_counter() - saved > SAVE_EVERY:
+                if self.file is not None and time.perf_counter() - saved > SAVE_EVERY:
                     record.save(self.file, "interrupted", earlier + self.seconds)
-                    saved = clock.perf_counter()
+                    saved = time.perf_counter()
         except KeyboardInterrupt:
             status = "interrupted"
         study = record.study(status, earlier + self.seconds)
@@ -177,7 +177,7 @@ class Comparison:
 
     @property
     def seconds(self) -> float:
-        return clock.perf_counter() - self.begun
+        return time.perf_counter() - self.begun
 
     def over(self) -> bool:
         """Whether the time is over."""
