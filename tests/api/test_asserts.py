@@ -125,7 +125,7 @@ def test_keras_models_are_called(folder):
     [
         {}, {"lo": np.nan}, {"lo": np.inf}, {"hi": -np.inf}, {"hi": np.inf}, {"lo": [1, 2, 3]},
         {"lo": 2, "hi": 1}, {"lo": [0, 2], "hi": 1}, {"hi": {"z": 1}}, {"hi": {}}, {"hi": "a"},
-        {"hi": 1, "unknown": "pass"}, {"hi": 1, "time": 0},
+        {"hi": 1, "unknown": "pass"}, {"hi": 1, "time_limit": 0},
     ],
 )  # fmt: skip
 def test_mistakes_are_told(small, options):

@@ -197,7 +197,7 @@ def test_time_and_effort_end_it(monkeypatch):
 
 @pytest.mark.parametrize(("options", "word"), [
     ({"count": 0}, "count"), ({"count": 1.5}, "count"), ({"apart": -1}, "apart"),
-    ({"apart": np.nan}, "apart"), ({"time": -1}, "time"), ({"seed": -1}, "seed"),
+    ({"apart": np.nan}, "apart"), ({"time_limit": -1}, "time"), ({"seed": -1}, "seed"),
 ])  # fmt: skip
 def test_bad_arguments(options, word):
     with pytest.raises(InputError, match=word):

@@ -167,7 +167,7 @@ def test_an_open_bracket_is_an_answer():
         (lambda x, y: y[0] <= 1, {}, "linear expression"),
         (y, {}, "scalar|one"),
         (y[0], {"tol": -1}, "`tol`"),
-        (y[0], {"time": 0}, "`time_limit`"),
+        (y[0], {"time_limit": 0}, "`time_limit`"),
         (y[0], {"seed": 0.5}, "`seed`"),
         (y[0], {"where": True}, "condition"),
         (y[5], {}, r"y\[5\]|index"),

@@ -133,7 +133,7 @@ def test_balls_hold_what_their_distance_says(norm, rng):
     [
         ({"norm": 3}, "norm"), ({"norm": None}, "norm"), ({"clip": (1, 0)}, "clip"),
         ({"clip": (0, 0.5)}, "within"), ({"most": 0}, "most"), ({"label": 2}, "label"),
-        ({"label": True}, "label"), ({"tol": -1}, "tol"), ({"time": 0}, "time"),
+        ({"label": True}, "label"), ({"tol": -1}, "tol"), ({"time_limit": 0}, "time"),
         ({"label": 0, "property": outrange.y[0] <= 1}, "property"),
     ],
 )  # fmt: skip
