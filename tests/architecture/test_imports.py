@@ -80,11 +80,11 @@ def test_each_framework_has_one_door(framework):
     assert len(doors) <= 1, f"{framework} is imported in {doors}"
 
 
-def test_import_loads_numpy_and_nothing_heavier():
+def test_import_loads_nothing_heavier_than_numpy():
     code = "import outrange, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "numpy" in loaded
+    assert "outrange" in loaded
     light = {"ctypes"}  # NumPy loads it itself
     assert not loaded & (set(FRAMEWORKS) - light)
 
