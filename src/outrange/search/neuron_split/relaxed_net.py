@@ -23,37 +23,10 @@ from ...domains.relaxations import CurveRelaxation, MaxRelaxation
 from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
 from ...ops import Affine, Rearrange
-from .activations import activations_of
+from .backward_pass import BackwardPass, Proof
 from .relaxations import Activation, PreparedActivation, Relaxation
+from .smooth_relaxations import activations_of
 from .split_constraints import Splits
-
-
-@dataclass(eq=False)
-class BackwardPass:
-    """What one back-substitution left.
-
-    Args:
-        least: `(P,)` the bounds, rounding not paid.
-        rows: `(P, s)` coefficients that arrive at the units.
-        form: `(P, d)` coefficients of the inputs.
-        slopes: Per bent value, the slopes of the lines in use.
-        offsets: The same of their offsets.
-    """
-
-    least: np.ndarray
-    rows: np.ndarray
-    form: np.ndarray
-    slopes: dict[int, np.ndarray]
-    offsets: dict[int, np.ndarray]
-
-
-@dataclass(eq=False)
-class Proof:
-    """Proved lower bounds `(P,)`; coefficients at the units `(P, s)` and the inputs `(P, d)`."""
-
-    least: np.ndarray
-    rows: np.ndarray
-    form: np.ndarray
 
 
 @dataclass(eq=False)

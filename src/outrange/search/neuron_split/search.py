@@ -16,11 +16,11 @@ from ..attack.momentum import attack, initial_samples
 from ..common.incumbent import Incumbent
 from ..common.parallel import single_blas_thread
 from ..common.search import Search
-from .activations import activations_of
 from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
 from .relaxed_net import RelaxedNet
+from .smooth_relaxations import activations_of
 from .tighten_layers import tighten_layer
 from .tree import SplitTree
 
