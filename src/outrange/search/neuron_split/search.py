@@ -92,7 +92,9 @@ class NeuronSplitSearch(Search):
     def _work(self) -> Iterator[bool]:
         """The pieces of work, one after the other, for as long as there are any."""
         if self._net is None:
-            self._net = drop_stable(drop_inactive(RelaxedNet.of(self.graph, self.box)))
+            net = RelaxedNet.of(self.graph, self.box)
+            self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
+            self._net = drop_stable(drop_inactive(net))
             self._bound_all()
             yield True
             self._descend(4)

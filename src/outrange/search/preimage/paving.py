@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...core import gamma
+from ...core import OutOfTime, deadline, gamma
 from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
@@ -173,19 +173,25 @@ class Paving:
         """
         until = time.perf_counter() + seconds
         try:
-            fresh = [c for c in self.leaves() if c.blame is None]
-            while fresh:
-                if time.perf_counter() > until:
-                    return "time"
-                few = self._at_once
-                self.look(fresh[:few])
-                fresh = fresh[few:]
-            for weight in (_gap, self._untold):
-                stopped = self._until(weight, tol, until, most)
-                if stopped is not None:
-                    return stopped
+            with deadline(seconds):
+                return self._refine(tol, until, most)
         except KeyboardInterrupt:
             return "interrupted"
+        except OutOfTime:
+            return "time"
+
+    def _refine(self, tol: float, until: float, most: int) -> str | None:
+        fresh = [c for c in self.leaves() if c.blame is None]
+        while fresh:
+            if time.perf_counter() > until:
+                return "time"
+            few = self._at_once
+            self.look(fresh[:few])
+            fresh = fresh[few:]
+        for weight in (_gap, self._untold):
+            stopped = self._until(weight, tol, until, most)
+            if stopped is not None:
+                return stopped
         return None
 
     def _until(self, weight, tol: float, until: float, most: int) -> str | None:
