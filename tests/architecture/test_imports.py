@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 
-from architecture.source import files, imports, name, room
+from architecture.source import PACKAGE, files, imports, name, room
 
 
 ALLOWED = {
@@ -93,3 +95,45 @@ def test_import_flow_has_no_cycle():
     order = ["core", "ops", "graph", "domains", "search", "questions"]
     for i, lower in enumerate(order):
         assert not ALLOWED[lower] & set(order[i:])
+
+
+CIRCLES: dict[frozenset[str], str] = {}
+"""Files that import each other, if only for types, to the reason why they may."""
+
+
+def test_imports_run_in_circles_nowhere_else():
+    places = {path: i for i, path in enumerate(files())}
+    homes = {".".join(("outrange", *_module(path))): i for path, i in places.items()}
+    arrows = np.zeros((len(places), len(places)), bool)
+    for path, i in places.items():
+        for target in imports(path):
+            # `from .a import b` names module `a.b` or something in module `a`.
+            home = homes.get(target, homes.get(target.rpartition(".")[0]))
+            if home is not None and home != i:
+                arrows[i, home] = True
+    _, group = connected_components(arrows, directed=True, connection="strong")
+    found = {
+        frozenset(name(path) for path, i in places.items() if group[i] == g)
+        for g in np.flatnonzero(np.bincount(group) > 1)
+    }
+    assert found == set(CIRCLES)
+    assert len(CIRCLES) <= 3
+
+
+def _module(path) -> tuple[str, ...]:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def test_rooms_of_search_are_loosely_coupled():
+    arrows = set()
+    for path in files():
+        here = _module(path)[:-1] if path.name != "__init__.py" else _module(path)
+        if here[:1] != ("search",):
+            continue
+        for target in imports(path):
+            parts = tuple(target.split("."))[1:]
+            there = parts[:-1] if (PACKAGE.joinpath(*parts[:-1])).is_dir() else parts[:-2]
+            if there[:1] == ("search",) and there[:2] != here[:2]:
+                arrows.add((here[:2], there[:2]))
+    assert len(arrows) <= 50
