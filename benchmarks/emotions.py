@@ -22,7 +22,7 @@ from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
-from outrange.graph.rewrites.rewrite import fold
+from outrange.graph.rewrites.rewrite import ending_at, fold
 from outrange.search.common.parallel import parallel_map
 
 
