@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from ...answers.render.text import number
-from ..run import EXACT
+from ..exit_codes import EXACT
 from ..text import demo_text, range_text
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from ...answers import Range, Summary
 from ...answers.render.text import entry_names
 from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..run import EXACT, INTERRUPTED, OPEN
 from ..text import live_text, range_text
 
 

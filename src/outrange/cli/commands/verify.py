@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..run import EXACT, INTERRUPTED, OPEN
 from ..text import competition_word, cost_text, plain_word, verdict_text, verify_live_text
 from .range import load_model
 
