@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
 import pytest
 
-from architecture.source import files, imports, name, room
+from architecture.source import PACKAGE, files, imports, name, room
 
 
 ALLOWED = {
@@ -93,3 +94,30 @@ def test_import_flow_has_no_cycle():
     order = ["core", "ops", "graph", "domains", "search", "questions"]
     for i, lower in enumerate(order):
         assert not ALLOWED[lower] & set(order[i:])
+
+
+def _module(target: str):
+    """The file that an absolute dotted name is in, or None for what is not the package's."""
+    parts = target.split(".")[1:] if target.split(".")[0] == "outrange" else []
+    for stop in range(len(parts), 0, -1):
+        path = PACKAGE.joinpath(*parts[:stop])
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.exists():
+                return file
+    return None
+
+
+@pytest.mark.parametrize("wanted", ["answers", "cli"])
+def test_no_file_imports_itself_by_way_of_others(wanted):
+    """Imports inside functions and for types alone count too: a circle is one thought in two."""
+    inside = [path for path in files() if room(path) == wanted]
+    graph = {path: {_module(t) for t in imports(path)} & set(inside) - {path} for path in inside}
+    assert [name(path) for path in TopologicalSorter(graph).static_order()]
+
+
+def test_renderers_know_no_record():
+    for path in files():
+        if name(path).startswith("answers/render/"):
+            for target in imports(path):
+                known = ("outrange.answers.render", "outrange.core")
+                assert not target.startswith("outrange.") or target.startswith(known), name(path)
