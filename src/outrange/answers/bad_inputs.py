@@ -239,14 +239,13 @@ class BadInputs(Answer):
         polygons += [(True, piece.corners(at)) for piece in self.pieces]
         hull = rectangle(self.lo.min(axis=0)[at], self.hi.max(axis=0)[at])
         names = [entry_names(self.inputs)[i] for i in at]
-        sides = [
-            f"{name} from {number(lo)} to {number(hi)}"
-            for name, lo, hi in zip(names, hull[0], hull[2], strict=False)
-        ]
-        caption = f"{' (to the right), '.join(sides)}{' (upwards)' * (at.size == 2)}; red: bad"
-        caption += "; beige: undecided." if len(self.undecided_lo) else "."
+        right, up = (*names, "")[:2]
+        caption = f"{right} from {number(hull[0, 0])} to {number(hull[2, 0])}, to the right"
+        if up:
+            caption += f"; {up} from {number(hull[0, 1])} to {number(hull[2, 1])}, upwards"
+        caption += "; red: bad" + "; beige: undecided" * bool(len(self.undecided_lo)) + "."
         shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
-        return Drawing(shapes, hull[0], hull[2], (*names, "")[:2], caption)
+        return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
     def plot(self, ax):
         """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.

@@ -37,6 +37,11 @@ class Bar:
     seen_lo: float = np.inf
     seen_hi: float = -np.inf
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it can be drawn."""
+        return bool(np.isfinite([self.lo, self.hi]).all())
+
 
 Cell: TypeAlias = str | float | Interval | Bar | None
 """Numbers are shown in a few digits, None as a dash."""
@@ -66,9 +71,9 @@ class Table:
     def axis(self) -> tuple[float, float]:
         """The least and largest end of all bounded bars; `(0, 0)` without any."""
         bars = [cell for row in self.rows for cell in row if isinstance(cell, Bar)]
-        ends = np.array([(bar.lo, bar.hi) for bar in bars]).reshape(-1, 2)
-        ends = ends[np.isfinite(ends).all(axis=1)]
-        return (float(ends[:, 0].min()), float(ends[:, 1].max())) if ends.size else (0.0, 0.0)
+        bars = [bar for bar in bars if bar.is_bounded]
+        lo, hi = (bar.lo for bar in bars), (bar.hi for bar in bars)
+        return min(lo, default=0.0), max(hi, default=0.0)
 
 
 @dataclass(frozen=True)

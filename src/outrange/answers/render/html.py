@@ -78,8 +78,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, axis: tuple[float, float]) -> str:
-    drawn = isinstance(cell, Bar) and np.isfinite([cell.lo, cell.hi]).all()
-    return _bar(cell, *axis) if drawn else escape(cell_text(cell))
+    if isinstance(cell, Bar) and cell.is_bounded:
+        return _bar(cell, *axis)
+    return escape(cell_text(cell))
 
 
 def _bar(bar: Bar, left: float, right: float) -> str:

@@ -1,6 +1,7 @@
 """The one file that imports matplotlib."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .html import CLAIM, DARK, PALE, SEEN
 from .images import Triple
 
 
-def _subplots(*shape: int, **options):
+def _subplots(*shape: int, **options: Any) -> Any:
     """A new figure's axes."""
     try:
         from matplotlib import pyplot
@@ -22,7 +23,9 @@ def _subplots(*shape: int, **options):
     return pyplot.subplots(*shape, layout="constrained", **options)[1]
 
 
-def plot_bars(title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax=None):
+def plot_bars(
+    title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any = None
+) -> Any:
     """Intervals below each other, what was seen of each inside it; the axes."""
     ax = _subplots(figsize=(6.4, 1.0 + 0.3 * len(bars))) if ax is None else ax
     lo, hi, seen_lo, seen_hi = np.array(
@@ -40,7 +43,7 @@ def plot_bars(title: str, names: Sequence[str], bars: Sequence[Bar], label: str,
     return ax
 
 
-def plot_drawing(title: str, drawing: Drawing, ax):
+def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
     """Polygons in the plane; the axes."""
     for dark, corners in drawing.polygons:
         ax.fill(corners[:, 0], corners[:, 1], color=DARK if dark else PALE, linewidth=0)
@@ -54,7 +57,7 @@ def plot_drawing(title: str, drawing: Drawing, ax):
     return ax
 
 
-def plot_images(triples: Sequence[Triple], axes=None):
+def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
     """A row a triple; the figure."""
     if axes is None:
         size = (6.0, 2.1 * len(triples))
@@ -66,8 +69,8 @@ def plot_images(triples: Sequence[Triple], axes=None):
 
 
 def plot_heatmap(
-    title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax=None
-):
+    title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
+) -> Any:
     """Shares `(rows, columns)` from 0 to 1; the axes."""
     ax = _subplots() if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
@@ -85,8 +88,8 @@ def plot_curves(
     labels: tuple[str, str],
     groups: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray]]]],
     goal: float,
-    ax=None,
-):
+    ax: Any = None,
+) -> Any:
     """The curves `(x, y)` of each group in one color, and a dotted line at the goal; the axes."""
     ax = _subplots() if ax is None else ax
     for i, (name, curves) in enumerate(groups):

@@ -157,9 +157,12 @@ def cell_text(cell: Cell) -> str:
 
 
 def _table(table: Table) -> list[str]:
+    axis = table.axis
+
     def shown(cell: Cell) -> str:
-        drawn = isinstance(cell, Bar) and np.isfinite([cell.lo, cell.hi]).all()
-        return _bar(cell, *table.axis) if drawn else cell_text(cell)
+        if isinstance(cell, Bar) and cell.is_bounded:
+            return _bar(cell, *axis)
+        return cell_text(cell)
 
     rows = [list(table.head), *([shown(cell) for cell in row] for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

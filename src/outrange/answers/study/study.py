@@ -255,11 +255,12 @@ class Study(Answer):
 
     @staticmethod
     def _restored(record: dict[str, Any]) -> "Study":
-        plain = {f.name: record[f.name] for f in fields(Study)}
-        numbers = {name: float(plain[name]) for name in ("goal", "baseline", "seconds")}
-        combinations = tuple(map(Combination.restored, plain["combinations"]))
-        rest = {"ticks": np.array(plain["ticks"], int), "notes": tuple(plain["notes"])}
-        return Study(**plain | numbers | rest | {"combinations": combinations})
+        kept = {f.name: record[f.name] for f in fields(Study)}
+        kept |= {name: float(kept[name]) for name in ("goal", "baseline", "seconds")}
+        kept["combinations"] = tuple(map(Combination.restored, kept["combinations"]))
+        kept["ticks"] = np.array(kept["ticks"], int)
+        kept["notes"] = tuple(kept["notes"])
+        return Study(**kept)
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
         """The same study; `why[combination, start]` are the reasons of a trial."""

@@ -94,11 +94,11 @@ class Combination:
     @staticmethod
     def restored(record: dict[str, Any]) -> "Combination":
         """A combination from its entry in the file of a study."""
-        labels = (record[name] for name in ("activation", "loss", "optimizer"))
-        trials = tuple(map(Trial.restored, record["trials"]))
         return Combination(
-            *labels, trials, np.array(record["solved"], bool), numbers(record["reached"])
-        )
+            record["activation"], record["loss"], record["optimizer"],
+            tuple(map(Trial.restored, record["trials"])),
+            np.array(record["solved"], bool), numbers(record["reached"]),
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
