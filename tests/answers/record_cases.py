@@ -11,6 +11,7 @@ from outrange.answers import (
     Counterexample,
     Counterexamples,
     Diagnosis,
+    FallingPair,
     Finding,
     LayerRow,
     Level,
@@ -20,7 +21,6 @@ from outrange.answers import (
     RobustAccuracy,
     Robustness,
     SampledRange,
-    Step,
     Summary,
     Trend,
     Verdict,
@@ -28,7 +28,7 @@ from outrange.answers import (
 from outrange.answers.advice import Advice, Choice
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
-from outrange.answers.regions.piece import Band, Piece
+from outrange.answers.regions.piece import Piece, Slab
 from outrange.answers.study.study import Study
 from outrange.answers.study.trials import Reason, Trial, judged
 from outrange.core import Warrant
@@ -186,7 +186,7 @@ def bad_inputs() -> dict[str, BadInputs]:
     some = BadInputs(
         "arm", "y[0] >= 1", {"x": (2,)}, lo, hi, 0.25, 0.375, 1e-3, none, none, (triangle,),
         np.array([[-1.0, -1.0]]), np.array([[-0.5, 0.0]]),
-        (Band(np.zeros((0, 3)), np.zeros((0, 3))),), False, "time", PROOF, COST, METHODS,
+        (Slab(np.zeros((0, 3)), np.zeros((0, 3))),), False, "time", PROOF, COST, METHODS,
         locator=locator,
     )  # fmt: skip
     empty = {"undecided_lo": none, "undecided_hi": none, "bands": (), "pieces": ()}
@@ -260,7 +260,7 @@ def dead_starts() -> dict[str, DeadStart]:
 
 
 def monotones() -> dict[str, Monotone]:
-    up = Step(np.array([0.0, 0.5]), np.array([1.0, 0.5]), 1.25, 2.5, 1.25, 2.5, True)
+    up = FallingPair(np.array([0.0, 0.5]), np.array([1.0, 0.5]), 1.25, 2.5, 1.25, 2.5, True)
     down = replace(up, y=2.5, then_y=-1 / 3)
     trends = (
         Trend("y[0]", "x[0]", True, False, rise=up),

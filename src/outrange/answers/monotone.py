@@ -16,7 +16,7 @@ from .verdict import HOLDS, REASONS, UNKNOWN, VIOLATED, Verdict
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FallingPair:
     """Two inputs of a set that differ in one entry, which is larger in the second.
 
     Args:
@@ -60,8 +60,8 @@ class Trend:
     input: str
     rises: bool | None
     falls: bool | None
-    fall: Step | None = None
-    rise: Step | None = None
+    fall: FallingPair | None = None
+    rise: FallingPair | None = None
 
     def __post_init__(self):
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (

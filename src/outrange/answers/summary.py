@@ -5,14 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Warrant
+from ..core import Bounds, Warrant
 from .answer import Answer
 from .render.document import Bar, Document, Interval, Paragraph, Table
 from .render.jsonable import field_dict, jsonable
 from .render.text import short
 
-
-Ends = tuple[np.ndarray, np.ndarray]
 
 COUNTS = ("dead", "always_on", "saturated", "constant")
 
@@ -41,8 +39,8 @@ class LayerRow:
     kind: str
     shape: tuple[int, ...]
     parameters: int
-    before: Ends | None
-    after: Ends
+    before: Bounds | None
+    after: Bounds
     dead: np.ndarray
     always_on: np.ndarray
     saturated: np.ndarray
@@ -127,7 +125,7 @@ class Summary(Answer):
         )
 
 
-def hull(ends: Ends | None) -> Interval | None:
+def hull(ends: Bounds | None) -> Interval | None:
     """The least and the largest end of all units, in a few digits."""
     if ends is None or ends[0].size == 0:
         return None
