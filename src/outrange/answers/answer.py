@@ -23,7 +23,6 @@ class Cost:
         return f"{size(self.seconds)}, {self.boxes:,} box{'' if self.boxes == 1 else 'es'}"
 
 
-@dataclass(frozen=True, eq=False)
 class Answer(ABC):
     """A record that states what it shows as plain data; `print` and notebooks render that.
 

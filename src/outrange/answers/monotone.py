@@ -155,6 +155,7 @@ class Monotone(Answer):
         """A row a pair of output and input, and where each falls or rises."""
         shown = self.trends[:MOST_ROWS]
         rows = [(t.output, t.input, t.direction) for t in shown]
+        rows += [] if self.order is None else [("index", "group", self.order.status)]
         table = Table(("output", "input", "direction"), rows, "l", len(self.trends) - len(shown))
         steps = [
             f"{trend.output} {word} in {trend.input} {step}"
@@ -167,7 +168,7 @@ class Monotone(Answer):
             f"Monotonicity of {self.model}",
             f"{self.status} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
             (
-                *([table] if rows else []),
+                table,
                 Paragraph("\n".join(steps)),
                 *(part for d in order for part in (Paragraph(f"{d.title}: {d.lead}"), *d.blocks)),
             ),
