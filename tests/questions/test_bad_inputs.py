@@ -404,7 +404,9 @@ def _brackets(answer, net, unsafe, rng):
     check_points(answer, net, unsafe, points)
 
 
-@pytest.mark.parametrize("options", [{"time_limit": 1e-6}, {"time_limit": 0.3}, {"most_pieces": 40}])
+@pytest.mark.parametrize(
+    "options", [{"time_limit": 1e-6}, {"time_limit": 0.3}, {"most_pieces": 40}]
+)
 def test_a_limit_leaves_valid_bounds(options, rng):
     net = _hard()
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))

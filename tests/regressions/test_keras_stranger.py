@@ -68,7 +68,11 @@ def test_widths_beyond_float64():
     """OverflowError of numpy.random: the width of the box is not a float64 number."""
     model = built(lambda x: keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(x)))
     for ask in (outrange.output_range, outrange.sample_range):
-        ask(model, (-1.7e308, 1.7e308), **({"time_limit": 5} if ask is outrange.output_range else {}))
+        ask(
+            model,
+            (-1.7e308, 1.7e308),
+            **({"time_limit": 5} if ask is outrange.output_range else {}),
+        )
 
 
 @pytest.mark.parametrize("scale", [1e9, 1.0])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .answer import Answer
-from .render.document import Code, Document, Entries, Entry, Paragraph
+from .render.document import Code, Document, Entry, EntryList, Paragraph
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Advice(Answer):
             f"The targets are {self.meaning}.",
             "",
             (
-                Entries([Entry(c.what, c.value, [c.reason]) for c in self.choices]),
+                EntryList([Entry(c.what, c.value, [c.reason]) for c in self.choices]),
                 Paragraph("\n".join((*doubt, *self.warnings))),
                 Code(self.code),
             ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import InputError
 from .answer import Answer
-from .render.document import Document, Entries, Entry, Interval, Listing
+from .render.document import Document, Entry, EntryList, Interval, Listing
 from .render.jsonable import field_dict
 from .render.sarif import sarif
 from .render.text import block_lines, cell_text
@@ -88,7 +88,7 @@ class Finding:
         return Entry(self.code, self.title, lines, self.level.name, self.fix)
 
     def __str__(self) -> str:
-        return "\n".join(block_lines(Entries([self.entry()])))
+        return "\n".join(block_lines(EntryList([self.entry()])))
 
 
 MOST_UNREAD = 8
@@ -204,7 +204,7 @@ class Diagnosis(Answer, Sequence):
             f"Diagnosis of {self.model} on {self.backend}, {self.rows:,} rows",
             f"{what} ({len(self.rules)} rules, {self.seconds:.1f} s).",
             (
-                Entries([finding.entry() for finding in self.findings]),
+                EntryList([finding.entry() for finding in self.findings]),
                 Listing("Notes (true, and no fault by themselves):", notes),
                 Listing("Not looked at:", self.unread[:MOST_UNREAD], left),
             ),

@@ -112,8 +112,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Entries:
-    """Entries in order."""
+class EntryList:
+    """EntryList in order."""
 
     items: Sequence[Entry]
 
@@ -144,7 +144,7 @@ class Drawing:
     caption: str
 
 
-Block: TypeAlias = Paragraph | Table | Listing | Entries | Code | Drawing
+Block: TypeAlias = Paragraph | Table | Listing | EntryList | Code | Drawing
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Document:
 
         def holds(block: Block) -> bool:
             match block:
-                case Listing() | Entries():
+                case Listing() | EntryList():
                     return bool(block.items)
                 case Paragraph() | Code():
                     return bool(block.text)

@@ -7,7 +7,18 @@ from html import escape
 
 import numpy as np
 
-from .document import Bar, Block, Cell, Code, Document, Drawing, Entries, Listing, Paragraph, Table
+from .document import (
+    Bar,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Drawing,
+    EntryList,
+    Listing,
+    Paragraph,
+    Table,
+)
 from .text import cell_text, fix_lines, more
 
 
@@ -45,7 +56,7 @@ def _block(block: Block) -> str:
         case Listing():
             items = [*map(escape, block.items), *([more(block)] if block.omitted else [])]
             return f"<p>{escape(block.heading)}</p><ul>{_tags('li', items)}</ul>"
-        case Entries():
+        case EntryList():
             return _entries(block)
         case Drawing():
             return _drawing(block)
@@ -103,7 +114,7 @@ def _bar(bar: Bar, left: float, right: float) -> str:
     return f'<svg width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'
 
 
-def _entries(block: Entries) -> str:
+def _entries(block: EntryList) -> str:
     rows = []
     for entry in block.items:
         fix = escape("\n".join(fix_lines(entry)))

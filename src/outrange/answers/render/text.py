@@ -15,8 +15,8 @@ from .document import (
     Code,
     Document,
     Drawing,
-    Entries,
     Entry,
+    EntryList,
     Interval,
     Listing,
     Paragraph,
@@ -129,7 +129,7 @@ def block_lines(block: Block) -> list[str]:
         case Listing():
             items = [line for item in block.items for line in _wrapped(item, "  ", "    ")]
             return [block.heading, *items, *([f"  {more(block)}"] if block.omitted else [])]
-        case Entries():
+        case EntryList():
             return _entries(block.items)
         case Paragraph() | Code():
             return block.text.splitlines()
