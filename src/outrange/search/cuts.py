@@ -34,3 +34,7 @@ class Cuts:
         """Without the units after the first few."""
         low, high, lo, hi = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
         return Cuts(low, high, lo, hi, self.same)
+
+    def points(self, beta: np.ndarray) -> np.ndarray:
+        """The cut that each signed multiplier `(P, s)` is of; 0 where there is none."""
+        return np.where(beta > 0, self.low, np.where(beta < 0, self.high, 0.0))

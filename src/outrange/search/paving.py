@@ -45,21 +45,9 @@ class Cell:
     """
 
     __slots__ = (
-        "at",
-        "blame",
-        "children",
-        "cut",
-        "forms",
-        "hi",
-        "label",
-        "least",
-        "lo",
-        "most",
-        "open",
-        "share",
-        "status",
-        "undecided",
-    )
+        "at", "blame", "children", "cut", "forms", "hi", "label", "least", "lo", "most", "open",
+        "share", "status", "undecided",
+    )  # fmt: skip
 
     def __init__(self, lo, hi, share: float, open_, status):
         self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status

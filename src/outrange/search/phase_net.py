@@ -124,13 +124,9 @@ class PhaseNet:
 
     def uncut(self, count: int) -> Cuts:
         """The whole box, `count` times."""
-        shape = (count, self.units)
-        return Cuts(
-            np.full(shape, -np.inf),
-            np.full(shape, np.inf),
-            np.tile(self.lo, (count, 1)),
-            np.tile(self.hi, (count, 1)),
-        )
+        free = np.full((count, self.units), np.inf)
+        lo, hi = np.tile(self.lo, (count, 1)), np.tile(self.hi, (count, 1))
+        return Cuts(-free, free, lo, hi)
 
     def before(self, value: int) -> int:
         """How many units `value` depends on at most: those of bent values up to it."""
@@ -218,7 +214,7 @@ class PhaseNet:
     @staticmethod
     def _shift(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
         """What the multipliers add: `beta p`."""
-        return (beta * _used_points(beta, cuts)).sum(axis=1)
+        return (beta * cuts.points(beta)).sum(axis=1)
 
     def _join(self, value: int, rows: np.ndarray) -> Join:
         """Rows that are added at a value, with what rounding the sum may cost."""
@@ -263,7 +259,7 @@ class PhaseNet:
         joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
         tilt: dict[int, np.ndarray] = {}
         if beta is not None:
-            point = _used_points(beta, cuts)
+            point = cuts.points(beta)
             tilt = {v: part[:, None] for v, part in self._tilts(beta * (point == 0)).items()}
             for v, part in self._tilts(beta * (point != 0)).items():
                 joins.setdefault(v, []).append(self._join(v, -part))
@@ -286,10 +282,7 @@ class PhaseNet:
         shape = np.broadcast_shapes(drawn.slope[0].shape, drawn.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])
         offset = np.stack(
-            [
-                np.zeros(shape) if part is None else np.broadcast_to(part, shape)
-                for part in drawn.offset
-            ]
+            [np.broadcast_to(0.0 if part is None else part, shape) for part in drawn.offset]
         )
         reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
         budget = self.budget
@@ -303,8 +296,3 @@ def _pulled(op, rows: np.ndarray):
     if isinstance(op, Affine):
         return op.adjoint(rows), op.bias
     return op.adjoint(rows), np.where(op.index < 0, op.fill, 0.0)
-
-
-def _used_points(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
-    """The cut that each multiplier is of; 0 where there is none."""
-    return np.where(beta > 0, cuts.low, np.where(beta < 0, cuts.high, 0.0))
