@@ -47,9 +47,9 @@ def measured(what: str, size: int) -> dict:
     """One row; `what` is a model of `keras.applications` or the depth of a stack."""
     from outrange.domains import bounds
     from outrange.domains.backward import Cells
-    from outrange.domains.linear import Plan, Sweep
+    from outrange.domains.crown import Plan, Sweep
     from outrange.frontends.load import load
-    from outrange.graph.rewrite import fold
+    from outrange.graph.rewrites.rewrite import fold
 
     model = stack(int(what), size) if what.isdigit() else application(what, size)
     row: dict = {"what": what, "parameters": model.count_params()}

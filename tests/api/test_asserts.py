@@ -8,8 +8,8 @@ import pytest
 import outrange
 from cli.verify_files import hard, random_net, sum_and_difference
 from outrange import InputError, x, y
+from outrange.answers.render.code import witness_code
 from outrange.api.asserts import assert_holds, assert_range
-from outrange.report.witness_code import witness_code
 
 
 @pytest.fixture(scope="module")

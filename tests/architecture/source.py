@@ -16,7 +16,7 @@ def files() -> list[Path]:
 
 
 def name(path: Path) -> str:
-    """`search/milp.py` of a path in the package."""
+    """`search/milp/encoding.py` of a path in the package."""
     return path.relative_to(PACKAGE).as_posix()
 
 

@@ -40,7 +40,6 @@ ALLOWED = {
         "frontends",
         "diagnosis",
     },
-    "report": {"core", "answers"},
     "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
     "_demo": {"core", "graph"},
     "layers": {"train"},
@@ -51,8 +50,6 @@ ALLOWED = {
 JOINERS = {"__init__", "__main__", "cli", "api", "callbacks", "version"}
 
 LAZY = {
-    # An answer draws itself only when asked to, in the browser of a notebook or on a plot.
-    ("answers", "report"),
     # A Keras file may hold layers of this library: Keras finds them once they are imported.
     ("frontends", "layers"), ("frontends", "losses"),
 }  # fmt: skip

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cli.verify_files import command, hard, run_model, sum_and_difference, vnnlib
-from outrange.cli import crew
-from outrange.cli.results import COLUMNS, Result, Results
+from outrange.cli.batch import worker_process as crew
+from outrange.cli.batch.results import COLUMNS, Result, Results
 
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and signals")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.diagnosis.case import Case
+from outrange.diagnosis.context import Case
 from outrange.diagnosis.sensitivity import sensitivity, steepest
-from outrange.frontends.keras.program import read_program
+from outrange.frontends.keras.training.program import read_program
 from outrange.ops import CURVES, curve
 
 

@@ -7,7 +7,7 @@ from outrange.core import Atom
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot, log_softmax, softmax
 from outrange.graph.measure import measure
-from outrange.graph.rewrite import fold
+from outrange.graph.rewrites.rewrite import fold
 
 
 def grouped(rng, function, classes=(3, 4)):

@@ -6,7 +6,7 @@ import pytest
 from graph.random_graphs import random_graph
 from outrange.core import InputError
 from outrange.graph import Builder, Graph, Slot
-from outrange.graph.rewrite import ending_at, fold, piecewise_to_pairs
+from outrange.graph.rewrites.rewrite import ending_at, fold, piecewise_to_pairs
 from outrange.ops import Largest, Rearrange
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
-from outrange.domains import bounds, cone as cones, linear
+from outrange.domains import bounds, cone as cones, crown as linear
 from outrange.domains.backward import Cells
 from outrange.domains.cone import cone, costs_at_most
-from outrange.domains.linear import Plan, Sweep
+from outrange.domains.crown import Plan, Sweep
 from outrange.graph import Builder, Slot
 from small_graphs import NETS
 

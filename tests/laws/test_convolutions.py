@@ -8,7 +8,7 @@ import pytest
 from outrange.core import ModelError
 from outrange.domains import DOMAINS, bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.convolution import convolve, convolve_transposed
+from outrange.graph.composites.convolution import convolve, convolve_transposed
 from outrange.ops import convolution, transposed_convolution
 from outrange.testing import check_absolute, check_affine, check_part
 

@@ -6,7 +6,7 @@ import pytest
 from curve_cases import CASES, identify
 from outrange.core import InputError
 from outrange.ops import CURVES, curve
-from outrange.ops.relax import relax
+from outrange.ops.relaxation.relax import relax
 from outrange.testing import CURVE_LAWS, Oracle
 
 

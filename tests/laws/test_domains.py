@@ -6,8 +6,8 @@ import pytest
 
 from outrange.core import InputError, OutrangeError
 from outrange.domains import DOMAINS, bounds, forward as domain_forward, register
+from outrange.domains.crown import run as run_linear
 from outrange.domains.intervals import RULES
-from outrange.domains.linear import run as run_linear
 from outrange.graph import Builder, Slot
 from outrange.ops import Curve, curve
 from small_graphs import NETS, PIECEWISE, dense_net, describable, normal, run_exactly, wild_graph

@@ -7,7 +7,7 @@ import pytest
 
 from outrange.ops import rows
 from outrange.ops.lookup import lookup
-from outrange.ops.relax import most_offset, relax
+from outrange.ops.relaxation.relax import most_offset, relax
 from outrange.testing import LawBroken
 from outrange.testing.definition import Oracle
 from outrange.testing.facts import check_definition, check_range

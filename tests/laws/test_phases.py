@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from outrange.core import Box
-from outrange.graph.rewrite import fold, piecewise_to_pairs
-from outrange.search import phase_layers
+from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.bent_values import bends
-from outrange.search.cuts import Cuts
-from outrange.search.phase_layers import tighten_layer
-from outrange.search.phase_net import PhaseNet
-from outrange.search.phase_prune import pruned
-from outrange.search.phase_root import Wanted, tighten
-from outrange.search.phase_tree import PhaseTree
+from outrange.search.neuron_split import tighten_layers as phase_layers
+from outrange.search.neuron_split.drop_inactive import pruned
+from outrange.search.neuron_split.relaxed_net import PhaseNet
+from outrange.search.neuron_split.split_constraints import Cuts
+from outrange.search.neuron_split.tighten_layers import tighten_layer
+from outrange.search.neuron_split.tighten_units import Wanted, tighten
+from outrange.search.neuron_split.tree import PhaseTree
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 from small_graphs import NETS
 

@@ -7,7 +7,7 @@ from curve_cases import identify
 from formulas import ATTRIBUTES, FORMULAS, FREE
 from outrange.ops import curve
 from outrange.ops.pointwise import Expressions, analyze
-from outrange.ops.relax import relax
+from outrange.ops.relaxation.relax import relax
 from outrange.testing import Oracle
 from outrange.testing.facts import (
     check_bends,

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from outrange.core import Box
-from outrange.graph.rewrite import piecewise_to_pairs
-from outrange.search import kernel_search
-from outrange.search.array_engine import ArrayEngine
-from outrange.search.kernel import CompiledTape, library
+from outrange.graph.rewrites.rewrite import piecewise_to_pairs
+from outrange.search.engines.array_engine import ArrayEngine
+from outrange.search.input_split import kernel_search
+from outrange.search.kernel.binding import CompiledTape, library
+from outrange.search.kernel.layer_program import record
 from outrange.search.solve import solve
-from outrange.search.tape import record
 from outrange.testing.oracle import evaluate
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 

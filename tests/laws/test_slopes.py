@@ -10,9 +10,9 @@ from outrange.domains import bounds
 from outrange.domains.tangents import TangentPlan, slopes, tangents
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
-from outrange.ops.slopes import slope_range
-from outrange.questions.gradients import gradient_range, lipschitz
-from outrange.search.exact_forms import Cell, integers
+from outrange.ops.relaxation.slopes import slope_range
+from outrange.questions.gradients.gradients import gradient_range, lipschitz
+from outrange.search.gradients.exact_affine import Cell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
 

@@ -13,7 +13,7 @@ import pytest
 
 import outrange
 from outrange.answers import Verdict
-from outrange.api.asked import asked
+from outrange.api.arguments import asked
 from outrange.questions.verify import verify as ask_engine
 from planted.planted_nets import Net
 from planted.planted_open import OPEN

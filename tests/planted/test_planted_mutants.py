@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from outrange.questions import verify as asking, witness
-from outrange.search import hunt
+from outrange.questions import verify as asking
+from outrange.questions.evidence import check_point as witness
+from outrange.search import decide_group as hunt
 from planted import (
     test_planted_formulas,
     test_planted_needles,

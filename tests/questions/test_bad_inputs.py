@@ -8,17 +8,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from outrange.answers.bad_picture import polygon, varying
+from outrange.answers.render.planes import polygon, varying
 from outrange.core import And, Atom, Box, InputError, Or, OutrangeError, Region, Warrant
 from outrange.core.formula import TRUE, value
 from outrange.graph import Builder, Slot
-from outrange.questions import bad_inputs as module
-from outrange.questions.bad_inputs import bad_inputs
 from outrange.questions.expressions import resolve, x, y
-from outrange.questions.sets import L1Ball, L2Ball, Mixed, Polytope, Union, regions
-from outrange.search import paving
-from outrange.search.disjoint import cells, disjoint
-from outrange.search.volumes import share_below
+from outrange.questions.inputs.sets import L1Ball, L2Ball, Mixed, Polytope, Union, regions
+from outrange.questions.violations import bad_inputs as module
+from outrange.questions.violations.bad_inputs import bad_inputs
+from outrange.search.preimage import paving
+from outrange.search.preimage.disjoint_boxes import cells, disjoint
+from outrange.search.preimage.halfspace_volumes import share_below
 from questions.nets import Net, dense_net, two_in_two_out
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 

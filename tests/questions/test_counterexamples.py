@@ -10,12 +10,12 @@ import pytest
 from outrange.core import And, Atom, InputError, Or
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
-from outrange.questions import counterexamples as module
-from outrange.questions.counterexamples import counterexamples
-from outrange.questions.evidence import enclose
+from outrange.questions.evidence.check_point import contains
+from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.expressions import resolve, x, y
-from outrange.questions.sets import L2Ball, Mixed, Union, regions
-from outrange.questions.witness import contains
+from outrange.questions.inputs.sets import L2Ball, Mixed, Union, regions
+from outrange.questions.violations import counterexamples as module
+from outrange.questions.violations.counterexamples import counterexamples
 from questions.nets import Net, dense_net, two_in_two_out
 from small_graphs import run_exactly
 

@@ -8,7 +8,7 @@ import pytest
 import outrange
 from outrange import InputError, monotone
 from outrange.graph import Builder, Slot, softmax
-from outrange.graph.order import ordered
+from outrange.graph.rewrites.order import ordered
 from questions.nets import Net, dense_net
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from outrange.core import InputError, ModelError, OutrangeError, Warrant
 from outrange.questions import output_range as module
-from outrange.questions.evidence import enclose
+from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.output_range import output_range
 from questions.nets import Net, dense_net, two_in_two_out
 

@@ -9,9 +9,9 @@ import pytest
 import outrange
 from outrange.answers import RobustAccuracy
 from outrange.core import InputError, OutrangeError
-from outrange.questions.neighborhood import Neighborhood
-from outrange.questions.robustness import _Search
-from outrange.questions.witness import contains
+from outrange.questions.evidence.check_point import contains
+from outrange.questions.inputs.neighborhood import Neighborhood
+from outrange.questions.robust.robustness import _Search
 
 
 keras = pytest.importorskip("keras")

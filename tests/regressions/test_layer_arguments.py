@@ -6,7 +6,7 @@ import pytest
 from outrange import InputError
 from outrange.layers import ChannelActivation, MaskedDense, wire
 from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
-from outrange.train.node import Node
+from outrange.train.layers.node import Node
 
 
 A, B = {"name": "A", "units": 2, "input": True}, {"name": "B", "units": 3}

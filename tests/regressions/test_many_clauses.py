@@ -5,7 +5,7 @@ import pytest
 
 from outrange.core import Box, Region
 from outrange.core.formula import And, Atom, Or
-from outrange.questions.cases import asked
+from outrange.questions.conditions.clause_groups import asked
 from outrange.questions.verify import verify
 from questions.nets import dense_net
 

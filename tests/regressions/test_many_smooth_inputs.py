@@ -5,8 +5,8 @@ import numpy as np
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search import solve as solving
-from outrange.search.limits import MANY_INPUTS
-from outrange.search.milp_search import program
+from outrange.search.common.limits import MANY_INPUTS
+from outrange.search.milp.turns import program
 
 
 def test_the_solver_is_not_asked(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops import CURVES
-from outrange.search.array_engine import ArrayEngine
+from outrange.search.engines.array_engine import ArrayEngine
 from small_graphs import NETS, PIECEWISE, dense_net, normal, run_exactly, wild_graph
 
 

@@ -5,12 +5,12 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search import engine_search, kernel_search
-from outrange.search.array_engine import ArrayEngine
-from outrange.search.engine_search import EngineSearch
-from outrange.search.kernel import library
+from outrange.search.common.incumbent import State
+from outrange.search.engines.array_engine import ArrayEngine
+from outrange.search.input_split import array_search as engine_search, kernel_search
+from outrange.search.input_split.array_search import EngineSearch
+from outrange.search.kernel.binding import library
 from outrange.search.solve import solve
-from outrange.search.state import State
 
 
 def _graph():

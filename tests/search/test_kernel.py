@@ -5,10 +5,10 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
-from outrange.search import kernel_search
-from outrange.search.kernel import CompiledTape, library
+from outrange.search.input_split import kernel_search
+from outrange.search.kernel.binding import CompiledTape, library
+from outrange.search.kernel.layer_program import record
 from outrange.search.solve import solve
-from outrange.search.tape import record
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from outrange.core import Box
-from outrange.search.kernel import CompiledTape, address, library
-from outrange.search.kernel_search import KernelSearch, root_magnitudes
-from outrange.search.state import State
-from outrange.search.tape import Level, Tape
+from outrange.search.common.incumbent import State
+from outrange.search.input_split.kernel_search import KernelSearch, root_magnitudes
+from outrange.search.kernel.binding import CompiledTape, address, library
+from outrange.search.kernel.layer_program import Level, Tape
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")

@@ -7,12 +7,12 @@ from outrange.core import Box
 from outrange.core.formula import negate
 from outrange.graph import Builder, Slot, convolve
 from outrange.questions.expressions import resolve, y
-from outrange.questions.neighborhood import Neighborhood
-from outrange.questions.robustness import robustness
-from outrange.search import pass_search
-from outrange.search.pass_search import METHODS, PassSearch
+from outrange.questions.inputs.neighborhood import Neighborhood
+from outrange.questions.robust.robustness import robustness
+from outrange.search import wide_search as pass_search
+from outrange.search.common.incumbent import State
 from outrange.search.solve import solve, with_rows
-from outrange.search.state import State
+from outrange.search.wide_search import METHODS, PassSearch
 
 
 @pytest.fixture

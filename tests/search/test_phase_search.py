@@ -8,10 +8,10 @@ import pytest
 import independent_milp
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.graph.rewrite import fold, piecewise_to_pairs
-from outrange.search.phase_search import METHODS, PhaseSearch, takes
+from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
+from outrange.search.common.incumbent import State
+from outrange.search.neuron_split.search import METHODS, PhaseSearch, takes
 from outrange.search.solve import solve, with_rows
-from outrange.search.state import State
 from random_graphs import LINES, random_graph
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.graph.rewrite import fold
-from outrange.search.phase_net import PhaseNet
-from outrange.search.phase_prune import pruned
-from outrange.search.phase_straight import _Straight, straightened
+from outrange.graph.rewrites.rewrite import fold
+from outrange.search.neuron_split.drop_inactive import pruned
+from outrange.search.neuron_split.drop_stable import _Straight, straightened
+from outrange.search.neuron_split.relaxed_net import PhaseNet
 
 
 def _net(seed, *, radius=0.02, curve="relu", wild=False):

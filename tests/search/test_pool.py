@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from outrange.search import pool as module
-from outrange.search.pool import Pool
+from outrange.search.input_split import frontier as module
+from outrange.search.input_split.frontier import Pool
 
 
 def _filled(count: int) -> Pool:

@@ -7,13 +7,13 @@ import outrange
 from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops.convolution import convolution
-from outrange.search.cuts import Cuts
-from outrange.search.phase_ascent import Below, Climb, climb
-from outrange.search.phase_net import PhaseNet
-from outrange.search.phase_search import PhaseSearch
+from outrange.search.common.incumbent import State
+from outrange.search.neuron_split.alpha_beta import Below, Climb, climb
+from outrange.search.neuron_split.relaxed_net import PhaseNet
+from outrange.search.neuron_split.search import PhaseSearch
+from outrange.search.neuron_split.split_constraints import Cuts
+from outrange.search.neuron_split.torch_backend.alpha_beta import TorchAscent
 from outrange.search.solve import solve
-from outrange.search.state import State
-from outrange.search.torch_ascent import TorchAscent
 
 
 pytestmark = pytest.mark.backends

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.train.plan import Options, epoch_orders
+from outrange.train.comparison.plan import Options, epoch_orders
 
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
-from .jsonable import jsonable
+from .render.jsonable import jsonable
 
 
 WIDTH = 96
@@ -117,7 +117,7 @@ class Advice:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from .html import html_table
+        from .render.html import html_table
 
         rows = [[c.what, c.value, c.reason] for c in self.choices]
         caption = f"The targets are {self.meaning}."

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
-from .jsonable import jsonable
-from .locator import INSIDE, PIECES, UNDECIDED, Locator
-from .piece import Band, Piece
 from .range import Cost
-from .text import number, size
+from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
+from .regions.piece import Band, Piece
+from .render.jsonable import jsonable
+from .render.text import number, size
 
 
 STATUSES = {
@@ -225,7 +225,7 @@ class BadInputs:
         )
 
     def _repr_html_(self) -> str:
-        from .bad_picture import bad_inputs_html
+        from .render.planes import bad_inputs_html
 
         return bad_inputs_html(self)
 
@@ -241,7 +241,7 @@ class BadInputs:
         Raises:
             InputError: Not one or two inputs vary.
         """
-        from .bad_picture import draw
+        from .render.planes import draw
 
         return draw(self, ax)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from ..core import Warrant
-from .jsonable import jsonable
 from .range import Cost
-from .text import size, vector
+from .render.jsonable import jsonable
+from .render.text import size, vector
 from .verdict import Counterexample
 
 
@@ -99,7 +99,7 @@ class Counterexamples(Sequence):
         return "\n".join([*lines, f"{tail}, {self.cost.boxes:,} boxes."])
 
     def _repr_html_(self) -> str:
-        from .html import html_table
+        from .render.html import html_table
 
         rows = [
             [

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .jsonable import jsonable
-from .text import table
+from .render.jsonable import jsonable
+from .render.text import table
 
 
 CLOSED, SAMPLED = "closed form", "sampled"
@@ -135,7 +135,7 @@ class DeadStart:
         return "\n".join([f'Model: "{self.model}"', "", table(head, rows), "", self.note()])
 
     def _repr_html_(self) -> str:
-        from .html import html_table
+        from .render.html import html_table
 
         head, rows = self.cells()
         return html_table(head, rows, f"Dead starts of {self.model}", self.note())

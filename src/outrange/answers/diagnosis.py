@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from ..core import InputError
-from .jsonable import jsonable
+from .render.jsonable import jsonable
 
 
 class Level(IntEnum):
@@ -81,7 +81,7 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        from .diagnosis_text import finding_text
+        from .render.findings import finding_text
 
         return finding_text(self)
 
@@ -186,7 +186,7 @@ class Diagnosis(Sequence):
         Args:
             uri: The model's file, which the results point to.
         """
-        from .sarif import sarif
+        from .render.sarif import sarif
 
         return sarif(self, uri)
 
@@ -198,11 +198,11 @@ class Diagnosis(Sequence):
         return f"Diagnosis({self.model!r}, {', '.join(counts)})"
 
     def __str__(self) -> str:
-        from .diagnosis_text import diagnosis_text
+        from .render.findings import diagnosis_text
 
         return diagnosis_text(self)
 
     def _repr_html_(self) -> str:
-        from .diagnosis_text import diagnosis_html
+        from .render.findings import diagnosis_html
 
         return diagnosis_html(self)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .jsonable import jsonable
 from .range import Cost
-from .text import number, size, vector
+from .render.jsonable import jsonable
+from .render.text import number, size, vector
 from .verdict import HOLDS, REASONS, UNKNOWN, VIOLATED, Verdict
 
 
@@ -164,7 +164,7 @@ class Monotone:
         return "\n".join([*lines, f"{self.warrant.name}, {size(self.cost.seconds)}, {boxes}."])
 
     def _repr_html_(self) -> str:
-        from .html import html_table
+        from .render.html import html_table
 
         rows = [(t.output, t.input, t.direction) for t in self.trends]
         rows += [] if self.order is None else [("index", "group", self.order.status)]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .jsonable import jsonable
 from .range import STATUSES, Cost
-from .text import number, vector
+from .render.jsonable import jsonable
+from .render.text import number, vector
 
 
 REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
@@ -113,6 +113,6 @@ class Optimum:
         return f"{self!r}\nat {shown}"
 
     def _repr_html_(self) -> str:
-        from .html import optimum_html
+        from .render.html import optimum_html
 
         return optimum_html(self)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
-from .jsonable import jsonable
-from .text import number, tidy, vector
+from .render.jsonable import jsonable
+from .render.text import number, tidy, vector
 
 
 STATUSES = {
@@ -191,7 +191,7 @@ class Range:
         )
 
     def _repr_html_(self) -> str:
-        from .html import range_html
+        from .render.html import range_html
 
         return range_html(self)
 
@@ -204,7 +204,7 @@ class Range:
         Returns:
             The axes.
         """
-        from .plot import plot_range
+        from .render.plot import plot_range
 
         return plot_range(self, ax)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
-from .jsonable import jsonable
-from .text import number, size, table
+from .render.jsonable import jsonable
+from .render.text import number, size, table
 from .verdict import Counterexample
 
 
@@ -136,7 +136,7 @@ class RobustAccuracy:
         return f"{table(head, rows)}\n{note}"
 
     def _repr_html_(self) -> str:
-        from .html import html_table
+        from .render.html import html_table
 
         rows = [[n, c, f"{c / len(self.labels):.1%}", MEANING[n]] for n, c in self.count.items()]
         return html_table(
@@ -160,7 +160,7 @@ class RobustAccuracy:
         Raises:
             InputError: No input is broken, or inputs are no pictures.
         """
-        from .robust_picture import draw
+        from .render.images import draw
 
         if not self.adversarial:
             raise InputError("There is no adversarial input to draw. Received: none broken.")

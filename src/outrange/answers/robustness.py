@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .jsonable import jsonable
 from .range import Cost
-from .text import number, size
+from .render.jsonable import jsonable
+from .render.text import number, size
 from .verdict import Counterexample
 
 
@@ -135,7 +135,7 @@ class Robustness:
         )
 
     def _repr_html_(self) -> str:
-        from .html import html_table
+        from .render.html import html_table
 
         rows = [[self.claim, f"norm {self.norm}", number(self.lo), number(self.hi)]]
         head = ["property", "distance", "proved within", "broken at"]

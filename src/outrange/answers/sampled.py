@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Warrant
-from .jsonable import jsonable
-from .text import tidy, vector
+from .render.jsonable import jsonable
+from .render.text import tidy, vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,6 @@ class SampledRange:
         return f"SampledRange(lo={lo}, hi={hi}, {self.samples} samples, {self.warrant.name})"
 
     def _repr_html_(self) -> str:
-        from .html import sampled_html
+        from .render.html import sampled_html
 
         return sampled_html(self)

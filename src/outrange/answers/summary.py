@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Warrant
-from .jsonable import jsonable
-from .text import number, table
+from .render.jsonable import jsonable
+from .render.text import number, table
 
 
 Ends = tuple[np.ndarray, np.ndarray]
@@ -149,7 +149,7 @@ class Summary:
         )
 
     def _repr_html_(self) -> str:
-        from .html import summary_html
+        from .render.html import summary_html
 
         return summary_html(self)
 

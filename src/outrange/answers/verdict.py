@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .jsonable import jsonable
 from .range import Cost
-from .text import number, size, vector
+from .render.jsonable import jsonable
+from .render.text import number, size, vector
 
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
@@ -173,7 +173,7 @@ class Verdict:
         )
 
     def _repr_html_(self) -> str:
-        from .html import verdict_html
+        from .render.html import verdict_html
 
         return verdict_html(self)
 

@@ -43,9 +43,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     such devices.
     """
     from ..frontends.torch.api import torch
-    from ..search import arrays
-    from ..search.torch_ascent import TorchAscent
-    from ..search.torch_net import Place
+    from ..search.neuron_split import ascent_backend as arrays
+    from ..search.neuron_split.torch_backend.alpha_beta import TorchAscent
+    from ..search.neuron_split.torch_backend.relaxed_net import Place
 
     t = torch()
     if dtype not in ("float32", "float64"):

@@ -208,7 +208,7 @@ def _within(slots: Sequence[Slot], lo, hi) -> Any:
 
 def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> list[str]:
     """One line an output entry that leaves its range."""
-    from ..answers.text import entry_names
+    from ..answers.render.text import entry_names
 
     if found is None:
         return []
@@ -242,8 +242,8 @@ def _judged(verdict: Verdict, claim: str, model: Any, unknown: str, outside: lis
 
 def _code(found: Counterexample, model: Any) -> list[str]:
     """How to run the model there; flat for what is not a Keras model."""
+    from ..answers.render.code import witness_code
     from ..frontends.load import is_keras
-    from ..report.witness_code import witness_code
 
     if is_keras(model):
         return [witness_code(found.x, "model(x)")]

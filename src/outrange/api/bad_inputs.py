@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .asked import asked, loaded
+from .arguments import asked, loaded
 
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def counterexamples(
         >>> counterexamples(model, y[0] <= 2.5, (0, 1)).reason
         'proved: there are none'
     """
-    from ..questions.counterexamples import counterexamples as ask
+    from ..questions.violations.counterexamples import counterexamples as ask
 
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)
@@ -137,7 +137,7 @@ def bad_inputs(
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
     """
-    from ..questions.bad_inputs import bad_inputs as ask
+    from ..questions.violations.bad_inputs import bad_inputs as ask
 
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)

@@ -101,8 +101,8 @@ def _optimum(
     from ..core.formula import TRUE
     from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear
-    from ..questions.optimize import optimum
-    from ..questions.sets import regions
+    from ..questions.inputs.sets import regions
+    from ..questions.optimize.optimize import optimum
 
     network = load(model, custom_objects=custom_objects, safe_mode=safe_mode)
     slots, outputs = network.graph.inputs, network.graph.outputs

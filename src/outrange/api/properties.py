@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .asked import asked, loaded
+from .arguments import asked, loaded
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from .asked import loaded
+from .arguments import loaded
 
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def robustness(
         (True, True)
     """
     from ..questions.expressions import resolve
-    from ..questions.neighborhood import Neighborhood
-    from ..questions.robustness import robustness as ask
+    from ..questions.inputs.neighborhood import Neighborhood
+    from ..questions.robust.robustness import robustness as ask
 
     network = loaded(model, custom_objects, safe_mode)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
@@ -182,7 +182,7 @@ def robust_accuracy(
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
     """
     from ..questions.expressions import resolve, y as outputs
-    from ..questions.robust_accuracy import Data, robust_accuracy as ask
+    from ..questions.robust.robust_accuracy import Data, robust_accuracy as ask
 
     network = loaded(model, custom_objects, safe_mode)
     data = Data.of(network, x, y)

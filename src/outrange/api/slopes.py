@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .asked import loaded
+from .arguments import loaded
 
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def monotone(
     """
     network = loaded(model, custom_objects, safe_mode)
     if groups is None:
-        from ..questions.monotone import monotone as ask
+        from ..questions.gradients.monotone import monotone as ask
 
         return ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
             time=time, seed=seed, progress=progress,
         )  # fmt: skip
-    from ..questions.group_order import groups_monotone
+    from ..questions.gradients.group_order import groups_monotone
 
     return groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
@@ -145,7 +145,7 @@ def gradient_range(
         >>> gradient_range(model, (-1, 1))
         Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
     """
-    from ..questions.gradients import gradient_range as ask
+    from ..questions.gradients.gradients import gradient_range as ask
 
     return ask(
         loaded(model, custom_objects, safe_mode), box, inputs=inputs, outputs=outputs, layer=layer,
@@ -201,7 +201,7 @@ def lipschitz(
         >>> lipschitz(model, (-1, 1))
         Range(lo=[3.], hi=[3.], exact to 1e-06, FLOAT64_ROUNDED)
     """
-    from ..questions.gradients import lipschitz as ask
+    from ..questions.gradients.gradients import lipschitz as ask
 
     return ask(
         loaded(model, custom_objects, safe_mode), box, norm=norm, outputs=outputs, layer=layer,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from .boxes import BoxOptions
+from .options.boxes import BoxOptions
 from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 
 
@@ -86,7 +86,7 @@ def range_command(
 
     Every bound is proved at every moment; Ctrl-C prints the bounds so far.
     """
-    from .ask import ask_range
+    from .commands.range import ask_range
 
     return ask_range(
         model,
@@ -109,7 +109,7 @@ def range_command(
 @_with(*MODEL_OPTIONS)
 def summary_command(model, as_json, unsafe, **box: Any):
     """Per layer of MODEL: ranges, and units that are dead, always on, saturated or constant."""
-    from .ask import ask_summary
+    from .commands.range import ask_summary
 
     answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
     click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
@@ -149,7 +149,7 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
 
     and the first line is `violated`, `holds`, `timeout` or `unknown`.
     """
-    from .ask_verify import ask_verify
+    from .commands.verify import ask_verify
 
     return ask_verify(
         model,
@@ -200,7 +200,7 @@ def verify_all_command(instances, **options: Any):
     Results are on the disk as soon as they are known. Started again, it goes on where it was: what
     has a result is not asked again, but with --retry.
     """
-    from .batch import BatchOptions, ask_verify_all
+    from .batch.verify_all import BatchOptions, ask_verify_all
 
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
@@ -245,7 +245,7 @@ def diagnose_command(model, data, **options: Any):
 
     Each finding says what stands behind it: PROVED, MEASURED or SUSPECTED.
     """
-    from .ask_diagnose import ask_diagnose
+    from .commands.diagnose import ask_diagnose
 
     return ask_diagnose(model, data, click.echo, **options)
 
@@ -253,7 +253,7 @@ def diagnose_command(model, data, **options: Any):
 @app.command("demo")
 def demo_command():
     """Train a small Keras model, then say exactly what it can do. Takes under a minute."""
-    from .demo import demo
+    from .commands.demo import demo
 
     return demo(click.echo)
 

@@ -11,7 +11,7 @@ from ..core import OutrangeError
 
 
 if TYPE_CHECKING:
-    from .case import Case
+    from .context import Case
 
 
 @dataclass(frozen=True)

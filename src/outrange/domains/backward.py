@@ -15,8 +15,8 @@ import numpy as np
 from ..core import down, gamma
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from .lines import Lines, Picks, Planes
-from .noise import Payment, widened
+from .relaxations import Lines, Picks, Planes
+from .rounding import Payment, widened
 
 
 @dataclass(eq=False)

@@ -15,9 +15,9 @@ import numpy as np
 from ..graph import Graph, Node, Slot
 from ..ops import Curve, Rearrange
 from .backward import Cells, Relaxed
-from .lines import Lines, Picks, Planes
-from .noise import Payment
-from .walk import Ends
+from .registry import Ends
+from .relaxations import Lines, Picks, Planes
+from .rounding import Payment
 
 
 @dataclass(frozen=True, eq=False)

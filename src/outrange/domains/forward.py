@@ -29,10 +29,10 @@ import numpy as np
 from ..core import UNIT, down, gamma, up
 from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from ..ops.relax import relax
+from ..ops.relaxation.relax import relax
 from . import intervals
-from .noise import widened
-from .walk import Ends, register
+from .registry import Ends, register
+from .rounding import widened
 
 
 _AT_ONCE = 1 << 22

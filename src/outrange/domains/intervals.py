@@ -18,8 +18,8 @@ import numpy as np
 
 from ..core import add_toward, down, gamma, multiply_toward, up
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from .noise import widened
-from .walk import Ends, register
+from .registry import Ends, register
+from .rounding import widened
 
 
 _NOTHING = 1e-290

@@ -21,9 +21,9 @@ import numpy as np
 from ..core import UnsupportedError, add_toward, multiply_toward
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from ..ops.slopes import slope_range
+from ..ops.relaxation.slopes import slope_range
 from . import intervals
-from .walk import Ends
+from .registry import Ends
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import InputError, UnsupportedError
 from ..domains.intervals import RULES
 from ..graph import Builder, Slot
-from ..graph.pointwise import COMPARISONS
+from ..graph.composites.pointwise import COMPARISONS
 from ..graph.whole import limited
 from ..ops.pointwise.op import Pointwise
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from ..core import ModelError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
-from . import pointwise
-from .einsum import einsum
-from .fuse import fuse
+from .composites import pointwise
+from .composites.einsum import einsum
+from .composites.products import multiply
 from .graph import Graph, Node, Op, Ranking, Slot
-from .products import multiply
+from .rewrites.fuse import fuse
 from .values import Constant, Operand, Value, operand, positions
 from .whole import limited
 

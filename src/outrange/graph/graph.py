@@ -125,6 +125,6 @@ class Graph:
 
     def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
         """The part of the graph that computes `values`, which become its outputs."""
-        from .rewrite import ending_at
+        from .rewrites.rewrite import ending_at
 
         return ending_at(self, values, slots)

@@ -11,7 +11,7 @@ from ..core import And, Atom, Distance, Formula, up
 from ..ops import dense
 from .builder import Builder
 from .graph import Graph
-from .ranks import Ranks
+from .rewrites.ranks import Ranks
 from .values import Operand, Value
 
 

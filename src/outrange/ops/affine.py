@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from .kinds import Affine, Part
-from .scatter import Scatter
+from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20

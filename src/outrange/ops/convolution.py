@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from .kinds import Affine, Part
-from .slide import Slide
+from .numerics.slide import Slide
 
 
 _ROOM = 1 << 18

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import InputError, OutrangeError, down, up
 from ..core.rounding import UNIT
-from .side import Side
+from .relaxation.side import Side
 
 
 BENDS = ("line", "cup", "cap")

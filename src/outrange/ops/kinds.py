@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError
-from .scatter import Scatter
+from .numerics.scatter import Scatter
 
 
 @dataclass(frozen=True, eq=False)

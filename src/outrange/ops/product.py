@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.rounding import UNIT
 from .kinds import Part
-from .scatter import Scatter
+from .numerics.scatter import Scatter
 
 
 TINY = 2.0**-1000

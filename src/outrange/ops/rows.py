@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .side import fall
+from .relaxation.side import fall
 
 
 class Rows:

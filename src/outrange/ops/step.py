@@ -13,8 +13,8 @@ import numpy as np
 
 from ..core import down, up
 from .curve import Curve
+from .relaxation.side import fall
 from .rows import Rows
-from .side import fall
 
 
 HUGE = 2.0**50

@@ -11,7 +11,7 @@ import numpy as np
 from ..answers import Range, RangeProgress
 from ..graph import Graph
 from ..graph.difference import difference
-from .network import NetworkLike
+from .common.network import NetworkLike
 from .output_range import output_range
 
 

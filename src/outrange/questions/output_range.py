@@ -12,12 +12,12 @@ from ..answers.range import relative
 from ..core import Box, Warrant
 from ..domains import bounds
 from ..search import solve as search
-from .evidence import enclose, model_values
-from .limits import check_hooks, check_limits
-from .network import NetworkLike
-from .range_over import range_over
-from .sets import regions
-from .target import Target, target
+from .common.arguments import check_hooks, check_limits
+from .common.network import NetworkLike
+from .common.target import Target, target
+from .evidence.evaluate import enclose, model_values
+from .inputs.sets import regions
+from .optimize.range_of_set import range_over
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..answers import SampledRange
 from ..core import Box, InputError
-from .input_set import input_box, whole_entries
-from .network import NetworkLike
+from .common.network import NetworkLike
+from .inputs.parse_box import input_box, whole_entries
 from .output_range import split_inputs
 
 

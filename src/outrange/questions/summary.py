@@ -10,8 +10,8 @@ from ..core import UNIT
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
-from .input_set import input_box
-from .network import LayerLike, NetworkLike
+from .common.network import LayerLike, NetworkLike
+from .inputs.parse_box import input_box
 
 
 ONE_NUMBER = 64 * UNIT

@@ -13,14 +13,14 @@ from ..core import And, Formula, Region, Warrant
 from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.decide import Decision, decide
-from .cases import asked, cases
-from .finite import holds_nowhere
-from .input_set import place
-from .limits import check_hooks, check_limits
-from .named import by_name
-from .network import NetworkLike
-from .specification import demands
-from .witness import Examiner, Judge, Witness
+from .common.arguments import check_hooks, check_limits
+from .common.named import by_name
+from .common.network import NetworkLike
+from .conditions.clause_groups import asked, cases
+from .conditions.specification import demands
+from .evidence.check_point import Examiner, Judge, Witness
+from .evidence.finite import holds_nowhere
+from .inputs.parse_box import place
 
 
 LOOK_FOR_INPUTS = 5.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
-from .arcs import Arc
-from .bends import Bend, Kink, kink
+from .neuron_split.relaxations import Bend, Kink, kink
+from .neuron_split.smooth_relaxations import Arc
 
 
 def bends(graph: Graph) -> list[Bend] | None:

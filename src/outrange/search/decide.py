@@ -9,10 +9,10 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
-from .cases import Cases as Cases
-from .hunt import Either, Hunt, hunt
-from .sieve import sieve
-from .state import State
+from .common.clause_groups import Cases as Cases
+from .common.incumbent import State
+from .decide_group import Either, Hunt, hunt
+from .prefilter import sieve
 
 
 FIRST_TURN = 0.5

@@ -10,20 +10,20 @@ import numpy as np
 from ..core import Box, Warrant
 from ..domains import bounds
 from ..graph import Builder, Graph
-from ..graph.gates import simplified
-from ..graph.rewrite import fold
+from ..graph.rewrites.gates import simplified
+from ..graph.rewrites.rewrite import fold
 from ..graph.values import Value
-from . import milp_search
-from .array_engine import ArrayEngine
-from .engine_search import METHODS as ENGINE_METHODS, EngineSearch
-from .kernel import library
-from .kernel_search import METHODS as KERNEL_METHODS, KernelSearch
-from .limits import MANY_INPUTS
-from .pass_search import METHODS as PASS_METHODS, PassSearch, is_wide
-from .phase_search import METHODS as PHASE_METHODS, PhaseSearch, takes
-from .solution import Solution
-from .state import State
-from .tape import record
+from .common.incumbent import State
+from .common.limits import MANY_INPUTS
+from .common.solution import Solution
+from .engines.array_engine import ArrayEngine
+from .input_split.array_search import METHODS as ENGINE_METHODS, EngineSearch
+from .input_split.kernel_search import METHODS as KERNEL_METHODS, KernelSearch
+from .kernel.binding import library
+from .kernel.layer_program import record
+from .milp import turns as milp_search
+from .neuron_split.search import METHODS as PHASE_METHODS, PhaseSearch, takes
+from .wide_search import METHODS as PASS_METHODS, PassSearch, is_wide
 
 
 PATIENCE = 3.0

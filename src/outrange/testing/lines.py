@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import down, up
 from ..ops import Curve
-from ..ops.relax import Lines, least_offset, most_offset, relax
+from ..ops.relaxation.relax import Lines, least_offset, most_offset, relax
 from .broken import require
 from .definition import Oracle, boxes, samples
 

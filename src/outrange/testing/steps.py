@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core import down, up
 from ..ops import Step
-from ..ops.relax import relax
+from ..ops.relaxation.relax import relax
 from .broken import require
 from .definition import Oracle, boxes
 from .facts import check_definition, check_range

@@ -6,13 +6,13 @@ import numpy as np
 
 from ..answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from ..core import InputError
-from ..core.chance import bounded_mean, check_confidence, clopper_pearson
+from ..core.confidence import bounded_mean, check_confidence, clopper_pearson
 from ..frontends.keras.api import keras
 from ..frontends.network import LayerInfo, Network
 from ..graph import Graph
 from ..ops import Curve
-from .initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
-from .structure import Structure
+from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
+from .comparison.structure import Structure
 
 
 FEW = 64

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..core import Box, InputError
 from ..frontends.keras.api import keras
-from .diagnosed import findings
-from .moment import Moment, moment
-from .seeds import arrays_of
-from .structure import Structure
+from .comparison.diagnosed import findings
+from .comparison.seeds import arrays_of
+from .comparison.structure import Structure
+from .snapshot import Moment, moment
 
 
 ROWS = 128

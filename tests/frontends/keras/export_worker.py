@@ -16,7 +16,7 @@ import outrange
 import zoo
 from outrange.core.formula import negate
 from outrange.questions.expressions import resolve
-from outrange.questions.sets import regions
+from outrange.questions.inputs.sets import regions
 from outrange.questions.verify import verify
 
 

@@ -16,9 +16,9 @@ import keras
 from keras import Input, Sequential, layers as L
 
 import zoo
-from outrange.frontends.keras.lower import lower
+from outrange.frontends.keras.lower.lower import lower
 from outrange.frontends.keras.signature import output_names, signature
-from outrange.frontends.keras.trace import trace
+from outrange.frontends.keras.trace.trace import trace
 from outrange.graph.float32 import stray, tolerance
 
 

@@ -14,10 +14,10 @@ from fer_file import fer_file
 
 from outrange.domains import bounds
 from outrange.domains.backward import Cells
-from outrange.domains.linear import Plan, Sweep
+from outrange.domains.crown import Plan, Sweep
 from outrange.frontends.load import load
 from outrange.graph import Slot
-from outrange.graph.rewrite import fold
+from outrange.graph.rewrites.rewrite import fold
 
 
 FILE = fer_file()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...answers.diagnosis import Level
-from ...answers.text import number
+from ...answers.render.text import number
 from ...core import down
 from ..registry import Example, register
 from ..wording import share, span

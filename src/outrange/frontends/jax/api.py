@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ..native import Program, Step
+from ..traced import Program, Step
 
 
 CALLS = (

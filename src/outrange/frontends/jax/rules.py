@@ -11,9 +11,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Value, convolve
 from ...graph.whole import cast_whole
-from ..native.complex import real_fourier
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..traced.complex import real_fourier
+from ..traced.program import Call, folded
+from ..traced.rules import (
     both,
     compare,
     contract,

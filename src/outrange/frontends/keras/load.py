@@ -13,11 +13,11 @@ from ..check import at_once, check_same, is_large, points
 from ..network import Network
 from .api import keras
 from .files import read
-from .lower import lower
+from .lower.lower import lower
 from .predict import predictor, prober
-from .records import same_constants
 from .signature import output_names, signature
-from .trace import trace
+from .trace.records import same_constants
+from .trace.trace import trace
 
 
 def load_keras(

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from .api import keras
-from .lower import Lowered
-from .records import Trace
-from .recurrent import remembering
+from .lower.lower import Lowered
+from .lower.recurrent import remembering
 from .signature import Signature
+from .trace.records import Trace
 
 
 _CHUNK = 1 << 22

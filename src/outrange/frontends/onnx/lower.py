@@ -9,7 +9,10 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
 from ..network import LayerInfo
-from . import (  # these fill the table
+from .api import evaluated
+from .fuse import fuse_bias
+from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
+from .rules import (
     arithmetic as arithmetic,
     constants as constants,
     convolution as convolution,
@@ -20,12 +23,9 @@ from . import (  # these fill the table
     shapes as shapes,
     windows as windows,
 )
-from .api import evaluated
-from .control import CONTROL, RANDOM
-from .elementwise import ACTIVATIONS
-from .fuse import fuse_bias
-from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
-from .table import TABLE, Call
+from .rules.control import CONTROL, RANDOM
+from .rules.elementwise import ACTIVATIONS
+from .rules.table import TABLE, Call
 
 
 _HIDDEN = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..native import Program, Step
+from ..traced import Program, Step
 
 
 RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}

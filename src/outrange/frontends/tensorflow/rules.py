@@ -10,8 +10,8 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..traced.program import Call, folded
+from ..traced.rules import (
     both,
     compare,
     contract,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError
-from ..native import Program, Step
+from ..traced import Program, Step
 
 
 def torch() -> Any:

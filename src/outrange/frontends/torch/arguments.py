@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graph import Operand, Value
-from ..native.program import Call
+from ..traced.program import Call
 from .api import Place
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, convolve, convolve_transposed
-from ..native.program import Call
-from ..native.rules import pooled, windows
+from ..traced.program import Call
+from ..traced.rules import pooled, windows
 from .arguments import entering, get, number
 
 

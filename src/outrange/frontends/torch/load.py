@@ -12,8 +12,8 @@ import numpy as np
 from ...core import InputError, ModelError, UnsupportedError
 from ...graph import Builder, Slot, Value
 from ..check import check_same
-from ..native import lower
 from ..network import LayerInfo, Network
+from ..traced import lower
 from . import api, files
 from .rules import TABLE
 

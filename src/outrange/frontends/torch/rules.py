@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, log_softmax, logic, pointwise, softmax
+from ...graph import Value, log_softmax, softmax
+from ...graph.composites import logic, pointwise
 from ...graph.whole import cast_whole
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..traced.program import Call, folded
+from ..traced.rules import (
     both,
     curve,
     described,

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from ...core import InputError, ModelError
-from .faults import line_of, refusal
+from .errors import line_of, refusal
 
 
 LARGEST_FILE = 2**27

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...core import And, Atom, Formula, Or, UnsupportedError
 from .conditions import Draft, Not, compared, differ, joined
-from .faults import Fault
+from .errors import Fault
 from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 

@@ -3,8 +3,8 @@
 import re
 
 from ...core import Specification, UnsupportedError
-from . import first, second
-from .faults import line_of, refusal
+from . import version1 as first, version2 as second
+from .errors import line_of, refusal
 from .files import as_path, read_text, stem
 from .tokens import words
 

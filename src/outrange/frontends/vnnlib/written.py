@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from ...core import InputError, ModelError
-from .faults import Fault
+from .errors import Fault
 from .terms import literal
 
 

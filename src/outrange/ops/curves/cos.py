@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.waves import quarters
 from ..registry import register
-from ..waves import quarters
 
 
 @register("cos")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
-from ..normal import erf as f
+from ..numerics.normal import erf as f
 from ..registry import register
 
 

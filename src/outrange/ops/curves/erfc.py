@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
-from ..normal import erfc as f
+from ..numerics.normal import erfc as f
 from ..registry import register
 
 

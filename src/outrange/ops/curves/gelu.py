@@ -8,7 +8,7 @@ Reference: Hendrycks & Gimpel 2016, arXiv:1606.08415.
 import numpy as np
 
 from ..curve import Curve
-from ..normal import normal, normal_density
+from ..numerics.normal import normal, normal_density
 from ..registry import register
 
 

@@ -7,7 +7,7 @@ Turn and changes of bend are the roots of the first and second derivative, found
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic, logistic_slope
+from ..numerics.logistic import logistic, logistic_slope
 from ..registry import register
 
 

@@ -9,7 +9,7 @@ Reference: Misra 2019, arXiv:1908.08681.
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 

@@ -1,7 +1,7 @@
 """Logistic sigmoid: `y = 1 / (1 + exp(-x))`."""
 
 from ..curve import Curve
-from ..logistic import logistic, logistic_slope
+from ..numerics.logistic import logistic, logistic_slope
 from ..registry import register
 
 

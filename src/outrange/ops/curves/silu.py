@@ -7,7 +7,7 @@ With `s` the logistic sigmoid, the turn solves `1 + x (1 - s(x)) = 0`, the bend 
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 

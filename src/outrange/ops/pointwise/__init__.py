@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from .analysis import analyze as analyze
+    from .analysis.analysis import analyze as analyze
     from .definitions import of_curve as of_curve
     from .expression import Expressions as Expressions
 
-_PLACES = {"analyze": "analysis", "of_curve": "definitions", "Expressions": "expression"}
+_PLACES = {"analyze": "analysis.analysis", "of_curve": "definitions", "Expressions": "expression"}
 
 
 def __getattr__(name: str) -> Any:

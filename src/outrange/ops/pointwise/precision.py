@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...core import UnsupportedError
-from .bends import Shape
+from .analysis.bends import Shape
 from .expression import Expressions
 from .intervals import enclose
 from .values import program

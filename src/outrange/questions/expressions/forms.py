@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..ready_boxes import what_came
+from ..inputs.boxes import what_came
 
 
 Number = int | Fraction

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..ready_boxes import what_came
+from ..inputs.boxes import what_came
 from .forms import constants, filled
 from .formulas import FALSE, TRUE
 from .indices import checked

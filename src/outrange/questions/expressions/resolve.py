@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Atom, Formula, InputError
-from ..ready_boxes import what_came
+from ..inputs.boxes import what_came
 from .evaluate import evaluate
 from .formulas import linear_atom
 from .nodes import Condition, Index, Node, as_expression

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph.softmax import log_add_exp
-from ..call import Call, array, is_value, operand, single
+from ....graph.composites.softmax import log_add_exp
+from ..lower.call import Call, array, is_value, operand, single
 from .table import entering
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph.convolution import convolve, convolve_transposed
-from ..call import Call
+from ....graph.composites.convolution import convolve, convolve_transposed
+from ..lower.call import Call
 from .table import entering
 
 

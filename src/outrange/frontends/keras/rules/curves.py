@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ..call import Call, is_value, single
+from ..lower.call import Call, is_value, single
 from .table import entering
 
 

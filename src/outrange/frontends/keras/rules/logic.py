@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import logic
-from ..call import Call, array, is_value, operand
+from ....graph.composites import logic
+from ..lower.call import Call, array, is_value, operand
 from .table import entering
 
 

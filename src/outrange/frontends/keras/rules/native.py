@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Value
-from ..call import Call
+from ..lower.call import Call
 from .table import entering
 
 

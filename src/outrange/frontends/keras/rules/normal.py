@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import attention, logic, normal
-from ..call import Call, array, is_value, operand, single
+from ....graph.composites import attention, logic, normalization as normal
+from ..lower.call import Call, array, is_value, operand, single
 from .table import entering
 
 

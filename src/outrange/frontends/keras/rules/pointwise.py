@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import pointwise
-from ..call import Call, is_value, operand
+from ....graph.composites import pointwise
+from ..lower.call import Call, is_value, operand
 from .table import entering
 
 

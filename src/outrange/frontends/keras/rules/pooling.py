@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..call import Call, array, is_value
+from ..lower.call import Call, array, is_value
 from .convolution import each, same_padding
 from .table import entering
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import log_softmax, log_sum_exp, softmax
-from ..call import Call, array, is_value
+from ..lower.call import Call, array, is_value
 from .table import entering
 
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph.resize import half_pixel, linear_weights, resample
-from ..call import Call
+from ....graph.composites.resize import half_pixel, linear_weights, resample
+from ..lower.call import Call
 from .table import entering
 
 

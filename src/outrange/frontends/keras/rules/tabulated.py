@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import Operand, logic
+from ....graph import Operand
+from ....graph.composites import logic
 from ....graph.whole import is_whole
-from ..call import Call, is_value
+from ..lower.call import Call, is_value
 from ..refuse import TABULATED
 from .table import entering
 

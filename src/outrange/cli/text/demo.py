@@ -1,0 +1,34 @@
+"""A proved range beside a sampled one."""
+
+import numpy as np
+
+from ...answers import Range, SampledRange
+from ...answers.render.text import entry_names, number, table
+from .bars import bar
+
+
+def demo_text(answer: Range, sampled: SampledRange) -> str:
+    """One row an output: what can be, what sampling saw, and what share of the range it missed."""
+    lo, hi = (np.ravel(a) for a in answer.shown())
+    left, right = lo.min(), hi.max()
+    rows = []
+    for i, name in enumerate(entry_names(answer.outputs)):
+        seen = float(np.ravel(sampled.lo)[i]), float(np.ravel(sampled.hi)[i])
+        missed = 1.0 - (seen[1] - seen[0]) / (hi[i] - lo[i]) if hi[i] > lo[i] else 0.0
+        rows.append(
+            [
+                name,
+                f"[{number(lo[i])}, {number(hi[i])}]",
+                f"[{seen[0]:.6g}, {seen[1]:.6g}]",
+                f"{100 * max(missed, 0.0):.1f} %",
+                bar(lo[i], hi[i], left, right, seen),
+            ]
+        )
+    head = [
+        "output",
+        "can be (proved)",
+        f"seen in {sampled.samples:,} samples",
+        "missed",
+        "light: missed by sampling",
+    ]
+    return table(head, rows)

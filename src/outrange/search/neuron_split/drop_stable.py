@@ -1,0 +1,214 @@
+"""The net without the units that are straight on the whole box: short rows for every step after.
+
+A value is `sum over bases of M^T base + c`, up to `error`: the bases are the inputs and the units
+that are still open. Where this takes fewer products than the layers did, the layers are left out.
+
+What the matrices lost when they were computed is paid like every other rounding. For a product of
+computed factors, `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry, so a value with
+magnitudes `H` of the bases is off by `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)` at most.
+
+Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import gamma
+from ...domains.rounding import Budget, Payment, drain, drain_of_cells, radius, widened
+from ...graph import Graph, Node
+from ...ops import Affine, Rearrange, joined
+from .relaxations import Bend
+from .relaxed_net import PhaseNet
+
+
+MOST_ENTRIES = 1 << 23
+"""Of the matrices of one value: beyond, nothing is tried."""
+
+WORTH = 0.8
+"""The share of the products that must be left for the new net to be taken."""
+
+ROUNDED_UP = 1.0 + 1e-9
+"""More than the roundings of an error that is itself a sum of non-negative float64 numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and how far all that is off."""
+
+    parts: dict[int, np.ndarray]
+    constant: np.ndarray
+    error: np.ndarray
+
+
+def straightened(net: PhaseNet) -> PhaseNet:
+    """An equal net on the same box, of open units alone; the same net if that gains nothing."""
+    open_ = net.open(net.lo, net.hi)
+    widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
+    if open_.all() or widest * (net.graph.size + int(open_.sum())) > MOST_ENTRIES:
+        return net
+    if _products_after(net) > WORTH * _products(net.graph):
+        return net
+    return _Straight(net).finished()
+
+
+def _products(graph: Graph) -> int:
+    """How many products one row costs on its way back."""
+    ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
+    return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
+
+
+def _products_after(net: PhaseNet) -> int:
+    """The same of the net of open units: what each open unit depends on, counted beforehand."""
+    at = {b.value: b for b in net.bends}
+    bases: list[dict[int, int]] = [{0: net.graph.size}]
+    total = 0
+    for v, node in enumerate(net.graph.nodes, 1):
+        found = {base: size for j in node.inputs for base, size in bases[j].items()}
+        if v in at:
+            slope, index = _slopes(net, at[v])
+            total += index.size * sum(found.values())
+            found = found if slope.any() else {}
+            if index.size:
+                found = found | {v: index.size}
+        bases.append(found)
+    return total + net.objectives * sum(bases[net.graph.output].values())
+
+
+def _slopes(net: PhaseNet, bend: Bend) -> tuple[np.ndarray, np.ndarray]:
+    """The slope of each unit that is straight, 0 for the others, and which those are."""
+    lo, hi = net.lo[bend.place], net.hi[bend.place]
+    slope, open_ = bend.straight(lo, hi), ~bend.settled(lo, hi)
+    if slope is None:
+        return np.zeros(lo.size), np.arange(lo.size)
+    return np.where(open_, 0.0, slope), np.flatnonzero(open_)
+
+
+def _is_dense(op: Affine) -> bool:
+    return op.factor is None and op.terms >= max(*op.sizes, op.size)
+
+
+class _Straight:
+    """The new graph under construction."""
+
+    def __init__(self, net: PhaseNet):
+        self.net, self._ends = net, net.now()
+        self.nodes: list[Node] = []
+        self.sizes = [net.magnitudes[0]]
+        """`H` of every new value."""
+        self.ends = [net.ends[0]]
+        self.errors: dict[int, np.ndarray] = {}
+        at = {b.value: b for b in net.bends}
+        n, out = net.graph.size, net.graph.output
+        forms = {0: Form({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
+        last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
+        for v, node in enumerate(net.graph.nodes, 1):
+            before = [forms[j] for j in node.inputs]
+            if v in at:
+                forms[v] = self._bent(at[v], node, before[0])
+            elif isinstance(node.op, Affine):
+                forms[v] = self._straight(node.op, before, net.errors.get(v, 0.0))
+            else:
+                forms[v] = _moved(node.op, before)
+            # Large matrices: none stays longer than it is read.
+            for j in {j for j in node.inputs if last[j] == v and j != out}:
+                del forms[j]
+        self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
+
+    def _reach(self, form: Form) -> np.ndarray:
+        """`|M|^T H + |c|`."""
+        total = np.abs(form.constant)
+        for base, matrix in form.parts.items():
+            total = total + self.sizes[base] @ np.abs(matrix)
+        return total
+
+    def _straight(self, op: Affine, before: list[Form], error) -> Form:
+        sizes = [form.constant.size for form in before]
+        parts = {}
+        for base in sorted({base for form in before for base in form.parts}):
+            rows = self.sizes[base].size
+            parts[base] = op.apply(
+                tuple(
+                    form.parts.get(base, np.zeros((rows, n)))
+                    for form, n in zip(before, sizes, strict=True)
+                ),
+                False,
+            )
+        constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
+        known = op.apply(tuple(form.error[None] for form in before), True)[0]
+        reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
+        # A bias may be a computed number as well: it is paid for as generously as elsewhere.
+        lost = gamma(op.terms + 4) * reach
+        lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
+        return Form(parts, constant, widened(known + lost + error) * ROUNDED_UP)
+
+    def _bent(self, bend: Bend, node: Node, form: Form) -> Form:
+        slope, index = _slopes(self.net, bend)
+        plain = (slope == 0.0) | (slope == 1.0)
+        lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
+        error = np.where(
+            plain, slope * form.error, widened(np.abs(slope) * form.error + lost) * ROUNDED_UP
+        )
+        parts = {base: matrix * slope for base, matrix in form.parts.items()}
+        if index.size:
+            source = self._add(form, index, bend.source, node.source)
+            self._append(
+                replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
+                bend.value,
+                index,
+            )
+            parts[len(self.nodes)] = np.eye(slope.size)[index]
+        return Form(parts, form.constant * slope, error)
+
+    def _add(self, form: Form, index, value: int, source: str) -> int:
+        """A node for some entries of a value; returns its number."""
+        parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
+        used = {base: matrix for base, matrix in parts.items() if matrix.any()}
+        used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
+        op = joined(list(used.values()), form.constant[index])
+        self._append(Node(op, tuple(used), op.size, (1, op.size), source), value, index)
+        self.errors[len(self.nodes)] = form.error[index]
+        return len(self.nodes)
+
+    def _append(self, node: Node, value: int, index) -> None:
+        self.nodes.append(node)
+        lo, hi = self._ends[value]
+        self.ends.append((lo[index], hi[index]))
+        self.sizes.append(self.net.magnitudes[value][index])
+
+    def finished(self) -> PhaseNet:
+        """The net of the new graph."""
+        old = self.net.graph
+        graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
+        budget = Budget.of(graph)
+        payments: list[Payment | None] = [None]
+        total = drain_of_cells(graph.size)
+        for v, node in enumerate(graph.nodes, 1):
+            before = [self.sizes[j] for j in node.inputs]
+            total += drain(node, before)
+            payments.append(
+                None
+                if v not in self.errors
+                else Payment.of(
+                    widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
+                )
+            )
+        return PhaseNet(
+            graph, self.net.box, self.ends, payments, total, self.sizes, budget, self.errors
+        )
+
+
+def _moved(op, before: list[Form]) -> Form:
+    """A rearrangement of forms."""
+    assert isinstance(op, Rearrange)
+    parts = {}
+    for base in sorted({base for form in before for base in form.parts}):
+        rows = next(form.parts[base] for form in before if base in form.parts).shape[0]
+        parts[base] = op.run(
+            tuple(form.parts.get(base, np.zeros((rows, form.constant.size))) for form in before),
+            fill=False,
+        )
+    constant = op.run(tuple(form.constant for form in before))
+    return Form(parts, constant, op.run(tuple(form.error for form in before), fill=False))

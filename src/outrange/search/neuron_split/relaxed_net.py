@@ -1,0 +1,298 @@
+"""A graph over one box with the ranges of its units known: bounds of rows under cut ranges.
+
+`Tilted` rows are bounded by back-substitution where every unit that a sub-problem cuts at `p`
+adds its multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same
+with `beta <= 0`. So one signed number a unit is enough.
+
+Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
+Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core import Box, down
+from ...core.rounding import UNIT
+from ...domains.backward import Cells, Form, Join, Relaxed, back_substitute
+from ...domains.crown import Plan, Sweep
+from ...domains.relaxations import Lines, Picks
+from ...domains.rounding import Budget, Payment, magnitude, outward, widened
+from ...graph import Graph
+from ...ops import Affine, Rearrange
+from ..bent_values import bends
+from .relaxations import Bend, Drawn, Over
+from .split_constraints import Cuts
+
+
+@dataclass(eq=False)
+class Walked:
+    """What one back-substitution left.
+
+    Args:
+        least: `(P,)` the bounds, rounding not paid.
+        rows: `(P, s)` coefficients that arrive at the units.
+        form: `(P, d)` coefficients of the inputs.
+        slopes: Per bent value, the slopes of the lines in use.
+        offsets: The same of their offsets.
+    """
+
+    least: np.ndarray
+    rows: np.ndarray
+    form: np.ndarray
+    slopes: dict[int, np.ndarray]
+    offsets: dict[int, np.ndarray]
+
+
+@dataclass(eq=False)
+class Proof:
+    """Proved lower bounds `(P,)`; coefficients at the units `(P, s)` and the inputs `(P, d)`."""
+
+    least: np.ndarray
+    rows: np.ndarray
+    form: np.ndarray
+
+
+@dataclass(eq=False)
+class PhaseNet:
+    """One graph over one box.
+
+    Args:
+        graph: All its bent values are known to `bends`.
+        box: Finite.
+        ends: `(lo, hi)` of every value when the net was made; those of the units move on.
+        payments: See `backward.Relaxed`.
+        drain: The same.
+        magnitudes: `H` of every value; see `noise`.
+        budget: Of the graph.
+        errors: By how much the ops of some values may be off, beside their own rounding.
+    """
+
+    graph: Graph
+    box: Box
+    ends: list[tuple[np.ndarray, np.ndarray]]
+    payments: list[Payment | None]
+    drain: float
+    magnitudes: list[np.ndarray]
+    budget: Budget
+    errors: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.bends: list[Bend] = bends(self.graph) or []
+        self.units = sum(b.size for b in self.bends)
+        self.lo, self.hi = np.zeros(self.units), np.zeros(self.units)
+        for b in self.bends:
+            self.lo[b.place], self.hi[b.place] = self.ends[b.source]
+        self.objectives = self.graph.value_size(self.graph.output)
+        self.cells = Cells.of(self.box.lo[None], self.box.hi[None])
+        self._center = self.cells.center[0]
+        self._reach = np.maximum(self.box.hi - self._center, self._center - self.box.lo)
+
+    @staticmethod
+    def of(graph: Graph, box: Box) -> PhaseNet:
+        """With linear bounds of all units."""
+        plan = Plan.of(graph)
+        sweep = Sweep(plan, Cells.of(box.lo[None], box.hi[None]))
+        net = sweep.run()
+        ends = [(lo[0], hi[0]) for lo, hi in sweep.ends]
+        magnitudes = [magnitude(*e) for e in sweep.ends]
+        return PhaseNet(graph, box, ends, net.payments, net.drain, magnitudes, plan.budget)
+
+    def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """`ends` with what is known of the units by now."""
+        found = list(self.ends)
+        for b in self.bends:
+            found[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
+        return found
+
+    def open(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Which units are not straight on their range, of ranges `(..., s)`."""
+        out = np.zeros(lo.shape, bool)
+        for b in self.bends:
+            out[..., b.place] = ~b.settled(lo[..., b.place], hi[..., b.place])
+        return out
+
+    def start(self) -> np.ndarray:
+        """`(s,)` the first `theta`."""
+        out = np.zeros(self.units)
+        for b in self.bends:
+            out[b.place] = b.start(self.lo[b.place], self.hi[b.place])
+        return out
+
+    def uncut(self, count: int) -> Cuts:
+        """The whole box, `count` times."""
+        free = np.full((count, self.units), np.inf)
+        lo, hi = np.tile(self.lo, (count, 1)), np.tile(self.hi, (count, 1))
+        return Cuts(-free, free, lo, hi)
+
+    def before(self, value: int) -> int:
+        """How many units `value` depends on at most: those of bent values up to it."""
+        return max((b.place.stop for b in self.bends if b.value <= value), default=0)
+
+    def over(self, cuts: Cuts) -> dict[int, Over]:
+        """Every bent value that `cuts` has units of, over the cut ranges."""
+        chosen = [b for b in self.bends if b.place.stop <= cuts.lo.shape[1]]
+        if cuts.same is None:
+            return {b.value: b.over(cuts.lo[:, b.place], cuts.hi[:, b.place]) for b in chosen}
+        _, once, which = np.unique(cuts.same, return_index=True, return_inverse=True)
+        lo, hi = cuts.lo[once], cuts.hi[once]
+        return {b.value: b.over(lo[:, b.place], hi[:, b.place]).take(which) for b in chosen}
+
+    def draw(self, over: Mapping[int, Over], theta: np.ndarray) -> dict[int, Drawn]:
+        """The lines for `theta` `(P, s)`."""
+        return {
+            b.value: over[b.value].draw(theta[:, b.place]) for b in self.bends if b.value in over
+        }
+
+    def walk(
+        self,
+        start: Mapping[int, np.ndarray],
+        drawn: Mapping[int, Drawn],
+        beta: np.ndarray | None,
+        cuts: Cuts,
+    ) -> Walked:
+        """Bounds of `sum of start[v] . v` over the box, in plain float64.
+
+        Args:
+            start: Rows `(P, n)` per value.
+            drawn: The lines.
+            beta: `(P, s)` signed multipliers, or None.
+            cuts: What they multiply.
+        """
+        waiting = dict(start)
+        top = max(start)
+        count = len(start[top])
+        constant, rows = np.zeros(count), np.zeros((count, cuts.low.shape[1]))
+        slopes, offsets = {}, {}
+        at = {b.value: b for b in self.bends}
+        tilts = self._tilts(beta)
+        for v in range(top, 0, -1):
+            if v not in waiting and v not in tilts:
+                continue
+            a = waiting.pop(v) if v in waiting else np.zeros(1)
+            if v in tilts:
+                a = a - tilts[v]
+            node = self.graph.nodes[v - 1]
+            if v in at:
+                rows[:, at[v].place] = a
+                lines = drawn[v]
+                low = a > 0
+                slope = np.where(low, lines.slope[0], lines.slope[1])
+                below = 0.0 if lines.offset[0] is None else lines.offset[0]
+                offset = np.where(low, below, lines.offset[1])
+                constant += np.einsum("pn,pn->p", a, offset)
+                slopes[v], offsets[v] = slope, offset
+                parts = (a * slope,)
+            else:
+                parts, bias = _pulled(node.op, a)
+                constant += a @ bias
+            for j, part in zip(node.inputs, parts, strict=True):
+                waiting[j] = waiting[j] + part if j in waiting else part
+        form = waiting.get(0)
+        if form is None:
+            form = np.zeros((count, self.box.size))
+        if 0 in tilts:
+            form = form - tilts[0]
+        if beta is not None:
+            constant += self._shift(beta, cuts)
+        least = form @ self._center - np.abs(form) @ self._reach + constant
+        return Walked(least, rows, form, slopes, offsets)
+
+    def _tilts(self, beta: np.ndarray | None) -> dict[int, np.ndarray]:
+        tilts: dict[int, np.ndarray] = {}
+        if beta is not None:
+            for b in self.bends:
+                part = beta[:, b.place]
+                if b.place.stop > beta.shape[1] or not part.any():
+                    continue
+                tilts[b.source] = tilts[b.source] + part if b.source in tilts else part
+        return tilts
+
+    @staticmethod
+    def _shift(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
+        """What the multipliers add: `beta p`."""
+        return (beta * cuts.points(beta)).sum(axis=1)
+
+    def _join(self, value: int, rows: np.ndarray) -> Join:
+        """Rows that are added at a value, with what rounding the sum may cost."""
+        return Join(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
+
+    def corner(self, form: np.ndarray) -> np.ndarray:
+        """Where a form is least on the box."""
+        return np.where(form > 0, self.box.lo, self.box.hi)
+
+    def forward(self, walked: Walked, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
+        """Pre-activations `(P, s)`, and all values up to `top`, of the lines in use at `x`."""
+        values: list[np.ndarray] = [x]
+        z = np.zeros(walked.rows.shape)
+        at = {b.value: b for b in self.bends}
+        for v, node in enumerate(self.graph.nodes[:top], 1):
+            if v in at:
+                source = values[at[v].source]
+                if at[v].place.stop <= z.shape[1]:
+                    z[:, at[v].place] = source
+                if v in walked.slopes:
+                    values.append(walked.slopes[v] * source + walked.offsets[v])
+                else:
+                    values.append(source)
+            else:
+                values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+        return z, values
+
+    def proof(
+        self,
+        start: Mapping[int, np.ndarray],
+        theta: np.ndarray,
+        beta: np.ndarray | None,
+        cuts: Cuts,
+    ) -> Proof:
+        """`walk` with every rounding paid."""
+        drawn = self.draw(self.over(cuts), theta)
+        lines: dict[int, Lines | Picks] = {
+            b.value: self._paid(b, drawn[b.value]) for b in self.bends if b.value in drawn
+        }
+        net = Relaxed(self.graph, lines, self.payments, self.drain)
+        top = max(start)
+        joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
+        tilt: dict[int, np.ndarray] = {}
+        if beta is not None:
+            point = cuts.points(beta)
+            tilt = {v: part[:, None] for v, part in self._tilts(beta * (point == 0)).items()}
+            for v, part in self._tilts(beta * (point != 0)).items():
+                joins.setdefault(v, []).append(self._join(v, -part))
+        record: dict[int, np.ndarray] = {}
+        form = back_substitute(net, top, start[top][:, None], record, tilt, joins)
+        cells = self.cells.take(np.zeros(len(start[top]), np.int64))
+        least = cells.least(Form(form.rows, form.constant))[:, 0]
+        if beta is not None:
+            size = np.abs(beta * point).sum(axis=1)
+            pad = 4 * (self.units + 8) * UNIT * size
+            least = np.where(size > 0, down(least + self._shift(beta, cuts) - pad, 2), least)
+        rows = np.zeros(theta.shape)
+        for b in self.bends:
+            if b.value in record:
+                rows[:, b.place] = record[b.value][:, 0]
+        return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
+
+    def _paid(self, bend: Bend, drawn: Drawn) -> Lines:
+        lo, hi = self.lo[bend.place], self.hi[bend.place]
+        shape = np.broadcast_shapes(drawn.slope[0].shape, drawn.slope[1].shape)
+        slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])
+        offset = np.stack(
+            [np.broadcast_to(0.0 if part is None else part, shape) for part in drawn.offset]
+        )
+        reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
+        budget = self.budget
+        offset = outward(budget, budget.reads[bend.source], bend.size, slope, offset, reach)
+        return Lines(slope, offset, None, slope, slope, slope)
+
+
+def _pulled(op, rows: np.ndarray):
+    """Rows on the inputs of a straight op, and what multiplies the rows in the constant."""
+    assert isinstance(op, Affine | Rearrange)
+    if isinstance(op, Affine):
+        return op.adjoint(rows), op.bias
+    return op.adjoint(rows), np.where(op.index < 0, op.fill, 0.0)

@@ -1,0 +1,276 @@
+"""The ascent of `phase_ascent` on PyTorch arrays, on the CPU or a GPU.
+
+What it finds are slopes and multipliers: bounds are proved from them in float64, as always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, Climb
+from ..relaxations import KinkOver
+from ..relaxed_net import PhaseNet
+from .relaxed_net import Place, Tensor, TorchNet
+
+
+FLOAT32_SHORT = 1e-5
+"""In float32 a bound must be above by this, relative, to be one in float64 too."""
+
+
+class TorchAscent:
+    """An `arrays.Ascent`.
+
+    Args:
+        place: Where it computes.
+    """
+
+    def __init__(self, place: Place):
+        self.place = place
+        self._nets: WeakKeyDictionary[PhaseNet, TorchNet | None] = WeakKeyDictionary()
+
+    def __call__(self, net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> bool:
+        if net not in self._nets:
+            self._nets[net] = TorchNet.of(net, self.place)
+        placed = self._nets[net]
+        if placed is None:
+            return False
+        if self.place.dtype != self.place.t.float64:
+            target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
+        with self.place.t.inference_mode():
+            return _Run(placed, task, target).climb(steps)
+
+
+@dataclass(eq=False)
+class _Over:
+    """A kink over cut ranges, see `KinkOver`."""
+
+    below: float
+    turn: float
+    settled: Tensor
+    fixed: Tensor
+    upper: Tensor
+    height: Tensor
+
+    def take(self, going: Tensor) -> _Over:
+        parts = (self.settled, self.fixed, self.upper, self.height)
+        return _Over(self.below, self.turn, *(part[going] for part in parts))
+
+
+class _Run:
+    """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
+
+    def __init__(self, placed: TorchNet, task: Climb, target: np.ndarray):
+        self.placed, self.net, self.task = placed, placed.net, task
+        self.t, on, cuts = placed.on.t, placed.on, task.cuts
+        self.target = on.tensor(target)
+        self.active = self.t.arange(len(task.theta), device=on.device)
+        self.start = {v: on.tensor(rows) for v, rows in task.start.items()}
+        self.theta = on.tensor(task.theta)
+        self.beta = None if task.beta is None else on.tensor(task.beta)
+        self.low, self.high = on.tensor(cuts.low), on.tensor(cuts.high)
+        self.over = {v: self._over(part) for v, part in self.net.over(cuts).items()}
+        self.below = task.below
+        if self.below is not None:
+            self.row = on.tensor(self.below.row)
+            self.gamma, self.scale = on.tensor(self.below.gamma), on.tensor(self.below.scale)
+        self.best = on.tensor(task.least)
+        self.best_theta = self.theta.clone()
+        self.best_beta = None if self.beta is None else self.beta.clone()
+        self.best_gamma = None if self.below is None else self.gamma.clone()
+        self.moments = [_Moments(self.t, like) for like in (self.theta, self.theta, self.best)]
+        self.at = {b.value: b for b in self.net.bends}
+
+    def _over(self, part) -> _Over:
+        assert isinstance(part, KinkOver)
+        on = self.placed.on
+        upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
+        return _Over(
+            part.below,
+            part.above - part.below,
+            on.tensor(part.settled, self.t.bool),
+            on.tensor(np.nan_to_num(part.fixed)),
+            *upper,
+        )
+
+    def climb(self, steps: int) -> bool:
+        """Improve, and write what was best to the task; False if a number overflowed."""
+        for step in range(steps + 1):
+            self._walk()
+            better = self.least > self.best[self.active]
+            whom = self.active[better]
+            self.best[whom] = self.least[better]
+            self.best_theta[whom] = self.theta[better]
+            if self.beta is not None and self.best_beta is not None:
+                self.best_beta[whom] = self.beta[better]
+            if self.best_gamma is not None:
+                self.best_gamma[whom] = self.gamma[better]
+            going = self.best[self.active] < self.target[self.active]
+            if step == steps or not bool(going.any()):
+                break
+            self._move(step)
+            if float(going.to(self.best.dtype).mean()) < 0.75:
+                self._keep(going)
+        if not bool(self.t.isfinite(self.best).all()):
+            return False
+        task = self.task
+        task.least[:] = _back(self.best)
+        task.theta[:] = _back(self.best_theta)
+        if task.beta is not None and self.best_beta is not None:
+            # What was 0 or of one sign stays so: the clip below is exact in either type.
+            task.beta[:] = _back(self.best_beta)
+        if task.below is not None and self.best_gamma is not None:
+            task.below.gamma[:] = _back(self.best_gamma)
+        return True
+
+    def _rows(self) -> dict[int, Tensor]:
+        rows = dict(self.start)
+        if self.below is not None:
+            out = self.net.graph.output
+            more = self.gamma[:, None] * self.row
+            rows[out] = rows[out] + more if out in rows else more
+        return rows
+
+    def _walk(self) -> None:
+        """`PhaseNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+        placed = self.placed
+        waiting, tilts = self._rows(), self._tilts()
+        self.top = max(waiting)
+        constant = self.theta.new_zeros(len(self.theta))
+        self.units = self.t.zeros_like(self.theta)
+        self.slopes: dict[int, Tensor] = {}
+        self.offsets: dict[int, Tensor] = {}
+        for v in range(self.top, 0, -1):
+            a, tilt = waiting.pop(v, None), tilts.get(v)
+            if tilt is not None:
+                a = -tilt if a is None else a - tilt
+            if a is None:
+                continue
+            node = self.net.graph.nodes[v - 1]
+            if v in self.at:
+                place, over = self.at[v].place, self.over[v]
+                self.units[:, place] = a
+                free = over.below + over.turn * self.theta[:, place]
+                lower = self.t.where(over.settled, over.fixed, free)
+                slope = self.t.where(a > 0, lower, over.upper)
+                offset = self.t.where(a > 0, 0.0, over.height)
+                constant += (a * offset).sum(dim=1)
+                self.slopes[v], self.offsets[v] = slope, offset
+                parts = [a * slope]
+            else:
+                op = placed.steps[v]
+                parts = op.pull(a)
+                constant += op.offset(a)
+            for j, part in zip(node.inputs, parts, strict=True):
+                waiting[j] = waiting[j] + part if j in waiting else part
+        form = waiting.get(0, self.theta.new_zeros(len(self.theta), len(placed.center)))
+        if 0 in tilts:
+            form = form - tilts[0]
+        if self.beta is not None:
+            used = self.t.where(self.beta > 0, self.low, self.high)
+            constant += self.t.where(self.beta == 0, 0.0, self.beta * used).sum(dim=1)
+        self.form = form
+        self.least = form @ placed.center - form.abs() @ placed.reach + constant
+        if self.below is not None:
+            self.least = self.least - self.gamma * self.below.cutoff
+
+    def _tilts(self) -> dict[int, Tensor]:
+        tilts: dict[int, Tensor] = {}
+        if self.beta is not None:
+            for b in self.net.bends:
+                if b.place.stop > self.beta.shape[1]:
+                    continue
+                part = self.beta[:, b.place]
+                tilts[b.source] = tilts[b.source] + part if b.source in tilts else part
+        return tilts
+
+    def _forward(self) -> tuple[Tensor, list[Tensor]]:
+        """`PhaseNet.forward`: units and all values of the lines in use, where they are least."""
+        placed = self.placed
+        values = [self.t.where(self.form > 0, placed.lo, placed.hi)]
+        z = self.t.zeros_like(self.theta)
+        for v, node in enumerate(self.net.graph.nodes[: self.top], 1):
+            xs = [values[j] for j in node.inputs]
+            if v in self.at:
+                place = self.at[v].place
+                if place.stop <= z.shape[1]:
+                    z[:, place] = xs[0]
+                known = v in self.slopes
+                values.append(self.slopes[v] * xs[0] + self.offsets[v] if known else xs[0])
+            else:
+                values.append(placed.steps[v].run(xs))
+        return z, values
+
+    def _move(self, step: int) -> None:
+        """One step of Adam on slopes and multipliers, as in `phase_ascent`."""
+        z, values = self._forward()
+        pace = DECAY**step
+        gradient = self.t.zeros_like(self.theta)
+        for v in self.slopes:
+            place, over = self.at[v].place, self.over[v]
+            a = self.units[:, place]
+            gain = self.t.where((a > 0) & ~over.settled, over.turn, 0.0)
+            gradient[:, place] = a * gain * z[:, place]
+        self.theta = (self.theta + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
+        if self.beta is not None:
+            self._move_beta(z, pace)
+        if self.below is not None:
+            push = values[self.net.graph.output] @ self.row - self.below.cutoff
+            moved = GAMMA_PACE * pace * self.scale * self.moments[2].step(push)
+            self.gamma = (self.gamma + moved).clamp(min=0.0)
+
+    def _move_beta(self, z: Tensor, pace: float) -> None:
+        beta = self.beta
+        assert beta is not None
+        has_low, has_high = self.t.isfinite(self.low), self.t.isfinite(self.high)
+        point = self.t.where((beta > 0) | ~has_high, self.low, self.high)
+        some = has_low | has_high
+        push = self.t.where(some, self.t.where(some, point, 0.0) - z, 0.0)
+        size = self.units.abs().sum(dim=1) / (self.units != 0).sum(dim=1).clamp(min=1)
+        goal = self.target[self.active]
+        far = self.t.where(self.t.isfinite(goal), goal - self.least, 0.0)
+        short = far.clamp(min=0.0)[:, None] * push.abs()
+        short = short / ((push * push).sum(dim=1, keepdim=True) + 1e-30)
+        step = self.t.maximum(BETA_PACE * size[:, None], short) * self.moments[1].step(push)
+        beta = beta + pace * step
+        beta = self.t.where(has_high, beta, beta.clamp(min=0.0))
+        self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
+
+    def _keep(self, going: Tensor) -> None:
+        """Go on with some of the sub-problems."""
+        self.active = self.active[going]
+        self.theta = self.theta[going]
+        self.start = {v: rows[going] for v, rows in self.start.items()}
+        self.over = {v: part.take(going) for v, part in self.over.items()}
+        self.low, self.high = self.low[going], self.high[going]
+        if self.beta is not None:
+            self.beta = self.beta[going]
+        if self.below is not None:
+            self.gamma, self.scale = self.gamma[going], self.scale[going]
+        for part in self.moments:
+            part.keep(going)
+
+
+class _Moments:
+    """Adam's running means."""
+
+    def __init__(self, t: Any, like: Tensor):
+        self.first, self.second = t.zeros_like(like), t.zeros_like(like)
+        self.steps = 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        self.steps += 1
+        self.first = 0.9 * self.first + 0.1 * gradient
+        self.second = 0.99 * self.second + 0.01 * gradient * gradient
+        mean = self.first / (1 - 0.9**self.steps)
+        return mean / ((self.second / (1 - 0.99**self.steps)).sqrt() + 1e-12)
+
+    def keep(self, going: Tensor) -> None:
+        self.first, self.second = self.first[going], self.second[going]
+
+
+def _back(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy().astype(np.float64)

@@ -1,0 +1,292 @@
+"""Best-first branch and bound over the phases of units, for one objective on one net.
+
+A node is a region: its cuts, and the ranges of all units in it. Children inherit slopes and
+multipliers and climb from there; before a node is split its ranges are made tighter, with what is
+known of the cutoff. Which unit to cut is tried out: the few units that cost the bound most are cut
+both ways and bounded once, and the product of what both halves gain decides.
+
+Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
+Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
+*Branch and Bound for Piecewise Linear Neural Network Verification* (BaBSR), JMLR 2020; T.
+Achterberg, T. Koch, A. Martin, *Branching rules revisited* (the product), OR Letters 2005.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import pairwise
+
+import numpy as np
+
+from ..common.parallel import side_by_side
+from ..input_split.kernel_search import threads
+from .alpha_beta import Climb, climb
+from .leaf_lp import finished
+from .node import Leaf
+from .relaxed_net import PhaseNet
+from .split_constraints import Cuts
+from .tighten_units import Wanted, most_of, tighten
+
+
+CANDIDATES = 8
+"""Units of each bent value whose cut is tried out: blame alone misleads between layers."""
+
+LAST_CANDIDATES = 24
+"""Of the last bent value: cuts there are worth the most, and blame shows it the least."""
+
+STEPS = 12
+ROOT_STEPS = 20
+BATCH = 32
+TIGHT_STEPS = 3
+EVERY = 2
+SHARE = 0.98
+ROOT_SHARE = 0.98
+MOST_UNITS = 64
+LEAST_GAIN = 0.05
+"""Of what is missing: a half that gains less counts as this much, so that one good half is worth
+something and two are worth more."""
+
+LEAST_SHARE = 1 << 14
+"""Numbers, one a unit and sub-problem, that are worth a core of their own."""
+
+MOST_TRIED = 1 << 19
+"""Units of all candidates that are tried out in one go."""
+
+LARGE = 2000
+"""Nets of more units make do with fewer steps and rows before the first split."""
+
+
+class PhaseTree:
+    """The open sub-problems of one objective.
+
+    Args:
+        net: The graph over its box.
+        objective: The output that is bounded.
+        cutoff: Bounds at or above it close.
+    """
+
+    def __init__(self, net: PhaseNet, objective: int, cutoff: float):
+        self.net, self.row = net, np.zeros(net.objectives)
+        self.row[objective] = 1.0
+        self.closed = np.inf
+        self.nodes = 0
+        self._heap: list[tuple[float, int, Leaf]] = []
+        self._count = 0
+        self._kinked = np.zeros(net.units, bool)
+        for b in net.bends:
+            self._kinked[b.place] = np.isfinite(b.below)
+        self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
+
+    def _root(self, least: float) -> Leaf:
+        net = self.net
+        nothing = np.full(net.units, np.inf)
+        return Leaf(
+            -nothing,
+            nothing,
+            net.lo.copy(),
+            net.hi.copy(),
+            net.start(),
+            np.zeros(net.units),
+            np.ones(net.units),
+            least,
+            1,
+        )
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def lower(self) -> float:
+        """What is proved of the objective."""
+        return min(self.closed, self._heap[0][0] if self._heap else np.inf)
+
+    def sharpen(self, cutoff: float) -> np.ndarray:
+        """Before the first split: tighter ranges everywhere."""
+        _, _, leaf = heapq.heappop(self._heap)
+        large = self.net.units > LARGE
+        steps, most = (TIGHT_STEPS, 2 * MOST_UNITS) if large else (ROOT_STEPS, 10 * MOST_UNITS)
+        try:
+            left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
+            return self._bound(left, cutoff, ROOT_STEPS)
+        except KeyboardInterrupt:
+            self._push(leaf)
+            raise
+
+    def step(self, cutoff: float) -> np.ndarray:
+        """Split the worst sub-problems; returns points `(c, d)` worth a look."""
+        taken = [heapq.heappop(self._heap)[2] for _ in range(min(BATCH // 2, len(self._heap)))]
+        try:
+            due = [leaf for leaf in taken if leaf.age >= EVERY]
+            left = [leaf for leaf in taken if leaf.age < EVERY]
+            if due:
+                tight = self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS)
+                left += self._improved(tight, cutoff, STEPS // 2)[0]
+            children, points = [], []
+            for leaf, cut in zip(left, self._choose(left, cutoff), strict=True):
+                if cut is None:
+                    points.append(self._finished(leaf, cutoff))
+                else:
+                    children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
+            return np.concatenate([self._bound(children, cutoff, STEPS), *points])
+        except KeyboardInterrupt:
+            for leaf in taken:
+                self._push(leaf)
+            raise
+
+    def _finished(self, leaf: Leaf, cutoff: float) -> np.ndarray:
+        """A leaf without open units is closed by what a linear program says of it."""
+        least, at = finished(self.net, self._stacked([leaf]), cutoff)
+        self.closed = min(self.closed, max(leaf.least, least), cutoff)
+        return at[None]
+
+    def _push(self, leaf: Leaf) -> None:
+        heapq.heappush(self._heap, (leaf.least, self._count, leaf))
+        self._count += 1
+
+    def _stacked(self, leaves: list[Leaf]) -> Climb:
+        low, high, lo, hi, theta, beta = (
+            np.stack([getattr(leaf, name) for leaf in leaves])
+            for name in ("low", "high", "lo", "hi", "theta", "beta")
+        )
+        start = {self.net.graph.output: np.tile(self.row, (len(leaves), 1))}
+        return Climb.of(start, Cuts(low, high, lo, hi), theta, beta)
+
+    def _tightened(
+        self, leaves: list[Leaf], cutoff: float, steps: int, share: float, most: int
+    ) -> list[Leaf]:
+        """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
+        task = self._stacked(leaves)
+        far = np.array([cutoff - leaf.least for leaf in leaves])
+        assert task.beta is not None
+        wanted = Wanted(self.row, cutoff, far, task.theta, task.beta)
+        blame = np.stack([self._blamed(leaf) for leaf in leaves])
+        worth = most_of(blame, share, most)
+        for bend in self.net.bends:
+            tighten(self.net, task.cuts, bend, steps, wanted, worth)
+        cuts = task.cuts
+        empty = np.asarray((cuts.lo > cuts.hi).any(axis=1))
+        for i, leaf in enumerate(leaves):
+            # What follows from the cutoff is news to the lines: it gets a multiplier too.
+            point = self._points(leaf.lo, leaf.hi)
+            was = self.net.open(leaf.lo, leaf.hi) & self._kinked
+            leaf.high = np.where(was & (cuts.hi[i] <= point), point, leaf.high)
+            leaf.low = np.where(was & (cuts.lo[i] >= point), point, leaf.low)
+            leaf.lo, leaf.hi, leaf.age = cuts.lo[i], cuts.hi[i], 0
+            # Only points below the cutoff count from here on.
+            if empty[i]:
+                self.closed = min(self.closed, cutoff)
+        return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
+
+    def _bound(self, leaves: list[Leaf], cutoff: float, steps: int) -> np.ndarray:
+        """Bound sub-problems; what stays open goes on the heap."""
+        still, form = self._improved(leaves, cutoff, steps)
+        for leaf in still:
+            self._push(leaf)
+        return self.net.corner(form)
+
+    def _shared(self, leaves: list[Leaf]) -> list[list[Leaf]]:
+        """The leaves in parts for the cores, if there are enough of them."""
+        parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
+        edges = np.linspace(0, len(leaves), parts + 1).astype(int)
+        return [leaves[a:b] for a, b in pairwise(edges)]
+
+    def _at_once(self, leaves: list[Leaf]) -> np.ndarray:
+        """Bounds as they are, without ascent."""
+        task = self._stacked(leaves)
+        drawn = self.net.draw(self.net.over(task.cuts), task.theta)
+        return self.net.walk(task.start, drawn, task.beta, task.cuts).least
+
+    def _improved(self, leaves: list[Leaf], cutoff: float, steps: int):
+        """Bound sub-problems; returns those that stay open, and their forms."""
+        found = side_by_side(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
+        self.nodes += len(leaves)
+        still = [leaf for part, _, _ in found for leaf in part]
+        self.closed = min(self.closed, *(closed for _, _, closed in found))
+        return still, np.concatenate([form for _, form, _ in found])
+
+    def _climbed(self, leaves: list[Leaf], cutoff: float, steps: int):
+        """Those that stay open, their forms, and the least bound of those that closed."""
+        closed = np.inf
+        if not leaves:
+            return [], np.zeros((0, self.net.box.size)), closed
+        task = self._stacked(leaves)
+        climb(self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff))))
+        assert task.beta is not None
+        proof = self.net.proof(task.start, task.theta, task.beta, task.cuts)
+        blame = self._blame(task, proof.rows)
+        still = []
+        for i, leaf in enumerate(leaves):
+            leaf.least = min(max(leaf.least, float(proof.least[i])), cutoff)
+            if leaf.least >= cutoff:
+                closed = min(closed, leaf.least)
+                continue
+            leaf.theta, leaf.beta, leaf.blame = task.theta[i], task.beta[i], blame[i]
+            still.append(i)
+        return [leaves[i] for i in still], proof.form[still], closed
+
+    def _blame(self, task: Climb, rows: np.ndarray) -> np.ndarray:
+        """`|a|` times the largest distance between unit and line in use, `(P, s)`."""
+        lo, hi = task.cuts.lo, task.cuts.hi
+        out = np.zeros(rows.shape)
+        for b in self.net.bends:
+            at = b.place
+            gap = b.gap(lo[:, at], hi[:, at], task.theta[:, at], rows[:, at])
+            out[:, at] = np.abs(rows[:, at]) * gap
+        return out
+
+    def _choose(self, leaves: list[Leaf], cutoff: float) -> list[tuple[int, float] | None]:
+        """The cut of each sub-problem, None where nothing is left to cut."""
+        tried = []
+        for i, leaf in enumerate(leaves):
+            blame = self._blamed(leaf)
+            for b in self.net.bends:
+                most = LAST_CANDIDATES if b is self.net.bends[-1] else CANDIDATES
+                best = b.place.start + np.argsort(-blame[b.place])[:most]
+                tried += [(i, int(u)) for u in best if blame[u] > 0]
+        if not tried:
+            return [None] * len(leaves)
+        where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
+        points = [float(where[i][unit]) for i, unit in tried]
+        # In parts: the children of all candidates together may be large.
+        each = max(1, MOST_TRIED // self.net.units)
+        parts = [slice(first, first + each) for first in range(0, len(tried), each)]
+
+        def bounded(part: slice) -> np.ndarray:
+            return self._at_once(
+                [
+                    leaves[i].cut(unit, point, side)
+                    for (i, unit), point in zip(tried[part], points[part], strict=True)
+                    for side in (-1.0, 1.0)
+                ]
+            )
+
+        least = np.concatenate(side_by_side(bounded, parts)).reshape(-1, 2)
+        before = np.array([leaves[i].least for i, _ in tried])[:, None]
+        missing = cutoff - before
+        # What goes beyond the cutoff is no gain; nor is a bound that is not a number.
+        gain = np.fmax(np.fmin(least, cutoff) - before, LEAST_GAIN * missing)
+        worth = np.prod(gain / missing, axis=1)
+        chosen: list[tuple[int, float] | None] = [None] * len(leaves)
+        score = np.full(len(leaves), -np.inf)
+        for (i, unit), point, value in zip(tried, points, worth, strict=True):
+            if chosen[i] is None or value > score[i]:
+                chosen[i], score[i] = (unit, point), value
+        return chosen
+
+    def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """`(s,)` where each unit would be cut."""
+        out = np.zeros(lo.shape)
+        for b in self.net.bends:
+            out[b.place] = b.point(lo[b.place], hi[b.place])
+        return out
+
+    def _blamed(self, leaf: Leaf) -> np.ndarray:
+        """What each unit costs the bound; where what it reads is cut off, wide and early units."""
+        if (leaf.blame > 0).any():
+            return leaf.blame
+        out = np.where(self.net.open(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)
+        for depth, b in enumerate(self.net.bends):
+            top = out[b.place].max(initial=0.0)
+            if top > 0:
+                out[b.place] /= top * (depth + 1)
+        return out

@@ -1,0 +1,168 @@
+"""Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
+
+Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
+to choose is how deep each unit's bound is substituted back. First a forward pass bounds all units
+at once: in small sets it settles almost all of them, and little is left to substitute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..core import Box
+from ..domains.backward import Cells
+from ..domains.crown import Plan, Sweep
+from ..domains.forward import forward
+from ..domains.registry import Ends
+from ..graph import Graph
+from ..graph.rewrites.rewrite import fold
+from .attack.momentum import descend
+from .common.incumbent import State
+from .common.parallel import one_thread, side_by_side
+
+
+METHODS = (
+    "forward linear forms, where they fit (DeepZ, Singh et al. 2018)",
+    "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
+)
+
+WIDE = 1 << 18
+"""Entries in all values of a graph from which on it is searched so."""
+
+EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
+"""What the rows of one value may hold in each pass: see `Sweep.effort`."""
+
+MOST_FORMS = 1 << 28
+"""Numbers in the forward forms of the widest value; a few such values are needed at once."""
+
+MOST_OF_TIME = 0.9
+"""That a forward pass may take: it settles small sets by itself."""
+
+RUNS = 8
+"""Of the graph at once, to see how long a forward pass takes."""
+
+DEARER = 2.0
+"""By about how much a pass takes longer than the one before."""
+
+STEPS = 8
+"""Of one descent."""
+
+
+def is_wide(graph: Graph) -> bool:
+    """Whether a graph is too large for a tree of splits."""
+    return sum(node.size for node in graph.nodes) >= WIDE
+
+
+class PassSearch:
+    """A search that can be stopped, asked, and gone on with.
+
+    Args:
+        graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
+            as they are: in pairs, errors add up from pair to pair.
+        box: Finite.
+        state: The clock and the tolerances; it keeps the points and bounds found.
+        seed: Of the samples.
+    """
+
+    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
+        self.graph, self.box, self.state = fold(graph), box, state
+        self._rng = np.random.default_rng(seed)
+        x = np.concatenate([0.5 * (box.lo + box.hi)[None], box.uniform(self._rng, 1)])
+        y = self.graph.run(x)
+        state.start(y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0))
+        self._lower = np.full(graph.value_size(graph.output), -np.inf)
+        self._plan = self._work()
+
+    def lower(self) -> np.ndarray:
+        """`(m,)` what is proved so far."""
+        return self._lower.copy()
+
+    def run(self, until: float = np.inf) -> str | None:
+        """Go on until `until` on the state's clock; a pass once begun is ended.
+
+        Returns:
+            None if every objective is closed, or only rounding is left; else `"patience"`,
+            `"time"`, `"interrupted"`, or `"met"`: a point lies below its goal. Without a limit
+            it looks for such points for ever, once the deepest pass is done.
+        """
+        try:
+            with one_thread():
+                return self._run(until)
+        except KeyboardInterrupt:
+            self._plan = self._work()
+            return "interrupted"
+
+    def _run(self, until: float) -> str | None:
+        state = self.state
+        while (self._lower < state.cutoff()).any():
+            if state.met:
+                return "met"
+            if state.out_of_time:
+                return "time"
+            if state.seconds > until:
+                return "patience"
+            if next(self._plan, None) is None:
+                return None
+            if state.report_due:
+                state.report(self.lower(), 1)
+        return "met" if state.met else None
+
+    def _work(self) -> Iterator[bool]:
+        """A descent and a pass in turns; when passes are too dear or done, descents."""
+        plan, taken, known = Plan.of(self.graph), 0.0, {}
+        limit = np.inf if self.state.time_limit is None else self.state.time_limit
+        output = self.graph.output
+        self._descend(near=True)
+        yield True
+        if (self.box.lo < self.box.hi).any() and self._forms_fit():
+            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+            known = dict(enumerate(ends))
+            self._found(ends[output])
+            yield True
+            self._descend(near=True)
+            yield True
+        for effort in EFFORTS:
+            if self.state.seconds + DEARER * taken > limit:
+                break
+            began = self.state.seconds
+            cells = Cells.of(self.box.lo[None], self.box.hi[None])
+            sweep = Sweep(plan, cells, known, extra=frozenset({output}), effort=effort)
+            sweep.run()
+            known = dict(enumerate(sweep.ends))
+            self._found(sweep.ends[output])
+            taken = self.state.seconds - began
+            yield True
+            if not (self.box.lo < self.box.hi).any():
+                return
+            self._descend(near=True)
+            yield True
+        while True:
+            self._descend(near=False)
+            yield True
+
+    def _forms_fit(self) -> bool:
+        """Whether a forward pass fits into memory and most of the time left, by some runs."""
+        count = int((self.box.lo < self.box.hi).sum())
+        if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
+            return False
+        began = self.state.seconds
+        self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
+        taken = (self.state.seconds - began) * count / RUNS
+        limit = self.state.time_limit
+        return limit is None or taken < MOST_OF_TIME * (limit - self.state.seconds)
+
+    def _found(self, ends: Ends) -> None:
+        """Take over what a pass proved of the output."""
+        self.state.boxes += 1
+        self._lower = np.fmax(self._lower, ends[0][0])
+
+    def _descend(self, near: bool) -> None:
+        """Down on the open objective that is lowest so far, from there, or on any from anywhere."""
+        open_ = np.flatnonzero(self._lower < self.state.cutoff())
+        if not open_.size:
+            return
+        k = open_[[np.argmin(self.state.best[open_]) if near else self._rng.integers(open_.size)]]
+        x = self.state.best_at[k] if near else self.box.uniform(self._rng, 1)
+        self.state.offer(*descend(self.graph, self.box, x, k, STEPS)[:2])
