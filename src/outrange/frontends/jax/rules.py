@@ -30,7 +30,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (

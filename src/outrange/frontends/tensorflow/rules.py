@@ -29,7 +29,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (

@@ -26,7 +26,7 @@ from ..traced.rules import (
     scaled,
     select,
     sign,
-)  # fmt: skip
+)
 from .arguments import entering, get, number, tensor
 from .layers import RULES as LAYERS
 
