@@ -63,8 +63,13 @@ def main() -> None:
         known = dict(enumerate(forward(graph, lo[0], hi[0], side_by_side)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), known, extra=frozenset({graph.output}),
-                  effort=2.0**asked.effort)  # fmt: skip
+    sweep = Sweep(
+        Plan.of(graph),
+        Cells.of(lo, hi),
+        known,
+        extra=frozenset({graph.output}),
+        effort=2.0**asked.effort,
+    )
     sweep.run()
     found = sweep.ends[graph.output]
     print(f"linear bounds in {spent(start)}")
@@ -89,9 +94,14 @@ def radius(network, seconds: float) -> str:
     x = image()
     label = int(np.argmax(network.graph.run(x[None])))
     found = outrange.robustness(
-        network, x.reshape(network.graph.inputs[0].shape), label, clip=(-1, 1), tol=0.1,
-        time=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
-    )  # fmt: skip
+        network,
+        x.reshape(network.graph.inputs[0].shape),
+        label,
+        clip=(-1, 1),
+        tol=0.1,
+        time=seconds,
+        progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
+    )
     return f"class {label}: {found.sentence}\npeak memory {peak():.2f} GB"
 
 

@@ -157,9 +157,11 @@ def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
     offset = np.where(sure, 0.0, offset)
     endless = np.isinf(top) & ~sure
     if budget is not None:
-        offset = offset + np.where(offset == 0.0, 0.0, widened(
-            budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)
-        ))  # fmt: skip
+        offset = offset + np.where(
+            offset == 0.0,
+            0.0,
+            widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)),
+        )
     marks = endless.astype(np.float64) if endless.any() else None
     offset = np.where(endless, 0.0, offset)
     slope = np.where(endless[..., None], 0.0, slope)

@@ -35,15 +35,21 @@ def sarif(answer: Diagnosis, uri: str) -> dict[str, Any]:
     results = []
     for finding in answer.findings:
         names = [{"fullyQualifiedName": finding.layer}] if finding.layer else []
-        results.append({
-            "ruleId": finding.code, "ruleIndex": place.get(finding.code, -1),
-            "level": SEVERITY[finding.level],
-            "message": {"text": f"{finding.message} Fix: {finding.fix}"},
-            "locations": [{
-                "physicalLocation": {"artifactLocation": {"uri": uri}}, "logicalLocations": names,
-            }],
-            "properties": finding.as_dict(),
-        })  # fmt: skip
+        results.append(
+            {
+                "ruleId": finding.code,
+                "ruleIndex": place.get(finding.code, -1),
+                "level": SEVERITY[finding.level],
+                "message": {"text": f"{finding.message} Fix: {finding.fix}"},
+                "locations": [
+                    {
+                        "physicalLocation": {"artifactLocation": {"uri": uri}},
+                        "logicalLocations": names,
+                    }
+                ],
+                "properties": finding.as_dict(),
+            }
+        )
     driver = {"name": "outrange", "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
