@@ -1,6 +1,7 @@
-"""Laws of the phase search: whatever the slopes, multipliers and cuts, bounds enclose the samples
-that lie inside the cuts; ranges under a cutoff enclose the samples below it; a pruned net is the
-same function.
+"""Laws of the phase search.
+
+Whatever the slopes, multipliers and cuts, bounds enclose the samples that lie inside the cuts;
+ranges under a cutoff enclose the samples below it; a pruned net is the same function.
 """
 
 import numpy as np

@@ -1,5 +1,7 @@
-"""Public questions about slopes and differences: `monotone`, `gradient_range`, `lipschitz`,
-`difference_range`."""
+"""Public questions about slopes and differences.
+
+`monotone`, `gradient_range`, `lipschitz`, `difference_range`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,7 @@ def monotone(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
 ) -> Monotone:
-    """Whether outputs rise or fall in inputs everywhere in a box, or a chosen index from group to
-    group.
+    """Whether outputs rise or fall in inputs, or a chosen index from group to group.
 
     For every pair of output and input: "rises" says that the output never falls while that input
     grows and the others stay; where it does, two inputs show it. Slopes are bounded over boxes by

@@ -50,8 +50,10 @@ def many_points(
 
 
 def descend(graph: Graph, box: Box, x, k, steps: int):
-    """Sign descent with momentum and falling steps: least value of every objective met, where, and
-    the largest value of each.
+    """Sign descent with momentum and falling steps.
+
+    Returns:
+        The least value met of every objective, where it was met, and the largest value of each.
     """
     m = graph.value_size(graph.output)
     least, at, most = np.full(m, np.inf), np.tile(x[:1], (m, 1)), np.full(m, -np.inf)
