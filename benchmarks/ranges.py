@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from cases import Case, cases
 from random_nets import layers, written
 from rivals import capped, highs, marabou, samples
 
 import outrange
+from cases import Case, cases
 
 
 TOLERANCE = 1e-6
