@@ -38,9 +38,9 @@ def some(items: Iterable[T], few: int, key: Callable[[T], Any] | None = None) ->
     if FULL or len(every) <= few:
         return every
     drawn = random.Random(0).sample(range(len(every)), len(every))
-    kept = set() if key is None else set({key(every[i]): i for i in reversed(drawn)}.values())
-    kept |= set(drawn[: max(few - len(kept), 0)])
-    return [every[i] for i in sorted(kept)]
+    first = {} if key is None else {key(every[i]): i for i in reversed(drawn)}
+    order = [*first.values(), *(i for i in drawn if i not in first.values())]
+    return [every[i] for i in sorted(order[: max(few, len(first))])]
 
 
 def combined(*axes: Iterable[Any], rounds: int = 1) -> list[tuple[Any, ...]]:
