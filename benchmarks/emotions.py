@@ -18,8 +18,8 @@ import numpy as np
 from fer_file import fer_file
 
 from outrange.domains import bounds
-from outrange.domains.backward import Cells
-from outrange.domains.crown import EFFORT, Plan, Sweep
+from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
 from outrange.graph.rewrites.rewrite import fold
@@ -63,9 +63,9 @@ def main() -> None:
         known = dict(enumerate(forward(graph, lo[0], hi[0], parallel_map)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
-    sweep = Sweep(
-        Plan.of(graph),
-        Cells.of(lo, hi),
+    sweep = CrownPass(
+        CrownPlan.of(graph),
+        BoxBatch.of(lo, hi),
         known,
         extra=frozenset({graph.output}),
         effort=2.0**asked.effort,
@@ -99,7 +99,7 @@ def radius(network, seconds: float) -> str:
         label,
         clip=(-1, 1),
         tol=0.1,
-        time=seconds,
+        time_limit=seconds,
         progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
     )
     return f"class {label}: {found.sentence}\npeak memory {peak():.2f} GB"

@@ -127,7 +127,7 @@ def output_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
@@ -154,7 +154,7 @@ def output_range(
             input name to one of these, to a number or to one array (fixed). See also
             `outrange.ball` and `outrange.data_box`. A tuple is always a pair, an array is data.
         tol: Stop when each end is known to `tol` times the range seen of that output.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`: bound these linear forms of the outputs instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
@@ -183,7 +183,14 @@ def output_range(
 
     network = load(model, custom_objects=custom_objects, safe_mode=safe_mode)
     return ask(
-        network, box, tol=tol, time=time, rows=rows, layer=layer, solver=solver, progress=progress
+        network,
+        box,
+        tol=tol,
+        time_limit=time_limit,
+        rows=rows,
+        layer=layer,
+        solver=solver,
+        progress=progress,
     )
 
 

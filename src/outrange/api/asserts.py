@@ -28,7 +28,7 @@ def assert_holds(
     property: Any,
     box: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -41,7 +41,7 @@ def assert_holds(
         model: As for `outrange.verify`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
         **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
 
@@ -63,7 +63,7 @@ def assert_holds(
     __tracebackhide__ = True
     _check(unknown, options)
     network = _network(model, options)
-    verdict = verify(network, property, box, time=time, **options)
+    verdict = verify(network, property, box, time_limit=time_limit, **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
 
 
@@ -73,7 +73,7 @@ def assert_range(
     lo: Any = None,
     hi: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -86,7 +86,7 @@ def assert_range(
             (no batch axis), or for several outputs a dict from name to these. None for no limit,
             as are entries of minus infinity.
         hi: The most that is allowed, likewise.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
         **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
 
@@ -111,7 +111,7 @@ def assert_range(
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
-    verdict = verify(network, _within(slots, *limits), box, time=time, **options)
+    verdict = verify(network, _within(slots, *limits), box, time_limit=time_limit, **options)
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
     return _judged(verdict, claim, model, unknown, outside)

@@ -20,7 +20,7 @@ def counterexamples(
     *,
     count: int = 10,
     apart: float = 0.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     where: Any = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -44,7 +44,7 @@ def counterexamples(
         count: How many are wanted.
         apart: Every two shall differ by at least this share of the input set's width, in some
             input; 0 asks for distinct inputs only.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points tried.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
         custom_objects: See `outrange.load`.
@@ -76,7 +76,16 @@ def counterexamples(
 
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(network, unsafe, regions, text=text, count=count, apart=apart, time=time, seed=seed)
+    return ask(
+        network,
+        unsafe,
+        regions,
+        text=text,
+        count=count,
+        apart=apart,
+        time_limit=time_limit,
+        seed=seed,
+    )
 
 
 def bad_inputs(
@@ -85,7 +94,7 @@ def bad_inputs(
     box: Any = None,
     *,
     share_tol: float = 0.01,
-    time: float | None = None,
+    time_limit: float | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -110,7 +119,7 @@ def bad_inputs(
         property: What shall hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`; but of real numbers only.
         share_tol: Stop when the share of the set's volume that is bad is known to this much.
-        time: Stop after this many seconds; None for no limit. The answer is valid either way.
+        time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
         most_pieces: Stop at this many boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.
@@ -147,6 +156,6 @@ def bad_inputs(
         regions,
         text=text,
         share_tol=share_tol,
-        time=time,
+        time_limit=time_limit,
         most_pieces=most_pieces,
     )

@@ -17,7 +17,7 @@ def minimize(
     *,
     where: Any = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
@@ -39,7 +39,7 @@ def minimize(
             inputs are looked for, but where none is found only the proved end is told, and a
             narrow band in place of the equation does better.
         tol: Stop when the value is known to `tol` times the range of the form seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values; no proof depends on it.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
@@ -58,7 +58,9 @@ def minimize(
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
     """
-    return _optimum("min", model, objective, box, where, tol, time, seed, custom_objects, safe_mode)
+    return _optimum(
+        "min", model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
+    )
 
 
 def maximize(
@@ -68,7 +70,7 @@ def maximize(
     *,
     where: Any = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
@@ -81,7 +83,7 @@ def maximize(
         box: See `outrange.minimize`.
         where: See `outrange.minimize`.
         tol: See `outrange.minimize`.
-        time: See `outrange.minimize`.
+        time_limit: See `outrange.minimize`.
         seed: See `outrange.minimize`.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
@@ -92,11 +94,13 @@ def maximize(
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
     """
-    return _optimum("max", model, objective, box, where, tol, time, seed, custom_objects, safe_mode)
+    return _optimum(
+        "max", model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
+    )
 
 
 def _optimum(
-    sense, model, objective, box, where, tol, time, seed, custom_objects, safe_mode
+    sense, model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
 ) -> Optimum:
     from ..core.formula import TRUE
     from ..frontends.load import load
@@ -110,5 +114,13 @@ def _optimum(
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
     return optimum(
-        network, form, sense, text, regions(slots, box), condition, tol=tol, time=time, seed=seed
+        network,
+        form,
+        sense,
+        text,
+        regions(slots, box),
+        condition,
+        tol=tol,
+        time_limit=time_limit,
+        seed=seed,
     )

@@ -18,7 +18,7 @@ def verify(
     box: Any = None,
     *,
     where: Any = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -45,7 +45,7 @@ def verify(
             `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
             given as well, what lies in both counts.
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for a counterexample; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
         custom_objects: See `outrange.load`.
@@ -73,4 +73,6 @@ def verify(
 
     network = loaded(model, custom_objects, safe_mode)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(network, unsafe, regions, text=text, time=time, seed=seed, progress=progress)
+    return ask(
+        network, unsafe, regions, text=text, time_limit=time_limit, seed=seed, progress=progress
+    )

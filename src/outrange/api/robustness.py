@@ -27,7 +27,7 @@ def robustness(
     clip: tuple[float, float] | None = None,
     most: float | None = None,
     tol: float = 1e-3,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -53,7 +53,7 @@ def robustness(
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called with `(lo, hi)` after each decision.
         custom_objects: See `outrange.load`.
@@ -90,7 +90,7 @@ def robustness(
         text=str(kept),
         tol=tol,
         most=most,
-        time=time,
+        time_limit=time_limit,
         seed=seed,
         progress=progress,
     )
@@ -134,7 +134,7 @@ def robust_accuracy(
     norm: Any = "inf",
     clip: tuple[float, float] | None = None,
     each: float = 10.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
@@ -158,7 +158,7 @@ def robust_accuracy(
         norm: `"inf"` (every entry by itself), 1 or 2.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
-        time: Seconds in all; None for no limit.
+        time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called after every input with a `RobustProgress`.
@@ -182,10 +182,10 @@ def robust_accuracy(
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
     """
     from ..questions.expressions import resolve, y as outputs
-    from ..questions.robust.robust_accuracy import Data, robust_accuracy as ask
+    from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
     network = loaded(model, custom_objects, safe_mode)
-    data = Data.of(network, x, y)
+    data = LabeledData.of(network, x, y)
     graph = network.graph
 
     def unsafe(label: int):
@@ -199,7 +199,7 @@ def robust_accuracy(
         norm=norm,
         clip=clip,
         each=each,
-        time=time,
+        time_limit=time_limit,
         file=file,
         seed=seed,
         progress=progress,

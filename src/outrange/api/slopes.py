@@ -24,7 +24,7 @@ def monotone(
     direction: str | None = None,
     groups: Any = None,
     layer: str | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -54,7 +54,7 @@ def monotone(
         groups: How many equal groups, a list of their sizes, or a list of lists of outputs, in
             their order. Asks about groups instead of single outputs.
         layer: Ask about the values of this layer instead of the model's outputs.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points tried; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
         custom_objects: See `outrange.load`.
@@ -85,13 +85,13 @@ def monotone(
 
         return ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time=time, seed=seed, progress=progress,
+            time_limit=time_limit, seed=seed, progress=progress,
         )  # fmt: skip
     from ..questions.gradients.group_order import groups_monotone
 
     return groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time=time, seed=seed, progress=progress,
+        time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def gradient_range(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -116,7 +116,7 @@ def gradient_range(
     count. The slope in an input that is held counts where it exists.
 
     Sound: every float64 rounding is paid for. Complete: for piecewise-linear networks; for smooth
-    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time`.
+    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time_limit`.
     Cost: exponential in the number of inputs at worst.
 
     Args:
@@ -126,7 +126,7 @@ def gradient_range(
         outputs: Which outputs, likewise.
         layer: Take the values of this layer instead of the model's outputs.
         tol: Stop when each end is known to `tol` times the range seen of that derivative.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
         custom_objects: See `outrange.load`.
@@ -150,7 +150,7 @@ def gradient_range(
 
     return ask(
         loaded(model, custom_objects, safe_mode), box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time=time, seed=seed, progress=progress,
+        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def lipschitz(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -182,7 +182,7 @@ def lipschitz(
         outputs: Which outputs: flat indices, names, or a list of them; None for all.
         layer: Take the values of this layer instead of the model's outputs.
         tol: Stop when each constant is known to `tol` times the range seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
         custom_objects: See `outrange.load`.
@@ -206,7 +206,7 @@ def lipschitz(
 
     return ask(
         loaded(model, custom_objects, safe_mode), box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time=time, seed=seed, progress=progress,
+        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def difference_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
@@ -235,7 +235,7 @@ def difference_range(
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
         tol: Stop when each end is known to `tol` times the range of the difference seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`: bound these linear forms of the differences instead.
         solver: See `outrange.output_range`.
         progress: Called a few times a second with a `RangeProgress`.
@@ -262,4 +262,6 @@ def difference_range(
     from ..questions.difference import difference_range as ask
 
     one, two = (loaded(m, custom_objects, safe_mode) for m in (model_a, model_b))
-    return ask(one, two, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)
+    return ask(
+        one, two, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+    )

@@ -24,26 +24,28 @@ def output_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress)
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
-        return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
-    found = _search(asked, sets[0].box, tol, time, solver, progress)
+        return _answer(
+            network, asked, range_over(asked.formed, sets, tol=tol, time_limit=time_limit), tol
+        )
+    found = _search(asked, sets[0].box, tol, time_limit, solver, progress)
     ends = sets[0].box
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(asked: Target, where: Box, tol, time, solver: bool, progress) -> Solution:
+def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
     """The least values of `[rows; -rows]`."""
     k = len(asked.rows)
 
@@ -56,7 +58,7 @@ def _search(asked: Target, where: Box, tol, time, solver: bool, progress) -> Sol
         where,
         np.concatenate([asked.rows, -asked.rows]),
         tol=tol,
-        time_limit=time,
+        time_limit=time_limit,
         solver=solver,
         progress=None if progress is None else report,
     )

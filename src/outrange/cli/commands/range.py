@@ -64,7 +64,7 @@ def ask_range(
             network,
             where,
             tol=tol,
-            time=seconds,
+            time_limit=seconds,
             rows=forms,
             layer=layer,
             solver=solver,

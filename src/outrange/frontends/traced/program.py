@@ -14,7 +14,7 @@ from .complex import Complex, split
 
 
 @dataclass(eq=False)
-class Step:
+class TracedStep:
     """One operation of a recording.
 
     Args:
@@ -33,7 +33,7 @@ class Step:
 
 
 @dataclass(eq=False)
-class Program:
+class TracedProgram:
     """A recording.
 
     Args:
@@ -44,17 +44,17 @@ class Program:
     """
 
     inputs: Sequence[Hashable]
-    steps: Sequence[Step]
+    steps: Sequence[TracedStep]
     outputs: Sequence[Hashable]
     constants: Mapping[Hashable, np.ndarray]
 
 
 @dataclass(eq=False)
-class Call:
+class TracedCall:
     """A step as a rule sees it: values of the graph and arrays in place of tensors."""
 
     b: Builder
-    step: Step
+    step: TracedStep
     inputs: list[Operand]
 
     @property
@@ -91,10 +91,12 @@ class Call:
         return self.b.structural(run, operands, name=name or self.kind.lower())
 
 
-Rules = Mapping[str, Callable[[Call], Any]]
+Rules = Mapping[str, Callable[[TracedCall], Any]]
 
 
-def lower(b: Builder, program: Program, operands: Sequence[Operand], rules: Rules) -> list[Operand]:
+def lower(
+    b: Builder, program: TracedProgram, operands: Sequence[Operand], rules: Rules
+) -> list[Operand]:
     """What a program returns for some operands.
 
     Steps none of whose operands is a value run in the framework itself; each other needs a rule.
@@ -111,20 +113,20 @@ def lower(b: Builder, program: Program, operands: Sequence[Operand], rules: Rule
     return [known[k] for k in program.outputs]
 
 
-def _results(b: Builder, step: Step, inputs: list[Operand], rules: Rules) -> list[Operand]:
+def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
     if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
         return list(step.run(*inputs))
     if step.kind not in rules:
         raise UnsupportedError(f"the operation {step.kind} is not described yet")
-    found = rules[step.kind](Call(b, step, inputs))
+    found = rules[step.kind](TracedCall(b, step, inputs))
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
-def folded(rules: dict[str, Callable[[Call], Any]]) -> Rules:
+def folded(rules: dict[str, Callable[[TracedCall], Any]]) -> Rules:
     """Rules that run the framework's own operation where no operand is a value."""
 
-    def guarded(rule: Callable[[Call], Any]):
-        def run(c: Call):
+    def guarded(rule: Callable[[TracedCall], Any]):
+        def run(c: TracedCall):
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
             if any(isinstance(x, Value) for x in c.inputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,14 +34,14 @@ def gradient_range(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The range of every partial derivative; see `outrange.gradient_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = (
@@ -58,7 +58,13 @@ def gradient_range(
             progress(RangeProgress(now.seconds, now.boxes, lo, hi, *seen, now.open))
 
     found = minimize_derivatives(
-        graph, where, _both_ends(partials), tol=tol, time_limit=time, progress=report, seed=seed
+        graph,
+        where,
+        _both_ends(partials),
+        tol=tol,
+        time_limit=time_limit,
+        progress=report,
+        seed=seed,
     )
     points = np.clip(found.at, where.lo, where.hi)
     least, most = _at_points(graph, where, partials, points)
@@ -91,7 +97,7 @@ def gradient_range(
         tol=float(tol),
         status=status,
         warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)),
+        cost=Cost(time.perf_counter() - began, int(found.boxes)),
         methods=found.methods,
     )
 
@@ -104,16 +110,16 @@ def lipschitz(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """How fast each output can change; see `outrange.lipschitz`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if norm not in NORMS:
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
@@ -126,7 +132,7 @@ def lipschitz(
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
     found = minimize_derivatives(
-        graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed
+        graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
     )
     points = np.clip(found.at, where.lo, where.hi)
     ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
@@ -152,7 +158,7 @@ def lipschitz(
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ...graph import Graph
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.solution import Solution, Stop
-from ..engines.base import Bounds
+from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
 from .exact_cells import ExactCells
@@ -37,7 +37,7 @@ class _CellEngine:
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = ExactCells(engine.plan, engine.asked)
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
+    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
         step = self._engine.chunk
         parts = [
@@ -48,7 +48,7 @@ class _CellEngine:
         least = np.where(wanted, least, -np.inf)
         shape = (*wanted.shape, self.inputs)
         scores = np.broadcast_to(blame[:, None], shape)
-        return Bounds(least, np.zeros(shape), least, scores, status, undecided)
+        return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def _bound(self, lo, hi, wanted, cutoff):
         found = self._engine.bound(lo, hi)

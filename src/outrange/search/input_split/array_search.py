@@ -9,7 +9,7 @@ import numpy as np
 from ..attack.pgd import first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..engines.base import Bounds, Engine
+from ..engines.base import BoxBounds, Engine
 from .best_first import BestFirstSearch
 from .frontier import Frontier
 
@@ -109,7 +109,7 @@ def _close(pool: Frontier, lb, wanted, shut) -> np.ndarray:
     return wanted & ~shut
 
 
-def _clip(pool: Frontier, found: Bounds, lo, hi, wanted, alive, cutoff):
+def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -137,7 +137,7 @@ def _clip(pool: Frontier, found: Bounds, lo, hi, wanted, alive, cutoff):
 
 
 def _split(
-    pool: Frontier, state: Incumbent, found: Bounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Frontier, state: Incumbent, found: BoxBounds, lo, hi, before, lb, wanted, alive, whole
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)

@@ -17,10 +17,10 @@ import numpy as np
 
 from ...core import Box, down
 from ...core.rounding import UNIT
-from ...domains.backward import Cells, Form, Join, Relaxed, back_substitute
-from ...domains.crown import Plan, Sweep
-from ...domains.relaxations import Lines, Picks
-from ...domains.rounding import Budget, Payment, magnitude, outward, widened
+from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.relaxations import CurveRelaxation, MaxRelaxation
+from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
 from ...ops import Affine, Rearrange
 from .activations import activations_of
@@ -47,10 +47,10 @@ class RelaxedNet:
     graph: Graph
     box: Box
     ends: list[tuple[np.ndarray, np.ndarray]]
-    payments: list[Payment | None]
-    drain: float
+    rounding_terms: list[RoundingTerm | None]
+    underflow: float
     magnitudes: list[np.ndarray]
-    budget: Budget
+    budget: OperationCounts
     errors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -60,19 +60,21 @@ class RelaxedNet:
         for b in self.activations:
             self.lo[b.place], self.hi[b.place] = self.ends[b.source]
         self.objectives = self.graph.value_size(self.graph.output)
-        self.cells = Cells.of(self.box.lo[None], self.box.hi[None])
+        self.cells = BoxBatch.of(self.box.lo[None], self.box.hi[None])
         self._center = self.cells.center[0]
         self._reach = np.maximum(self.box.hi - self._center, self._center - self.box.lo)
 
     @staticmethod
     def of(graph: Graph, box: Box) -> RelaxedNet:
         """With linear bounds of all units."""
-        plan = Plan.of(graph)
-        sweep = Sweep(plan, Cells.of(box.lo[None], box.hi[None]))
+        plan = CrownPlan.of(graph)
+        sweep = CrownPass(plan, BoxBatch.of(box.lo[None], box.hi[None]))
         net = sweep.run()
         ends = [(lo[0], hi[0]) for lo, hi in sweep.ends]
         magnitudes = [magnitude(*e) for e in sweep.ends]
-        return RelaxedNet(graph, box, ends, net.payments, net.drain, magnitudes, plan.budget)
+        return RelaxedNet(
+            graph, box, ends, net.rounding_terms, net.underflow, magnitudes, plan.budget
+        )
 
     def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """`ends` with what is known of the units by now."""
@@ -199,9 +201,9 @@ class RelaxedNet:
         """What the multipliers add: `beta p`."""
         return (beta * _used_points(beta, splits)).sum(axis=1)
 
-    def _join(self, value: int, rows: np.ndarray) -> Join:
+    def _join(self, value: int, rows: np.ndarray) -> RowInjection:
         """Rows that are added at a value, with what rounding the sum may cost."""
-        return Join(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
+        return RowInjection(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
         """Where a form is least on the box."""
@@ -234,10 +236,10 @@ class RelaxedNet:
     ) -> Proof:
         """`walk` with every rounding paid."""
         relaxed = self.relax(self.prepare(splits), alpha)
-        lines: dict[int, Lines | Picks] = {
+        lines: dict[int, CurveRelaxation | MaxRelaxation] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
         }
-        net = Relaxed(self.graph, lines, self.payments, self.drain)
+        net = RelaxedGraph(self.graph, lines, self.rounding_terms, self.underflow)
         top = max(start)
         joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
         tilt: dict[int, np.ndarray] = {}
@@ -249,7 +251,7 @@ class RelaxedNet:
         record: dict[int, np.ndarray] = {}
         form = back_substitute(net, top, start[top][:, None], record, tilt, joins)
         cells = self.cells.take(np.zeros(len(start[top]), np.int64))
-        least = cells.least(Form(form.rows, form.constant))[:, 0]
+        least = cells.least(LinearForm(form.rows, form.constant))[:, 0]
         if beta is not None:
             size = np.abs(beta * point).sum(axis=1)
             pad = 4 * (self.units + 8) * UNIT * size
@@ -260,7 +262,7 @@ class RelaxedNet:
                 rows[:, b.place] = record[b.value][:, 0]
         return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
 
-    def _paid(self, activation: Activation, relaxed: Relaxation) -> Lines:
+    def _paid(self, activation: Activation, relaxed: Relaxation) -> CurveRelaxation:
         lo, hi = self.lo[activation.place], self.hi[activation.place]
         shape = np.broadcast_shapes(relaxed.slope[0].shape, relaxed.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in relaxed.slope])
@@ -272,10 +274,10 @@ class RelaxedNet:
         )
         reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
         budget = self.budget
-        offset = outward(
+        offset = widen_offset(
             budget, budget.reads[activation.source], activation.size, slope, offset, reach
         )
-        return Lines(slope, offset, None, slope, slope, slope)
+        return CurveRelaxation(slope, offset, None, slope, slope, slope)
 
 
 def _pulled(op, rows: np.ndarray):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...domains.stability import settled
+from ...domains.stability import is_stable
 from ...ops import Curve
 from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
 from ...ops.relaxation.relax import relax
@@ -51,7 +51,7 @@ class SmoothActivation:
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Units that are straight on their range, or hardly have one."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
-        return np.asarray(settled(self.curve, lo, hi) | thin)
+        return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
         """Units that are settled may still have an offset."""

@@ -9,7 +9,7 @@ Reference: Tran et al., *Star-based reachability analysis of deep neural network
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -121,7 +121,7 @@ class _PatternEnumeration:
                 yield from self._from(k + 1, [*values, unit], part)
             return
         self._found += 1
-        if self._found > MOST_CELLS or clock.perf_counter() > self._until:
+        if self._found > MOST_CELLS or time.perf_counter() > self._until:
             raise TooManyVertices
         yield cell, values[-1]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import heapq
 import math
-import time as clock
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ...core import gamma
-from ..engines.base import Bounds
+from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
@@ -137,9 +137,9 @@ class Paving:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         asked = np.array([c.open for c in cells])
-        began = clock.perf_counter()
+        began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
-        each = (clock.perf_counter() - began) / len(cells)
+        each = (time.perf_counter() - began) / len(cells)
         self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
@@ -157,7 +157,7 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: Bounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -212,11 +212,11 @@ class Paving:
             None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
             `"interrupted"`.
         """
-        until = clock.perf_counter() + seconds
+        until = time.perf_counter() + seconds
         try:
             fresh = [c for c in self.leaves() if c.blame is None]
             while fresh:
-                if clock.perf_counter() > until:
+                if time.perf_counter() > until:
                     return "time"
                 few = self._at_once
                 self.look(fresh[:few])
@@ -243,7 +243,7 @@ class Paving:
         while heap and total > tol:
             if count >= most:
                 return "pieces"
-            if clock.perf_counter() > until:
+            if time.perf_counter() > until:
                 return "time"
             few = max(1, min(self._at_once, len(heap) // 2, most - count))
             cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]
@@ -269,7 +269,7 @@ def _gap(cell: PavingBox) -> float:
     return cell.gap
 
 
-def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
 
     A half-space's share is known exactly, so that the slope of a bound hardly counts.

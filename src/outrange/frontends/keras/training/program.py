@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core import InputError, ModelError
 from ....graph import Slot
-from ....program import Layer, Loss, Part, Program, Weight
+from ....program import Layer, Loss, PartialGraph, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
 from ..lower.partial_graph import lower_part
@@ -211,13 +211,13 @@ def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], s
     return whole, free, missing
 
 
-def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> Part | None:
+def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> PartialGraph | None:
     try:
         graph, reasons, values, constants = lower_part(trace, slots, unknown)
     except (ModelError, InputError):
         return None
     data = sum(slot.size for slot in slots)
-    return Part(
+    return PartialGraph(
         graph,
         data,
         tuple(reasons),
