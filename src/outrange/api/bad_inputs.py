@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .arguments import asked, loaded
@@ -23,8 +22,6 @@ def counterexamples(
     time_limit: float | None = None,
     seed: int = 0,
     where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Counterexamples:
     """Distinct inputs that break a property, spread over where it is broken.
 
@@ -47,8 +44,6 @@ def counterexamples(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points tried.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether they are all
@@ -74,7 +69,7 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -97,8 +92,6 @@ def bad_inputs(
     time_limit: float | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> BadInputs:
     """All inputs that break a property: boxes, exact polytopes, and how much of the set they are.
 
@@ -123,8 +116,6 @@ def bad_inputs(
         most_pieces: Stop at this many boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
@@ -148,7 +139,7 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 
@@ -19,8 +18,6 @@ def minimize(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Optimum:
     """The least value of a linear form of outputs and inputs, under conditions on both.
 
@@ -41,8 +38,6 @@ def minimize(
         tol: Stop when the value is known to `tol` times the range of the form seen.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values; no proof depends on it.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         An `Optimum`: `lo <= least value <= hi`, and the input `at` that reaches `hi`.
@@ -58,9 +53,7 @@ def minimize(
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
     """
-    return _optimum(
-        "min", model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
-    )
+    return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
 
 def maximize(
@@ -72,8 +65,6 @@ def maximize(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Optimum:
     """The largest value of a linear form of outputs and inputs, under conditions on both.
 
@@ -85,8 +76,6 @@ def maximize(
         tol: See `outrange.minimize`.
         time_limit: See `outrange.minimize`.
         seed: See `outrange.minimize`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         An `Optimum`: `lo <= largest value <= hi`, and the input `at` that reaches `lo`.
@@ -94,21 +83,17 @@ def maximize(
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
     """
-    return _optimum(
-        "max", model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
-    )
+    return _optimum("max", model, objective, box, where, tol, time_limit, seed)
 
 
-def _optimum(
-    sense, model, objective, box, where, tol, time_limit, seed, custom_objects, safe_mode
-) -> Optimum:
+def _optimum(sense, model, objective, box, where, tol, time_limit, seed) -> Optimum:
     from ..core.formula import TRUE
     from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network = load(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    network = load(model)
     slots, outputs = network.graph.inputs, network.graph.outputs
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +30,6 @@ def robustness(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Robustness:
     """How far an input may move before the decision changes: proved from below, shown from above.
 
@@ -56,8 +54,6 @@ def robustness(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called with `(lo, hi)` after each decision.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -79,7 +75,7 @@ def robustness(
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.robust.robustness import robustness as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
@@ -138,8 +134,6 @@ def robust_accuracy(
     file: Any = None,
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> RobustAccuracy:
     """On which share of a data set the model is right, whatever change of at most `eps` is added.
 
@@ -162,8 +156,6 @@ def robust_accuracy(
         file: A path: results are kept there, and taken from there.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called after every input with a `RobustProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.
@@ -184,7 +176,7 @@ def robust_accuracy(
     from ..questions.expressions import resolve, y as outputs
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     data = LabeledData.of(network, x, y)
     graph = network.graph
 

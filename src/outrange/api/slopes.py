@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .arguments import loaded
@@ -27,8 +27,6 @@ def monotone(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Monotone:
     """Whether outputs rise or fall in inputs, or a chosen index from group to group.
 
@@ -57,8 +55,6 @@ def monotone(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points tried; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. True only where
@@ -79,7 +75,7 @@ def monotone(
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
     2020.
     """
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
@@ -106,8 +102,6 @@ def gradient_range(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """The least and largest partial derivatives of outputs by inputs over a box.
 
@@ -129,8 +123,6 @@ def gradient_range(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` of shape `(*output shape, *input shape)`.
@@ -149,7 +141,7 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     return ask(
-        loaded(model, custom_objects, safe_mode), box, inputs=inputs, outputs=outputs, layer=layer,
+        loaded(model), box, inputs=inputs, outputs=outputs, layer=layer,
         tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
@@ -165,8 +157,6 @@ def lipschitz(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """How fast each output can change over a box: its least Lipschitz constant.
 
@@ -185,8 +175,6 @@ def lipschitz(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` reached.
@@ -205,7 +193,7 @@ def lipschitz(
     from ..questions.gradients.gradients import lipschitz as ask
 
     return ask(
-        loaded(model, custom_objects, safe_mode), box, norm=norm, outputs=outputs, layer=layer,
+        loaded(model), box, norm=norm, outputs=outputs, layer=layer,
         tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
@@ -220,8 +208,6 @@ def difference_range(
     rows: Any = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """The exact range of `model_a(x) - model_b(x)`, both given the same input.
 
@@ -239,8 +225,6 @@ def difference_range(
         rows: `(k, outputs)`: bound these linear forms of the differences instead.
         solver: See `outrange.output_range`.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` in the shape of the outputs of `model_a`.
@@ -261,7 +245,7 @@ def difference_range(
     """
     from ..questions.difference import difference_range as ask
 
-    one, two = (loaded(m, custom_objects, safe_mode) for m in (model_a, model_b))
+    one, two = (loaded(m) for m in (model_a, model_b))
     return ask(
         one, two, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
     )

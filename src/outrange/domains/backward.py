@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import down, gamma
+from ..core import check_deadline, down, gamma
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
@@ -195,6 +195,7 @@ def back_substitute(
         for v in range(value, 0, -1):
             if v not in waiting and v not in joins and v not in tilt:
                 continue
+            check_deadline()
             rows = waiting.pop(v, np.zeros(1))
             for join in joins.get(v, ()):
                 rows = rows + join.rows

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import Bounds
+from ..core import Bounds, OutOfTime
 from ..graph import Graph, Node
 from ..ops import Curve, Largest, Product, Step
 from . import intervals
@@ -119,6 +119,8 @@ class CrownPass:
             they would be more, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
+        late: Found: the deadline passed on the way. Values after that have the intervals that
+            follow from the bounds before them: looser, and sound.
     """
 
     plan: CrownPlan
@@ -129,6 +131,7 @@ class CrownPass:
     effort: float = EFFORT
     ends: list[Bounds] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    late: bool = False
 
     def run(self) -> RelaxedGraph:
         """Bound everything; returns the lines in force."""
@@ -216,10 +219,19 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the open entries of a value by back-substitution; note the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0:
+        if rows.size == 0 or self.late:
             return False
-        lo, hi = self.ends[value]
-        lo, hi = lo.copy(), hi.copy()
+        try:
+            self._substitute(net, value, rows)
+        except OutOfTime:
+            self.late = True
+        return True
+
+    def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
+        """Meet the ends of some entries of a value with what back-substitution says of them."""
+        lo, hi = (end.copy() for end in self.ends[value])
+        # Both move in place: what is known when the time is over counts.
+        self.ends[value] = (lo, hi)
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
         wide = max(widths) > _WIDE
@@ -236,8 +248,6 @@ class CrownPass:
             self._meet(lo, hi, rows, self.cells.least(form))
             if boxes * rows.size * widths[0] <= _SHARES:
                 self.shares[value] = (rows, self._shares(form, rows.size))
-        self.ends[value] = (lo, hi)
-        return True
 
     @staticmethod
     def _meet(lo, hi, rows: np.ndarray, found: np.ndarray) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import UNIT, Bounds, down, gamma, up
+from ..core import UNIT, Bounds, check_deadline, down, gamma, up
 from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.relax import relax
@@ -216,6 +216,7 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
     known, forms = [start], {0: _inputs(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for v, node in enumerate(graph.nodes, 1):
+        check_deadline()
         forms[v], found = _step(
             node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], each
         )

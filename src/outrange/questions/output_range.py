@@ -9,10 +9,11 @@ import numpy as np
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
 from ..core import Box
-from ..search.common.solution import SearchProgress, Solution
+from ..search.common.solution import Solution
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
+from .common.progress import range_reporter
 from .common.target import Target, target
 from .evidence.evaluate import enclose, model_values
 from .inputs.sets import regions
@@ -47,12 +48,6 @@ def output_range(
 
 def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
     """The least values of `[rows; -rows]`."""
-    k = len(asked.rows)
-
-    def report(now: SearchProgress) -> None:
-        ends = (now.lower[:k], -now.lower[k:], now.seen[:k], -now.seen[k:])
-        progress(RangeProgress(now.seconds, now.boxes, *ends, now.open))
-
     return solve(
         asked.graph,
         where,
@@ -60,7 +55,7 @@ def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) 
         tol=tol,
         time_limit=time_limit,
         solver=solver,
-        progress=None if progress is None else report,
+        progress=range_reporter(progress, len(asked.rows)),
     )
 
 

@@ -105,7 +105,7 @@ class Worker:
         return answer
 
     def _network(self, path: str) -> Any:
-        from ...frontends.load import load
+        from ...api.read import load
 
         state = os.stat(path)
         known = path, state.st_mtime_ns, state.st_size

@@ -11,8 +11,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Value, convolve
 from ...graph.whole import cast_whole
+from ..traced.call import TracedCall
 from ..traced.complex import real_fourier
-from ..traced.program import TracedCall, folded
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     compare,

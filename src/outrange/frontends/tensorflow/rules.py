@@ -10,7 +10,8 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
-from ..traced.program import TracedCall, folded
+from ..traced.call import TracedCall
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     compare,

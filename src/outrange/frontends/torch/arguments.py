@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graph import Operand, Value
-from ..traced.program import TracedCall
+from ..traced.call import TracedCall
 from .api import Place
 
 

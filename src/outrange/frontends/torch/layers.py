@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, convolve, convolve_transposed
-from ..traced.program import TracedCall
+from ..traced.call import TracedCall
 from ..traced.rules import pooled, windows
 from .arguments import entering, get, number
 

@@ -11,7 +11,8 @@ from ...core import UnsupportedError
 from ...graph import Value, log_softmax, softmax
 from ...graph.composites import logic, pointwise
 from ...graph.whole import cast_whole
-from ..traced.program import TracedCall, folded
+from ..traced.call import TracedCall
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     curve,

@@ -4,4 +4,5 @@ Each framework's folder turns a recording into `TracedStep`s and has a table of 
 may say of a step is the same for all of them and is here.
 """
 
-from .program import TracedProgram as TracedProgram, TracedStep as TracedStep, lower as lower
+from .call import TracedCall as TracedCall, TracedStep as TracedStep
+from .program import TracedProgram as TracedProgram, lower as lower

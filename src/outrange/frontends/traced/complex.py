@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand
-
-
-if TYPE_CHECKING:
-    from .program import TracedCall
+from .call import TracedCall
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import pointwise
-from .program import TracedCall
+from .call import TracedCall
 
 
 def curve(name: str, **attributes: float) -> Callable[[TracedCall], Operand]:

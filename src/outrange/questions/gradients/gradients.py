@@ -17,6 +17,7 @@ from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen
 from ..common.network import NetworkLike
+from ..common.progress import range_reporter
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
@@ -51,21 +52,9 @@ def gradient_range(
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
-    def report(now) -> None:
-        if progress is not None:
-            lo, hi = now.lower[:k], -now.lower[k:]
-            seen = now.seen[:k], -now.seen[k:]
-            progress(RangeProgress(now.seconds, now.boxes, lo, hi, *seen, now.open))
-
-    found = minimize_derivatives(
-        graph,
-        where,
-        _both_ends(partials),
-        tol=tol,
-        time_limit=time_limit,
-        progress=report,
-        seed=seed,
-    )
+    report = range_reporter(progress, k)
+    options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
+    found = minimize_derivatives(graph, where, _both_ends(partials), **options)
     points = np.clip(found.at, where.lo, where.hi)
     least, most = _at_points(graph, where, partials, points)
     own = np.arange(k)
@@ -73,7 +62,7 @@ def gradient_range(
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     seen_lo = np.clip(most[best_lo, own], lo, hi)
     seen_hi = np.clip(least[best_hi, own], lo, hi)
-    status = found.status
+    status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
     if status == "exact" and (off > 2 * tol + 1e-12).any():
         status = "rounding"

@@ -16,7 +16,7 @@ from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
     MOST_UNITS,
     PatternBox,
-    Polytope,
+    PatternPolytope,
     enumerate_patterns,
 )
 from ...search.preimage.clause_bounds import ClauseBounds
@@ -70,7 +70,7 @@ def bad_inputs(
     asked = _asked(network, unsafe, regions)
     limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
-    parts: dict[int, list[Polytope]] = {}
+    parts: dict[int, list[PatternPolytope]] = {}
     try:
         if asked.clauses:
             hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
@@ -170,7 +170,11 @@ def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
 
 
 def _tell(
-    clauses: ClauseBounds, paving: Paving, parts: dict[int, list[Polytope]], until: float, most: int
+    clauses: ClauseBounds,
+    paving: Paving,
+    parts: dict[int, list[PatternPolytope]],
+    until: float,
+    most: int,
 ) -> str | None:
     """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
     leaves = list(paving.leaves())

@@ -9,7 +9,7 @@ import numpy as np
 from ...answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from ...answers.regions.piece import Piece, Slab
 from ...search.preimage import paving as search
-from ...search.preimage.activation_patterns import Polytope
+from ...search.preimage.activation_patterns import PatternPolytope
 from ...search.preimage.paving import PavingBox
 
 
@@ -26,7 +26,7 @@ class FlatPaving:
     def __init__(
         self,
         roots: Sequence[PavingBox],
-        parts: dict[int, list[Polytope]],
+        parts: dict[int, list[PatternPolytope]],
         free: np.ndarray,
         base: np.ndarray,
     ):

@@ -117,10 +117,9 @@ def _touched(op: Curve, lo: float, hi: float) -> list[int]:
     """The gaps that `[lo, hi]` has more than a point in common with."""
     ends = (-np.inf, *op.knots, np.inf)
     found = [
-        g
-        for g in range(len(op.bends))
+        g for g in range(len(op.bends))
         if max(lo, ends[g]) < min(hi, ends[g + 1]) or (lo == hi and ends[g] <= lo <= ends[g + 1])
-    ]
+    ]  # fmt: skip
     return found or [0]
 
 

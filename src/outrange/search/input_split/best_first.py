@@ -77,7 +77,7 @@ class BestFirstSearch(Search):
         self.frontier.lose()
 
     def advance(self) -> bool:
-        """Bound the boxes that are next, and look for better points near what they found."""
+        """Explore some boxes, then descend from what that improved and from open boxes."""
         incumbent = self.incumbent
         before = incumbent.best.copy()
         self._explore()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core import gamma
+from ...core import check_deadline, gamma
 from ...domains.rounding import (
     OperationCounts,
     RoundingTerm,
@@ -112,6 +112,7 @@ class _StableElimination:
         forms = {0: StableForm({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
         last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
         for v, node in enumerate(net.graph.nodes, 1):
+            check_deadline()
             before = [forms[j] for j in node.inputs]
             if v in at:
                 forms[v] = self._bent(at[v], node, before[0])

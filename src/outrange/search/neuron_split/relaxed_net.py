@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...core import Box, down
+from ...core import Box, check_deadline, down
 from ...core.rounding import UNIT
 from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
 from ...domains.crown import CrownPass, CrownPlan
@@ -23,9 +23,9 @@ from ...domains.relaxations import CurveRelaxation, MaxRelaxation
 from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
 from ...ops import Affine, Rearrange
-from .activations import activations_of
-from .passes import BackwardPass, Proof
+from .backward_pass import BackwardPass, Proof
 from .relaxations import Activation, PreparedActivation, Relaxation
+from .smooth_relaxations import activations_of
 from .split_constraints import Splits
 
 
@@ -157,6 +157,7 @@ class RelaxedNet:
         for v in range(top, 0, -1):
             if v not in waiting and v not in beta_rows:
                 continue
+            check_deadline()
             a = waiting.pop(v) if v in waiting else np.zeros(1)
             if v in beta_rows:
                 a = a - beta_rows[v]

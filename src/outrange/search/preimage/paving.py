@@ -15,63 +15,22 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...core import gamma
+from ...core import OutOfTime, deadline, gamma
 from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
+from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
 
 
 MOST_AT_ONCE = 64
 """Boxes bounded in one call, unless they take longer than this:"""
 
 SECONDS_A_CALL = 0.1
+"""What a call is sized for."""
 
 SETTLED = 1e-11
 """A box whose share is known to this much of its own volume is not halved any more."""
-
-MIXED, OUTSIDE, INSIDE = 0, 1, 2
-
-
-class PavingBox:
-    """One box of a paving.
-
-    Args:
-        lo: `(d,)` of the free inputs.
-        hi: `(d,)`.
-        share: Its share of the whole volume.
-        open_: `(m,)` bool: the clauses that may hold somewhere in it.
-        status: `(units,)` what is known of the units.
-    """
-
-    __slots__ = (
-        "at", "blame", "children", "cut", "forms", "hi", "label", "least", "lo", "most", "open",
-        "share", "status", "undecided",
-    )  # fmt: skip
-
-    def __init__(self, lo, hi, share: float, open_, status):
-        self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
-        self.label, self.least, self.most = MIXED, 0.0, share
-        self.undecided = len(status)
-        self.blame: np.ndarray | None = None
-        self.forms: tuple[np.ndarray, np.ndarray] | None = None
-        self.cut, self.at = -1, 0.0
-        self.children: tuple[PavingBox, PavingBox] | None = None
-
-    @property
-    def gap(self) -> float:
-        """The share of the whole volume that is not known to be inside or outside."""
-        return self.most - self.least
-
-    def leaves(self) -> Iterator[PavingBox]:
-        """The boxes that are not halved, in order."""
-        waiting = [self]
-        while waiting:
-            cell = waiting.pop()
-            if cell.children is None:
-                yield cell
-            else:
-                waiting += [cell.children[1], cell.children[0]]
 
 
 class Paving:
@@ -214,19 +173,25 @@ class Paving:
         """
         until = time.perf_counter() + seconds
         try:
-            fresh = [c for c in self.leaves() if c.blame is None]
-            while fresh:
-                if time.perf_counter() > until:
-                    return "time"
-                few = self._at_once
-                self.look(fresh[:few])
-                fresh = fresh[few:]
-            for weight in (_gap, self._untold):
-                stopped = self._until(weight, tol, until, most)
-                if stopped is not None:
-                    return stopped
+            with deadline(seconds):
+                return self._refine(tol, until, most)
         except KeyboardInterrupt:
             return "interrupted"
+        except OutOfTime:
+            return "time"
+
+    def _refine(self, tol: float, until: float, most: int) -> str | None:
+        fresh = [c for c in self.leaves() if c.blame is None]
+        while fresh:
+            if time.perf_counter() > until:
+                return "time"
+            few = self._at_once
+            self.look(fresh[:few])
+            fresh = fresh[few:]
+        for weight in (_gap, self._untold):
+            stopped = self._until(weight, tol, until, most)
+            if stopped is not None:
+                return stopped
         return None
 
     def _until(self, weight, tol: float, until: float, most: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What a pass over a relaxed network leaves: bounds, and the coefficients behind them."""
+"""What one back-substitution through a relaxed net leaves: fast bounds, or proved ones."""
 
 from __future__ import annotations
 
