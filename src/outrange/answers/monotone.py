@@ -71,8 +71,7 @@ class Trend:
 
     @property
     def direction(self) -> str:
-        """`"rises"`, `"falls"`, `"constant"`, `"neither"` or `"unknown"`; the first two include
-        staying level."""
+        """`"rises"` or `"falls"` (level included), `"constant"`, `"neither"` or `"unknown"`."""
         if self.rises and self.falls:
             return "constant"
         if self.rises or self.falls:
@@ -127,8 +126,7 @@ class Monotone(Answer):
 
     @property
     def status(self) -> str:
-        """`"VIOLATED"` if something asked is refuted, `"HOLDS"` if all is proved, else
-        `"UNKNOWN"`."""
+        """`"VIOLATED"` if anything is refuted, `"HOLDS"` if all is proved, else `"UNKNOWN"`."""
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)
 

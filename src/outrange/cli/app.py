@@ -148,7 +148,7 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
       outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
 
     and the first line is `violated`, `holds`, `timeout` or `unknown`.
-    """
+    """  # noqa: D301 (click reads the backspace itself)
     from .commands.verify import ask_verify
 
     return ask_verify(

@@ -32,7 +32,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (

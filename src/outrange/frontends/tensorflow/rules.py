@@ -31,7 +31,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (

@@ -27,7 +27,7 @@ from ..traced.rules import (
     scaled,
     select,
     sign,
-)  # fmt: skip
+)
 from .arguments import get, number, tensor
 from .layers import RULES as LAYERS
 
