@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import reduce
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import down, up
 from ..curve import Curve
@@ -57,7 +58,7 @@ def _product(a: _Numbers, b: Ends) -> Ends:
     return lo, np.where(opposite, np.minimum(hi, 0.0), hi)
 
 
-def _outward(lo, hi, rounds: float = 2.0) -> Ends:
+def _outward(lo: np.ndarray, hi: np.ndarray, rounds: float = 2.0) -> Ends:
     with np.errstate(all="ignore"):
         lo = lo - (rounds * _ROUND * np.abs(lo) + _FLOOR)
         hi = hi + (rounds * _ROUND * np.abs(hi) + _FLOOR)
@@ -124,7 +125,7 @@ def _applied(node: Apply, x: Ends) -> Ends:
     return np.where(np.isnan(low), limits[0], low), np.where(np.isnan(high), limits[1], high)
 
 
-def _waves(name: str, c: Curve, lo, hi) -> Ends:
+def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Ends:
     """Sine and cosine: the ends, and 1 or -1 where a crest or a trough may lie between them."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
@@ -145,7 +146,7 @@ def product_ends(monomial: Monomial, known: dict[int, Ends]) -> Ends:
     return reduce(_product, (_whole_power(known[b], p) for b, p in monomial))
 
 
-def _sum(node: Sum, known: dict[int, Ends], shape) -> Ends:
+def _sum(node: Sum, known: dict[int, Ends], shape: tuple[int, ...]) -> Ends:
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
@@ -202,7 +203,7 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
     return known
 
 
-def enclose(t: Expressions, e: int, lo, hi) -> Ends:
+def enclose(t: Expressions, e: int, lo: ArrayLike, hi: ArrayLike) -> Ends:
     """Ends of one expression over each cell."""
     lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
     low, high = enclosures(t, [e], lo, hi)[e]

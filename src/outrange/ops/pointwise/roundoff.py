@@ -17,7 +17,7 @@ _U = 2.0**-53
 
 
 def error_bound(
-    t: Expressions, e: int, lo, hi, large: float = 1e300
+    t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray, large: float = 1e300
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far `program` may be from the real value at float64 points of each cell.
 
@@ -71,7 +71,13 @@ def _overflow(own: Ends, value: Ends, large: float) -> Ends:
     return np.where(bad, np.inf, own[0]), np.where(bad, np.inf, own[1])
 
 
-def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Ends, Ends]:
+def _monomial_error(
+    t: Expressions,
+    monomial: Monomial,
+    values: dict[int, Ends],
+    found: dict[int, Ends],
+    shape: tuple[int, ...],
+) -> tuple[Ends, Ends]:
     """Bounds for a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
@@ -88,7 +94,9 @@ def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Ends, 
     return (absolute, relative), value
 
 
-def _product_error(monomial: Monomial, values, found, shape):
+def _product_error(
+    monomial: Monomial, values: dict[int, Ends], found: dict[int, Ends], shape: tuple[int, ...]
+) -> np.ndarray:
     """The absolute error of a product, where the relative error of a factor may be infinite."""
     size, error, count = np.ones(shape), np.zeros(shape), 0
     for base, power in monomial:
@@ -106,7 +114,13 @@ def _product_error(monomial: Monomial, values, found, shape):
     return np.where(np.isnan(error), np.inf, error)
 
 
-def _sum_error(t, node: Sum, values, found, shape) -> Ends:
+def _sum_error(
+    t: Expressions,
+    node: Sum,
+    values: dict[int, Ends],
+    found: dict[int, Ends],
+    shape: tuple[int, ...],
+) -> Ends:
     if not node.terms:
         error = 0.0 if float(node.constant) == node.constant else _U * abs(float(node.constant))
         return np.full(shape, error), np.full(shape, 2 * _U if error else 0.0)
@@ -151,7 +165,7 @@ def _sizes(value: Ends, factor: float) -> Ends:
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
 
 
-def _dominated(terms: list[tuple], rounds: float):
+def _dominated(terms: list[tuple], rounds: float) -> np.ndarray:
     """A relative bound where one term is surely twice the others together: so is half the sum.
 
     Args:
