@@ -28,6 +28,7 @@ import numpy as np
 
 from ..core import UNIT, down, gamma, up
 from ..graph import Graph, Node
+from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.relax import relax
 from . import intervals
@@ -114,7 +115,9 @@ def _curve(op: Curve, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -
     return Form(center, form.rows * slope, rest)
 
 
-def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
+def _between(
+    op: Curve, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
     first, last = op.range(lo, lo), op.range(hi, hi)
     width = np.where(hi > lo, hi - lo, 1.0)
@@ -138,7 +141,9 @@ def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
     )
 
 
-def _extremes(op: Curve, lo, hi, slope, at_ends):
+def _extremes(
+    op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Ends, Ends]
+) -> Ends:
     """Of a curve of straight pieces: they lie at the ends and knots."""
     low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     knots = [np.clip(knot, lo, hi) for knot in op.knots]
@@ -185,7 +190,7 @@ def _constant(ends: Ends, count: int) -> Form:
     return Form(center, np.zeros((count, lo.size)), rest)
 
 
-def _none(op, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> None:
+def _none(op: Op, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> None:
     """Steps and products have no form, only their intervals."""
 
 
@@ -262,7 +267,7 @@ def _of_one_count(forms: list[Form]) -> list[Form]:
     ]
 
 
-def run(graph: Graph, lo, hi) -> list[Ends]:
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Ends]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
     return [

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core import InputError, OutrangeError
 from ..graph import Graph
@@ -52,7 +53,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
     return DOMAINS[name]
 
 
-def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Ends]:
+def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -> list[Ends]:
     """Least and largest values of every value of `graph` over each of many boxes.
 
     Args:

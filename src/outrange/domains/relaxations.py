@@ -1,6 +1,7 @@
 """The straight lines that stand in for bent ops over one chunk of boxes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from ..core import gamma
 from ..ops import Curve, Largest, Product
 from ..ops.product import planes
 from ..ops.relaxation.relax import relax
+from .registry import Ends
 from .rounding import Budget, outward, outward_of, widened
 
 
@@ -57,7 +59,15 @@ class Lines:
         )
 
 
-def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, size: int) -> Lines:
+def curve_lines(
+    op: Curve,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    theta: np.ndarray | None,
+    budget: Budget | None,
+    reads: int,
+    size: int,
+) -> Lines:
     """The lines of `op` over `[lo, hi]`, arrays of any one shape.
 
     Args:
@@ -124,13 +134,13 @@ class Picks:
         at = (slice(None), index)
         return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
 
-    def _of(self, at, arg: np.ndarray, size: int) -> "Picks":
+    def _of(self, at: Any, arg: np.ndarray, size: int) -> "Picks":
         marks = None if self.endless is None else self.endless[at]
         sure, top, offset = self.sure[at], self.top[at], self.offset[at]
         return Picks(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
 
 
-def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
+def largest_picks(op: Largest, lo: np.ndarray, hi: np.ndarray, budget: Budget | None) -> Picks:
     """The argument with the largest lower end below, and a plane above.
 
     Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
@@ -167,7 +177,7 @@ def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
     return Picks(lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks)
 
 
-def _plane(low, high, best):
+def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
     with np.errstate(all="ignore"):
         width = high - low
@@ -231,7 +241,12 @@ class Planes:
 
 
 def product_planes(
-    op: Product, u, v, theta, budget: Budget | None, reads: tuple[int, int]
+    op: Product,
+    u: Ends,
+    v: Ends,
+    theta: np.ndarray | None,
+    budget: Budget | None,
+    reads: tuple[int, int],
 ) -> Planes:
     """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
 

@@ -47,6 +47,7 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,7 +182,14 @@ def drain_of_cells(size: int) -> float:
     return TINY * (8.0 * size + 16.0)
 
 
-def outward(budget: Budget, reads: int, size: int, slope, offset, size_of) -> np.ndarray:
+def outward(
+    budget: Budget,
+    reads: int,
+    size: int,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    size_of: np.ndarray,
+) -> np.ndarray:
     """Point 3: offsets of lines, the first moved down and the second up.
 
     Args:
@@ -195,7 +203,12 @@ def outward(budget: Budget, reads: int, size: int, slope, offset, size_of) -> np
     return outward_of(budget, size, ((1 + reads, slope, size_of),), offset)
 
 
-def outward_of(budget: Budget, size: int, parts, offset) -> np.ndarray:
+def outward_of(
+    budget: Budget,
+    size: int,
+    parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
+    offset: np.ndarray,
+) -> np.ndarray:
     """Point 3 for lines of one or several variables.
 
     Args:

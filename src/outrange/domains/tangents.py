@@ -13,7 +13,7 @@ Lipschitz constant of ReLU networks* (2020), for the generalized slopes at kinks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,25 +125,31 @@ def plain_tangents(
     return found
 
 
-def _affine(op: Affine, before, _slopes, _ends) -> Ends:
+def _affine(
+    op: Affine, before: Sequence[Ends], _slopes: Ends | None, _ends: Sequence[Ends]
+) -> Ends:
     shape = before[0][0].shape[:2]
     flat = [tuple(end.reshape(-1, end.shape[-1]) for end in pair) for pair in before]
     lo, hi = intervals.affine(op, tuple(p[0] for p in flat), tuple(p[1] for p in flat))
     return lo.reshape(*shape, -1), hi.reshape(*shape, -1)
 
 
-def _rearrange(op: Rearrange, before, _slopes, _ends) -> Ends:
+def _rearrange(
+    op: Rearrange, before: Sequence[Ends], _slopes: Ends | None, _ends: Sequence[Ends]
+) -> Ends:
     return (
         op.run(tuple(p[0] for p in before), fill=False),
         op.run(tuple(p[1] for p in before), fill=False),
     )
 
 
-def _curve(op: Curve, before, slopes, _ends) -> Ends:
-    return _hull(tuple(end[:, None] for end in slopes), before[0])
+def _curve(op: Curve, before: Sequence[Ends], slopes: Ends, _ends: Sequence[Ends]) -> Ends:
+    return _hull((slopes[0][:, None], slopes[1][:, None]), before[0])
 
 
-def _product(op: Product, before, _slopes, ends) -> Ends:
+def _product(
+    op: Product, before: Sequence[Ends], _slopes: Ends | None, ends: Sequence[Ends]
+) -> Ends:
     """`(u v)' = u' v + u v'`."""
     (first, second), (u, v) = before, ends
     pairs = []
@@ -151,8 +157,8 @@ def _product(op: Product, before, _slopes, ends) -> Ends:
         (first, v, op.left, op.right),
         (second, u, op.right, op.left),
     ):
-        around = tuple(end[:, None, other] for end in factor)
-        pairs.append(_hull(around, tuple(end[..., own] for end in tangent)))
+        around = (factor[0][:, None, other], factor[1][:, None, other])
+        pairs.append(_hull(around, (tangent[0][..., own], tangent[1][..., own])))
     (lo, hi), (least, most) = pairs
     with np.errstate(all="ignore"):
         below, above = add_toward(lo, least, -np.inf), add_toward(hi, most, np.inf)
@@ -171,14 +177,16 @@ def _hull(slopes: Ends, tangent: Ends) -> Ends:
     return below, above
 
 
-def _times(slope, tangent, direction: float) -> np.ndarray:
+def _times(slope: np.ndarray, tangent: np.ndarray, direction: float) -> np.ndarray:
     """The product rounded outward; nothing times infinity is nothing."""
     with np.errstate(all="ignore"):
         product = multiply_toward(slope, tangent, direction)
     return np.where((slope == 0) | (tangent == 0), 0.0, product)
 
 
-def _largest(op: Largest, before, _slopes, ends) -> Ends:
+def _largest(
+    op: Largest, before: Sequence[Ends], _slopes: Ends | None, ends: Sequence[Ends]
+) -> Ends:
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, ends[0][0][:, source])
     high = np.where(absent, -np.inf, ends[0][1][:, source])
