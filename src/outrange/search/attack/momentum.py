@@ -17,7 +17,9 @@ STEPS = 40
 ROOM = 1 << 23
 
 
-def first_look(graph: Graph, box: Box, rng: np.random.Generator):
+def first_look(
+    graph: Graph, box: Box, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The middle, two corners and random points: see `local.first_points`."""
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
@@ -49,7 +51,9 @@ def many_points(
     return descend(graph, box, x, k, STEPS)[:2]
 
 
-def descend(graph: Graph, box: Box, x, k, steps: int):
+def descend(
+    graph: Graph, box: Box, x: np.ndarray, k: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sign descent with momentum and falling steps: least value of every objective met, where, and
     the largest value of each.
     """

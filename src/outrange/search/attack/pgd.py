@@ -10,14 +10,26 @@ from ...core import Box
 from ..common.domain_boxes import Roots
 
 
+Gradient = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""`(x (b, d), k (b,)) -> (all objectives (b, m), gradient of objective k (b, d))`."""
+
+Evaluate = Callable[[np.ndarray], np.ndarray]
+"""`x (b, d) -> (b, m)`: all objectives at points."""
+
+First = Callable[
+    [Gradient, Evaluate, Roots, int, np.random.Generator],
+    tuple[np.ndarray, np.ndarray, np.ndarray],
+]
+"""What finds the first points: see `first_points`."""
+
 SAMPLES = 2048
 STARTS = 12
 STEPS = 30
 
 
 def first_points(
-    gradient: Callable,
-    evaluate: Callable,
+    gradient: Gradient,
+    evaluate: Evaluate,
     roots: Roots,
     objectives: int,
     rng: np.random.Generator,
@@ -50,7 +62,7 @@ def first_points(
     return _descend(gradient, x[best], k, box, step, least, at, most, late)
 
 
-def _samples(roots: Roots, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
+def _samples(roots: Roots, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Uniform points, corners and middles of the roots in turn; and the root of each."""
     each = max(4, count // len(roots.lo))
     parts = []
@@ -65,7 +77,7 @@ def _samples(roots: Roots, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def polish(
-    gradient: Callable,
+    gradient: Gradient,
     at: np.ndarray,
     k: np.ndarray,
     box: Roots,
@@ -89,7 +101,7 @@ def polish(
 
 
 def scatter(
-    gradient: Callable, boxes: Roots, k: np.ndarray, box: Roots, rng: np.random.Generator
+    gradient: Gradient, boxes: Roots, k: np.ndarray, box: Roots, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Descend on objective `k[i]` from a random point of `boxes` `i`, with steps of its width.
 
@@ -110,7 +122,17 @@ def scatter(
     return _descend(gradient, x, k, box, 0.25 * width, y.min(axis=0), x[i], y.max(axis=0))[:2]
 
 
-def _descend(gradient, x, k, box: Roots, step, least, at, most, late=lambda: False):
+def _descend(
+    gradient: Gradient,
+    x: np.ndarray,
+    k: np.ndarray,
+    box: Roots,
+    step: np.ndarray,
+    least: np.ndarray,
+    at: np.ndarray,
+    most: np.ndarray,
+    late: Callable[[], bool] = lambda: False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     least, at, most = least.copy(), at.copy(), most.copy()
     columns = np.arange(least.size)
     where = x  # what the steps move; whole numbers are rounded only to be looked at

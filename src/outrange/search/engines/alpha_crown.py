@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...domains.backward import Relaxed, back_substitute
+from ...domains.backward import Form, Relaxed, back_substitute
 from ...domains.crown import Sweep
-from ...domains.relaxations import Picks, Planes, curve_lines, product_planes
-from ...ops import Step
+from ...domains.relaxations import Lines, Picks, Planes, curve_lines, product_planes
+from ...ops import Curve, Product, Step
 
 
 KINK_PACE = 2.0
@@ -28,6 +28,16 @@ TANGENT_PACE = 0.7
 PLANE_PACE = 0.5
 """Step in theta of a product's plane, per unit of how far the point is on the side of one end."""
 DECAY = 0.8
+
+
+Relaxations = dict[int, Lines | Picks | Planes]
+"""The lines, picks or planes of every bent node, by value."""
+
+Record = dict[int, np.ndarray]
+"""Coefficients `(P, n)` of the rows on every bent value."""
+
+Chosen = dict[int, tuple[np.ndarray, ...]]
+"""What each unit of a bent value uses: see `Used.line`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +79,7 @@ class Ascent:
     constant: np.ndarray = field(init=False)
     used: dict[int, Used] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         pairs = self.box.size
         self.least = np.full(pairs, -np.inf)
         self.form_rows = np.zeros((pairs, self.sweep.plan.graph.size))
@@ -84,7 +94,7 @@ class Ascent:
         for step in range(steps + 1):
             net = Relaxed(graph, lines, self.net.payments, self.net.drain)
             cells = self.sweep.cells.take(self.box[active])
-            record: dict[int, np.ndarray] = {}
+            record: Record = {}
             start = self.rows[self.which[active]][:, None]
             form = back_substitute(net, value, start, record)
             least = cells.least(form)[:, 0]
@@ -107,7 +117,9 @@ class Ascent:
                 points = [p[kept] for p in points]
             self._move(lines, record, free, points, active, step)
 
-    def _keep(self, active, least, form, record, chosen) -> None:
+    def _keep(
+        self, active: np.ndarray, least: np.ndarray, form: Form, record: Record, chosen: Chosen
+    ) -> None:
         """Take over what is better than the best so far."""
         better = least > self.least[active]
         whom = active[better]
@@ -126,7 +138,9 @@ class Ascent:
             for own, part in zip(kept.line, line, strict=True):
                 own[whom] = part[better]
 
-    def _free(self, lines, record, active) -> dict[int, np.ndarray]:
+    def _free(
+        self, lines: Relaxations, record: Record, active: np.ndarray
+    ) -> dict[int, np.ndarray]:
         """Where the line in use has a choice worth its price, per curve.
 
         A bent unit that spans a knot is left alone: its lines cost ten times a tangent's, and
@@ -136,7 +150,9 @@ class Ascent:
         for v, source, op in self.sweep.plan.curves:
             if v not in record:
                 continue
-            gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
+            line = lines[v]
+            assert isinstance(line, Lines)
+            gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
             if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
                 lo, hi = self.sweep.ends[source]
@@ -148,7 +164,15 @@ class Ascent:
                 out[v] = ((lu < hu) & (lv < hv))[self.box[active]] & (record[v] != 0.0)
         return out
 
-    def _move(self, lines, record, free, points, active, step) -> None:
+    def _move(
+        self,
+        lines: Relaxations,
+        record: Record,
+        free: dict[int, np.ndarray],
+        points: list[np.ndarray],
+        active: np.ndarray,
+        step: int,
+    ) -> None:
         """Move the free lines up the slope of the bound, in place."""
         graph, budget = self.sweep.plan.graph, self.sweep.plan.budget
         paying = budget if self.sweep.radii else None
@@ -161,16 +185,17 @@ class Ascent:
                 sources = [points[j] for j in node.inputs]
                 self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
                 continue
-            source = node.inputs[0]
+            op, source = node.op, node.inputs[0]
+            assert isinstance(op, Curve) and isinstance(line, Lines)
             lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
             side = np.where(record[v][pair, unit] > 0, 0, 1)
-            pace = (KINK_PACE if node.op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
+            pace = (KINK_PACE if op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
             turn = np.sign(line.gain[side, pair, unit]) * np.where(side == 0, pace, -pace)
             distance = points[source][pair, unit] - line.pivot[side, pair, unit]
             with np.errstate(all="ignore"):
                 move = turn * distance / (hi - lo)
             theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
-            new = curve_lines(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
+            new = curve_lines(op, lo, hi, theta, paying, budget.reads[source], node.size)
             at = (side, np.arange(pair.size))
             line.slope[side, pair, unit] = new.slope[at]
             line.offset[side, pair, unit] = new.offset[at]
@@ -181,13 +206,22 @@ class Ascent:
                     line.endless = np.zeros_like(line.slope)
                 line.endless[side, pair, unit] = new.endless[at]
 
-    def _move_planes(self, value, planes: Planes, rising, sources, active, pace) -> None:
+    def _move_planes(
+        self,
+        value: int,
+        planes: Planes,
+        rising: np.ndarray,
+        sources: list[np.ndarray],
+        active: np.ndarray,
+        pace: float,
+    ) -> None:
         """Turn every plane in use toward the corner that its point is nearer to, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
         op = node.op
+        assert isinstance(op, Product)
         ends = self.sweep.factors(op, node.inputs)
-        u, v = (tuple(end[self.box[active]] for end in pair) for pair in ends)
+        u, v = ((lo[self.box[active]], hi[self.box[active]]) for lo, hi in ends)
         with np.errstate(all="ignore"):
             across = (sources[0][:, op.left] - u[0]) / (u[1] - u[0])
             along = (sources[1][:, op.right] - v[0]) / (v[1] - v[0])
@@ -201,7 +235,7 @@ class Ascent:
             setattr(planes, name, getattr(new, name))
 
 
-def _chosen(lines, record):
+def _chosen(lines: Relaxations, record: Record) -> Chosen:
     """Slope and offset of the line that each unit of each curve uses; what a product's plane is."""
     out = {}
     for v, rows in record.items():
@@ -223,16 +257,18 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: Relaxed, chosen, record, x, last: int) -> list[np.ndarray]:
+def _forward(
+    net: Relaxed, chosen: Chosen, record: Record, x: np.ndarray, last: int
+) -> list[np.ndarray]:
     """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):
         for v, node in enumerate(net.graph.nodes[:last], 1):
-            source = values[node.inputs[0]]
+            op, source = node.op, values[node.inputs[0]]
             picks = net.lines.get(v)
-            if v in chosen and isinstance(picks, Planes):
+            if v in chosen and isinstance(op, Product):
                 left, right, offset, _ = chosen[v]
-                u, w = source[:, node.op.left], values[node.inputs[1]][:, node.op.right]
+                u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
                 values.append(left * u + right * w + offset)
             elif v in chosen:
                 slope, offset = chosen[v]
@@ -242,5 +278,5 @@ def _forward(net: Relaxed, chosen, record, x, last: int) -> list[np.ndarray]:
                 loose = (record[v] < 0) & ~picks.sure
                 values.append(np.where(loose, picks.top, picked))
             else:
-                values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+                values.append(op.run(tuple(values[j] for j in node.inputs)))
     return values

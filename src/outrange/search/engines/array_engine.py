@@ -1,16 +1,19 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import Box, InputError, down
 from ...domains.backward import Cells
 from ...domains.crown import Plan, Sweep
 from ...domains.stability import clip_to_gaps, gap_codes, settled
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Affine, Curve, Product, Rearrange
 from ..common.parallel import one_thread
 from .alpha_crown import Ascent
@@ -43,14 +46,14 @@ class ArrayEngine:
     def __init__(
         self,
         graph: Graph,
-        rows,
-        offset,
+        rows: ArrayLike,
+        offset: ArrayLike,
         box: Box,
         *,
         steps: int | None = None,
         threads: int | None = None,
         radii: bool = True,
-    ):
+    ) -> None:
         self.graph = graph
         self.rows = np.atleast_2d(np.asarray(rows, np.float64))
         self.offset = np.atleast_1d(np.asarray(offset, np.float64))
@@ -89,7 +92,14 @@ class ArrayEngine:
         """Least and largest of every output over the whole box, as the first bounds say."""
         return self._root[self.graph.output]
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> Bounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
@@ -103,7 +113,14 @@ class ArrayEngine:
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
-    def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> Bounds:
+    def _bound_chunk(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> Bounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
@@ -126,7 +143,7 @@ class ArrayEngine:
         codes, undecided = self._units_of(sweep, status)
         return Bounds(least, slopes, offset, blame, codes, undecided)
 
-    def _units_of(self, sweep: Sweep, status) -> tuple[np.ndarray, np.ndarray]:
+    def _units_of(self, sweep: Sweep, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The status of every unit, and how many of each box have bounds that are not exact."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
@@ -138,11 +155,11 @@ class ArrayEngine:
             undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return codes, undecided
 
-    def evaluate(self, x) -> np.ndarray:
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
         """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
         return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
 
-    def gradient(self, x, k) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         rows = self.rows[k]
@@ -169,7 +186,7 @@ def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray
     return waiting.get(0, np.zeros_like(values[0]))
 
 
-def _pull(op, a, sources):
+def _pull(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     """Rows times the slope of one op at the point its inputs have: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)

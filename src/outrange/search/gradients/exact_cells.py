@@ -27,6 +27,10 @@ MOST_PATTERNS = 256
 """Boxes with more patterns are better split."""
 
 
+Unit = tuple[int, int, list[int]]
+"""`(value, unit, gaps it may be on)`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """Slopes of one box.
@@ -50,13 +54,20 @@ class Leaves:
         asked: The objectives.
     """
 
-    def __init__(self, plan: TangentPlan, asked: Objectives):
+    def __init__(self, plan: TangentPlan, asked: Objectives) -> None:
         self.plan, self.graph, self.asked = plan, plan.graph, asked
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
-    def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> Found | None:
+    def find(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        slopes: dict[int, Ends],
+        ends: list[Ends],
+        cutoff: np.ndarray,
+    ) -> Found | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
         Args:
@@ -81,7 +92,9 @@ class Leaves:
         found = np.minimum(seen.min(axis=0), walk.least)
         return Found(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
 
-    def _slopes(self, patterns, units, slopes) -> np.ndarray:
+    def _slopes(
+        self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Ends]
+    ) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
         known: dict[int, Ends] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
@@ -121,7 +134,7 @@ def _touched(op: Curve, lo: float, hi: float) -> list[int]:
     return found or [0]
 
 
-def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
+def _open_units(graph: Graph, slopes: dict[int, Ends], ends: list[Ends]) -> list[Unit]:
     """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
     units = []
     for v, (least, most) in slopes.items():
@@ -137,7 +150,17 @@ def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
 class _Walk:
     """One box: depth first over its undecided units, in the order of the graph."""
 
-    def __init__(self, leaves: Leaves, lo, hi, ends, units, patterns, needs, least):
+    def __init__(
+        self,
+        leaves: Leaves,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        ends: list[Ends],
+        units: list[Unit],
+        patterns: np.ndarray,
+        needs: np.ndarray,
+        least: np.ndarray,
+    ) -> None:
         self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
         self.units, self.patterns, self.needs = units, patterns, needs
         self.least = np.full(needs.shape[1], np.inf)
@@ -155,7 +178,14 @@ class _Walk:
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
 
-    def _from(self, value: int, values: list[Forms | None], rows, limits, at: Point) -> None:
+    def _from(
+        self,
+        value: int,
+        values: list[Forms | None],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: Point,
+    ) -> None:
         """Values `value` and on, those before it known.
 
         `rows` are the patterns still possible, `limits` the forms that are positive on this cell,
@@ -174,7 +204,16 @@ class _Walk:
             value += 1
         self._cell(values[self.graph.output], rows, limits)
 
-    def _choose(self, value: int, values, before: Forms | None, mine, rows, limits, at) -> None:
+    def _choose(
+        self,
+        value: int,
+        values: list[Forms | None],
+        before: Forms | None,
+        mine: list[int],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: Point,
+    ) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:
             place, rest = mine[0], mine[1:]

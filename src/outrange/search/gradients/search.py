@@ -9,6 +9,8 @@ import numpy as np
 
 from ...core import Box, Warrant
 from ...graph import Graph
+from ..attack.pgd import Evaluate, Gradient
+from ..common.domain_boxes import Roots
 from ..common.incumbent import State
 from ..common.solution import Solution
 from ..engines.base import Bounds
@@ -30,13 +32,20 @@ SAMPLES = 2048
 class _Machine:
     """A `SlopeEngine` and its leaves in the form that the box search asks for."""
 
-    def __init__(self, engine: SlopeEngine):
+    def __init__(self, engine: SlopeEngine) -> None:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = Leaves(engine.plan, engine.asked)
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> Bounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
         step = self._engine.chunk
         parts = [
@@ -49,7 +58,9 @@ class _Machine:
         scores = np.broadcast_to(blame[:, None], shape)
         return Bounds(least, np.zeros(shape), least, scores, status, undecided)
 
-    def _bound(self, lo, hi, wanted, cutoff):
+    def _bound(
+        self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found = self._engine.bound(lo, hi)
         least, undecided = found.least.copy(), found.undecided.copy()
         open_ = wanted & (least < cutoff)
@@ -66,11 +77,11 @@ class _Machine:
                 self.notice(k, x)
         return least, found.blame, undecided
 
-    def evaluate(self, x) -> np.ndarray:
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
         """See `Engine.evaluate`."""
         return self._engine.at(x)
 
-    def gradient(self, x, k) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values of objective `k[i]` at `x[i]`; slopes of slopes by differences, where smooth."""
         value = self._engine.at(x)[np.arange(len(x)), k]
         slope = np.zeros_like(x)
@@ -86,7 +97,9 @@ class _Machine:
         return value, slope
 
 
-def _first(_gradient, evaluate, roots, objectives, rng):
+def _first(
+    _gradient: Gradient, evaluate: Evaluate, roots: Roots, objectives: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples; the best of each objective."""
     x = roots.hull.uniform(rng, SAMPLES)
     y = evaluate(x)

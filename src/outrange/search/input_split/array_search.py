@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...core import Box
-from ..attack.pgd import first_points, polish
+from ..attack.pgd import First, first_points, polish
 from ..common.domain_boxes import Roots
 from ..common.incumbent import State
 from ..engines.base import Bounds, Engine
@@ -47,8 +45,8 @@ class EngineSearch(PooledSearch):
         *,
         seed: int = 0,
         roots: Roots | None = None,
-        first: Callable = first_points,
-    ):
+        first: First = first_points,
+    ) -> None:
         self.engine, self.state = engine, state
         self.roots = Roots.of(box) if roots is None else roots
         self._rng = np.random.default_rng(seed)
@@ -58,7 +56,7 @@ class EngineSearch(PooledSearch):
         self._pool = Pool.of(self.roots, m, engine.units)
         self._most = 8
 
-    def _gradient(self, x, k):
+    def _gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, slope = self.engine.gradient(x, k)
         everything = self.engine.evaluate(x)
         everything[np.arange(len(x)), k] = value
@@ -84,7 +82,7 @@ def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarra
     lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
     cutoff = state.cutoff()
     wanted = _close(state, lb, wanted, lb >= cutoff)
-    alive = wanted.any(axis=1)
+    alive = np.any(wanted, axis=1)
     lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
     if not len(lo):
         return
@@ -97,21 +95,29 @@ def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarra
     cutoff = state.cutoff()
     settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
     wanted = _close(state, lb, wanted, (lb >= cutoff) | settled[:, None])
-    alive = wanted.any(axis=1)
+    alive = np.any(wanted, axis=1)
     if alive.any():
         ends = _clip(state, found, lo, hi, wanted, alive, cutoff)
         before = lo[alive], hi[alive]
         _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
-def _close(state: State, lb, wanted, shut) -> np.ndarray:
+def _close(state: State, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
     """Flags of what stays open; what is shut leaves its bound behind."""
     shut = shut & wanted
     state.closed = np.minimum(state.closed, np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
 
 
-def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
+def _clip(
+    state: State,
+    found: Bounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    cutoff: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -140,11 +146,20 @@ def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
 
 
 def _split(
-    pool: Pool, state: State, found: Bounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Pool,
+    state: State,
+    found: Bounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray],
+    lb: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    whole: np.ndarray,
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
-        full = (lo <= hi).all(axis=1)
+        full = np.all(lo <= hi, axis=1)
         # Clipping left no whole number: all of it lies above the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
         state.closed = np.minimum(state.closed, lost.min(axis=0, initial=np.inf))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ..attack.pgd import scatter
+from ..attack.pgd import Gradient, scatter
 from ..common.domain_boxes import Roots
 from ..common.incumbent import State
 from .frontier import Pool
@@ -30,7 +28,7 @@ class Scout:
         rng: For the points.
     """
 
-    def __init__(self, gradient: Callable, roots: Roots, rng: np.random.Generator):
+    def __init__(self, gradient: Gradient, roots: Roots, rng: np.random.Generator) -> None:
         self._gradient, self._roots, self._rng = gradient, roots, rng
         self._spent = 0.0
         self._count = 32

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import numpy as np
 
 from ...core import Box
-from ..attack.pgd import first_points, polish
+from ..attack.pgd import First, first_points, polish
 from ..common.domain_boxes import Roots
 from ..common.incumbent import State
 from ..kernel.binding import CompiledTape, address
@@ -81,8 +80,8 @@ class KernelSearch(PooledSearch):
         seed: int = 0,
         roots: Roots | None = None,
         whole: np.ndarray | None = None,
-        first: Callable = first_points,
-    ):
+        first: First = first_points,
+    ) -> None:
         self.tape, self.state = tape, state
         self.roots = Roots.of(box) if roots is None else roots
         self.kernel = root_magnitudes(tape, box, whole)
@@ -115,7 +114,7 @@ class _Pace:
     Few at the start (best-first matters), then enough.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads

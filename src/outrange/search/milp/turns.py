@@ -13,6 +13,7 @@ import numpy as np
 from ...core import Box
 from ...domains import bounds
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Curve, Product
 from ..common.incumbent import State
 from .encoding import FEASIBILITY, Encoding
@@ -76,7 +77,7 @@ class Program:
         return None
 
 
-def _is_straight(op) -> bool:
+def _is_straight(op: Op) -> bool:
     if isinstance(op, Curve):
         return op.is_piecewise_linear
     return not isinstance(op, Product)

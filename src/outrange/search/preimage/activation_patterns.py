@@ -86,7 +86,7 @@ Forms = tuple[np.ndarray, np.ndarray]
 
 
 class _Walk:
-    def __init__(self, tape: Tape, leaf: Leaf, until: float):
+    def __init__(self, tape: Tape, leaf: Leaf, until: float) -> None:
         self._tape, self._leaf, self._until = tape, leaf, until
         self._found = 0
         d = leaf.lo.size
@@ -131,7 +131,9 @@ class _Walk:
             constants += matrix @ values[source][1]
         return slopes, constants
 
-    def _phases(self, known, slopes, constants, cell: Vertices) -> Iterator:
+    def _phases(
+        self, known: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
+    ) -> Iterator:
         """The phases that the units of one level can have together, each with its cell."""
         waiting = [(known.astype(np.int8), cell)]
         while waiting:

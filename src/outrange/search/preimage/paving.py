@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -61,7 +61,9 @@ class Cell:
         "undecided",
     )
 
-    def __init__(self, lo, hi, share: float, open_, status):
+    def __init__(
+        self, lo: np.ndarray, hi: np.ndarray, share: float, open_: np.ndarray, status: np.ndarray
+    ) -> None:
         self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
         self.label, self.least, self.most = MIXED, 0.0, share
         self.undecided = len(status)
@@ -104,7 +106,7 @@ class Paving:
         hi: np.ndarray,
         wanted: np.ndarray,
         whole: np.ndarray | None = None,
-    ):
+    ) -> None:
         self.clauses = clauses
         self._whole = np.zeros(lo.shape[1], bool) if whole is None else whole
         self.bounded = 0
@@ -168,7 +170,9 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: Bounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(
+        self, found: Bounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -240,7 +244,9 @@ class Paving:
             return "interrupted"
         return None
 
-    def _until(self, weight, tol: float, until: float, most: int) -> str | None:
+    def _until(
+        self, weight: Callable[[Cell], float], tol: float, until: float, most: int
+    ) -> str | None:
         """Halve the boxes of largest weight until all weights together are at most `tol`."""
         count, heap, total = 0, [], 0.0
         number = 0
