@@ -19,7 +19,7 @@ from .objectives import Objectives
 
 
 @dataclass(frozen=True, eq=False)
-class SlopeBounds:
+class DerivativeBounds:
     """What was proved about `B` boxes, `m` objectives.
 
     Args:
@@ -37,7 +37,7 @@ class SlopeBounds:
     ends: list[Ends]
 
 
-class SlopeEngine:
+class DerivativeEngine:
     """Bounds objectives about slopes over boxes in a root box.
 
     Args:
@@ -64,7 +64,7 @@ class SlopeEngine:
         """How many boxes make a good call."""
         return self._values.boxes
 
-    def bound(self, lo: np.ndarray, hi: np.ndarray) -> SlopeBounds:
+    def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
         sweep = Sweep(self._values, Cells.of(lo, hi), dict(self._known))
         sweep.run()
@@ -72,7 +72,7 @@ class SlopeEngine:
         found = tangents(self.plan, known, sweep.ends, self.directions)
         blame, undecided = self._blame(sweep, known, found, hi - lo)
         least = self.asked.least(*found[self.graph.output])
-        return SlopeBounds(least, blame, undecided, known, sweep.ends)
+        return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
     def _blame(
         self, sweep: Sweep, known: Mapping[int, Ends], found: list[Ends], width: np.ndarray
