@@ -60,7 +60,14 @@ class ExactCells:
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
-    def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> CellBounds | None:
+    def find(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        slopes: dict[int, Ends],
+        ends: list[Ends],
+        cutoff: np.ndarray,
+    ) -> CellBounds | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
         Args:
@@ -143,7 +150,17 @@ def _open_units(graph: Graph, slopes: dict[int, Ends], ends: list[Ends]) -> list
 class _CellEnumeration:
     """One box: depth first over its undecided units, in the order of the graph."""
 
-    def __init__(self, leaves: ExactCells, lo, hi, ends, units, patterns, needs, least):
+    def __init__(
+        self,
+        leaves: ExactCells,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        ends: list[Ends],
+        units: list[Unit],
+        patterns: np.ndarray,
+        needs: np.ndarray,
+        least: np.ndarray,
+    ) -> None:
         self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
         self.units, self.patterns, self.needs = units, patterns, needs
         self.least = np.full(needs.shape[1], np.inf)
@@ -162,7 +179,12 @@ class _CellEnumeration:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
 
     def _from(
-        self, value: int, values: list[AffineForms | None], rows, limits, at: RationalPoint
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
     ) -> None:
         """Values `value` and on, those before it known.
 
@@ -183,7 +205,14 @@ class _CellEnumeration:
         self._cell(values[self.graph.output], rows, limits)
 
     def _choose(
-        self, value: int, values, before: AffineForms | None, mine, rows, limits, at
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        before: AffineForms | None,
+        mine: list[int],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
     ) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...core import Box, deadline
 from ...graph import Graph
+from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Solution, Stop
+from ..common.solution import Progress, Solution, Stop
 from ..engines.base import Bounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
@@ -31,7 +32,7 @@ SAMPLES = 2048
 class _CellEngine:
     """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
 
-    def __init__(self, engine: DerivativeEngine):
+    def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
@@ -97,10 +98,14 @@ class _CellEngine:
 
 
 def _first(
-    _gradient: Gradient, evaluate: Evaluate, roots: Roots, objectives: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    _gradient: Gradient,
+    evaluate: Evaluate,
+    boxes: DomainBoxes,
+    objectives: int,
+    rng: np.random.Generator,
+) -> Points:
     """Samples; the best of each objective."""
-    x = roots.hull.uniform(rng, SAMPLES)
+    x = boxes.hull.uniform(rng, SAMPLES)
     y = evaluate(x)
     most = np.where(np.isfinite(y), y, -np.inf).max(axis=0)
     return y.min(axis=0), x[y.argmin(axis=0)], most
@@ -113,7 +118,7 @@ def minimize_derivatives(
     *,
     tol: float = 1e-6,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> Solution:
     """The least value of every objective over a box.
@@ -163,7 +168,7 @@ def derivative_signs(
     accept: Callable[[int, np.ndarray], bool],
     *,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> tuple[Solution, np.ndarray]:
     """Prove that objectives are never negative on a box, or find where they are.

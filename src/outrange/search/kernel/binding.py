@@ -162,7 +162,9 @@ class CompiledProgram:
         return least, a, offset, scores, out, lo_z, hi_z
 
 
-def _sizes(program: LayerProgram, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
+def _sizes(
+    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)

@@ -133,7 +133,7 @@ def compile_layers(
 
 
 class _Compiler:
-    def __init__(self, graph: Graph, fixed: np.ndarray):
+    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
         free = np.isnan(fixed)
         d = int(free.sum())
         self.layers: list[Layer] = []
@@ -177,7 +177,13 @@ class _Compiler:
             np.where(absent, op.fill, constant[at]),
         )
 
-    def affine(self, parts, sizes, bias, inputs) -> Source:
+    def affine(
+        self,
+        parts: Sequence[np.ndarray],
+        sizes: Sequence[np.ndarray],
+        bias: np.ndarray,
+        inputs: Sequence[int],
+    ) -> Source:
         """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
         error = np.zeros(bias.size)

@@ -37,7 +37,9 @@ class MilpTurns(Search):
         offset: `(m,)`.
     """
 
-    def __init__(self, boxes: Search, graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray):
+    def __init__(
+        self, boxes: Search, graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray
+    ) -> None:
         self.incumbent, self._boxes = boxes.incumbent, boxes
         self.graph, self.box, self.rows, self.offset = graph, box, rows, offset
         self._encoding: Encoding | None = None

@@ -19,9 +19,10 @@ from ...core import Box, down
 from ...core.rounding import UNIT
 from ...domains.backward import Cells, Form, Join, Relaxed, back_substitute
 from ...domains.crown import Plan, Sweep
-from ...domains.relaxations import Lines, Picks
+from ...domains.relaxations import Lines, Picks, Planes
 from ...domains.rounding import Budget, Payment, magnitude, outward, widened
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Affine, Rearrange
 from .activations import activations_of
 from .relaxations import Activation, PreparedActivation, Relaxation
@@ -80,7 +81,7 @@ class RelaxedNet:
     budget: Budget
     errors: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.activations: list[Activation] = activations_of(self.graph) or []
         self.units = sum(b.size for b in self.activations)
         self.lo, self.hi = np.zeros(self.units), np.zeros(self.units)
@@ -242,7 +243,7 @@ class RelaxedNet:
         for v, node in enumerate(self.graph.nodes[:top], 1):
             if v in at:
                 source = values[at[v].source]
-                if at[v].place.stop <= z.shape[1]:
+                if at[v].place.stop <= result.rows.shape[1]:
                     z[:, at[v].place] = source
                 if v in result.slopes:
                     values.append(result.slopes[v] * source + result.offsets[v])
@@ -261,7 +262,7 @@ class RelaxedNet:
     ) -> Proof:
         """`walk` with every rounding paid."""
         relaxed = self.relax(self.prepare(splits), alpha)
-        lines: dict[int, Lines | Picks] = {
+        lines: dict[int, Lines | Picks | Planes] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
         }
         net = Relaxed(self.graph, lines, self.payments, self.drain)
@@ -305,7 +306,7 @@ class RelaxedNet:
         return Lines(slope, offset, None, slope, slope, slope)
 
 
-def _pulled(op, rows: np.ndarray):
+def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Rows on the inputs of a straight op, and what multiplies the rows in the constant."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):

@@ -46,7 +46,7 @@ class ClauseBounds:
         distances: Sequence[Distance],
         hull: Box,
         engine: str = "auto",
-    ):
+    ) -> None:
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)

@@ -246,7 +246,7 @@ class Paving:
         return None
 
     def _until(
-        self, weight: Callable[[Cell], float], tol: float, until: float, most: int
+        self, weight: Callable[[PavingBox], float], tol: float, until: float, most: int
     ) -> str | None:
         """Halve the boxes of largest weight until all weights together are at most `tol`."""
         count, heap, total = 0, [], 0.0

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, BoundProblem
-from ..relaxations import PreparedKink
+from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
@@ -28,7 +28,7 @@ class TorchBackend:
         place: Where it computes.
     """
 
-    def __init__(self, place: TensorPlacement):
+    def __init__(self, place: TensorPlacement) -> None:
         self.place = place
         self._nets: WeakKeyDictionary[RelaxedNet, TorchRelaxedNet | None] = WeakKeyDictionary()
 
@@ -63,7 +63,7 @@ class _PreparedKink:
 class _TorchAscent:
     """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
 
-    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray):
+    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
         self.t, on, splits = placed.on.t, placed.on, task.splits
         self.target = on.tensor(target)
@@ -84,7 +84,7 @@ class _TorchAscent:
         self.moments = [_Moments(self.t, like) for like in (self.alpha, self.alpha, self.best)]
         self.at = {b.value: b for b in self.net.activations}
 
-    def _over(self, part) -> _PreparedKink:
+    def _over(self, part: PreparedActivation) -> _PreparedKink:
         assert isinstance(part, PreparedKink)
         on = self.placed.on
         upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
@@ -257,7 +257,7 @@ class _TorchAscent:
 class _Moments:
     """Adam's running means."""
 
-    def __init__(self, t: Any, like: Tensor):
+    def __init__(self, t: Any, like: Tensor) -> None:
         self.first, self.second = t.zeros_like(like), t.zeros_like(like)
         self.steps = 0
 
