@@ -108,7 +108,7 @@ class Case:
                 found = Ranges(tight)
         return found
 
-    def box_ends(self, tensor: int) -> Ends | None:
+    def box_ends(self, tensor: int | None) -> Ends | None:
         """Range of a tensor over the box of the data, stored weights."""
         return _of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
@@ -240,8 +240,8 @@ def _finite(array: np.ndarray) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def _of(part: Part | None, tensor: int, ends: list[Ends] | None) -> Ends | None:
-    if part is None or ends is None:
+def _of(part: Part | None, tensor: int | None, ends: list[Ends] | None) -> Ends | None:
+    if part is None or ends is None or tensor is None:
         return None
     if tensor in part.constants:
         flat = np.ravel(part.constants[tensor]).astype(np.float64)
