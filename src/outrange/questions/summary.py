@@ -1,6 +1,7 @@
 """What does each layer do on this input set?"""
 
 import time as clock
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from ..answers import LayerRow, Summary
 from ..core import UNIT
 from ..domains import DOMAINS, bounds
+from ..domains.registry import Ends
 from ..graph import Graph
 from ..ops import Curve
 from .common.network import LayerLike, NetworkLike
@@ -30,7 +32,7 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     return Summary(network.name, rows, domain, clock.perf_counter() - start)
 
 
-def _row(graph: Graph, layer: LayerLike, ends) -> LayerRow:
+def _row(graph: Graph, layer: LayerLike, ends: Sequence[Ends]) -> LayerRow:
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):
@@ -67,7 +69,9 @@ def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
     ]
 
 
-def behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
+def behaviour(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

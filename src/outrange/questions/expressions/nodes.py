@@ -31,7 +31,7 @@ class Node(Undecided):
     __slots__ = ("detail", "op", "parts")
     __hash__ = object.__hash__
 
-    def __init__(self, op: str, parts: tuple[Node, ...] = (), detail: Any = None):
+    def __init__(self, op: str, parts: tuple[Node, ...] = (), detail: Any = None) -> None:
         self.op, self.parts, self.detail = op, parts, detail
 
     def __repr__(self) -> str:

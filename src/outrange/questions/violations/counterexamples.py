@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def counterexamples(
     )
 
 
-def _check(count, apart) -> None:
+def _check(count: Any, apart: Any) -> None:
     whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
     if not whole or count < 1:
         raise InputError(f"`count` must be an integer >= 1. Received: count={count!r}.")
@@ -106,8 +107,14 @@ class _Kept:
     """The counterexamples found so far."""
 
     def __init__(
-        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
-    ):
+        self,
+        network: NetworkLike,
+        unsafe: Formula,
+        regions: Sequence[Region],
+        groups: Sequence[ClauseGroup],
+        count: int,
+        apart: float,
+    ) -> None:
         self._new_examiner: Callable[[], Examiner] = lambda: Examiner(network, unsafe, regions)
         self._network, self._count, self.apart = network, count, apart
         self.examples: list[Counterexample] = []
@@ -167,8 +174,14 @@ class _Hunt:
     """Boxes of one size after the other, each searched if no counterexample lies in it yet."""
 
     def __init__(
-        self, network, groups: Sequence[ClauseGroup], kept: _Kept, until, seed: int, engine
-    ):
+        self,
+        network: NetworkLike,
+        groups: Sequence[ClauseGroup],
+        kept: _Kept,
+        until: float,
+        seed: int,
+        engine: str,
+    ) -> None:
         self._kept, self._until = kept, until
         self._graph, self._groups, self._engine = network.graph, groups, engine
         self._rng = np.random.default_rng(seed)
