@@ -176,6 +176,10 @@ class Builder:
         result = function(marked)
         return [wrap(r) for r in result] if isinstance(result, list | tuple) else wrap(result)
 
+    @overload
+    def reshape(self, x: Value, shape: Shape) -> Value: ...
+    @overload
+    def reshape(self, x: Operand, shape: Shape) -> Operand: ...
     def reshape(self, x: Operand, shape: Shape) -> Operand:
         return self.structural(lambda a: a[0].reshape(shape), [x], name="reshape")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, convolve
+from ...graph import Operand, Value, convolve
 from ...graph.whole import cast_whole
 from ..traced.complex import real_fourier
 from ..traced.program import Call, folded
@@ -40,7 +40,7 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: Call):
+def _moved(c: Call) -> Operand:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0])
@@ -81,10 +81,13 @@ RULES: dict[str, Callable[[Call], Any]] = {
 """Primitive to its rule; see also the functions below."""
 
 
-def rule(*names: str):
+Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+
+
+def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]):
+    def enter(function: Callable[[Call], Any]) -> Entered:
         for name in names:
             RULES[name] = function
         return function
@@ -93,14 +96,14 @@ def rule(*names: str):
 
 
 @rule("select_n")
-def _select(c: Call):
+def _select(c: Call) -> Operand:
     if len(c.inputs) != 3:
         raise UnsupportedError("a select between more than two branches")
     return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
 
 
 @rule("convert_element_type", "reduce_precision")
-def _cast(c: Call):
+def _cast(c: Call) -> Operand:
     dtype = str(c.attr("new_dtype", "float32"))
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -110,7 +113,7 @@ def _cast(c: Call):
 
 
 @rule("real", "imag", "abs")
-def _magnitude(c: Call):
+def _magnitude(c: Call) -> Operand:
     return (
         c.b.curve("abs", c.x)
         if c.kind == "abs"
@@ -121,7 +124,7 @@ def _magnitude(c: Call):
 
 
 @rule("fft")
-def _fourier(c: Call):
+def _fourier(c: Call) -> Operand:
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
         raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
@@ -129,10 +132,10 @@ def _fourier(c: Call):
 
 
 @rule("pad")
-def _pad(c: Call):
+def _pad(c: Call) -> Operand:
     fill = float(c.constant(1, "values"))
 
-    def run(a):
+    def run(a: list[np.ndarray]) -> np.ndarray:
         (marks,) = c.step.run(a[0], np.zeros((), a[0].dtype))
         return np.where(marks == 0, a[1], marks)
 
@@ -140,7 +143,7 @@ def _pad(c: Call):
 
 
 @rule("dot_general")
-def _dot(c: Call):
+def _dot(c: Call) -> Operand:
     (left_axes, right_axes), (left_batch, right_batch) = c.attr("dimension_numbers")
     x, y = c.inputs
     letters = iter(string.ascii_letters)
@@ -161,7 +164,7 @@ def _dot(c: Call):
 
 
 @rule("conv_general_dilated")
-def _convolve(c: Call):
+def _convolve(c: Call) -> Operand:
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
     if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
         raise UnsupportedError("a transposed convolution in JAX")
@@ -181,7 +184,7 @@ def _convolve(c: Call):
 
 
 @rule("reduce_window_max", "reduce_window_sum")
-def _window(c: Call):
+def _window(c: Call) -> Operand:
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
     found, shape = windows(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import convolve, log_softmax, softmax
+from ...graph import Operand, convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
 from ..traced.program import Call, folded
 from ..traced.rules import (
@@ -98,10 +98,13 @@ RULES: dict[str, Callable[[Call], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-def rule(*names: str):
+Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+
+
+def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]):
+    def enter(function: Callable[[Call], Any]) -> Entered:
         for name in names:
             RULES[name] = function
         return function
@@ -110,13 +113,13 @@ def rule(*names: str):
 
 
 @rule("Sum", "Mean", "Max", "Min")
-def _reduce(c: Call):
+def _reduce(c: Call) -> Operand:
     axes = np.atleast_1d(c.constant(1, "axes")).tolist()
     return c.b.reduce(c.kind.lower(), c.x, axes, bool(c.attr("keep_dims")))
 
 
 @rule("Cast")
-def _cast(c: Call):
+def _cast(c: Call) -> Operand:
     if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
@@ -125,7 +128,7 @@ def _cast(c: Call):
 
 
 @rule("BiasAdd")
-def _bias(c: Call):
+def _bias(c: Call) -> Operand:
     if c.attr("data_format") != b"NCHW":
         return c.b.add(*c.inputs)
     bias = c.b.reshape(c.inputs[1], (-1, *(1,) * (len(c.x.shape) - 2)))
@@ -133,7 +136,7 @@ def _bias(c: Call):
 
 
 @rule("PadV2")
-def _pad(c: Call):
+def _pad(c: Call) -> Operand:
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
     return c.b.structural(
@@ -144,7 +147,7 @@ def _pad(c: Call):
 
 
 @rule("Einsum")
-def _einsum(c: Call):
+def _einsum(c: Call) -> Operand:
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
@@ -164,7 +167,9 @@ def _spatial(c: Call, name: str) -> list[int]:
     return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
 
 
-def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
+def _padding(
+    c: Call, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
     how, shape = c.attr("padding").decode(), c.x.shape
     spatial = shape[2:] if _is_first(c) else shape[1:-1]
     if how == "SAME":
@@ -176,7 +181,7 @@ def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
 
 
 @rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-def _convolve(c: Call):
+def _convolve(c: Call) -> Operand:
     kernel = c.constant(1, "kernels")
     strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
     padding = _padding(c, kernel.shape[:-2], strides, dilation)
@@ -197,12 +202,12 @@ def _convolve(c: Call):
 
 
 @rule("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
-def _pool(c: Call):
+def _pool(c: Call) -> Operand:
     size, strides = _spatial(c, "ksize"), _spatial(c, "strides")
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
 
-    def whole(spatial, rest):
+    def whole(spatial: Sequence[int], rest: int) -> list[int]:
         return [rest, rest, *spatial] if _is_first(c) else [rest, *spatial, rest]
 
     found, shape = windows(
@@ -212,7 +217,7 @@ def _pool(c: Call):
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
-def _batch_norm(c: Call):
+def _batch_norm(c: Call) -> Operand:
     if c.attr("is_training"):
         raise UnsupportedError("a batch normalization by statistics of the input")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))

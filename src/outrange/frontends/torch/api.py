@@ -225,7 +225,7 @@ def recorded_function(function: Callable, specs: Sequence[tuple[tuple[int, ...],
     t = torch()
 
     class Wrapped(t.nn.Module):
-        def forward(self, *tensors):
+        def forward(self, *tensors: Any) -> tuple[Any, ...]:
             return tuple(function(*tensors))
 
     examples = tuple(t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs)

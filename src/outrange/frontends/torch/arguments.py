@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -38,11 +38,14 @@ def number(c: Call, name: str, default: float) -> float:
     return float(np.float32(default if found is None else found))
 
 
+Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+
+
 def entering(table: dict[str, Callable[[Call], Any]]) -> Callable:
     """`@rule("mm.default")` enters a function in `table` under these names."""
 
-    def rule(*names: str):
-        def enter(function: Callable[[Call], Any]):
+    def rule(*names: str) -> Callable[[Entered], Entered]:
+        def enter(function: Callable[[Call], Any]) -> Entered:
             for name in names:
                 table[name] = function
             return function

@@ -81,7 +81,7 @@ class Call:
     def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
         """Run the step on the positions of some operands: it only moves their entries."""
 
-        def run(marked):
+        def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)
             for i, marks in zip(data, marked, strict=True):
                 arrays[i] = marks
@@ -123,8 +123,8 @@ def _results(b: Builder, step: Step, inputs: list[Operand], rules: Rules) -> lis
 def folded(rules: dict[str, Callable[[Call], Any]]) -> Rules:
     """Rules that run the framework's own operation where no operand is a value."""
 
-    def guarded(rule: Callable[[Call], Any]):
-        def run(c: Call):
+    def guarded(rule: Callable[[Call], Any]) -> Callable[[Call], Any]:
+        def run(c: Call) -> Any:
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
             if any(isinstance(x, Value) for x in c.inputs):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 def entering(table: dict[str, Callable]) -> Callable:
     """`@rule("Add", "Sum")` enters a function in `table` under these names."""
 
-    def rule(*names: str):
+    def rule(*names: str) -> Callable[[Callable], Callable]:
         def enter(function: Callable) -> Callable:
             for name in names:
                 table[name] = function

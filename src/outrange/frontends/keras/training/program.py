@@ -1,6 +1,7 @@
 """From a Keras model, compiled or not, and its data to a `Program`."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,9 @@ def _fitting(k: Any, model: Any, x: Any) -> Any:
     return struct
 
 
-def _followed(k: Any, model: Any, struct: Any, y: Any, compiled: Any):
+def _followed(
+    k: Any, model: Any, struct: Any, y: Any, compiled: Any
+) -> tuple[Followed | None, list[Any], list[str]]:
     """The recording with its losses, the loss objects, and what could not be read."""
     try:
         first = follow(model, struct, [])
@@ -159,7 +162,9 @@ def _weight(k: Any, variable: Any) -> Weight:
     )  # fmt: skip
 
 
-def _layers(k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]):
+def _layers(
+    k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]
+) -> Iterator[Layer]:
     for visit in found.trace.visits:
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
         if not outputs or isinstance(visit.layer, k.Model):
@@ -173,7 +178,9 @@ def _layers(k: Any, found: Followed, number: dict[int, int], formats: dict[str, 
         )  # fmt: skip
 
 
-def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any):
+def _parts(
+    k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
+) -> tuple[Part | None, Part | None, list[str]]:
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
@@ -193,7 +200,9 @@ def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], s
     return whole, free, missing
 
 
-def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> Part | None:
+def _part(
+    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
+) -> Part | None:
     try:
         graph, reasons, values, constants = lower_part(trace, slots, unknown)
     except (ModelError, InputError):

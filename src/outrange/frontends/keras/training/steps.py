@@ -1,6 +1,6 @@
 """A recording as numbered steps, with what passes a gradient and what does not."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ....program import Step
@@ -59,7 +59,14 @@ def steps(k: Any, found: Followed, weights: Mapping[int, int]) -> tuple[list[Ste
     return made, number
 
 
-def _step(k: Any, record: Record, numbered: Any, weights, inside: bool, opaque) -> Step:
+def _step(
+    k: Any,
+    record: Record,
+    numbered: Any,
+    weights: Mapping[int, int],
+    inside: bool,
+    opaque: Container[int],
+) -> Step:
     flat = k.tree.flatten((record.args, record.kwargs))
     held = _held(k, record)
     tensors = [t for t in flat if isinstance(t, k.KerasTensor)]

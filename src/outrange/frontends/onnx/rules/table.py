@@ -7,7 +7,7 @@ a function does not ask for is refused: an attribute nobody read, an input nobod
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,13 +23,16 @@ _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 TABLE: dict[str, Callable[["Call"], object]] = {}
 
 
-def op(*names: str):
+Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+
+
+def op(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function in the table under each of `names`.
 
     The function takes a `Call` and returns one operand, or a list with one per output.
     """
 
-    def enter(function):
+    def enter(function: Entered) -> Entered:
         for name in names:
             if name in TABLE:
                 raise OutrangeError(f"ONNX operator `{name}` is described twice.")
@@ -57,7 +60,7 @@ class Call:
     read: set[str] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
 
-    def attr(self, name: str, default=None) -> Any:
+    def attr(self, name: str, default: Any = None) -> Any:
         """The attribute `name`, or `default`; marks it as understood."""
         self.read.add(name)
         value = self.node.attributes.get(name, default)
