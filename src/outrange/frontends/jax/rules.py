@@ -11,7 +11,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve
 from ...graph.whole import cast_whole
-from ..traced.complex import real_fourier
+from ..traced.complex import Complex, real_fourier
 from ..traced.program import Call, folded
 from ..traced.rules import (
     both,
@@ -40,7 +40,7 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: Call) -> Operand:
+def _moved(c: Call) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0])
@@ -87,7 +87,7 @@ Entered = TypeVar("Entered", bound=Callable[["Call"], object])
 def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]) -> Entered:
+    def enter(function: Entered) -> Entered:
         for name in names:
             RULES[name] = function
         return function
@@ -124,7 +124,7 @@ def _magnitude(c: Call) -> Operand:
 
 
 @rule("fft")
-def _fourier(c: Call) -> Operand:
+def _fourier(c: Call) -> Complex:
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
         raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
@@ -180,7 +180,7 @@ def _convolve(c: Call) -> Operand:
         groups=int(c.attr("feature_group_count")),
         channels_first=True,
     )
-    return c.b.transpose(y, np.argsort(spec.out_spec))
+    return c.b.transpose(y, np.argsort(spec.out_spec).tolist())
 
 
 @rule("reduce_window_max", "reduce_window_sum")

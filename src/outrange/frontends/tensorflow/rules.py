@@ -104,7 +104,7 @@ Entered = TypeVar("Entered", bound=Callable[["Call"], object])
 def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]) -> Entered:
+    def enter(function: Entered) -> Entered:
         for name in names:
             RULES[name] = function
         return function
@@ -139,11 +139,12 @@ def _bias(c: Call) -> Operand:
 def _pad(c: Call) -> Operand:
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
-    return c.b.structural(
-        lambda a: np.where((m := np.pad(a[0], pads)) == 0, a[1], m),
-        [c.x, np.full((), fill)],
-        name="pad",
-    )
+
+    def run(a: list[np.ndarray]) -> np.ndarray:
+        marks = np.pad(a[0], pads)
+        return np.where(marks == 0, a[1], marks)
+
+    return c.b.structural(run, [c.x, np.full((), fill)], name="pad")
 
 
 @rule("Einsum")
@@ -207,7 +208,7 @@ def _pool(c: Call) -> Operand:
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
 
-    def whole(spatial: Sequence[int], rest: int) -> list[int]:
+    def whole(spatial: Sequence[Any], rest: Any) -> list[Any]:
         return [rest, rest, *spatial] if _is_first(c) else [rest, *spatial, rest]
 
     found, shape = windows(
@@ -217,7 +218,7 @@ def _pool(c: Call) -> Operand:
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
-def _batch_norm(c: Call) -> Operand:
+def _batch_norm(c: Call) -> list[Operand]:
     if c.attr("is_training"):
         raise UnsupportedError("a batch normalization by statistics of the input")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))

@@ -23,7 +23,7 @@ def torch() -> Any:
         ModelError: It is not installed.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]  # an optional framework
     except ImportError:
         raise ModelError(
             "PyTorch is needed for that, and is not installed. Run `pip install 'outrange[torch]'`."

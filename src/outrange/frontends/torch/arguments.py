@@ -41,11 +41,13 @@ def number(c: Call, name: str, default: float) -> float:
 Entered = TypeVar("Entered", bound=Callable[["Call"], object])
 
 
-def entering(table: dict[str, Callable[[Call], Any]]) -> Callable:
+def entering(
+    table: dict[str, Callable[[Call], Any]],
+) -> Callable[..., Callable[[Entered], Entered]]:
     """`@rule("mm.default")` enters a function in `table` under these names."""
 
     def rule(*names: str) -> Callable[[Entered], Entered]:
-        def enter(function: Callable[[Call], Any]) -> Entered:
+        def enter(function: Entered) -> Entered:
             for name in names:
                 table[name] = function
             return function

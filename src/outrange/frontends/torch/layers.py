@@ -19,7 +19,7 @@ rule = entering(RULES)
 
 
 @rule("_native_batch_norm_legit_no_training.default")
-def _batch_norm(c: Call) -> Operand:
+def _batch_norm(c: Call) -> list[Operand]:
     mean, variance = (np.asarray(get(c, n), float) for n in ("running_mean", "running_var"))
     factor = 1.0 / np.sqrt(variance + number(c, "eps", 1e-5))
     weight, bias = get(c, "weight"), get(c, "bias")
@@ -75,7 +75,7 @@ def _convolve(c: Call) -> Operand:
     )
 
 
-def _window(c: Call, size: list[int]) -> Operand:
+def _window(c: Call, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]]:
     """Windows over the spatial axes; the result's shape."""
     rank, lead = len(size), len(c.x.shape) - len(size)
 
@@ -102,7 +102,7 @@ def _size(c: Call) -> list[int]:
 
 
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
-def _max_pool(c: Call) -> Operand:
+def _max_pool(c: Call) -> list[Operand]:
     found, shape = _window(c, _size(c))
     return [pooled(c, "max", c.x, found, shape), np.zeros(0)]
 

@@ -65,7 +65,7 @@ COMPARISONS = {
 }
 
 
-def _moved(c: Call) -> Operand:
+def _moved(c: Call) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0], c.kind.split(".")[0])
@@ -197,7 +197,7 @@ def _cast(c: Call) -> Operand:
 
 
 @rule("cat.default", "stack.default")
-def _cat(c: Call) -> Operand:
+def _cat(c: Call) -> list[Operand]:
     return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
 
 
@@ -237,7 +237,9 @@ def _reduce(c: Call) -> Operand:
 
 @rule("embedding.default")
 def _embedding(c: Call) -> Operand:
-    return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
+    table, places = c.constant(0, "weights"), c.inputs[1]
+    assert isinstance(places, Value)  # what is constant is folded before
+    return logic.lookup(c.b, table, places)
 
 
 TABLE = folded({**RULES, **LAYERS})

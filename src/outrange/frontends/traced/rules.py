@@ -95,7 +95,7 @@ def powers(c: Call) -> Operand:
     return power(c.b, c.x, float(exponent[0]))
 
 
-def limited(c: Call, x: Operand, limit: Operand | float, negate: bool) -> Operand:
+def limited(c: Call, x: Operand, limit: Operand, negate: bool) -> Operand:
     """The larger (with `negate` the smaller) of two operands; against one constant a curve."""
     if not isinstance(x, Value):
         x, limit = limit, x
