@@ -79,7 +79,7 @@ class Affine:
         if self.part is not None:
             found = self.part(outputs)
             # The op may have been given another bias than the one it was made with.
-            own = replace(found.op, bias=self.bias[found.outputs])  # type: ignore[call-arg]
+            own = replace(found.op, bias=self.bias[found.outputs])
             return replace(found, op=own)
         return Part(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 

@@ -81,7 +81,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
             f"`{op.name}`: a part computes something else",
         )
     if isinstance(op, Affine):
-        check_affine(part.op, seed)  # type: ignore[arg-type]
+        check_affine(part.op, seed)
 
 
 def check_absolute(op: Affine) -> None:

@@ -62,7 +62,7 @@ def least_linear(
         x = np.clip(np.array(found.col_value), lo, hi)
         return x, np.array(found.row_dual)
     if status == highspy.HighsModelStatus.kInfeasible:
-        there, *ray = solver.getDualRay()[1:]  # pyright: ignore[reportAttributeAccessIssue]
+        there, *ray = solver.getDualRay()[1:]
         if there:
             return 0.5 * lo + 0.5 * hi, np.array(ray[0])
     return None

@@ -20,7 +20,7 @@ from ..records import LARGEST_VALUE, OnnxNode, Opaque
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 """Attributes in which an infinity means "no limit", or is data."""
 
-TABLE: dict[str, Callable[["Call"], object]] = {}
+TABLE: dict[str, Callable[["Call"], Any]] = {}
 
 
 Entered = TypeVar("Entered", bound=Callable[["Call"], object])
@@ -173,7 +173,7 @@ class Call:
         ignored = [i for i in range(len(self.operands)) if self.has(i) and i not in self.taken]
         if ignored:
             raise self.refuse(f"its input {ignored[0]} is not understood")
-        found: list[Operand] = result if isinstance(result, list) else [result]  # type: ignore
+        found: list[Operand] = result if isinstance(result, list) else [result]
         wanted = [i for i, name in enumerate(self.node.outputs) if name]
         if wanted and wanted[-1] >= len(found):
             raise self.refuse(f"its output {wanted[-1]} is not understood")
