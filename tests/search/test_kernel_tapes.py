@@ -11,7 +11,7 @@ from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.input_split.kernel_search import KernelSearch, root_magnitudes
 from outrange.search.kernel.binding import CompiledProgram, address, library
-from outrange.search.kernel.layer_program import Layer, LayerProgram
+from outrange.search.kernel.layer_program import LayerProgram, ProgramLayer
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.skipif(library() is None, reason="built without a compi
 SLOPES = ((0.0, 1.0), (0.01, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (2.5, -0.3), (-2.0, -0.5))
 
 
-def _level(sources, bias, below=1.0, above=1.0) -> Layer:
+def _level(sources, bias, below=1.0, above=1.0) -> ProgramLayer:
     given = {k: np.array(m, float) for k, m in sources.items()}
     linear = (below, above) == (1.0, 1.0)
-    return Layer(
+    return ProgramLayer(
         given, {k: np.abs(m) for k, m in given.items()}, np.array(bias, float), linear, below, above
     )
 

@@ -117,7 +117,7 @@ def test_a_radius_of_a_wide_network(graph, wide):
     label = int(np.argmax(graph.run(middle.reshape(1, -1))))
     unsafe = negate(resolve(y.argmax() == label, graph.inputs, graph.outputs))
     around = Neighborhood.of(graph.inputs, middle, "inf", (0, 1))
-    found = robustness(Net, unsafe, around, text="the label stays", time=10, tol=0.2)
+    found = robustness(Net, unsafe, around, text="the label stays", time_limit=10, tol=0.2)
     assert 0 < found.lo <= found.hi < 1
     far = around.region(found.lo).box
     x = far.uniform(np.random.default_rng(0), 5000)

@@ -67,7 +67,7 @@ def test_many_inputs_agree_with_an_independent_program(seed):
     middle = rng.normal(size=40)
     box = Box(middle - 0.1, middle + 0.1)
     found = solve(graph, box, np.array([[1.0, 0.0], [-1.0, 0.0]]), solver=False, time_limit=120)
-    assert found.status == "exact" and found.methods == METHODS
+    assert found.status == "exact" and set(METHODS) <= set(found.methods)
     least, most = independent_milp.output_range(layers, box.lo, box.hi)
     assert least.closed and most.closed
     spread = most.value - least.value

@@ -18,7 +18,8 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     rounding. Networks with other curves than (leaky) ReLU, of few inputs, or of more than 2^26
     weights are computed as without, and so is what overflows.
 
-    The choice holds in all threads.
+    The choice holds in the current context (`contextvars`): other threads and asynchronous tasks
+    of the program compute as before.
 
     Args:
         device: As PyTorch names it: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.

@@ -1,6 +1,6 @@
 """Boxes, conditions, rounding, warrants, the clock, errors: numbers with a warrant."""
 
-from .box import Box as Box
+from .box import Bounds as Bounds, Box as Box
 from .clock import (
     Clock as Clock,
     OutOfTime as OutOfTime,

@@ -1,6 +1,5 @@
 """Nodes in topological order, and what makes a graph legal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,9 +121,3 @@ class Graph:
             for j in set(node.inputs):
                 found[j].append(i + 1)
         return found
-
-    def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
-        """The part of the graph that computes `values`, which become its outputs."""
-        from .rewrites.rewrite import ending_at
-
-        return ending_at(self, values, slots)

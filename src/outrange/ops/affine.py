@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .kinds import Affine, Part
+from .kinds import Affine, SubOp
 from .numerics.scatter import Scatter
 
 
@@ -44,7 +44,7 @@ def dense(
         used = np.unique(outputs // columns)
         op = dense(weight, bias, copies=len(used), name=name)
         whole = [(used[:, None] * n + np.arange(n)).ravel() for n in (columns, rows)]
-        return Part(op, whole[0], (whole[1],))
+        return SubOp(op, whole[0], (whole[1],))
 
     return Affine(
         name,
@@ -100,7 +100,7 @@ def scale(
 
     def part(outputs: np.ndarray) -> Part:
         op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (outputs,))
+        return SubOp(op, outputs, (outputs,))
 
     return Affine(
         name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part, True
@@ -125,7 +125,7 @@ def combine(
 
     def part(outputs: np.ndarray) -> Part:
         op = combine(coefficients, len(outputs), bias[outputs], name=name)
-        return Part(op, outputs, (outputs,) * len(coefficients))
+        return SubOp(op, outputs, (outputs,) * len(coefficients))
 
     return Affine(
         name,
@@ -198,7 +198,7 @@ def gather_sum(
         used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)
         moved = np.where(own < 0, -1, np.searchsorted(used, own))
         op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (used,))
+        return SubOp(op, outputs, (used,))
 
     plain = _plain(index)
     return Affine(

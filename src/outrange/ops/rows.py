@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .relaxation.side import Line, fall
 
 
-class Rows:
+class TableRows:
     """One number a row.
 
     Args:

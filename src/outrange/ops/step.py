@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from ..core import down, up
 from ..core.arrays import Elementwise
 from .curve import Curve
-from .relaxation.side import Line, fall
-from .rows import Rows
+from .relaxation.side import fall
+from .rows import TableRows
 
 
 HUGE = 2.0**50
@@ -39,7 +39,7 @@ class Step(Curve):
     spacing: float = np.inf
     start: float = 0.0
     rises: bool = False
-    rows: Rows | None = None
+    rows: TableRows | None = None
 
     @property
     def is_staircase(self) -> bool:

@@ -9,11 +9,12 @@ import numpy as np
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
 from ..core import Box
-from ..search.common.solution import SearchProgress, Solution
+from ..search.common.solution import Solution
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
 from .common.named import Named
 from .common.network import NetworkLike
+from .common.progress import range_reporter
 from .common.target import Target, target
 from .evidence.evaluate import enclose, model_values
 from .inputs.sets import regions
@@ -25,49 +26,37 @@ def output_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress)
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
-        return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
-    found = _search(asked, sets[0].box, tol, time, solver, progress)
+        return _answer(
+            network, asked, range_over(asked.formed, sets, tol=tol, time_limit=time_limit), tol
+        )
+    found = _search(asked, sets[0].box, tol, time_limit, solver, progress)
     ends = sets[0].box
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(
-    asked: Target,
-    where: Box,
-    tol: float,
-    time: float | None,
-    solver: bool,
-    progress: Callable[[RangeProgress], None] | None,
-) -> Solution:
+def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
     """The least values of `[rows; -rows]`."""
-    k = len(asked.rows)
-
-    def report(now: SearchProgress) -> None:
-        if progress is not None:
-            ends = (now.lower[:k], -now.lower[k:], now.seen[:k], -now.seen[k:])
-            progress(RangeProgress(now.seconds, now.boxes, *ends, now.open))
-
     return solve(
         asked.graph,
         where,
         np.concatenate([asked.rows, -asked.rows]),
         tol=tol,
-        time_limit=time,
+        time_limit=time_limit,
         solver=solver,
-        progress=None if progress is None else report,
+        progress=range_reporter(progress, len(asked.rows)),
     )
 
 

@@ -1,7 +1,6 @@
 """What does each layer do on this input set?"""
 
-import time as clock
-from collections.abc import Sequence
+import time
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,12 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
-    start = clock.perf_counter()
+    start = time.perf_counter()
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     rows = tuple(_row(graph, layer, ends) for layer in network.layers)
-    return Summary(network.name, rows, domain, clock.perf_counter() - start)
+    return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
 def _row(graph: Graph, layer: LayerLike, ends: Sequence[Ends]) -> LayerRow:

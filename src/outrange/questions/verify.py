@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from .common.named import by_name
 from .common.network import NetworkLike
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
-from .evidence.check_point import Examiner, Judge, Witness
+from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
@@ -34,7 +34,7 @@ def verify(
     regions: Sequence[Region],
     *,
     text: str,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
@@ -46,39 +46,39 @@ def verify(
         unsafe: What must never hold, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     graph = network.graph
-    began = clock.perf_counter()
+    began = time.perf_counter()
 
     def late() -> bool:
-        return time is not None and clock.perf_counter() - began > time
+        return time_limit is not None and time.perf_counter() - began > time_limit
 
     question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
     if not question.groups and question.complete:
         methods = ("interval arithmetic",)
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
-        empty = _no_inputs(network, unsafe, regions, seed, time)
+        empty = _no_inputs(network, unsafe, regions, seed, time_limit)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
-    examiner = Examiner(network, unsafe, regions)
+    examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
-    left = None if time is None else max(0.0, time - (clock.perf_counter() - began))
+    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
     found = decide(
         graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
     )
     if found.status is Status.UNSAT and not question.complete:
         found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
     tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
-    if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
+    if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
-        left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
+        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
 
@@ -103,7 +103,7 @@ def _no_inputs(
         return False  # All of a box counts.
     if not groups:
         return True
-    examiner = Examiner(_Unrun(network.graph), asks, regions)
+    examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
     seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
     found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
     return found.status is Status.UNSAT

@@ -270,6 +270,7 @@ class Portfolio(Search):
             part.recover()
 
     def advance(self) -> bool:
+        """A step of the search whose turn it is."""
         part = self._going[self._at]
         if part not in self._used:
             self._used.append(part)

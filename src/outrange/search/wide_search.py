@@ -11,11 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..core import Box
-from ..domains.backward import Cells
-from ..domains.crown import Plan, Sweep
+from ..core import Bounds, Box
+from ..domains.backward import BoxBatch
+from ..domains.crown import CrownPass, CrownPlan
 from ..domains.forward import forward
-from ..domains.registry import Ends
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
 from .attack.momentum import attack_from
@@ -34,7 +33,7 @@ WIDE = 1 << 18
 """Entries in all values of a graph from which on it is searched so."""
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
-"""What the rows of one value may hold in each pass: see `Sweep.effort`."""
+"""What the rows of one value may hold in each pass: see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
 """Numbers in the forward forms of the widest value; a few such values are needed at once."""
@@ -93,7 +92,7 @@ class WideSearch(Search):
 
     def _work(self) -> Iterator[bool]:
         """A descent and a pass in turns; when passes are too dear or done, descents."""
-        plan, taken, known = Plan.of(self.graph), 0.0, {}
+        plan, taken, known = CrownPlan.of(self.graph), 0.0, {}
         clock = self.incumbent.clock
         output = self.graph.output
         self._descend(near=True)
@@ -109,8 +108,8 @@ class WideSearch(Search):
             if DEARER * taken > clock.left:
                 break
             began = clock.seconds
-            cells = Cells.of(self.box.lo[None], self.box.hi[None])
-            sweep = Sweep(plan, cells, known, extra=frozenset({output}), effort=effort)
+            cells = BoxBatch.of(self.box.lo[None], self.box.hi[None])
+            sweep = CrownPass(plan, cells, known, extra=frozenset({output}), effort=effort)
             sweep.run()
             known = dict(enumerate(sweep.ends))
             self._found(sweep.ends[output])
@@ -135,7 +134,7 @@ class WideSearch(Search):
         taken = (clock.seconds - began) * count / RUNS
         return taken < MOST_OF_TIME * clock.left
 
-    def _found(self, ends: Ends) -> None:
+    def _found(self, ends: Bounds) -> None:
         """Take over what a pass proved of the output."""
         self.incumbent.boxes += 1
         self._lower = np.fmax(self._lower, ends[0][0])

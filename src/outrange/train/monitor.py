@@ -1,6 +1,6 @@
 """Ranges during `fit`: `outrange.callbacks.RangeMonitor`."""
 
-import time as clock
+import time
 import warnings
 from typing import Any
 
@@ -108,7 +108,7 @@ class RangeMonitor(keras().callbacks.Callback):
         self.box = Box(rows.min(axis=0), rows.max(axis=0))
         self.rows = rows[:: max(1, len(rows) // ROWS)][:ROWS]
         self.spent, self.last, self.known = 0.0, 0.0, {}
-        self.begun = clock.perf_counter()
+        self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
@@ -116,11 +116,11 @@ class RangeMonitor(keras().callbacks.Callback):
         if model.trainable_variables:
             # Waits for what the backend still computes, so that its time is not taken for ours.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
-        now = clock.perf_counter()
+        now = time.perf_counter()
         allowed = self.share * (now - self.begun)
         if not self.known or self.share == 1.0 or self.spent + self.last <= allowed:
             self.measure(epoch)
-            self.last = clock.perf_counter() - now
+            self.last = time.perf_counter() - now
             self.spent += self.last
         if logs is not None:
             logs.update(self.known)

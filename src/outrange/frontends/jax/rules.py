@@ -11,8 +11,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve
 from ...graph.whole import cast_whole
-from ..traced.complex import Complex, real_fourier
-from ..traced.program import Call, folded
+from ..traced.call import TracedCall
+from ..traced.complex import real_fourier
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     compare,
@@ -40,13 +41,13 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: Call) -> list[Operand]:
+def _moved(c: TracedCall):
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0])
 
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
@@ -87,7 +88,7 @@ Entered = TypeVar("Entered", bound=Callable[["Call"], object])
 def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Entered) -> Entered:
+    def enter(function: Callable[[TracedCall], Any]):
         for name in names:
             RULES[name] = function
         return function
@@ -96,14 +97,14 @@ def rule(*names: str) -> Callable[[Entered], Entered]:
 
 
 @rule("select_n")
-def _select(c: Call) -> Operand:
+def _select(c: TracedCall):
     if len(c.inputs) != 3:
         raise UnsupportedError("a select between more than two branches")
     return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
 
 
 @rule("convert_element_type", "reduce_precision")
-def _cast(c: Call) -> Operand:
+def _cast(c: TracedCall):
     dtype = str(c.attr("new_dtype", "float32"))
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -113,7 +114,7 @@ def _cast(c: Call) -> Operand:
 
 
 @rule("real", "imag", "abs")
-def _magnitude(c: Call) -> Operand:
+def _magnitude(c: TracedCall):
     return (
         c.b.curve("abs", c.x)
         if c.kind == "abs"
@@ -124,7 +125,7 @@ def _magnitude(c: Call) -> Operand:
 
 
 @rule("fft")
-def _fourier(c: Call) -> Complex:
+def _fourier(c: TracedCall):
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
         raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
@@ -132,7 +133,7 @@ def _fourier(c: Call) -> Complex:
 
 
 @rule("pad")
-def _pad(c: Call) -> Operand:
+def _pad(c: TracedCall):
     fill = float(c.constant(1, "values"))
 
     def run(a: list[np.ndarray]) -> np.ndarray:
@@ -143,7 +144,7 @@ def _pad(c: Call) -> Operand:
 
 
 @rule("dot_general")
-def _dot(c: Call) -> Operand:
+def _dot(c: TracedCall):
     (left_axes, right_axes), (left_batch, right_batch) = c.attr("dimension_numbers")
     x, y = c.inputs
     letters = iter(string.ascii_letters)
@@ -164,7 +165,7 @@ def _dot(c: Call) -> Operand:
 
 
 @rule("conv_general_dilated")
-def _convolve(c: Call) -> Operand:
+def _convolve(c: TracedCall):
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
     if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
         raise UnsupportedError("a transposed convolution in JAX")
@@ -184,7 +185,7 @@ def _convolve(c: Call) -> Operand:
 
 
 @rule("reduce_window_max", "reduce_window_sum")
-def _window(c: Call) -> Operand:
+def _window(c: TracedCall):
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
     found, shape = windows(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...graph import Operand
 from .records import OnnxModel, OnnxNode, Subgraph
-from .rules.table import Call, op
+from .rules.table import OnnxCall, op
 
 
 FUSED = "MatMul+Add"
@@ -75,7 +75,7 @@ def _product_and_bias(
 
 
 @op(FUSED)
-def matmul_add(c: Call) -> Operand:
+def matmul_add(c: OnnxCall):
     from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

@@ -22,11 +22,7 @@ _REFUSED = frozenset("ite min max abs xor distinct forall exists div mod ^".spli
 _MOST_COPIED = 10**6
 
 
-Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
-"""Part of a form: a token, a term, a condition, or what a `let` binds."""
-
-
-class Forms:
+class FormReader:
     """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
 
     `places` holds the index in `[x, y]` of every variable; whoever reads declarations fills it.

@@ -15,7 +15,7 @@ Terms = dict[Monomial, Fraction]
 
 
 @dataclass(frozen=True)
-class Variable:
+class CurveVariable:
     """`x`."""
 
 
@@ -46,7 +46,7 @@ class Switch:
     at: tuple[int, ...]
 
 
-Expression = Variable | Sum | Apply | Switch
+Expression = CurveVariable | Sum | Apply | Switch
 
 
 def merged(m: Monomial, n: Monomial) -> Monomial:

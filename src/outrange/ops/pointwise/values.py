@@ -11,7 +11,7 @@ import numpy as np
 from ...core import OutrangeError
 from ...core.arrays import Elementwise
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Switch, Variable
+from .nodes import Apply, CurveVariable, Monomial, Sum, Switch
 from .primitives import facts
 
 
@@ -35,7 +35,7 @@ def program(t: Expressions, e: int) -> Elementwise:
 
 def _step(t: Expressions, k: int) -> Callable[[Known, np.ndarray], np.ndarray]:
     node = t.nodes[k]
-    if isinstance(node, Variable):
+    if isinstance(node, CurveVariable):
         return lambda known, x: x
     if isinstance(node, Apply):
         f, argument = facts(node).f, node.argument
@@ -104,7 +104,7 @@ def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
         known: dict[int, Any] = {}
         for k in order:
             node = t.nodes[k]
-            if isinstance(node, Variable):
+            if isinstance(node, CurveVariable):
                 known[k] = x
             elif isinstance(node, Sum):
                 known[k] = _exact_sum(mp, node, known)

@@ -12,7 +12,7 @@ from ...core import Atom, Formula, InputError, Region
 from ...core.formula import And, atoms, holds
 from ...search.common.clause_groups import ClauseGroup
 from ...search.common.domain_boxes import DomainBoxes
-from .expand import Case, Expansion, at_most
+from .expand import Expansion, PartialClause, at_most
 
 
 MOST_TOGETHER = 256
@@ -109,9 +109,7 @@ def _groups(region: Region, boxes: dict, found: dict) -> Iterator[ClauseGroup]:
             yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
 
-def _case(
-    case: Case, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
+def _case(case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input):
     """`((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()

@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 
 from ...search.common.clause_groups import ClauseGroup
-from .check_point import Judge
+from .check_point import ExactChecker
 
 
 MOST_POINTS = 256
 
 
-def holds_nowhere(groups: Sequence[ClauseGroup], judge: Judge) -> bool:
+def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
     """Whether every input is fixed or whole, the inputs are few, and the condition fails at each.
 
     Args:

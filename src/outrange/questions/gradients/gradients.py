@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen
 from ..common.network import NetworkLike
+from ..common.progress import range_reporter
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
@@ -37,14 +38,14 @@ def gradient_range(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The range of every partial derivative; see `outrange.gradient_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = (
@@ -54,15 +55,9 @@ def gradient_range(
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
-    def report(now: SearchProgress) -> None:
-        if progress is not None:
-            lo, hi = now.lower[:k], -now.lower[k:]
-            seen = now.seen[:k], -now.seen[k:]
-            progress(RangeProgress(now.seconds, now.boxes, lo, hi, *seen, now.open))
-
-    found = minimize_derivatives(
-        graph, where, _both_ends(partials), tol=tol, time_limit=time, progress=report, seed=seed
-    )
+    report = range_reporter(progress, k)
+    options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
+    found = minimize_derivatives(graph, where, _both_ends(partials), **options)
     points = np.clip(found.at, where.lo, where.hi)
     least, most = _at_points(graph, where, partials, points)
     own = np.arange(k)
@@ -70,7 +65,7 @@ def gradient_range(
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     seen_lo = np.clip(most[best_lo, own], lo, hi)
     seen_hi = np.clip(least[best_hi, own], lo, hi)
-    status = found.status
+    status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
     if status == "exact" and (off > 2 * tol + 1e-12).any():
         status = "rounding"
@@ -94,7 +89,7 @@ def gradient_range(
         tol=float(tol),
         status=status,
         warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)),
+        cost=Cost(time.perf_counter() - began, int(found.boxes)),
         methods=found.methods,
     )
 
@@ -107,16 +102,16 @@ def lipschitz(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """How fast each output can change; see `outrange.lipschitz`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if norm not in NORMS:
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
@@ -129,7 +124,7 @@ def lipschitz(
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
     found = minimize_derivatives(
-        graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed
+        graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
     )
     points = np.clip(found.at, where.lo, where.hi)
     ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
@@ -155,7 +150,7 @@ def lipschitz(
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
     )  # fmt: skip
 
 

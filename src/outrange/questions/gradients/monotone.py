@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...answers import Cost, VerifyProgress
-from ...answers.monotone import Monotone, Step, Trend
+from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import InputError, Warrant
 from ...core.box import Box
 from ...graph.graph import Graph
@@ -22,7 +22,7 @@ from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.target import target
 from ..inputs.parse_box import real_box
-from .monotone_witness import Steps
+from .monotone_witness import MonotoneWitnesses
 
 
 SAMPLES = 1024
@@ -37,12 +37,12 @@ def monotone(
     outputs: Any = None,
     direction: str | None = None,
     layer: str | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """The trends of every pair of output and input; see `outrange.monotone`."""
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     if direction not in (None, "rises", "falls"):
         raise InputError(
@@ -54,7 +54,7 @@ def monotone(
     columns = chosen(graph.inputs, inputs, "inputs")
     rows = chosen(graph.outputs, outputs, "outputs")
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
-    task = _Task(network, graph, where, form, along, asked.is_output, time, seed, progress)
+    task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
     first = (
         task.likely()
         if direction is None
@@ -72,31 +72,20 @@ def monotone(
     )
     return Monotone(
         network.name, trends, direction, None, task.reason, task.warrant,
-        Cost(clock.perf_counter() - task.began, task.boxes), METHODS,
+        Cost(time.perf_counter() - task.began, task.boxes), METHODS,
     )  # fmt: skip
 
 
 class _Task:
     """The pairs asked about, and what is known of each."""
 
-    def __init__(
-        self,
-        network: NetworkLike,
-        graph: Graph,
-        box: Box,
-        form: np.ndarray,
-        along: np.ndarray,
-        is_output: bool,
-        time: float | None,
-        seed: int,
-        progress: Callable[[VerifyProgress], None] | None,
-    ) -> None:
-        self.began = clock.perf_counter()
+    def __init__(self, network, graph, box, form, along, is_output, time_limit, seed, progress):
+        self.began = time.perf_counter()
         self._graph, self._box, self._form, self._along = graph, box, form, along
-        self._time, self._seed, self._progress = time, seed, progress
-        self._steps = Steps(network, graph, box, is_output)
+        self._time, self._seed, self._progress = time_limit, seed, progress
+        self._steps = MonotoneWitnesses(network, graph, box, is_output)
         self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
-        self._found: dict[tuple[float, int], Step] = {}
+        self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)
         self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
 
@@ -131,7 +120,7 @@ class _Task:
         left = (
             None
             if self._time is None
-            else max(1e-3, self._time - (clock.perf_counter() - self.began))
+            else max(1e-3, self._time - (time.perf_counter() - self.began))
         )
         found, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time as clock
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -21,7 +21,7 @@ from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import asked
-from ..evidence.check_point import Judge, contains, float_above, float_below, nearby
+from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.evaluate import enclose, model_values
 from ..inputs.parse_box import place
 from .bracket import Bracket
@@ -38,7 +38,7 @@ def least(
     where: Formula,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
 ) -> Solution:
     """The least value of `objective` where `where` holds.
@@ -52,50 +52,34 @@ def least(
         regions: The input sets; a union.
         where: Over `[x, y]`: what an admissible input and its output satisfy.
         tol: Relative to the range of the objective seen.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the samples.
     """
     if where == TRUE and all(region.is_box for region in regions):
-        return _by_search(network, objective, regions, tol, time, seed)
-    return _Chain(network, objective, regions, where, tol, time, seed).run()
+        return _by_search(network, objective, regions, tol, time_limit, seed)
+    return _Chain(network, objective, regions, where, tol, time_limit, seed).run()
 
 
-def _by_search(
-    network: NetworkLike,
-    objective: Atom,
-    regions: Sequence[Region],
-    tol: float,
-    time: float | None,
-    seed: int,
-) -> Solution:
+def _by_search(network, objective: Atom, regions, tol, time_limit, seed) -> Solution:
     """One search a box; the least of all."""
     formed = measure(network.graph, [(objective,)])
     parts: list[Solution] = []
-    began = clock.perf_counter()
+    began = time.perf_counter()
     for region in regions:
-        left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
+        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
         at = np.clip(found.at, region.box.lo, region.box.hi)
         parts.append(replace(found, at=at, seen=enclose(formed, at)[1][:, 0]))
-    return replace(Solution.least_of(parts), seconds=clock.perf_counter() - began)
+    return replace(Solution.least_of(parts), seconds=time.perf_counter() - began)
 
 
 class _Chain:
     """Decisions at falling or rising marks, until the bracket is narrow."""
 
-    def __init__(
-        self,
-        network: NetworkLike,
-        objective: Atom,
-        regions: Sequence[Region],
-        where: Formula,
-        tol: float,
-        time: float | None,
-        seed: int,
-    ) -> None:
+    def __init__(self, network, objective: Atom, regions, where: Formula, tol, time_limit, seed):
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
-        self.time, self.seed = time, seed
-        self.began = clock.perf_counter()
+        self.time, self.seed = time_limit, seed
+        self.began = time.perf_counter()
         self.bracket = Bracket(tol)
         self.at: np.ndarray | None = None
         self.boxes, self.methods = 0, ()
@@ -148,7 +132,7 @@ class _Chain:
         return None if found.status in (Status.SAT, Status.UNSAT) else found.status
 
     def _decide(self, formula: Formula) -> Solution:
-        left = None if self.time is None else self.time - (clock.perf_counter() - self.began)
+        left = None if self.time is None else self.time - (time.perf_counter() - self.began)
         graph = self.network.graph
         if left is not None and left <= 0:
             return Solution.unknown(Status.TIME, graph.size)
@@ -159,7 +143,7 @@ class _Chain:
             return Solution.unknown(Status.TIME, graph.size)
         if not groups:
             return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
-        judge = Judge(graph, formula)
+        judge = ExactChecker(graph, formula)
         found = decide(
             graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
         )
@@ -167,7 +151,7 @@ class _Chain:
         self.methods = tuple(dict.fromkeys(self.methods + found.methods))
         return found
 
-    def _accept(self, x: np.ndarray, judge: Judge) -> bool:
+    def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
         """Whether the point is admissible in real arithmetic; the best one is kept."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
@@ -193,15 +177,15 @@ class _Chain:
             (none if self.at is None else self.at)[None],
             np.array([bracket.tolerance]),
             self.boxes,
-            clock.perf_counter() - self.began,
+            time.perf_counter() - self.began,
             self.methods,
         )
 
 
 def _timer(seconds: float) -> Callable[[], bool]:
     """Whether that many seconds from now have passed."""
-    until = clock.perf_counter() + seconds
-    return lambda: clock.perf_counter() > until
+    until = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > until
 
 
 def optimum(
@@ -213,15 +197,15 @@ def optimum(
     where: Formula,
     *,
     tol: float,
-    time: float | None,
+    time_limit: float | None,
     seed: int,
 ) -> Optimum:
     """The least (`"min"`) or largest (`"max"`) value of a form; see `outrange.minimize`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(None, seed)
     sign = 1.0 if sense == "min" else -1.0
     form = Atom(tuple((i, sign * c) for i, c in objective.terms), sign * objective.offset)
-    found = least(network, form, regions, where, tol=tol, time=time, seed=seed)
+    found = least(network, form, regions, where, tol=tol, time_limit=time_limit, seed=seed)
     lower, upper = float(found.lower[0]), float(found.seen[0])
     ends = (lower, upper) if sense == "min" else (-upper, -lower)
     graph, at, y, model_y = network.graph, found.point, None, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +12,22 @@ import numpy as np
 from ...answers import Cost
 from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
-from ...core import Box, Formula, InputError, Region, Warrant
+from ...core import Bounds, Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
     MOST_UNITS,
     PatternBox,
-    Polytope,
+    PatternPolytope,
     enumerate_patterns,
 )
 from ...search.preimage.clause_bounds import ClauseBounds
-from ...search.preimage.disjoint_boxes import Ends, disjoint_boxes, grid_cells
+from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
 from ..inputs.parse_box import place
-from .flatten_paving import LaidOut
+from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
@@ -49,7 +49,7 @@ def bad_inputs(
     *,
     text: str,
     share_tol: float = 0.01,
-    time: float | None = None,
+    time_limit: float | None = None,
     most_pieces: int = 10_000,
     engine: str = "auto",
 ) -> BadInputs:
@@ -61,24 +61,24 @@ def bad_inputs(
         regions: The input sets; a union.
         text: The property as the user wrote it.
         share_tol: See `outrange.bad_inputs`.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         most_pieces: See `outrange.bad_inputs`.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = _asked(network, unsafe, regions)
-    limit = np.inf if time is None else float(time)
+    limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
-    parts: dict[int, list[Polytope]] = {}
+    parts: dict[int, list[PatternPolytope]] = {}
     try:
         if asked.clauses:
             hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
             clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
-            left = SHARE_OF_TIME * limit - (clock.perf_counter() - began)
+            left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
             # A mixed box may take several pieces: half of them are left for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
@@ -88,7 +88,7 @@ def bad_inputs(
             status = None
     except KeyboardInterrupt:
         status = "interrupted"
-    seconds = clock.perf_counter() - began
+    seconds = time.perf_counter() - began
     return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
 
 
@@ -134,7 +134,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
         )
     table: dict[tuple, int] = {}
-    about: list[tuple[Ends, int]] = []
+    about: list[tuple[Bounds, int]] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             for clause in group.clauses:
@@ -165,13 +165,17 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     return _Asked(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
 
 
-def _unlike(boxes: Sequence[Ends]) -> list[Ends]:
+def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
     """Each box once."""
     return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
 
 
 def _tell(
-    clauses: ClauseBounds, paving: Paving, parts: dict[int, list[Polytope]], until: float, most: int
+    clauses: ClauseBounds,
+    paving: Paving,
+    parts: dict[int, list[PatternPolytope]],
+    until: float,
+    most: int,
 ) -> str | None:
     """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
     leaves = list(paving.leaves())
@@ -181,7 +185,7 @@ def _tell(
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
     nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
-        if clock.perf_counter() > until:
+        if time.perf_counter() > until:
             return "time"
         if cell.undecided > MOST_UNITS:
             continue
@@ -221,7 +225,7 @@ def _answer(
     share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
     if paving is not None:
         share_lo, share_hi = paving.share()
-    found = LaidOut(roots, parts, free, base)
+    found = FlatPaving(roots, parts, free, base)
     if status is None and share_hi - share_lo > share_tol:
         status = "rounding"
     return BadInputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +20,7 @@ from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
-from ..evidence.check_point import Examiner, Witness
+from ..evidence.check_point import CounterexampleChecker, Witness
 from ..inputs.parse_box import place
 from ..verify import counterexample_at
 
@@ -41,7 +41,7 @@ def counterexamples(
     text: str,
     count: int = 10,
     apart: float = 0.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     engine: str = "auto",
 ) -> Counterexamples:
@@ -54,26 +54,28 @@ def counterexamples(
         text: The property as the user wrote it.
         count: How many are wanted.
         apart: See `outrange.counterexamples`.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the points tried.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(None, seed)
     _check(count, apart)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     groups = cases(unsafe, regions, lambda i: place(network.graph.inputs, i))
     boxes, status, methods = 0, "none", ("interval arithmetic",)
     kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
     if groups:
-        examiner = Examiner(network, unsafe, regions)
-        first = decide(network.graph, groups, examiner, time_limit=time, seed=seed, engine=engine)
+        examiner = CounterexampleChecker(network, unsafe, regions)
+        first = decide(
+            network.graph, groups, examiner, time_limit=time_limit, seed=seed, engine=engine
+        )
         boxes, methods = first.boxes, first.methods
         status = "none" if first.status == "unsat" else first.status
         if examiner.witness is not None:
             status = "all"
             kept.add(examiner.witness)
-            until = np.inf if time is None else began + float(time)
+            until = np.inf if time_limit is None else began + float(time_limit)
             hunt = _Hunt(network, groups, kept, until, seed, engine)
             if not kept.full:
                 status = hunt.run()
@@ -87,7 +89,7 @@ def counterexamples(
         apart=float(apart),
         status=status,
         warrant=Warrant.FLOAT64_ROUNDED,
-        cost=Cost(clock.perf_counter() - began, boxes),
+        cost=Cost(time.perf_counter() - began, boxes),
         methods=methods,
     )
 
@@ -107,15 +109,11 @@ class _Kept:
     """The counterexamples found so far."""
 
     def __init__(
-        self,
-        network: NetworkLike,
-        unsafe: Formula,
-        regions: Sequence[Region],
-        groups: Sequence[ClauseGroup],
-        count: int,
-        apart: float,
-    ) -> None:
-        self._new_examiner: Callable[[], Examiner] = lambda: Examiner(network, unsafe, regions)
+        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
+    ):
+        self._new_examiner: Callable[[], CounterexampleChecker] = lambda: CounterexampleChecker(
+            network, unsafe, regions
+        )
         self._network, self._count, self.apart = network, count, apart
         self.examples: list[Counterexample] = []
         size = network.graph.size
@@ -207,11 +205,11 @@ class _Hunt:
         return "no more"
 
     def _why(self) -> str:
-        return "time" if clock.perf_counter() > self._until else "effort"
+        return "time" if time.perf_counter() > self._until else "effort"
 
     @property
     def _over(self) -> bool:
-        return clock.perf_counter() > self._until or self.boxes >= MOST_BOXES
+        return time.perf_counter() > self._until or self.boxes >= MOST_BOXES
 
     def _roots(self) -> list[tuple[Paving, PavingBox, np.ndarray]]:
         level = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import Box
+from ...core import Box, seconds_left
 from ..common.domain_boxes import DomainBoxes
 
 
@@ -98,7 +98,7 @@ def descend(
     where = x
     mean = np.zeros_like(x)
     for i in range(descent.steps):
-        if late():
+        if late() or seconds_left() < 0:
             return
         y, slope = gradient(x, k)
         yield x, y

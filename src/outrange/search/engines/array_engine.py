@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core import Box, InputError, down
-from ...domains.backward import Cells
-from ...domains.crown import Plan, Sweep
-from ...domains.stability import clip_to_gaps, gap_codes, settled
+from ...domains.backward import BoxBatch
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
 from ..common.parallel import parallel_map, single_blas_thread
 from .alpha_crown import AlphaAscent
-from .base import Bounds
+from .base import BoxBounds
 from .gap_attribution import attribute_gap
-from .optimized_sweep import OptimizedSweep
+from .optimized_sweep import OptimizedCrownPass
 
 
 class ArrayEngine:
@@ -63,7 +63,7 @@ class ArrayEngine:
             )
         self.box, self.radii = box, radii
         self.threads = threads
-        self.plan = Plan.of(graph)
+        self.plan = CrownPlan.of(graph)
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
         straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
@@ -77,9 +77,9 @@ class ArrayEngine:
         # Where errors multiply from product to product, the first bounds are worth more work.
         keen = bool(self.plan.products)
         extra = frozenset({graph.output}) if keen else frozenset()
-        sweep = OptimizedSweep if keen else Sweep
+        sweep = OptimizedCrownPass if keen else CrownPass
         root = sweep(
-            self.plan, Cells.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
+            self.plan, BoxBatch.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
         )
         root.run()
         self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
@@ -89,14 +89,7 @@ class ArrayEngine:
         """Least and largest of every output over the whole box, as the first bounds say."""
         return self._root[self.graph.output]
 
-    def bound(
-        self,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        status: np.ndarray,
-        wanted: np.ndarray,
-        cutoff: np.ndarray,
-    ) -> Bounds:
+    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
@@ -105,16 +98,9 @@ class ArrayEngine:
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
-        return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+        return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
-    def _bound_chunk(
-        self,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        status: np.ndarray,
-        wanted: np.ndarray,
-        cutoff: np.ndarray,
-    ) -> Bounds:
+    def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
@@ -122,8 +108,8 @@ class ArrayEngine:
                 np.broadcast_to(end, codes.shape).copy()
                 for end in known.get(source, self._root[source])
             )
-            known[source] = clip_to_gaps(op, codes, least, most)
-        sweep = Sweep(self.plan, Cells.of(lo, hi, self.radii), known, radii=self.radii)
+            known[source] = clip_to_phases(op, codes, least, most)
+        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
         net = sweep.run()
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
@@ -135,15 +121,15 @@ class ArrayEngine:
         offset[box, which] = down(ascent.constant + self.offset[which])
         slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
         codes, undecided = self._units_of(sweep, status)
-        return Bounds(least, slopes, offset, blame, codes, undecided)
+        return BoxBounds(least, slopes, offset, blame, codes, undecided)
 
-    def _units_of(self, sweep: Sweep, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _units_of(self, sweep: CrownPass, status) -> tuple[np.ndarray, np.ndarray]:
         """The status of every unit, and how many of each box have bounds that are not exact."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
-            found = gap_codes(op, *sweep.ends[source])
+            found = phase_codes(op, *sweep.ends[source])
             codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
-            undecided += (~settled(op, *sweep.ends[source])).sum(axis=1)
+            undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
         for _, sources, op in self.plan.products:
             (lu, hu), (lv, hv) = sweep.factors(op, sources)
             undecided += ((lu < hu) & (lv < hv)).sum(axis=1)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...domains.relaxations import Picks
-from ...domains.stability import settled
+from ...domains.relaxations import MaxRelaxation
+from ...domains.stability import is_stable
 from .alpha_crown import AlphaAscent
 
 
@@ -80,7 +80,7 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
     used = ascent.used[value]
     lo, hi = sweep.ends[source]
-    loose = ~settled(op, lo, hi)
+    loose = ~is_stable(op, lo, hi)
     pair, unit = np.nonzero((used.coefficient != 0.0) & loose[ascent.box])
     out = np.zeros(used.coefficient.shape)
     if not pair.size:
@@ -104,7 +104,7 @@ def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
     lo, hi = sweep.ends[source]
-    if not isinstance(picks, Picks):
+    if not isinstance(picks, MaxRelaxation):
         raise TypeError(f"Value {value} is no window.")
     with np.errstate(invalid="ignore"):
         gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...domains.backward import Form, Relaxed
-from ...domains.crown import Sweep
+from ...domains.backward import LinearForm, RelaxedGraph
+from ...domains.crown import CrownPass
 from .alpha_crown import AlphaAscent
 
 
@@ -23,8 +23,8 @@ ROOM = 1 << 24
 
 
 @dataclass(eq=False)
-class OptimizedSweep(Sweep):
-    """A sweep whose refinements ascend. See `Sweep`.
+class OptimizedCrownPass(CrownPass):
+    """A sweep whose refinements ascend. See `CrownPass`.
 
     Args:
         steps: Ascent steps of every row.
@@ -32,7 +32,7 @@ class OptimizedSweep(Sweep):
 
     steps: int = STEPS
 
-    def _refine(self, net: Relaxed, value: int) -> bool:
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
         rows = self._open_rows(value)
         bent = sum(self.ends[v][0].shape[1] for v in net.lines)
         if rows.size == 0:
@@ -51,6 +51,6 @@ class OptimizedSweep(Sweep):
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
         self.ends[value] = (lo, hi)
-        form = Form(ascent.form_rows.reshape(boxes, len(units), -1), found)
+        form = LinearForm(ascent.form_rows.reshape(boxes, len(units), -1), found)
         self.shares[value] = (rows, self._shares(form, rows.size))
         return True

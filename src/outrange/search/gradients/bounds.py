@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Box
-from ...domains.backward import Cells
-from ...domains.crown import Plan, Sweep
-from ...domains.registry import Ends
+from ...core import Bounds, Box
+from ...domains.backward import BoxBatch
+from ...domains.crown import CrownPass, CrownPlan
 from ...domains.tangents import TangentPlan, plain_tangents, slopes, tangents
 from ...graph import Graph
 from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
@@ -33,8 +32,8 @@ class DerivativeBounds:
     least: np.ndarray
     blame: np.ndarray
     undecided: np.ndarray
-    slopes: dict[int, Ends]
-    ends: list[Ends]
+    slopes: dict[int, Bounds]
+    ends: list[Bounds]
 
 
 class DerivativeEngine:
@@ -51,11 +50,11 @@ class DerivativeEngine:
         self.box = box
         self.asked, self.directions = asked, asked.directions
         self.objectives = asked.form.size
-        self._values, self.plan = Plan.of(self.graph), TangentPlan.of(self.graph)
+        self._values, self.plan = CrownPlan.of(self.graph), TangentPlan.of(self.graph)
         self.is_straight = not self._values.products and all(
             op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
         )
-        root = Sweep(self._values, Cells.of(box.lo[None], box.hi[None]))
+        root = CrownPass(self._values, BoxBatch.of(box.lo[None], box.hi[None]))
         root.run()
         self._known = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
 
@@ -66,7 +65,7 @@ class DerivativeEngine:
 
     def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
-        sweep = Sweep(self._values, Cells.of(lo, hi), dict(self._known))
+        sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._known))
         sweep.run()
         known = slopes(self.graph, sweep.ends)
         found = tangents(self.plan, known, sweep.ends, self.directions)
@@ -74,9 +73,7 @@ class DerivativeEngine:
         least = self.asked.least(*found[self.graph.output])
         return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
-    def _blame(
-        self, sweep: Sweep, known: Mapping[int, Ends], found: list[Ends], width: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _blame(self, sweep: CrownPass, known, found, width) -> tuple[np.ndarray, np.ndarray]:
         """How far slopes vary times what they multiply, shared out among the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
@@ -96,9 +93,7 @@ class DerivativeEngine:
                 undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
         return blame, undecided
 
-    def _share(
-        self, sweep: Sweep, source: int, spread: np.ndarray, tangent: Ends, blame: np.ndarray
-    ) -> np.ndarray:
+    def _share(self, sweep: CrownPass, source: int, spread, tangent, blame) -> np.ndarray:
         """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):

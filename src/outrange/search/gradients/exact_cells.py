@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from ...domains.registry import Ends
+from ...core import Bounds
 from ...domains.tangents import TangentPlan, tangents
 from ...graph import Graph
 from ...ops import Affine, Curve
@@ -61,12 +61,7 @@ class ExactCells:
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
     def find(
-        self,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        slopes: dict[int, Ends],
-        ends: list[Ends],
-        cutoff: np.ndarray,
+        self, lo, hi, slopes: dict[int, Bounds], ends: list[Bounds], cutoff
     ) -> CellBounds | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
@@ -96,7 +91,7 @@ class ExactCells:
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Ends]
     ) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
-        known: dict[int, Ends] = {
+        known: dict[int, Bounds] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
             for v, (least, most) in slopes.items()
         }

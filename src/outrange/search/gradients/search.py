@@ -12,8 +12,8 @@ from ...graph import Graph
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Progress, Solution, Stop
-from ..engines.base import Bounds
+from ..common.solution import Solution, Stop
+from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
 from .exact_cells import ExactCells
@@ -38,14 +38,7 @@ class _CellEngine:
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = ExactCells(engine.plan, engine.asked)
 
-    def bound(
-        self,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        status: np.ndarray,
-        wanted: np.ndarray,
-        cutoff: np.ndarray,
-    ) -> Bounds:
+    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
         step = self._engine.chunk
         parts = [
@@ -56,7 +49,7 @@ class _CellEngine:
         least = np.where(wanted, least, -np.inf)
         shape = (*wanted.shape, self.inputs)
         scores = np.broadcast_to(blame[:, None], shape)
-        return Bounds(least, np.zeros(shape), least, scores, status, undecided)
+        return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def _bound(
         self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray

@@ -7,7 +7,7 @@ import numpy as np
 from ..attack.pgd import First, first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..engines.base import Bounds, Engine
+from ..engines.base import BoxBounds, Engine
 from .best_first import BestFirstSearch
 from .frontier import Frontier
 
@@ -107,15 +107,7 @@ def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray)
     return wanted & ~shut
 
 
-def _clip(
-    pool: Frontier,
-    found: Bounds,
-    lo: np.ndarray,
-    hi: np.ndarray,
-    wanted: np.ndarray,
-    alive: np.ndarray,
-    cutoff: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -143,16 +135,7 @@ def _clip(
 
 
 def _split(
-    pool: Frontier,
-    state: Incumbent,
-    found: Bounds,
-    lo: np.ndarray,
-    hi: np.ndarray,
-    before: tuple[np.ndarray, np.ndarray],
-    lb: np.ndarray,
-    wanted: np.ndarray,
-    alive: np.ndarray,
-    whole: np.ndarray,
+    pool: Frontier, state: Incumbent, found: BoxBounds, lo, hi, before, lb, wanted, alive, whole
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)

@@ -77,6 +77,7 @@ class BestFirstSearch(Search):
         self.frontier.lose()
 
     def advance(self) -> bool:
+        """Explore some boxes, then descend from what that improved and from open boxes."""
         incumbent = self.incumbent
         before = incumbent.best.copy()
         self._explore()

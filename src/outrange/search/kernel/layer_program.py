@@ -20,7 +20,7 @@ from ...ops.numerics.scatter import Scatter
 
 
 @dataclass(eq=False)
-class Layer:
+class ProgramLayer:
     """One layer.
 
     Args:
@@ -62,7 +62,7 @@ class LayerProgram:
     """Layers in order; layer 0 is the input, the last one holds the objectives."""
 
     inputs: int
-    layers: list[Layer]
+    layers: list[ProgramLayer]
 
     @property
     def states(self) -> int:
@@ -136,7 +136,7 @@ class _Compiler:
     def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
         free = np.isnan(fixed)
         d = int(free.sum())
-        self.layers: list[Layer] = []
+        self.layers: list[ProgramLayer] = []
         self.graph = graph
         self.readers = graph.readers()
         unit = np.where(free, np.cumsum(free) - 1, 0)
@@ -158,7 +158,7 @@ class _Compiler:
             return False
         return True
 
-    def _push(self, layer: Layer) -> Source:
+    def _push(self, layer: ProgramLayer) -> Source:
         self.layers.append(layer)
         n = layer.size
         self.widths.append(n)
@@ -205,7 +205,7 @@ class _Compiler:
                 for store, whole in ((sources, part), (totals, size)):
                     matrix = scatter.sums(np.take(whole, columns, axis=1))
                     store[layer] = store[layer] + matrix if layer in store else matrix
-        return self._push(Layer(sources, totals, bias, error=error, merged=merged))
+        return self._push(ProgramLayer(sources, totals, bias, error=error, merged=merged))
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
         knots = np.array(op.knots)

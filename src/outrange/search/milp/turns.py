@@ -78,6 +78,7 @@ class MilpTurns(Search):
         self._boxes.recover()
 
     def advance(self) -> bool:
+        """A step of the box search, after a turn of the solver where one is due."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
             if not self._tried:

@@ -106,7 +106,8 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
     beta = None if task.beta is None else task.beta.copy()
     below = None if task.below is None else task.below.take(active)
     cut = None if beta is None else (np.isfinite(splits.low), np.isfinite(splits.high))
-    moments = [AdamMoments(alpha.shape), AdamMoments(alpha.shape), AdamMoments(count)]
+    shapes = (alpha.shape, alpha.shape, count)
+    moments = [AdamMoments(np.zeros(shape), np.zeros(shape)) for shape in shapes]
     for step in range(steps + 1):
         relaxed = net.relax(prepared, alpha)
         rows, less = _with_output_constraint(net, dict(start), below)
@@ -186,23 +187,30 @@ def _move(
 
 
 class AdamMoments:
-    """Adam's running means."""
+    """Adam's running means, of NumPy's arrays or any others with the same arithmetic.
 
-    def __init__(self, shape: int | tuple[int, ...]) -> None:
-        self.first, self.second = np.zeros(shape), np.zeros(shape)
+    Args:
+        first: Zeros, in the shape of the gradients.
+        second: The same, another array.
+    """
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
         self.steps = 0
 
-    def step(self, gradient: np.ndarray) -> np.ndarray:
+    def step(self, gradient):
+        """The direction to step in, from this gradient and those before."""
         self.steps += 1
         self.first *= 0.9
         self.first += 0.1 * gradient
         self.second *= 0.99
         self.second += 0.01 * gradient * gradient
         mean = self.first / (1 - 0.9**self.steps)
-        spread = np.sqrt(self.second / (1 - 0.99**self.steps))
+        spread = (self.second / (1 - 0.99**self.steps)) ** 0.5
         spread += 1e-12
         mean /= spread
         return mean
 
-    def keep(self, going: np.ndarray) -> None:
+    def keep(self, going) -> None:
+        """Drop the rows that are not worked on any more."""
         self.first, self.second = self.first[going], self.second[going]

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...domains.rounding import Payment
+from ...domains.rounding import RoundingTerm
 from ...graph import Graph
 from ...ops import Affine, dense
 from .relaxed_net import RelaxedNet
@@ -37,18 +37,18 @@ def drop_inactive(net: RelaxedNet) -> RelaxedNet:
             nodes[v - 1] = replace(node, op=op, size=size, shape=shape)
     smaller = Graph(graph.inputs, tuple(nodes), graph.output, graph.outputs)
     everything = [kept.get(v, slice(None)) for v in range(len(nodes) + 1)]
-    payments = [
+    rounding_terms = [
         None
         if due is None
-        else Payment(due.finite[at], None if due.infinite is None else due.infinite[at])
-        for due, at in zip(net.payments, everything, strict=True)
+        else RoundingTerm(due.finite[at], None if due.infinite is None else due.infinite[at])
+        for due, at in zip(net.rounding_terms, everything, strict=True)
     ]
     return RelaxedNet(
         smaller,
         net.box,
         [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything, strict=True)],
-        payments,
-        net.drain,
+        rounding_terms,
+        net.underflow,
         [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
         net.budget,
         {v: error[everything[v]] for v, error in net.errors.items()},

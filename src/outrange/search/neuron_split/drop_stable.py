@@ -16,9 +16,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core import gamma
-from ...core.arrays import Numbers
-from ...domains.rounding import Budget, Payment, drain, drain_of_cells, radius, widened
+from ...core import check_deadline, gamma
+from ...domains.rounding import (
+    OperationCounts,
+    RoundingTerm,
+    radius,
+    underflow,
+    underflow_of_boxes,
+    widened,
+)
 from ...graph import Graph, Node
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange, joined
@@ -107,6 +113,7 @@ class _StableElimination:
         forms = {0: StableForm({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
         last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
         for v, node in enumerate(net.graph.nodes, 1):
+            check_deadline()
             before = [forms[j] for j in node.inputs]
             if v in at:
                 forms[v] = self._bent(at[v], node, before[0])
@@ -184,21 +191,21 @@ class _StableElimination:
         """The net of the new graph."""
         old = self.net.graph
         graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
-        budget = Budget.of(graph)
-        payments: list[Payment | None] = [None]
-        total = drain_of_cells(graph.size)
+        budget = OperationCounts.of(graph)
+        rounding_terms: list[RoundingTerm | None] = [None]
+        total = underflow_of_boxes(graph.size)
         for v, node in enumerate(graph.nodes, 1):
             before = [self.sizes[j] for j in node.inputs]
-            total += drain(node, before)
-            payments.append(
+            total += underflow(node, before)
+            rounding_terms.append(
                 None
                 if v not in self.errors
-                else Payment.of(
+                else RoundingTerm.of(
                     widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
                 )
             )
         return RelaxedNet(
-            graph, self.net.box, self.ends, payments, total, self.sizes, budget, self.errors
+            graph, self.net.box, self.ends, rounding_terms, total, self.sizes, budget, self.errors
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(eq=False, slots=True)
-class Node:
+class SplitNode:
     """An open sub-problem; all arrays `(s,)`.
 
     Args:
@@ -33,11 +33,13 @@ class Node:
     least: float
     age: int
 
-    def cut(self, unit: int, point: float, side: float) -> Node:
+    def cut(self, unit: int, point: float, side: float) -> SplitNode:
         """The part where a unit is at most `point` (`side` below 0), or at least that."""
         low, high, lo, hi = self.low.copy(), self.high.copy(), self.lo.copy(), self.hi.copy()
         if side < 0:
             high[unit], hi[unit] = point, min(hi[unit], point)
         else:
             low[unit], lo[unit] = point, max(lo[unit], point)
-        return Node(low, high, lo, hi, self.alpha, self.beta, self.score, self.least, self.age + 1)
+        return SplitNode(
+            low, high, lo, hi, self.alpha, self.beta, self.score, self.least, self.age + 1
+        )

@@ -15,46 +15,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...core import Box, down
+from ...core import Box, check_deadline, down
 from ...core.rounding import UNIT
-from ...domains.backward import Cells, Form, Join, Relaxed, back_substitute
-from ...domains.crown import Plan, Sweep
-from ...domains.relaxations import Lines, Picks, Planes
-from ...domains.rounding import Budget, Payment, magnitude, outward, widened
+from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.relaxations import CurveRelaxation, MaxRelaxation
+from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange
-from .activations import activations_of
+from .backward_pass import BackwardPass, Proof
 from .relaxations import Activation, PreparedActivation, Relaxation
+from .smooth_relaxations import activations_of
 from .split_constraints import Splits
-
-
-@dataclass(eq=False)
-class BackwardPass:
-    """What one back-substitution left.
-
-    Args:
-        least: `(P,)` the bounds, rounding not paid.
-        rows: `(P, s)` coefficients that arrive at the units.
-        form: `(P, d)` coefficients of the inputs.
-        slopes: Per bent value, the slopes of the lines in use.
-        offsets: The same of their offsets.
-    """
-
-    least: np.ndarray
-    rows: np.ndarray
-    form: np.ndarray
-    slopes: dict[int, np.ndarray]
-    offsets: dict[int, np.ndarray]
-
-
-@dataclass(eq=False)
-class Proof:
-    """Proved lower bounds `(P,)`; coefficients at the units `(P, s)` and the inputs `(P, d)`."""
-
-    least: np.ndarray
-    rows: np.ndarray
-    form: np.ndarray
 
 
 @dataclass(eq=False)
@@ -75,10 +48,10 @@ class RelaxedNet:
     graph: Graph
     box: Box
     ends: list[tuple[np.ndarray, np.ndarray]]
-    payments: list[Payment | None]
-    drain: float
+    rounding_terms: list[RoundingTerm | None]
+    underflow: float
     magnitudes: list[np.ndarray]
-    budget: Budget
+    budget: OperationCounts
     errors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,19 +61,21 @@ class RelaxedNet:
         for b in self.activations:
             self.lo[b.place], self.hi[b.place] = self.ends[b.source]
         self.objectives = self.graph.value_size(self.graph.output)
-        self.cells = Cells.of(self.box.lo[None], self.box.hi[None])
+        self.cells = BoxBatch.of(self.box.lo[None], self.box.hi[None])
         self._center = self.cells.center[0]
         self._reach = np.maximum(self.box.hi - self._center, self._center - self.box.lo)
 
     @staticmethod
     def of(graph: Graph, box: Box) -> RelaxedNet:
         """With linear bounds of all units."""
-        plan = Plan.of(graph)
-        sweep = Sweep(plan, Cells.of(box.lo[None], box.hi[None]))
+        plan = CrownPlan.of(graph)
+        sweep = CrownPass(plan, BoxBatch.of(box.lo[None], box.hi[None]))
         net = sweep.run()
         ends = [(lo[0], hi[0]) for lo, hi in sweep.ends]
         magnitudes = [magnitude(*e) for e in sweep.ends]
-        return RelaxedNet(graph, box, ends, net.payments, net.drain, magnitudes, plan.budget)
+        return RelaxedNet(
+            graph, box, ends, net.rounding_terms, net.underflow, magnitudes, plan.budget
+        )
 
     def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """`ends` with what is known of the units by now."""
@@ -183,6 +158,7 @@ class RelaxedNet:
         for v in range(top, 0, -1):
             if v not in waiting and v not in beta_rows:
                 continue
+            check_deadline()
             a = waiting.pop(v) if v in waiting else np.zeros(1)
             if v in beta_rows:
                 a = a - beta_rows[v]
@@ -227,9 +203,9 @@ class RelaxedNet:
         """What the multipliers add: `beta p`."""
         return (beta * _used_points(beta, splits)).sum(axis=1)
 
-    def _join(self, value: int, rows: np.ndarray) -> Join:
+    def _join(self, value: int, rows: np.ndarray) -> RowInjection:
         """Rows that are added at a value, with what rounding the sum may cost."""
-        return Join(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
+        return RowInjection(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
         """Where a form is least on the box."""
@@ -262,10 +238,10 @@ class RelaxedNet:
     ) -> Proof:
         """`walk` with every rounding paid."""
         relaxed = self.relax(self.prepare(splits), alpha)
-        lines: dict[int, Lines | Picks | Planes] = {
+        lines: dict[int, CurveRelaxation | MaxRelaxation] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
         }
-        net = Relaxed(self.graph, lines, self.payments, self.drain)
+        net = RelaxedGraph(self.graph, lines, self.rounding_terms, self.underflow)
         top = max(start)
         joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
         tilt: dict[int, np.ndarray] = {}
@@ -277,7 +253,7 @@ class RelaxedNet:
         record: dict[int, np.ndarray] = {}
         form = back_substitute(net, top, start[top][:, None], record, tilt, joins)
         cells = self.cells.take(np.zeros(len(start[top]), np.int64))
-        least = cells.least(Form(form.rows, form.constant))[:, 0]
+        least = cells.least(LinearForm(form.rows, form.constant))[:, 0]
         if beta is not None:
             size = np.abs(beta * point).sum(axis=1)
             pad = 4 * (self.units + 8) * UNIT * size
@@ -288,7 +264,7 @@ class RelaxedNet:
                 rows[:, b.place] = record[b.value][:, 0]
         return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
 
-    def _paid(self, activation: Activation, relaxed: Relaxation) -> Lines:
+    def _paid(self, activation: Activation, relaxed: Relaxation) -> CurveRelaxation:
         lo, hi = self.lo[activation.place], self.hi[activation.place]
         shape = np.broadcast_shapes(relaxed.slope[0].shape, relaxed.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in relaxed.slope])
@@ -300,10 +276,10 @@ class RelaxedNet:
         )
         reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
         budget = self.budget
-        offset = outward(
+        offset = widen_offset(
             budget, budget.reads[activation.source], activation.size, slope, offset, reach
         )
-        return Lines(slope, offset, None, slope, slope, slope)
+        return CurveRelaxation(slope, offset, None, slope, slope, slope)
 
 
 def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

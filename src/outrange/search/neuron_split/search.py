@@ -16,11 +16,11 @@ from ..attack.momentum import attack, initial_samples
 from ..common.incumbent import Incumbent
 from ..common.parallel import single_blas_thread
 from ..common.search import Search
-from .activations import activations_of
 from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
 from .relaxed_net import RelaxedNet
+from .smooth_relaxations import activations_of
 from .tighten_layers import tighten_layer
 from .tree import SplitTree
 
@@ -92,7 +92,9 @@ class NeuronSplitSearch(Search):
     def _work(self) -> Iterator[bool]:
         """The pieces of work, one after the other, for as long as there are any."""
         if self._net is None:
-            self._net = drop_stable(drop_inactive(RelaxedNet.of(self.graph, self.box)))
+            net = RelaxedNet.of(self.graph, self.box)
+            self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
+            self._net = drop_stable(drop_inactive(net))
             self._bound_all()
             yield True
             self._descend(4)

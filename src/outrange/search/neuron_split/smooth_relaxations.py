@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...domains.stability import settled
-from ...ops import Curve
+from ...domains.stability import is_stable
+from ...graph import Graph
+from ...ops import Affine, Curve, Rearrange
 from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
 from ...ops.relaxation.relax import relax
 from ...ops.relaxation.side import Side
-from .relaxations import Relaxation
+from .relaxations import Activation, KinkActivation, Relaxation, kink_slopes
 
 
 THIN = 1e-7
@@ -51,7 +52,7 @@ class SmoothActivation:
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Units that are straight on their range, or hardly have one."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
-        return np.asarray(settled(self.curve, lo, hi) | thin)
+        return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
         """Units that are settled may still have an offset."""
@@ -211,3 +212,21 @@ class PreparedSmooth:
         offset[some] = np.where(fine, got, offset[some])
         pivot[some] = at
         return slope, offset, pivot
+
+
+def activations_of(graph: Graph) -> list[Activation] | None:
+    """All bent values in order; None if one is of a kind that a phase search does not know."""
+    found: list[Activation] = []
+    start = 0
+    for v, node in enumerate(graph.nodes[: graph.output], 1):
+        if isinstance(node.op, Affine | Rearrange):
+            continue
+        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
+            return None
+        slopes, place = kink_slopes(node.op), slice(start, start + node.size)
+        if slopes is None:
+            found.append(SmoothActivation(v, node.inputs[0], place, node.op))
+        else:
+            found.append(KinkActivation(v, node.inputs[0], place, *slopes))
+        start += node.size
+    return found

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import Box
-from ...domains.backward import Relaxed
+from ...domains.backward import RelaxedGraph
 from ...domains.cone import Cone
-from ...domains.cone_tiles import Tiles
-from ...domains.rounding import Budget
+from ...domains.cone_tiles import ConeTiles
+from ...domains.rounding import OperationCounts
 from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .relaxations import Activation
@@ -57,7 +57,7 @@ def _ranges(
     """Groups of units, and the ends found for each group."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
-        windows = list(Tiles(net.graph, value, _ROOM, np.inf).of(units))
+        windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
     parts = [
         (group, window)
         for some, window in windows
@@ -95,7 +95,7 @@ def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
     """The net of a window that reaches the inputs: its ranges and payments are the whole's."""
     ends, now, graph = [], net.now(), window.graph
     magnitudes, reads = [], []
-    whole = Relaxed(net.graph, {}, net.payments, net.drain)
+    whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)
     for k, (value, some) in enumerate(zip(window.values, window.entries, strict=True)):
         if value >= 0:
             ends.append((now[value][0][some], now[value][1][some]))
@@ -108,7 +108,7 @@ def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
             ends.append((node.op.run((ends[j][0],)), node.op.run((ends[j][1],))))
             magnitudes.append(node.op.run((magnitudes[j],)))
             reads.append(net.budget.reads[window.values[j]])
-    budget = Budget(tuple(reads), net.budget.additions)
+    budget = OperationCounts(tuple(reads), net.budget.additions)
     box = Box(*ends[0])
-    payments = window.relaxed(whole).payments
-    return RelaxedNet(graph, box, ends, payments, net.drain, magnitudes, budget)
+    rounding_terms = window.relaxed(whole).rounding_terms
+    return RelaxedNet(graph, box, ends, rounding_terms, net.underflow, magnitudes, budget)

@@ -22,7 +22,7 @@ from ...core import OutOfTime
 from ..common.parallel import parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
-from .node import Node
+from .node import SplitNode
 from .relaxed_net import RelaxedNet
 from .split_constraints import Splits
 from .tighten_units import CutoffProblem, most_of, tighten
@@ -70,17 +70,17 @@ class SplitTree:
         self.row[objective] = 1.0
         self.closed = np.inf
         self.nodes = 0
-        self._heap: list[tuple[float, int, Node]] = []
+        self._heap: list[tuple[float, int, SplitNode]] = []
         self._count = 0
         self._kinked = np.zeros(net.units, bool)
         for b in net.activations:
             self._kinked[b.place] = np.isfinite(b.below)
         self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
 
-    def _root(self, least: float) -> Node:
+    def _root(self, least: float) -> SplitNode:
         net = self.net
         nothing = np.full(net.units, np.inf)
-        return Node(
+        return SplitNode(
             -nothing,
             nothing,
             net.lo.copy(),
@@ -133,17 +133,17 @@ class SplitTree:
                 self._push(leaf)
             raise
 
-    def _finished(self, leaf: Node, cutoff: float) -> np.ndarray:
+    def _finished(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
         """A leaf without open units is closed by what a linear program says of it."""
         least, at = bound_by_lp(self.net, self._stacked([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
 
-    def _push(self, leaf: Node) -> None:
+    def _push(self, leaf: SplitNode) -> None:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
         self._count += 1
 
-    def _stacked(self, leaves: list[Node]) -> BoundProblem:
+    def _stacked(self, leaves: list[SplitNode]) -> BoundProblem:
         low, high, lo, hi, alpha, beta = (
             np.stack([getattr(leaf, name) for leaf in leaves])
             for name in ("low", "high", "lo", "hi", "alpha", "beta")
@@ -152,8 +152,8 @@ class SplitTree:
         return BoundProblem.of(start, Splits(low, high, lo, hi), alpha, beta)
 
     def _tightened(
-        self, leaves: list[Node], cutoff: float, steps: int, share: float, most: int
-    ) -> list[Node]:
+        self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
+    ) -> list[SplitNode]:
         """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
@@ -177,28 +177,26 @@ class SplitTree:
                 self.closed = min(self.closed, cutoff)
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
 
-    def _bound(self, leaves: list[Node], cutoff: float, steps: int) -> np.ndarray:
+    def _bound(self, leaves: list[SplitNode], cutoff: float, steps: int) -> np.ndarray:
         """Bound sub-problems; what stays open goes on the heap."""
         still, form = self._improved(leaves, cutoff, steps)
         for leaf in still:
             self._push(leaf)
         return self.net.corner(form)
 
-    def _shared(self, leaves: list[Node]) -> list[list[Node]]:
+    def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
         """The leaves in parts for the cores, if there are enough of them."""
         parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
         edges = np.linspace(0, len(leaves), parts + 1).astype(int)
         return [leaves[a:b] for a, b in pairwise(edges)]
 
-    def _at_once(self, leaves: list[Node]) -> np.ndarray:
+    def _at_once(self, leaves: list[SplitNode]) -> np.ndarray:
         """Bounds as they are, without ascent."""
         task = self._stacked(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, task.splits).least
 
-    def _improved(
-        self, leaves: list[Node], cutoff: float, steps: int
-    ) -> tuple[list[Node], np.ndarray]:
+    def _improved(self, leaves: list[SplitNode], cutoff: float, steps: int):
         """Bound sub-problems; returns those that stay open, and their forms."""
         found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
@@ -206,9 +204,7 @@ class SplitTree:
         self.closed = min(self.closed, *(closed for _, _, closed in found))
         return still, np.concatenate([form for _, form, _ in found])
 
-    def _climbed(
-        self, leaves: list[Node], cutoff: float, steps: int
-    ) -> tuple[list[Node], np.ndarray, float]:
+    def _climbed(self, leaves: list[SplitNode], cutoff: float, steps: int):
         """Those that stay open, their forms, and the least bound of those that closed."""
         closed = np.inf
         if not leaves:
@@ -240,7 +236,7 @@ class SplitTree:
             out[:, at] = np.abs(rows[:, at]) * gap
         return out
 
-    def _choose(self, leaves: list[Node], cutoff: float) -> list[tuple[int, float] | None]:
+    def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
         """The cut of each sub-problem, None where nothing is left to cut."""
         tried = []
         for i, leaf in enumerate(leaves):
@@ -286,7 +282,7 @@ class SplitTree:
             out[b.place] = b.split_point(lo[b.place], hi[b.place])
         return out
 
-    def _scored(self, leaf: Node) -> np.ndarray:
+    def _scored(self, leaf: SplitNode) -> np.ndarray:
         """What each unit costs the bound; where what it reads is cut off, wide and early units."""
         if (leaf.score > 0).any():
             return leaf.score

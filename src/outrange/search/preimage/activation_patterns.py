@@ -9,7 +9,7 @@ Reference: Tran et al., *Star-based reachability analysis of deep neural network
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ MOST_CELLS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Polytope:
+class PatternPolytope:
     """`a @ x <= b` within a box: where one clause holds in one activation pattern.
 
     Args:
@@ -66,7 +66,7 @@ class PatternBox:
 
 def enumerate_patterns(
     program: LayerProgram, leaf: PatternBox, until: float = np.inf
-) -> list[Polytope] | None:
+) -> list[PatternPolytope] | None:
     """Every part of the leaf where a clause holds; None if there are too many patterns.
 
     Args:
@@ -121,7 +121,7 @@ class _PatternEnumeration:
                 yield from self._from(k + 1, [*values, unit], part)
             return
         self._found += 1
-        if self._found > MOST_CELLS or clock.perf_counter() > self._until:
+        if self._found > MOST_CELLS or time.perf_counter() > self._until:
             raise TooManyVertices
         yield cell, values[-1]
 
@@ -158,7 +158,7 @@ class _PatternEnumeration:
                     part = part.cut(-slopes[j], -constants[j])
             yield phase, part
 
-    def only(self) -> Iterator[Polytope]:
+    def only(self) -> Iterator[PatternPolytope]:
         """The parts of a leaf none of whose units is undecided: no vertices are needed."""
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
@@ -173,9 +173,9 @@ class _PatternEnumeration:
             at = np.where(row > 0, leaf.lo, leaf.hi)
             least = row @ at + constant
             if least < 0 or (least == 0 and not leaf.strict[k]):
-                yield Polytope(int(k), row[None], np.array([-constant]), at)
+                yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
-    def parts(self, cell: Vertices, forms: Forms) -> Iterator[Polytope]:
+    def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
         """Where the clauses hold in one cell; one part if one of them holds all over it."""
         found = []
         for k in np.flatnonzero(self._leaf.open_):
@@ -185,7 +185,7 @@ class _PatternEnumeration:
                 continue
             part = cell.cut(row, constant)
             kept = np.union1d(part.needed(), [len(part.rows) - 1])
-            found.append(Polytope(int(k), part.rows[kept], part.limits[kept], part.middle))
+            found.append(PatternPolytope(int(k), part.rows[kept], part.limits[kept], part.middle))
             if height.max() < 0:
                 yield found[-1]
                 return

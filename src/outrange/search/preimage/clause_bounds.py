@@ -14,7 +14,7 @@ from ...graph import Graph
 from ...graph.measure import measure
 from ..common.domain_boxes import DomainBoxes
 from ..engines.array_engine import ArrayEngine
-from ..engines.base import Bounds
+from ..engines.base import BoxBounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
@@ -88,20 +88,20 @@ class ClauseBounds:
         """Whether a box's status is about the units of `program`."""
         return self._kernel is not None
 
-    def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> Bounds:
-        """Bounds of `[values, -values]` over boxes `(B, free inputs)`; see `Bounds`."""
+    def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        """Bounds of `[values, -values]` over boxes `(B, free inputs)`; see `BoxBounds`."""
         with np.errstate(all="ignore"):
             return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
 
-    def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> Bounds:
+    def _by_kernel(self, lo, hi, status) -> BoxBounds:
         assert self._kernel is not None
         parts = [self._kernel.bound(*box, ASCENT) for box in zip(lo, hi, status, strict=True)]
         least, slopes, offset, blame, codes = (
             np.array([part[i] for part in parts]) for i in range(5)
         )
-        return Bounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
+        return BoxBounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
 
-    def _by_engine(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> Bounds:
+    def _by_engine(self, lo, hi, status) -> BoxBounds:
         wanted = np.ones((len(lo), 2 * self.count), bool)
         low, high = self.full(lo), self.full(hi)
         found = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))
@@ -111,9 +111,9 @@ class ClauseBounds:
         fixed, at = found.slopes[:, :, ~self.free], self._fixed[~self.free]
         pad = gamma(at.size + 4) * (np.abs(fixed) @ np.abs(at) + np.abs(found.offset)) + 1e-300
         offset = np.where(at.size > 0, found.offset + fixed @ at - pad, found.offset)
-        return Bounds(found.least, slopes, offset, blame, found.status, found.undecided)
+        return BoxBounds(found.least, slopes, offset, blame, found.status, found.undecided)
 
-    def sides(self, found: Bounds, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sides(self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray):
         """Where clauses are decided all over a box, `(B, m)` bool each: they hold; they do not.
 
         Where a bound is 0 but for rounding, the outputs' own bounds are put into the clause in

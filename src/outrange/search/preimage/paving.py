@@ -10,82 +10,27 @@ from __future__ import annotations
 
 import heapq
 import math
-import time as clock
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...core import gamma
-from ..engines.base import Bounds
+from ...core import OutOfTime, deadline, gamma
+from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
+from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
 
 
 MOST_AT_ONCE = 64
 """Boxes bounded in one call, unless they take longer than this:"""
 
 SECONDS_A_CALL = 0.1
+"""What a call is sized for."""
 
 SETTLED = 1e-11
 """A box whose share is known to this much of its own volume is not halved any more."""
-
-MIXED, OUTSIDE, INSIDE = 0, 1, 2
-
-
-class PavingBox:
-    """One box of a paving.
-
-    Args:
-        lo: `(d,)` of the free inputs.
-        hi: `(d,)`.
-        share: Its share of the whole volume.
-        open_: `(m,)` bool: the clauses that may hold somewhere in it.
-        status: `(units,)` what is known of the units.
-    """
-
-    __slots__ = (
-        "at",
-        "blame",
-        "children",
-        "cut",
-        "forms",
-        "hi",
-        "label",
-        "least",
-        "lo",
-        "most",
-        "open",
-        "share",
-        "status",
-        "undecided",
-    )
-
-    def __init__(
-        self, lo: np.ndarray, hi: np.ndarray, share: float, open_: np.ndarray, status: np.ndarray
-    ) -> None:
-        self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
-        self.label, self.least, self.most = MIXED, 0.0, share
-        self.undecided = len(status)
-        self.blame: np.ndarray | None = None
-        self.forms: tuple[np.ndarray, np.ndarray] | None = None
-        self.cut, self.at = -1, 0.0
-        self.children: tuple[PavingBox, PavingBox] | None = None
-
-    @property
-    def gap(self) -> float:
-        """The share of the whole volume that is not known to be inside or outside."""
-        return self.most - self.least
-
-    def leaves(self) -> Iterator[PavingBox]:
-        """The boxes that are not halved, in order."""
-        waiting = [self]
-        while waiting:
-            cell = waiting.pop()
-            if cell.children is None:
-                yield cell
-            else:
-                waiting += [cell.children[1], cell.children[0]]
 
 
 class Paving:
@@ -151,9 +96,9 @@ class Paving:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         asked = np.array([c.open for c in cells])
-        began = clock.perf_counter()
+        began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
-        each = (clock.perf_counter() - began) / len(cells)
+        each = (time.perf_counter() - began) / len(cells)
         self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
@@ -171,9 +116,7 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(
-        self, found: Bounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -228,21 +171,27 @@ class Paving:
             None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
             `"interrupted"`.
         """
-        until = clock.perf_counter() + seconds
+        until = time.perf_counter() + seconds
         try:
-            fresh = [c for c in self.leaves() if c.blame is None]
-            while fresh:
-                if clock.perf_counter() > until:
-                    return "time"
-                few = self._at_once
-                self.look(fresh[:few])
-                fresh = fresh[few:]
-            for weight in (_gap, self._untold):
-                stopped = self._until(weight, tol, until, most)
-                if stopped is not None:
-                    return stopped
+            with deadline(seconds):
+                return self._refine(tol, until, most)
         except KeyboardInterrupt:
             return "interrupted"
+        except OutOfTime:
+            return "time"
+
+    def _refine(self, tol: float, until: float, most: int) -> str | None:
+        fresh = [c for c in self.leaves() if c.blame is None]
+        while fresh:
+            if time.perf_counter() > until:
+                return "time"
+            few = self._at_once
+            self.look(fresh[:few])
+            fresh = fresh[few:]
+        for weight in (_gap, self._untold):
+            stopped = self._until(weight, tol, until, most)
+            if stopped is not None:
+                return stopped
         return None
 
     def _until(
@@ -261,7 +210,7 @@ class Paving:
         while heap and total > tol:
             if count >= most:
                 return "pieces"
-            if clock.perf_counter() > until:
+            if time.perf_counter() > until:
                 return "time"
             few = max(1, min(self._at_once, len(heap) // 2, most - count))
             cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]
@@ -287,7 +236,7 @@ def _gap(cell: PavingBox) -> float:
     return cell.gap
 
 
-def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
 
     A half-space's share is known exactly, so that the slope of a bound hardly counts.

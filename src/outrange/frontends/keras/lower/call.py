@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Call:
+class KerasCall:
     """`op(*args, **kwargs)` with values of the graph and arrays in place of tensors."""
 
     builder: Builder

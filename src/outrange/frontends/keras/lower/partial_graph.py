@@ -8,7 +8,7 @@ import numpy as np
 from ....core import InputError, ModelError
 from ....graph import Graph, Slot, Value
 from ..api import keras
-from ..trace.records import Record, Trace
+from ..trace.records import OperationRecord, Trace
 from .lower import _Lowering
 
 
@@ -73,5 +73,5 @@ def lower_part(
     return lowered.graph, reasons, values, constants
 
 
-def _gives(k: Any, record: Record, tensors: set[int]) -> bool:
+def _gives(k: Any, record: OperationRecord, tensors: set[int]) -> bool:
     return any(id(t) in tensors for t in k.tree.flatten(record.outputs))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....graph import Operand, Value
-from ..lower.call import Call
+from ....graph import Value
+from ..lower.call import KerasCall
 from .table import entering
 
 
@@ -14,7 +14,7 @@ rule = entering(RULES)
 
 
 @rule("NativeCall")
-def _native(c: Call) -> list[Operand]:
+def _native(c: KerasCall):
     flat = c.keras.tree.flatten((c.args, c.kwargs))
     symbols = c.keras.tree.flatten((c.op.args, c.op.kwargs))
     tensor = c.keras.KerasTensor

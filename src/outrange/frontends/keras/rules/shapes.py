@@ -8,7 +8,7 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
-from ..lower.call import Call, array, is_value
+from ..lower.call import KerasCall, array, is_value
 from ..refuse import LOW_PRECISION
 from .table import entering
 
@@ -29,7 +29,7 @@ MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
 
 
 @rule(*ONE)
-def _one(c: Call) -> Operand:
+def _one(c: KerasCall):
     others = c.keras.tree.flatten((c.args[1:], c.kwargs))
     if any(is_value(x) for x in others):
         raise UnsupportedError(
@@ -39,7 +39,7 @@ def _one(c: Call) -> Operand:
 
 
 @rule("Take")
-def _take(c: Call) -> Operand:
+def _take(c: KerasCall):
     index, axis = c.get(1, "indices"), c.config.get("axis")
     if not is_value(index):
         return _one(c)
@@ -53,11 +53,11 @@ def _take(c: Call) -> Operand:
 
 
 @rule(*MANY)
-def _many(c: Call) -> Operand:
+def _many(c: KerasCall):
     return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
 
 
-def _moved(c: Call, operands: list) -> Operand:
+def _moved(c: KerasCall, operands: list):
     """Run the operation on the positions of the entries of `operands`."""
     tree, ops = c.keras.tree, c.keras.ops
 
@@ -79,7 +79,7 @@ def _moved(c: Call, operands: list) -> Operand:
 
 
 @rule("Pad")
-def _pad(c: Call) -> Operand:
+def _pad(c: KerasCall):
     mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
     if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
         return _moved(c, [c.args[0]])
@@ -95,17 +95,17 @@ def _pad(c: Call) -> Operand:
 
 
 @rule("StopGradient", "Copy", "Conjugate", "Real")
-def _same(c: Call) -> Operand:
+def _same(c: KerasCall):
     return c.x
 
 
 @rule("Given")
-def _given(c: Call) -> Operand:
+def _given(c: KerasCall):
     return c.x
 
 
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
-def _cast(c: Call) -> Operand:
+def _cast(c: KerasCall):
     dtype, before = str(c.config.get("dtype") or ""), c.dtypes[0] if c.dtypes else ""
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
@@ -117,7 +117,7 @@ def _cast(c: Call) -> Operand:
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")
-def _filled(c: Call) -> Operand:
+def _filled(c: KerasCall):
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core import InputError, ModelError
 from ....graph import Slot
-from ....program import Layer, Loss, Part, Program, Weight
+from ....program import Layer, Loss, PartialGraph, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
 from ..lower.partial_graph import lower_part
@@ -200,15 +200,13 @@ def _parts(
     return whole, free, missing
 
 
-def _part(
-    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
-) -> Part | None:
+def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> PartialGraph | None:
     try:
         graph, reasons, values, constants = lower_part(trace, slots, unknown)
     except (ModelError, InputError):
         return None
     data = sum(slot.size for slot in slots)
-    return Part(
+    return PartialGraph(
         graph, data, tuple(reasons), {number[i]: v for i, v in values.items() if i in number},
         {number[i]: a for i, a in constants.items() if i in number},
     )  # fmt: skip

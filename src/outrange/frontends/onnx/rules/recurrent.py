@@ -8,7 +8,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.composites import normalization as normal
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -19,7 +19,7 @@ _ACTIVATIONS = {
 
 
 @op("RNN", "GRU", "LSTM")
-def recurrent(c: Call) -> list[Operand]:
+def recurrent(c: OnnxCall):
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -59,11 +59,7 @@ def recurrent(c: Call) -> list[Operand]:
     return [stacked(rows, 0), *ends]
 
 
-Cell = Callable[..., list[Operand]]
-"""From an input and a state to the next state, the output first."""
-
-
-def _functions(c: Call, directions: int) -> list[list[str]]:
+def _functions(c: OnnxCall, directions: int) -> list[list[str]]:
     usual = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
     each = usual[c.node.op]
     names = [str(v) for v in c.attr("activations", each * directions)]
@@ -74,15 +70,13 @@ def _functions(c: Call, directions: int) -> list[list[str]]:
     return [found[i * len(each) : (i + 1) * len(each)] for i in range(directions)]
 
 
-def _initial(c: Call, i: int, direction: int, size: int) -> Operand:
+def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
     if not c.has(i):
         return np.zeros((c.x.shape[1], size))
     return c.b.structural(lambda a: a[0][direction], [c.operand(i)])
 
 
-def _run(
-    c: Call, x: Operand, states: list[Operand], cell: Cell, backward: bool
-) -> tuple[list[Operand], list[Operand]]:
+def _run(c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool):
     steps = x.shape[0]
     outputs: list[Any] = [None] * steps
     for t in range(steps - 1, -1, -1) if backward else range(steps):
@@ -91,18 +85,11 @@ def _run(
     return outputs, states
 
 
-def _parts(c: Call, z: Operand, count: int) -> list[Operand]:
+def _parts(c: OnnxCall, z: Operand, count: int):
     return c.b.structural(lambda a: np.split(a[0], count, axis=-1), [z])
 
 
-def _rnn(
-    c: Call,
-    w: np.ndarray,
-    r: np.ndarray,
-    bias: np.ndarray,
-    functions: Sequence[str],
-    peep: np.ndarray | None,
-) -> Cell:
+def _rnn(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n = len(w)
 
     def cell(x: Operand, h: Operand) -> list[Operand]:
@@ -112,14 +99,7 @@ def _rnn(
     return cell
 
 
-def _gru(
-    c: Call,
-    w: np.ndarray,
-    r: np.ndarray,
-    bias: np.ndarray,
-    functions: Sequence[str],
-    peep: np.ndarray | None,
-) -> Cell:
+def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n, b, after = len(w), c.b, bool(c.attr("linear_before_reset", 0))
     third = n // 3
 
@@ -138,14 +118,7 @@ def _gru(
     return cell
 
 
-def _lstm(
-    c: Call,
-    w: np.ndarray,
-    r: np.ndarray,
-    bias: np.ndarray,
-    functions: Sequence[str],
-    peep: np.ndarray | None,
-) -> Cell:
+def _lstm(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n, b = len(w), c.b
     gate, inner, outer = functions
     look = np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
@@ -168,7 +141,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
 @op("LayerNormalization")
-def layer_normalization(c: Call) -> Operand:
+def layer_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     out = normal.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
@@ -177,7 +150,7 @@ def layer_normalization(c: Call) -> Operand:
 
 
 @op("GroupNormalization", "InstanceNormalization")
-def group_normalization(c: Call) -> Operand:
+def group_normalization(c: OnnxCall):
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
@@ -191,7 +164,7 @@ def group_normalization(c: Call) -> Operand:
 
 
 @op("RMSNormalization")
-def rms_normalization(c: Call) -> Operand:
+def rms_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))

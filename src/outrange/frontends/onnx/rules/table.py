@@ -1,7 +1,7 @@
 """The table of operators: a name to a small function that speaks to the `Builder`.
 
-An operator is added by writing one function of a `Call` in one of the files beside this one. What
-a function does not ask for is refused: an attribute nobody read, an input nobody read.
+An operator is added by writing one function of an `OnnxCall` in one of the files beside this one.
+What a function does not ask for is refused: an attribute nobody read, an input nobody read.
 """
 
 import math
@@ -20,7 +20,7 @@ from ..records import LARGEST_VALUE, OnnxNode, Opaque
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 """Attributes in which an infinity means "no limit", or is data."""
 
-TABLE: dict[str, Callable[["Call"], Any]] = {}
+TABLE: dict[str, Callable[["OnnxCall"], object]] = {}
 
 
 Entered = TypeVar("Entered", bound=Callable[["Call"], object])
@@ -29,7 +29,7 @@ Entered = TypeVar("Entered", bound=Callable[["Call"], object])
 def op(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function in the table under each of `names`.
 
-    The function takes a `Call` and returns one operand, or a list with one per output.
+    The function takes a `OnnxCall` and returns one operand, or a list with one per output.
     """
 
     def enter(function: Entered) -> Entered:
@@ -43,7 +43,7 @@ def op(*names: str) -> Callable[[Entered], Entered]:
 
 
 @dataclass(eq=False)
-class Call:
+class OnnxCall:
     """One node being lowered.
 
     Args:

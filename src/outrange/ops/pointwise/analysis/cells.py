@@ -39,7 +39,7 @@ Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CellGrid:
     """Neighboring cells in order, and what is known of an expression on each.
 
     Args:
@@ -90,7 +90,7 @@ def _cut(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
     return np.clip(edges, lo[:, None], hi[:, None])
 
 
-def _refine(t: Expressions, e: int, cells: Cells, payable: Payable, rounds: int) -> Cells:
+def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut open cells into four, again and again; those that gain nothing twice are left."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -107,25 +107,25 @@ def _refine(t: Expressions, e: int, cells: Cells, payable: Payable, rounds: int)
     return cells
 
 
-def _new(t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray) -> Cells:
+def _new(t, e, lo, hi) -> CellGrid:
     sign, size = _measured(t, e, lo, hi)
-    return Cells(lo, hi, sign, size, np.zeros(lo.shape, int))
+    return CellGrid(lo, hi, sign, size, np.zeros(lo.shape, int))
 
 
-def _merged(cells: Cells, kept: np.ndarray, new: Cells) -> Cells:
+def _merged(cells: CellGrid, kept, new: CellGrid) -> CellGrid:
     """Some of the cells, and new ones, in order; those without width are dropped."""
     proper = new.lo < new.hi
     parts = [
         np.concatenate([getattr(cells, f.name)[kept], getattr(new, f.name)[proper]])
-        for f in fields(Cells)
+        for f in fields(CellGrid)
     ]
     order = np.argsort(parts[0], kind="stable")
-    return Cells(*(p[order] for p in parts))
+    return CellGrid(*(p[order] for p in parts))
 
 
 def signs(
-    t: Expressions, e: int, lo: float, hi: float, payable: Payable, finest: float = 1e-9
-) -> Cells:
+    t: Expressions, e: int, lo: float, hi: float, payable: Callable, finest: float = 1e-9
+) -> CellGrid:
     """The sign of `e` between `lo` and `hi`.
 
     Args:

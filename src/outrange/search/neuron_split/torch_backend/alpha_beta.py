@@ -6,13 +6,12 @@ What it finds are slopes and multipliers: bounds are proved from them in float64
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, BoundProblem
-from ..relaxations import PreparedActivation, PreparedKink
+from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
+from ..relaxations import PreparedKink
 from ..relaxed_net import RelaxedNet
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
@@ -81,7 +80,9 @@ class _TorchAscent:
         self.best_theta = self.alpha.clone()
         self.best_beta = None if self.beta is None else self.beta.clone()
         self.best_gamma = None if self.below is None else self.gamma.clone()
-        self.moments = [_Moments(self.t, like) for like in (self.alpha, self.alpha, self.best)]
+        shapes = (self.alpha, self.alpha, self.best)
+        zeros = self.t.zeros_like
+        self.moments = [AdamMoments(zeros(like), zeros(like)) for like in shapes]
         self.at = {b.value: b for b in self.net.activations}
 
     def _over(self, part: PreparedActivation) -> _PreparedKink:
@@ -252,24 +253,6 @@ class _TorchAscent:
             self.gamma, self.scale = self.gamma[going], self.scale[going]
         for part in self.moments:
             part.keep(going)
-
-
-class _Moments:
-    """Adam's running means."""
-
-    def __init__(self, t: Any, like: Tensor) -> None:
-        self.first, self.second = t.zeros_like(like), t.zeros_like(like)
-        self.steps = 0
-
-    def step(self, gradient: Tensor) -> Tensor:
-        self.steps += 1
-        self.first = 0.9 * self.first + 0.1 * gradient
-        self.second = 0.99 * self.second + 0.01 * gradient * gradient
-        mean = self.first / (1 - 0.9**self.steps)
-        return mean / ((self.second / (1 - 0.99**self.steps)).sqrt() + 1e-12)
-
-    def keep(self, going: Tensor) -> None:
-        self.first, self.second = self.first[going], self.second[going]
 
 
 def _back(tensor: Tensor) -> np.ndarray:
