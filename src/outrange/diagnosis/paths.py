@@ -37,7 +37,7 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
 
 
 def _behind(
-    makers: dict[int, Step], starts: Iterable[int], blocked: bool
+    makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
 ) -> tuple[set[int], set[int]]:
     """Tensors and weights that lie behind some tensors; with `blocked` past every wall."""
     tensors, weights, waiting = set(starts), set(), list(starts)
@@ -57,7 +57,9 @@ def _behind(
     return tensors, weights
 
 
-def _stands_before(step: RecordedStep, reached: set[int], makers, lost: list[int]) -> bool:
+def _stands_before(
+    step: RecordedStep, reached: set[int], makers: dict[int, RecordedStep], lost: list[int]
+) -> bool:
     """Whether a gradient arrives at `step`, stops, and would have gone on to a lost weight."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..answers.diagnosis import Finding, Level
 from ..core import OutrangeError
+from .context import DiagnosisContext
 
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Rule:
         return Finding(self.code, title, level, layer, message, fix, **more)
 
 
-Check = Callable[[Rule, "Case"], Iterable[Finding]]
+Check = Callable[[Rule, "DiagnosisContext"], Iterable[Finding]]
 
 RULES: dict[str, Rule] = {}
 

@@ -109,7 +109,7 @@ def rearrange(op: Rearrange, line: None, rows: np.ndarray) -> Pulled:
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
 
-def curve(op: Curve, lines: CurveRelaxation, rows):
+def curve(op: Curve, lines: CurveRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the lower line, negative ones the upper line."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = _offsets(lines, rising, falling)
@@ -123,7 +123,9 @@ def curve(op: Curve, lines: CurveRelaxation, rows):
     return (out,), constant
 
 
-def _offsets(lines: CurveRelaxation | ProductRelaxation, rising, falling):
+def _offsets(
+    lines: CurveRelaxation | ProductRelaxation, rising: np.ndarray, falling: np.ndarray
+) -> np.ndarray:
     constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
     if lines.unbounded is not None:
         unbounded = dots(rising, lines.unbounded[0]) - dots(falling, lines.unbounded[1])
@@ -131,7 +133,7 @@ def _offsets(lines: CurveRelaxation | ProductRelaxation, rising, falling):
     return constant
 
 
-def product(op: Product, planes: ProductRelaxation, rows):
+def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the lower plane, negative ones the upper plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     parts = []
@@ -142,7 +144,7 @@ def product(op: Product, planes: ProductRelaxation, rows):
     return op.pull(*parts), _offsets(planes, rising, falling)
 
 
-def largest(op: Largest, picks: MaxRelaxation, rows):
+def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the best argument, negative ones the plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)

@@ -148,8 +148,8 @@ def _between(
 
 
 def _extremes(
-    op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Ends, Ends]
-) -> Ends:
+    op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Bounds, Bounds]
+) -> Bounds:
     """Of a curve of straight pieces: they lie at the ends and knots."""
     low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     knots = [np.clip(knot, lo, hi) for knot in op.knots]
@@ -198,7 +198,7 @@ def _constant(ends: Bounds, count: int) -> ForwardForm:
     return ForwardForm(center, np.zeros((count, lo.size)), rest)
 
 
-def _none(op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
+def _none(op: Op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
     """Steps and products have no form, only their intervals."""
 
 
@@ -278,7 +278,7 @@ def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
     ]
 
 
-def run(graph: Graph, lo, hi) -> list[Bounds]:
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
     return [

@@ -50,7 +50,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
     return DOMAINS[name]
 
 
-def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Bounds]:
+def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -> list[Bounds]:
     """Least and largest values of every value of `graph` over each of many boxes.
 
     Args:

@@ -124,25 +124,31 @@ def plain_tangents(
     return found
 
 
-def _affine(op: Affine, before, _slopes, _ends) -> Bounds:
+def _affine(
+    op: Affine, before: Sequence[Bounds], _slopes: Bounds | None, _ends: Sequence[Bounds]
+) -> Bounds:
     shape = before[0][0].shape[:2]
     flat = [tuple(end.reshape(-1, end.shape[-1]) for end in pair) for pair in before]
     lo, hi = intervals.affine(op, tuple(p[0] for p in flat), tuple(p[1] for p in flat))
     return lo.reshape(*shape, -1), hi.reshape(*shape, -1)
 
 
-def _rearrange(op: Rearrange, before, _slopes, _ends) -> Bounds:
+def _rearrange(
+    op: Rearrange, before: Sequence[Bounds], _slopes: Bounds | None, _ends: Sequence[Bounds]
+) -> Bounds:
     return (
         op.run(tuple(p[0] for p in before), fill=False),
         op.run(tuple(p[1] for p in before), fill=False),
     )
 
 
-def _curve(op: Curve, before, slopes, _ends) -> Bounds:
+def _curve(op: Curve, before: Sequence[Bounds], slopes: Bounds, _ends: Sequence[Bounds]) -> Bounds:
     return _hull(tuple(end[:, None] for end in slopes), before[0])
 
 
-def _product(op: Product, before, _slopes, ends) -> Bounds:
+def _product(
+    op: Product, before: Sequence[Bounds], _slopes: Bounds | None, ends: Sequence[Bounds]
+) -> Bounds:
     """`(u v)' = u' v + u v'`."""
     (first, second), (u, v) = before, ends
     pairs = []
@@ -177,7 +183,9 @@ def _times(slope: np.ndarray, tangent: np.ndarray, direction: float) -> np.ndarr
     return np.where((slope == 0) | (tangent == 0), 0.0, product)
 
 
-def _largest(op: Largest, before, _slopes, ends) -> Bounds:
+def _largest(
+    op: Largest, before: Sequence[Bounds], _slopes: Bounds | None, ends: Sequence[Bounds]
+) -> Bounds:
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, ends[0][0][:, source])
     high = np.where(absent, -np.inf, ends[0][1][:, source])

@@ -40,7 +40,7 @@ def dense(
         out = y.reshape(-1, columns) @ weight.T
         return (out.reshape(y.shape[:-1] + (copies * rows,)),)
 
-    def part(outputs: np.ndarray) -> Part:
+    def part(outputs: np.ndarray) -> SubOp:
         used = np.unique(outputs // columns)
         op = dense(weight, bias, copies=len(used), name=name)
         whole = [(used[:, None] * n + np.arange(n)).ravel() for n in (columns, rows)]
@@ -98,7 +98,7 @@ def scale(
     bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
     n = factor.size
 
-    def part(outputs: np.ndarray) -> Part:
+    def part(outputs: np.ndarray) -> SubOp:
         op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
         return SubOp(op, outputs, (outputs,))
 
@@ -123,7 +123,7 @@ def combine(
     bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
     sizes = (size,) * len(coefficients)
 
-    def part(outputs: np.ndarray) -> Part:
+    def part(outputs: np.ndarray) -> SubOp:
         op = combine(coefficients, len(outputs), bias[outputs], name=name)
         return SubOp(op, outputs, (outputs,) * len(coefficients))
 
@@ -192,7 +192,7 @@ def gather_sum(
     terms = int(max(index.shape[1], used.max(initial=1)))
     bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
 
-    def part(outputs: np.ndarray) -> Part:
+    def part(outputs: np.ndarray) -> SubOp:
         own = index[outputs]
         # An op needs an input, also where no term is present.
         used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)

@@ -163,7 +163,7 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
     """The op that convolves."""
     first, slide = linear.channels_first, linear.slide
 
-    def part(wanted: np.ndarray) -> Part:
+    def part(wanted: np.ndarray) -> SubOp:
         results = _Image(linear.channels[1], slide.outputs, first)
         places = results.hull(wanted)
         seen = slide.seen_by(places)
@@ -230,7 +230,7 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
     """The op that applies the transpose of `linear`."""
     first, slide = linear.channels_first, linear.slide
 
-    def part(wanted: np.ndarray) -> Part:
+    def part(wanted: np.ndarray) -> SubOp:
         results = _Image(linear.channels[0], slide.inputs, first)
         places = results.hull(wanted)
         seen = slide.seen_from(places)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ..core import down, up
 from ..core.arrays import Elementwise
 from .curve import Curve
-from .relaxation.side import fall
+from .relaxation.side import Line, fall
 from .rows import TableRows
 
 

@@ -47,7 +47,14 @@ def output_range(
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
+def _search(
+    asked: Target,
+    where: Box,
+    tol: float,
+    time_limit: float | None,
+    solver: bool,
+    progress: Callable[[RangeProgress], None] | None,
+) -> Solution:
     """The least values of `[rows; -rows]`."""
     return solve(
         asked.graph,

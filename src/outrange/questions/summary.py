@@ -1,14 +1,14 @@
 """What does each layer do on this input set?"""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..answers import LayerRow, Summary
-from ..core import UNIT
+from ..core import UNIT, Bounds
 from ..domains import DOMAINS, bounds
-from ..domains.registry import Ends
 from ..graph import Graph
 from ..ops import Curve
 from .common.network import LayerLike, NetworkLike
@@ -31,7 +31,7 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
-def _row(graph: Graph, layer: LayerLike, ends: Sequence[Ends]) -> LayerRow:
+def _row(graph: Graph, layer: LayerLike, ends: Sequence[Bounds]) -> LayerRow:
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):

@@ -102,7 +102,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
         _check_below(curve, -1.0, value, -slope, -most, x, "most_offset of")
 
 
-def _check_theta(curve: Curve, lo, hi, default: LinePair) -> None:
+def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
     """The theta that a default line names gives this line again."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):

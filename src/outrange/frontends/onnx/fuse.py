@@ -75,7 +75,7 @@ def _product_and_bias(
 
 
 @op(FUSED)
-def matmul_add(c: OnnxCall):
+def matmul_add(c: OnnxCall) -> Operand:
     from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

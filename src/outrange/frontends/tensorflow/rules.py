@@ -99,13 +99,13 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
 
 
 def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[TracedCall], Any]):
+    def enter(function: Callable[[TracedCall], Any]) -> Entered:
         for name in names:
             RULES[name] = function
         return function
@@ -114,13 +114,13 @@ def rule(*names: str) -> Callable[[Entered], Entered]:
 
 
 @rule("Sum", "Mean", "Max", "Min")
-def _reduce(c: TracedCall):
+def _reduce(c: TracedCall) -> Operand:
     axes = np.atleast_1d(c.constant(1, "axes")).tolist()
     return c.b.reduce(c.kind.lower(), c.x, axes, bool(c.attr("keep_dims")))
 
 
 @rule("Cast")
-def _cast(c: TracedCall):
+def _cast(c: TracedCall) -> Operand:
     if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
@@ -129,7 +129,7 @@ def _cast(c: TracedCall):
 
 
 @rule("BiasAdd")
-def _bias(c: TracedCall):
+def _bias(c: TracedCall) -> Operand:
     if c.attr("data_format") != b"NCHW":
         return c.b.add(*c.inputs)
     bias = c.b.reshape(c.inputs[1], (-1, *(1,) * (len(c.x.shape) - 2)))
@@ -137,7 +137,7 @@ def _bias(c: TracedCall):
 
 
 @rule("PadV2")
-def _pad(c: TracedCall):
+def _pad(c: TracedCall) -> Operand:
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
 
@@ -149,7 +149,7 @@ def _pad(c: TracedCall):
 
 
 @rule("Einsum")
-def _einsum(c: TracedCall):
+def _einsum(c: TracedCall) -> Operand:
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
@@ -169,7 +169,9 @@ def _spatial(c: TracedCall, name: str) -> list[int]:
     return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
 
 
-def _padding(c: TracedCall, size, strides, dilation) -> list[tuple[int, int]]:
+def _padding(
+    c: TracedCall, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
     how, shape = c.attr("padding").decode(), c.x.shape
     spatial = shape[2:] if _is_first(c) else shape[1:-1]
     if how == "SAME":
@@ -181,7 +183,7 @@ def _padding(c: TracedCall, size, strides, dilation) -> list[tuple[int, int]]:
 
 
 @rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-def _convolve(c: TracedCall):
+def _convolve(c: TracedCall) -> Operand:
     kernel = c.constant(1, "kernels")
     strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
     padding = _padding(c, kernel.shape[:-2], strides, dilation)
@@ -202,7 +204,7 @@ def _convolve(c: TracedCall):
 
 
 @rule("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
-def _pool(c: TracedCall):
+def _pool(c: TracedCall) -> Operand:
     size, strides = _spatial(c, "ksize"), _spatial(c, "strides")
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
@@ -217,7 +219,7 @@ def _pool(c: TracedCall):
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
-def _batch_norm(c: TracedCall):
+def _batch_norm(c: TracedCall) -> list[Operand]:
     if c.attr("is_training"):
         raise UnsupportedError("a batch normalization by statistics of the input")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))

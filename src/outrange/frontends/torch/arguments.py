@@ -38,11 +38,14 @@ def number(c: TracedCall, name: str, default: float) -> float:
     return float(np.float32(default if found is None else found))
 
 
+Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
+
+
 def entering(table: dict[str, Callable[[TracedCall], Any]]) -> Callable:
     """`@rule("mm.default")` enters a function in `table` under these names."""
 
-    def rule(*names: str):
-        def enter(function: Callable[[TracedCall], Any]):
+    def rule(*names: str) -> Callable[[Entered], Entered]:
+        def enter(function: Entered) -> Entered:
             for name in names:
                 table[name] = function
             return function

@@ -22,6 +22,10 @@ _REFUSED = frozenset("ite min max abs xor distinct forall exists div mod ^".spli
 _MOST_COPIED = 10**6
 
 
+Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
+"""Part of a form: a token, a term, a condition, or what a `let` binds."""
+
+
 class FormReader:
     """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
 

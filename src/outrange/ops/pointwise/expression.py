@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ...core import UnsupportedError
 from . import identities
-from .nodes import Apply, CurveVariable, Expression, Monomial, Sum, Switch, Terms, merged
+from .nodes import Apply, CurveVariable, Expression, Monomial, Number, Sum, Switch, Terms, merged
 
 
 MOST = 4000

@@ -72,7 +72,13 @@ def _overflow(own: Bounds, value: Bounds, large: float) -> Bounds:
     return np.where(bad, np.inf, own[0]), np.where(bad, np.inf, own[1])
 
 
-def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Bounds, Bounds]:
+def _monomial_error(
+    t: Expressions,
+    monomial: Monomial,
+    values: dict[int, Bounds],
+    found: dict[int, Bounds],
+    shape: tuple[int, ...],
+) -> tuple[Bounds, Bounds]:
     """Bounds for a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
@@ -90,7 +96,7 @@ def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Bounds
 
 
 def _product_error(
-    monomial: Monomial, values: dict[int, Ends], found: dict[int, Ends], shape: tuple[int, ...]
+    monomial: Monomial, values: dict[int, Bounds], found: dict[int, Bounds], shape: tuple[int, ...]
 ) -> np.ndarray:
     """The absolute error of a product, where the relative error of a factor may be infinite."""
     size, error, count = np.ones(shape), np.zeros(shape), 0
@@ -109,7 +115,13 @@ def _product_error(
     return np.where(np.isnan(error), np.inf, error)
 
 
-def _sum_error(t, node: Sum, values, found, shape) -> Bounds:
+def _sum_error(
+    t: Expressions,
+    node: Sum,
+    values: dict[int, Bounds],
+    found: dict[int, Bounds],
+    shape: tuple[int, ...],
+) -> Bounds:
     if not node.terms:
         error = 0.0 if float(node.constant) == node.constant else _U * abs(float(node.constant))
         return np.full(shape, error), np.full(shape, 2 * _U if error else 0.0)

@@ -25,7 +25,7 @@ class EnvelopeLine:
     gain: np.ndarray | float = 0.0
 
 
-def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> Found:
+def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> EnvelopeLine:
     """Inside a gap that is exactly a line: the line itself."""
     slope, offset = side.line_slope[gap], side.line_offset[gap]
     return EnvelopeLine(slope, offset)
@@ -33,7 +33,7 @@ def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> Fou
 
 def tangent(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
-) -> Found:
+) -> EnvelopeLine:
     """Inside a cup: the tangent at `lo + theta * (hi - lo)`."""
     first, last = np.maximum(lo, side.first[gap]), np.minimum(hi, side.last[gap])
     t = 0.5 if theta is None else theta
@@ -43,7 +43,7 @@ def tangent(
     return EnvelopeLine(slope, tangent_offset(side, slope, at, lo, hi), t, at, gain)
 
 
-def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> Found:
+def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
     """Under a cap, or two lines that meet like a cap: the line through both ends."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
@@ -58,7 +58,7 @@ def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> Found:
 
 def fan(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
-) -> Found:
+) -> EnvelopeLine:
     """Two exact lines that meet like a cup: any slope between theirs, through the knot."""
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
@@ -129,7 +129,7 @@ def polygon(
     start: np.ndarray,
     stop: np.ndarray,
     theta: np.ndarray | None,
-) -> Found:
+) -> EnvelopeLine:
     """Only lines and caps: the envelope is the hull of the ends and the knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
@@ -177,7 +177,7 @@ def mixed(
     start: np.ndarray,
     stop: np.ndarray,
     theta: np.ndarray | None,
-) -> Found:
+) -> EnvelopeLine:
     """Exactly one cup among lines and caps: a tangent of it that also meets the far points."""
     cup = side.next_cup[start]
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
@@ -211,7 +211,7 @@ def mixed(
 
 def _bent(
     side: Side,
-    found: Found,
+    found: EnvelopeLine,
     odd: np.ndarray,
     touch: tuple[np.ndarray, ...],
     where: tuple[np.ndarray, ...],
@@ -241,7 +241,9 @@ def _bent(
     found.theta[odd], found.gain[odd] = theta, span  # pyright: ignore[reportIndexIssue]
 
 
-def humps(side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray) -> Found:
+def humps(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> EnvelopeLine:
     """Several cups: chords between the cups, moved until they touch. No freedom is offered.
 
     The tangents of one slope touch each cup somewhere; the hull of these points has the next slope.

@@ -53,7 +53,7 @@ class LinePair:
     hi_gain: np.ndarray
 
 
-def relax(curve: Curve, lo, hi, theta=None) -> LinePair:
+def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
     """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
 
     Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left

@@ -7,7 +7,7 @@ import numpy as np
 from ...core import InputError
 
 
-def check_limits(tol, time_limit) -> None:
+def check_limits(tol: Any, time_limit: Any) -> None:
     """`tol` and `time_limit` are usable numbers.
 
     Raises:

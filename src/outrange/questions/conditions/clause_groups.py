@@ -109,7 +109,9 @@ def _groups(region: Region, boxes: dict, found: dict) -> Iterator[ClauseGroup]:
             yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
 
-def _case(case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input):
+def _case(
+    case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
     """`((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()

@@ -12,7 +12,7 @@ from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
 from ...core import InputError, down, gamma
 from ...core.box import Box
-from ...graph.graph import Graph
+from ...graph import Graph
 from ...search.common.solution import SearchProgress
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import LipschitzObjective, Partials

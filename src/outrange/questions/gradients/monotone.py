@@ -12,7 +12,7 @@ from ...answers import Cost, VerifyProgress
 from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import InputError, Warrant
 from ...core.box import Box
-from ...graph.graph import Graph
+from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
@@ -79,7 +79,18 @@ def monotone(
 class _Task:
     """The pairs asked about, and what is known of each."""
 
-    def __init__(self, network, graph, box, form, along, is_output, time_limit, seed, progress):
+    def __init__(
+        self,
+        network: NetworkLike,
+        graph: Graph,
+        box: Box,
+        form: np.ndarray,
+        along: np.ndarray,
+        is_output: bool,
+        time_limit: float | None,
+        seed: int,
+        progress: Callable[[VerifyProgress], None] | None,
+    ) -> None:
         self.began = time.perf_counter()
         self._graph, self._box, self._form, self._along = graph, box, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress

@@ -165,7 +165,7 @@ def robust_accuracy(
     )
 
 
-def _row(data: LabeledData, i: int):
+def _row(data: LabeledData, i: int) -> Named:
     if isinstance(data.x, dict):
         return {name: part[i] for name, part in data.x.items()}
     return data.x[i]
@@ -182,7 +182,16 @@ def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
 class _Run:
     """The data set as far as it is settled."""
 
-    def __init__(self, network, data: LabeledData, unsafe, records: Records, eps, each, seed):
+    def __init__(
+        self,
+        network: NetworkLike,
+        data: LabeledData,
+        unsafe: Callable[[int], Formula],
+        records: Records,
+        eps: float,
+        each: float,
+        seed: int,
+    ) -> None:
         count = len(data.flat)
         self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
         self.eps, self.each, self.seed = eps, each, seed

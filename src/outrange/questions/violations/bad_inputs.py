@@ -207,7 +207,7 @@ def _answer(
     asked: _Asked,
     clauses: ClauseBounds | None,
     paving: Paving | None,
-    parts: dict[int, list[Polytope]],
+    parts: dict[int, list[PatternPolytope]],
     status: str | None,
     share_tol: float,
     seconds: float,

@@ -109,8 +109,14 @@ class _Kept:
     """The counterexamples found so far."""
 
     def __init__(
-        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
-    ):
+        self,
+        network: NetworkLike,
+        unsafe: Formula,
+        regions: Sequence[Region],
+        groups: Sequence[ClauseGroup],
+        count: int,
+        apart: float,
+    ) -> None:
         self._new_examiner: Callable[[], CounterexampleChecker] = lambda: CounterexampleChecker(
             network, unsafe, regions
         )

@@ -15,10 +15,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...domains.backward import RelaxedGraph, back_substitute
+from ...domains.backward import LinearForm, RelaxedGraph, back_substitute
 from ...domains.crown import CrownPass
-from ...domains.relaxations import MaxRelaxation, ProductRelaxation, relax_curve, relax_product
+from ...domains.relaxations import (
+    CurveRelaxation,
+    MaxRelaxation,
+    ProductRelaxation,
+    relax_curve,
+    relax_product,
+)
 from ...ops import Step
+from ...ops.curve import Curve
+from ...ops.product import Product
 
 
 KINK_PACE = 2.0
@@ -30,7 +38,7 @@ PLANE_PACE = 0.5
 DECAY = 0.8
 
 
-Relaxations = dict[int, Lines | Picks | Planes]
+Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
 """The lines, picks or planes of every bent node, by value."""
 
 Record = dict[int, np.ndarray]
@@ -118,7 +126,12 @@ class AlphaAscent:
             self._move(lines, record, free, points, active, step)
 
     def _keep(
-        self, active: np.ndarray, least: np.ndarray, form: Form, record: Record, chosen: Chosen
+        self,
+        active: np.ndarray,
+        least: np.ndarray,
+        form: LinearForm,
+        record: Record,
+        chosen: Chosen,
     ) -> None:
         """Take over what is better than the best so far."""
         better = least > self.least[active]
@@ -151,7 +164,7 @@ class AlphaAscent:
             if v not in record:
                 continue
             line = lines[v]
-            assert isinstance(line, Lines)
+            assert isinstance(line, CurveRelaxation)
             gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
             if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
@@ -186,7 +199,7 @@ class AlphaAscent:
                 self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
                 continue
             op, source = node.op, node.inputs[0]
-            assert isinstance(op, Curve) and isinstance(line, Lines)
+            assert isinstance(op, Curve) and isinstance(line, CurveRelaxation)
             lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
             side = np.where(record[v][pair, unit] > 0, 0, 1)
             pace = (KINK_PACE if op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
@@ -206,7 +219,15 @@ class AlphaAscent:
                     line.unbounded = np.zeros_like(line.slope)
                 line.unbounded[side, pair, unit] = new.unbounded[at]
 
-    def _move_planes(self, value, planes: ProductRelaxation, rising, sources, active, pace) -> None:
+    def _move_planes(
+        self,
+        value: int,
+        planes: ProductRelaxation,
+        rising: np.ndarray,
+        sources: list[np.ndarray],
+        active: np.ndarray,
+        pace: float,
+    ) -> None:
         """Turn every plane in use toward the corner that its point is nearer to, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
@@ -249,7 +270,9 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: RelaxedGraph, chosen, record, x, last: int) -> list[np.ndarray]:
+def _forward(
+    net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
+) -> list[np.ndarray]:
     """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):

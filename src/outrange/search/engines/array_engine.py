@@ -89,7 +89,14 @@ class ArrayEngine:
         """Least and largest of every output over the whole box, as the first bounds say."""
         return self._root[self.graph.output]
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
@@ -100,7 +107,14 @@ class ArrayEngine:
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
-    def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def _bound_chunk(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
@@ -123,7 +137,7 @@ class ArrayEngine:
         codes, undecided = self._units_of(sweep, status)
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
 
-    def _units_of(self, sweep: CrownPass, status) -> tuple[np.ndarray, np.ndarray]:
+    def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The status of every unit, and how many of each box have bounds that are not exact."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:

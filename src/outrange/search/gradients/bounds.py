@@ -73,7 +73,9 @@ class DerivativeEngine:
         least = self.asked.least(*found[self.graph.output])
         return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
-    def _blame(self, sweep: CrownPass, known, found, width) -> tuple[np.ndarray, np.ndarray]:
+    def _blame(
+        self, sweep: CrownPass, known: Mapping[int, Bounds], found: list[Bounds], width: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """How far slopes vary times what they multiply, shared out among the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
@@ -93,7 +95,9 @@ class DerivativeEngine:
                 undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
         return blame, undecided
 
-    def _share(self, sweep: CrownPass, source: int, spread, tangent, blame) -> np.ndarray:
+    def _share(
+        self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
+    ) -> np.ndarray:
         """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):

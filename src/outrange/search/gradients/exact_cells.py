@@ -61,7 +61,12 @@ class ExactCells:
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
     def find(
-        self, lo, hi, slopes: dict[int, Bounds], ends: list[Bounds], cutoff
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        slopes: dict[int, Bounds],
+        ends: list[Bounds],
+        cutoff: np.ndarray,
     ) -> CellBounds | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
@@ -88,7 +93,7 @@ class ExactCells:
         return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
 
     def _slopes(
-        self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Ends]
+        self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
     ) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
         known: dict[int, Bounds] = {
@@ -129,7 +134,7 @@ def _touched(op: Curve, lo: float, hi: float) -> list[int]:
     return found or [0]
 
 
-def _open_units(graph: Graph, slopes: dict[int, Ends], ends: list[Ends]) -> list[Unit]:
+def _open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
     """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
     units = []
     for v, (least, most) in slopes.items():
@@ -150,7 +155,7 @@ class _CellEnumeration:
         leaves: ExactCells,
         lo: np.ndarray,
         hi: np.ndarray,
-        ends: list[Ends],
+        ends: list[Bounds],
         units: list[Unit],
         patterns: np.ndarray,
         needs: np.ndarray,

@@ -12,7 +12,7 @@ from ...graph import Graph
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Solution, Stop
+from ..common.solution import Progress, Solution, Stop
 from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
@@ -38,7 +38,14 @@ class _CellEngine:
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = ExactCells(engine.plan, engine.asked)
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
         step = self._engine.chunk
         parts = [

@@ -107,7 +107,15 @@ def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray)
     return wanted & ~shut
 
 
-def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
+def _clip(
+    pool: Frontier,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    cutoff: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -135,7 +143,16 @@ def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
 
 
 def _split(
-    pool: Frontier, state: Incumbent, found: BoxBounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Frontier,
+    state: Incumbent,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray],
+    lb: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    whole: np.ndarray,
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)

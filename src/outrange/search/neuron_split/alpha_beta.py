@@ -194,11 +194,11 @@ class AdamMoments:
         second: The same, another array.
     """
 
-    def __init__(self, first, second):
+    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
         self.first, self.second = first, second
         self.steps = 0
 
-    def step(self, gradient):
+    def step(self, gradient: np.ndarray) -> np.ndarray:
         """The direction to step in, from this gradient and those before."""
         self.steps += 1
         self.first *= 0.9
@@ -211,6 +211,6 @@ class AdamMoments:
         mean /= spread
         return mean
 
-    def keep(self, going) -> None:
+    def keep(self, going: np.ndarray) -> None:
         """Drop the rows that are not worked on any more."""
         self.first, self.second = self.first[going], self.second[going]

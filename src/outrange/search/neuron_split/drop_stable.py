@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import check_deadline, gamma
+from ...core.arrays import Numbers
 from ...domains.rounding import (
     OperationCounts,
     RoundingTerm,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -116,7 +116,9 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(
+        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))

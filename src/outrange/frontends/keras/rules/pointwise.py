@@ -27,14 +27,14 @@ def _described(found: Operand | None, what: str) -> Operand:
 
 
 @rule(*COMPARISONS)
-def _compare(c: KerasCall):
+def _compare(c: KerasCall) -> Operand:
     how = COMPARISONS[type(c.op).__name__]
     found = pointwise.compare(c.builder, how, c.operand(0, "x1"), c.operand(1, "x2"))
     return _described(found, "a comparison of values of")
 
 
 @rule("LogicalAnd", "LogicalOr", "LogicalXor")
-def _logical(c: KerasCall):
+def _logical(c: KerasCall) -> Operand:
     b, parts = c.builder, [_truth(c, i) for i in range(2)]
     name = type(c.op).__name__
     if name == "LogicalXor":
@@ -44,22 +44,22 @@ def _logical(c: KerasCall):
     return b.maximum(*parts)
 
 
-def _truth(c: KerasCall, i: int):
+def _truth(c: KerasCall, i: int) -> Operand:
     return _described(pointwise.truth(c.builder, c.operand(i, f"x{i + 1}")), "a condition on")
 
 
 @rule("LogicalNot")
-def _not(c: KerasCall):
+def _not(c: KerasCall) -> Operand:
     return _described(pointwise.logical_not(c.builder, c.x), "a condition on")
 
 
 @rule("Sign")
-def _sign(c: KerasCall):
+def _sign(c: KerasCall) -> Operand:
     return _described(pointwise.sign(c.builder, c.x), "the sign of")
 
 
 @rule("Heaviside")
-def _heaviside(c: KerasCall):
+def _heaviside(c: KerasCall) -> Operand:
     b, x = c.builder, c.operand(0, "x1")
     middle = c.operand(1, "x2")
     above = pointwise.compare(b, "greater", x, np.zeros(()))
@@ -69,7 +69,7 @@ def _heaviside(c: KerasCall):
 
 
 @rule("Where", "Select")
-def _where(c: KerasCall):
+def _where(c: KerasCall) -> Operand:
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
         raise UnsupportedError("`where` without two branches is not described")

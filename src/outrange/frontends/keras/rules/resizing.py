@@ -18,16 +18,16 @@ rule = entering(RULES)
 
 
 @rule("Resize")
-def _resize(c: KerasCall):
+def _resize(c: KerasCall) -> Operand:
     return _resized(c, c.op.size, c.op)
 
 
 @rule("Resizing")
-def _resizing(c: KerasCall):
+def _resizing(c: KerasCall) -> Operand:
     return _resized(c, (c.op.height, c.op.width), c.op)
 
 
-def _resized(c: KerasCall, size: tuple[int, int], options):
+def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     """`size` is height and width; the other arguments are attributes of `options`."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
         raise UnsupportedError("resizing that crops or pads to an aspect ratio")
@@ -47,7 +47,7 @@ def _resized(c: KerasCall, size: tuple[int, int], options):
     return resample(c.builder, c.x, along)
 
 
-def _moved(c: KerasCall):
+def _moved(c: KerasCall) -> Operand:
     """Backends do not agree on which entry is nearest: the operation itself says it."""
     ops = c.keras.ops
     if c.x.size >= 2**24:

@@ -29,7 +29,7 @@ MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
 
 
 @rule(*ONE)
-def _one(c: KerasCall):
+def _one(c: KerasCall) -> Operand:
     others = c.keras.tree.flatten((c.args[1:], c.kwargs))
     if any(is_value(x) for x in others):
         raise UnsupportedError(
@@ -39,7 +39,7 @@ def _one(c: KerasCall):
 
 
 @rule("Take")
-def _take(c: KerasCall):
+def _take(c: KerasCall) -> Operand:
     index, axis = c.get(1, "indices"), c.config.get("axis")
     if not is_value(index):
         return _one(c)
@@ -53,11 +53,11 @@ def _take(c: KerasCall):
 
 
 @rule(*MANY)
-def _many(c: KerasCall):
+def _many(c: KerasCall) -> Operand:
     return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
 
 
-def _moved(c: KerasCall, operands: list):
+def _moved(c: KerasCall, operands: list) -> Operand:
     """Run the operation on the positions of the entries of `operands`."""
     tree, ops = c.keras.tree, c.keras.ops
 
@@ -79,7 +79,7 @@ def _moved(c: KerasCall, operands: list):
 
 
 @rule("Pad")
-def _pad(c: KerasCall):
+def _pad(c: KerasCall) -> Operand:
     mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
     if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
         return _moved(c, [c.args[0]])
@@ -95,17 +95,17 @@ def _pad(c: KerasCall):
 
 
 @rule("StopGradient", "Copy", "Conjugate", "Real")
-def _same(c: KerasCall):
+def _same(c: KerasCall) -> Operand:
     return c.x
 
 
 @rule("Given")
-def _given(c: KerasCall):
+def _given(c: KerasCall) -> Operand:
     return c.x
 
 
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
-def _cast(c: KerasCall):
+def _cast(c: KerasCall) -> Operand:
     dtype, before = str(c.config.get("dtype") or ""), c.dtypes[0] if c.dtypes else ""
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
@@ -117,7 +117,7 @@ def _cast(c: KerasCall):
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")
-def _filled(c: KerasCall):
+def _filled(c: KerasCall) -> Operand:
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")

@@ -180,7 +180,7 @@ def _layers(
 
 def _parts(
     k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
-) -> tuple[Part | None, Part | None, list[str]]:
+) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
@@ -200,7 +200,9 @@ def _parts(
     return whole, free, missing
 
 
-def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> PartialGraph | None:
+def _part(
+    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
+) -> PartialGraph | None:
     try:
         graph, reasons, values, constants = lower_part(trace, slots, unknown)
     except (ModelError, InputError):

@@ -62,7 +62,12 @@ def steps(
 
 
 def _step(
-    k: Any, record: OperationRecord, numbered: Any, weights, inside: bool, opaque
+    k: Any,
+    record: OperationRecord,
+    numbered: Any,
+    weights: Mapping[int, int],
+    inside: bool,
+    opaque: Container[int],
 ) -> RecordedStep:
     flat = k.tree.flatten((record.args, record.kwargs))
     held = _held(k, record)

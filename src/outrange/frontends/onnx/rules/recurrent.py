@@ -19,7 +19,7 @@ _ACTIVATIONS = {
 
 
 @op("RNN", "GRU", "LSTM")
-def recurrent(c: OnnxCall):
+def recurrent(c: OnnxCall) -> list[Operand]:
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -76,7 +76,9 @@ def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
     return c.b.structural(lambda a: a[0][direction], [c.operand(i)])
 
 
-def _run(c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool):
+def _run(
+    c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool
+) -> tuple[list[Operand], list[Operand]]:
     steps = x.shape[0]
     outputs: list[Any] = [None] * steps
     for t in range(steps - 1, -1, -1) if backward else range(steps):
@@ -85,11 +87,18 @@ def _run(c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool):
     return outputs, states
 
 
-def _parts(c: OnnxCall, z: Operand, count: int):
+def _parts(c: OnnxCall, z: Operand, count: int) -> list[Operand]:
     return c.b.structural(lambda a: np.split(a[0], count, axis=-1), [z])
 
 
-def _rnn(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _rnn(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n = len(w)
 
     def cell(x: Operand, h: Operand) -> list[Operand]:
@@ -99,7 +108,14 @@ def _rnn(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     return cell
 
 
-def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _gru(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n, b, after = len(w), c.b, bool(c.attr("linear_before_reset", 0))
     third = n // 3
 
@@ -118,7 +134,14 @@ def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     return cell
 
 
-def _lstm(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _lstm(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n, b = len(w), c.b
     gate, inner, outer = functions
     look = np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
@@ -141,7 +164,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
 @op("LayerNormalization")
-def layer_normalization(c: OnnxCall):
+def layer_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     out = normal.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
@@ -150,7 +173,7 @@ def layer_normalization(c: OnnxCall):
 
 
 @op("GroupNormalization", "InstanceNormalization")
-def group_normalization(c: OnnxCall):
+def group_normalization(c: OnnxCall) -> Operand:
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
@@ -164,7 +187,7 @@ def group_normalization(c: OnnxCall):
 
 
 @op("RMSNormalization")
-def rms_normalization(c: OnnxCall):
+def rms_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))

@@ -11,7 +11,7 @@ from .table import OnnxCall, op
 
 
 @op("Upsample")
-def upsample(c: OnnxCall):
+def upsample(c: OnnxCall) -> Operand:
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
@@ -29,7 +29,7 @@ def upsample(c: OnnxCall):
 
 
 @op("Resize")
-def resize(c: OnnxCall):
+def resize(c: OnnxCall) -> Operand:
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)

@@ -23,7 +23,7 @@ _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 TABLE: dict[str, Callable[["OnnxCall"], object]] = {}
 
 
-Entered = TypeVar("Entered", bound=Callable[["Call"], object])
+Entered = TypeVar("Entered", bound=Callable[["OnnxCall"], object])
 
 
 def op(*names: str) -> Callable[[Entered], Entered]:

@@ -89,7 +89,9 @@ def measure(t: Expressions, piece: CurvePiece) -> Shape:
     return Shape(piece, first, second, cells, line, paid, broken, (lo, hi), value, slope)
 
 
-def _error(t: Expressions, e: int, piece: CurvePiece, lo, hi):
+def _error(
+    t: Expressions, e: int, piece: CurvePiece, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The float64 error in each cell. Next to a pole and far out a value may overflow."""
     found = error_bound(t, e, lo, hi)
     pole = np.zeros(lo.shape, bool)

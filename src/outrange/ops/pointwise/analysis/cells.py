@@ -90,7 +90,7 @@ def _cut(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
     return np.clip(edges, lo[:, None], hi[:, None])
 
 
-def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
+def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut open cells into four, again and again; those that gain nothing twice are left."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -107,12 +107,12 @@ def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     return cells
 
 
-def _new(t, e, lo, hi) -> CellGrid:
+def _new(t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray) -> CellGrid:
     sign, size = _measured(t, e, lo, hi)
     return CellGrid(lo, hi, sign, size, np.zeros(lo.shape, int))
 
 
-def _merged(cells: CellGrid, kept, new: CellGrid) -> CellGrid:
+def _merged(cells: CellGrid, kept: np.ndarray, new: CellGrid) -> CellGrid:
     """Some of the cells, and new ones, in order; those without width are dropped."""
     proper = new.lo < new.hi
     parts = [

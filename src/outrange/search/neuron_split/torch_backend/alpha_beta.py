@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
-from ..relaxations import PreparedKink
+from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
