@@ -11,6 +11,7 @@ from .read import read_property
 
 
 if TYPE_CHECKING:
+    from ..core import Formula, Region
     from ..frontends.network import Network
 
 
@@ -21,7 +22,9 @@ def loaded(model: Any) -> Network:
     return load(model)
 
 
-def asked(network: Network, property: Any, box: Any, where: Any):
+def asked(
+    network: Network, property: Any, box: Any, where: Any
+) -> tuple[Formula, list[Region], str]:
     """What is unsafe, where, and the property in words."""
     from ..questions.conditions.specification import assumed, matched, whole_space
     from ..questions.expressions import resolve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from ..core import InputError
 
@@ -68,7 +69,7 @@ _inside: list[int] = []
 
 
 @contextmanager
-def _one_thread(t) -> Iterator[None]:
+def _one_thread(t: ModuleType) -> Iterator[None]:
     """The search has threads of its own; PyTorch's would fight them over the cores."""
     _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..answers import Counterexample, Verdict
     from ..graph import Slot
 
+Limits = dict[str, np.ndarray] | None
+"""Output name to limits in its shape; None where there are none."""
+
 UNKNOWN = ("fail", "skip")
 
 OPTIONS = ("where", "seed", "progress")
@@ -125,7 +128,7 @@ def _check(unknown: str, options: Mapping[str, Any]) -> None:
         raise InputError(f"`unknown` is one of {UNKNOWN}. Received: unknown={unknown!r}.")
 
 
-def _limits(slots: Sequence[Slot], given: Any, name: str) -> dict[str, np.ndarray] | None:
+def _limits(slots: Sequence[Slot], given: Any, name: str) -> Limits:
     """Output name to limits in its shape."""
     if given is None:
         return None
@@ -163,22 +166,19 @@ def _limit(slot: Slot, given: Any, name: str) -> np.ndarray:
     return array if array.ndim == 0 else whole
 
 
-def _check_limits(slots: Sequence[Slot], lo, hi) -> None:
+def _check_limits(slots: Sequence[Slot], lo: Limits, hi: Limits) -> None:
     if not any(np.isfinite(part).any() for side in (lo, hi) for part in (side or {}).values()):
         raise InputError("`lo` or `hi` must limit some output. Received: no finite limit.")
     for slot in slots:
-        if (
-            slot.name in (lo or {})
-            and slot.name in (hi or {})
-            and (lo[slot.name] > hi[slot.name]).any()
-        ):
+        low, high = (lo or {}).get(slot.name), (hi or {}).get(slot.name)
+        if low is not None and high is not None and (low > high).any():
             raise InputError(
                 f"`lo` must not be above `hi`. Received: output `{slot.name}`, "
-                f"lo={str(lo[slot.name])[:80]}, hi={str(hi[slot.name])[:80]}."
+                f"lo={str(low)[:80]}, hi={str(high)[:80]}."
             )
 
 
-def _within(slots: Sequence[Slot], lo, hi) -> Any:
+def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
     """The condition that every limit is kept."""
     from ..questions.expressions import y
 
@@ -198,7 +198,9 @@ def _within(slots: Sequence[Slot], lo, hi) -> Any:
     return reduce(lambda a, b: a & b, parts)
 
 
-def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> list[str]:
+def _outside(
+    found: Counterexample | None, slots: Sequence[Slot], lo: Limits, hi: Limits
+) -> list[str]:
     """One line an output entry that leaves its range."""
     from ..answers.render.text import entry_names
 
@@ -209,9 +211,10 @@ def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> lis
         real = np.ravel(found.y[slot.name] if isinstance(found.y, dict) else found.y)
         names = entry_names({slot.name: slot.shape})
         for side, word, sign in ((lo, "below lo", 1), (hi, "above hi", -1)):
-            if slot.name not in (side or {}):
+            given = (side or {}).get(slot.name)
+            if given is None:
                 continue
-            limit = np.broadcast_to(side[slot.name], slot.shape).ravel()
+            limit = np.broadcast_to(given, slot.shape).ravel()
             for i in np.flatnonzero(sign * (real - limit) < 0):
                 lines.append(f"{names[i]} is {float(real[i])!r}, {word} = {float(limit[i])!r}.")
     return lines

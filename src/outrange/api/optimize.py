@@ -86,7 +86,16 @@ def maximize(
     return _optimum("max", model, objective, box, where, tol, time_limit, seed)
 
 
-def _optimum(sense, model, objective, box, where, tol, time_limit, seed) -> Optimum:
+def _optimum(
+    sense: str,
+    model: Any,
+    objective: Any,
+    box: Any,
+    where: Any,
+    tol: float,
+    time_limit: float | None,
+    seed: int,
+) -> Optimum:
     from ..core.formula import TRUE
     from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear

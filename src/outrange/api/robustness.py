@@ -14,6 +14,7 @@ from .arguments import loaded
 
 if TYPE_CHECKING:
     from ..answers import RobustAccuracy, Robustness, RobustProgress
+    from ..core import Formula
     from ..frontends.network import Network
 
 
@@ -180,7 +181,7 @@ def robust_accuracy(
     data = LabeledData.of(network, x, y)
     graph = network.graph
 
-    def unsafe(label: int):
+    def unsafe(label: int) -> Formula:
         return negate(resolve(outputs.argmax() == label, graph.inputs, graph.outputs))
 
     return ask(

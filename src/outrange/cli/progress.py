@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 
 PATIENCE = 0.5
@@ -16,15 +16,15 @@ class LiveLine:
         text: From a progress, which knows its `seconds`, to the line.
     """
 
-    def __init__(self, text: Callable[[Any], str]):
+    def __init__(self, text: Callable[[Any], str]) -> None:
         self._text = text
         self._live = None
         self.shown = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 

@@ -26,7 +26,7 @@ class Box:
     lo: np.ndarray
     hi: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             lo = np.atleast_1d(np.asarray(self.lo, np.float64))
             hi = np.atleast_1d(np.asarray(self.hi, np.float64))

@@ -72,7 +72,7 @@ class Clock:
         limit: Seconds, or None. It is cut to the ambient deadline.
     """
 
-    def __init__(self, limit: float | None = None):
+    def __init__(self, limit: float | None = None) -> None:
         self._began = time.perf_counter()
         left = max(0.0, seconds_left())
         self.limit = left if limit is None else min(limit, left)

@@ -37,7 +37,9 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
     return groups
 
 
-def _behind(makers, starts: Iterable[int], blocked: bool) -> tuple[set[int], set[int]]:
+def _behind(
+    makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
+) -> tuple[set[int], set[int]]:
     """Tensors and weights that lie behind some tensors; with `blocked` past every wall."""
     tensors, weights, waiting = set(starts), set(), list(starts)
     while waiting:
@@ -56,7 +58,9 @@ def _behind(makers, starts: Iterable[int], blocked: bool) -> tuple[set[int], set
     return tensors, weights
 
 
-def _stands_before(step: RecordedStep, reached: set[int], makers, lost: list[int]) -> bool:
+def _stands_before(
+    step: RecordedStep, reached: set[int], makers: dict[int, RecordedStep], lost: list[int]
+) -> bool:
     """Whether a gradient arrives at `step`, stops, and would have gone on to a lost weight."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False

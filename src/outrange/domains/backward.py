@@ -19,6 +19,10 @@ from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
 from .rounding import RoundingTerm, widened
 
 
+Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
+"""Rows on the inputs of an op, and what it adds to the constant (None: nothing)."""
+
+
 @dataclass(eq=False)
 class RelaxedGraph:
     """A graph with lines in the place of its bent ops.
@@ -94,18 +98,18 @@ def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return np.matmul(rows, vector[:, :, None])[..., 0]
 
 
-def affine(op: Affine, line: None, rows):
+def affine(op: Affine, line: None, rows: np.ndarray) -> Pulled:
     """`a . (A x + b) = (A^T a) . x + a . b`."""
     return op.adjoint(rows), dots(rows, op.bias) if op.bias.any() else None
 
 
-def rearrange(op: Rearrange, line: None, rows):
+def rearrange(op: Rearrange, line: None, rows: np.ndarray) -> Pulled:
     """Each entry goes back to where it came from."""
     fill = np.where(op.index < 0, op.fill, 0.0)
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
 
-def curve(op: Curve, lines: CurveRelaxation, rows):
+def curve(op: Curve, lines: CurveRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the lower line, negative ones the upper line."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = _offsets(lines, rising, falling)
@@ -119,7 +123,9 @@ def curve(op: Curve, lines: CurveRelaxation, rows):
     return (out,), constant
 
 
-def _offsets(lines: CurveRelaxation | ProductRelaxation, rising, falling):
+def _offsets(
+    lines: CurveRelaxation | ProductRelaxation, rising: np.ndarray, falling: np.ndarray
+) -> np.ndarray:
     constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
     if lines.unbounded is not None:
         unbounded = dots(rising, lines.unbounded[0]) - dots(falling, lines.unbounded[1])
@@ -127,7 +133,7 @@ def _offsets(lines: CurveRelaxation | ProductRelaxation, rising, falling):
     return constant
 
 
-def product(op: Product, planes: ProductRelaxation, rows):
+def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the lower plane, negative ones the upper plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     parts = []
@@ -138,7 +144,7 @@ def product(op: Product, planes: ProductRelaxation, rows):
     return op.pull(*parts), _offsets(planes, rising, falling)
 
 
-def largest(op: Largest, picks: MaxRelaxation, rows):
+def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
     """Positive coefficients take the best argument, negative ones the plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)

@@ -147,7 +147,7 @@ class _Plan:
     place: dict[int, int]
 
     @staticmethod
-    def starting(leaves) -> _Plan:
+    def starting(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
         """The leaves alone."""
         if len(leaves) == 1:
             ((value, some),) = leaves
@@ -188,7 +188,7 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def _restricted(node: Node, wanted: np.ndarray):
+def _restricted(node: Node, wanted: np.ndarray) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
     """The node cut down, the entries it computes, and the entries it reads of each input."""
     op = node.op
     if isinstance(op, Curve):

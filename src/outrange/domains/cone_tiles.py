@@ -71,14 +71,16 @@ class ConeTiles:
                 return floor
         return None
 
-    def _gains(self, entries, along, whole: Cone) -> bool:
+    def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
         """Whether half of the entries, divided along an axis, have a smaller cone."""
         half = along <= (along.min() + along.max()) // 2
         if half.all():
             return False
         return self._cone(entries[half], whole.floor).work < GAIN * whole.work
 
-    def _split(self, entries, at, whole: Cone, useful) -> Iterator[tuple[np.ndarray, Cone]]:
+    def _split(
+        self, entries: np.ndarray, at: np.ndarray, whole: Cone, useful: list[int]
+    ) -> Iterator[tuple[np.ndarray, Cone]]:
         extents = [at[a].max() - at[a].min() for a in useful]
         if entries.size * whole.work <= SMALL or max(extents, default=0) == 0:
             yield from self._in_turns(entries, whole)
@@ -96,7 +98,7 @@ class ConeTiles:
         for some, place, own in parts:
             yield from self._split(some, place, own, useful)
 
-    def _in_turns(self, entries, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
+    def _in_turns(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
         """Fewer rows at once where all would not fit."""
         step = max(1, self.room // (2 * whole.widest))
         for start in range(0, entries.size, step):

@@ -96,7 +96,7 @@ class CrownPlan:
         )
 
 
-def _counting(graph: Graph, curves) -> np.ndarray:
+def _counting(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
     found = np.zeros(graph.size, bool)
     for _, source, op in curves:
         if isinstance(op, Step) and op.rows is not None:
@@ -156,7 +156,9 @@ class CrownPass:
             lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
         return lo, hi
 
-    def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes_of) -> None:
+    def _relax(
+        self, net: RelaxedGraph, value: int, node: Node, sizes_of: Sequence[np.ndarray]
+    ) -> None:
         """Add a node's lines and payments to the net."""
         budget = self.plan.budget
         paying = budget if self.radii else None
@@ -250,7 +252,7 @@ class CrownPass:
                 self.shares[value] = (rows, self._shares(form, rows.size))
 
     @staticmethod
-    def _meet(lo, hi, rows: np.ndarray, found: np.ndarray) -> None:
+    def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
         """Take over what was found where it is tighter, in place."""
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
@@ -284,7 +286,7 @@ def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.unique(source[able.any(axis=0)])
 
 
-def run(graph: Graph, lo, hi, radii: bool = True) -> list[Bounds]:
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
     """Ends of every value; those of the output and of the layers by back-substitution too.
 
     Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.

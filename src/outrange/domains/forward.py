@@ -28,6 +28,7 @@ import numpy as np
 
 from ..core import UNIT, Bounds, check_deadline, down, gamma, up
 from ..graph import Graph, Node
+from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.relax import relax
 from . import intervals
@@ -120,7 +121,9 @@ def _curve(
     return ForwardForm(center, form.rows * slope, rest)
 
 
-def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
+def _between(
+    op: Curve, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
     first, last = op.range(lo, lo), op.range(hi, hi)
     width = np.where(hi > lo, hi - lo, 1.0)
@@ -144,7 +147,9 @@ def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
     )
 
 
-def _extremes(op: Curve, lo, hi, slope, at_ends):
+def _extremes(
+    op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Bounds, Bounds]
+) -> Bounds:
     """Of a curve of straight pieces: they lie at the ends and knots."""
     low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     knots = [np.clip(knot, lo, hi) for knot in op.knots]
@@ -193,7 +198,7 @@ def _constant(ends: Bounds, count: int) -> ForwardForm:
     return ForwardForm(center, np.zeros((count, lo.size)), rest)
 
 
-def _none(op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
+def _none(op: Op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
     """Steps and products have no form, only their intervals."""
 
 
@@ -273,7 +278,7 @@ def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
     ]
 
 
-def run(graph: Graph, lo, hi) -> list[Bounds]:
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
     return [

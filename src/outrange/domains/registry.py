@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core import Bounds, InputError, OutrangeError
 from ..graph import Graph
@@ -49,7 +50,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
     return DOMAINS[name]
 
 
-def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Bounds]:
+def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -> list[Bounds]:
     """Least and largest values of every value of `graph` over each of many boxes.
 
     Args:

@@ -1,10 +1,11 @@
 """The straight lines that stand in for bent ops over one chunk of boxes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..core import gamma
+from ..core import Bounds, gamma
 from ..ops import Curve, Largest, Product
 from ..ops.product import planes
 from ..ops.relaxation.relax import relax
@@ -58,7 +59,13 @@ class CurveRelaxation:
 
 
 def relax_curve(
-    op: Curve, lo, hi, theta, budget: OperationCounts | None, reads: int, size: int
+    op: Curve,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    theta: np.ndarray | None,
+    budget: OperationCounts | None,
+    reads: int,
+    size: int,
 ) -> CurveRelaxation:
     """The lines of `op` over `[lo, hi]`, arrays of any one shape.
 
@@ -126,13 +133,15 @@ class MaxRelaxation:
         at = (slice(None), index)
         return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
 
-    def _of(self, at, arg: np.ndarray, size: int) -> "MaxRelaxation":
+    def _of(self, at: Any, arg: np.ndarray, size: int) -> "MaxRelaxation":
         marks = None if self.unbounded is None else self.unbounded[at]
         sure, top, offset = self.sure[at], self.top[at], self.offset[at]
         return MaxRelaxation(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
 
 
-def relax_max(op: Largest, lo, hi, budget: OperationCounts | None) -> MaxRelaxation:
+def relax_max(
+    op: Largest, lo: np.ndarray, hi: np.ndarray, budget: OperationCounts | None
+) -> MaxRelaxation:
     """The argument with the largest lower end below, and a plane above.
 
     Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
@@ -173,7 +182,7 @@ def relax_max(op: Largest, lo, hi, budget: OperationCounts | None) -> MaxRelaxat
     )
 
 
-def _plane(low, high, best):
+def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
     with np.errstate(all="ignore"):
         width = high - low
@@ -237,7 +246,12 @@ class ProductRelaxation:
 
 
 def relax_product(
-    op: Product, u, v, theta, budget: OperationCounts | None, reads: tuple[int, int]
+    op: Product,
+    u: Bounds,
+    v: Bounds,
+    theta: np.ndarray | None,
+    budget: OperationCounts | None,
+    reads: tuple[int, int],
 ) -> ProductRelaxation:
     """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
 

@@ -47,6 +47,7 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,7 +187,12 @@ def underflow_of_boxes(size: int) -> float:
 
 
 def widen_offset(
-    budget: OperationCounts, reads: int, size: int, slope, offset, size_of
+    budget: OperationCounts,
+    reads: int,
+    size: int,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    size_of: np.ndarray,
 ) -> np.ndarray:
     """Point 3: offsets of lines, the first moved down and the second up.
 
@@ -201,7 +207,12 @@ def widen_offset(
     return widen_offsets(budget, size, ((1 + reads, slope, size_of),), offset)
 
 
-def widen_offsets(budget: OperationCounts, size: int, parts, offset) -> np.ndarray:
+def widen_offsets(
+    budget: OperationCounts,
+    size: int,
+    parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
+    offset: np.ndarray,
+) -> np.ndarray:
     """Point 3 for lines of one or several variables.
 
     Args:

@@ -6,12 +6,14 @@ A settled unit's gap is kept in one byte: `-1` the first gap, `1` the last, `1 +
 `g`, and `0` for a unit that is not settled, or whose gap is bent.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..ops import Curve, Step
 
 
-def _gaps(curve: Curve):
+def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
     """`(code, least, most, strict)` of every straight gap; `strict` where an end is a jump."""
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1
@@ -22,7 +24,7 @@ def _gaps(curve: Curve):
             yield code, least, most, (least in curve.jumps, most in curve.jumps)
 
 
-def phase_codes(curve: Curve, lo, hi) -> np.ndarray:
+def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """The byte of each unit over `[lo, hi]`, int8 of that shape."""
     codes = np.zeros(lo.shape, np.int8)
     for code, least, most, strict in _gaps(curve):
@@ -32,7 +34,7 @@ def phase_codes(curve: Curve, lo, hi) -> np.ndarray:
     return codes
 
 
-def is_stable(curve: Curve, lo, hi) -> np.ndarray:
+def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Where the linear bounds of the unit are exact whatever its ends."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
@@ -41,7 +43,9 @@ def is_stable(curve: Curve, lo, hi) -> np.ndarray:
     return (phase_codes(curve, lo, hi) != 0) | (lo == hi)
 
 
-def clip_to_phases(curve: Curve, codes: np.ndarray, lo, hi):
+def clip_to_phases(
+    curve: Curve, codes: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """`lo`, `hi` cut to the gap that each unit is known to lie in (in place)."""
     for code, least, most, _ in _gaps(curve):
         known = codes == code

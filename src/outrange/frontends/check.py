@@ -135,7 +135,9 @@ class _Mismatch:
     allowed: float
 
 
-def _worst(expected, found, allowed, strayed: Strayed, x) -> _Mismatch | None:
+def _worst(
+    expected: np.ndarray, found: np.ndarray, allowed: np.ndarray, strayed: Strayed, x: np.ndarray
+) -> _Mismatch | None:
     """The difference that most exceeds what is allowed, if one does."""
     calm = ~strayed.overflows[:, None]
     with np.errstate(all="ignore"):

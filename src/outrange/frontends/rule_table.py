@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+
+Entered = TypeVar("Entered", bound=Callable)
 
 
 def enter(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
@@ -22,11 +26,13 @@ def enter(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
     table.update(rules)
 
 
-def entering(table: dict[str, Callable]) -> Callable:
+def entering(
+    table: dict[str, Callable],
+) -> Callable[..., Callable[[Entered], Entered]]:
     """`@rule("Add", "Sum")` enters a function in `table` under these names."""
 
-    def rule(*names: str) -> Callable:
-        def under_names(function: Callable) -> Callable:
+    def rule(*names: str) -> Callable[[Entered], Entered]:
+        def under_names(function: Entered) -> Entered:
             enter(table, dict.fromkeys(names, function))
             return function
 

@@ -115,7 +115,9 @@ def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
     return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
 
-def _pointwise(name: str, lo: list, hi: list, unknown):
+def _pointwise(
+    name: str, lo: list, hi: list, unknown: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """What is easily known of the functions that become parts of curves later."""
     if name == "multiply":
         corners = [x * y for x in (lo[0], hi[0]) for y in (lo[1], hi[1])]

@@ -119,15 +119,16 @@ def _step(table: Expressions, node: Node, inputs: list[Entries | None]) -> Entri
     return _mapped(table, lambda *es: _largest(table, es), picked)
 
 
-def _line(table: Expressions, row) -> int:
+def _line(table: Expressions, row: Sequence[float]) -> int:
     """`sum f_i e_i + b` of `k` expressions, then `k` factors and `b`."""
     k = len(row) // 2
     return table.combine(
-        [(Fraction(f), e) for e, f in zip(row[:k], row[k : 2 * k], strict=True)], Fraction(row[-1])
+        [(Fraction(f), int(e)) for e, f in zip(row[:k], row[k : 2 * k], strict=True)],
+        Fraction(row[-1]),
     )
 
 
-def _largest(table: Expressions, es) -> int:
+def _largest(table: Expressions, es: Sequence[int]) -> int:
     present = [e for e in es if e >= 0]
     out = present[0]
     for e in present[1:]:
@@ -150,7 +151,7 @@ def _rearranged(table: Expressions, op: Rearrange, inputs: list[Entries | None])
 
 
 def _mapped(
-    table: Expressions, function: Callable, given: list[Entries], more=()
+    table: Expressions, function: Callable, given: list[Entries], more: Sequence[np.ndarray] = ()
 ) -> Entries | None:
     """A function of expressions (and numbers), row by row; each distinct row once."""
     source = given[0].source

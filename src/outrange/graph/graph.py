@@ -88,7 +88,7 @@ class Graph:
     layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     rankings: dict[int, Ranking] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for i, node in enumerate(self.nodes):
             if any(not 0 <= j <= i for j in node.inputs):
                 raise ModelError(f"Node {i} (`{node.op.name}`, {node.source}) reads a later value.")

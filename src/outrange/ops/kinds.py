@@ -6,7 +6,7 @@ domains read facts. So a new op is one new file, and a new domain is one new fil
 Every value is a flat vector; a batch axis of sub-problems may stand in front of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
@@ -58,8 +58,8 @@ class Affine:
     """
 
     name: str
-    apply: Callable
-    adjoint: Callable
+    apply: Callable[[Sequence[np.ndarray], bool], np.ndarray]
+    adjoint: Callable[[np.ndarray], tuple[np.ndarray, ...]]
     sizes: tuple[int, ...]
     size: int
     bias: np.ndarray
@@ -70,7 +70,7 @@ class Affine:
     plain: bool = False
     coefficients: tuple[float, ...] | None = None
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
 
@@ -79,7 +79,7 @@ class Affine:
         if self.part is not None:
             found = self.part(outputs)
             # The op may have been given another bias than the one it was made with.
-            own = replace(found.op, bias=self.bias[found.outputs])  # type: ignore[call-arg]
+            own = replace(found.op, bias=self.bias[found.outputs])
             return replace(found, op=own)
         return SubOp(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
@@ -104,7 +104,7 @@ class Rearrange:
     def size(self) -> int:
         return self.index.size
 
-    def run(self, xs, fill=True):
+    def run(self, xs: Sequence[np.ndarray], fill: bool = True) -> np.ndarray:
         """The value; `fill=False` puts 0 where there is no source (the linear part)."""
         flat = np.concatenate(xs, axis=-1) if len(xs) > 1 else xs[0]
         if not (self.index < 0).any():
@@ -112,7 +112,7 @@ class Rearrange:
         out = flat[..., np.maximum(self.index, 0)]
         return np.where(self.index < 0, self.fill if fill else 0.0, out)
 
-    def adjoint(self, rows):
+    def adjoint(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """Rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
         out = self._scatter.sums(np.take(rows, self._scatter.order, axis=-1))
         ends = np.cumsum((0, *self.sizes))
@@ -151,7 +151,7 @@ class Largest:
     name: str
     windows: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.windows >= 0).any(axis=1).all():
             raise OutrangeError(f"Op `{self.name}` has a window with no entry at all.")
 
@@ -180,7 +180,7 @@ class Largest:
     def _scatters(self) -> Callable[[int], Scatter]:
         return cache(lambda size: Scatter(self.windows.ravel(), size))
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         picked = xs[0][..., np.maximum(self.windows, 0)]
         return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

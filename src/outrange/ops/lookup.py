@@ -1,5 +1,7 @@
 """Rows of a table picked by a whole number: embeddings, and whatever else is indexed."""
 
+from typing import Any
+
 import numpy as np
 
 from .rows import TableRows
@@ -18,7 +20,7 @@ def lookup(entries: np.ndarray) -> Step:
     """
     rows = TableRows(entries)
 
-    def exact(mp, x):
+    def exact(mp: Any, x: Any) -> Any:
         at = min(max(x, mp.mpf(0)), mp.mpf(rows.last))
         before = int(mp.floor(at))
         low, high = (mp.mpf(float(rows.entries[min(i, rows.last)])) for i in (before, before + 1))

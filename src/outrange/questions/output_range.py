@@ -12,6 +12,7 @@ from ..core import Box
 from ..search.common.solution import Solution
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
+from .common.named import Named
 from .common.network import NetworkLike
 from .common.progress import range_reporter
 from .common.target import Target, target
@@ -46,7 +47,14 @@ def output_range(
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
+def _search(
+    asked: Target,
+    where: Box,
+    tol: float,
+    time_limit: float | None,
+    solver: bool,
+    progress: Callable[[RangeProgress], None] | None,
+) -> Solution:
     """The least values of `[rows; -rows]`."""
     return solve(
         asked.graph,
@@ -102,7 +110,7 @@ def _answer(network: NetworkLike, asked: Target, found: Solution, tol: float) ->
     )
 
 
-def _seen(asked: Target, points: np.ndarray):
+def _seen(asked: Target, points: np.ndarray) -> tuple[np.ndarray, ...]:
     """For each form the best of all named points at either end, on the safe side."""
     k = len(asked.rows)
     least, most = enclose(asked.formed, points)
@@ -123,7 +131,7 @@ def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarr
     return best
 
 
-def split_inputs(network: NetworkLike, points: np.ndarray, shape: tuple[int, ...]):
+def split_inputs(network: NetworkLike, points: np.ndarray, shape: tuple[int, ...]) -> Named:
     """Flat points `(k, inputs)` in the inputs' own shapes, `shape` in front; a dict if several."""
     parts, start = {}, 0
     for slot in network.graph.inputs:

@@ -1,12 +1,13 @@
 """What does each layer do on this input set?"""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..answers import LayerRow, Summary
-from ..core import UNIT
+from ..core import UNIT, Bounds
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
@@ -30,7 +31,7 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
-def _row(graph: Graph, layer: LayerLike, ends) -> LayerRow:
+def _row(graph: Graph, layer: LayerLike, ends: Sequence[Bounds]) -> LayerRow:
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):
@@ -67,7 +68,9 @@ def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
     ]
 
 
-def behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
+def behaviour(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

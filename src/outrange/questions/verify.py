@@ -12,7 +12,7 @@ from ..answers import Cost, Counterexample, Verdict, VerifyProgress
 from ..core import And, Formula, Region, Warrant
 from ..core.formula import TRUE
 from ..graph import Graph
-from ..search.common.solution import Solution, Status
+from ..search.common.solution import SearchProgress, Solution, Status
 from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.named import by_name
@@ -83,15 +83,17 @@ def verify(
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
 
 
-def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable:
-    def report(now) -> None:
+def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchProgress], None]:
+    def report(now: SearchProgress) -> None:
         low, near = float(np.min(now.lower)), float(np.min(now.seen))
         progress(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
 
     return report
 
 
-def _no_inputs(network: NetworkLike, unsafe: Formula, regions, seed: int, left) -> bool:
+def _no_inputs(
+    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float | None
+) -> bool:
     """Whether it is proved that no input is asked about at all."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file brings its own bounds: what it demands of inputs in any case.
@@ -114,7 +116,11 @@ class _Unrun:
     graph: Graph
     predict: None = None
     name: str = "inputs"
-    layers: tuple = ()
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
 
 
 def _verdict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
 from .common.clause_groups import ClauseGroup
-from .common.solution import Solution, Status, Stop
+from .common.solution import Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
 from .prefilter import drop_refuted
 
@@ -25,7 +25,7 @@ def decide(
     accept: Accept,
     *,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
     engine: str = "auto",
 ) -> Solution:
@@ -63,10 +63,10 @@ class _Decision:
         graph: Graph,
         groups: Sequence[ClauseGroup],
         accept: Accept,
-        progress: Callable | None,
+        progress: Progress | None,
         seed: int,
         engine: str,
-    ):
+    ) -> None:
         self.graph, self.groups, self.accept = graph, list(groups), accept
         self._options = (progress, seed, engine)
         self.clock = Clock()

@@ -11,7 +11,7 @@ from ..graph.measure import measure
 from .common.clause_groups import ClauseGroup
 from .common.incumbent import Incumbent
 from .common.search import Search
-from .common.solution import Stop
+from .common.solution import Progress, Stop
 from .portfolio import Problem, select_search
 
 
@@ -41,10 +41,10 @@ class GroupSearch:
         graph: Graph,
         group: ClauseGroup,
         time_limit: float | None,
-        progress: Callable | None,
+        progress: Progress | None,
         seed: int,
         engine: str,
-    ):
+    ) -> None:
         m = len(group.clauses)
         self.target = np.where(group.strict, 0.0, ABOVE_ZERO)
         self.found = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, partial
@@ -15,7 +14,7 @@ from ..graph import Builder, Graph
 from ..graph.rewrites.gates import simplified
 from ..graph.rewrites.rewrite import fold
 from ..graph.values import Value
-from .attack.pgd import first_points
+from .attack.pgd import First, first_points
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.search import Search
@@ -209,7 +208,7 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    first: Callable = partial(first_points, late=lambda: incumbent.clock.expired)
+    first: First = partial(first_points, late=lambda: incumbent.clock.expired)
     program = compile_problem(problem) if has_kernel(engine) else None
     if program is None:
         from .engines.array_engine import ArrayEngine
@@ -238,7 +237,7 @@ class Portfolio(Search):
         parts: The searches.
     """
 
-    def __init__(self, parts: tuple[Search, ...]):
+    def __init__(self, parts: tuple[Search, ...]) -> None:
         self.incumbent, self._parts = parts[0].incumbent, parts
         self._going = list(parts)
         self._used: list[Search] = []

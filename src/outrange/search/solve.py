@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..core import Box, OutOfTime, deadline, no_deadline
 from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
-from .common.solution import Solution, Status
+from .common.solution import Progress, Solution, Status
 from .portfolio import Problem, select_search
 
 
@@ -22,7 +20,7 @@ def solve(
     *,
     tol: float = 1e-6,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
     engine: str = "auto",
     solver: bool = True,

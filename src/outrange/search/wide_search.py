@@ -72,7 +72,7 @@ class WideSearch(Search):
 
     methods = METHODS
 
-    def __init__(self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0):
+    def __init__(self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0) -> None:
         self.graph, self.box, self.incumbent = fold(graph), box, incumbent
         self._rng = np.random.default_rng(seed)
         x = np.concatenate([0.5 * (box.lo + box.hi)[None], box.uniform(self._rng, 1)])

@@ -71,7 +71,7 @@ def check_hull(step: Step) -> None:
             require(abs(far) <= close, f"`{step.name}`: line on [{a!r}, {b!r}] is {far:.1e} off")
 
 
-def _hull_at(x, y, z: float) -> float:
+def _hull_at(x: np.ndarray, y: np.ndarray, z: float) -> float:
     """The lower convex hull of the points, at `z`."""
     left, right = x <= z, x >= z
     u, v = x[left][:, None], x[right][None]

@@ -80,7 +80,7 @@ class RangeMonitor(keras().callbacks.Callback):
         layers: bool = True,
         warn: bool = True,
         prefix: str = "ranges",
-    ):
+    ) -> None:
         super().__init__()
         if not 0.0 < share <= 1.0:
             raise InputError(f"`share` lies in (0, 1]. Received: share={share!r}.")
@@ -95,7 +95,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     # ---- what Keras calls -------------------------------------------------------------------
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model."""
         self.structure = Structure(self.model)
         rows = self.structure.flat(self.x)
@@ -110,7 +110,7 @@ class RangeMonitor(keras().callbacks.Callback):
         self.spent, self.last, self.known = 0.0, 0.0, {}
         self.begun = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
         model = self.model
         if model.trainable_variables:

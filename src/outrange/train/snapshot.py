@@ -1,6 +1,6 @@
 """What the layers of a network do at one moment of its training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,20 +110,28 @@ def _layer(
     )
 
 
-def _affine(node: Node, op: Affine, xs, rows):
+def _affine(
+    node: Node, op: Affine, xs: Sequence[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, ...]:
     return op.adjoint(rows)
 
 
-def _rearrange(node: Node, op: Rearrange, xs, rows):
+def _rearrange(
+    node: Node, op: Rearrange, xs: Sequence[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, ...]:
     return op.adjoint(rows)
 
 
-def _curve(node: Node, op: Curve, xs, rows):
+def _curve(
+    node: Node, op: Curve, xs: Sequence[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, ...]:
     with np.errstate(all="ignore"):
         return (rows * op.df(xs[0]),)
 
 
-def _largest(node: Node, op: Largest, xs, rows):
+def _largest(
+    node: Node, op: Largest, xs: Sequence[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, ...]:
     picked = np.where(op.windows < 0, -np.inf, xs[0][:, np.maximum(op.windows, 0)])
     source = np.take_along_axis(op.windows[None], picked.argmax(axis=-1)[..., None], -1)[..., 0]
     out = np.zeros((*rows.shape[:-1], xs[0].shape[-1]))

@@ -13,7 +13,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ...core import InputError
 from .instances import Key, key_of
@@ -63,7 +63,7 @@ class Results:
         InputError: The files are not ours, cannot be written, or another run has them.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".csv":
             raise InputError(f"--out is a file ending in .csv. Received: `{path}`.")
         for file in (path, path.with_suffix(".jsonl")):
@@ -76,7 +76,7 @@ class Results:
         self._file = self._table = -1
         self.known: dict[Key, Result] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         _read_table(*self._table_lines(), self._path)  # before a file is made beside it
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -91,7 +91,7 @@ class Results:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for file in (self._file, self._table):
             if file >= 0:
                 os.close(file)

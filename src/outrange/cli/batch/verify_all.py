@@ -121,7 +121,9 @@ class _Batch:
         options: Jobs, memory, seed.
     """
 
-    def __init__(self, instances: Sequence[Instance], results: Results, options: BatchOptions):
+    def __init__(
+        self, instances: Sequence[Instance], results: Results, options: BatchOptions
+    ) -> None:
         self._keys = [i.key for i in instances]
         self._results = results
         self._hands = [

@@ -58,7 +58,7 @@ def _limit_memory(gib: float | None) -> None:
 class Worker:
     """Decides tasks; keeps the last model, since lists ask about one model many times."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._last: tuple[Any, Any] = (None, None)
 
     def decide(self, task: dict) -> dict:

@@ -40,7 +40,7 @@ class WorkerProcess:
         seed: For every task.
     """
 
-    def __init__(self, number: int, count: int, memory: float | None, seed: int):
+    def __init__(self, number: int, count: int, memory: float | None, seed: int) -> None:
         self._number, self._count, self._memory, self._seed = number, count, memory, seed
         self._process: subprocess.Popen | None = None
         self._errors: IO[bytes] | None = None

@@ -50,7 +50,7 @@ def exit_code(answer: Diagnosis, fail_on: str) -> int:
     return EXACT if worst is None else FOUND[worst]
 
 
-def read_data(name: str, target: str):
+def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
     """Inputs and targets in a file.
 
     Args:
@@ -76,7 +76,7 @@ def read_data(name: str, target: str):
     return (next(iter(parts.values())) if len(parts) == 1 else parts), y
 
 
-def _columns(name: str, target: str):
+def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     table = read_file(name, "DATA")
     if isinstance(table, dict):
         raise InputError(f"A csv file holds one table. Received: {name}.")

@@ -1,8 +1,11 @@
 """Load, ask, print: what the commands do once their options are read."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +19,14 @@ from ..progress import LiveLine
 from ..text import live_text
 
 
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
 
 
-def load_model(model: str, unsafe: bool):
+def load_model(model: str, unsafe: bool) -> Network:
     """The network in the file `model`."""
     from ...api.read import load
 
@@ -76,7 +83,9 @@ def ask_range(
     return CODES.get(answer.status, OPEN)
 
 
-def pick_output(text: str, outputs: dict[str, tuple[int, ...]]):
+def pick_output(
+    text: str, outputs: dict[str, tuple[int, ...]]
+) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
     """Rows that pick one output by name, or one entry by its flat index; and its label."""
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
     identity = np.eye(sum(sizes))
@@ -95,7 +104,7 @@ def pick_output(text: str, outputs: dict[str, tuple[int, ...]]):
 def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
     """The arrays of `answer`, their first axis in the shape `shape`."""
 
-    def shaped(value):
+    def shaped(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: shaped(part) for name, part in value.items()}
         return None if value is None else value.reshape(shape + value.shape[1:])

@@ -23,6 +23,8 @@ from .range import load_model
 
 if TYPE_CHECKING:
     from ...answers import Verdict
+    from ...answers.progress import VerifyProgress
+    from ...frontends.network import Network
 
 FILES = (".vnnlib", ".vnnlib.gz")
 
@@ -104,7 +106,15 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
     return asked, None if where is None else read_condition(where)
 
 
-def _verify(network, asked, region, cut, seconds: float, seed: int, live) -> Verdict:
+def _verify(
+    network: Network,
+    asked: Any,
+    region: Any,
+    cut: Any,
+    seconds: float,
+    seed: int,
+    live: Callable[[VerifyProgress], None],
+) -> Verdict:
     from ...api.properties import verify
 
     return verify(network, asked, region, where=cut, time_limit=seconds, seed=seed, progress=live)

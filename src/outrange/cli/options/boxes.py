@@ -1,13 +1,20 @@
 """The input set that the options describe."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core import InputError
 from ...questions.inputs.boxes import ball, data_box
 from .arrays import fitted, fitted_rows, read_array, read_file
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class BoxOptions:
     inputs: tuple[tuple[str, str, str], ...] = ()
 
 
-def box_of(options: BoxOptions, slots) -> Any:
+def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
     """The `box` argument for a model with the inputs `slots`.
 
     Raises:
@@ -84,14 +91,14 @@ def _partners(o: BoxOptions) -> None:
         raise InputError("Give --margin or --relative-margin, not both.")
 
 
-def _rows(data, slots):
+def _rows(data: Any, slots: Sequence[Slot]) -> Any:
     if not isinstance(data, dict):
         return fitted_rows(data, slots[0].shape) if len(slots) == 1 else data
     shapes = {slot.name: slot.shape for slot in slots}
     return {name: fitted_rows(part, shapes.get(name, ())) for name, part in data.items()}
 
 
-def _by_name(inputs, slots) -> dict[str, Any]:
+def _by_name(inputs: Iterable[tuple[str, str, str]], slots: Sequence[Slot]) -> dict[str, Any]:
     shapes = {slot.name: slot.shape for slot in slots}
     boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name, lo, hi in inputs:

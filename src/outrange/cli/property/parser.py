@@ -87,7 +87,7 @@ class _PropertyReader:
         text: What was parsed, for messages.
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str) -> None:
         self._text = text
 
     def value(self, node: ast.expr) -> Any:

@@ -50,7 +50,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
 class _Flattening:
     """Steps of nested calls, with keys of their own."""
 
-    def __init__(self, jax: Any):
+    def __init__(self, jax: Any) -> None:
         from jax.extend.core import Literal
 
         self.jax, self.literal = jax, Literal

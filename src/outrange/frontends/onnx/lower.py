@@ -127,7 +127,9 @@ def lower(model: OnnxModel) -> OnnxGraph:
     return OnnxGraph(graph, infos, values, b.plain)
 
 
-def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Operand]:
+def _lower_node(
+    model: OnnxModel, b: Builder, node: OnnxNode, env: dict[str, Operand]
+) -> list[Operand]:
     def run(nodes: Sequence[OnnxNode], inner: dict[str, Operand]) -> None:
         for part in nodes:
             b.source = f"{node.name}/{part.name}"
@@ -147,7 +149,7 @@ def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Opera
     if node.op in CONTROL and not node.domain:
         results = CONTROL[node.op](b, node, env, run)
     elif _is_constant(node, operands):
-        results = _evaluated(model, node, operands)
+        results = _evaluated(model, node, [x for x in operands if not isinstance(x, Value)])
     else:
         results = OnnxCall(b, node, operands, model.opset).run()
     for name, result in zip(node.outputs, results, strict=False):
@@ -166,7 +168,9 @@ def _is_constant(node: OnnxNode, operands: list[Operand | None]) -> bool:
     return not known and not any(isinstance(x, Value) for x in operands)
 
 
-def _evaluated(model: OnnxModel, node: OnnxNode, operands) -> list[Operand]:
+def _evaluated(
+    model: OnnxModel, node: OnnxNode, operands: Sequence[np.ndarray | None]
+) -> list[Operand]:
     try:
         found = evaluated(node, operands, model.opset)
     except Exception as error:  # the reference evaluation raises many classes
@@ -191,7 +195,13 @@ def _refuse_infinite(node: OnnxNode, name: str, array: np.ndarray) -> None:
         )
 
 
-def _layer(model, b: Builder, node: OnnxNode, env, results) -> list[LayerInfo]:
+def _layer(
+    model: OnnxModel,
+    b: Builder,
+    node: OnnxNode,
+    env: dict[str, Operand],
+    results: Sequence[Operand],
+) -> list[LayerInfo]:
     """The rows of a summary for one node: one, or none."""
     found = results[0] if results else None
     if not isinstance(found, Value):

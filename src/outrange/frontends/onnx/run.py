@@ -16,7 +16,7 @@ class Runner:
         lowered: The graph read from it, for the sizes and for `probe`.
     """
 
-    def __init__(self, model: OnnxModel, lowered: OnnxGraph):
+    def __init__(self, model: OnnxModel, lowered: OnnxGraph) -> None:
         self._model, self._lowered = model, lowered
         self._outputs = [info.name for info in model.outputs]
         self._session = self._reference = None

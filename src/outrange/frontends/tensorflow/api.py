@@ -30,7 +30,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
         specs: Shape and dtype of each.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
+    from tensorflow.python.framework.convert_to_constants import (  # pyright: ignore[reportMissingImports]  # an optional framework
         convert_variables_to_constants_v2 as freeze,
     )
 

@@ -23,7 +23,7 @@ def torch() -> Any:
         ModelError: It is not installed.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]  # an optional framework
     except ImportError:
         raise ModelError(
             "PyTorch is needed for that, and is not installed. Run `pip install 'outrange[torch]'`."
@@ -227,7 +227,7 @@ def recorded_function(
     t = torch()
 
     class Wrapped(t.nn.Module):
-        def forward(self, *tensors):
+        def forward(self, *tensors: Any) -> tuple[Any, ...]:
             return tuple(function(*tensors))
 
     examples = tuple(t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, convolve, convolve_transposed
+from ...graph import Operand, Value, convolve, convolve_transposed
 from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.rules import pooled, windows
@@ -20,7 +20,7 @@ rule = entering(RULES)
 
 
 @rule("_native_batch_norm_legit_no_training.default")
-def _batch_norm(c: TracedCall):
+def _batch_norm(c: TracedCall) -> list[Operand]:
     mean, variance = (np.asarray(get(c, n), float) for n in ("running_mean", "running_var"))
     factor = 1.0 / np.sqrt(variance + number(c, "eps", 1e-5))
     weight, bias = get(c, "weight"), get(c, "bias")
@@ -33,7 +33,7 @@ def _batch_norm(c: TracedCall):
 
 
 @rule("convolution.default")
-def _convolve(c: TracedCall):
+def _convolve(c: TracedCall) -> Operand:
     kernel, bias = get(c, "weight"), get(c, "bias")
     if isinstance(kernel, Value) or isinstance(bias, Value):
         raise UnsupportedError("a convolution by what depends on the input")
@@ -76,7 +76,7 @@ def _convolve(c: TracedCall):
     )
 
 
-def _window(c: TracedCall, size: list[int]):
+def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]]:
     """Windows over the spatial axes; the result's shape."""
     rank, lead = len(size), len(c.x.shape) - len(size)
 
@@ -103,13 +103,13 @@ def _size(c: TracedCall) -> list[int]:
 
 
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
-def _max_pool(c: TracedCall):
+def _max_pool(c: TracedCall) -> list[Operand]:
     found, shape = _window(c, _size(c))
     return [pooled(c, "max", c.x, found, shape), np.zeros(0)]
 
 
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
-def _avg_pool(c: TracedCall):
+def _avg_pool(c: TracedCall) -> Operand:
     size = _size(c)
     found, shape = _window(c, size)
     if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
@@ -119,7 +119,7 @@ def _avg_pool(c: TracedCall):
 
 
 @rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
-def _adaptive(c: TracedCall):
+def _adaptive(c: TracedCall) -> Operand:
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,9 @@ def _network(program: Any, runner: Any, name: str) -> Network:
     return Network(graph, predict, name, "torch", infos, None, b.plain)
 
 
-def _predictor(runner: Any, slots, one_by_one: bool):
+def _predictor(
+    runner: Any, slots: Sequence[tuple[Slot, Any]], one_by_one: bool
+) -> Callable[[np.ndarray], np.ndarray]:
     """Flat inputs `(batch, size)` to flat outputs, by the model itself."""
     run = api.predictor(runner)
 

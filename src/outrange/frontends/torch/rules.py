@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, log_softmax, softmax
+from ...graph import Operand, Value, log_softmax, softmax
 from ...graph.composites import logic
 from ...graph.whole import cast_whole
 from ..rule_table import entering
@@ -66,7 +66,7 @@ COMPARISONS = {
 }
 
 
-def _moved(c: TracedCall):
+def _moved(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0], c.kind.split(".")[0])
@@ -126,13 +126,13 @@ rule = entering(RULES)
 
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")
-def _add(c: TracedCall):
+def _add(c: TracedCall) -> Operand:
     alpha = float(get(c, "alpha", 1)) * (-1.0 if c.kind.startswith("sub") else 1.0)
     return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
 
 
 @rule("addmm.default")
-def _addmm(c: TracedCall):
+def _addmm(c: TracedCall) -> Operand:
     weight, bias = get(c, "mat2"), tensor(c, "self")
     alpha, beta = float(get(c, "alpha", 1)), float(get(c, "beta", 1))
     if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
@@ -141,7 +141,7 @@ def _addmm(c: TracedCall):
     return c.b.combine([alpha, beta], [product, tensor(c, "self")])
 
 
-def _elu(c: TracedCall):
+def _elu(c: TracedCall) -> Operand:
     alpha, scale = number(c, "alpha", 1.0), number(c, "scale", 1.0)
     inner = number(c, "input_scale", 1.0)
     if inner == 1.0:
@@ -154,7 +154,7 @@ def _elu(c: TracedCall):
 
 
 @rule("softplus.default")
-def _softplus(c: TracedCall):
+def _softplus(c: TracedCall) -> Operand:
     # Beyond `threshold` PyTorch returns the argument itself: less than float32 can tell.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
@@ -164,7 +164,7 @@ def _softplus(c: TracedCall):
 
 
 @rule("clamp.default", "clamp_min.default", "clamp_max.default", "clamp.Tensor")
-def _clamp(c: TracedCall):
+def _clamp(c: TracedCall) -> Operand:
     x = c.x
     for name, negate in (("min", False), ("max", True)):
         if get(c, name) is not None:
@@ -173,12 +173,12 @@ def _clamp(c: TracedCall):
 
 
 @rule("pow.Tensor_Scalar")
-def _pow(c: TracedCall):
+def _pow(c: TracedCall) -> Operand:
     return power(c.b, c.x, float(get(c, "exponent")))
 
 
 @rule("pow.Tensor_Tensor")
-def _pow_tensor(c: TracedCall):
+def _pow_tensor(c: TracedCall) -> Operand:
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError("powers with several exponents")
@@ -186,7 +186,7 @@ def _pow_tensor(c: TracedCall):
 
 
 @rule("_to_copy.default")
-def _cast(c: TracedCall):
+def _cast(c: TracedCall) -> Operand:
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -196,17 +196,17 @@ def _cast(c: TracedCall):
 
 
 @rule("cat.default", "stack.default")
-def _cat(c: TracedCall):
+def _cat(c: TracedCall) -> list[Operand]:
     return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
 
 
 @rule("constant_pad_nd.default")
-def _pad(c: TracedCall):
+def _pad(c: TracedCall) -> Operand:
     value = float(get(c, "value", 0) or 0)
     pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
 
-    def run(a):
+    def run(a: list[np.ndarray]) -> np.ndarray:
         x = a[0][
             tuple(slice(max(-p, 0), a[0].shape[i] - max(-q, 0)) for i, (p, q) in enumerate(pads))
         ]
@@ -217,7 +217,7 @@ def _pad(c: TracedCall):
 
 
 @rule("index.Tensor")
-def _index(c: TracedCall):
+def _index(c: TracedCall) -> Operand:
     places = get(c, "indices")
     if any(isinstance(p, Value) for p in places):
         raise UnsupportedError("an index that depends on the input")
@@ -229,13 +229,13 @@ HOW = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min"}
 
 
 @rule("sum.dim_IntList", "sum.default", "mean.dim", "mean.default", "amax.default", "amin.default")
-def _reduce(c: TracedCall):
+def _reduce(c: TracedCall) -> Operand:
     axes = get(c, "dim")
     return c.b.reduce(HOW[c.kind.split(".")[0]], c.x, axes or None, bool(get(c, "keepdim", False)))
 
 
 @rule("embedding.default")
-def _embedding(c: TracedCall):
+def _embedding(c: TracedCall) -> Operand:
     return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,13 +42,13 @@ def split(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
     if c.kind in ("real", "imag"):
         return getattr(c.inputs[0], c.kind)
     if c.kind == "abs":
-        x = c.inputs[0]
+        x: Any = c.inputs[0]
         square = c.b.add(*(c.b.curve("square", part) for part in (x.real, x.imag)))
         return c.b.curve("sqrt", square)
     held = [isinstance(x, Complex) for x in c.inputs]
     others = [x for x, is_held in zip(c.inputs, held, strict=True) if not is_held]
     if c.kind in ("mul", "div") and held == [True, False]:
-        factor = np.asarray(others[0])
+        factor: Any = np.asarray(others[0])
         if not np.iscomplexobj(factor) or not factor.imag.any():
             return _each(c, rules, [c.inputs[0], np.asarray(factor.real, np.float64)])
     if c.kind in ("add", "sub") and all(held):

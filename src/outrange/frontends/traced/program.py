@@ -65,8 +65,8 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
 def folded(rules: dict[str, Callable[[TracedCall], Any]]) -> Rules:
     """Rules that run the framework's own operation where no operand is a value."""
 
-    def guarded(rule: Callable[[TracedCall], Any]):
-        def run(c: TracedCall):
+    def guarded(rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:
+        def run(c: TracedCall) -> Any:
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
             if any(isinstance(x, Value) for x in c.inputs):

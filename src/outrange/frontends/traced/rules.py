@@ -87,7 +87,7 @@ def powers(c: TracedCall) -> Operand:
     return power(c.b, c.x, float(exponent[0]))
 
 
-def limited(c: TracedCall, x: Operand, limit, negate: bool) -> Operand:
+def limited(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
     """The larger (with `negate` the smaller) of two operands; against one constant a curve."""
     if not isinstance(x, Value):
         x, limit = limit, x
@@ -125,7 +125,9 @@ def contract(
     return b.einsum(spec, widened(x, left), widened(y, right))
 
 
-def matmul(b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: bool = False):
+def matmul(
+    b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: bool = False
+) -> Operand:
     """The product of matrices in the last two axes; a `turn` transposes one of them first."""
     letters = iter(string.ascii_letters)
     batch = [next(letters) for _ in range(max(len(x.shape), len(y.shape)) - 2)]
@@ -177,7 +179,7 @@ def same_padding(
     return found
 
 
-def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape) -> Operand:
+def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape: Sequence[int]) -> Operand:
     """The largest or the mean of what each window holds."""
     if how == "max":
         return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), found, shape)
@@ -186,7 +188,9 @@ def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape) -> Ope
     return c.b.gather_sum(x, found, weight, shape, name="average_pool", ulps=1)
 
 
-def running_sum(c: TracedCall, x: Operand, axis: int, reverse=False, exclusive=False) -> Operand:
+def running_sum(
+    c: TracedCall, x: Operand, axis: int, reverse: bool = False, exclusive: bool = False
+) -> Operand:
     """Sums of all entries up to each one along an axis."""
     if not isinstance(x, Value):
         return c.step.run(*c.inputs)[0]

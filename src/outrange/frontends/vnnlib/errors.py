@@ -13,7 +13,7 @@ class Fault(Exception):
         kind: The error to raise in the end.
     """
 
-    def __init__(self, rule: str, kind: type[ModelError] = ModelError):
+    def __init__(self, rule: str, kind: type[ModelError] = ModelError) -> None:
         super().__init__(rule)
         self.kind = kind
 

@@ -15,7 +15,7 @@ LARGEST_FILE = 2**27
 _CHUNK = 2**20
 
 
-def as_path(path) -> Path:
+def as_path(path: str | os.PathLike[str]) -> Path:
     """The path of an existing file.
 
     Raises:

@@ -1,5 +1,6 @@
 """`read_vnnlib`: which version a file is in, and the reader for it."""
 
+import os
 import re
 
 from ...core import Specification, UnsupportedError
@@ -9,7 +10,7 @@ from .files import as_path, read_text, stem
 from .tokens import words
 
 
-def read_vnnlib(path) -> Specification:
+def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     """Read a VNN-LIB file: the inputs and outputs a network must *not* have.
 
     Version 1.0 is read here, version 2.0 (one network, linear conditions) by the package `vnnlib`.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from itertools import count
+from typing import Any
 
 from ...core import And, Specification, UnsupportedError
+from ...core.errors import ModelError
 from .conditions import Draft, joined, settled
 from .errors import Fault, line_of, refusal
 from .forms import BINDING, BINDINGS, FormReader
@@ -52,7 +54,7 @@ class _Version1Reader:
         assumed: The number of inputs, where it is known.
     """
 
-    def __init__(self, text: str, file: str, assumed: int | None = None):
+    def __init__(self, text: str, file: str, assumed: int | None = None) -> None:
         self.text = text
         self.file = file
         self.assumed = assumed
@@ -117,7 +119,7 @@ class _Version1Reader:
             return [BINDINGS]
         return [BINDING] if frame[0] == BINDINGS else []
 
-    def _closed(self, frame: list, stack: list[list], at: int):
+    def _closed(self, frame: list, stack: list[list], at: int) -> Any:
         """What the form `frame` means; `stack` holds the forms around it."""
         if len(stack) == 1:
             self._command(frame, at)
@@ -188,13 +190,13 @@ class _Version1Reader:
             raise self._refusal(end, Fault("nothing is asserted; the file may be cut short."))
         return joined(And, self.assertions)
 
-    def _refusal(self, at: int, fault: Fault, end: int | None = None):
+    def _refusal(self, at: int, fault: Fault, end: int | None = None) -> ModelError:
         shown = self.text[at : at + 100 if end is None else min(end, at + 100)]
         line = line_of(self.text, at)
         return refusal(self.file, line, str(fault), shown or "the end of the file", fault.kind)
 
 
-def _unknown(command) -> str:
+def _unknown(command: Any) -> str:
     if command == "declare-network":
         return "a file of version 2.0 starts with `(vnnlib-version <2.0>)`."
     named = command if isinstance(command, str) else "( ... )"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from ...core import And, Formula, InputError, ModelError, Or, Specification, UnsupportedError
 from .conditions import compared, differ, joined
@@ -61,12 +63,12 @@ def read(text: str, name: str, file: str) -> Specification:
 class _Version2Reader:
     """Turns the package's tree into a formula; `line` is the last one seen."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.line = 0
         self.declared: tuple | None = None
         self._shapes: dict[str, tuple[int, list[int]]] = {}
 
-    def declare(self, networks) -> tuple[int, int]:
+    def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
         """Numbers of flat inputs and outputs of the only network."""
         if len(networks) != 1:
             raise Fault("a file may declare one network.", UnsupportedError)
@@ -95,7 +97,7 @@ class _Version2Reader:
         self.declared = declared[0], declared[1]
         return sizes[0], sizes[1]
 
-    def condition(self, node) -> Formula:
+    def condition(self, node: Any) -> Formula:
         """The formula of a Boolean node."""
         kind = type(node).__name__
         if kind in ("And", "Or"):
@@ -107,7 +109,7 @@ class _Version2Reader:
             return differ(self.term(node.lhs), self.term(node.rhs))
         raise Fault(f"the condition `{kind}` is not read.", UnsupportedError)
 
-    def term(self, node) -> Term:
+    def term(self, node: Any) -> Term:
         """The linear term of an arithmetic node."""
         kind = type(node).__name__
         if kind == "Var":
@@ -165,7 +167,7 @@ def _declaration(text: str) -> int:
     return line_of(text, places[-1])
 
 
-def _parsed(text: str, file: str):
+def _parsed(text: str, file: str) -> Any:
     try:
         package = import_module("vnnlib")
         parse, failure = package.parse_query_string, package.VNNLibException

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import InputError, ModelError
 from .errors import Fault
@@ -12,7 +13,7 @@ from .terms import literal
 _PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
 
 
-def write_counterexample(x, y) -> str:
+def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
     """The block of values that follows the line `sat` in a result file.
 
     One line a value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
@@ -81,7 +82,7 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found["X"]), np.array(found["Y"])
 
 
-def _flat(name: str, values) -> list[float]:
+def _flat(name: str, values: ArrayLike) -> list[float]:
     try:
         flat = np.asarray(values, float).ravel()
     except (TypeError, ValueError):

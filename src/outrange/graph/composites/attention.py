@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..values import Operand, Value
 from .softmax import softmax
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
 
 def attention(
-    b: Builder, query, key, value, *, scale: float, bias=None, mask=None, soft_cap=None
+    b: Builder,
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    *,
+    scale: float,
+    bias: Operand | None = None,
+    mask: ArrayLike | None = None,
+    soft_cap: float | None = None,
 ) -> Operand:
     """`softmax(scale * query key^T + bias) value`, head by head.
 
@@ -38,7 +47,7 @@ def attention(
     return b.einsum("bnts,bsnd->btnd", weights, value)
 
 
-def masked_softmax(b: Builder, x: Operand, mask=None) -> Operand:
+def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Operand:
     """Softmax along the last axis over the entries whose constant `mask` is True; others are 0."""
     if mask is None:
         return softmax(b, x, -1)
@@ -49,7 +58,7 @@ def masked_softmax(b: Builder, x: Operand, mask=None) -> Operand:
     rows = np.arange(x.size).reshape(-1, n)
     flags = mask.reshape(-1, n)
     # A row that is masked altogether is one of equal scores.
-    none = ~flags.any(axis=1)
+    none = ~np.any(flags, axis=1)
     fill = np.where(none[:, None], 1.0 / n, 0.0) + np.zeros(flags.shape)
     parts, places = [], []
     flat = b.reshape(x, (x.size,))

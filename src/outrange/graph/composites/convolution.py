@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import ModelError
 from ...ops import Affine, convolution, transposed_convolution
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 def convolve(
     b: Builder,
     x: Operand,
-    kernel,
-    bias=None,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
     strides: Sequence[int],
     dilation: Sequence[int],
@@ -72,8 +73,8 @@ def convolve(
 def convolve_transposed(
     b: Builder,
     x: Operand,
-    kernel,
-    bias=None,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
     outputs: Sequence[int],
     strides: Sequence[int],

@@ -58,7 +58,7 @@ def _with_constant(b: Builder, a: str, c: str, out: str, x: Operand, y: np.ndarr
     labels = "".join(out) + "".join(contracted)
     grid = [size[q] for q in labels]
 
-    def spread(array, own):
+    def spread(array: np.ndarray, own: str) -> np.ndarray:
         order = [own.index(q) for q in labels if q in own]
         full = array.transpose(order).reshape([size[q] if q in own else 1 for q in labels])
         return np.broadcast_to(full, grid).reshape(int(np.prod([size[q] for q in out])), -1)

@@ -28,7 +28,7 @@ MOST_COMPARED = 4096
 """Largest number of comparisons that one argmax, sort or lookup may ask for in one row."""
 
 
-def compare(b: Builder, how: str, x, y) -> Operand:
+def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
     """`x > y` and the like, as 0 or 1; `how` is a NumPy name."""
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
@@ -49,12 +49,12 @@ def negate(b: Builder, x: Operand) -> Operand:
     return b.affine_map(x, -1.0, 1.0)
 
 
-def both(b: Builder, x, y) -> Operand:
+def both(b: Builder, x: Operand, y: Operand) -> Operand:
     """And."""
     return b.curve("relu", b.affine_map(b.add(x, y), 1.0, -1.0))
 
 
-def either(b: Builder, x, y) -> Operand:
+def either(b: Builder, x: Operand, y: Operand) -> Operand:
     """Or."""
     return negate(b, both(b, negate(b, operand(x)), negate(b, operand(y))))
 
@@ -64,7 +64,7 @@ def truth(b: Builder, x: Operand) -> Operand:
     return compare(b, "not_equal", x, 0.0)
 
 
-def select(b: Builder, condition: Operand, x, y) -> Operand:
+def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | float) -> Operand:
     """`x` where `condition` is 1, `y` where it is 0, all broadcast."""
     x, y = operand(x), operand(y)
     shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
@@ -104,7 +104,7 @@ def largest_first(b: Builder, x: Value, axis: int) -> Operand:
         for i in range(n):
             others = rows[:, :i] if strict else rows[:, i + 1 :]
             windows[:, i, : others.shape[1]] = others
-        some = (windows >= 0).any(axis=-1)
+        some = np.any(windows >= 0, axis=-1)
         windows[~some, 0] = rows[~some]  # nobody to beat: the entry beats itself
         rival = b.largest(x, windows.reshape(-1, windows.shape[-1]), x.shape)
         wins = compare(b, "greater" if strict else "greater_equal", x, rival)
@@ -158,22 +158,22 @@ def tabulated(
 
 def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:
     """Entries sorted upward along `axis`: a network of pairs (odd-even transposition)."""
-    x = _last(b, x, axis)
-    n = x.shape[-1]
+    row: Operand = _last(b, x, axis)
+    n = row.shape[-1]
     _few(b, n * n)
     for turn in range(n):
         places = np.arange(turn % 2, n - 1, 2)
         if not places.size:
             continue
-        first, second = (_picked(b, x, places + k) for k in (0, 1))
+        first, second = (_picked(b, row, places + k) for k in (0, 1))
         low, high = b.minimum(first, second), b.maximum(first, second)
         source = np.arange(n)
         source[places], source[places + 1] = (
             n + np.arange(places.size),
             (n + places.size + np.arange(places.size)),
         )
-        x = _picked(b, b.concat([x, low, high], axis=-1), source)
-    return _back(b, x, axis)
+        row = _picked(b, b.concat([row, low, high], axis=-1), source)
+    return _back(b, row, axis)
 
 
 def order(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Operand:
@@ -196,7 +196,7 @@ def order(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Op
     return _back(b, b.reduce("sum", numbered, len(wide) - 2), axis)
 
 
-def _picked(b: Builder, x: Operand, places) -> Operand:
+def _picked(b: Builder, x: Operand, places: np.ndarray) -> Operand:
     return b.structural(lambda a: np.take(a[0], places, axis=-1), [x])
 
 

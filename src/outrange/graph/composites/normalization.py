@@ -32,7 +32,7 @@ def by_root_mean_square(b: Builder, x: Operand, axes: Sequence[int], epsilon: fl
     return _scaled(b, x, axes, epsilon, float(n))
 
 
-def _scaled(b: Builder, x: Operand, axes, epsilon: float, most: float) -> Operand:
+def _scaled(b: Builder, x: Operand, axes: Sequence[int], epsilon: float, most: float) -> Operand:
     square = b.reduce("mean", b.curve("square", x), axes, True)
     factor = b.curve("rsqrt", b.affine_map(square, 1.0, epsilon))
     return limited(b, x, factor, float(up(np.sqrt(most))) if epsilon >= 0 else np.inf)
@@ -47,7 +47,7 @@ def limited(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
     return product(b, x, factor, places, places, name="normalize", limits=(-most, most))
 
 
-def by_norm(b: Builder, x: Operand, axes: Sequence[int], order, epsilon: float) -> Operand:
+def by_norm(b: Builder, x: Operand, axes: Sequence[int], order: float, epsilon: float) -> Operand:
     """`x / max(norm(x), epsilon)` over `axes`, of order 1, 2 or infinity; none exceeds 1."""
     if order == 2:
         square = b.reduce("sum", b.curve("square", x), axes, True)

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def pointwise(
-    b: Builder, name: str, compute: Callable, write: Callable, *operands: Operand, jumps=False
+    b: Builder,
+    name: str,
+    compute: Callable,
+    write: Callable,
+    *operands: Operand,
+    jumps: bool = False,
 ) -> Operand | None:
     """A function of operands that broadcast, if all that vary hang on the same entries.
 

@@ -29,7 +29,14 @@ def multiply(b: Builder, x: Value, y: Value) -> Operand:
 
 
 def product(
-    b: Builder, x: Value, y: Value, left, right, *, name="multiply", limits=(-np.inf, np.inf)
+    b: Builder,
+    x: Value,
+    y: Value,
+    left: np.ndarray,
+    right: np.ndarray,
+    *,
+    name: str = "multiply",
+    limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Value:
     """`x_flat[left] * y_flat[right]` in the shape of `left`, known to lie within `limits`."""
     op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size), limits)

@@ -20,7 +20,7 @@ def _item(b: Builder, x: Value, axis: int, i: int) -> Value:
     return b.structural(lambda a: np.take(a[0], [i], axis=axis), [x])
 
 
-def log_add_exp(b: Builder, x, y) -> Operand:
+def log_add_exp(b: Builder, x: Operand, y: Operand) -> Operand:
     """`log(exp(x) + exp(y))`."""
     return b.add(y, b.curve("softplus", b.subtract(x, y)))
 

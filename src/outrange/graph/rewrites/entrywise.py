@@ -38,7 +38,8 @@ def reads_table(nodes: Sequence[Node], value: int) -> bool:
         if v in seen or not v or not is_entrywise(nodes[v - 1].op):
             continue
         seen.add(v)
-        if isinstance(nodes[v - 1].op, Step) and nodes[v - 1].op.rows is not None:
+        op = nodes[v - 1].op
+        if isinstance(op, Step) and op.rows is not None:
             return True
         waiting += nodes[v - 1].inputs
     return False

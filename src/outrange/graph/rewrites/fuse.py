@@ -18,6 +18,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...ops import Affine, Curve, Rearrange, scale
+from ...ops.pointwise.expression import Expressions
 from ...ops.pointwise.op import Pointwise
 from ...ops.relaxation.offsets import MANY
 from ..graph import Node
@@ -73,7 +74,7 @@ class _Fusion:
     moved: dict[int, int] = field(default_factory=lambda: {0: 0})
 
     @cached_property
-    def table(self):
+    def table(self) -> Expressions:
         """The expressions; the analysis is loaded only where there is something to fuse."""
         from ...ops.pointwise import Expressions
 

@@ -6,14 +6,14 @@ A mixture never leaves the hull of what it mixes: where that is known whatever t
 state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ...core import down, up
 from ...ops import Affine, Curve, Product, Rearrange, combine, curve
-from ..graph import Graph, Node
+from ..graph import Graph, Node, Op
 from .rewrite import fold, piecewise_to_pairs
 
 
@@ -34,7 +34,7 @@ def merge_gates(graph: Graph) -> Graph:
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
 
-    def append(op, inputs, node: Node) -> int:
+    def append(op: Op, inputs: Sequence[int], node: Node) -> int:
         nodes.append(Node(op, tuple(inputs), node.size, node.shape, node.source))
         return len(nodes)
 
@@ -60,7 +60,9 @@ def _written(append: Callable, node: Node, gate: int, first: int, second: int) -
     return append(combine((1, 1), n, name="mix"), (second, product), node)
 
 
-def _within_hull(append: Callable, nodes: list[Node], node: Node, value: int, mixed) -> int:
+def _within_hull(
+    append: Callable, nodes: list[Node], node: Node, value: int, mixed: tuple[int, int, int]
+) -> int:
     """The mixture `value` of `mixed = (z, a, b)`, cut to the hull of `a` and `b` if it is known."""
     known: dict[int, tuple[float, float]] = {}
     gate, *parts = (always(nodes, v, known) for v in mixed)
@@ -73,14 +75,18 @@ def _within_hull(append: Callable, nodes: list[Node], node: Node, value: int, mi
     return append(curve("clip", least=least - pad, most=most + pad), (value,), node)
 
 
-def always(nodes: list[Node], value: int, known: dict[int, tuple[float, float]]):
+def always(
+    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
+) -> tuple[float, float]:
     """Least and largest entry that a value can have whatever the input; infinite if unknown."""
     if value not in known:
         known[value] = _always(nodes, value, known)
     return known[value]
 
 
-def _always(nodes: list[Node], value: int, known) -> tuple[float, float]:
+def _always(
+    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
+) -> tuple[float, float]:
     unknown = -np.inf, np.inf
     if not value:
         return unknown
@@ -130,7 +136,7 @@ def _mixed(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:
     return None
 
 
-def _both_ways(pair: tuple[int, int] | None):
+def _both_ways(pair: tuple[int, int] | None) -> tuple[tuple[int, ...], ...]:
     return () if pair is None else (pair, pair[::-1])
 
 

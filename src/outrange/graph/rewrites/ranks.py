@@ -14,7 +14,7 @@ class Ranks:
         graph: The network.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.sources: list[int] = []
         """Values whose entries follow `[x, y]`, in the order of their first use."""

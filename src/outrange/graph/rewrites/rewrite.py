@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import InputError
 from ...ops import Affine, Largest, Rearrange, combine, curve, gather_sum
-from ..graph import Graph, Node, Slot
+from ..graph import Graph, Node, Op, Slot
 
 
 def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Graph:
@@ -197,7 +197,9 @@ def _merged(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
     return _without_unread(replace(node, inputs=tuple(sources)), index, fill, size_of)
 
 
-def _without_unread(node: Node, index, fill, size_of: dict[int, int]) -> Node:
+def _without_unread(
+    node: Node, index: np.ndarray, fill: np.ndarray, size_of: dict[int, int]
+) -> Node:
     """`node` as a rearrangement by `index`, reading only the inputs that `index` points into."""
     sizes = [size_of[v] for v in node.inputs]
     ends = np.cumsum((0, *sizes))
@@ -215,7 +217,9 @@ def _without_unread(node: Node, index, fill, size_of: dict[int, int]) -> Node:
 def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
     """Append the rounds that replace `node`; the value that holds the winners."""
 
-    def append(op, inputs: Sequence[int], count: int, shape=None) -> int:
+    def append(
+        op: Op, inputs: Sequence[int], count: int, shape: tuple[int, ...] | None = None
+    ) -> int:
         nodes.append(Node(op, tuple(inputs), count, shape or (1, count), node.source))
         return len(nodes)
 
@@ -230,7 +234,9 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
     return append(last, [value], node.size, node.shape)
 
 
-def _round(append: Callable[..., int], windows: np.ndarray, value: int, size: int):
+def _round(
+    append: Callable[..., int], windows: np.ndarray, value: int, size: int
+) -> tuple[np.ndarray, int, int]:
     """One round: windows half as wide, into the returned value of the returned size."""
     half = windows.shape[1] // 2
     first, second = windows[:, : 2 * half : 2].ravel(), windows[:, 1 : 2 * half : 2].ravel()
@@ -256,7 +262,9 @@ def _round(append: Callable[..., int], windows: np.ndarray, value: int, size: in
     return _compact(append, after, won, value, count, size)
 
 
-def _compact(append: Callable[..., int], windows, won: int, value: int, count: int, size: int):
+def _compact(
+    append: Callable[..., int], windows: np.ndarray, won: int, value: int, count: int, size: int
+) -> tuple[np.ndarray, int, int]:
     """Keep of `[won, value]` only the entries that the next round reads."""
     if windows.max() < count:
         return windows, won, count

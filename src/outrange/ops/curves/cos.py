@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("cos")
-def cos():
+def cos() -> Curve:
     turns, knots = quarters(64)
     return Curve(
         name="cos",

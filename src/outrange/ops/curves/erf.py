@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("erf")
-def erf():
+def erf() -> Curve:
     return Curve(
         name="erf",
         f=f,

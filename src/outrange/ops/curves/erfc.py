@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("erfc")
-def erfc():
+def erfc() -> Curve:
     return Curve(
         name="erfc",
         f=f,

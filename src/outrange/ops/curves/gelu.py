@@ -16,7 +16,7 @@ TURN, BEND = -0.7517915246935645, 1.4142135623730951
 
 
 @register("gelu")
-def gelu():
+def gelu() -> Curve:
     return Curve(
         name="gelu",
         f=lambda x: np.maximum(x, -1e4) * normal(x),  # the limit at -inf is 0

@@ -6,7 +6,7 @@ from ..registry import register
 
 
 @register("sigmoid")
-def sigmoid():
+def sigmoid() -> Curve:
     return Curve(
         name="sigmoid",
         f=logistic,

@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("sin")
-def sin():
+def sin() -> Curve:
     knots, turns = quarters(64)
     return Curve(
         name="sin",

@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("softplus")
-def softplus():
+def softplus() -> Curve:
     return Curve(
         name="softplus",
         f=lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),

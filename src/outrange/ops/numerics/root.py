@@ -5,12 +5,14 @@ Reference: T. Chandrupatla 1997, Advances in Engineering Software 28(3):145-149.
 
 import numpy as np
 
+from ...core.arrays import Elementwise
+
 
 STEPS = 12
 ENOUGH = 2.0**-42
 
 
-def root(height, lo, hi):
+def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Points in `[lo, hi]` near the zero of an increasing `height`; the nearest end if it has none.
 
     Nothing rests on the result being a root, only tightness.
@@ -42,7 +44,9 @@ def root(height, lo, hi):
     return best
 
 
-def _next(x1, x2, x3, f1, f2, f3):
+def _next(
+    x1: np.ndarray, x2: np.ndarray, x3: np.ndarray, f1: np.ndarray, f2: np.ndarray, f3: np.ndarray
+) -> np.ndarray:
     """Where to look next between `x1` and `x2`: inverse quadratic, if that is safe, or halfway."""
     across, along = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
     safe = (along**2 < across) & ((1.0 - along) ** 2 < 1.0 - across)

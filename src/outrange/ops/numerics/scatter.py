@@ -18,7 +18,7 @@ class Scatter:
         array([  10.,    0., 1001.,    0.])
     """
 
-    def __init__(self, target: np.ndarray, size: int):
+    def __init__(self, target: np.ndarray, size: int) -> None:
         order = np.argsort(target, kind="stable")
         self.order = order[np.count_nonzero(target < 0) :]
         """`(n,)`: the entries that have a target, those of one target side by side."""

@@ -7,12 +7,12 @@ nothing is rounded while rewriting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from ...core import UnsupportedError
 from . import identities
-from .nodes import Apply, CurveVariable, Expression, Monomial, Sum, Switch, Terms, merged
+from .nodes import Apply, CurveVariable, Expression, Monomial, Number, Sum, Switch, Terms, merged
 
 
 MOST = 4000
@@ -35,7 +35,7 @@ class Expressions:
         True
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.nodes: list[Expression] = []
         self._known: dict[Expression, int] = {}
         self.x = self._enter(CurveVariable())
@@ -51,7 +51,7 @@ class Expressions:
 
     # ---- making -----------------------------------------------------------------------------
 
-    def constant(self, value) -> int:
+    def constant(self, value: Number) -> int:
         """A number; a float stands for exactly itself."""
         return self._enter(Sum((), Fraction(value)))
 
@@ -87,7 +87,7 @@ class Expressions:
                 return base
         return self._enter(Sum(kept, constant))
 
-    def combine(self, parts, constant: int | Fraction = 0) -> int:
+    def combine(self, parts: Iterable[tuple[Number, int]], constant: int | Fraction = 0) -> int:
         """`constant + sum of c * e` of pairs `(c, e)`."""
         total, rest = {}, Fraction(constant)
         for c, e in parts:
@@ -105,7 +105,7 @@ class Expressions:
         """`a - b`."""
         return self.combine([(1, a), (-1, b)])
 
-    def scale(self, a: int, factor, shift: int | Fraction = 0) -> int:
+    def scale(self, a: int, factor: Number, shift: int | Fraction = 0) -> int:
         """`factor * a + shift`."""
         return self.combine([(factor, a)], shift)
 
@@ -135,7 +135,7 @@ class Expressions:
         constant = total.pop((), Fraction(0))
         return self.sum(total, constant)
 
-    def monomial(self, monomial: Monomial, coefficient=Fraction(1)) -> int:
+    def monomial(self, monomial: Monomial, coefficient: Number = Fraction(1)) -> int:
         """`coefficient * monomial`."""
         monomial = identities.in_product(self, monomial)
         if not monomial:
@@ -167,7 +167,9 @@ class Expressions:
             return known
         return self._enter(Apply(name, tuple(sorted(attributes.items())), argument))
 
-    def switch(self, argument: int, knots, branches, at) -> int:
+    def switch(
+        self, argument: int, knots: Iterable[Number], branches: Sequence[int], at: Sequence[int]
+    ) -> int:
         """A branch by the value of `argument`; a constant argument decides it at once."""
         knots = tuple(Fraction(k) for k in knots)
         value = self.value_of(argument)

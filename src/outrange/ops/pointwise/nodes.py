@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 
+Number = float | Fraction
+
 Monomial = tuple[tuple[int, int], ...]
 """`(base, power)` pairs, bases rising: a product of powers of expressions."""
 

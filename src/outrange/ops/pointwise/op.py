@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,11 @@ class Pointwise:
     """
 
     name: str
-    compute: Callable
-    write: Callable
+    compute: Callable[..., np.ndarray]
+    write: Callable[..., int]
     jumps: bool = False
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         with np.errstate(all="ignore"):
             return self.compute(*xs)

@@ -18,7 +18,7 @@ _U = 2.0**-53
 
 
 def error_bound(
-    t: Expressions, e: int, lo, hi, large: float = 1e300
+    t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray, large: float = 1e300
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far `program` may be from the real value at float64 points of each cell.
 
@@ -72,7 +72,13 @@ def _overflow(own: Bounds, value: Bounds, large: float) -> Bounds:
     return np.where(bad, np.inf, own[0]), np.where(bad, np.inf, own[1])
 
 
-def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Bounds, Bounds]:
+def _monomial_error(
+    t: Expressions,
+    monomial: Monomial,
+    values: dict[int, Bounds],
+    found: dict[int, Bounds],
+    shape: tuple[int, ...],
+) -> tuple[Bounds, Bounds]:
     """Bounds for a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
@@ -89,7 +95,9 @@ def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Bounds
     return (absolute, relative), value
 
 
-def _product_error(monomial: Monomial, values, found, shape):
+def _product_error(
+    monomial: Monomial, values: dict[int, Bounds], found: dict[int, Bounds], shape: tuple[int, ...]
+) -> np.ndarray:
     """The absolute error of a product, where the relative error of a factor may be infinite."""
     size, error, count = np.ones(shape), np.zeros(shape), 0
     for base, power in monomial:
@@ -107,7 +115,13 @@ def _product_error(monomial: Monomial, values, found, shape):
     return np.where(np.isnan(error), np.inf, error)
 
 
-def _sum_error(t, node: Sum, values, found, shape) -> Bounds:
+def _sum_error(
+    t: Expressions,
+    node: Sum,
+    values: dict[int, Bounds],
+    found: dict[int, Bounds],
+    shape: tuple[int, ...],
+) -> Bounds:
     if not node.terms:
         error = 0.0 if float(node.constant) == node.constant else _U * abs(float(node.constant))
         return np.full(shape, error), np.full(shape, 2 * _U if error else 0.0)
@@ -152,7 +166,7 @@ def _sizes(value: Bounds, factor: float) -> Bounds:
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
 
 
-def _dominated(terms: list[tuple], rounds: float):
+def _dominated(terms: list[tuple], rounds: float) -> np.ndarray:
     """A relative bound where one term is surely twice the others together: so is half the sum.
 
     Args:

@@ -4,12 +4,13 @@ Every rule takes compressed arrays and returns an `EnvelopeLine`. The best line 
 supporting line at `z` of the convex envelope of `f` on `[lo, hi]`.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..numerics.root import root
-from .offsets import fall, least_at_points, least_over, points, tangent_offset, touches
+from .offsets import Dot, fall, least_at_points, least_over, points, tangent_offset, touches
 from .side import Side
 
 
@@ -24,13 +25,15 @@ class EnvelopeLine:
     gain: np.ndarray | float = 0.0
 
 
-def straight(side: Side, lo, hi, gap):
+def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> EnvelopeLine:
     """Inside a gap that is exactly a line: the line itself."""
     slope, offset = side.line_slope[gap], side.line_offset[gap]
     return EnvelopeLine(slope, offset)
 
 
-def tangent(side: Side, lo, hi, gap, theta):
+def tangent(
+    side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
+) -> EnvelopeLine:
     """Inside a cup: the tangent at `lo + theta * (hi - lo)`."""
     first, last = np.maximum(lo, side.first[gap]), np.minimum(hi, side.last[gap])
     t = 0.5 if theta is None else theta
@@ -40,7 +43,7 @@ def tangent(side: Side, lo, hi, gap, theta):
     return EnvelopeLine(slope, tangent_offset(side, slope, at, lo, hi), t, at, gain)
 
 
-def chord(side: Side, lo, hi):
+def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
     """Under a cap, or two lines that meet like a cap: the line through both ends."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
@@ -53,7 +56,9 @@ def chord(side: Side, lo, hi):
     return EnvelopeLine(slope, offset)
 
 
-def fan(side: Side, lo, hi, gap, theta):
+def fan(
+    side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
+) -> EnvelopeLine:
     """Two exact lines that meet like a cup: any slope between theirs, through the knot."""
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
@@ -63,14 +68,14 @@ def fan(side: Side, lo, hi, gap, theta):
     return EnvelopeLine(slope, fall(value, slope, knot), theta, knot, t - s)
 
 
-def _chords(dots):
+def _chords(dots: Sequence[Dot]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """`(i, j, slope, valid)` of all pairs of points."""
     for i, (p, v, _, there) in enumerate(dots):
         for j, (q, w, _, also) in enumerate(dots[i + 1 :], i + 1):
             yield i, j, (w - v) / (q - p), there & also & (p != q)
 
 
-def hull_ends(dots, z):
+def hull_ends(dots: Sequence[Dot], z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of the lower convex hull of a few points at its two ends, the first and last point."""
     first, last = np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
     for i, j, rise, valid in _chords(dots):
@@ -81,7 +86,7 @@ def hull_ends(dots, z):
     return first, last
 
 
-def hull_slope(dots, z):
+def hull_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
     """A slope that supports the lower convex hull of a few points at `z`.
 
     Every chord is tried: which one spans `z` lowest is a matter of rounding at a corner.
@@ -96,7 +101,7 @@ def hull_slope(dots, z):
     return slope
 
 
-def span_slope(dots, z):
+def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
     """The slope of the lowest chord over `z`: `hull_slope` for many points, away from corners."""
     best, slope = np.full(z.shape, np.inf), np.zeros(z.shape)
     for i, j, rise, valid in _chords(dots):
@@ -106,7 +111,9 @@ def span_slope(dots, z):
     return slope
 
 
-def _between(theta, first, last, default):
+def _between(
+    theta: np.ndarray | None, first: np.ndarray, last: np.ndarray, default: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes of a family that runs from `first` to `last`, its theta, and its gain."""
     span = np.maximum(last - first, 0.0)
     if theta is None:
@@ -115,7 +122,14 @@ def _between(theta, first, last, default):
     return first + theta * span, theta, span
 
 
-def polygon(side: Side, lo, hi, start, stop, theta):
+def polygon(
+    side: Side,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    theta: np.ndarray | None,
+) -> EnvelopeLine:
     """Only lines and caps: the envelope is the hull of the ends and the knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
@@ -125,20 +139,22 @@ def polygon(side: Side, lo, hi, start, stop, theta):
     return EnvelopeLine(slope, offset, theta, pivot, span)
 
 
-def _only(dots, masks):
+def _only(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
     """The points under their masks; those that no element has are left out."""
     pairs = zip(dots, masks, strict=True)
     return [(p, v, extra, mask) for (p, v, extra, _), mask in pairs if mask.any()]
 
 
-def _touch(side: Side, dots, at_lo, at_hi, sign):
+def _touch(
+    side: Side, dots: Sequence[Dot], at_lo: np.ndarray, at_hi: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Where the tangent of a cup also meets the points on one side of it; and which of them.
 
     As the tangent steepens it rises above points on its right (`sign = 1`); as it flattens, above
     points on its left (`sign = -1`). An end of the cup is returned if it always, or never, does.
     """
 
-    def height(x):
+    def height(x: np.ndarray) -> np.ndarray:
         slope = side.slope(x)
         least = np.full(x.shape, np.inf)
         for p, v, _, there in dots:
@@ -154,7 +170,14 @@ def _touch(side: Side, dots, at_lo, at_hi, sign):
     return at, contact
 
 
-def mixed(side: Side, lo, hi, start, stop, theta):
+def mixed(
+    side: Side,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    theta: np.ndarray | None,
+) -> EnvelopeLine:
     """Exactly one cup among lines and caps: a tangent of it that also meets the far points."""
     cup = side.next_cup[start]
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
@@ -186,7 +209,14 @@ def mixed(side: Side, lo, hi, start, stop, theta):
     return found
 
 
-def _bent(side: Side, found, odd, touch, where, theta):
+def _bent(
+    side: Side,
+    found: EnvelopeLine,
+    odd: np.ndarray,
+    touch: tuple[np.ndarray, ...],
+    where: tuple[np.ndarray, ...],
+    theta: np.ndarray | None,
+) -> None:
     """Overwrite the elements whose envelope has corners: a family of slopes, any offset."""
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
@@ -207,10 +237,13 @@ def _bent(side: Side, found, odd, touch, where, theta):
         slope, theta, span = _between(theta[odd], first, last, middle)
         offset = least_over(side, slope, lo, hi, start, stop)
     found.slope[odd], found.offset[odd] = slope, offset
-    found.theta[odd], found.gain[odd] = theta, span
+    # `mixed` gives arrays where other rules may give one number for all.
+    found.theta[odd], found.gain[odd] = theta, span  # pyright: ignore[reportIndexIssue]
 
 
-def humps(side: Side, lo, hi, start, stop):
+def humps(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> EnvelopeLine:
     """Several cups: chords between the cups, moved until they touch. No freedom is offered.
 
     The tangents of one slope touch each cup somewhere; the hull of these points has the next slope.

@@ -5,8 +5,11 @@ any `z` gives a bound and `f'(z) = m` the best one: the root need not be exact. 
 the least is at an end.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
+from ...core.arrays import Numbers
 from ..numerics.root import root
 from .side import Side, fall
 
@@ -15,7 +18,13 @@ MANY = 4
 """An interval over more knots than this gets constants: two full waves have no better line."""
 
 
-def points(side: Side, lo, hi, start, stop):
+Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
+"""Of every interval a point, the value there, how far off that may be, and whether it is there."""
+
+
+def points(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> list[Dot]:
     """Ends and knots of every interval, in order: `(x, value, extra, present)`."""
     first, last = side.value(lo), side.value(hi)
     everywhere = np.ones(lo.shape, bool)
@@ -29,7 +38,7 @@ def points(side: Side, lo, hi, start, stop):
     return out
 
 
-def least_at_points(dots, slope):
+def least_at_points(dots: Sequence[Dot], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A lower bound on `f(x) - slope * x` over the given points, and where it is attained."""
     best, where = np.full(slope.shape, np.inf), np.zeros(slope.shape)
     for x, value, extra, present in dots:
@@ -39,7 +48,9 @@ def least_at_points(dots, slope):
     return best, where
 
 
-def tangent_offset(side: Side, slope, at, lo, hi):
+def tangent_offset(
+    side: Side, slope: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
     """A lower bound on `f(x) - slope * x` over `[lo, hi]`, a cup, from the tangent at `at`."""
     value, rise = side.value(at), side.slope(at)
     slack = side.slope_slack(rise)
@@ -51,7 +62,14 @@ def tangent_offset(side: Side, slope, at, lo, hi):
     return fall(value, slope, at, side.error(value) + extra * (1.0 + 2.0**-40))
 
 
-def touches(side: Side, slope, lo, hi, start, stop):
+def touches(
+    side: Side,
+    slope: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """In every cup that `[lo, hi]` meets, the tangent nearest to `slope`.
 
     Yields:
@@ -71,7 +89,14 @@ def touches(side: Side, slope, lo, hi, start, stop):
         yield some, at, np.where(np.isnan(got), -np.inf, got)
 
 
-def least_over(side: Side, slope, lo, hi, start, stop):
+def least_over(
+    side: Side,
+    slope: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+) -> np.ndarray:
     """`least_offset` on one side, for finite intervals inside `on` over at most `MANY` knots."""
     best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
     for some, _, offset in touches(side, slope, lo, hi, start, stop):

@@ -4,15 +4,21 @@ The line above `f` is minus the line below `-f`, so only lower lines are derived
 (`envelope.py`: which slope; `offsets.py`: the offset that is sound for a slope).
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..curve import Curve
 from ..step import Step
 from . import envelope
 from .offsets import MANY, fall, least_over
 from .side import Side
+
+
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.Found]
+"""A rule of `envelope`: of ends, first and last gap, and theta."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +53,7 @@ class LinePair:
     hi_gain: np.ndarray
 
 
-def relax(curve: Curve, lo, hi, theta=None) -> LinePair:
+def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
     """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
 
     Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
@@ -95,7 +101,7 @@ def relax(curve: Curve, lo, hi, theta=None) -> LinePair:
     return LinePair(slope, offset, -top, -shift, chosen, picked, pivot, hinge, gain, -boost)
 
 
-def least_offset(curve: Curve, slope, lo, hi):
+def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
     """A lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight to rounding.
 
     Sound: yes, rounding included. It is `-inf` where the difference has no lower bound.
@@ -109,12 +115,12 @@ def least_offset(curve: Curve, slope, lo, hi):
     return _any_slope(curve.sides[0], slope, lo, hi)
 
 
-def most_offset(curve: Curve, slope, lo, hi):
+def most_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
     """An upper bound on `f(x) - slope * x` over every `[lo, hi]`: see `least_offset`."""
     return -_any_slope(curve.sides[1], -np.asarray(slope, np.float64), lo, hi)
 
 
-def _any_slope(side: Side, slope, lo, hi):
+def _any_slope(side: Side, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
     slope, lo, hi = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (slope, lo, hi)))
     shape = slope.shape
     slope, lo, hi = slope.ravel(), lo.ravel(), hi.ravel()
@@ -136,12 +142,12 @@ def _any_slope(side: Side, slope, lo, hi):
     return out.reshape(shape)
 
 
-def _plain(side: Side, lo, hi):
+def _plain(side: Side, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Where the interval is finite and the facts hold on all of it."""
     return np.isfinite(lo) & np.isfinite(hi) & ~side.curve.outside(lo, hi)
 
 
-def _lower(side: Side, lo, hi, theta):
+def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None) -> np.ndarray:
     """Slope, offset, theta, pivot and gain of the lower lines, for flat arrays."""
     out = np.zeros((5, lo.size))
     out[0] = np.nan
@@ -164,7 +170,9 @@ def _lower(side: Side, lo, hi, theta):
     return out
 
 
-def _situations(side: Side, lo, hi, start, stop):
+def _situations(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> Iterator[tuple[np.ndarray, Rule]]:
     """Which rule of `envelope` reads which elements; what no rule reads gets constants."""
     plain = _plain(side, lo, hi)
     single = plain & (start == stop)
@@ -190,7 +198,7 @@ def _situations(side: Side, lo, hi, start, stop):
         yield several & (cups > 1), lambda a, b, g, h, t: envelope.humps(side, a, b, g, h)
 
 
-def _at_point(side: Side, at):
+def _at_point(side: Side, at: np.ndarray) -> envelope.Found:
     """An interval of one point: its slope there, so that thin intervals do not surprise."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)

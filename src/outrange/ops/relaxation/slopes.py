@@ -1,13 +1,14 @@
 """The range of a curve's slope over an interval, derived from its facts."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import down, up
 from ..curve import Curve
 from ..step import Step
 
 
-def slope_range(curve: Curve, lo, hi):
+def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on the slope of `f` inside every `[lo, hi]`.
 
     On a gap that bends up the slope rises, on one that bends down it falls, so its ends are what
@@ -52,7 +53,9 @@ def slope_range(curve: Curve, lo, hi):
     return np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
 
 
-def _gap(curve: Curve, g: int, start, stop):
+def _gap(
+    curve: Curve, g: int, start: np.ndarray, stop: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on the slope on the part `[start, stop]` of one gap."""
     line = None if curve.lines is None else curve.lines[g]
     if line is not None:
@@ -67,7 +70,7 @@ def _gap(curve: Curve, g: int, start, stop):
     return low - slack * (1.0 + np.abs(low)), high + slack * (1.0 + np.abs(high))
 
 
-def _limit(curve: Curve, slope, x):
+def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Slopes at infinite ends: of the line far out if there is one, else unbounded."""
     endless = np.isinf(x)
     if not np.any(endless):
@@ -78,7 +81,9 @@ def _limit(curve: Curve, slope, x):
     return np.where(endless, limit, slope)
 
 
-def _signed(curve: Curve, lo, hi, least, most):
+def _signed(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray, least: np.ndarray, most: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut off the slopes of the wrong sign where the curve only rises, or only falls."""
     ends = (-np.inf, *sorted({*curve.turns, *curve.holes}), np.inf)
     rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)

@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register_stairs("ceil")
-def ceil():
+def ceil() -> Step:
     """The facts."""
     return Step(
         name="ceil",

@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register_stairs("floor")
-def floor():
+def floor() -> Step:
     """The facts."""
     return Step(
         name="floor",

@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register_stairs("round")
-def round_half_even():
+def round_half_even() -> Step:
     """The facts."""
     return Step(
         name="round",

@@ -1,11 +1,13 @@
 """Rules for the arguments that every search takes."""
 
+from typing import Any
+
 import numpy as np
 
 from ...core import InputError
 
 
-def check_limits(tol, time_limit) -> None:
+def check_limits(tol: Any, time_limit: Any) -> None:
     """`tol` and `time_limit` are usable numbers.
 
     Raises:
@@ -23,7 +25,7 @@ def check_limits(tol, time_limit) -> None:
         )
 
 
-def check_hooks(progress, seed=0) -> None:
+def check_hooks(progress: Any, seed: Any = 0) -> None:
     """`progress` can be called, and `seed` seeds a generator.
 
     Raises:
@@ -36,6 +38,6 @@ def check_hooks(progress, seed=0) -> None:
         raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed!r}.")
 
 
-def _is_finite_number(value) -> bool:
+def _is_finite_number(value: Any) -> bool:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     return number and bool(np.isfinite(value))

@@ -7,7 +7,11 @@ import numpy as np
 from ...graph import Slot
 
 
-def by_name(slots: Sequence[Slot], flat: np.ndarray):
+Named = np.ndarray | dict[str, np.ndarray]
+"""The one input or output of a model, or several by name."""
+
+
+def by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
     """The flat vector in the slots' own shapes; a dict by name if there are several.
 
     Example:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -95,7 +95,7 @@ def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([lo, -anywhere]), np.concatenate([hi, anywhere])
 
 
-def _groups(region: Region, boxes: dict, found: dict):
+def _groups(region: Region, boxes: dict, found: dict) -> Iterator[ClauseGroup]:
     """Boxes with the same clauses go together."""
     alike: dict[tuple, list] = {}
     for box, terms in found.items():
@@ -109,7 +109,9 @@ def _groups(region: Region, boxes: dict, found: dict):
             yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
 
-def _case(case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input):
+def _case(
+    case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
     """`((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()
@@ -130,7 +132,7 @@ def _case(case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input):
 class _Below:
     """A lower bound of a formula's value anywhere in a box of `[x, y]`."""
 
-    def __init__(self, lo: np.ndarray, hi: np.ndarray):
+    def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
         self._lo, self._hi = lo, hi
         self._known: dict[Atom, float] = {}
 
@@ -165,7 +167,7 @@ def _never_zero(formula: Formula) -> bool:
     return bool(formula.parts) and all(_never_zero(part) for part in formula.parts)
 
 
-def _check_bounded(lo: np.ndarray, hi: np.ndarray, name_input) -> None:
+def _check_bounded(lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]) -> None:
     for side, ends in (("lower", lo), ("upper", hi)):
         bad = np.flatnonzero(~np.isfinite(ends))
         if bad.size:

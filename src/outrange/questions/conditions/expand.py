@@ -81,7 +81,7 @@ class Expansion:
         value_below: Callable[[Formula], float],
         late: Callable[[], bool] = lambda: False,
         most: int = MOST_CLAUSES,
-    ):
+    ) -> None:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
         self._value_below, self._late = value_below, late
         self.stopped = False

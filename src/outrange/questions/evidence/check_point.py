@@ -64,7 +64,7 @@ class ExactChecker:
         formula: Over `[x, y]`.
     """
 
-    def __init__(self, graph: Graph, formula: Formula):
+    def __init__(self, graph: Graph, formula: Formula) -> None:
         self._graph = graph
         self._ranks = Ranks(graph)
         self._sharp = self._ranks.sharpened(formula)
@@ -99,7 +99,7 @@ class CounterexampleChecker:
         regions: The input sets.
     """
 
-    def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]):
+    def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]) -> None:
         self._network, self._formula, self._regions = network, formula, regions
         self._judge = ExactChecker(network.graph, formula)
         self._since: float | None = None
@@ -134,7 +134,7 @@ class CounterexampleChecker:
         return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
 
 
-def float_below(value) -> float:
+def float_below(value: float | Fraction) -> float:
     """The largest float64 that is not above a float or a fraction."""
     if not isinstance(value, Fraction):
         return float(value)
@@ -145,7 +145,7 @@ def float_below(value) -> float:
     return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
 
 
-def float_above(value) -> float:
+def float_above(value: float | Fraction) -> float:
     """The least float64 that is not below a float or a fraction."""
     return -float_below(-value)
 

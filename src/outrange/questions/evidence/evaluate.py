@@ -65,7 +65,7 @@ def model_values(
     with np.errstate(invalid="ignore"):
         off = np.abs(returned - value)
     bad = np.isfinite(error) & ~(off <= SLACK * error)
-    odd = (bad & ~np.isfinite(returned)).any(axis=1)
+    odd = np.any(bad & ~np.isfinite(returned), axis=1)
     if odd.any():
         # A step inside a curve may overflow float32 where the curve does not: log(1 + exp(90)).
         odd[odd] = stray(network.written, single[odd].astype(np.float64)).overflows

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ...core.formula import negate
+from ...core.formula import Formula, negate
 from .arrays import axes, broadcast, entrywise, groups
 from .choices import IndexChoice, choice_compared
 from .forms import AffineForm, add, filled, largest, scale, smallest, subtract, total
@@ -183,7 +183,7 @@ def _compare(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -
     return entrywise(lambda left, right: rule(node.op, left, right), *broadcast(node, a, b))
 
 
-def _same(p, q, same: bool):
+def _same(p: Formula, q: Formula, same: bool) -> Formula:
     other = q if same else negate(q)
     return any_of((all_of((p, other)), all_of((negate(p), negate(other)))))
 

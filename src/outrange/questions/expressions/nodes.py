@@ -31,7 +31,7 @@ class ExpressionNode(Undecided):
     __slots__ = ("detail", "op", "parts")
     __hash__ = object.__hash__
 
-    def __init__(self, op: str, parts: tuple[ExpressionNode, ...] = (), detail: Any = None):
+    def __init__(self, op: str, parts: tuple[ExpressionNode, ...] = (), detail: Any = None) -> None:
         self.op, self.parts, self.detail = op, parts, detail
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ class Scope:
         outputs: Its outputs; output entry `j` is variable `total inputs + j`.
     """
 
-    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]):
+    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> None:
         self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
         self._known: dict[tuple[str, str], np.ndarray] = {}
 

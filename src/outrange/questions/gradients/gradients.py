@@ -11,6 +11,9 @@ import numpy as np
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
 from ...core import InputError, down, gamma
+from ...core.box import Box
+from ...graph import Graph
+from ...search.common.solution import SearchProgress
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import LipschitzObjective, Partials
 from ...search.gradients.search import minimize_derivatives
@@ -115,7 +118,7 @@ def lipschitz(
     moving = np.flatnonzero(where.lo < where.hi)
     steep = LipschitzObjective(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
 
-    def report(now) -> None:
+    def report(now: SearchProgress) -> None:
         if progress is not None:
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
@@ -151,17 +154,19 @@ def lipschitz(
     )  # fmt: skip
 
 
-def _all_partials(graph, rows, columns) -> Partials:
+def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partials:
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     return Partials(form, along, np.ones(form.size))
 
 
 def _both_ends(asked: Partials) -> Partials:
-    twice = (np.tile(part, 2) for part in (asked.form, asked.direction))
-    return Partials(*twice, np.concatenate([asked.sign, -asked.sign]))
+    sign = np.concatenate([asked.sign, -asked.sign])
+    return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
 
 
-def _at_points(graph, where, asked: Partials, points: np.ndarray):
+def _at_points(
+    graph: Graph, where: Box, asked: Partials, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides."""
     engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
     found = np.concatenate([
@@ -171,7 +176,9 @@ def _at_points(graph, where, asked: Partials, points: np.ndarray):
     return found[:, :k], -found[:, k:]
 
 
-def _shape(graph, outputs, inputs, rows, columns) -> tuple[int, ...]:
+def _shape(
+    graph: Graph, outputs: Any, inputs: Any, rows: np.ndarray, columns: np.ndarray
+) -> tuple[int, ...]:
     """Outputs' own axes, then inputs' own axes; a flat axis where some are left out."""
     front = (rows.size,)
     if outputs is None and len(graph.outputs) == 1:

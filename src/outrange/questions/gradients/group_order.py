@@ -30,7 +30,11 @@ class _Ordered:
     graph: Graph
     name: str
     predict: None = None
-    layers: tuple = ()
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
 
 
 def group_order(
@@ -155,7 +159,13 @@ def _is_argmax(start: int, size: int, i: int) -> list[Atom]:
     ]
 
 
-def _told(network: NetworkLike, graph: Graph, predict, parts, x: np.ndarray) -> Counterexample:
+def _told(
+    network: NetworkLike,
+    graph: Graph,
+    predict: Callable[[np.ndarray], np.ndarray] | None,
+    parts: list[list[int]],
+    x: np.ndarray,
+) -> Counterexample:
     """The counterexample in the user's own outputs."""
     lo, hi = enclose(graph, x[None])
     y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None

@@ -11,7 +11,9 @@ import numpy as np
 from ...answers import Cost, VerifyProgress
 from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import InputError, Warrant
-from ...search.common.solution import Solution
+from ...core.box import Box
+from ...graph import Graph
+from ...search.common.solution import SearchProgress, Solution
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
 from ...search.gradients.search import METHODS, derivative_signs
@@ -77,7 +79,18 @@ def monotone(
 class _Task:
     """The pairs asked about, and what is known of each."""
 
-    def __init__(self, network, graph, box, form, along, is_output, time_limit, seed, progress):
+    def __init__(
+        self,
+        network: NetworkLike,
+        graph: Graph,
+        box: Box,
+        form: np.ndarray,
+        along: np.ndarray,
+        is_output: bool,
+        time_limit: float | None,
+        seed: int,
+        progress: Callable[[VerifyProgress], None] | None,
+    ) -> None:
         self.began = time.perf_counter()
         self._graph, self._box, self._form, self._along = graph, box, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress
@@ -134,12 +147,12 @@ class _Task:
         if found.status in ("time", "interrupted"):
             self._stopped = found.status
 
-    def _report(self):
+    def _report(self) -> Callable[[SearchProgress], None] | None:
         if self._progress is None:
             return None
         tell = self._progress
 
-        def report(now) -> None:
+        def report(now: SearchProgress) -> None:
             low, near = float(np.min(now.lower)), float(np.min(now.seen))
             tell(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
 

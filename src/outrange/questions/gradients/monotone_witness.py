@@ -26,7 +26,7 @@ class MonotoneWitnesses:
         is_output: Whether the graph's outputs are the model's own.
     """
 
-    def __init__(self, network: NetworkLike, graph: Graph, box: Box, is_output: bool):
+    def __init__(self, network: NetworkLike, graph: Graph, box: Box, is_output: bool) -> None:
         self._network, self._graph, self._box = network, graph, box
         self._predict = network.predict if is_output else None
 
@@ -51,7 +51,7 @@ class MonotoneWitnesses:
                 return best
         return best
 
-    def _near(self, x: np.ndarray):
+    def _near(self, x: np.ndarray) -> list[np.ndarray]:
         """The point in float32 numbers, where the box holds them; then as it is."""
         single = x.astype(np.float32).astype(np.float64)
         inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)

@@ -26,7 +26,7 @@ class Bracket:
         tol: Relative to `spread`.
     """
 
-    def __init__(self, tol: float):
+    def __init__(self, tol: float) -> None:
         self.tol = tol
         self.lower, self.upper = -np.inf, np.inf
         self.ceiling = -np.inf

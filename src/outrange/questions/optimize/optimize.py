@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -60,7 +60,14 @@ def least(
     return _Chain(network, objective, regions, where, tol, time_limit, seed).run()
 
 
-def _by_search(network, objective: Atom, regions, tol, time_limit, seed) -> Solution:
+def _by_search(
+    network: NetworkLike,
+    objective: Atom,
+    regions: Sequence[Region],
+    tol: float,
+    time_limit: float | None,
+    seed: int,
+) -> Solution:
     """One search a box; the least of all."""
     formed = measure(network.graph, [(objective,)])
     parts: list[Solution] = []
@@ -76,7 +83,16 @@ def _by_search(network, objective: Atom, regions, tol, time_limit, seed) -> Solu
 class _Chain:
     """Decisions at falling or rising marks, until the bracket is narrow."""
 
-    def __init__(self, network, objective: Atom, regions, where: Formula, tol, time_limit, seed):
+    def __init__(
+        self,
+        network: NetworkLike,
+        objective: Atom,
+        regions: Sequence[Region],
+        where: Formula,
+        tol: float,
+        time_limit: float | None,
+        seed: int,
+    ) -> None:
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
         self.time, self.seed = time_limit, seed
         self.began = time.perf_counter()
@@ -182,7 +198,7 @@ class _Chain:
         )
 
 
-def _timer(seconds: float):
+def _timer(seconds: float) -> Callable[[], bool]:
     """Whether that many seconds from now have passed."""
     until = time.perf_counter() + seconds
     return lambda: time.perf_counter() > until

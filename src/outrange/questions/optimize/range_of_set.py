@@ -22,7 +22,11 @@ class _Forms:
     graph: Graph
     predict: None = None
     name: str = "forms"
-    layers: tuple = ()
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
 
 
 def range_over(

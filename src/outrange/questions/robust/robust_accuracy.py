@@ -13,6 +13,7 @@ from ...answers import Counterexample, RobustAccuracy, RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import Formula, InputError, Warrant
 from ..common.arguments import check_hooks, check_limits
+from ..common.named import Named
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
@@ -86,7 +87,7 @@ class LabeledData:
                 f"Labels are {count} class numbers, 0 to {classes - 1}. "
                 f"Received: {what_came(labels)}."
             )
-        kept = given if len(graph.inputs) > 1 else given[graph.inputs[0].name]
+        kept = given[graph.inputs[0].name] if len(graph.inputs) == 1 else given
         return cls(kept, np.concatenate(flats, axis=1), found.astype(np.int64))
 
 
@@ -164,7 +165,7 @@ def robust_accuracy(
     )
 
 
-def _row(data: LabeledData, i: int):
+def _row(data: LabeledData, i: int) -> Named:
     if isinstance(data.x, dict):
         return {name: part[i] for name, part in data.x.items()}
     return data.x[i]
@@ -181,7 +182,16 @@ def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
 class _Run:
     """The data set as far as it is settled."""
 
-    def __init__(self, network, data: LabeledData, unsafe, records: Records, eps, each, seed):
+    def __init__(
+        self,
+        network: NetworkLike,
+        data: LabeledData,
+        unsafe: Callable[[int], Formula],
+        records: Records,
+        eps: float,
+        each: float,
+        seed: int,
+    ) -> None:
         count = len(data.flat)
         self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
         self.eps, self.each, self.seed = eps, each, seed

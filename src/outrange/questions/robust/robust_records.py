@@ -32,7 +32,7 @@ class Records:
         InputError: The file is about something else, or cannot be written.
     """
 
-    def __init__(self, path: Any, asked: dict[str, Any], probe: np.ndarray):
+    def __init__(self, path: Any, asked: dict[str, Any], probe: np.ndarray) -> None:
         self.known: dict[int, dict[str, Any]] = {}
         self._path = None if path is None else Path(os.fspath(path))
         if self._path is None:

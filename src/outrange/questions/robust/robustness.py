@@ -197,7 +197,9 @@ def robustness(
     )
 
 
-def _search(search: _Search, limit: float, tol: float, progress) -> str:
+def _search(
+    search: _Search, limit: float, tol: float, progress: Callable[[float, float], None] | None
+) -> str:
     first = search.ask(0.0)
     while first.reason == "time" and time.perf_counter() < search.until:
         # A large network: what a single point takes, every radius will take as well.

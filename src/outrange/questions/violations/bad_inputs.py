@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def bad_inputs(
     return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
 
 
-def _check(share_tol, most_pieces) -> None:
+def _check(share_tol: Any, most_pieces: Any) -> None:
     number = isinstance(share_tol, int | float | np.number) and not isinstance(share_tol, bool)
     if not number or not 0 <= share_tol < 1:
         raise InputError(
@@ -201,7 +202,15 @@ def _tell(
 
 
 def _answer(
-    network: NetworkLike, text, asked: _Asked, clauses, paving, parts, status, share_tol, seconds
+    network: NetworkLike,
+    text: str,
+    asked: _Asked,
+    clauses: ClauseBounds | None,
+    paving: Paving | None,
+    parts: dict[int, list[PatternPolytope]],
+    status: str | None,
+    share_tol: float,
+    seconds: float,
 ) -> BadInputs:
     roots = (
         paving.roots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def counterexamples(
     )
 
 
-def _check(count, apart) -> None:
+def _check(count: Any, apart: Any) -> None:
     whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
     if not whole or count < 1:
         raise InputError(f"`count` must be an integer >= 1. Received: count={count!r}.")
@@ -108,8 +109,14 @@ class _Kept:
     """The counterexamples found so far."""
 
     def __init__(
-        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
-    ):
+        self,
+        network: NetworkLike,
+        unsafe: Formula,
+        regions: Sequence[Region],
+        groups: Sequence[ClauseGroup],
+        count: int,
+        apart: float,
+    ) -> None:
         self._new_examiner: Callable[[], CounterexampleChecker] = lambda: CounterexampleChecker(
             network, unsafe, regions
         )
@@ -171,8 +178,14 @@ class _Hunt:
     """Boxes of one size after the other, each searched if no counterexample lies in it yet."""
 
     def __init__(
-        self, network, groups: Sequence[ClauseGroup], kept: _Kept, until, seed: int, engine
-    ):
+        self,
+        network: NetworkLike,
+        groups: Sequence[ClauseGroup],
+        kept: _Kept,
+        until: float,
+        seed: int,
+        engine: str,
+    ) -> None:
         self._kept, self._until = kept, until
         self._graph, self._groups, self._engine = network.graph, groups, engine
         self._rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ class FlatPaving:
         parts: dict[int, list[PatternPolytope]],
         free: np.ndarray,
         base: np.ndarray,
-    ):
+    ) -> None:
         self._free, self._base, self._parts = free, base, parts
         self._at = np.flatnonzero(free)
         self.pieces: list[Piece] = []

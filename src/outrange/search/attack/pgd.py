@@ -21,6 +21,16 @@ Gradient = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """`(x (b, d), k (b,)) -> (all objectives (b, m), gradient of objective k (b, d))`."""
 
 
+Evaluate = Callable[[np.ndarray], np.ndarray]
+"""`x (b, d) -> (b, m)`: all objectives at points."""
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""`(least (m,), at (m, d), most (m,))`: see `first_points`."""
+
+First = Callable[[Gradient, Evaluate, DomainBoxes, int, np.random.Generator], Points]
+"""What finds the first points: see `first_points`."""
+
+
 @dataclass(frozen=True)
 class Descent:
     """Settings of one descent.
@@ -110,7 +120,7 @@ class Lowest:
         x: `(b, d)` where.
     """
 
-    def __init__(self, y: np.ndarray, x: np.ndarray):
+    def __init__(self, y: np.ndarray, x: np.ndarray) -> None:
         self.least, self.at, self.most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
         self._columns = np.arange(self.least.size)
 
@@ -125,19 +135,19 @@ class Lowest:
         return self
 
     @property
-    def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def points(self) -> Points:
         """`(least (m,), at (m, d), most (m,))`."""
         return self.least, self.at, self.most
 
 
 def first_points(
     gradient: Gradient,
-    evaluate: Callable[[np.ndarray], np.ndarray],
+    evaluate: Evaluate,
     boxes: DomainBoxes,
     objectives: int,
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Points:
     """Points that make each objective small: samples, corners, and descents from the best of them.
 
     Args:
@@ -163,7 +173,9 @@ def first_points(
     return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=late)).points
 
 
-def _samples(boxes: DomainBoxes, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
+def _samples(
+    boxes: DomainBoxes, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Uniform points, corners and middles of the boxes in turn; and the box of each."""
     each = max(4, count // len(boxes.lo))
     parts = []

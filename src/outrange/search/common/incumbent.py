@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...core import Clock
-from .solution import SearchProgress
+from .solution import Progress, SearchProgress
 
 
 REPORTS = 0.5
@@ -33,8 +31,8 @@ class Incumbent:
     """
 
     def __init__(
-        self, rows: np.ndarray, tol: float, time_limit: float | None, progress: Callable | None
-    ):
+        self, rows: np.ndarray, tol: float, time_limit: float | None, progress: Progress | None
+    ) -> None:
         self.clock = Clock(time_limit)
         self.tol, self.progress = tol, progress
         self.boxes = 0

@@ -12,8 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 
 
 def threads() -> int:
@@ -34,7 +39,9 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def parallel_map(work: Callable, parts: Sequence, most: int | None = None) -> list:
+def parallel_map(
+    work: Callable[[Part], Found], parts: Sequence[Part], most: int | None = None
+) -> list[Found]:
     """`work` of every part, on all cores where there are several parts.
 
     Threads see the caller's context: its deadline, and which arrays it chose.

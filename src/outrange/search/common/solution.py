@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -62,6 +62,10 @@ class SearchProgress:
     open: int
 
 
+Progress = Callable[[SearchProgress], object]
+"""Called a few times a second."""
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """The least value of `m` objectives over an input set, bracketed: what every search returns.
@@ -111,10 +115,16 @@ class Solution:
     def joined(cls, parts: Sequence[Solution], seconds: float) -> Solution:
         """The objectives of several solutions, one after the other."""
         columns = ("lower", "seen", "at", "tolerance")
+        lower, seen, at, tolerance = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in columns
+        )
         open_ = [part.status for part in parts if part.status is not Status.EXACT]
         return cls(
             open_[0] if open_ else Status.EXACT,
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in columns),
+            lower,
+            seen,
+            at,
+            tolerance,
             **_cost(parts),
             seconds=seconds,
         )

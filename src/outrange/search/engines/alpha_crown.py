@@ -15,10 +15,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...domains.backward import RelaxedGraph, back_substitute
+from ...domains.backward import LinearForm, RelaxedGraph, back_substitute
 from ...domains.crown import CrownPass
-from ...domains.relaxations import MaxRelaxation, ProductRelaxation, relax_curve, relax_product
+from ...domains.relaxations import (
+    CurveRelaxation,
+    MaxRelaxation,
+    ProductRelaxation,
+    relax_curve,
+    relax_product,
+)
 from ...ops import Step
+from ...ops.curve import Curve
+from ...ops.product import Product
 
 
 KINK_PACE = 2.0
@@ -28,6 +36,16 @@ TANGENT_PACE = 0.7
 PLANE_PACE = 0.5
 """Step in theta of a product's plane, per unit of how far the point is on the side of one end."""
 DECAY = 0.8
+
+
+Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
+"""The lines, picks or planes of every bent node, by value."""
+
+Record = dict[int, np.ndarray]
+"""Coefficients `(P, n)` of the rows on every bent value."""
+
+Chosen = dict[int, tuple[np.ndarray, ...]]
+"""What each unit of a bent value uses: see `Used.line`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +87,7 @@ class AlphaAscent:
     constant: np.ndarray = field(init=False)
     used: dict[int, UsedRelaxation] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         pairs = self.box.size
         self.least = np.full(pairs, -np.inf)
         self.form_rows = np.zeros((pairs, self.sweep.plan.graph.size))
@@ -84,7 +102,7 @@ class AlphaAscent:
         for step in range(steps + 1):
             net = RelaxedGraph(graph, lines, self.net.rounding_terms, self.net.underflow)
             cells = self.sweep.cells.take(self.box[active])
-            record: dict[int, np.ndarray] = {}
+            record: Record = {}
             start = self.rows[self.which[active]][:, None]
             form = back_substitute(net, value, start, record)
             least = cells.least(form)[:, 0]
@@ -107,7 +125,14 @@ class AlphaAscent:
                 points = [p[kept] for p in points]
             self._move(lines, record, free, points, active, step)
 
-    def _keep(self, active, least, form, record, chosen) -> None:
+    def _keep(
+        self,
+        active: np.ndarray,
+        least: np.ndarray,
+        form: LinearForm,
+        record: Record,
+        chosen: Chosen,
+    ) -> None:
         """Take over what is better than the best so far."""
         better = least > self.least[active]
         whom = active[better]
@@ -126,7 +151,9 @@ class AlphaAscent:
             for own, part in zip(kept.line, line, strict=True):
                 own[whom] = part[better]
 
-    def _free(self, lines, record, active) -> dict[int, np.ndarray]:
+    def _free(
+        self, lines: Relaxations, record: Record, active: np.ndarray
+    ) -> dict[int, np.ndarray]:
         """Where the line in use has a choice worth its price, per curve.
 
         A bent unit that spans a knot is left alone: its lines cost ten times a tangent's, and
@@ -136,7 +163,9 @@ class AlphaAscent:
         for v, source, op in self.sweep.plan.curves:
             if v not in record:
                 continue
-            gain = np.where(record[v] > 0, lines[v].gain[0], lines[v].gain[1])
+            line = lines[v]
+            assert isinstance(line, CurveRelaxation)
+            gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
             if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
                 lo, hi = self.sweep.ends[source]
@@ -148,7 +177,15 @@ class AlphaAscent:
                 out[v] = ((lu < hu) & (lv < hv))[self.box[active]] & (record[v] != 0.0)
         return out
 
-    def _move(self, lines, record, free, points, active, step) -> None:
+    def _move(
+        self,
+        lines: Relaxations,
+        record: Record,
+        free: dict[int, np.ndarray],
+        points: list[np.ndarray],
+        active: np.ndarray,
+        step: int,
+    ) -> None:
         """Move the free lines up the slope of the bound, in place."""
         graph, budget = self.sweep.plan.graph, self.sweep.plan.budget
         paying = budget if self.sweep.radii else None
@@ -161,10 +198,11 @@ class AlphaAscent:
                 sources = [points[j] for j in node.inputs]
                 self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
                 continue
-            source = node.inputs[0]
+            op, source = node.op, node.inputs[0]
+            assert isinstance(op, Curve) and isinstance(line, CurveRelaxation)
             lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
             side = np.where(record[v][pair, unit] > 0, 0, 1)
-            pace = (KINK_PACE if node.op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
+            pace = (KINK_PACE if op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
             turn = np.sign(line.gain[side, pair, unit]) * np.where(side == 0, pace, -pace)
             distance = points[source][pair, unit] - line.pivot[side, pair, unit]
             with np.errstate(all="ignore"):
@@ -181,13 +219,22 @@ class AlphaAscent:
                     line.unbounded = np.zeros_like(line.slope)
                 line.unbounded[side, pair, unit] = new.unbounded[at]
 
-    def _move_planes(self, value, planes: ProductRelaxation, rising, sources, active, pace) -> None:
+    def _move_planes(
+        self,
+        value: int,
+        planes: ProductRelaxation,
+        rising: np.ndarray,
+        sources: list[np.ndarray],
+        active: np.ndarray,
+        pace: float,
+    ) -> None:
         """Turn every plane in use toward the corner that its point is nearer to, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
         op = node.op
+        assert isinstance(op, Product)
         ends = self.sweep.factors(op, node.inputs)
-        u, v = (tuple(end[self.box[active]] for end in pair) for pair in ends)
+        u, v = ((lo[self.box[active]], hi[self.box[active]]) for lo, hi in ends)
         with np.errstate(all="ignore"):
             across = (sources[0][:, op.left] - u[0]) / (u[1] - u[0])
             along = (sources[1][:, op.right] - v[0]) / (v[1] - v[0])
@@ -201,7 +248,7 @@ class AlphaAscent:
             setattr(planes, name, getattr(new, name))
 
 
-def _chosen(lines, record):
+def _chosen(lines: Relaxations, record: Record) -> Chosen:
     """Slope and offset of the line that each unit of each curve uses; what a product's plane is."""
     out = {}
     for v, rows in record.items():
@@ -223,16 +270,18 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: RelaxedGraph, chosen, record, x, last: int) -> list[np.ndarray]:
+def _forward(
+    net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
+) -> list[np.ndarray]:
     """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):
         for v, node in enumerate(net.graph.nodes[:last], 1):
-            source = values[node.inputs[0]]
+            op, source = node.op, values[node.inputs[0]]
             picks = net.lines.get(v)
             if v in chosen and isinstance(picks, ProductRelaxation):
                 left, right, offset, _ = chosen[v]
-                u, w = source[:, node.op.left], values[node.inputs[1]][:, node.op.right]
+                u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
                 values.append(left * u + right * w + offset)
             elif v in chosen:
                 slope, offset = chosen[v]
@@ -242,5 +291,5 @@ def _forward(net: RelaxedGraph, chosen, record, x, last: int) -> list[np.ndarray
                 loose = (record[v] < 0) & ~picks.sure
                 values.append(np.where(loose, picks.top, picked))
             else:
-                values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+                values.append(op.run(tuple(values[j] for j in node.inputs)))
     return values

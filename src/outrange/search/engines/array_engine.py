@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import Box, InputError, down
 from ...domains.backward import BoxBatch
@@ -42,14 +43,14 @@ class ArrayEngine:
     def __init__(
         self,
         graph: Graph,
-        rows,
-        offset,
+        rows: ArrayLike,
+        offset: ArrayLike,
         box: Box,
         *,
         steps: int | None = None,
         threads: int | None = None,
         radii: bool = True,
-    ):
+    ) -> None:
         self.graph = graph
         self.rows = np.atleast_2d(np.asarray(rows, np.float64))
         self.offset = np.atleast_1d(np.asarray(offset, np.float64))
@@ -88,7 +89,14 @@ class ArrayEngine:
         """Least and largest of every output over the whole box, as the first bounds say."""
         return self._root[self.graph.output]
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
@@ -99,7 +107,14 @@ class ArrayEngine:
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
-    def _bound_chunk(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def _bound_chunk(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
@@ -122,7 +137,7 @@ class ArrayEngine:
         codes, undecided = self._units_of(sweep, status)
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
 
-    def _units_of(self, sweep: CrownPass, status) -> tuple[np.ndarray, np.ndarray]:
+    def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The status of every unit, and how many of each box have bounds that are not exact."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
@@ -134,11 +149,11 @@ class ArrayEngine:
             undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return codes, undecided
 
-    def evaluate(self, x) -> np.ndarray:
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
         """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
         return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
 
-    def gradient(self, x, k) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         rows = self.rows[k]

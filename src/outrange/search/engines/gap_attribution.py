@@ -6,6 +6,8 @@ gap of the line it uses; its range is wide because of input `i` in proportion
 box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. A heuristic: no bound rests on it.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ...domains.relaxations import MaxRelaxation
@@ -57,7 +59,8 @@ def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
         here = origins.value == value
         entry = origins.entry[here]
         if value == 0:
-            np.add.at(out, (slice(None), entry), blame[:, here])
+            place: Any = (slice(None), entry)
+            np.add.at(out, place, blame[:, here])
             continue
         at = source if source in sweep.shares and not origins.bent[here].any() else value
         if at not in sweep.shares:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +45,7 @@ class DerivativeEngine:
         asked: The objectives.
     """
 
-    def __init__(self, graph: Graph, box: Box, asked: Objectives):
+    def __init__(self, graph: Graph, box: Box, asked: Objectives) -> None:
         self.graph = fold(piecewise_to_pairs(graph))
         self.box = box
         self.asked, self.directions = asked, asked.directions
@@ -71,7 +73,9 @@ class DerivativeEngine:
         least = self.asked.least(*found[self.graph.output])
         return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
-    def _blame(self, sweep: CrownPass, known, found, width) -> tuple[np.ndarray, np.ndarray]:
+    def _blame(
+        self, sweep: CrownPass, known: Mapping[int, Bounds], found: list[Bounds], width: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """How far slopes vary times what they multiply, shared out among the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
@@ -86,11 +90,14 @@ class DerivativeEngine:
                 lo, hi = sweep.ends[own]
                 size_of = np.zeros((len(lo), self.directions.size, lo.shape[1]))
                 tangent = np.maximum(*(np.abs(end[..., its]) for end in found[other]))
-                np.maximum.at(size_of, (slice(None), slice(None), mine), tangent)
+                at: Any = (slice(None), slice(None), mine)
+                np.maximum.at(size_of, at, tangent)
                 undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
         return blame, undecided
 
-    def _share(self, sweep: CrownPass, source: int, spread, tangent, blame) -> np.ndarray:
+    def _share(
+        self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
+    ) -> np.ndarray:
         """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):

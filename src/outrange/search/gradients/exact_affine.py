@@ -30,6 +30,13 @@ def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
     return whole.reshape(np.shape(x)), scale
 
 
+Row = tuple[np.ndarray, np.ndarray]
+"""Columns of a row that are not zero, and their integers."""
+
+Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
+"""Of each input the rows and their power of two; and the bias, likewise."""
+
+
 @dataclass(frozen=True, eq=False)
 class AffineForms:
     """`n` affine forms over `d` inputs: `(n, d + 1)` integers over `2**scale`, constants last."""
@@ -54,9 +61,9 @@ class ExactGraph:
         fixed: `(d,)`: the value of inputs that do not vary, NaN for the others.
     """
 
-    def __init__(self, graph: Graph, fixed: np.ndarray):
+    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
         self.graph, self._fixed = graph, fixed
-        self._matrices: dict[int, tuple] = {}
+        self._matrices: dict[int, Matrices] = {}
 
     def knows(self, value: int) -> bool:
         """Whether the coefficients of an op are the numbers written in it."""
@@ -87,7 +94,7 @@ class ExactGraph:
         total[:, -1] += bias * (1 << (top - bias_scale))
         return AffineForms(total, top)
 
-    def _matrix(self, value: int):
+    def _matrix(self, value: int) -> Matrices:
         if value not in self._matrices:
             op = self.graph.nodes[value - 1].op
             assert isinstance(op, Affine)
@@ -123,7 +130,7 @@ class ExactGraph:
         return AffineForms(whole, top)
 
 
-def _product(rows, whole: np.ndarray) -> np.ndarray:
+def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
     out = np.zeros((len(rows), whole.shape[1]), object)
     for i, (columns, entries) in enumerate(rows):
         if columns.size:
@@ -152,7 +159,7 @@ class ArrangementCell:
         hi: `(d,)` upper ends, each larger.
     """
 
-    def __init__(self, lo: np.ndarray, hi: np.ndarray):
+    def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
         ends, self._scale = integers(np.stack([lo, hi]))
         self._lo = ends[0].tolist()
         self._width = (ends[1] - ends[0]).tolist()

@@ -27,6 +27,10 @@ MOST_PATTERNS = 256
 """Boxes with more patterns are better split."""
 
 
+Unit = tuple[int, int, list[int]]
+"""`(value, unit, gaps it may be on)`."""
+
+
 @dataclass(frozen=True, eq=False)
 class CellBounds:
     """Slopes of one box.
@@ -50,14 +54,19 @@ class ExactCells:
         asked: The objectives.
     """
 
-    def __init__(self, plan: TangentPlan, asked: Objectives):
+    def __init__(self, plan: TangentPlan, asked: Objectives) -> None:
         self.plan, self.graph, self.asked = plan, plan.graph, asked
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
     def find(
-        self, lo, hi, slopes: dict[int, Bounds], ends: list[Bounds], cutoff
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        slopes: dict[int, Bounds],
+        ends: list[Bounds],
+        cutoff: np.ndarray,
     ) -> CellBounds | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
@@ -83,7 +92,9 @@ class ExactCells:
         found = np.minimum(seen.min(axis=0), walk.least)
         return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
 
-    def _slopes(self, patterns, units, slopes) -> np.ndarray:
+    def _slopes(
+        self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
+    ) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
         known: dict[int, Bounds] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
@@ -123,7 +134,7 @@ def _touched(op: Curve, lo: float, hi: float) -> list[int]:
     return found or [0]
 
 
-def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
+def _open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
     """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
     units = []
     for v, (least, most) in slopes.items():
@@ -139,7 +150,17 @@ def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
 class _CellEnumeration:
     """One box: depth first over its undecided units, in the order of the graph."""
 
-    def __init__(self, leaves: ExactCells, lo, hi, ends, units, patterns, needs, least):
+    def __init__(
+        self,
+        leaves: ExactCells,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        ends: list[Bounds],
+        units: list[Unit],
+        patterns: np.ndarray,
+        needs: np.ndarray,
+        least: np.ndarray,
+    ) -> None:
         self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
         self.units, self.patterns, self.needs = units, patterns, needs
         self.least = np.full(needs.shape[1], np.inf)
@@ -158,7 +179,12 @@ class _CellEnumeration:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
 
     def _from(
-        self, value: int, values: list[AffineForms | None], rows, limits, at: RationalPoint
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
     ) -> None:
         """Values `value` and on, those before it known.
 
@@ -179,7 +205,14 @@ class _CellEnumeration:
         self._cell(values[self.graph.output], rows, limits)
 
     def _choose(
-        self, value: int, values, before: AffineForms | None, mine, rows, limits, at
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        before: AffineForms | None,
+        mine: list[int],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
     ) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:

@@ -82,7 +82,7 @@ class LipschitzObjective:
 
     def kinked(self, marks: np.ndarray) -> np.ndarray:
         """`(B, m)`: every objective reads every direction."""
-        return np.repeat(marks.any(axis=1)[:, None], self.form.size, axis=1)
+        return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:
         """A float64 at most objective `k`, given exact slopes."""

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...core import Box, deadline
 from ...graph import Graph
+from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Solution, Stop
+from ..common.solution import Progress, Solution, Stop
 from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
@@ -31,13 +32,20 @@ SAMPLES = 2048
 class _CellEngine:
     """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
 
-    def __init__(self, engine: DerivativeEngine):
+    def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = ExactCells(engine.plan, engine.asked)
 
-    def bound(self, lo, hi, status, wanted, cutoff) -> BoxBounds:
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
         step = self._engine.chunk
         parts = [
@@ -50,7 +58,9 @@ class _CellEngine:
         scores = np.broadcast_to(blame[:, None], shape)
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
-    def _bound(self, lo, hi, wanted, cutoff):
+    def _bound(
+        self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found = self._engine.bound(lo, hi)
         least, undecided = found.least.copy(), found.undecided.copy()
         open_ = wanted & (least < cutoff)
@@ -67,11 +77,11 @@ class _CellEngine:
                 self.notice(k, x)
         return least, found.blame, undecided
 
-    def evaluate(self, x) -> np.ndarray:
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
         """See `Engine.evaluate`."""
         return self._engine.at(x)
 
-    def gradient(self, x, k) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values of objective `k[i]` at `x[i]`; slopes of slopes by differences, where smooth."""
         value = self._engine.at(x)[np.arange(len(x)), k]
         slope = np.zeros_like(x)
@@ -87,9 +97,15 @@ class _CellEngine:
         return value, slope
 
 
-def _first(_gradient, evaluate, roots, objectives, rng):
+def _first(
+    _gradient: Gradient,
+    evaluate: Evaluate,
+    boxes: DomainBoxes,
+    objectives: int,
+    rng: np.random.Generator,
+) -> Points:
     """Samples; the best of each objective."""
-    x = roots.hull.uniform(rng, SAMPLES)
+    x = boxes.hull.uniform(rng, SAMPLES)
     y = evaluate(x)
     most = np.where(np.isfinite(y), y, -np.inf).max(axis=0)
     return y.min(axis=0), x[y.argmin(axis=0)], most
@@ -102,7 +118,7 @@ def minimize_derivatives(
     *,
     tol: float = 1e-6,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> Solution:
     """The least value of every objective over a box.
@@ -152,7 +168,7 @@ def derivative_signs(
     accept: Callable[[int, np.ndarray], bool],
     *,
     time_limit: float | None = None,
-    progress: Callable | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> tuple[Solution, np.ndarray]:
     """Prove that objectives are never negative on a box, or find where they are.

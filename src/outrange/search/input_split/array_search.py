@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ..attack.pgd import first_points
+from ..attack.pgd import First, first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..engines.base import BoxBounds, Engine
@@ -51,8 +49,8 @@ class ArraySearch(BestFirstSearch):
         incumbent: Incumbent,
         *,
         seed: int = 0,
-        first: Callable = first_points,
-    ):
+        first: First = first_points,
+    ) -> None:
         self.engine = engine
         self._set_up(domain, incumbent, seed, np.ones(domain.lo.shape[1], bool))
         m = engine.objectives
@@ -60,7 +58,7 @@ class ArraySearch(BestFirstSearch):
         self._begin(self._values, points, engine.units)
         self._most = FIRST_BOXES
 
-    def _values(self, x, k):
+    def _values(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, slope = self.engine.gradient(x, k)
         everything = self.engine.evaluate(x)
         everything[np.arange(len(x)), k] = value
@@ -95,21 +93,29 @@ def _step(search: ArraySearch, count: int) -> None:
     cutoff = state.cutoff()
     settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
     wanted = _close(pool, lb, wanted, (lb >= cutoff) | settled[:, None])
-    alive = wanted.any(axis=1)
+    alive = np.any(wanted, axis=1)
     if alive.any():
         ends = _clip(pool, found, lo, hi, wanted, alive, cutoff)
         before = lo[alive], hi[alive]
         _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
-def _close(pool: Frontier, lb, wanted, shut) -> np.ndarray:
+def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
     """Flags of what stays open; what is shut leaves its bound behind."""
     shut = shut & wanted
     pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
 
 
-def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
+def _clip(
+    pool: Frontier,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    cutoff: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -137,11 +143,20 @@ def _clip(pool: Frontier, found: BoxBounds, lo, hi, wanted, alive, cutoff):
 
 
 def _split(
-    pool: Frontier, state: Incumbent, found: BoxBounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Frontier,
+    state: Incumbent,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray],
+    lb: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    whole: np.ndarray,
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
-        full = (lo <= hi).all(axis=1)
+        full = np.all(lo <= hi, axis=1)
         # Clipping left no whole number: all of it lies above the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
         pool.close(lost.min(axis=0, initial=np.inf))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..attack.pgd import scatter
+from ..attack.pgd import Gradient, scatter
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from .frontier import Frontier
@@ -35,12 +35,17 @@ class OpenBoxAttack:
         rng: For the points.
     """
 
-    def __init__(self, gradient: Callable, roots: DomainBoxes, rng: np.random.Generator):
+    def __init__(self, gradient: Gradient, roots: DomainBoxes, rng: np.random.Generator) -> None:
         self._gradient, self._roots, self._rng = gradient, roots, rng
         self._spent = 0.0
         self._count = 32
 
-    def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Callable) -> None:
+    def attempt(
+        self,
+        frontier: Frontier,
+        incumbent: Incumbent,
+        offer: Callable[[np.ndarray, np.ndarray], None],
+    ) -> None:
         """Offer better points, if it is time to look for some.
 
         Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..attack.pgd import polish
+from ..attack.pgd import Gradient, Points, polish
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.search import Search
@@ -44,7 +44,7 @@ class BestFirstSearch(Search):
         self._fixed = domain.hull.lo
         self._rng = np.random.default_rng(seed)
 
-    def _begin(self, gradient: Callable, points, states: int) -> None:
+    def _begin(self, gradient: Gradient, points: Points, states: int) -> None:
         """The part that comes after: `points` as `pgd.first_points` returns them."""
         least, at, most = points
         self._gradient = gradient

@@ -17,7 +17,7 @@ bounds, once millions are open."""
 class _Slots:
     """Indices of rows, of which the last come out first; adding some costs only these."""
 
-    def __init__(self, first: np.ndarray):
+    def __init__(self, first: np.ndarray) -> None:
         self._room, self.size = first, first.size
 
     def add(self, slots: np.ndarray) -> None:
@@ -50,7 +50,7 @@ class Frontier:
         states: Number of units whose status a box remembers.
     """
 
-    def __init__(self, inputs: int, objectives: int, states: int):
+    def __init__(self, inputs: int, objectives: int, states: int) -> None:
         self.capacity = 1024
         self._arrays = {
             "lo": np.empty((self.capacity, inputs)),
@@ -87,7 +87,15 @@ class Frontier:
     def __len__(self) -> int:
         return self._alive.size + self._front.size
 
-    def push(self, lo, hi, lb, status, open_, priority) -> None:
+    def push(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        lb: np.ndarray,
+        status: np.ndarray,
+        open_: np.ndarray,
+        priority: np.ndarray,
+    ) -> None:
         """Add boxes, one a row of each argument."""
         count = len(lo)
         while self._free.size < count:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ..attack.pgd import first_points
+from ..attack.pgd import First, first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
@@ -62,8 +60,8 @@ class KernelSearch(BestFirstSearch):
         incumbent: Incumbent,
         *,
         seed: int = 0,
-        first: Callable = first_points,
-    ):
+        first: First = first_points,
+    ) -> None:
         hull = domain.hull
         self._set_up(domain, incumbent, seed, hull.lo < hull.hi)
         self.kernel = root_magnitudes(program, self.boxes.hull, self.boxes.whole)
@@ -87,7 +85,7 @@ class _Pace:
     Few at the start (best-first matters), then enough.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads

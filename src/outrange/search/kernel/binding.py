@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ...core import Box, gamma
 from .layer_program import LayerProgram
@@ -71,7 +72,7 @@ class CompiledProgram:
         values: list[np.ndarray] | None = None,
         radii: bool = True,
         whole: np.ndarray | None = None,
-    ):
+    ) -> None:
         lib = library()
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
@@ -104,7 +105,7 @@ class CompiledProgram:
             for i, (source, matrix) in enumerate(layer.sources.items()):
                 self._source(k, i, source, matrix)
 
-    def _keep(self, array, dtype) -> np.ndarray:
+    def _keep(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         self._kept.append(np.ascontiguousarray(array, dtype))
         return self._kept[-1]
 
@@ -129,7 +130,7 @@ class CompiledProgram:
             )
         self.lib.outrange_tape_source(self.handle, k, i, source, dense, stride, *parts)
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "handle", None):
             self.lib.outrange_tape_free(self.handle)
             self.handle = None
@@ -141,7 +142,9 @@ class CompiledProgram:
         self.lib.outrange_evaluate(self.handle, len(x), address(x), address(y))
         return y
 
-    def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4):
+    def bound(
+        self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4
+    ) -> tuple[np.ndarray, ...]:
         """One box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
         m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
@@ -159,7 +162,9 @@ class CompiledProgram:
         return least, a, offset, scores, out, lo_z, hi_z
 
 
-def _sizes(program: LayerProgram, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
+def _sizes(
+    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)

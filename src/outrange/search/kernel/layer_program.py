@@ -7,6 +7,7 @@ that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +133,7 @@ def compile_layers(
 
 
 class _Compiler:
-    def __init__(self, graph: Graph, fixed: np.ndarray):
+    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
         free = np.isnan(fixed)
         d = int(free.sum())
         self.layers: list[ProgramLayer] = []
@@ -176,7 +177,13 @@ class _Compiler:
             np.where(absent, op.fill, constant[at]),
         )
 
-    def affine(self, parts, sizes, bias, inputs) -> Source:
+    def affine(
+        self,
+        parts: Sequence[np.ndarray],
+        sizes: Sequence[np.ndarray],
+        bias: np.ndarray,
+        inputs: Sequence[int],
+    ) -> Source:
         """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
         error = np.zeros(bias.size)

@@ -13,12 +13,13 @@ Reference: Vielma, *Mixed integer linear programming formulation techniques* (20
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core import Box, InputError, UnsupportedError, check_deadline
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Affine, Curve, Largest, Rearrange
 from .highs import module, quiet_solver, run
 
@@ -76,7 +77,9 @@ class Encoding:
     A *form* is an array `(1 + columns, n)`: the constants in row 0, then a row per column.
     """
 
-    def __init__(self, graph: Graph, box: Box, bounds: Sequence[tuple[np.ndarray, np.ndarray]]):
+    def __init__(
+        self, graph: Graph, box: Box, bounds: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> None:
         self.box = box
         self.lower, self.upper = list(box.lo), list(box.hi)
         self.integer = [False] * box.size
@@ -132,7 +135,13 @@ class Encoding:
 
     # ---- the encoding ---------------------------------------------------------------------
 
-    def _encode(self, op, parts, ends, where: str) -> np.ndarray:
+    def _encode(
+        self,
+        op: Op,
+        parts: tuple[np.ndarray, ...],
+        ends: list[tuple[np.ndarray, np.ndarray]],
+        where: str,
+    ) -> np.ndarray:
         if isinstance(op, Affine):
             form = op.apply(parts, False)
             form[0] += op.bias
@@ -163,7 +172,9 @@ class Encoding:
             out = self._pieces(op, form[:, j], ends, out, j)
         return out
 
-    def _pieces(self, op: Curve, entry: np.ndarray, ends, out: np.ndarray, j: int) -> np.ndarray:
+    def _pieces(
+        self, op: Curve, entry: np.ndarray, ends: np.ndarray, out: np.ndarray, j: int
+    ) -> np.ndarray:
         """Entry `j` of `out` becomes the curve along the straight pieces between `ends`."""
         lengths = np.diff(ends)
         slopes = np.asarray(op.df(0.5 * (ends[1:] + ends[:-1])), np.float64)
@@ -214,7 +225,9 @@ class Encoding:
         self.integer.append(integer)
         return len(self.lower)
 
-    def _row(self, entries: dict[int, float], lo: float, hi: float, form=None) -> None:
+    def _row(
+        self, entries: dict[int, float], lo: float, hi: float, form: np.ndarray | None = None
+    ) -> None:
         """`lo <= form + sum of entries <= hi`; the constant of `form` goes to the other side."""
         row = np.zeros(1 + len(self.lower))
         if form is not None:
@@ -223,7 +236,7 @@ class Encoding:
             row[column] += value
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
-    def _program(self, objective: np.ndarray):
+    def _program(self, objective: np.ndarray) -> Any:
         highspy = module()
         kinds = highspy.HighsVarType
         columns, starts, values = [], [0], []
@@ -250,7 +263,9 @@ class Encoding:
         return program
 
 
-def _finite(ends, graph: Graph, value: int) -> tuple[np.ndarray, np.ndarray]:
+def _finite(
+    ends: tuple[np.ndarray, np.ndarray], graph: Graph, value: int
+) -> tuple[np.ndarray, np.ndarray]:
     lo, hi = (np.asarray(end, np.float64).reshape(-1) for end in ends)
     size = graph.value_size(value)
     if lo.shape != (size,) or hi.shape != (size,) or not np.isfinite([lo, hi]).all():

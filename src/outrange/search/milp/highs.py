@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import FrameType
+from typing import Any
 
 import numpy as np
 
 
-def module():
+def module() -> Any:
     """The package highspy."""
     import highspy
 
@@ -60,20 +62,20 @@ def least_linear(
         x = np.clip(np.array(found.col_value), lo, hi)
         return x, np.array(found.row_dual)
     if status == highspy.HighsModelStatus.kInfeasible:
-        there, *ray = solver.getDualRay()[1:]  # pyright: ignore[reportAttributeAccessIssue]
+        there, *ray = solver.getDualRay()[1:]
         if there:
             return 0.5 * lo + 0.5 * hi, np.array(ray[0])
     return None
 
 
-def run(solver) -> None:
+def run(solver: Any) -> None:
     """Solve; Ctrl-C asks HiGHS to stop, and is raised once it has.
 
     Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
     """
     heard = []
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> None:
         heard.append(number)
         solver.cancelSolve()
 
@@ -89,12 +91,12 @@ def run(solver) -> None:
         raise KeyboardInterrupt
 
 
-def quiet_solver():
+def quiet_solver() -> Any:
     """A solver that prints nothing."""
     highspy = module()
 
     class Quiet(highspy.Highs):
-        def enableCallbacks(self):
+        def enableCallbacks(self) -> None:
             # Called by the constructor, and prints a banner unless told before.
             self.silent()
             super().enableCallbacks()

@@ -11,6 +11,7 @@ import numpy as np
 from ...core import Box, Warrant
 from ...domains import bounds
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Curve, Product
 from ..common.search import Search
 from .encoding import FEASIBILITY, Encoding
@@ -36,7 +37,9 @@ class MilpTurns(Search):
         offset: `(m,)`.
     """
 
-    def __init__(self, boxes: Search, graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray):
+    def __init__(
+        self, boxes: Search, graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray
+    ) -> None:
         self.incumbent, self._boxes = boxes.incumbent, boxes
         self.graph, self.box, self.rows, self.offset = graph, box, rows, offset
         self._encoding: Encoding | None = None
@@ -109,7 +112,7 @@ class MilpTurns(Search):
                 incumbent.dropped = np.isfinite(self._closed)
 
 
-def _is_straight(op) -> bool:
+def _is_straight(op: Op) -> bool:
     if isinstance(op, Curve):
         return op.is_piecewise_linear
     return not isinstance(op, Product)

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.arrays import Numbers
 from .ascent_backend import chosen
+from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
 from .split_constraints import Splits
 
@@ -48,7 +50,11 @@ class BoundProblem:
 
     @staticmethod
     def of(
-        start, splits: Splits, alpha, beta, below: OutputConstraint | None = None
+        start: dict[int, np.ndarray],
+        splits: Splits,
+        alpha: np.ndarray,
+        beta: np.ndarray | None,
+        below: OutputConstraint | None = None,
     ) -> BoundProblem:
         """Nothing known yet."""
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
@@ -67,13 +73,13 @@ class OutputConstraint:
     gamma: np.ndarray
     scale: np.ndarray
 
-    def take(self, index) -> OutputConstraint:
+    def take(self, index: np.ndarray) -> OutputConstraint:
         return OutputConstraint(self.row, self.cutoff, self.gamma[index], self.scale[index])
 
 
 def _with_output_constraint(
     net: RelaxedNet, start: dict[int, np.ndarray], below: OutputConstraint | None
-):
+) -> tuple[dict[int, np.ndarray], Numbers]:
     if below is None:
         return start, 0.0
     out, rows = net.graph.output, below.gamma[:, None] * below.row
@@ -140,7 +146,14 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
 
 
 def _move(
-    net: RelaxedNet, relaxed, result: BackwardPass, z, now, cutting, moments, step: int
+    net: RelaxedNet,
+    relaxed: dict[int, Relaxation],
+    result: BackwardPass,
+    z: np.ndarray,
+    now: tuple[np.ndarray, np.ndarray | None],
+    cutting: tuple[Splits, tuple[np.ndarray, np.ndarray] | None, np.ndarray],
+    moments: list[AdamMoments],
+    step: int,
 ) -> None:
     """One step of Adam on `alpha` and `beta`, in place."""
     alpha, beta = now
@@ -152,14 +165,16 @@ def _move(
         lines, a = relaxed[b.value], result.rows[:, b.place]
         gain = np.where(a > 0, lines.gain[0], 0.0 if lines.gain[1] is None else lines.gain[1])
         distance = z[:, b.place]
-        if lines.pivot[0] is not None:
-            distance = distance - np.where(a > 0, lines.pivot[0], lines.pivot[1])
+        first, second = lines.pivot
+        if first is not None and second is not None:
+            distance = distance - np.where(a > 0, first, second)
         slope[:, b.place] = a * gain * distance
     alpha += THETA_PACE * pace * moments[0].step(slope)
     np.clip(alpha, 0.0, 1.0, out=alpha)
-    if beta is None:
+    splits, cut, far = cutting
+    if beta is None or cut is None:
         return
-    splits, (has_low, has_high), far = cutting
+    has_low, has_high = cut
     point = np.where((beta > 0) | ~has_high, splits.low, splits.high)
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
@@ -179,11 +194,11 @@ class AdamMoments:
         second: The same, another array.
     """
 
-    def __init__(self, first, second):
+    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
         self.first, self.second = first, second
         self.steps = 0
 
-    def step(self, gradient):
+    def step(self, gradient: np.ndarray) -> np.ndarray:
         """The direction to step in, from this gradient and those before."""
         self.steps += 1
         self.first *= 0.9
@@ -196,6 +211,6 @@ class AdamMoments:
         mean /= spread
         return mean
 
-    def keep(self, going) -> None:
+    def keep(self, going: np.ndarray) -> None:
         """Drop the rows that are not worked on any more."""
         self.first, self.second = self.first[going], self.second[going]

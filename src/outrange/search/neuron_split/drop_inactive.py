@@ -81,7 +81,7 @@ def _is_dense(graph: Graph, value: int) -> bool:
     return op.size * op.sizes[0] <= MOST_ENTRIES and op.terms - op.ulps >= op.sizes[0] // 2
 
 
-def _reduced(op: Affine, inside, out) -> Affine:
+def _reduced(op: Affine, inside: np.ndarray | None, out: np.ndarray | None) -> Affine:
     if not hasattr(op, "sizes") or len(op.sizes) != 1:
         return op
     out = np.arange(op.size) if out is None else out

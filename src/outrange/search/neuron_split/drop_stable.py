@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import check_deadline, gamma
+from ...core.arrays import Numbers
 from ...domains.rounding import (
     OperationCounts,
     RoundingTerm,
@@ -26,6 +27,7 @@ from ...domains.rounding import (
     widened,
 )
 from ...graph import Graph, Node
+from ...graph.graph import Op
 from ...ops import Affine, Rearrange, joined
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
@@ -100,7 +102,7 @@ def _is_dense(op: Affine) -> bool:
 class _StableElimination:
     """The new graph under construction."""
 
-    def __init__(self, net: RelaxedNet):
+    def __init__(self, net: RelaxedNet) -> None:
         self.net, self._ends = net, net.now()
         self.nodes: list[Node] = []
         self.sizes = [net.magnitudes[0]]
@@ -132,7 +134,7 @@ class _StableElimination:
             total = total + self.sizes[base] @ np.abs(matrix)
         return total
 
-    def _straight(self, op: Affine, before: list[StableForm], error) -> StableForm:
+    def _straight(self, op: Affine, before: list[StableForm], error: Numbers) -> StableForm:
         sizes = [form.constant.size for form in before]
         parts = {}
         for base in sorted({base for form in before for base in form.parts}):
@@ -170,7 +172,7 @@ class _StableElimination:
             parts[len(self.nodes)] = np.eye(slope.size)[index]
         return StableForm(parts, form.constant * slope, error)
 
-    def _add(self, form: StableForm, index, value: int, source: str) -> int:
+    def _add(self, form: StableForm, index: np.ndarray | slice, value: int, source: str) -> int:
         """A node for some entries of a value; returns its number."""
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
@@ -180,7 +182,7 @@ class _StableElimination:
         self.errors[len(self.nodes)] = form.error[index]
         return len(self.nodes)
 
-    def _append(self, node: Node, value: int, index) -> None:
+    def _append(self, node: Node, value: int, index: np.ndarray | slice) -> None:
         self.nodes.append(node)
         lo, hi = self._ends[value]
         self.ends.append((lo[index], hi[index]))
@@ -208,7 +210,7 @@ class _StableElimination:
         )
 
 
-def _moved(op, before: list[StableForm]) -> StableForm:
+def _moved(op: Op, before: list[StableForm]) -> StableForm:
     """A rearrangement of forms."""
     assert isinstance(op, Rearrange)
     parts = {}

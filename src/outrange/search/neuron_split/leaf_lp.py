@@ -9,6 +9,8 @@ programming*, Mathematical Programming 99 (2004).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..milp.highs import least_linear
@@ -55,7 +57,9 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
     return least, at
 
 
-def _form(net: RelaxedNet, start, task: BoundProblem) -> tuple[np.ndarray, float]:
+def _form(
+    net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
+) -> tuple[np.ndarray, float]:
     """A row of a net without open units as `form . x + height`."""
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)

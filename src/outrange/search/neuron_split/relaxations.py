@@ -52,7 +52,9 @@ class Activation(Protocol):
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedActivation: ...
-    def gap(self, lo, hi, alpha, rows) -> np.ndarray: ...
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray: ...
 
 
 class PreparedActivation(Protocol):
@@ -120,7 +122,9 @@ class KinkActivation:
         upper = np.where(settled, fixed, chord), np.where(settled, 0.0, height)
         return PreparedKink(self.below, self.above, settled, fixed, upper)
 
-    def gap(self, lo, hi, alpha, rows) -> np.ndarray:
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
         """The largest distance between the curve and the line that `rows` use."""
         width = np.where(hi > lo, hi - lo, 1.0)
         turn = self.above - self.below

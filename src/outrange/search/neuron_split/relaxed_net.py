@@ -22,6 +22,7 @@ from ...domains.crown import CrownPass, CrownPlan
 from ...domains.relaxations import CurveRelaxation, MaxRelaxation
 from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Affine, Rearrange
 from .backward_pass import BackwardPass, Proof
 from .relaxations import Activation, PreparedActivation, Relaxation
@@ -53,7 +54,7 @@ class RelaxedNet:
     budget: OperationCounts
     errors: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.activations: list[Activation] = activations_of(self.graph) or []
         self.units = sum(b.size for b in self.activations)
         self.lo, self.hi = np.zeros(self.units), np.zeros(self.units)
@@ -218,7 +219,7 @@ class RelaxedNet:
         for v, node in enumerate(self.graph.nodes[:top], 1):
             if v in at:
                 source = values[at[v].source]
-                if at[v].place.stop <= z.shape[1]:
+                if at[v].place.stop <= result.rows.shape[1]:
                     z[:, at[v].place] = source
                 if v in result.slopes:
                     values.append(result.slopes[v] * source + result.offsets[v])
@@ -281,7 +282,7 @@ class RelaxedNet:
         return CurveRelaxation(slope, offset, None, slope, slope, slope)
 
 
-def _pulled(op, rows: np.ndarray):
+def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Rows on the inputs of a straight op, and what multiplies the rows in the constant."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):

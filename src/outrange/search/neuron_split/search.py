@@ -59,7 +59,7 @@ class NeuronSplitSearch(Search):
 
     def __init__(
         self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0, splits: bool = True
-    ):
+    ) -> None:
         self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
@@ -180,7 +180,7 @@ class NeuronSplitSearch(Search):
 class _TreeProgress:
     """A tree, the time it has had, and how often its ranges are still to be sharpened."""
 
-    def __init__(self, net: RelaxedNet | None, k: int, cutoff: float):
+    def __init__(self, net: RelaxedNet | None, k: int, cutoff: float) -> None:
         assert net is not None
         self.tree = SplitTree(net, k, cutoff)
         self.spent = 0.0

@@ -90,7 +90,9 @@ class SmoothActivation:
             sides.append(_family(side, lo, hi, slope, offset, *ends))
         return PreparedSmooth(self.curve, lo, hi, (sides[0], sides[1]))
 
-    def gap(self, lo, hi, alpha, rows) -> np.ndarray:
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
         """About the largest distance between the curve and its chord."""
         low, high = self.curve.f(lo), self.curve.f(hi)
         out = np.zeros(lo.shape)
@@ -113,7 +115,7 @@ class _TangentFamily:
     offset: np.ndarray
     gain: np.ndarray
 
-    def take(self, index) -> _TangentFamily:
+    def take(self, index: np.ndarray) -> _TangentFamily:
         return _TangentFamily(
             self.free[index],
             self.first[index],
@@ -126,7 +128,15 @@ class _TangentFamily:
         )
 
 
-def _family(side: Side, lo, hi, slope, offset, first, last) -> _TangentFamily:
+def _family(
+    side: Side,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+) -> _TangentFamily:
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
@@ -157,7 +167,7 @@ class PreparedSmooth:
     hi: np.ndarray
     sides: tuple[_TangentFamily, _TangentFamily]
 
-    def take(self, index) -> PreparedSmooth:
+    def take(self, index: np.ndarray) -> PreparedSmooth:
         """Some of the sub-problems."""
         return PreparedSmooth(
             self.curve,
@@ -182,7 +192,9 @@ class PreparedSmooth:
             (pivots[0], pivots[1]),
         )
 
-    def _lines(self, side: Side, family: _TangentFamily, alpha):
+    def _lines(
+        self, side: Side, family: _TangentFamily, alpha: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         slope, offset = family.slope.copy(), family.offset.copy()
         pivot = np.zeros(slope.shape)
         some = np.nonzero(family.free)

@@ -25,7 +25,7 @@ class Splits:
     hi: np.ndarray
     same: np.ndarray | None = None
 
-    def take(self, index) -> Splits:
+    def take(self, index: np.ndarray) -> Splits:
         """Some of the sub-problems."""
         same = np.arange(len(self.lo)) if self.same is None else self.same
         return Splits(

@@ -51,7 +51,9 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
         net.hi[at] = np.maximum(np.minimum(net.hi[at], most), net.lo[at])
 
 
-def _ranges(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float):
+def _ranges(
+    net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
+) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
     """Groups of units, and the ends found for each group."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
@@ -62,7 +64,7 @@ def _ranges(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: 
         for group in np.array_split(some, -(-2 * some.size // CHUNK))
     ]
 
-    def found(part):
+    def found(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:
         group, window = part
         if window is None:
             return _ends(net, value, group, steps, enough)
@@ -73,7 +75,9 @@ def _ranges(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: 
     return [group for group, _ in parts], parallel_map(found, parts)
 
 
-def _ends(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float):
+def _ends(
+    net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Proved least and largest of some entries of a value, on the whole box."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))

@@ -94,9 +94,9 @@ def _bounded(
     activation: Activation,
     steps: int,
     wanted: CutoffProblem,
-    which,
-    unit,
-    sign,
+    which: np.ndarray,
+    unit: np.ndarray,
+    sign: np.ndarray,
 ) -> np.ndarray:
     """Lower bounds of `sign * unit` in the sub-problems `which`."""
     count = which.size

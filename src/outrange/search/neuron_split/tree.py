@@ -65,7 +65,7 @@ class SplitTree:
         cutoff: Bounds at or above it close.
     """
 
-    def __init__(self, net: RelaxedNet, objective: int, cutoff: float):
+    def __init__(self, net: RelaxedNet, objective: int, cutoff: float) -> None:
         self.net, self.row = net, np.zeros(net.objectives)
         self.row[objective] = 1.0
         self.closed = np.inf
@@ -196,7 +196,9 @@ class SplitTree:
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, task.splits).least
 
-    def _improved(self, leaves: list[SplitNode], cutoff: float, steps: int):
+    def _improved(
+        self, leaves: list[SplitNode], cutoff: float, steps: int
+    ) -> tuple[list[SplitNode], np.ndarray]:
         """Bound sub-problems; returns those that stay open, and their forms."""
         found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
@@ -204,7 +206,9 @@ class SplitTree:
         self.closed = min(self.closed, *(closed for _, _, closed in found))
         return still, np.concatenate([form for _, form, _ in found])
 
-    def _climbed(self, leaves: list[SplitNode], cutoff: float, steps: int):
+    def _climbed(
+        self, leaves: list[SplitNode], cutoff: float, steps: int
+    ) -> tuple[list[SplitNode], np.ndarray, float]:
         """Those that stay open, their forms, and the least bound of those that closed."""
         closed = np.inf
         if not leaves:

@@ -88,7 +88,7 @@ Forms = tuple[np.ndarray, np.ndarray]
 
 
 class _PatternEnumeration:
-    def __init__(self, program: LayerProgram, leaf: PatternBox, until: float):
+    def __init__(self, program: LayerProgram, leaf: PatternBox, until: float) -> None:
         self._program, self._leaf, self._until = program, leaf, until
         self._found = 0
         d = leaf.lo.size
@@ -133,7 +133,9 @@ class _PatternEnumeration:
             constants += matrix @ values[source][1]
         return slopes, constants
 
-    def _phases(self, known, slopes, constants, cell: Vertices) -> Iterator:
+    def _phases(
+        self, known: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
+    ) -> Iterator:
         """The phases that the units of one layer can have together, each with its cell."""
         waiting = [(known.astype(np.int8), cell)]
         while waiting:

@@ -58,7 +58,14 @@ def violations_in(
     return found
 
 
-def _descend(clauses: ClauseBounds, lo, hi, open_, whole, rng) -> tuple[np.ndarray, np.ndarray]:
+def _descend(
+    clauses: ClauseBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    open_: np.ndarray,
+    whole: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """The least value met in each box, `(B,)`, and where, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))

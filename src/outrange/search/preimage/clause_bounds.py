@@ -46,7 +46,7 @@ class ClauseBounds:
         distances: Sequence[Distance],
         hull: Box,
         engine: str = "auto",
-    ):
+    ) -> None:
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
@@ -93,7 +93,7 @@ class ClauseBounds:
         with np.errstate(all="ignore"):
             return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
 
-    def _by_kernel(self, lo, hi, status) -> BoxBounds:
+    def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
         assert self._kernel is not None
         parts = [self._kernel.bound(*box, ASCENT) for box in zip(lo, hi, status, strict=True)]
         least, slopes, offset, blame, codes = (
@@ -101,7 +101,7 @@ class ClauseBounds:
         )
         return BoxBounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
 
-    def _by_engine(self, lo, hi, status) -> BoxBounds:
+    def _by_engine(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
         wanted = np.ones((len(lo), 2 * self.count), bool)
         low, high = self.full(lo), self.full(hi)
         found = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))
@@ -113,7 +113,9 @@ class ClauseBounds:
         offset = np.where(at.size > 0, found.offset + fixed @ at - pad, found.offset)
         return BoxBounds(found.least, slopes, offset, blame, found.status, found.undecided)
 
-    def sides(self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray):
+    def sides(
+        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Where clauses are decided all over a box, `(B, m)` bool each: they hold; they do not.
 
         Where a bound is 0 but for rounding, the outputs' own bounds are put into the clause in

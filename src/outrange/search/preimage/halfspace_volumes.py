@@ -57,7 +57,9 @@ def share_below(
     return np.where(usable, least, 0.0), np.where(usable, most, 1.0)
 
 
-def _unit_shares(weight: np.ndarray, low: np.ndarray, high: np.ndarray):
+def _unit_shares(
+    weight: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of `volume{w @ s <= t}` for `t` in `[low, high]`; weights falling."""
     d = weight.shape[1]
     total = weight.sum(axis=1) * (1 + gamma(d + 2))

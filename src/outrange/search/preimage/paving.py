@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Paving:
         hi: np.ndarray,
         wanted: np.ndarray,
         whole: np.ndarray | None = None,
-    ):
+    ) -> None:
         self.clauses = clauses
         self._whole = np.zeros(lo.shape[1], bool) if whole is None else whole
         self.bounded = 0
@@ -116,7 +116,9 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(
+        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -194,7 +196,9 @@ class Paving:
                 return stopped
         return None
 
-    def _until(self, weight, tol: float, until: float, most: int) -> str | None:
+    def _until(
+        self, weight: Callable[[PavingBox], float], tol: float, until: float, most: int
+    ) -> str | None:
         """Halve the boxes of largest weight until all weights together are at most `tol`."""
         count, heap, total = 0, [], 0.0
         number = 0

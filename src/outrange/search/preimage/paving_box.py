@@ -39,7 +39,9 @@ class PavingBox:
         "undecided",
     )
 
-    def __init__(self, lo, hi, share: float, open_, status):
+    def __init__(
+        self, lo: np.ndarray, hi: np.ndarray, share: float, open_: np.ndarray, status: np.ndarray
+    ) -> None:
         self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
         self.label, self.least, self.most = MIXED, 0.0, share
         self.undecided = len(status)

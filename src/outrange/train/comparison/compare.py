@@ -54,9 +54,11 @@ class Comparison:
     """One comparison under way; the arguments are those of `outrange.compare`."""
 
     def __init__(
-        self, build, x, y, *, activations, losses, optimizers, starts, epochs, batch_size, budget,
-        metric, better, goal, kind, seed, engine, file, progress,
-    ):  # fmt: skip
+        self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any, losses: Any,
+        optimizers: Any, starts: int, epochs: int, batch_size: int, budget: str | float | None,
+        metric: Any, better: str | None, goal: float | None, kind: str | None, seed: int,
+        engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
+    ) -> None:  # fmt: skip
         self.begun = time.perf_counter()
         self.build, self.goal, self.progress = build, goal, progress
         self.limit = seconds_of(budget)
@@ -125,7 +127,7 @@ class Comparison:
             plan=self.plan(labels),
         )
 
-    def plan(self, labels) -> dict[str, Any]:
+    def plan(self, labels: tuple[list[str], list[str], list[str]]) -> dict[str, Any]:
         """What a saved study must agree in to be gone on with."""
         digest = hashlib.sha256()
         for array in [*keras().tree.flatten(self.data.x), self.targets.values]:

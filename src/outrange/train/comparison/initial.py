@@ -21,7 +21,7 @@ class Initializers:
         model: A built Keras model.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Any) -> None:
         self.k = keras()
         self.makers: list[tuple[Any, Any, dict[str, Any] | None]] = []
         self.kept: list[str] = []

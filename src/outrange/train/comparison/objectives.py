@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def objective(
         value = loss
     else:
 
-        def value(y, p):
+        def value(y: Any, p: Any) -> Any:
             return k.ops.mean(loss(y, p))
 
     metric = _metric(k, yardstick, targets, outputs, _threshold(loss, kind, targets))
@@ -174,7 +175,13 @@ def yardstick(
     return Yardstick("accuracy", "higher", float(np.bincount(number).max() / len(number)))
 
 
-def _metric(k, yardstick: Yardstick, targets: Targets, outputs, threshold: float):
+def _metric(
+    k: ModuleType,
+    yardstick: Yardstick,
+    targets: Targets,
+    outputs: tuple[int, ...],
+    threshold: float,
+) -> Callable[[Any], Any]:
     """`metric(predictions)`, one number, in Keras operations."""
     dense = k.ops.convert_to_tensor(encode(targets, outputs, False))
     if yardstick.function is not None:
@@ -193,7 +200,7 @@ def _metric(k, yardstick: Yardstick, targets: Targets, outputs, threshold: float
     return lambda p: _share(k, k.ops.abs(p - dense) < 0.5, p)
 
 
-def _share(k, right, predictions):
+def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
     """Share of right answers; a prediction that is no number is never right."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))

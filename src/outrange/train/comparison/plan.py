@@ -93,7 +93,7 @@ class Group(ABC):
         optimizers: Sequence[OptimizerChoice],
         data: TrainingData,
         options: Options,
-    ):
+    ) -> None:
         self.models = list(models)
         self.rebuild = rebuild
         self.objectives = list(objectives)

@@ -32,7 +32,7 @@ class ComparisonRecord:
         options: Options,
         backend: str,
         plan: dict[str, Any],
-    ):
+    ) -> None:
         self.groups, self.labels, self.yardstick = list(groups), labels, yardstick
         self.goal, self.options, self.backend, self.plan = goal, options, backend, plan
         self.losses: list[list[np.ndarray]] = [[] for _ in groups]

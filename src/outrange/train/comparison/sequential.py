@@ -1,6 +1,6 @@
 """Trainings one by one, by `Model.train_on_batch`: on any backend, and as Keras does it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ...frontends.keras.api import keras
 from ...frontends.keras.training.gradients import gradients
-from .plan import Group, Objective, same_shapes
+from .plan import Data, Group, Objective, OptimizerChoice, Options, same_shapes
 
 
 ROWS = 4096
@@ -24,7 +24,15 @@ class Loops(Group):
 
     engine = "one by one"
 
-    def __init__(self, models, rebuild, objectives, optimizers, data, options):
+    def __init__(
+        self,
+        models: Sequence[Any],
+        rebuild: Callable[[], Any],
+        objectives: Sequence[Objective],
+        optimizers: Sequence[OptimizerChoice],
+        data: Data,
+        options: Options,
+    ) -> None:
         super().__init__(models, rebuild, objectives, optimizers, data, options)
         self.k = keras()
         starts = [_arrays(m.trainable_variables + m.non_trainable_variables) for m in models]

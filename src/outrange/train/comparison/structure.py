@@ -30,7 +30,7 @@ class Structure:
         ModelError: It cannot be read; see `outrange.load`.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Any) -> None:
         self.k = keras()
         self.model = model
         self.network = load_keras(model)

@@ -6,16 +6,23 @@ sees the predictions of its lanes, and each optimizer updates its lanes by its o
 `Optimizer.stateless_apply`. What Keras computes for one training is what a lane computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...frontends.keras.training.gradients import jax_module
-from .plan import Group, Objective, same_shapes
+from .plan import Data, Group, Objective, OptimizerChoice, Options, same_shapes
 
 
 jax = jax_module()
+
+
+Array = Any
+"""An array of JAX, or what stands for one while JAX traces."""
+
+Carried = tuple[list[Array], list[Array], list[list[Array]]]
+"""Weights, other variables and the state of each optimizer, a lane a row."""
 
 
 class Lanes(Group):
@@ -23,7 +30,15 @@ class Lanes(Group):
 
     engine = "lanes"
 
-    def __init__(self, models, rebuild, objectives: Sequence[Objective], optimizers, data, options):
+    def __init__(
+        self,
+        models: Sequence[Any],
+        rebuild: Callable[[], Any],
+        objectives: Sequence[Objective],
+        optimizers: Sequence[OptimizerChoice],
+        data: Data,
+        options: Options,
+    ) -> None:
         super().__init__(models, rebuild, objectives, optimizers, data, options)
         model = models[0]
         self.model = model
@@ -55,13 +70,17 @@ class Lanes(Group):
 
     # ---- what the compiler sees -----------------------------------------------------------
 
-    def _forward(self, weights, rest, x, training):
+    def _forward(
+        self, weights: list[Array], rest: list[Array], x: Array, training: bool
+    ) -> tuple[Array, list[Array], Array]:
         outputs, rest, losses = self.model.stateless_call(
             weights, rest, x, training=training, return_losses=True
         )
         return outputs, rest, sum(jax.numpy.sum(part) for part in losses)
 
-    def _losses(self, weights, rest, rows, training):
+    def _losses(
+        self, weights: list[Array], rest: list[Array], rows: Array | None, training: bool
+    ) -> tuple[Array, tuple[Array, list[Array]]]:
         """The loss of every lane, shape `(optimizers * losses * starts,)`, and what it took."""
         x = self.inputs if rows is None else jax.tree.map(lambda a: a[rows], self.inputs)
         forward = jax.vmap(lambda w, r: self._forward(w, r, x, training))
@@ -77,10 +96,10 @@ class Lanes(Group):
         losses = jax.numpy.stack(found, axis=1).reshape(-1)
         return losses + extra, (outputs, rest)
 
-    def _step(self, carried, rows):
+    def _step(self, carried: Carried, rows: Array | None) -> Carried:
         weights, rest, states = carried
 
-        def total(weights):
+        def total(weights: list[Array]) -> tuple[Array, list[Array]]:
             losses, (_, after) = self._losses(weights, rest, rows, True)
             return jax.numpy.sum(losses), after  # Lanes share nothing: each gets its own gradient.
 
@@ -89,7 +108,7 @@ class Lanes(Group):
         moved, after = [], []
         for i, (optimizer, state) in enumerate(zip(self.built, states, strict=True)):
 
-            def part(a, i=i):
+            def part(a: Array, i: int = i) -> Array:
                 return a[i * lanes : (i + 1) * lanes]
 
             new, state = jax.vmap(optimizer.stateless_apply)(
@@ -100,12 +119,12 @@ class Lanes(Group):
         weights = [jax.numpy.concatenate(parts) for parts in zip(*moved, strict=True)]
         return weights, rest, after
 
-    def _epochs(self, carried, orders, count):
+    def _epochs(self, carried: Carried, orders: Array, count: Array) -> Carried:
         """One epoch per row of `orders`, the order in which it takes the data's rows."""
         size, rows = self.options.batch_size, self.data.rows
         whole, left = divmod(rows, size)
 
-        def epoch(i, carried):
+        def epoch(i: Array, carried: Carried) -> Carried:
             if size >= rows:
                 return self._step(carried, None)
             batches = orders[i, : whole * size].reshape(whole, size)
@@ -114,7 +133,7 @@ class Lanes(Group):
 
         return jax.lax.fori_loop(0, count, epoch, carried)
 
-    def _measures(self, carried):
+    def _measures(self, carried: Carried) -> tuple[Array, Array, Array]:
         weights, rest, _ = carried
         losses, (outputs, _) = self._losses(weights, rest, None, False)
         shape = (len(self.optimizers), len(self.objectives), -1)
@@ -127,7 +146,7 @@ class Lanes(Group):
         spread = (flat.max(axis=1) - flat.min(axis=1)).max(axis=1)
         return losses, jax.numpy.stack(metrics, axis=1).reshape(-1), spread
 
-    def _norms(self, carried):
+    def _norms(self, carried: Carried) -> Array:
         weights, rest, _ = carried
         grads = jax.grad(lambda w: jax.numpy.sum(self._losses(w, rest, None, True)[0]))(weights)
         squares = [jax.numpy.sum(g**2, axis=tuple(range(1, g.ndim))) for g in grads]

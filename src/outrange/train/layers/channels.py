@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core import InputError
 from ..arguments import activation_of
-from ..framework import keras, registered
+from ..framework import Shape, keras, registered
 from .channel_groups import by_pieces, channels
 from .channel_index import apart, decoded, encoded, places
 
@@ -43,8 +43,8 @@ class ChannelActivation(keras.layers.Layer):
         activations: Mapping[Any, Any] | Sequence[tuple[Any, Any]],
         axis: int = -1,
         others: Any = "linear",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         pairs = _pairs(activations)
         if isinstance(axis, bool) or not isinstance(axis, int):
@@ -58,7 +58,7 @@ class ChannelActivation(keras.layers.Layer):
         self._functions = [self._activation(key, a) for key, a in named]
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Settle which channels each key means."""
         axis, parts = self._places(input_shape)
         for part, function in zip(parts, self._functions, strict=True):
@@ -77,7 +77,7 @@ class ChannelActivation(keras.layers.Layer):
             )
         return found
 
-    def _places(self, shape) -> tuple[int, list[list[int]]]:
+    def _places(self, shape: Shape) -> tuple[int, list[list[int]]]:
         where = f"Layer `{self.name}` (ChannelActivation)"
         axis, size = channels(shape, self.axis, where)
         parts = [places(key, size, where) for key in self._keys]
@@ -85,17 +85,17 @@ class ChannelActivation(keras.layers.Layer):
         named = {i for part in parts for i in part}
         return axis, [*parts, [i for i in range(size) if i not in named]]
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The activations of `inputs`, in the same shape."""
         axis, parts = self._places(inputs.shape)
         used = [(p, f) for p, f in zip(parts, self._functions, strict=True) if p]
         return by_pieces(inputs, [p for p, _ in used], [f for _, f in used], axis)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's own."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments, keys as JSON holds them."""
         saved = [keras.saving.serialize_keras_object(f) for f in self._functions]
         pairs = [[encoded(k), f] for k, f in zip(self._keys, saved[:-1], strict=True)]
@@ -107,7 +107,7 @@ class ChannelActivation(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> ChannelActivation:
         """The layer that `get_config` described."""
         config = dict(config)
         read = keras.saving.deserialize_keras_object

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..framework import keras, registered
+from ..framework import Shape, keras, registered
 from .channel_groups import by_pieces, channels, picked
 from .channel_index import apart, encoded, places
 
@@ -118,36 +118,36 @@ class GroupedSoftmax(keras.layers.Layer):
         [[0.5, 0.5, 0.25, 0.25, 0.25, 0.25]]
     """
 
-    def __init__(self, groups: int | Sequence[Any], axis: int = -1, **kwargs):
+    def __init__(self, groups: int | Sequence[Any], axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_groups(groups, f"Layer `{self.name}` (GroupedSoftmax)")
         self.groups, self.axis = saved_groups(groups), int(axis)
         self.supports_masking = True
 
-    def _parts(self, shape) -> tuple[int, list[list[int]]]:
+    def _parts(self, shape: Shape) -> tuple[int, list[list[int]]]:
         where = f"Layer `{self.name}` (GroupedSoftmax)"
         axis, size = channels(shape, self.axis, where)
         return axis, groups_of(self.groups, size, where)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Settle which channels each group has."""
         self._parts(input_shape)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Probabilities that add up to 1 in each group, in the shape of `inputs`."""
         axis, parts = self._parts(inputs.shape)
 
-        def softmax(part):
+        def softmax(part: Any) -> Any:
             return keras.ops.softmax(part, axis=axis)
 
         return by_pieces(inputs, parts, [softmax] * len(parts), axis)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's own."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "groups": self.groups, "axis": self.axis}
 

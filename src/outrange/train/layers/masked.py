@@ -8,16 +8,16 @@ import numpy as np
 
 from ...core import InputError
 from ..arguments import activation_of, whole_number
-from ..framework import keras, registered
+from ..framework import Shape, keras, registered
 
 
 class _KeepZero:
     """The constraint of a masked kernel: whatever an optimizer did, forbidden entries are 0."""
 
-    def __init__(self, allowed: np.ndarray, inner: Any):
+    def __init__(self, allowed: np.ndarray, inner: Any) -> None:
         self.allowed, self.inner = allowed, inner
 
-    def __call__(self, kernel):
+    def __call__(self, kernel: Any) -> Any:
         return _kept(self.allowed, kernel if self.inner is None else self.inner(kernel))
 
 
@@ -71,8 +71,8 @@ class MaskedDense(keras.layers.Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         where = f"Layer `{self.name}` (MaskedDense)"
         self.units = whole_number(units, "units", where)
@@ -94,11 +94,11 @@ class MaskedDense(keras.layers.Layer):
         return self._mask.copy()
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         """`(inputs, units)`: the weights in force, exactly 0 where there is no connection."""
         return _kept(self._mask, self._kernel)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights; the mask must fit the input."""
         if input_shape[-1] != len(self._mask):
             raise InputError(
@@ -108,7 +108,7 @@ class MaskedDense(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: len(self._mask)})
         draw, allowed = self.kernel_initializer, self._mask
 
-        def masked(shape, dtype=None):
+        def masked(shape: Shape, dtype: Any = None) -> Any:
             return _kept(allowed, draw(shape, dtype=dtype))
 
         self._kernel = self.add_weight(
@@ -128,18 +128,18 @@ class MaskedDense(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """`(..., inputs)` to `(..., units)`."""
         x = keras.ops.matmul(inputs, self.kernel)
         if self.use_bias:
             x = keras.ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's, with `units` in the last place."""
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments; the mask as one string of 0 and 1 an input."""
         saved: dict[str, Any] = {
             "units": self.units,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..framework import keras, registered
+from ..framework import Shape, keras, registered
 from .grouped import GroupedSoftmax
 
 
@@ -52,8 +52,8 @@ class MonotoneIndexHead(keras.layers.Layer):
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("groups", groups), ("classes", classes)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 2:
@@ -68,7 +68,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self._normalize = GroupedSoftmax(self.groups, name="softmax")
         self.kernel = self.bias = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights."""
         columns = self.classes + (self.groups - 1) * (self.classes - 1)
         self.kernel = self.add_weight(
@@ -83,7 +83,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self._normalize.build((*input_shape[:-1], self.groups * self.classes))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """`(..., features)` to `(..., groups * classes)`, group after group."""
         ops = keras.ops
         z = ops.add(ops.matmul(inputs, self.kernel), self.bias)
@@ -101,11 +101,11 @@ class MonotoneIndexHead(keras.layers.Layer):
         higher = np.arange(k)[None, None, :] > place[:, None, None]
         return repeat, (later & higher).astype("float32").reshape(group.size, g * k)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's, with `groups * classes` in the last place."""
         return (*input_shape[:-1], self.groups * self.classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {
             **super().get_config(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core import InputError
 from ..arguments import activation_of, whole_number
-from ..framework import keras, registered
+from ..framework import Shape, keras, registered
 
 
 @registered
@@ -25,20 +25,22 @@ class WiredNode(keras.layers.Layer):
         [[2.0, 0.0]]
     """
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs):
+    def __init__(
+        self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         where = f"Layer `{self.name}` (Node)"
         self.units, self.use_bias = whole_number(units, "units", where), bool(use_bias)
         self.activation = activation_of(activation, where)
         self.bias = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Make the bias."""
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """A tensor, or a list of tensors, `(..., units)` each, to one of that shape."""
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if not parts:
@@ -50,12 +52,12 @@ class WiredNode(keras.layers.Layer):
             total = keras.ops.add(total, self.bias)
         return total if self.activation is None else self.activation(total)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """That of each input."""
-        several = isinstance(input_shape[0], list | tuple)
-        return tuple(input_shape[0]) if several else tuple(input_shape)
+        first = input_shape[0]
+        return tuple(first if isinstance(first, list | tuple) else input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         activation = keras.activations.serialize(self.activation)
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,13 +30,13 @@ class GroupedCrossentropy(keras.losses.Loss):
 
     def __init__(
         self, groups: Any, from_logits: bool = False, reduction: str = "sum_over_batch_size",
-        name: str = "grouped_crossentropy", **kwargs,
-    ):  # fmt: skip
+        name: str = "grouped_crossentropy", **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(name=name, reduction=reduction, **kwargs)
         check_groups(groups, "GroupedCrossentropy")
         self.groups, self.from_logits = saved_groups(groups), bool(from_logits)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number a sample: `(batch,)`."""
         where = "GroupedCrossentropy"
         sizes = {y_true.shape[-1], y_pred.shape[-1]} - {None}
@@ -51,7 +52,7 @@ class GroupedCrossentropy(keras.losses.Loss):
         ]
         return sum(parts[1:], parts[0])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "groups": self.groups, "from_logits": self.from_logits}
 
@@ -92,8 +93,8 @@ class MonotoneIndexPenalty(keras.losses.Loss):
     def __init__(
         self, groups: Any, loss: Any = None, weight: float = 1.0, margin: float = 0.0,
         by: str = "index", from_logits: bool = False, reduction: str = "sum_over_batch_size",
-        name: str = "monotone_index_penalty", **kwargs,
-    ):  # fmt: skip
+        name: str = "monotone_index_penalty", **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(name=name, reduction=reduction, **kwargs)
         check_groups(groups, "MonotoneIndexPenalty")
         if by not in ("index", "cumulative"):
@@ -107,7 +108,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         self.from_logits = bool(from_logits)
         self.loss = None if loss is None else loss_of(loss, "MonotoneIndexPenalty")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number a sample: `(batch,)`."""
         paid = self.weight * self.penalty(y_pred)
         if self.loss is None:
@@ -115,7 +116,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         function = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
         return function(y_true, y_pred) + paid
 
-    def penalty(self, y_pred):
+    def penalty(self, y_pred: Any) -> Any:
         """The penalty alone, without its weight: `(batch,)` of `(batch, channels)`."""
         ops = keras.ops
         parts = split_groups(y_pred, self.groups, "MonotoneIndexPenalty")
@@ -129,12 +130,12 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         return sum(falls[1:], falls[0]) if falls else ops.zeros_like(y_pred[..., 0])
 
     @staticmethod
-    def _index(p):
+    def _index(p: Any) -> Any:
         index = keras.ops.arange(p.shape[-1], dtype=p.dtype)
         return keras.ops.sum(index * p, axis=-1, keepdims=True)
 
     @staticmethod
-    def _above(p, parts):
+    def _above(p: Any, parts: Sequence[Any]) -> Any:
         """The probability of an index above `j`, for each `j` but the last of the longest group."""
         ops = keras.ops
         longest = max(int(part.shape[-1]) for part in parts)
@@ -143,7 +144,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
             p = ops.concatenate([p, ops.zeros_like(parts[-1][..., :1]) + ops.zeros((short,))], -1)
         return 1.0 - ops.cumsum(p, axis=-1)[..., :-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         saved = None if self.loss is None else keras.losses.serialize(self.loss)
         return {

@@ -1,12 +1,16 @@
 """One operation as a rule sees it."""
 
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Builder, Operand, Value
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 @dataclass(eq=False)
@@ -78,7 +82,7 @@ def single(number: float) -> float:
         return float(np.float32(number))
 
 
-def is_value(x: Any) -> TypeGuard[Value]:
+def is_value(x: Any) -> "TypeIs[Value]":
     """Whether `x` depends on the model's input."""
     return isinstance(x, Value)
 

@@ -51,7 +51,7 @@ def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:
 
 
 class _Lowering:
-    def __init__(self, trace: Trace, inputs: list[Slot]):
+    def __init__(self, trace: Trace, inputs: list[Slot]) -> None:
         self.k = keras()
         self.trace = trace
         self.builder = Builder(inputs, source="inputs")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Given:
 
 
 @contextlib.contextmanager
-def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]):
+def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]) -> Iterator[None]:
     """Replaces the loop of a recurrent `layer` for the duration of its call.
 
     Args:
@@ -61,7 +61,7 @@ def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]):
 
 
 @contextlib.contextmanager
-def remembering(k: Any, model: Any):
+def remembering(k: Any, model: Any) -> Iterator[None]:
     """While this lasts, every stateful layer of `model` starts from its state and keeps it."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
@@ -71,7 +71,7 @@ def remembering(k: Any, model: Any):
 
 
 @contextlib.contextmanager
-def _replaced(layer: Any, put: dict[str, Any]):
+def _replaced(layer: Any, put: dict[str, Any]) -> Iterator[None]:
     """Attributes of one layer, past `Layer.__setattr__`, so that nothing in it notices."""
     own = vars(layer)
     kept = {name: own[name] for name in put if name in own}
@@ -90,7 +90,7 @@ def _at_its_state(k: Any, layer: Any) -> dict[str, Any]:
         return {}
     state = _row(k, layer, layer.states)
 
-    def first(batch_size=1):
+    def first(batch_size: int = 1) -> list[Any]:
         return list(k.tree.map_structure(lambda t: k.ops.repeat(t, batch_size, axis=0), state))
 
     return {"stateful": False, "get_initial_state": first}
@@ -99,7 +99,7 @@ def _at_its_state(k: Any, layer: Any) -> dict[str, Any]:
 def _row(k: Any, layer: Any, states: Any) -> Any:
     """The state as one row, if all rows of the batch are in the same."""
 
-    def row(variable):
+    def row(variable: Any) -> Any:
         array = np.asarray(k.ops.convert_to_numpy(variable))
         if not (array == array[:1]).all():
             raise UnsupportedError(
@@ -126,7 +126,7 @@ def _loop(k: Any, layer: Any) -> Callable:
     by_state = k.backend.backend() == "jax" and not layer.unroll
     zeros = layer.zero_output_for_mask and not (k.backend.backend() == "jax" and layer.unroll)
 
-    def run(sequences, initial_state, mask, training=False):
+    def run(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         cell = layer.cell
         takes = inspect.signature(cell.call if isinstance(cell, k.Layer) else cell).parameters

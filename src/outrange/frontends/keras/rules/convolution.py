@@ -1,10 +1,12 @@
 """Convolutions: what each operation's options mean in terms of the graph's two convolutions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ....core import UnsupportedError
+from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
 from ...rule_table import entering
 from ..lower.call import KerasCall
@@ -15,17 +17,17 @@ rule = entering(RULES)
 
 
 @rule("Conv")
-def _conv(c: KerasCall):
+def _conv(c: KerasCall) -> Operand:
     return _convolved(c, c.x, _kernel(c, 1, "kernel"))
 
 
 @rule("DepthwiseConv")
-def _depthwise(c: KerasCall):
+def _depthwise(c: KerasCall) -> Operand:
     return _convolved(c, c.x, _apart(_kernel(c, 1, "kernel")))
 
 
 @rule("SeparableConv")
-def _separable(c: KerasCall):
+def _separable(c: KerasCall) -> Operand:
     # Two steps, as the model computes it: one kernel for both would cost more and be rounded.
     parts = _convolved(c, c.x, _apart(_kernel(c, 1, "depthwise_kernel")))
     pointwise = _kernel(c, 2, "pointwise_kernel")
@@ -42,7 +44,7 @@ def _separable(c: KerasCall):
 
 
 @rule("ConvTranspose")
-def _conv_transpose(c: KerasCall):
+def _conv_transpose(c: KerasCall) -> Operand:
     kernel = _kernel(c, 1, "kernel")
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
@@ -74,7 +76,7 @@ def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> i
     return max(total // 2, 0)
 
 
-def _convolved(c: KerasCall, x, kernel: np.ndarray):
+def _convolved(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
     channels = x.shape[1] if first else x.shape[-1]
@@ -122,6 +124,6 @@ def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def each(value, rank: int) -> list[int]:
+def each(value: Any, rank: int) -> list[int]:
     """One number a dimension."""
     return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
+from ....graph import Operand
 from ....graph.composites import attention, logic, normalization as normal
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, operand, single
@@ -33,7 +34,7 @@ def _weight(c: KerasCall, place: int, name: str) -> np.ndarray | None:
 
 
 @rule("LayerNorm")
-def _layer_norm(c: KerasCall):
+def _layer_norm(c: KerasCall) -> Operand:
     b, x, gamma, beta = c.builder, c.x, _weight(c, 1, "gamma"), _weight(c, 2, "beta")
     if c.config.get("rms_scaling"):
         centered = b.subtract(x, b.reduce("mean", x, _axes(c), True))
@@ -47,14 +48,14 @@ def _layer_norm(c: KerasCall):
 
 
 @rule("RMSNorm")
-def _rms_norm(c: KerasCall):
+def _rms_norm(c: KerasCall) -> Operand:
     scale = c.constant(1, "scale")
     out = normal.by_root_mean_square(c.builder, c.x, _axes(c), _epsilon(c))
     return out if scale is None else c.builder.affine_map(out, scale, name="rms_normalization")
 
 
 @rule("Normalize")
-def _normalize(c: KerasCall):
+def _normalize(c: KerasCall) -> Operand:
     order = c.config.get("order", 2)
     if order not in (1, 2, np.inf):
         raise UnsupportedError(f"normalizing by a norm of order {order} is not described yet")
@@ -62,7 +63,7 @@ def _normalize(c: KerasCall):
 
 
 @rule("DotProductAttention")
-def _attention(c: KerasCall):
+def _attention(c: KerasCall) -> Operand:
     query, key, value = (c.operand(i, n) for i, n in enumerate(("query", "key", "value")))
     bias, mask, scale = (c.get(i, n) for i, n in enumerate(("bias", "mask", "scale"), 3))
     if mask is not None:
@@ -85,7 +86,7 @@ def _attention(c: KerasCall):
 
 
 @rule("Glu")
-def _glu(c: KerasCall):
+def _glu(c: KerasCall) -> Operand:
     half, gate = c.builder.structural(
         lambda a: np.split(a[0], 2, axis=c.config.get("axis", -1)), [c.x]
     )
@@ -93,7 +94,7 @@ def _glu(c: KerasCall):
 
 
 @rule("Sparsemax")
-def _sparsemax(c: KerasCall):
+def _sparsemax(c: KerasCall) -> Operand:
     """`relu(x - tau)` with the `tau` that Keras computes, which is not that of the literature.
 
     Of the entries sorted downward, `S_j` sums the first `j`. Those with `z_j > (S_j - 1) / j` are
@@ -119,7 +120,7 @@ def _sparsemax(c: KerasCall):
 
 
 @rule("Prod")
-def _prod(c: KerasCall):
+def _prod(c: KerasCall) -> Operand:
     b, x, axis = c.builder, c.x, c.config.get("axis")
     keep, rank = c.config.get("keepdims", False), len(c.x.shape)
     axes = range(rank) if axis is None else [int(a) % rank for a in np.atleast_1d(axis)]
@@ -135,7 +136,7 @@ def _prod(c: KerasCall):
 
 
 @rule("Cumprod")
-def _cumprod(c: KerasCall):
+def _cumprod(c: KerasCall) -> Operand:
     b, x, axis = c.builder, c.x, c.config.get("axis")
     if axis is None:
         x, axis = b.reshape(x, (x.size,)), 0
@@ -147,7 +148,7 @@ def _cumprod(c: KerasCall):
 
 
 @rule("Hypot")
-def _hypot(c: KerasCall):
+def _hypot(c: KerasCall) -> Operand:
     b = c.builder
     squares = [b.curve("square", operand(x)) for x in c.args[:2]]
     return b.curve("sqrt", b.add(*squares))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ....graph import Operand
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
 from .convolution import each, same_padding
@@ -14,14 +15,14 @@ rule = entering(RULES)
 
 
 @rule("MaxPool")
-def _max_pool(c: KerasCall):
+def _max_pool(c: KerasCall) -> Operand:
     windows, shape = _windows(c)
     x = c.x if is_value(c.x) else c.builder.constant_value(array(c.x))
     return c.builder.largest(x, windows, shape)
 
 
 @rule("AveragePool")
-def _average_pool(c: KerasCall):
+def _average_pool(c: KerasCall) -> Operand:
     # Keras on PyTorch repeats the border where it must pad one side more than the other.
     repeats = c.keras.backend.backend() == "torch" and not _is_even(c)
     windows, shape = _windows(c, repeats)
@@ -32,7 +33,7 @@ def _average_pool(c: KerasCall):
 
 
 @rule("AdaptiveAveragePool", "AdaptiveMaxPool")
-def _adaptive(c: KerasCall):
+def _adaptive(c: KerasCall) -> Operand:
     first = c.op.data_format == "channels_first"
     spatial = c.x.shape[2:] if first else c.x.shape[1:-1]
     along = []
@@ -60,7 +61,7 @@ def _is_even(c: KerasCall) -> bool:
     return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
 
 
-def _geometry(c: KerasCall):
+def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]]:
     """Whether channels come first, the spatial shape, the pool size and the strides."""
     rank = len(c.x.shape) - 2
     size = each(c.config["pool_size"], rank)

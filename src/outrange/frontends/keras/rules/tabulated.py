@@ -24,7 +24,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 @rule(*TABULATED)
-def _tabulated(c: KerasCall):
+def _tabulated(c: KerasCall) -> Operand:
     x = c.x
     if not is_value(x) or not is_whole(c.builder, x):
         raise UnsupportedError(

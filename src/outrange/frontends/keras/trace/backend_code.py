@@ -19,7 +19,7 @@ class NativeCall:
         refusal: What is raised if the backend cannot trace the call either.
     """
 
-    def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception):
+    def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception) -> None:
         self.keras, self.layer, self.refusal = keras(), layer, refusal
         self.args, self.kwargs = args, kwargs
         self.symbols = self._tensors((args, kwargs))

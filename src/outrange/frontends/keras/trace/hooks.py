@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from .records import Visit
@@ -11,7 +12,7 @@ _LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
-def activation_seen(layer: Any, visit: Visit):
+def activation_seen(layer: Any, visit: Visit) -> Iterator[None]:
     """Writes what enters `layer.activation` on `visit`, while the layer runs."""
     own = vars(layer)
     activation = own.get("activation")
@@ -19,7 +20,7 @@ def activation_seen(layer: Any, visit: Visit):
         yield
         return
 
-    def seen(x, *args, **kwargs):
+    def seen(x: Any, *args: Any, **kwargs: Any) -> Any:
         visit.before = x
         return activation(x, *args, **kwargs)
 
@@ -32,13 +33,13 @@ def activation_seen(layer: Any, visit: Visit):
 
 
 @contextlib.contextmanager
-def hooks(tracer: Any):
+def hooks(tracer: Any) -> Iterator[None]:
     """Replaces Keras's methods by the tracer's, and puts everything back."""
     k = tracer.keras
     tensor, variable = k.KerasTensor, k.Variable
     with _LOCK, contextlib.ExitStack() as undo:
 
-        def put(owner, name, value):
+        def put(owner: Any, name: str, value: Any) -> None:
             if name in vars(owner):
                 undo.callback(setattr, owner, name, vars(owner)[name])
             else:
@@ -78,7 +79,7 @@ def _activations(k: Any, put: Any) -> None:
     convert, mish = own["backend"].convert_to_tensor, own["Mish"]
     old = mish.static_call
 
-    def to_tensor(x, dtype=None, *args, **kwargs):
+    def to_tensor(x: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(x, k.KerasTensor):
             return convert(x, dtype, *args, **kwargs)
         return x if dtype is None or dtype == x.dtype else k.ops.cast(x, dtype)

@@ -6,6 +6,7 @@ that nobody claims to know all uses of it.
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from .trace import Tracer, _operations
 class TolerantTracer(Tracer):
     """A tracer to which a layer may be a closed box."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.opaque: dict[int, str] = {}
         self.escaped: set[int] = set()
@@ -153,13 +154,13 @@ def _loss(tracer: TolerantTracer, found: Followed, loss: Any, target: Any, outpu
 
 
 @contextlib.contextmanager
-def _reads(k: Any, tracer: TolerantTracer):
+def _reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
     """Tells the tracer of every read of a variable's value."""
     kind = k.Variable
     old = kind.value
     own = "value" in vars(kind)
 
-    def value(self):
+    def value(self: Any) -> Any:
         tracer.read(self)
         return old.fget(self)
 

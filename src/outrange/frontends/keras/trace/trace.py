@@ -25,7 +25,7 @@ MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
 class Tracer:
     """The state of one symbolic run, and the two methods that stand in for Keras's."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.keras = keras()
         self.trace = Trace()
         self.stack: list[Any] = []

@@ -37,7 +37,7 @@ def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, li
 
     missing: list[bool] = []
 
-    def run():
+    def run() -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             scalar = value()
         found = tape.gradient(scalar, [v.value for v in model.trainable_variables])
@@ -53,7 +53,7 @@ def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, li
 def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
     variables = model.trainable_variables
 
-    def run(values):
+    def run(values: list[Any]) -> Any:
         mapping = list(zip(variables, values, strict=True))
         with k.StatelessScope(state_mapping=mapping, collect_losses=True):
             return value()

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def measurer(k: Any, model: Any, index: dict[int, int]) -> Callable[[Any, Any], 
 
 
 @contextlib.contextmanager
-def _metrics_kept(model: Any):
+def _metrics_kept(model: Any) -> Iterator[None]:
     """Computing a loss counts it in the model's metrics; they get back what they had."""
     variables = [v for m in getattr(model, "metrics", ()) for v in m.variables]
     before = [(v, np.array(v.numpy())) for v in variables]

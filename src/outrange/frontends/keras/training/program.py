@@ -1,6 +1,7 @@
 """From a Keras model, compiled or not, and its data to a `Program`."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,9 @@ def _fitting(k: Any, model: Any, x: Any) -> Any:
     return struct
 
 
-def _followed(k: Any, model: Any, struct: Any, y: Any, compiled: Any):
+def _followed(
+    k: Any, model: Any, struct: Any, y: Any, compiled: Any
+) -> tuple[Followed | None, list[Any], list[str]]:
     """The recording with its losses, the loss objects, and what could not be read."""
     try:
         first = follow(model, struct, [])
@@ -173,7 +176,9 @@ def _weight(k: Any, variable: Any) -> Weight:
     )
 
 
-def _layers(k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]):
+def _layers(
+    k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]
+) -> Iterator[Layer]:
     for visit in found.trace.visits:
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
         if not outputs or isinstance(visit.layer, k.Model):
@@ -191,7 +196,9 @@ def _layers(k: Any, found: Followed, number: dict[int, int], formats: dict[str, 
         )
 
 
-def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any):
+def _parts(
+    k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
+) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
@@ -211,7 +218,9 @@ def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], s
     return whole, free, missing
 
 
-def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> PartialGraph | None:
+def _part(
+    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
+) -> PartialGraph | None:
     try:
         graph, reasons, values, constants = lower_part(trace, slots, unknown)
     except (ModelError, InputError):

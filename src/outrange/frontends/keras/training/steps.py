@@ -1,6 +1,6 @@
 """A recording as numbered steps, with what passes a gradient and what does not."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ....program import RecordedStep
@@ -62,7 +62,12 @@ def steps(
 
 
 def _step(
-    k: Any, record: OperationRecord, numbered: Any, weights, inside: bool, opaque
+    k: Any,
+    record: OperationRecord,
+    numbered: Any,
+    weights: Mapping[int, int],
+    inside: bool,
+    opaque: Container[int],
 ) -> RecordedStep:
     flat = k.tree.flatten((record.args, record.kwargs))
     held = _held(k, record)

@@ -23,7 +23,7 @@ def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
 
 
 @op("Add", "Sub", "Mul")
-def add(c: OnnxCall):
+def add(c: OnnxCall) -> Operand:
     x, y = _pair(c)
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
     if isinstance(x, Value) or isinstance(y, Value):
@@ -33,7 +33,7 @@ def add(c: OnnxCall):
 
 
 @op("Div")
-def divide(c: OnnxCall):
+def divide(c: OnnxCall) -> Operand:
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
@@ -45,19 +45,19 @@ def divide(c: OnnxCall):
 
 
 @op("Neg")
-def negative(c: OnnxCall):
+def negative(c: OnnxCall) -> Operand:
     return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
 
 
 @op("Sum")
-def total(c: OnnxCall):
+def total(c: OnnxCall) -> Operand:
     operands = c.all()
     c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
 @op("Mean")
-def mean(c: OnnxCall):
+def mean(c: OnnxCall) -> Operand:
     operands = c.all()
     c.together(*operands)
     if len(operands) == 1:
@@ -66,7 +66,7 @@ def mean(c: OnnxCall):
 
 
 @op("Max", "Min")
-def largest(c: OnnxCall):
+def largest(c: OnnxCall) -> Operand:
     least = c.node.op == "Min"
     operands = c.all()
     c.together(*operands)
@@ -76,6 +76,8 @@ def largest(c: OnnxCall):
     for value in values:
         found = value if found is None else c.b.maximum(found, value, negate=least)
     if not constants:
+        if found is None:
+            raise c.refuse("it has no input")
         return found
     limit = constants[0]
     for more in constants[1:]:
@@ -83,7 +85,7 @@ def largest(c: OnnxCall):
     return limit if found is None else _against(c, found, limit, least)
 
 
-def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool):
+def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand:
     """The larger (or smaller) of `x` and a constant."""
     x = c.b.broadcast(x, np.broadcast_shapes(tuple(x.shape), limit.shape))
     one = np.unique(limit)
@@ -99,12 +101,12 @@ def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool):
 
 
 @op("MatMul")
-def matmul(c: OnnxCall):
+def matmul(c: OnnxCall) -> Operand:
     return product(c, c.x, c.operand(1))
 
 
 @op("Gemm")
-def gemm(c: OnnxCall):
+def gemm(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
     alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
     if c.opset < 7:
@@ -150,7 +152,7 @@ def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
         return np.matmul(np.asarray(x, np.float64), np.asarray(y, np.float64))
     if isinstance(x, Value) and isinstance(y, Value):
         return _batched(c, x, y)
-    if isinstance(x, Value) and len(y.shape) == 2:
+    if isinstance(x, Value) and not isinstance(y, Value) and len(y.shape) == 2:
         return c.b.dense(x, y)
     if isinstance(y, Value) and len(x.shape) == 2 and len(y.shape) == 2:
         return c.b.transpose(c.b.dense(c.b.transpose(y), np.transpose(np.asarray(x))))
@@ -173,7 +175,7 @@ def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
 
 
 @op("Einsum")
-def einsum(c: OnnxCall):
+def einsum(c: OnnxCall) -> Operand:
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all()
     if "." in spec:
@@ -201,7 +203,7 @@ def einsum(c: OnnxCall):
 
 
 @op("BatchNormalization")
-def batch_normalization(c: OnnxCall):
+def batch_normalization(c: OnnxCall) -> Operand:
     scale, bias, average, variance = (
         np.asarray(c.constant(i, what), np.float64)
         for i, what in enumerate(("scale", "bias", "mean", "variance"), 1)

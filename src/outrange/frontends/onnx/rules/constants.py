@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Operand, Value
 from ....graph.composites import logic
 from ....graph.whole import is_whole
 from .table import OnnxCall, op
@@ -24,7 +24,7 @@ _BOOL = 9
 
 
 @op("Constant")
-def constant(c: OnnxCall):
+def constant(c: OnnxCall) -> Operand:
     given = [name for name in c.node.attributes if name != "name"]
     if len(given) != 1 or not given[0].startswith("value"):
         raise c.refuse(f"its attributes {given} must be one value")
@@ -35,7 +35,7 @@ def constant(c: OnnxCall):
 
 
 @op("ConstantOfShape")
-def constant_of_shape(c: OnnxCall):
+def constant_of_shape(c: OnnxCall) -> Operand:
     shape = c.limit(c.ints(0, "shape") or [])
     value = c.attr("value")
     value = np.zeros((), np.float32) if value is None else np.asarray(value).reshape(())
@@ -43,18 +43,18 @@ def constant_of_shape(c: OnnxCall):
 
 
 @op("Shape")
-def shape(c: OnnxCall):
+def shape(c: OnnxCall) -> Operand:
     start, end = c.attr("start", 0), c.attr("end")
     return np.array(tuple(c.x.shape)[start:end], np.int64)
 
 
 @op("Size")
-def size(c: OnnxCall):
+def size(c: OnnxCall) -> Operand:
     return np.array(math.prod(c.x.shape), np.int64)
 
 
 @op("Cast")
-def cast(c: OnnxCall):
+def cast(c: OnnxCall) -> Operand:
     c.attr("saturate")
     c.attr("round_mode")
     to = c.attr("to")
@@ -74,7 +74,7 @@ def cast(c: OnnxCall):
 
 
 @op("CastLike")
-def cast_like(c: OnnxCall):
+def cast_like(c: OnnxCall) -> Operand:
     like = c.operand(1)
     c.attr("saturate")
     if isinstance(c.x, Value):
@@ -85,7 +85,7 @@ def cast_like(c: OnnxCall):
 
 
 @op("Range")
-def arange(c: OnnxCall):
+def arange(c: OnnxCall) -> Operand:
     start, stop, step = (c.constant(i, "limits").item() for i in range(3))
     c.limit([max(math.ceil((stop - start) / step), 0)])
     return np.arange(start, stop, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def _refusal(node: OnnxNode, reason: str) -> UnsupportedError:
     )
 
 
-def _constant(node: OnnxNode, env: Env, i: int, default):
+def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
     """Input `i` as one constant; `default` where it is absent."""
     if i >= len(node.inputs) or not node.inputs[i]:
         return default

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
 from .table import OnnxCall, op
 from .windows import pads
 
 
 @op("Conv")
-def conv(c: OnnxCall):
+def conv(c: OnnxCall) -> Operand:
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2
@@ -32,7 +33,7 @@ def conv(c: OnnxCall):
 
 
 @op("ConvTranspose")
-def conv_transpose(c: OnnxCall):
+def conv_transpose(c: OnnxCall) -> Operand:
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2

@@ -36,7 +36,7 @@ ACTIVATIONS = frozenset(_SAME) | {
 """Operators whose input is worth showing beside their output."""
 
 
-def _same(c: OnnxCall):
+def _same(c: OnnxCall) -> Operand:
     c.attr("consumed_inputs")  # a hint about memory in the first operator sets
     return c.b.curve(_SAME[c.node.op], c.x)
 
@@ -45,12 +45,12 @@ op(*_SAME)(_same)
 
 
 @op("LeakyRelu")
-def leaky_relu(c: OnnxCall):
+def leaky_relu(c: OnnxCall) -> Operand:
     return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
 
 
 @op("PRelu")
-def prelu(c: OnnxCall):
+def prelu(c: OnnxCall) -> Operand:
     slope = c.constant(1, "slope")
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
@@ -60,12 +60,12 @@ def prelu(c: OnnxCall):
 
 
 @op("Elu")
-def elu(c: OnnxCall):
+def elu(c: OnnxCall) -> Operand:
     return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("Selu")
-def selu(c: OnnxCall):
+def selu(c: OnnxCall) -> Operand:
     # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
     alpha = float(c.attr("alpha", 1.67326319217681884765625))
     gamma = float(c.attr("gamma", 1.05070102214813232421875))
@@ -73,17 +73,17 @@ def selu(c: OnnxCall):
 
 
 @op("Celu")
-def celu(c: OnnxCall):
+def celu(c: OnnxCall) -> Operand:
     return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("ThresholdedRelu")
-def thresholded_relu(c: OnnxCall):
+def thresholded_relu(c: OnnxCall) -> Operand:
     return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
 
 
 @op("Shrink")
-def shrink(c: OnnxCall):
+def shrink(c: OnnxCall) -> Operand:
     bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
@@ -93,13 +93,13 @@ def shrink(c: OnnxCall):
 
 
 @op("HardSigmoid")
-def hard_sigmoid(c: OnnxCall):
+def hard_sigmoid(c: OnnxCall) -> Operand:
     alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
     return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
 
 
 @op("Gelu")
-def gelu(c: OnnxCall):
+def gelu(c: OnnxCall) -> Operand:
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
         raise c.refuse(f"its attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
@@ -107,7 +107,7 @@ def gelu(c: OnnxCall):
 
 
 @op("Swish")
-def swish(c: OnnxCall):
+def swish(c: OnnxCall) -> Operand:
     # x * sigmoid(a x) = silu(a x) / a
     alpha = float(c.attr("alpha", 1.0))
     if alpha == 0.0:
@@ -118,7 +118,7 @@ def swish(c: OnnxCall):
 
 
 @op("Clip")
-def clip(c: OnnxCall):
+def clip(c: OnnxCall) -> Operand:
     if c.opset >= 11:
         lo, hi = c.option(1, "lower limit"), c.option(2, "upper limit")
     else:
@@ -130,7 +130,7 @@ def clip(c: OnnxCall):
 
 
 @op("Pow")
-def power(c: OnnxCall):
+def power(c: OnnxCall) -> Operand:
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
     if isinstance(exponent, Value):
@@ -144,7 +144,7 @@ def power(c: OnnxCall):
     return _constant_power(c, base, float(p[0]))
 
 
-def _constant_power(c: OnnxCall, base: Operand, p: float):
+def _constant_power(c: OnnxCall, base: Operand, p: float) -> Operand:
     if p == 0.0:
         return np.ones(base.shape)
     if p == 1.0:
@@ -155,7 +155,7 @@ def _constant_power(c: OnnxCall, base: Operand, p: float):
     return c.b.curve("power", base, exponent=p)
 
 
-def _exponential(c: OnnxCall, base, exponent: Value):
+def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:
     if isinstance(base, Value):
         raise c.refuse("its base and its exponent both depend on the network's input")
     base = np.asarray(base, np.float64)

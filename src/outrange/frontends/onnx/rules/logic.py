@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Operand, Value
 from ....graph.composites import logic
 from .table import OnnxCall, op
 
@@ -19,7 +19,7 @@ _NUMPY = {
 
 
 @op(*_COMPARE)
-def compare(c: OnnxCall):
+def compare(c: OnnxCall) -> Operand:
     x, y, how = c.x, c.operand(1), _COMPARE[c.node.op]
     if c.opset < 7:
         c.attr("broadcast")
@@ -31,14 +31,14 @@ def compare(c: OnnxCall):
 
 
 @op(*_STEPS)
-def step(c: OnnxCall):
+def step(c: OnnxCall) -> Operand:
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
     return c.b.curve(_STEPS[c.node.op], c.x)
 
 
 @op("And", "Or", "Xor")
-def both(c: OnnxCall):
+def both(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
@@ -49,19 +49,19 @@ def both(c: OnnxCall):
 
 
 @op("Not")
-def opposite(c: OnnxCall):
+def opposite(c: OnnxCall) -> Operand:
     return logic.negate(c.b, c.x) if isinstance(c.x, Value) else np.logical_not(c.x)
 
 
 @op("Where")
-def where(c: OnnxCall):
+def where(c: OnnxCall) -> Operand:
     condition, x, y = c.x, c.operand(1), c.operand(2)
     c.together(condition, x, y)
     return logic.select(c.b, condition, x, y)
 
 
 @op("Mod")
-def modulo(c: OnnxCall):
+def modulo(c: OnnxCall) -> Operand:
     y = c.constant(1, "divisor")
     c.together(c.x, y)
     if not np.all(y):
@@ -73,7 +73,7 @@ def modulo(c: OnnxCall):
 
 
 @op("ArgMax", "ArgMin")
-def arg_largest(c: OnnxCall):
+def arg_largest(c: OnnxCall) -> Operand:
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
         raise c.refuse("it takes the last of equal entries")
@@ -85,7 +85,7 @@ def arg_largest(c: OnnxCall):
 
 
 @op("TopK")
-def top_k(c: OnnxCall):
+def top_k(c: OnnxCall) -> list[Operand]:
     x, axis = c.x, int(c.attr("axis", -1))
     count = c.ints(1, "count") if c.opset >= 10 else [int(c.attr("k"))]
     largest = bool(c.attr("largest", 1))
@@ -96,8 +96,8 @@ def top_k(c: OnnxCall):
     best = logic.ordered(c.b, x, axis)
     places = logic.order(c.b, x, axis, downward=largest)
 
-    def first(operand, flipped):
-        def taken(a):
+    def first(operand: Operand, flipped: bool) -> Operand:
+        def taken(a: list[np.ndarray]) -> np.ndarray:
             moved = np.moveaxis(a[0], axis, -1)
             moved = moved[..., ::-1] if flipped else moved
             return np.moveaxis(moved[..., :k], -1, axis)
@@ -108,7 +108,7 @@ def top_k(c: OnnxCall):
 
 
 @op("OneHot")
-def one_hot(c: OnnxCall):
+def one_hot(c: OnnxCall) -> Operand:
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))

@@ -1,6 +1,7 @@
 """Recurrent operators, unrolled, and normalization by statistics of the input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _ACTIVATIONS = {
 
 
 @op("RNN", "GRU", "LSTM")
-def recurrent(c: OnnxCall):
+def recurrent(c: OnnxCall) -> list[Operand]:
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -49,7 +50,7 @@ def recurrent(c: OnnxCall):
         sequences.append(outputs)
         lasts.append(states)
 
-    def stacked(parts, axis):
+    def stacked(parts: Sequence[Operand], axis: int) -> Operand:
         parts = [np.asarray(p) if not isinstance(p, Value) else p for p in parts]
         return c.b.structural(lambda a: np.stack(a, axis=axis), parts)
 
@@ -75,34 +76,50 @@ def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
     return c.b.structural(lambda a: a[0][direction], [c.operand(i)])
 
 
-def _run(c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool):
+def _run(
+    c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool
+) -> tuple[list[Operand], list[Operand]]:
     steps = x.shape[0]
-    outputs: list = [None] * steps
+    outputs: list[Any] = [None] * steps
     for t in range(steps - 1, -1, -1) if backward else range(steps):
         states = cell(c.b.structural(lambda a, t=t: a[0][t], [x]), *states)
         outputs[t] = states[0]
     return outputs, states
 
 
-def _parts(c: OnnxCall, z: Operand, count: int):
+def _parts(c: OnnxCall, z: Operand, count: int) -> list[Operand]:
     return c.b.structural(lambda a: np.split(a[0], count, axis=-1), [z])
 
 
-def _rnn(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _rnn(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n = len(w)
 
-    def cell(x, h):
+    def cell(x: Operand, h: Operand) -> list[Operand]:
         z = c.b.add(c.b.dense(x, w.T, bias[:n] + bias[n:]), c.b.dense(h, r.T))
         return [c.b.curve(functions[0], z)]
 
     return cell
 
 
-def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _gru(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n, b, after = len(w), c.b, bool(c.attr("linear_before_reset", 0))
     third = n // 3
 
-    def cell(x, h):
+    def cell(x: Operand, h: Operand) -> list[Operand]:
         own = _parts(c, b.dense(x, w.T, bias[:n]), 3)
         old = _parts(c, b.dense(h, r[: 2 * third].T, bias[n : n + 2 * third]), 2)
         z, reset = (b.curve(functions[0], b.add(own[i], old[i])) for i in (0, 1))
@@ -117,15 +134,22 @@ def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     return cell
 
 
-def _lstm(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
+def _lstm(
+    c: OnnxCall,
+    w: np.ndarray,
+    r: np.ndarray,
+    bias: np.ndarray,
+    functions: Sequence[str],
+    peep: np.ndarray | None,
+) -> Callable:
     n, b = len(w), c.b
     gate, inner, outer = functions
     look = np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
 
-    def seen(z, state, i):
+    def seen(z: Operand, state: Operand, i: int) -> Operand:
         return b.add(z, b.multiply(state, look[i])) if look[i].any() else z
 
-    def cell(x, h, state):
+    def cell(x: Operand, h: Operand, state: Operand) -> list[Operand]:
         z = b.add(b.dense(x, w.T, bias[:n] + bias[n:]), b.dense(h, r.T))
         i, o, f, g = _parts(c, z, 4)
         i, f = b.curve(gate, seen(i, state, 0)), b.curve(gate, seen(f, state, 2))
@@ -140,7 +164,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
 @op("LayerNormalization")
-def layer_normalization(c: OnnxCall):
+def layer_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     out = normal.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
@@ -149,7 +173,7 @@ def layer_normalization(c: OnnxCall):
 
 
 @op("GroupNormalization", "InstanceNormalization")
-def group_normalization(c: OnnxCall):
+def group_normalization(c: OnnxCall) -> Operand:
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
@@ -163,7 +187,7 @@ def group_normalization(c: OnnxCall):
 
 
 @op("RMSNormalization")
-def rms_normalization(c: OnnxCall):
+def rms_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))

@@ -25,22 +25,22 @@ def _reduce(c: OnnxCall, how: str, x: Operand, *, since: int = 18) -> Operand:
 
 
 @op("ReduceSum")
-def reduce_sum(c: OnnxCall):
+def reduce_sum(c: OnnxCall) -> Operand:
     return _whole(c, _reduce(c, "sum", c.x, since=13))
 
 
 @op("ReduceMean")
-def reduce_mean(c: OnnxCall):
+def reduce_mean(c: OnnxCall) -> Operand:
     return _reduce(c, "mean", c.x)
 
 
 @op("ReduceMax")
-def reduce_max(c: OnnxCall):
+def reduce_max(c: OnnxCall) -> Operand:
     return _whole(c, _reduce(c, "max", c.x))
 
 
 @op("ReduceMin")
-def reduce_min(c: OnnxCall):
+def reduce_min(c: OnnxCall) -> Operand:
     return _whole(c, _reduce(c, "min", c.x))
 
 
@@ -52,7 +52,7 @@ def _whole(c: OnnxCall, found: Operand) -> Operand:
 
 
 @op("ReduceProd")
-def reduce_prod(c: OnnxCall):
+def reduce_prod(c: OnnxCall) -> Operand:
     x = c.constant(0, "operand")
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
@@ -60,22 +60,22 @@ def reduce_prod(c: OnnxCall):
 
 
 @op("ReduceL1")
-def reduce_l1(c: OnnxCall):
+def reduce_l1(c: OnnxCall) -> Operand:
     return _reduce(c, "sum", c.b.curve("abs", c.x))
 
 
 @op("ReduceSumSquare")
-def reduce_sum_square(c: OnnxCall):
+def reduce_sum_square(c: OnnxCall) -> Operand:
     return _reduce(c, "sum", c.b.curve("square", c.x))
 
 
 @op("ReduceL2")
-def reduce_l2(c: OnnxCall):
+def reduce_l2(c: OnnxCall) -> Operand:
     return c.b.curve("sqrt", _reduce(c, "sum", c.b.curve("square", c.x)))
 
 
 @op("ReduceLogSumExp")
-def reduce_log_sum_exp(c: OnnxCall):
+def reduce_log_sum_exp(c: OnnxCall) -> Operand:
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
     if axes is None:
@@ -91,7 +91,7 @@ def reduce_log_sum_exp(c: OnnxCall):
 
 
 @op("Softmax", "LogSoftmax")
-def soft(c: OnnxCall):
+def soft(c: OnnxCall) -> Operand:
     function = softmax if c.node.op == "Softmax" else log_softmax
     shape = tuple(c.x.shape)
     if c.opset >= 13:

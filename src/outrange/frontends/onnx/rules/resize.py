@@ -5,12 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from ....graph import Operand
 from ....graph.composites.resize import Weights, linear_weights, resample
 from .table import OnnxCall, op
 
 
 @op("Upsample")
-def upsample(c: OnnxCall):
+def upsample(c: OnnxCall) -> Operand:
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
@@ -28,7 +29,7 @@ def upsample(c: OnnxCall):
 
 
 @op("Resize")
-def resize(c: OnnxCall):
+def resize(c: OnnxCall) -> Operand:
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)
@@ -64,7 +65,7 @@ def resize(c: OnnxCall):
     return resample(c.b, c.x, along)
 
 
-def _exact(scale) -> Fraction:
+def _exact(scale: float) -> Fraction:
     """The stated float as the ratio of small integers that it is the float of, if it is one."""
     whole = Fraction(float(scale))
     near = whole.limit_denominator(4096)

@@ -1,21 +1,22 @@
 """Operators that move entries about. Constants keep their element type on the way."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Operand, Value
 from ....graph.composites import logic
 from .table import OnnxCall, op
 
 
 @op("Identity")
-def identity(c: OnnxCall):
+def identity(c: OnnxCall) -> Operand:
     return c.x
 
 
 @op("Dropout")
-def dropout(c: OnnxCall):
+def dropout(c: OnnxCall) -> Operand:
     c.attr("ratio")
     c.attr("seed")
     if c.opset < 7 and not c.attr("is_test", 1):
@@ -33,12 +34,12 @@ def _axis(c: OnnxCall, axis: int, rank: int) -> int:
     return axis % rank if rank else 0
 
 
-def _axes(c: OnnxCall, axes, rank: int) -> list[int]:
+def _axes(c: OnnxCall, axes: Iterable[int], rank: int) -> list[int]:
     return [_axis(c, int(a), rank) for a in axes]
 
 
 @op("Flatten")
-def flatten(c: OnnxCall):
+def flatten(c: OnnxCall) -> Operand:
     axis = int(c.attr("axis", 1))
     shape = tuple(c.x.shape)
     axis = axis + len(shape) if axis < 0 else axis
@@ -46,7 +47,7 @@ def flatten(c: OnnxCall):
 
 
 @op("Reshape")
-def reshape(c: OnnxCall):
+def reshape(c: OnnxCall) -> Operand:
     wanted = c.attr_or_input("shape", 1, since=5)
     if wanted is None:
         raise c.refuse("it states no shape")
@@ -63,13 +64,13 @@ def reshape(c: OnnxCall):
 
 
 @op("Transpose")
-def transpose(c: OnnxCall):
+def transpose(c: OnnxCall) -> Operand:
     order = c.attr("perm")
     return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
 
 
 @op("Squeeze")
-def squeeze(c: OnnxCall):
+def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
@@ -80,7 +81,7 @@ def squeeze(c: OnnxCall):
 
 
 @op("Unsqueeze")
-def unsqueeze(c: OnnxCall):
+def unsqueeze(c: OnnxCall) -> Operand:
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is None:
         raise c.refuse("it states no axes")
@@ -91,14 +92,14 @@ def unsqueeze(c: OnnxCall):
 
 
 @op("Concat")
-def concat(c: OnnxCall):
+def concat(c: OnnxCall) -> Operand:
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     return c.b.concat(operands, axis)
 
 
 @op("Split")
-def split(c: OnnxCall):
+def split(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     sizes = c.attr_or_input("split", 1, since=13)
     length = c.x.shape[axis]
@@ -115,7 +116,7 @@ def split(c: OnnxCall):
 
 
 @op("Slice")
-def slices(c: OnnxCall):
+def slices(c: OnnxCall) -> Operand:
     starts = c.attr_or_input("starts", 1, since=10)
     ends = c.attr_or_input("ends", 2, since=10)
     axes = c.attr_or_input("axes", 3, since=10)
@@ -141,17 +142,18 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
 
 
 @op("Gather")
-def gather(c: OnnxCall):
+def gather(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
-    if isinstance(c.operand(1), Value) and not isinstance(c.x, Value):
-        return _picked(c, np.asarray(c.x, np.float64), c.operand(1), axis)
+    places = c.operand(1)
+    if isinstance(places, Value) and not isinstance(c.x, Value):
+        return _picked(c, np.asarray(c.x, np.float64), places, axis)
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
     c.limit((*c.x.shape[:axis], *index.shape, *c.x.shape[axis + 1 :]))
     return c.b.structural(lambda a: np.take(a[0], index, axis=axis), [c.x], name="gather")
 
 
-def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int):
+def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
     """Rows of a constant at places that depend on the input."""
     c.limit((*table.shape[:axis], *index.shape, *table.shape[axis + 1 :]))
     found = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
@@ -161,7 +163,7 @@ def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int):
 
 
 @op("GatherElements")
-def gather_elements(c: OnnxCall):
+def gather_elements(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
@@ -174,7 +176,7 @@ def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
 
 
 @op("Pad")
-def pad(c: OnnxCall):
+def pad(c: OnnxCall) -> Operand:
     mode = c.attr("mode", "constant")
     amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
     value = c.option(2, "value") if c.opset >= 11 else c.attr("value")
@@ -200,14 +202,14 @@ def pad(c: OnnxCall):
 
 
 @op("Expand")
-def expand(c: OnnxCall):
+def expand(c: OnnxCall) -> Operand:
     shape = c.ints(1, "shape") or []
     shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
     return c.b.broadcast(c.x, shape)
 
 
 @op("Tile")
-def tile(c: OnnxCall):
+def tile(c: OnnxCall) -> Operand:
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
         raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
@@ -216,7 +218,7 @@ def tile(c: OnnxCall):
 
 
 @op("DepthToSpace")
-def depth_to_space(c: OnnxCall):
+def depth_to_space(c: OnnxCall) -> Operand:
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     if c.attr("mode", "DCR") == "DCR":
@@ -228,7 +230,7 @@ def depth_to_space(c: OnnxCall):
 
 
 @op("SpaceToDepth")
-def space_to_depth(c: OnnxCall):
+def space_to_depth(c: OnnxCall) -> Operand:
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))

@@ -7,7 +7,7 @@ What a function does not ask for is refused: an attribute nobody read, an input 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,13 +23,16 @@ _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 TABLE: dict[str, Callable[["OnnxCall"], object]] = {}
 
 
-def op(*names: str):
+Entered = TypeVar("Entered", bound=Callable[["OnnxCall"], object])
+
+
+def op(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function in the table under each of `names`.
 
     The function takes a `OnnxCall` and returns one operand, or a list with one per output.
     """
 
-    def enter(function):
+    def enter(function: Entered) -> Entered:
         for name in names:
             if name in TABLE:
                 raise OutrangeError(f"ONNX operator `{name}` is described twice.")
@@ -57,7 +60,7 @@ class OnnxCall:
     read: set[str] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
 
-    def attr(self, name: str, default=None) -> Any:
+    def attr(self, name: str, default: Any = None) -> Any:
         """The attribute `name`, or `default`; marks it as understood."""
         self.read.add(name)
         value = self.node.attributes.get(name, default)
@@ -170,7 +173,7 @@ class OnnxCall:
         ignored = [i for i in range(len(self.operands)) if self.has(i) and i not in self.taken]
         if ignored:
             raise self.refuse(f"its input {ignored[0]} is not understood")
-        found: list[Operand] = result if isinstance(result, list) else [result]  # type: ignore
+        found: list[Operand] = result if isinstance(result, list) else [result]
         wanted = [i for i, name in enumerate(self.node.outputs) if name]
         if wanted and wanted[-1] >= len(found):
             raise self.refuse(f"its output {wanted[-1]} is not understood")

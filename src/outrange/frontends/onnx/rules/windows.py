@@ -1,21 +1,22 @@
 """Pooling: operators on windows that slide over the spatial axes."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Operand, Value
 from .table import OnnxCall, op
 
 
 @op("GlobalAveragePool", "GlobalMaxPool")
-def global_pool(c: OnnxCall):
+def global_pool(c: OnnxCall) -> Operand:
     how = "mean" if c.node.op == "GlobalAveragePool" else "max"
     return c.b.reduce(how, c.x, range(2, len(c.x.shape)), True)
 
 
 @op("MaxPool")
-def max_pool(c: OnnxCall):
+def max_pool(c: OnnxCall) -> Operand:
     c.attr("storage_order")  # concerns the second output alone
     windows, shape, _ = _windows(c)
     if (windows < 0).all(axis=1).any():
@@ -24,7 +25,7 @@ def max_pool(c: OnnxCall):
 
 
 @op("AveragePool")
-def average_pool(c: OnnxCall):
+def average_pool(c: OnnxCall) -> Operand:
     count_all = c.attr("count_include_pad", 0)
     windows, shape, inside = _windows(c)
     counts = inside if count_all else (windows >= 0).sum(axis=1)
@@ -77,7 +78,9 @@ def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     return windows, (*shape[:2], *sizes), np.tile(there.sum(axis=1), planes)
 
 
-def _outer(places, stated, spatial) -> tuple[np.ndarray, np.ndarray]:
+def _outer(
+    places: Sequence[np.ndarray], stated: Sequence[np.ndarray], spatial: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Combine the positions along each axis into flat positions, `(windows, places)`."""
     rank = len(spatial)
     flat, absent, there = np.zeros((1,) * 2 * rank, int), False, True
@@ -92,7 +95,13 @@ def _outer(places, stated, spatial) -> tuple[np.ndarray, np.ndarray]:
     return flat, np.broadcast_to(there, np.shape(absent)).reshape(count, -1)
 
 
-def pads(c: OnnxCall, spatial, kernel, strides, dilations) -> tuple[list[int], list[int]]:
+def pads(
+    c: OnnxCall,
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> tuple[list[int], list[int]]:
     """Padding in front of each axis and after it, stated or worked out."""
     auto = c.attr("auto_pad", "NOTSET")
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]

@@ -5,12 +5,12 @@ Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ....core import UnsupportedError, up
+from ....core.arrays import Elementwise
 from ...curve import Curve
 from ..expression import Expressions
 from ..intervals import enclose
@@ -138,7 +138,7 @@ class _Facts:
             holes=tuple(joints.holes),
         )
 
-    def zero_kept(self, f: Callable, lo: float, hi: float) -> Callable:
+    def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
         """`f`, which may be 0 at 0 only if the function is."""
         zero = np.zeros(1)
         if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
@@ -152,7 +152,7 @@ class _Facts:
                 return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
         return f
 
-    def only_followed(self, f: Callable, kept: list[Shape]) -> Callable:
+    def only_followed(self, f: Elementwise, kept: list[Shape]) -> Elementwise:
         """`f`, not a number on the pieces that are not among the kept ones."""
         first, last = kept[0], kept[-1]
         least = -np.inf if first is self.shapes[0] else first.piece.lo
@@ -227,7 +227,9 @@ class _Facts:
                     most = max(most, float(high[0])) if grows >= 0 else most
         return float(least), float(most)
 
-    def _tail(self, shape: Shape, a, b, lo: float, hi: float) -> tuple[float, float]:
+    def _tail(
+        self, shape: Shape, a: np.ndarray, b: np.ndarray, lo: float, hi: float
+    ) -> tuple[float, float]:
         """The values in cells outside; where they move away from the inside one end is known."""
         e = shape.piece.expression
         low, high = (np.array(x) for x in enclose(self.t, e, a, b))

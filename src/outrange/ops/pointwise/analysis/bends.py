@@ -62,7 +62,7 @@ class Shape:
     slope_error: tuple
 
 
-def price(width, size):
+def price(width: np.ndarray, size: np.ndarray) -> np.ndarray:
     """What an open cell costs."""
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
@@ -89,7 +89,9 @@ def measure(t: Expressions, piece: CurvePiece) -> Shape:
     return Shape(piece, first, second, cells, line, paid, broken, (lo, hi), value, slope)
 
 
-def _error(t: Expressions, e: int, piece: CurvePiece, lo, hi):
+def _error(
+    t: Expressions, e: int, piece: CurvePiece, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The float64 error in each cell. Next to a pole and far out a value may overflow."""
     found = error_bound(t, e, lo, hi)
     pole = np.zeros(lo.shape, bool)
@@ -113,12 +115,12 @@ def _divides(t: Expressions, e: int) -> bool:
     return any((t.polynomial(b) or {2: 1}).keys() - {0, 1} for b in bases)
 
 
-def _useless(error) -> np.ndarray:
+def _useless(error: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Where float64 says little of a value: it cancels, or overflows."""
     return ~((error[0] <= 2.0**-40) | (error[1] <= 2.0**-30))
 
 
-def _off_the_ends(x, end: float, inwards: float):
+def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:
     """A finite end of a piece may be a pole, of the slope at least: nothing is claimed there."""
     return np.where((x == end) & np.isfinite(end), np.nextafter(x, inwards), x)
 
@@ -211,7 +213,9 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
     raise UnsupportedError(f"it is open where it turns between {gap.lo:.6g} and {gap.hi:.6g}")
 
 
-def _slopes(t: Expressions, shape: Shape, stretches: list[Gap]):
+def _slopes(
+    t: Expressions, shape: Shape, stretches: list[Gap]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Enclosures of the slope at cell edges and ends; for infinite ones over their whole cell."""
     cells = shape.cells
     ends = [end for g in stretches for end in (g.lo, g.hi)]

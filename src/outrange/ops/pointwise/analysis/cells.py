@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from ....core.arrays import Elementwise
 from ...numerics.root import root
 from ..expression import Expressions
 from ..intervals import enclosures
@@ -31,6 +32,10 @@ _NEAR = 2.0 ** -np.array([
 _WAVES = np.arange(8.0, 104.0, 0.25)
 _CUTS, _ROUNDS, _MOST = 4, 5, 6000
 _RINGS = 4.0 ** np.arange(0, 40)
+
+
+Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Of widths and sizes of cells: where the sign does not matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +74,15 @@ def grid(lo: float, hi: float, waves: bool = False) -> np.ndarray:
     return found[(found >= lo) & (found <= hi)]
 
 
-def _measured(t: Expressions, e: int, lo, hi) -> tuple[np.ndarray, np.ndarray]:
+def _measured(
+    t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     low, high = (end + np.zeros(lo.shape) for end in enclosures(t, [e], lo, hi)[e])
     sign = np.where(low >= 0, np.where(high <= 0, 0, 1), np.where(high <= 0, -1, 2))
     return sign, np.maximum(np.abs(low), np.abs(high))
 
 
-def _cut(lo, hi, count: int):
+def _cut(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
     """Each cell as `count` cells; infinite ones at powers of two."""
     with np.errstate(invalid="ignore"):
         parts = lo[:, None] + (hi - lo)[:, None] * (np.arange(1, count) / count)
@@ -83,7 +90,7 @@ def _cut(lo, hi, count: int):
     return np.clip(edges, lo[:, None], hi[:, None])
 
 
-def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
+def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut open cells into four, again and again; those that gain nothing twice are left."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -100,12 +107,12 @@ def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     return cells
 
 
-def _new(t, e, lo, hi) -> CellGrid:
+def _new(t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray) -> CellGrid:
     sign, size = _measured(t, e, lo, hi)
     return CellGrid(lo, hi, sign, size, np.zeros(lo.shape, int))
 
 
-def _merged(cells: CellGrid, kept, new: CellGrid) -> CellGrid:
+def _merged(cells: CellGrid, kept: np.ndarray, new: CellGrid) -> CellGrid:
     """Some of the cells, and new ones, in order; those without width are dropped."""
     proper = new.lo < new.hi
     parts = [
@@ -162,7 +169,7 @@ def has_waves(t: Expressions, e: int) -> bool:
     return any(isinstance(n, Apply) and PRIMITIVES[n.name].waves for n in nodes)
 
 
-def roots(height: Callable, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """A point between each `a` and `b` where the sign of a function changes; NaN if it does not."""
     if not a.size:
         return a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -67,7 +67,7 @@ _WAVES = 32.0
 class Endless(Exception):
     """Outside of `(lo, hi)` the branches do not end."""
 
-    def __init__(self, lo: float, hi: float):
+    def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
         self.lo, self.hi = lo, hi
 
@@ -169,7 +169,12 @@ def _limits(t: Expressions, e: int) -> Iterator[tuple[int, float, bool]]:
 
 
 def _cut(
-    t: Expressions, u: int, knots, left: Edge, right: Edge, touching: bool = False
+    t: Expressions,
+    u: int,
+    knots: Sequence[Fraction],
+    left: Edge,
+    right: Edge,
+    touching: bool = False,
 ) -> Iterator[tuple[Edge, Edge, int]]:
     """The line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
     edges = [left]
@@ -191,7 +196,7 @@ def _place(edge: Edge) -> float:
     return edge.at
 
 
-def _gap(t: Expressions, u: int, knots, a: Edge, b: Edge) -> int:
+def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
     """Between which knots `u` is on a stretch on which it passes none."""
     middle = between(a.after, b.before)
     low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
@@ -214,7 +219,9 @@ def between(lo: float, hi: float) -> float:
     return lo + 0.4 * (hi - lo)
 
 
-def _crossings(t: Expressions, u: int, knot, left: Edge, right: Edge, touching: bool) -> list[Edge]:
+def _crossings(
+    t: Expressions, u: int, knot: Fraction, left: Edge, right: Edge, touching: bool
+) -> list[Edge]:
     """Where `u - knot` may change its sign (or be 0) strictly between two edges."""
     lo, hi = left.after, right.before
     shifted = t.scale(u, 1, -Fraction(knot))
@@ -231,7 +238,12 @@ def _crossings(t: Expressions, u: int, knot, left: Edge, right: Edge, touching: 
 
 
 def _isolated(
-    t: Expressions, e: int, polynomial, lo: float, hi: float, touching: bool
+    t: Expressions,
+    e: int,
+    polynomial: dict[int, Fraction] | None,
+    lo: float,
+    hi: float,
+    touching: bool,
 ) -> list[Edge]:
     """Small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
     if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
@@ -266,7 +278,9 @@ def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
     return low >= 0 if sign > 0 else high <= 0
 
 
-def _exact_root(t: Expressions, e: int, polynomial, a: float, b: float) -> Edge | None:
+def _exact_root(
+    t: Expressions, e: int, polynomial: dict[int, Fraction] | None, a: float, b: float
+) -> Edge | None:
     """The root as one number, where a float64 is it."""
     for at in {0.5 * a + 0.5 * b, float(np.float32(0.5 * a + 0.5 * b)), round(0.5 * a + 0.5 * b)}:
         if not a <= at <= b:

@@ -35,7 +35,7 @@ class Ball(InputSet):
 
     order: ClassVar[int]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         radii = self.radius.values() if isinstance(self.radius, Mapping) else [self.radius]
         for radius in radii:
             given = numbers(radius, "`radius`")
@@ -102,7 +102,9 @@ class Ball(InputSet):
             )
         return float(self.radius[name])
 
-    def _check_reach(self, slot: Slot, center, radius: float, lo, hi) -> None:
+    def _check_reach(
+        self, slot: Slot, center: np.ndarray, radius: float, lo: np.ndarray, hi: np.ndarray
+    ) -> None:
         """Whether the nearest point of the clipped box is within the radius."""
         away = np.linalg.norm(np.clip(center, lo, hi) - center, self.order)
         if (lo > hi).any() or away > radius * (1 + 1e-9):

@@ -72,7 +72,7 @@ class Union(InputSet):
 
     sets: tuple[Any, ...]
 
-    def __init__(self, *sets: Any):
+    def __init__(self, *sets: Any) -> None:
         if not sets:
             raise InputError("A union needs at least one set. Received: none.")
         flat: list[Any] = []

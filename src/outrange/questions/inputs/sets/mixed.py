@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....core import Atom, Box, InputError, Region
+from ....core.formula import Formula
 from ...expressions.formulas import all_of
 from ..parse_box import place
 from .base import InputSet, brief, cut, regions_of
@@ -42,7 +43,7 @@ class Mixed(InputSet):
     integers: Any = ()
     one_hot: Any = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         groups = self.one_hot
         if not isinstance(groups, list | tuple) or not all(_is_group(group) for group in groups):
             raise InputError(
@@ -108,7 +109,7 @@ def _is_group(group: Any) -> bool:
     return isinstance(group, str | list | tuple | range) and len(group) > 0
 
 
-def _exactly_one(group: np.ndarray):
+def _exactly_one(group: np.ndarray) -> Formula:
     """The sum is at most 1, and at least 1."""
     at = np.sort(group).tolist()
     most = Atom(tuple((i, 1.0) for i in at), -1.0)

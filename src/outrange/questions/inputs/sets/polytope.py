@@ -42,7 +42,7 @@ class Polytope(InputSet):
     b: Any
     box: Any
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         a, b = numbers(self.a, "`a`"), numbers(self.b, "`b`")
         if a.ndim != 2 or (b.ndim != 0 and b.shape != a.shape[:1]):
             raise InputError(

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
-from ..relaxations import PreparedKink
+from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
@@ -27,7 +27,7 @@ class TorchBackend:
         place: Where it computes.
     """
 
-    def __init__(self, place: TensorPlacement):
+    def __init__(self, place: TensorPlacement) -> None:
         self.place = place
         self._nets: WeakKeyDictionary[RelaxedNet, TorchRelaxedNet | None] = WeakKeyDictionary()
 
@@ -62,7 +62,7 @@ class _PreparedKink:
 class _TorchAscent:
     """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
 
-    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray):
+    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
         self.t, on, splits = placed.on.t, placed.on, task.splits
         self.target = on.tensor(target)
@@ -85,7 +85,7 @@ class _TorchAscent:
         self.moments = [AdamMoments(zeros(like), zeros(like)) for like in shapes]
         self.at = {b.value: b for b in self.net.activations}
 
-    def _over(self, part) -> _PreparedKink:
+    def _over(self, part: PreparedActivation) -> _PreparedKink:
         assert isinstance(part, PreparedKink)
         on = self.placed.on
         upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)

@@ -10,7 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ....graph.graph import Op
 from ....ops import Affine, Rearrange
 from ..relaxations import KinkActivation
 from ..relaxed_net import RelaxedNet
@@ -37,7 +39,7 @@ class TensorPlacement:
     device: Any
     dtype: Any
 
-    def tensor(self, array, dtype: Any = None) -> Tensor:
+    def tensor(self, array: ArrayLike, dtype: Any = None) -> Tensor:
         """A copy."""
         return self.t.tensor(np.asarray(array), dtype=dtype or self.dtype, device=self.device)
 
@@ -118,12 +120,13 @@ class TorchRelaxedNet:
         )
 
 
-def _weights(op) -> int:
-    full = isinstance(op, Affine) and op.factor is None and op.coefficients is None
-    return op.size * sum(op.sizes) if full else 0
+def _weights(op: Op) -> int:
+    if not isinstance(op, Affine) or op.factor is not None or op.coefficients is not None:
+        return 0
+    return op.size * sum(op.sizes)
 
 
-def _placed(op, on: TensorPlacement) -> TensorMatrix | TensorGather:
+def _placed(op: Op, on: TensorPlacement) -> TensorMatrix | TensorGather:
     if isinstance(op, Rearrange):
         absent = op.index < 0
         return TensorGather(
@@ -133,6 +136,7 @@ def _placed(op, on: TensorPlacement) -> TensorMatrix | TensorGather:
             on.tensor(np.where(absent, op.fill, 0.0)),
             op.sizes,
         )
+    assert isinstance(op, Affine)
     if op.factor is not None:
         parts = [op.factor]
     elif op.coefficients is not None:
