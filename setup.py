@@ -24,8 +24,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 
-KERNEL = "outrange.search._kernel"
-FOLDER = Path("src/outrange/search")
+KERNEL = "outrange.search.kernel._kernel"
+FOLDER = Path("src/outrange/search/kernel")
 # Infinities and NaN keep their meaning (bounds use both), so neither -ffast-math nor
 # -ffinite-math-only; sums may be reordered and products fused, which the rounding analysis allows.
 FLAGS = (

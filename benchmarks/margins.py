@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from cases import Case
 from random_nets import layers, written
 from rivals import capped
 
 import outrange
+from cases import Case
 
 
 WIDTHS = (784, 256, 256, 10)
@@ -37,7 +37,7 @@ def highs(case, outputs: int):
     """HiGHS on each margin; as a rival of `rivals.capped`."""
     from outrange.core import Box
     from outrange.domains import bounds
-    from outrange.search.milp import Encoding
+    from outrange.search.milp.encoding import Encoding
 
     graph = outrange.load(case.path).graph
     decision = int(np.argmax(graph.run(((case.lo + case.hi) / 2)[None])))

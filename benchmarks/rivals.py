@@ -100,7 +100,7 @@ def highs(case, outputs: int):
     import outrange
     from outrange.core import Box
     from outrange.domains import bounds
-    from outrange.search.milp import Encoding
+    from outrange.search.milp.encoding import Encoding
 
     graph = outrange.load(case.path).graph
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from outrange.ops import curve
 from outrange.ops.pointwise import Expressions, analyze
-from outrange.ops.relax import relax
+from outrange.ops.relaxation.relax import relax
 
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

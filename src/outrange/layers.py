@@ -8,9 +8,9 @@ Importing this module imports Keras and registers the layers, so that `keras.mod
 finds them; `outrange.load` does so by itself.
 """
 
-from .train.channels import ChannelActivation as ChannelActivation
-from .train.grouped import GroupedSoftmax as GroupedSoftmax
-from .train.masked import MaskedDense as MaskedDense
-from .train.monotone_head import MonotoneIndexHead as MonotoneIndexHead
-from .train.node import Node as Node
-from .train.wire import wire as wire
+from .train.layers.channels import ChannelActivation as ChannelActivation
+from .train.layers.grouped import GroupedSoftmax as GroupedSoftmax
+from .train.layers.masked import MaskedDense as MaskedDense
+from .train.layers.monotone_head import MonotoneIndexHead as MonotoneIndexHead
+from .train.layers.node import WiredNode as WiredNode
+from .train.layers.wiring import wire as wire

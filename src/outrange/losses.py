@@ -3,7 +3,7 @@
 Importing this module imports Keras and registers the losses.
 """
 
-from .train.penalties import (
+from .train.layers.penalties import (
     GroupedCrossentropy as GroupedCrossentropy,
     MonotoneIndexPenalty as MonotoneIndexPenalty,
 )

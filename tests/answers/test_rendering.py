@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from outrange.answers import RangeProgress
-from outrange.answers.text import number, tidy, vector
+from outrange.answers.render.text import number, tidy, vector
+from outrange.cli.text import demo_text, live_text
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
-from outrange.report import demo_text, live_text, range_text
 from questions.nets import dense_net, two_in_two_out
 
 
@@ -20,7 +20,10 @@ NETS = [dense_net((2, 3), ("relu",)), two_in_two_out(), dense_net((3, 120), ("ta
 
 @pytest.mark.parametrize("net", NETS)
 def test_answers_render(net):
-    answer, sampled = output_range(net, (0, 1), time=5), sample_range(net, (0, 1), samples=100)
+    answer, sampled = (
+        output_range(net, (0, 1), time_limit=5),
+        sample_range(net, (0, 1), samples=100),
+    )
     layers = summary(net, (0, 1))
     for record in (answer, sampled, layers):
         json.dumps(record.as_dict(), allow_nan=False)
@@ -28,14 +31,14 @@ def test_answers_render(net):
         html = record._repr_html_()
         assert html.count("<tr>") == html.count("</tr>") > 0
         assert "<script" not in html
-    assert "output" in range_text(answer)
+    assert "output" in str(answer)
     assert "missed" in demo_text(answer, sampled)
 
 
 def test_infinite_bounds_render():
     answer = output_range(NETS[0], (0, 1))
     wide = replace(answer, lo=answer.lo - np.inf, hi=answer.hi + np.inf, status="time")
-    assert "unbounded" in range_text(wide)
+    assert "unbounded" in str(wide)
     assert "unbounded" in wide._repr_html_()
     assert json.loads(json.dumps(wide.as_dict(), allow_nan=False))["lo"][0] == "-inf"
     assert "gap inf" in repr(wide)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outrange import InputError
-from outrange.cli.property_text import read_condition
+from outrange.cli.property.parser import read_condition
 from outrange.questions.expressions import resolve
 from questions.expressions.expression_grammar import (
     INPUTS,

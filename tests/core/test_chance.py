@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from outrange.core import InputError
-from outrange.core.chance import bounded_mean, clopper_pearson, median_ranks
+from outrange.core.confidence import bounded_mean, clopper_pearson, median_ranks
 
 
 @pytest.mark.parametrize("trials", [1, 2, 5, 17, 1000, 100_000])

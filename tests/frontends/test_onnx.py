@@ -15,7 +15,7 @@ from outrange.core import InputError, ModelError
 from outrange.frontends.check import check_same
 from outrange.frontends.load import load
 from outrange.frontends.onnx import load_onnx
-from outrange.frontends.onnx.table import TABLE
+from outrange.frontends.onnx.rules.table import TABLE
 
 
 RUNTIME = pytest.mark.skipif(find_spec("onnxruntime") is None, reason="needs onnxruntime")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from outrange.domains import bounds
-from outrange.graph import Builder, Slot, pointwise
+from outrange.graph import Builder, Slot
+from outrange.graph.composites import pointwise
 from outrange.ops import Curve, Product
 
 

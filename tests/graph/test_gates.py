@@ -4,7 +4,7 @@ import numpy as np
 
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.gates import merge_gates, simplified
+from outrange.graph.rewrites.gates import merge_gates, simplified
 from outrange.ops import Product
 
 

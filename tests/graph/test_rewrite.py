@@ -6,7 +6,7 @@ import pytest
 from graph.random_graphs import random_graph
 from outrange.core import InputError
 from outrange.graph import Builder, Graph, Slot
-from outrange.graph.rewrite import ending_at, fold, piecewise_to_pairs
+from outrange.graph.rewrites.rewrite import ending_at, fold, piecewise_to_pairs
 from outrange.ops import Largest, Rearrange
 
 
@@ -35,7 +35,7 @@ def test_ending_at_any_values(seed):
     for count in (1, 2, 3):
         values = [int(v) for v in rng.integers(0, len(graph.nodes) + 1, count)]
         slots = [Slot(f"v{v}", (graph.value_size(v),)) for v in values]
-        end = graph.ending_at(values, slots)
+        end = ending_at(graph, values, slots)
         expected = np.concatenate([everything[v] for v in values], axis=1)
         np.testing.assert_array_equal(end.run(x), expected)
         assert end.outputs == tuple(slots)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from cases import cases, combined
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
-from outrange.domains import bounds, cone as cones, linear
-from outrange.domains.backward import Cells
+from outrange.domains import bounds, cone as cones, crown as linear
+from outrange.domains.backward import BoxBatch
 from outrange.domains.cone import cone, costs_at_most
-from outrange.domains.linear import Plan, Sweep
+from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot
 from small_graphs import NETS
 
@@ -22,7 +23,7 @@ def every_value(graph):
 
 
 def swept(graph, lo, hi, **options):
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), extra=every_value(graph), **options)
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi), extra=every_value(graph), **options)
     sweep.run()
     return sweep.ends
 
@@ -58,15 +59,14 @@ def test_cones_give_the_bounds_of_the_whole(name, monkeypatch):
         np.testing.assert_allclose(d, b, 1e-9, 1e-9)
 
 
-@pytest.mark.parametrize("effort", [0.0, 300.0, 3000.0])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(("name", "effort"), combined(GRAPHS, [0.0, 300.0, 3000.0]))
 def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeypatch):
     graph = GRAPHS[name]()
     rng = np.random.default_rng(4)
     lo, hi = boxes(rng, graph, 0.4)
     plain = bounds(graph, lo, hi, "intervals")
     monkeypatch.setattr(linear, "_WIDE", 0)
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), effort=effort)
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi), effort=effort)
     sweep.run()
     x = np.where(rng.random((200, *lo.shape)) < 0.5, lo, hi)
     values = graph.run_all(x.reshape(-1, graph.size))
@@ -84,8 +84,8 @@ def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
 
     def run(graph, lo, hi, radii=True):
         extra = every_value(graph) if effort == np.inf else frozenset()
-        cells = Cells.of(lo, hi, radii)
-        sweep = Sweep(Plan.of(graph), cells, extra=extra, radii=radii, effort=effort)
+        cells = BoxBatch.of(lo, hi, radii)
+        sweep = CrownPass(CrownPlan.of(graph), cells, extra=extra, radii=radii, effort=effort)
         sweep.run()
         return sweep.ends
 
@@ -111,7 +111,7 @@ def test_the_plane_above_a_maximum_beats_its_constant():
     assert abs(most[0, 0] - 0.5) < 1e-12 and abs(least[0, 0] + 0.5) < 1e-12
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(cases(8, 30)))
 def test_planes_above_maxima_enclose(seed):
     rng = np.random.default_rng(seed)
     size = 10.0 ** rng.uniform(-3, 3)
@@ -159,7 +159,7 @@ def test_bounds_of_a_graph_twice_as_deep_look_at_twice_the_nodes(effort, monkeyp
     for depth in (32, 64):
         graph = residual_net(depth)
         looked.clear()
-        cells = Cells.of(np.full((1, 8), -0.1), np.full((1, 8), 0.1))
-        Sweep(Plan.of(graph), cells, effort=effort).run()
+        cells = BoxBatch.of(np.full((1, 8), -0.1), np.full((1, 8), 0.1))
+        CrownPass(CrownPlan.of(graph), cells, effort=effort).run()
         counts.append(len(looked))
     assert 0 < counts[1] <= 2.2 * counts[0]

@@ -5,15 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cases import cases
 from outrange.core import ModelError
 from outrange.domains import DOMAINS, bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.convolution import convolve, convolve_transposed
+from outrange.graph.composites.convolution import convolve, convolve_transposed
 from outrange.ops import convolution, transposed_convolution
 from outrange.testing import check_absolute, check_affine, check_part
 
 
-SEEDS = range(40)
+SEEDS = range(cases(16, 40))
 
 
 def options(seed: int) -> dict:

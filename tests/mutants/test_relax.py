@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.ops import CURVES, Curve, envelope, offsets, side
+from outrange.ops import CURVES, Curve
+from outrange.ops.relaxation import envelope, offsets, side
 from outrange.testing import LawBroken, Oracle, check_range, check_relax, check_tightness
 
 

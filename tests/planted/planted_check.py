@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,7 @@ import pytest
 
 import outrange
 from outrange.answers import Verdict
-from outrange.api.asked import asked
+from outrange.api.arguments import asked
 from outrange.questions.verify import verify as ask_engine
 from planted.planted_nets import Net
 from planted.planted_open import OPEN
@@ -58,14 +59,16 @@ class Problem:
     number: Callable = Fraction
     vacuous: bool | None = False
 
-    def ask(self, engine: str, time: float = LIMIT) -> Verdict:
+    def ask(self, engine: str, time_limit: float = LIMIT) -> Verdict:
         """The verdict of one engine."""
         network = self.net.network
         assert network is not None
         if engine == "auto":
-            return outrange.verify(network, self.claim, self.box, where=self.where, time=time)
+            return outrange.verify(
+                network, self.claim, self.box, where=self.where, time_limit=time_limit
+            )
         unsafe, regions, text = asked(network, self.claim, self.box, self.where)
-        return ask_engine(network, unsafe, regions, text=text, time=time, engine=engine)
+        return ask_engine(network, unsafe, regions, text=text, time_limit=time_limit, engine=engine)
 
     def check(self, engine: str) -> None:
         """Ask, and fail where the answer is wrong, or missing and not known to be open."""
@@ -121,6 +124,11 @@ class Problem:
 def current_test() -> str:
     """`test_name[id]` of the test that runs."""
     return os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
+
+
+def sort_of(planted: Any) -> str:
+    """The name of a case less its numbers: sizes, seeds, distances."""
+    return re.sub(r"\d[\d.e+-]*", "", planted.id)
 
 
 def case(name: str, make: Callable[..., Problem], *args: Any) -> Any:

@@ -7,15 +7,16 @@ import mpmath
 import numpy as np
 import pytest
 
+from cases import combined
 from outrange.core import And, Atom, InputError, Or
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
-from outrange.questions import counterexamples as module
-from outrange.questions.counterexamples import counterexamples
-from outrange.questions.evidence import enclose
+from outrange.questions.evidence.check_point import contains
+from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.expressions import resolve, x, y
-from outrange.questions.sets import L2Ball, Mixed, Union, regions
-from outrange.questions.witness import contains
+from outrange.questions.inputs.sets import L2Ball, Mixed, Union, regions
+from outrange.questions.violations import counterexamples as module
+from outrange.questions.violations.counterexamples import counterexamples
 from questions.nets import Net, dense_net, two_in_two_out
 from small_graphs import run_exactly
 
@@ -59,9 +60,9 @@ def level(net, share, d, rng):
     return float(np.quantile(net.graph.run(rng.uniform(-1, 1, (20_000, d)))[:, 0], share))
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("act", ["relu", "tanh"])
-@pytest.mark.parametrize("d", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("seed", "act", "d"), combined(range(4), ["relu", "tanh"], [1, 2, 5], rounds=2)
+)
 def test_as_many_as_asked_for(seed, act, d, rng):
     net = dense_net((d, 10, 10, 1), (act, act, None), seed)
     found = ask(net, Atom(((d, 1.0),), -level(net, 0.3, d, rng)), (-1, 1), count=12)
@@ -164,7 +165,7 @@ def test_what_float32_does_not_repeat_is_said():
     graph = b.finish([b.dense(b.input_values()[0], np.ones((1, 1)))], ["y"])
     other = Net(graph, lambda points: np.float32(graph.run(points)) - np.float32(1e-7))
     # Bad by less than the model is off: no input of it is bad for the model.
-    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time=4)
+    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time_limit=4)
     assert len(found) >= 1
     assert found[0].reproduced is False
 
@@ -187,7 +188,7 @@ def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
 
 def test_time_and_effort_end_it(monkeypatch):
     net = dense_net((6, 16, 16, 1), ("relu", "relu", None), 2)
-    found = ask(net, y[0] >= 0, (-1, 1), count=100_000, time=0.5)
+    found = ask(net, y[0] >= 0, (-1, 1), count=100_000, time_limit=0.5)
     assert found.status == "time"
     assert len(found) > 10
     monkeypatch.setattr(module, "MOST_BOXES", 100)
@@ -197,7 +198,7 @@ def test_time_and_effort_end_it(monkeypatch):
 
 @pytest.mark.parametrize(("options", "word"), [
     ({"count": 0}, "count"), ({"count": 1.5}, "count"), ({"apart": -1}, "apart"),
-    ({"apart": np.nan}, "apart"), ({"time": -1}, "time"), ({"seed": -1}, "seed"),
+    ({"apart": np.nan}, "apart"), ({"time_limit": -1}, "time"), ({"seed": -1}, "seed"),
 ])  # fmt: skip
 def test_bad_arguments(options, word):
     with pytest.raises(InputError, match=word):

@@ -6,7 +6,7 @@ import pytest
 import outrange
 from outrange.core import Box, InputError
 from outrange.graph import Slot
-from outrange.questions.input_set import input_box, place
+from outrange.questions.inputs.parse_box import input_box, place
 
 
 ONE = (Slot("x", (2, 3)),)

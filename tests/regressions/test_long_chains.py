@@ -7,7 +7,9 @@ import pytest
 
 from outrange.core import UnsupportedError
 from outrange.domains import bounds
-from outrange.graph import Builder, Slot, entries, fuse, pointwise, regions
+from outrange.graph import Builder, Slot, entries
+from outrange.graph.composites import pointwise
+from outrange.graph.rewrites import fuse, regions
 from outrange.ops import Curve, Product
 from outrange.ops.pointwise import Expressions, analyze
 from outrange.ops.pointwise.limits import MOST_TERMS, Effort, EffortError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.train.plan import Options, epoch_orders
+from cases import cases
+from outrange.train.comparison.plan import Options, epoch_orders
 
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
@@ -22,7 +23,7 @@ OPTIMIZERS = {
 }
 
 
-ENGINES = ["lanes", pytest.param("one by one", marks=pytest.mark.slow)]
+ENGINES = cases(["lanes"], ["lanes", "one by one"])
 
 
 def mlp(outputs):

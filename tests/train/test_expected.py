@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.core.chance import clopper_pearson
-from outrange.train.initial import Initializers, is_centered
+from outrange.core.confidence import clopper_pearson
+from outrange.train.comparison.initial import Initializers, is_centered
 
 
 LINE = np.arange(1.0, 8.0)[:, None]

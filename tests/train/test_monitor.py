@@ -11,8 +11,8 @@ import pytest
 import outrange
 from outrange.callbacks import RangeMonitor, RangeWarning
 from outrange.graph import Graph, Slot
-from outrange.train.moment import gradient_norms
-from outrange.train.structure import Structure
+from outrange.train.comparison.structure import Structure
+from outrange.train.snapshot import gradient_norms
 
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from outrange import InputError, Study
-from outrange.answers.study_progress import StudyProgress, live_table
-from outrange.answers.trials import Reason, Trial, judged
+from outrange.answers.study.progress import StudyProgress, live_table
+from outrange.answers.study.trials import Reason, Trial, judged
 
 
 TICKS = np.array([0, 5, 10])

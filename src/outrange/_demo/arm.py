@@ -5,6 +5,9 @@ engineer's question: what is the largest torque the network can ask for? The ext
 the input set, not at its corners, and random inputs rarely come near them.
 """
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
 
@@ -47,7 +50,7 @@ def examples(count: int = EXAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     return states.astype(np.float32), torques(states).astype(np.float32)
 
 
-def train(keras, epochs: int = EPOCHS, units: int = 32):
+def train(keras: ModuleType, epochs: int = EPOCHS, units: int = 32) -> tuple[Any, float]:
     """Train the network.
 
     Args:

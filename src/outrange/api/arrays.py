@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from ..core import InputError
 
@@ -18,7 +19,8 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     rounding. Networks with other curves than (leaky) ReLU, of few inputs, or of more than 2^26
     weights are computed as without, and so is what overflows.
 
-    The choice holds in all threads.
+    The choice holds in the current context (`contextvars`): other threads and asynchronous tasks
+    of the program compute as before.
 
     Args:
         device: As PyTorch names it: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
@@ -43,9 +45,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     such devices.
     """
     from ..frontends.torch.api import torch
-    from ..search import arrays
-    from ..search.torch_ascent import TorchAscent
-    from ..search.torch_net import Place
+    from ..search.neuron_split import ascent_backend as arrays
+    from ..search.neuron_split.torch_backend.alpha_beta import TorchBackend
+    from ..search.neuron_split.torch_backend.relaxed_net import TensorPlacement
 
     t = torch()
     if dtype not in ("float32", "float64"):
@@ -59,7 +61,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
             f"`device` must be one that PyTorch finds here and that computes in {dtype}. "
             f"Received: {device!r} ({first})."
         ) from error
-    with arrays.choose(TorchAscent(Place(t, place, getattr(t, dtype)))), _one_thread(t):
+    with arrays.choose(TorchBackend(TensorPlacement(t, place, getattr(t, dtype)))), _one_thread(t):
         yield
 
 
@@ -67,7 +69,7 @@ _inside: list[int] = []
 
 
 @contextmanager
-def _one_thread(t) -> Iterator[None]:
+def _one_thread(t: ModuleType) -> Iterator[None]:
     """The search has threads of its own; PyTorch's would fight them over the cores."""
     _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..core import InputError
+from .arguments import loaded
 from .properties import verify
 
 
 if TYPE_CHECKING:
     from ..answers import Counterexample, Verdict
-    from ..frontends.network import Network
     from ..graph import Slot
+
+Limits = dict[str, np.ndarray] | None
+"""Output name to limits in its shape; None where there are none."""
 
 UNKNOWN = ("fail", "skip")
 
-OPTIONS = ("where", "seed", "progress", "custom_objects", "safe_mode")
+OPTIONS = ("where", "seed", "progress")
 
 
 def assert_holds(
@@ -28,7 +31,7 @@ def assert_holds(
     property: Any,
     box: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -41,9 +44,9 @@ def assert_holds(
         model: As for `outrange.verify`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
+        **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`, which holds.
@@ -62,8 +65,8 @@ def assert_holds(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = _network(model, options)
-    verdict = verify(network, property, box, time=time, **options)
+    network = loaded(model)
+    verdict = verify(network, property, box, time_limit=time_limit, **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
 
 
@@ -73,7 +76,7 @@ def assert_range(
     lo: Any = None,
     hi: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -86,9 +89,9 @@ def assert_range(
             (no batch axis), or for several outputs a dict from name to these. None for no limit,
             as are entries of minus infinity.
         hi: The most that is allowed, likewise.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
+        **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`, which holds.
@@ -107,22 +110,14 @@ def assert_range(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = _network(model, options)
+    network = loaded(model)
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
-    verdict = verify(network, _within(slots, *limits), box, time=time, **options)
+    verdict = verify(network, _within(slots, *limits), box, time_limit=time_limit, **options)
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
     return _judged(verdict, claim, model, unknown, outside)
-
-
-def _network(model: Any, options: dict[str, Any]) -> Network:
-    """The model, read once; what only reading needs is taken out of the options."""
-    from ..frontends.load import load
-
-    reading = {k: options.pop(k) for k in ("custom_objects", "safe_mode") if k in options}
-    return load(model, **reading)
 
 
 def _check(unknown: str, options: Mapping[str, Any]) -> None:
@@ -133,7 +128,7 @@ def _check(unknown: str, options: Mapping[str, Any]) -> None:
         raise InputError(f"`unknown` is one of {UNKNOWN}. Received: unknown={unknown!r}.")
 
 
-def _limits(slots: Sequence[Slot], given: Any, name: str) -> dict[str, np.ndarray] | None:
+def _limits(slots: Sequence[Slot], given: Any, name: str) -> Limits:
     """Output name to limits in its shape."""
     if given is None:
         return None
@@ -171,22 +166,19 @@ def _limit(slot: Slot, given: Any, name: str) -> np.ndarray:
     return array if array.ndim == 0 else whole
 
 
-def _check_limits(slots: Sequence[Slot], lo, hi) -> None:
+def _check_limits(slots: Sequence[Slot], lo: Limits, hi: Limits) -> None:
     if not any(np.isfinite(part).any() for side in (lo, hi) for part in (side or {}).values()):
         raise InputError("`lo` or `hi` must limit some output. Received: no finite limit.")
     for slot in slots:
-        if (
-            slot.name in (lo or {})
-            and slot.name in (hi or {})
-            and (lo[slot.name] > hi[slot.name]).any()
-        ):
+        low, high = (lo or {}).get(slot.name), (hi or {}).get(slot.name)
+        if low is not None and high is not None and (low > high).any():
             raise InputError(
                 f"`lo` must not be above `hi`. Received: output `{slot.name}`, "
-                f"lo={str(lo[slot.name])[:80]}, hi={str(hi[slot.name])[:80]}."
+                f"lo={str(low)[:80]}, hi={str(high)[:80]}."
             )
 
 
-def _within(slots: Sequence[Slot], lo, hi) -> Any:
+def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
     """The condition that every limit is kept."""
     from ..questions.expressions import y
 
@@ -206,9 +198,11 @@ def _within(slots: Sequence[Slot], lo, hi) -> Any:
     return reduce(lambda a, b: a & b, parts)
 
 
-def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> list[str]:
+def _outside(
+    found: Counterexample | None, slots: Sequence[Slot], lo: Limits, hi: Limits
+) -> list[str]:
     """One line an output entry that leaves its range."""
-    from ..answers.text import entry_names
+    from ..answers.render.text import entry_names
 
     if found is None:
         return []
@@ -217,9 +211,10 @@ def _outside(found: Counterexample | None, slots: Sequence[Slot], lo, hi) -> lis
         real = np.ravel(found.y[slot.name] if isinstance(found.y, dict) else found.y)
         names = entry_names({slot.name: slot.shape})
         for side, word, sign in ((lo, "below lo", 1), (hi, "above hi", -1)):
-            if slot.name not in (side or {}):
+            given = (side or {}).get(slot.name)
+            if given is None:
                 continue
-            limit = np.broadcast_to(side[slot.name], slot.shape).ravel()
+            limit = np.broadcast_to(given, slot.shape).ravel()
             for i in np.flatnonzero(sign * (real - limit) < 0):
                 lines.append(f"{names[i]} is {float(real[i])!r}, {word} = {float(limit[i])!r}.")
     return lines
@@ -242,8 +237,8 @@ def _judged(verdict: Verdict, claim: str, model: Any, unknown: str, outside: lis
 
 def _code(found: Counterexample, model: Any) -> list[str]:
     """How to run the model there; flat for what is not a Keras model."""
+    from ..answers.render.code import witness_code
     from ..frontends.load import is_keras
-    from ..report.witness_code import witness_code
 
     if is_keras(model):
         return [witness_code(found.x, "model(x)")]

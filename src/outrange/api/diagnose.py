@@ -64,7 +64,7 @@ def diagnose(
     """
     from ..diagnosis import diagnose as ask
     from ..frontends.keras.names import named_inputs, named_targets
-    from ..frontends.keras.program import read_compiled, read_program
+    from ..frontends.keras.training.program import read_compiled, read_program
 
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
     inputs, flat_x = _arrays(named_inputs(model, x), "x")

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..answers.study_progress import StudyProgress, live_table
+from ..answers.study.progress import StudyProgress, live_table
 
 
 if TYPE_CHECKING:
     from ..answers.advice import Advice
     from ..answers.dead_start import DeadStart
-    from ..answers.study import Study
+    from ..answers.study.study import Study
 
 
 def compare(
@@ -94,7 +94,7 @@ def compare(
         >>> study.best.name, study.best.metric
         ('sigmoid, binary_crossentropy, sgd', 1.0)
     """
-    from ..train.compare import compare as ask
+    from ..train.comparison.compare import compare as ask
 
     return ask(
         build,

@@ -1,13 +1,14 @@
 """The commands and their options; the one file that imports click."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from .. import __version__
-from .boxes import BoxOptions
-from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
+from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
+from .options.boxes import BoxOptions
 
 
 BOX_OPTIONS = (
@@ -40,8 +41,11 @@ MODEL_OPTIONS = (
 )
 
 
-def _with(*options):
-    def wrap(command):
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _with(*options: Decorator) -> Decorator:
+    def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             command = option(command)
         return command
@@ -51,7 +55,7 @@ def _with(*options):
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="outrange %(version)s")
-def app():
+def app() -> None:
     """The exact range of every output of a neural network over a set of inputs."""
 
 
@@ -80,13 +84,22 @@ def app():
 )
 @_with(*MODEL_OPTIONS)
 def range_command(
-    model, output, layer, rows, seconds, tol, proof_only, as_json, unsafe, **box: Any
-):
+    model: str,
+    output: str | None,
+    layer: str | None,
+    rows: str | None,
+    seconds: float | None,
+    tol: float,
+    proof_only: bool,
+    as_json: bool,
+    unsafe: bool,
+    **box: Any,
+) -> int:
     """The minimum and maximum of every output of MODEL (.keras, .h5, .onnx, .onnx.gz).
 
     Every bound is proved at every moment; Ctrl-C prints the bounds so far.
     """
-    from .ask import ask_range
+    from .commands.range import ask_range
 
     return ask_range(
         model,
@@ -107,9 +120,9 @@ def range_command(
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*MODEL_OPTIONS)
-def summary_command(model, as_json, unsafe, **box: Any):
+def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     """Per layer of MODEL: ranges, and units that are dead, always on, saturated or constant."""
-    from .ask import ask_summary
+    from .commands.range import ask_summary
 
     answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
     click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
@@ -137,7 +150,16 @@ def summary_command(model, as_json, unsafe, **box: Any):
     help="Of the random points that look for a counterexample.",
 )
 @_with(*MODEL_OPTIONS)
-def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **box: Any):
+def verify_command(
+    model: str,
+    property_: str,
+    where: str | None,
+    seconds: float,
+    seed: int,
+    as_json: bool,
+    unsafe: bool,
+    **box: Any,
+) -> int:
     """Whether PROPERTY holds for every input of a set.
 
     PROPERTY is a .vnnlib or .vnnlib.gz file, which states what is unsafe: the first line printed
@@ -148,8 +170,8 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
       outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
 
     and the first line is `violated`, `holds`, `timeout` or `unknown`.
-    """
-    from .ask_verify import ask_verify
+    """  # noqa: D301 (click reads the backspace itself)
+    from .commands.verify import ask_verify
 
     return ask_verify(
         model,
@@ -194,13 +216,13 @@ def verify_command(model, property_, where, seconds, seed, as_json, unsafe, **bo
     show_default=True,
     help="Of the random points that look for counterexamples.",
 )
-def verify_all_command(instances, **options: Any):
+def verify_all_command(instances: str, **options: Any) -> int:
     """Decide every instance of a list, rows `onnx,vnnlib,timeout` as in VNN-COMP.
 
     Results are on the disk as soon as they are known. Started again, it goes on where it was: what
     has a result is not asked again, but with --retry.
     """
-    from .batch import BatchOptions, ask_verify_all
+    from .batch.verify_all import BatchOptions, ask_verify_all
 
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
@@ -240,20 +262,20 @@ def verify_all_command(instances, **options: Any):
     is_flag=True,
     help="Run code stored in the model file (Keras Lambda). Only if you trust it.",
 )
-def diagnose_command(model, data, **options: Any):
+def diagnose_command(model: str, data: str, **options: Any) -> int:
     """Why does MODEL (.keras, .h5; compiled) not learn from DATA (.npz, .csv)?
 
     Each finding says what stands behind it: PROVED, MEASURED or SUSPECTED.
     """
-    from .ask_diagnose import ask_diagnose
+    from .commands.diagnose import ask_diagnose
 
     return ask_diagnose(model, data, click.echo, **options)
 
 
 @app.command("demo")
-def demo_command():
+def demo_command() -> int:
     """Train a small Keras model, then say exactly what it can do. Takes under a minute."""
-    from .demo import demo
+    from .commands.demo import demo
 
     return demo(click.echo)
 

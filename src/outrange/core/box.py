@@ -7,6 +7,10 @@ import numpy as np
 from .errors import InputError
 
 
+Bounds = tuple[np.ndarray, np.ndarray]
+"""Lower and upper bounds, two arrays of one shape."""
+
+
 @dataclass(frozen=True, eq=False)
 class Box:
     """All vectors `x` with `lo <= x <= hi`, entry by entry.
@@ -22,7 +26,7 @@ class Box:
     lo: np.ndarray
     hi: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             lo = np.atleast_1d(np.asarray(self.lo, np.float64))
             hi = np.atleast_1d(np.asarray(self.hi, np.float64))

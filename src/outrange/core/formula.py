@@ -6,12 +6,17 @@ There is no `not`: the negation of an inequality is an inequality, and `negate` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from .errors import InputError
+
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 MOST_CLAUSES = 4096
@@ -67,6 +72,9 @@ class Or:
 
 
 Formula = Atom | And | Or
+
+Point: TypeAlias = "np.ndarray | Sequence[float | Fraction]"
+"""The vector `[x, y]`, its numbers in float64 or exact."""
 
 TRUE, FALSE = And(()), Or(())
 
@@ -148,7 +156,7 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
     return np.minimum.reduce(parts) if parts else np.full(len(v), np.inf)
 
 
-def holds(formula: Formula, lo, hi) -> bool | None:
+def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
     """Whether the formula holds for the vector known to lie in `[lo, hi]`; None if undecided.
 
     Args:
@@ -172,7 +180,7 @@ def holds(formula: Formula, lo, hi) -> bool | None:
     return None if unknown else not decided
 
 
-def _ends(atom: Atom, lo, hi) -> tuple[float, float]:
+def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
     """Signs of the least and largest left side, in rational arithmetic."""
     if len(atom.terms) == 1 and abs(atom.terms[0][1]) == 1.0:
         # A comparison with one number needs no arithmetic.
@@ -193,11 +201,11 @@ def _ends(atom: Atom, lo, hi) -> tuple[float, float]:
     return _sign(least), _sign(most)
 
 
-def _compared(value, end: float) -> float:
+def _compared(value: float | Fraction, end: float) -> float:
     """The sign of `value - end`."""
     return 1.0 if value > end else (-1.0 if value < end else 0.0)
 
 
-def _sign(value) -> float:
+def _sign(value: Fraction) -> float:
     """A number of the value's sign (what a comparison with 0 needs)."""
     return 0.0 if value == 0 else (1.0 if value > 0 else -1.0)

@@ -44,7 +44,7 @@ class Region:
     condition: Formula = TRUE
     distances: tuple[Distance, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         integer = np.asarray(self.integer, bool)
         if not integer.size:
             integer = np.zeros(self.box.size, bool)

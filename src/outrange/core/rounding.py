@@ -3,7 +3,11 @@
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
 
+from typing import overload
+
 import numpy as np
+
+from .arrays import Numbers
 
 
 UNIT = 2.0**-53
@@ -15,21 +19,29 @@ def gamma(n: int) -> float:
     return n * UNIT / (1.0 - n * UNIT)
 
 
-def up(x, ulps: int = 1):
+@overload
+def up(x: float, ulps: int = 1) -> float: ...
+@overload
+def up(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
+def up(x: Numbers, ulps: int = 1) -> Numbers:
     """A float64 at least `ulps` steps above `x`."""
     for _ in range(ulps):
         x = np.nextafter(x, np.inf)
     return x
 
 
-def down(x, ulps: int = 1):
+@overload
+def down(x: float, ulps: int = 1) -> float: ...
+@overload
+def down(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
+def down(x: Numbers, ulps: int = 1) -> Numbers:
     """A float64 at least `ulps` steps below `x`."""
     for _ in range(ulps):
         x = np.nextafter(x, -np.inf)
     return x
 
 
-def add_toward(x, y, direction: float):
+def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
     """`x + y` rounded toward `direction` (an infinity): exact where float64 holds the sum.
 
     Reference: Knuth's two-sum (*The Art of Computer Programming*, vol. 2, 4.2.2).
@@ -41,7 +53,7 @@ def add_toward(x, y, direction: float):
         return _settled(total, error, direction)
 
 
-def multiply_toward(x, y, direction: float):
+def multiply_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
     """`x * y` rounded toward `direction` (an infinity): exact where float64 holds the product.
 
     Reference: Dekker's product (1971), whose splitting is exact away from the range's ends.
@@ -57,13 +69,13 @@ def multiply_toward(x, y, direction: float):
         return _settled(product, error, direction)
 
 
-def _high(x):
+def _high(x: Numbers) -> Numbers:
     """The upper half of the bits (Veltkamp's splitting)."""
     spread = 134217729.0 * x
     return spread - (spread - x)
 
 
-def _settled(value, error, direction: float):
+def _settled(value: Numbers, error: Numbers, direction: float) -> np.ndarray:
     """Step outward unless the error is known to be nothing, or to lie on the safe side."""
     safe = error >= 0 if direction < 0 else error <= 0
     return np.where(safe, value, np.nextafter(value, direction))

@@ -1,4 +1,4 @@
 """Why doesn't it learn? Rules over a training program, one file each."""
 
-from .ask import diagnose as diagnose
 from .registry import RULES as RULES, Example as Example, Rule as Rule
+from .run_rules import diagnose as diagnose

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ops import Curve
+from ..program import Layer
 from ..questions.summary import behaviour
+from .context import Case
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,7 @@ class Behaviour:
     saturated: np.ndarray
 
 
-def curves_of(case, layer) -> list[Curve]:
+def curves_of(case: Case, layer: Layer) -> list[Curve]:
     """The curves that are applied to what enters a layer's activation."""
     part = case.program.whole
     if part is None or layer.before is None or layer.before not in part.values:
@@ -30,7 +32,7 @@ def curves_of(case, layer) -> list[Curve]:
     return [node.op for node in readers if isinstance(node.op, Curve)]
 
 
-def behaviour_at(case, layer, lo: np.ndarray, hi: np.ndarray) -> Behaviour | None:
+def behaviour_at(case: Case, layer: Layer, lo: np.ndarray, hi: np.ndarray) -> Behaviour | None:
     """Where the activation is flat, linear or saturated on `[lo, hi]`; None if it has no curve."""
     curves = curves_of(case, layer)
     if not curves:
@@ -39,7 +41,7 @@ def behaviour_at(case, layer, lo: np.ndarray, hi: np.ndarray) -> Behaviour | Non
     return Behaviour(*(np.logical_and.reduce([f[i] for f in facts]) for i in range(3)))
 
 
-def behind_noise(case, layer) -> bool:
+def behind_noise(case: Case, layer: Layer) -> bool:
     """Whether training gives a layer other inputs than inference: batch statistics, dropout."""
     for other in case.program.layers:
         if other is layer:

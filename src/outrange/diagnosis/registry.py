@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..answers.diagnosis import Finding, Level
 from ..core import OutrangeError
+from .context import DiagnosisContext
 
 
 if TYPE_CHECKING:
-    from .case import Case
+    from .context import DiagnosisContext
+
+
+ModelAndData = tuple[Any, np.ndarray, np.ndarray]
+"""`(model, x, y)`, the model compiled."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +33,8 @@ class Example:
         backends: Where the fault shows; elsewhere nothing above a suspicion may be said.
     """
 
-    faulty: Callable[[Any], tuple]
-    healthy: Callable[[Any], tuple]
+    faulty: Callable[[ModuleType], ModelAndData]
+    healthy: Callable[[ModuleType], ModelAndData]
     level: Level = Level.PROVED
     backends: tuple[str, ...] = ("jax", "tensorflow", "torch")
 
@@ -46,7 +54,7 @@ class Rule:
     code: str
     title: str
     why: str
-    check: Callable[[Case], Iterable[Finding]]
+    check: Callable[[DiagnosisContext], Iterable[Finding]]
     examples: tuple[Example, ...] = field(default_factory=tuple)
 
     def found(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
@@ -55,17 +63,19 @@ class Rule:
         return Finding(self.code, title, level, layer, message, fix, **more)
 
 
+Check = Callable[[Rule, "DiagnosisContext"], Iterable[Finding]]
+
 RULES: dict[str, Rule] = {}
 
 
-def register(code: str, title: str, why: str, *examples: Example):
+def register(code: str, title: str, why: str, *examples: Example) -> Callable[[Check], Check]:
     """Enter the decorated check; it is called as `check(rule, case)`.
 
     Raises:
         OutrangeError: The code is taken.
     """
 
-    def enter(check):
+    def enter(check: Check) -> Check:
         if code in RULES:
             raise OutrangeError(f"Rule {code} is described twice; each has one file.")
         text = " ".join(why.split())

@@ -1,5 +1,7 @@
 """Numbers and counts as messages say them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 
@@ -20,7 +22,7 @@ def share(count: int, total: int) -> str:
     return f"{count:,} of {total:,}"
 
 
-def names(items, most: int = 3) -> str:
+def names(items: Iterable[str], most: int = 3) -> str:
     """`a, b, c and 4 more`."""
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""

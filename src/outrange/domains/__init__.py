@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 
-from .walk import DOMAINS as DOMAINS, Domain as Domain, bounds as bounds, register as register
+from .registry import DOMAINS as DOMAINS, Domain as Domain, bounds as bounds, register as register
 
 
 for _found in pkgutil.iter_modules(__path__):

@@ -14,12 +14,15 @@ itself and of the sums around it.
 Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..core import add_toward, down, gamma, multiply_toward, up
+from ..core import Bounds, add_toward, down, gamma, multiply_toward, up
+from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from .noise import widened
-from .walk import Ends, register
+from .registry import register
+from .rounding import widened
 
 
 _NOTHING = 1e-290
@@ -29,7 +32,7 @@ _DENSE_LIMIT = 1 << 24
 """The largest matrix entries x boxes for which infinite ends are traced entry by entry."""
 
 
-def affine(op: Affine, los, his) -> Ends:
+def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     """Ends of `A x + b`; infinite ends spread only along non-zero coefficients."""
     if all(np.isfinite(end).all() for end in (*los, *his)):
         return _affine_finite(op, los, his)
@@ -44,7 +47,7 @@ def affine(op: Affine, los, his) -> Ends:
     return np.where(spread_lo, -np.inf, lo), np.where(spread_hi, np.inf, hi)
 
 
-def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Ends:
+def _entrywise(factor: np.ndarray, bias: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Bounds:
     """`factor * x + b`, exact where float64 is: `x + 1` at -1 is 0, inside the domain of a root."""
     least = np.where(factor >= 0, lo, hi)
     most = np.where(factor >= 0, hi, lo)
@@ -54,7 +57,7 @@ def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Ends:
         return add_toward(below, bias, -np.inf), add_toward(above, bias, np.inf)
 
 
-def _affine_finite(op: Affine, los, his) -> Ends:
+def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     if op.factor is not None and op.ulps == 0:
         return _entrywise(op.factor, op.bias, los[0], his[0])
     g = gamma(2 * op.terms + 6)
@@ -85,7 +88,7 @@ def _affine_finite(op: Affine, los, his) -> Ends:
     return lo, hi
 
 
-def _keep_sign(op: Affine, lo, doubtful) -> None:
+def _keep_sign(op: Affine, lo: np.ndarray, doubtful: np.ndarray) -> None:
     """Raise doubtful lower ends to the bias where every coefficient is non-negative."""
     outputs = np.flatnonzero(doubtful.any(axis=0))
     if not outputs.size or outputs.size * (op.size + sum(op.sizes)) > _DENSE_LIMIT:
@@ -97,7 +100,9 @@ def _keep_sign(op: Affine, lo, doubtful) -> None:
     lo[:, kept] = np.maximum(lo[:, kept], op.bias[kept])
 
 
-def _reach_of_infinities(op: Affine, slot: int, lo_infinite, hi_infinite):
+def _reach_of_infinities(
+    op: Affine, slot: int, lo_infinite: np.ndarray, hi_infinite: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Which output ends an infinite end of input `slot` makes infinite: `(lower, upper)`."""
     columns = np.flatnonzero((lo_infinite | hi_infinite).any(axis=0))
     boxes = len(lo_infinite)
@@ -117,22 +122,22 @@ def _reach_of_infinities(op: Affine, slot: int, lo_infinite, hi_infinite):
     return (below @ rising + above @ falling) > 0, (above @ rising + below @ falling) > 0
 
 
-def rearrange(op: Rearrange, los, his) -> Ends:
+def rearrange(op: Rearrange, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     """Entries keep their ends."""
     return op.run(los), op.run(his)
 
 
-def curve(op: Curve, los, his) -> Ends:
+def curve(op: Curve, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     """The exact range, pushed outward by the stated error of the function."""
     return op.range(los[0], his[0])
 
 
-def largest(op: Largest, los, his) -> Ends:
+def largest(op: Largest, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     """The largest of the lower ends, and of the upper ends."""
     return op.run(los), op.run(his)
 
 
-def product(op: Product, los, his) -> Ends:
+def product(op: Product, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     """The extremes lie where both factors are at an end. An infinite end times 0 is 0."""
     (lu, lv), (hu, hv) = ((ends[0][..., op.left], ends[1][..., op.right]) for ends in (los, his))
     corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
@@ -141,7 +146,7 @@ def product(op: Product, los, his) -> Ends:
     return np.maximum(least, op.limits[0]), np.minimum(most, op.limits[1])
 
 
-def _times(x, y, direction: float):
+def _times(x: np.ndarray, y: np.ndarray, direction: float) -> np.ndarray:
     found = multiply_toward(x, y, direction)
     return np.where((x == 0) | (y == 0), 0.0, np.where(np.isnan(found), direction, found))
 
@@ -152,9 +157,9 @@ RULES = {
 }  # fmt: skip
 
 
-def run(graph, lo, hi) -> list[Ends]:
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
     """Ends of every value, in the order of the graph."""
-    values: list[Ends] = [(lo, hi)]
+    values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
         ends = [values[j] for j in node.inputs]
         rule = RULES[type(node.op)]

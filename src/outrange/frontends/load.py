@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core import InputError
 from ..graph import Graph
@@ -23,7 +24,11 @@ _ACCEPTED = (
 
 
 def load(
-    model, *, custom_objects=None, safe_mode: bool = True, input_shape: Sequence[int] | None = None
+    model: Any,
+    *,
+    custom_objects: Any = None,
+    safe_mode: bool = True,
+    input_shape: Sequence[int] | None = None,
 ) -> Network:
     """Read a model, and make sure that the graph read from it is the model.
 
@@ -45,7 +50,6 @@ def load(
         UnsupportedError: The model holds an operation that is not described.
 
     Example:
-
         >>> load("controller.txt")
         Traceback (most recent call last):
             ...
@@ -85,14 +89,14 @@ def load(
     raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
 
 
-def is_keras(model) -> bool:
+def is_keras(model: Any) -> bool:
     """Whether `model` is an object of Keras, told by the classes it inherits from."""
     if "keras" not in sys.modules:
         return False
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
-def is_torch(model) -> bool:
+def is_torch(model: Any) -> bool:
     """Whether `model` is a module or an exported program of PyTorch, told by its classes."""
     names = {f"{kind.__module__}.{kind.__name__}" for kind in type(model).__mro__}
     return bool(
@@ -122,6 +126,6 @@ def _hint(name: str) -> str:
     return ""
 
 
-def _described(model) -> str:
+def _described(model: Any) -> str:
     kind = type(model)
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,7 +1,11 @@
 """The op graph: the one form every front-end produces and every domain reads."""
 
 from .builder import Builder as Builder
-from .convolution import convolve as convolve, convolve_transposed as convolve_transposed
+from .composites.convolution import convolve as convolve, convolve_transposed as convolve_transposed
+from .composites.softmax import (
+    log_softmax as log_softmax,
+    log_sum_exp as log_sum_exp,
+    softmax as softmax,
+)
 from .graph import Graph as Graph, Node as Node, Ranking as Ranking, Slot as Slot
-from .softmax import log_softmax as log_softmax, log_sum_exp as log_sum_exp, softmax as softmax
 from .values import Operand as Operand, Value as Value

@@ -12,16 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core import ModelError
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
-from . import pointwise
-from .einsum import einsum
-from .fuse import fuse
+from .composites import pointwise
+from .composites.einsum import einsum
+from .composites.products import multiply
 from .graph import Graph, Node, Op, Ranking, Slot
-from .products import multiply
-from .values import Constant, Operand, Value, operand, positions
+from .rewrites.fuse import fuse
+from .values import Constant, Operand, Shape, Value, operand, positions
 from .whole import limited
+
+
+Arrays = list[np.ndarray]
 
 
 @dataclass(eq=False)
@@ -90,7 +94,7 @@ class Builder:
         }
         return Graph(inputs, tuple(nodes), self.moved[last.index], slots, layers, rankings)
 
-    def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
+    def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
         """Append a node; the general form behind every method below."""
         shape = tuple(int(n) for n in shape)
         size = int(np.prod(shape, dtype=np.int64))
@@ -116,7 +120,12 @@ class Builder:
     # ---- rearranging ----------------------------------------------------------------------
 
     def rearrange(
-        self, values: Sequence[Value], index, fill: Constant = 0.0, *, name="rearrange"
+        self,
+        values: Sequence[Value],
+        index: ArrayLike,
+        fill: Constant = 0.0,
+        *,
+        name: str = "rearrange",
     ) -> Value:
         """Each output entry is an entry of the flattened, concatenated `values`; `-1` is `fill`."""
         index = np.asarray(index, np.int64)
@@ -129,15 +138,23 @@ class Builder:
 
     @overload
     def structural(
-        self, function: Callable[[list], np.ndarray], operands: list[Value], *, name=...
+        self, function: Callable[[Arrays], np.ndarray], operands: list[Value], *, name: str = ...
     ) -> Value: ...
     @overload
     def structural(
-        self, function: Callable[[list], list], operands: list[Value], *, name=...
+        self, function: Callable[[Arrays], Arrays], operands: list[Value], *, name: str = ...
     ) -> list[Value]: ...
     @overload
-    def structural(self, function: Callable, operands: Sequence[Operand], *, name=...) -> Any: ...
-    def structural(self, function, operands, *, name="rearrange"):
+    def structural(
+        self, function: Callable[[Arrays], Any], operands: Sequence[Operand], *, name: str = ...
+    ) -> Any: ...
+    def structural(
+        self,
+        function: Callable[[Arrays], Any],
+        operands: Sequence[Operand],
+        *,
+        name: str = "rearrange",
+    ) -> Any:
         """Any op that only moves entries about, by running it on their positions.
 
         Args:
@@ -154,34 +171,40 @@ class Builder:
             return function([np.asarray(v) for v in operands])
         marked, position, fill = positions(operands)
 
-        def wrap(out):
+        def wrap(out: ArrayLike) -> Value:
             out = np.asarray(out)
             return self.rearrange(values, position[out], fill[out], name=name)
 
         result = function(marked)
         return [wrap(r) for r in result] if isinstance(result, list | tuple) else wrap(result)
 
-    def reshape(self, x: Operand, shape) -> Operand:
+    @overload
+    def reshape(self, x: Value, shape: Shape) -> Value: ...
+    @overload
+    def reshape(self, x: Operand, shape: Shape) -> Operand: ...
+    def reshape(self, x: Operand, shape: Shape) -> Operand:
         return self.structural(lambda a: a[0].reshape(shape), [x], name="reshape")
 
-    def transpose(self, x: Operand, axes=None) -> Operand:
+    def transpose(self, x: Operand, axes: Sequence[int] | None = None) -> Operand:
         return self.structural(lambda a: np.transpose(a[0], axes), [x], name="transpose")
 
     def concat(self, operands: Sequence[Operand], axis: int) -> Operand:
         return self.structural(lambda a: np.concatenate(a, axis=axis), operands, name="concat")
 
     @overload
-    def broadcast(self, x: Value, shape) -> Value: ...
+    def broadcast(self, x: Value, shape: Shape) -> Value: ...
     @overload
-    def broadcast(self, x: Operand, shape) -> Operand: ...
-    def broadcast(self, x: Operand, shape) -> Operand:
+    def broadcast(self, x: Operand, shape: Shape) -> Operand: ...
+    def broadcast(self, x: Operand, shape: Shape) -> Operand:
         if tuple(x.shape) == tuple(shape):
             return x
         return self.structural(lambda a: np.broadcast_to(a[0], shape), [x], name="broadcast")
 
     # ---- affine ---------------------------------------------------------------------------
 
-    def dense(self, x: Operand, weight, bias=None, *, name="dense") -> Operand:
+    def dense(
+        self, x: Operand, weight: ArrayLike, bias: np.ndarray | None = None, *, name: str = "dense"
+    ) -> Operand:
         """`x @ weight + bias` on the last axis."""
         weight = np.asarray(weight, np.float64)
         if not isinstance(x, Value):
@@ -193,14 +216,26 @@ class Builder:
 
     @overload
     def affine_map(
-        self, x: Value, factor, shift: Constant = 0.0, *, name=..., ulps=...
+        self, x: Value, factor: ArrayLike, shift: Constant = 0, *, name: str = ..., ulps: int = ...
     ) -> Value: ...
     @overload
     def affine_map(
-        self, x: Operand, factor, shift: Constant = 0.0, *, name=..., ulps=...
+        self,
+        x: Operand,
+        factor: ArrayLike,
+        shift: Constant = 0,
+        *,
+        name: str = ...,
+        ulps: int = ...,
     ) -> Operand: ...
     def affine_map(
-        self, x: Operand, factor, shift: Constant = 0.0, *, name="scale", ulps=0
+        self,
+        x: Operand,
+        factor: ArrayLike,
+        shift: Constant = 0,
+        *,
+        name: str = "scale",
+        ulps: int = 0,
     ) -> Operand:
         """`x * factor + shift`, constants that broadcast; `ulps`: roundoffs in each factor."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
@@ -217,7 +252,7 @@ class Builder:
         return self.add_node(op, [x], shape)
 
     def combine(
-        self, coefficients: Sequence[float], operands: Sequence[Operand], *, name="add"
+        self, coefficients: Sequence[float], operands: Sequence[Operand], *, name: str = "add"
     ) -> Operand:
         """`sum_i c_i x_i`; the operands broadcast against each other, constants become the bias."""
         shape = np.broadcast_shapes(*(tuple(v.shape) for v in operands))
@@ -235,25 +270,23 @@ class Builder:
         op = combine(factors, kept[0].size, shift, name=name)
         return self.add_node(op, kept, shape)
 
-    def add(self, x, y):
+    def add(self, x: Operand | float, y: Operand | float) -> Operand:
         return self.combine((1, 1), [operand(x), operand(y)], name="add")
 
-    def subtract(self, x, y):
+    def subtract(self, x: Operand | float, y: Operand | float) -> Operand:
         return self.combine((1, -1), [operand(x), operand(y)], name="subtract")
 
-    def multiply(self, x, y):
+    def multiply(self, x: Operand | float, y: Operand | float) -> Operand:
         """`x * y`, broadcast; of one tensor with itself it is a square."""
         x, y = operand(x), operand(y)
-        if isinstance(x, Value) and isinstance(y, Value):
-            fused = None if x.index == y.index else pointwise.multiply(self, x, y)
-            return multiply(self, x, y) if fused is None else fused
-        if isinstance(y, Value):
-            x, y = y, x
-        if isinstance(x, Value):
+        if not isinstance(x, Value):
+            return self.affine_map(y, x) if isinstance(y, Value) else np.multiply(x, y)
+        if not isinstance(y, Value):
             return self.affine_map(x, y)
-        return np.multiply(np.asarray(x), np.asarray(y))
+        fused = None if x.index == y.index else pointwise.multiply(self, x, y)
+        return multiply(self, x, y) if fused is None else fused
 
-    def divide(self, x, y):
+    def divide(self, x: Operand | float, y: Operand | float) -> Operand:
         """`x / y`; a `y` that depends on the input must not reach 0."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
@@ -261,7 +294,16 @@ class Builder:
             return self.multiply(x, self.curve("reciprocal", y)) if fused is None else fused
         return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
-    def gather_sum(self, x: Operand, index, weight, shape, *, name="sum", ulps=0) -> Operand:
+    def gather_sum(
+        self,
+        x: Operand,
+        index: np.ndarray,
+        weight: Constant,
+        shape: Shape,
+        *,
+        name: str = "sum",
+        ulps: int = 0,
+    ) -> Operand:
         """`y_j = sum_k weight[j, k] * x_flat[index[j, k]]`, reshaped to `shape`."""
         if not isinstance(x, Value):
             flat = np.append(np.ravel(x), 0.0)
@@ -272,7 +314,13 @@ class Builder:
         """`numpy.einsum` of two operands. No `...` in `spec`."""
         return einsum(self, spec, x, y)
 
-    def reduce(self, how: str, x: Operand, axes=None, keepdims=False) -> Operand:
+    def reduce(
+        self,
+        how: str,
+        x: Operand,
+        axes: int | Sequence[int] | np.ndarray | None = None,
+        keepdims: bool = False,
+    ) -> Operand:
         """`how` is one of sum, mean, max, min, over `axes` (all if None)."""
         rank = len(x.shape)
         axes = range(rank) if axes is None else np.atleast_1d(np.asarray(axes, int))
@@ -292,14 +340,14 @@ class Builder:
 
     # ---- the rest -------------------------------------------------------------------------
 
-    def largest(self, x: Value, windows, shape, *, negate=False) -> Value:
+    def largest(self, x: Value, windows: ArrayLike, shape: Shape, *, negate: bool = False) -> Value:
         """The largest (with `negate` the least) entry of each window; `-1` marks an absent one."""
         if negate:
             flipped = self.largest(self.affine_map(x, -1.0), windows, shape)
             return self.affine_map(flipped, -1.0)
         return self.add_node(Largest("max", np.asarray(windows, np.int64)), [x], shape)
 
-    def maximum(self, x, y, *, negate=False) -> Operand:
+    def maximum(self, x: Operand | float, y: Operand | float, *, negate: bool = False) -> Operand:
         """The larger (with `negate` the smaller) of two operands that broadcast."""
         x, y = operand(x), operand(y)
         shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
@@ -311,7 +359,7 @@ class Builder:
         windows = np.arange(both.size).reshape(-1, 2)
         return self.largest(both, windows, shape, negate=negate)
 
-    def minimum(self, x, y) -> Operand:
+    def minimum(self, x: Operand | float, y: Operand | float) -> Operand:
         return self.maximum(x, y, negate=True)
 
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
@@ -322,14 +370,14 @@ class Builder:
             return np.clip(x, lo, hi)
         return self.curve("clip", x, least=float(lo), most=float(hi))
 
-    def curve(self, name: str, x: Operand, **attributes) -> Operand:
+    def curve(self, name: str, x: Operand, **attributes: Any) -> Operand:
         """The elementwise function `name` of `outrange.ops`, with plain-float attributes."""
         facts = curve(name, **attributes)
         if not isinstance(x, Value):
             return facts.f(np.asarray(x, np.float64))
         return self.add_node(facts, [x], x.shape)
 
-    def prelu(self, x: Operand, alpha) -> Operand:
+    def prelu(self, x: Operand, alpha: ArrayLike) -> Operand:
         """`x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
         alpha = np.asarray(alpha, np.float64)
         return self.add(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import InputError
 from ..ops import Affine, Largest, Rearrange, combine
-from .graph import Graph, Node, Slot
+from .graph import Graph, Node, Op, Slot
 
 
 MOST_ENTRIES = 1 << 22
@@ -75,7 +75,7 @@ def _told(slots: tuple[Slot, ...]) -> str:
     return ", ".join(f"`{slot.name}` {slot.shape}" for slot in slots)
 
 
-def _same(a, b) -> bool:
+def _same(a: Op, b: Op) -> bool:
     """Whether two ops of one kind are the same function, number by number."""
     if a is b:
         return True

@@ -15,7 +15,7 @@ from ..ops.pointwise.definitions import largest
 from ..ops.pointwise.limits import exact
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
-from .regions import Region
+from .rewrites.regions import Region
 
 
 MOST_FORMULAS = 512
@@ -141,15 +141,16 @@ def _step(table: Expressions, node: Node, inputs: list[Entries | None]) -> Entri
     return _mapped(table, "largest", lambda *es: _largest(table, es), picked)
 
 
-def _line(table: Expressions, row) -> int:
+def _line(table: Expressions, row: Sequence[float]) -> int:
     """`sum f_i e_i + b` of `k` expressions, then `k` factors and `b`."""
     k = len(row) // 2
     return table.combine(
-        [(exact(f), e) for e, f in zip(row[:k], row[k : 2 * k], strict=True)], exact(row[-1])
+        [(exact(f), int(e)) for e, f in zip(row[:k], row[k : 2 * k], strict=True)],
+        exact(row[-1]),
     )
 
 
-def _largest(table: Expressions, es) -> int:
+def _largest(table: Expressions, es: Sequence[int]) -> int:
     present = [e for e in es if e >= 0]
     out = present[0]
     for e in present[1:]:
@@ -174,7 +175,11 @@ def _rearranged(table: Expressions, op: Rearrange, inputs: list[Entries | None])
 
 
 def _mapped(
-    table: Expressions, name: Hashable, function: Callable, given: list[Entries], more=()
+    table: Expressions,
+    name: Hashable,
+    function: Callable,
+    given: list[Entries],
+    more: Sequence[np.ndarray] = (),
 ) -> Entries | None:
     """A function of expressions (and numbers), row by row; each distinct row once.
 

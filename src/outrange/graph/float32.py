@@ -8,6 +8,7 @@ jump that rounding may step across. A point near a jump is judged by the bound a
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -78,7 +79,9 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
     return Strayed(values, bounds, roundings, near_jump, overflows)
 
 
-def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
+def _node(
+    node: Node, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
     op = node.op
     if isinstance(op, Pointwise):
@@ -101,7 +104,9 @@ def _node(node: Node, inputs, before, y) -> tuple[np.ndarray, np.ndarray]:
     return _curve(op, inputs[0], before[0], y), rounding
 
 
-def _pointwise(op: Pointwise, inputs, before, y) -> np.ndarray:
+def _pointwise(
+    op: Pointwise, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], y: np.ndarray
+) -> np.ndarray:
     """The most that moving the inputs by their errors changes a product, quotient or comparison."""
     out = np.zeros(y.shape)
     for signs in product((-1.0, 1.0), repeat=len(inputs)):
@@ -110,7 +115,7 @@ def _pointwise(op: Pointwise, inputs, before, y) -> np.ndarray:
     return np.where(np.isnan(out), np.inf, out)
 
 
-def _curve(op: Curve, x, e, y) -> np.ndarray:
+def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The most that moving each entry of `x` by `e` changes `op`; infinite where undefined."""
     try:
         least, most = op.range(x - e, x + e)

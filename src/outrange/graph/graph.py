@@ -1,6 +1,5 @@
 """Nodes in topological order, and what makes a graph legal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,7 +88,7 @@ class Graph:
     layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     rankings: dict[int, Ranking] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for i, node in enumerate(self.nodes):
             if any(not 0 <= j <= i for j in node.inputs):
                 raise ModelError(f"Node {i} (`{node.op.name}`, {node.source}) reads a later value.")
@@ -122,9 +121,3 @@ class Graph:
             for j in set(node.inputs):
                 found[j].append(i + 1)
         return found
-
-    def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
-        """The part of the graph that computes `values`, which become its outputs."""
-        from .rewrite import ending_at
-
-        return ending_at(self, values, slots)

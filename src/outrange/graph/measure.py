@@ -11,7 +11,7 @@ from ..core import And, Atom, Distance, Formula, up
 from ..ops import dense
 from .builder import Builder
 from .graph import Graph
-from .ranks import Ranks
+from .rewrites.ranks import Ranks
 from .values import Operand, Value
 
 
@@ -68,7 +68,7 @@ class _Join:
 class _Measure:
     """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them."""
 
-    def __init__(self, builder: Builder, graph: Graph):
+    def __init__(self, builder: Builder, graph: Graph) -> None:
         self._builder, self._graph = builder, graph
         self._ranks = Ranks(graph)
         self._atoms: dict[Atom, int] = {}
@@ -95,12 +95,12 @@ class _Measure:
             self._count += 1
         return self._atoms[atom]
 
-    def _push(self, part) -> int:
+    def _push(self, part: Distance | _Join) -> int:
         self._later.append((self._count, part))
         self._count += 1
         return self._count - 1
 
-    def joined(self):
+    def joined(self) -> Value:
         """All entries in one vector."""
         parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
         for single in (True, False):
@@ -115,14 +115,14 @@ class _Measure:
             parts.append((np.array([place]), value))
         return self._vector(parts)
 
-    def _vector(self, parts):
+    def _vector(self, parts: list[tuple[np.ndarray, Operand]]) -> Value:
         order = np.argsort(np.concatenate([place for place, _ in parts]))
         return self._builder.structural(
             lambda a: np.concatenate([v.reshape(-1) for v in a])[order][None],
             [value for _, value in parts],
         )
 
-    def _best(self, join: _Join, parts) -> Operand:
+    def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
         """The largest or least of entries that stand before this one."""
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
@@ -168,7 +168,7 @@ class _Measure:
         others = [Value(builder, v, (1, graph.value_size(v))) for v in self._ranks.sources]
         return builder.rearrange([x, y, *others], used[None], name="read")
 
-    def _norm(self, ball: Distance):
+    def _norm(self, ball: Distance) -> Operand:
         builder = self._builder
         x = Value(builder, 0, (1, self._graph.size))
         moved = builder.rearrange([x], ball.index[None], name="read")

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..ops import Affine, Curve, Largest, Rearrange
-from .graph import Graph
+from .graph import Graph, Op
 
 
 MOST_COEFFICIENTS = 1 << 20
@@ -40,7 +40,7 @@ class Rational:
         [[Fraction(1, 2), Fraction(0, 1)]]
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
     def at(self, x: np.ndarray, values: Sequence[int]) -> list[list[Fraction] | None]:
@@ -64,7 +64,7 @@ class Rational:
     def _read(self) -> dict[int, list[_Dyadic] | None]:
         return {}
 
-    def _step(self, k: int, op, given: list[_Dyadic]) -> _Dyadic | None:
+    def _step(self, k: int, op: Op, given: list[_Dyadic]) -> _Dyadic | None:
         if isinstance(op, Affine):
             if k not in self._read:
                 self._read[k] = _coefficients(op)
@@ -133,7 +133,7 @@ def _on_line(curve: Curve, value: Fraction) -> Fraction | None:
 class _Dyadic:
     """`numbers * 2**power`: an array of Python integers."""
 
-    def __init__(self, numbers: np.ndarray, power: int):
+    def __init__(self, numbers: np.ndarray, power: int) -> None:
         self.numbers, self.power = numbers, power
 
     @classmethod

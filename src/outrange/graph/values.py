@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ Operand = Value | np.ndarray
 
 Constant = float | np.ndarray
 
+Shape = Sequence[int]
 
-def operand(x) -> Operand:
+
+def operand(x: Value | ArrayLike) -> Operand:
     """`x` itself if it is a value, else a float64 array."""
     return x if isinstance(x, Value) else np.asarray(x, np.float64)
 

@@ -1,18 +1,22 @@
 """Constructors of the `Affine` ops. Each states `apply`, its transpose, and its longest sum."""
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .kinds import Affine, Part
-from .scatter import Scatter
+from .kinds import Affine, SubOp
+from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20
 """Sums of more terms than this together are not looked at for entries that occur twice."""
 
 
-def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
+def dense(
+    weight: ArrayLike, bias: ArrayLike | None = None, *, copies: int = 1, name: str = "dense"
+) -> Affine:
     """`y = x W + b` on the last axis; `copies` rows of the input share the weights.
 
     Args:
@@ -26,21 +30,21 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     bias = np.zeros(columns) if bias is None else np.asarray(bias, np.float64)
     size_of = np.abs(weight)
 
-    def apply(xs, absolute):
+    def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         x = xs[0]
         matrix = (size_of if absolute else weight).astype(x.dtype, copy=False)
         # One flat product: a stack of thin ones costs many times as much.
         return (x.reshape(-1, rows) @ matrix).reshape(x.shape[:-1] + (copies * columns,))
 
-    def adjoint(y):
+    def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
         out = y.reshape(-1, columns) @ weight.T
         return (out.reshape(y.shape[:-1] + (copies * rows,)),)
 
-    def part(outputs):
+    def part(outputs: np.ndarray) -> SubOp:
         used = np.unique(outputs // columns)
         op = dense(weight, bias, copies=len(used), name=name)
         whole = [(used[:, None] * n + np.arange(n)).ravel() for n in (columns, rows)]
-        return Part(op, whole[0], (whole[1],))
+        return SubOp(op, whole[0], (whole[1],))
 
     return Affine(
         name,
@@ -55,7 +59,7 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
     )
 
 
-def joined(weights, bias, *, name: str = "dense") -> Affine:
+def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense") -> Affine:
     """`y = sum_i x_i W_i + b` of several inputs.
 
     Args:
@@ -67,34 +71,36 @@ def joined(weights, bias, *, name: str = "dense") -> Affine:
     bias = np.asarray(bias, np.float64)
     sizes = tuple(len(weight) for weight in weights)
 
-    def apply(xs, absolute):
+    def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         parts = [
             x @ (np.abs(weight) if absolute else weight).astype(x.dtype, copy=False)
             for x, weight in zip(xs, weights, strict=True)
         ]
         return sum(parts[1:], parts[0])
 
-    def adjoint(y):
+    def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(y @ weight.T for weight in weights)
 
     terms = max(sum(sizes) + len(sizes), bias.size)
     return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True)
 
 
-def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0) -> Affine:
+def scale(
+    factor: ArrayLike, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
+) -> Affine:
     """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`, `ulps` its error."""
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)
 
-    def apply(xs, absolute):
+    def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         return xs[0] * (size_of if absolute else factor).astype(xs[0].dtype, copy=False)
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), factor.shape)
     n = factor.size
 
-    def part(outputs):
+    def part(outputs: np.ndarray) -> SubOp:
         op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (outputs,))
+        return SubOp(op, outputs, (outputs,))
 
     return Affine(
         name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part, True
@@ -102,13 +108,13 @@ def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps:
 
 
 def combine(
-    coefficients, size: int, shift: float | np.ndarray = 0.0, *, name: str = "add"
+    coefficients: Iterable[float], size: int, shift: float | np.ndarray = 0.0, *, name: str = "add"
 ) -> Affine:
     """`y = sum_i c_i x_i + shift` of several inputs of one length; `c_i` are plain floats."""
     coefficients = tuple(float(c) for c in coefficients)
 
-    def apply(xs, absolute):
-        parts = [
+    def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
+        parts: list[np.ndarray] = [
             x * x.dtype.type(abs(c) if absolute else c)
             for c, x in zip(coefficients, xs, strict=True)
         ]
@@ -117,9 +123,9 @@ def combine(
     bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
     sizes = (size,) * len(coefficients)
 
-    def part(outputs):
+    def part(outputs: np.ndarray) -> SubOp:
         op = combine(coefficients, len(outputs), bias[outputs], name=name)
-        return Part(op, outputs, (outputs,) * len(coefficients))
+        return SubOp(op, outputs, (outputs,) * len(coefficients))
 
     return Affine(
         name,
@@ -137,8 +143,8 @@ def combine(
 
 
 def gather_sum(
-    index,
-    weight,
+    index: ArrayLike,
+    weight: ArrayLike,
     size: int,
     shift: float | np.ndarray = 0.0,
     *,
@@ -162,7 +168,7 @@ def gather_sum(
     size_of = np.abs(weight)
     m = len(index)
 
-    def apply(xs, absolute):
+    def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         x = xs[0]
         return np.einsum(
             "...mk,mk->...m",
@@ -170,14 +176,14 @@ def gather_sum(
             (size_of if absolute else weight).astype(x.dtype, copy=False),
         )
 
-    def adjoint(y):
+    def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
         scatter, read, factor = transposed()
         products = np.take(y, read, axis=-1)
         products *= factor  # in place: a second large array costs more than the product
         return (scatter.sums(products),)
 
     @cache
-    def transposed():
+    def transposed() -> tuple[Scatter, np.ndarray, np.ndarray]:
         """Of each term, side by side those of one input: the output it is in, and its weight."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
@@ -186,13 +192,13 @@ def gather_sum(
     terms = int(max(index.shape[1], used.max(initial=1)))
     bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
 
-    def part(outputs):
+    def part(outputs: np.ndarray) -> SubOp:
         own = index[outputs]
         # An op needs an input, also where no term is present.
         used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)
         moved = np.where(own < 0, -1, np.searchsorted(used, own))
         op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (used,))
+        return SubOp(op, outputs, (used,))
 
     plain = _plain(index)
     return Affine(

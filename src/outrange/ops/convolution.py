@@ -8,14 +8,15 @@ order in the model.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .kinds import Affine, Part
-from .slide import Slide
+from .kinds import Affine, SubOp
+from .numerics.slide import Slide
 
 
 _ROOM = 1 << 18
@@ -71,7 +72,13 @@ class _Product:
             y, self.sizes[1], self.sizes[0], lambda rows, out: self._backward(rows, out, matrix)
         )
 
-    def _chunked(self, rows: np.ndarray, own: int, size: int, function) -> np.ndarray:
+    def _chunked(
+        self,
+        rows: np.ndarray,
+        own: int,
+        size: int,
+        function: Callable[[np.ndarray, np.ndarray], None],
+    ) -> np.ndarray:
         """`function` writes one chunk of rows at a time, so that its copies stay small."""
         copies = rows.shape[-1] // own
         flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, own)
@@ -115,8 +122,8 @@ class _Product:
 
 def convolution(
     inputs: Sequence[int],
-    kernel,
-    bias=None,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
     strides: Sequence[int],
     dilation: Sequence[int],
@@ -156,14 +163,14 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
     """The op that convolves."""
     first, slide = linear.channels_first, linear.slide
 
-    def part(wanted):
+    def part(wanted: np.ndarray) -> SubOp:
         results = _Image(linear.channels[1], slide.outputs, first)
         places = results.hull(wanted)
         seen = slide.seen_by(places)
         cut = replace(linear, slide=slide.between(seen, places))
         outputs = results.entries(places)
         inputs = _Image(linear.channels[0], slide.inputs, first).entries(seen)
-        return Part(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        return SubOp(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,
@@ -179,8 +186,8 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
 
 def transposed_convolution(
     inputs: Sequence[int],
-    kernel,
-    bias=None,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
     outputs: Sequence[int],
     strides: Sequence[int],
@@ -223,14 +230,14 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
     """The op that applies the transpose of `linear`."""
     first, slide = linear.channels_first, linear.slide
 
-    def part(wanted):
+    def part(wanted: np.ndarray) -> SubOp:
         results = _Image(linear.channels[0], slide.inputs, first)
         places = results.hull(wanted)
         seen = slide.seen_from(places)
         cut = replace(linear, slide=slide.between(places, seen))
         outputs = results.entries(places)
         inputs = _Image(linear.channels[1], slide.outputs, first).entries(seen)
-        return Part(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        return SubOp(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,
@@ -271,7 +278,7 @@ class _Image:
         return np.ravel_multi_index(np.ix_(*axes), self.shape).ravel()
 
 
-def _matrix(kernel, groups: int) -> np.ndarray:
+def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
     """`(*spatial, in / groups, out)` as `(groups, out / groups, in / groups * places)`."""
     kernel = np.asarray(kernel, np.float64)
     inside, out = kernel.shape[-2:]
@@ -279,7 +286,9 @@ def _matrix(kernel, groups: int) -> np.ndarray:
     return np.ascontiguousarray(parts).reshape(groups, out // groups, -1)
 
 
-def _bias(bias, channels: int, spatial: Sequence[int], channels_first: bool) -> np.ndarray:
+def _bias(
+    bias: ArrayLike | None, channels: int, spatial: Sequence[int], channels_first: bool
+) -> np.ndarray:
     """One number a channel as the flat bias."""
     places = math.prod(spatial)
     if bias is None:

@@ -1,14 +1,17 @@
 """Elementwise functions of one variable, described by facts; the bounds are derived once here."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core import InputError, OutrangeError, down, up
+from ..core.arrays import Elementwise, Numbers
 from ..core.rounding import UNIT
-from .side import Side
+from .relaxation.side import Side
 
 
 BENDS = ("line", "cup", "cap")
@@ -42,24 +45,24 @@ class Curve:
     """
 
     name: str
-    f: Callable
-    df: Callable
+    f: Elementwise
+    df: Elementwise
     knots: tuple[float, ...] = ()
     bends: tuple[str, ...] = ("line",)
     turns: tuple[float, ...] = ()
     on: tuple[float, float] = (-np.inf, np.inf)
     beyond: tuple[float, float] | None = None
     jumps: tuple[float, ...] = ()
-    exact: Callable | None = None
+    exact: Callable[[Any, Any], Any] | None = None
     ulps: float = 0
     off: float = 0.0
     slope_error: float = 2.0**-49
-    saturated: Callable | None = None
+    saturated: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     lines: tuple[tuple[float, float] | None, ...] | None = None
     holes: tuple[float, ...] = ()
     origin: tuple[str, tuple] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.bends) != len(self.knots) + 1 or not set(self.bends) <= set(BENDS):
             raise OutrangeError(
                 f"Curve `{self.name}` has {len(self.knots)} knots, so `bends` needs "
@@ -68,7 +71,7 @@ class Curve:
         if list(self.knots) != sorted(set(self.knots)):
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value."""
         return self.f(xs[0])
 
@@ -97,7 +100,7 @@ class Curve:
         with np.errstate(all="ignore"):
             return Side(self, 1.0), Side(self, -1.0)
 
-    def outside(self, lo, hi):
+    def outside(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Where `[lo, hi]` leaves `on`.
 
         Raises:
@@ -117,7 +120,7 @@ class Curve:
             )
         return out
 
-    def range(self, lo, hi):
+    def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Exact range over each `[lo, hi]`, pushed outward by the stated error.
 
         Args:
@@ -145,14 +148,14 @@ class Curve:
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
     @functools.cached_property
-    def _turn_values(self):
+    def _turn_values(self) -> list[tuple[float, float, float, float]]:
         """`(a, b, least, most)`: what an interval that holds `a` and `b` takes at a turn.
 
         At a jump, the limits count for intervals that go on past it.
         """
         found = []
         for turn in self.turns:
-            found.append((turn, turn, *map(float, self._enclose(turn, self.f(np.float64(turn))))))
+            found.append((turn, turn, *map(float, self._enclose(turn, self.f(np.asarray(turn))))))
             if turn in self.jumps:
                 i = self.knots.index(turn)
                 for gap, ends in ((i, (down(turn), turn)), (i + 1, (turn, up(turn)))):
@@ -160,7 +163,7 @@ class Curve:
                     found.append((*ends, least, -most))
         return found
 
-    def _enclose(self, x, value):
+    def _enclose(self, x: Numbers, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bounds on the real value at `x` whose float64 is `value`."""
         if self.ulps == 0 and self.off == 0.0:
             return value, value

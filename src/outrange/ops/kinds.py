@@ -6,7 +6,7 @@ domains read facts. So a new op is one new file, and a new domain is one new fil
 Every value is a flat vector; a batch axis of sub-problems may stand in front of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError
-from .scatter import Scatter
+from .numerics.scatter import Scatter
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SubOp:
     """An op cut down to some of its results and to what those read.
 
     Args:
@@ -51,37 +51,37 @@ class Affine:
             it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
-        part: `part(outputs)`: a `Part` with the results `outputs` (increasing) and perhaps more,
+        part: `part(outputs)`: a `SubOp` with the results `outputs` (increasing) and perhaps more,
             where it is cheaper than the whole op; its bias is not read. None if nothing smaller
             is known.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
     """
 
     name: str
-    apply: Callable
-    adjoint: Callable
+    apply: Callable[[Sequence[np.ndarray], bool], np.ndarray]
+    adjoint: Callable[[np.ndarray], tuple[np.ndarray, ...]]
     sizes: tuple[int, ...]
     size: int
     bias: np.ndarray
     terms: int
     ulps: int = 0
     factor: np.ndarray | None = None
-    part: "Callable[[np.ndarray], Part] | None" = None
+    part: "Callable[[np.ndarray], SubOp] | None" = None
     plain: bool = False
     coefficients: tuple[float, ...] | None = None
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to at least the results `outputs`."""
         if self.part is not None:
             found = self.part(outputs)
             # The op may have been given another bias than the one it was made with.
-            own = replace(found.op, bias=self.bias[found.outputs])  # type: ignore[call-arg]
+            own = replace(found.op, bias=self.bias[found.outputs])
             return replace(found, op=own)
-        return Part(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
+        return SubOp(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Rearrange:
     def size(self) -> int:
         return self.index.size
 
-    def run(self, xs, fill=True):
+    def run(self, xs: Sequence[np.ndarray], fill: bool = True) -> np.ndarray:
         """The value; `fill=False` puts 0 where there is no source (the linear part)."""
         flat = np.concatenate(xs, axis=-1) if len(xs) > 1 else xs[0]
         if not (self.index < 0).any():
@@ -112,13 +112,13 @@ class Rearrange:
         out = flat[..., np.maximum(self.index, 0)]
         return np.where(self.index < 0, self.fill if fill else 0.0, out)
 
-    def adjoint(self, rows):
+    def adjoint(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """Rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
         out = self._scatter.sums(np.take(rows, self._scatter.order, axis=-1))
         ends = np.cumsum((0, *self.sizes))
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`; inputs that it does not read stay, empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
@@ -127,7 +127,7 @@ class Rearrange:
         inputs = tuple(used[(used >= a) & (used < b)] - a for a, b in pairwise(ends))
         moved = np.where(index < 0, -1, np.searchsorted(used, index))
         sizes = tuple(len(entries) for entries in inputs)
-        return Part(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
+        return SubOp(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
 
     @cached_property
     def reads(self) -> tuple[int, ...]:
@@ -158,7 +158,7 @@ class Largest:
     name: str
     windows: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.windows >= 0).any(axis=1).all():
             raise OutrangeError(f"Op `{self.name}` has a window with no entry at all.")
 
@@ -166,12 +166,12 @@ class Largest:
     def size(self) -> int:
         return len(self.windows)
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`."""
         windows = self.windows[outputs]
         used = np.unique(windows[windows >= 0])
         moved = np.where(windows < 0, -1, np.searchsorted(used, windows))
-        return Part(Largest(self.name, moved), outputs, (used,))
+        return SubOp(Largest(self.name, moved), outputs, (used,))
 
     def scattered(self, parts: np.ndarray, size: int) -> np.ndarray:
         """What stands at each place of each window, `(..., m, k)`, added up by entry: `(..., n)`.
@@ -187,7 +187,7 @@ class Largest:
     def _scatters(self) -> Callable[[int], Scatter]:
         return cache(lambda size: Scatter(self.windows.ravel(), size))
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         picked = xs[0][..., np.maximum(self.windows, 0)]
         return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

@@ -1,8 +1,10 @@
 """Rows of a table picked by a whole number: embeddings, and whatever else is indexed."""
 
+from typing import Any
+
 import numpy as np
 
-from .rows import Rows
+from .rows import TableRows
 from .step import Step
 
 
@@ -16,15 +18,21 @@ def lookup(entries: np.ndarray) -> Step:
         >>> lookup([3.0, -1.0, 2.0]).range([0, 1], [1, 2])[1].tolist()
         [3.0, 2.0]
     """
-    rows = Rows(entries)
+    rows = TableRows(entries)
 
-    def exact(mp, x):
+    def exact(mp: Any, x: Any) -> Any:
         at = min(max(x, mp.mpf(0)), mp.mpf(rows.last))
         before = int(mp.floor(at))
         low, high = (mp.mpf(float(rows.entries[min(i, rows.last)])) for i in (before, before + 1))
         return low + (at - before) * (high - low)
 
     return Step(
-        name="lookup", f=rows.at, df=np.zeros_like, exact=exact, slope_error=0.0, off=rows.off,
-        turns=tuple(np.arange(rows.last + 1.0).tolist()), rows=rows,
-    )  # fmt: skip
+        name="lookup",
+        f=rows.at,
+        df=np.zeros_like,
+        exact=exact,
+        slope_error=0.0,
+        off=rows.off,
+        turns=tuple(np.arange(rows.last + 1.0).tolist()),
+        rows=rows,
+    )

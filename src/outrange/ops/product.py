@@ -8,14 +8,16 @@ Reference: G. McCormick, *Computability of global solutions to factorable noncon
 I*, Mathematical Programming 10 (1976).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.rounding import UNIT
-from .kinds import Part
-from .scatter import Scatter
+from .kinds import SubOp
+from .numerics.scatter import Scatter
 
 
 TINY = 2.0**-1000
@@ -45,11 +47,11 @@ class Product:
     def size(self) -> int:
         return self.left.size
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         return xs[0][..., self.left] * xs[1][..., self.right]
 
-    def pull(self, left, right):
+    def pull(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows `(..., m)` per factor to rows on the inputs: each entry goes to what it reads."""
         first, second = self._scatters
         return (
@@ -57,13 +59,13 @@ class Product:
             second.sums(np.take(right, second.order, axis=-1)),
         )
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`."""
         left, first = np.unique(self.left[outputs], return_inverse=True)
         right, second = np.unique(self.right[outputs], return_inverse=True)
         sizes = left.size, right.size
         op = Product(self.name, first.ravel(), second.ravel(), sizes, self.limits)
-        return Part(op, outputs, (left, right))
+        return SubOp(op, outputs, (left, right))
 
     @cached_property
     def _scatters(self) -> tuple[Scatter, Scatter]:
@@ -88,7 +90,9 @@ class Planes:
     theta: np.ndarray
 
 
-def planes(u, v, theta=None) -> Planes:
+def planes(
+    u: tuple[ArrayLike, ArrayLike], v: tuple[ArrayLike, ArrayLike], theta: ArrayLike | None = None
+) -> Planes:
     """Planes that enclose `u v` over every box of intervals.
 
     Below, `theta` goes from the plane that touches at both lower ends (0) to the one that touches
@@ -131,7 +135,14 @@ def planes(u, v, theta=None) -> Planes:
     return Planes(left, right, offset, theta)
 
 
-def _offsets(lu, hu, lv, hv, left, right) -> np.ndarray:
+def _offsets(
+    lu: np.ndarray,
+    hu: np.ndarray,
+    lv: np.ndarray,
+    hv: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
     """`(2, ...)`: what planes of these slopes may add below and above, rounding paid.
 
     A corner's value errs by `u` for each product and each difference, relative to the three terms:
@@ -154,6 +165,6 @@ def _offsets(lu, hu, lv, hv, left, right) -> np.ndarray:
     )
 
 
-def times(x, y):
+def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`x * y`, where infinite ends stand for bounds of finite numbers: `0 * inf` is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

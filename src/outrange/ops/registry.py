@@ -3,10 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..core import OutrangeError, UnsupportedError
 from .curve import Curve
 
+
+Factory = TypeVar("Factory", bound=Callable[..., Curve])
 
 CURVES: dict[str, Callable[..., Curve]] = {}
 
@@ -15,10 +18,10 @@ STAIRS: dict[str, Callable[..., Curve]] = {}
 """Those with infinitely many jumps: other laws hold for them."""
 
 
-def register_stairs(name: str):
+def register_stairs(name: str) -> Callable[[Factory], Factory]:
     """Enter the decorated factory of a staircase in its table. See `register`."""
 
-    def enter(make):
+    def enter(make: Factory) -> Factory:
         register(name)(make)
         STAIRS[name] = CURVES.pop(name)
         return make
@@ -26,7 +29,7 @@ def register_stairs(name: str):
     return enter
 
 
-def register(name: str):
+def register(name: str) -> Callable[[Factory], Factory]:
     """Enter the decorated factory of a `Curve` in the table.
 
     Args:
@@ -36,7 +39,7 @@ def register(name: str):
         OutrangeError: The name is taken.
     """
 
-    def enter(make):
+    def enter(make: Factory) -> Factory:
         if name in CURVES:
             raise OutrangeError(f"Curve `{name}` is described twice; each has one file.")
         CURVES[name] = functools.lru_cache(maxsize=None)(functools.partial(_made, name, make))
@@ -45,7 +48,7 @@ def register(name: str):
     return enter
 
 
-def _made(name: str, make: Callable[..., Curve], **attributes) -> Curve:
+def _made(name: str, make: Callable[..., Curve], **attributes: Any) -> Curve:
     """A curve that knows where it is from; one that is made by another file is from there."""
     facts = make(**attributes)
     if facts.origin is not None:
@@ -53,7 +56,7 @@ def _made(name: str, make: Callable[..., Curve], **attributes) -> Curve:
     return dataclasses.replace(facts, origin=(name, tuple(sorted(attributes.items()))))
 
 
-def curve(name: str, **attributes) -> Curve:
+def curve(name: str, **attributes: Any) -> Curve:
     """The facts of the curve `name` with these attributes (plain floats, bools or None).
 
     Raises:

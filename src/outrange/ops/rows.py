@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .side import fall
+from .relaxation.side import Line, fall
 
 
-class Rows:
+class TableRows:
     """One number a row.
 
     Args:
@@ -20,13 +21,13 @@ class Rows:
             last row it is the nearest row.
     """
 
-    def __init__(self, entries: np.ndarray):
+    def __init__(self, entries: np.ndarray) -> None:
         self.entries = np.array(entries, np.float64)
         self.last = len(self.entries) - 1
         self.off = 2.0**-50 * float(np.abs(self.entries).max())
         """By how much it may be off between two rows; at a row it is exact."""
 
-    def at(self, x):
+    def at(self, x: ArrayLike) -> np.ndarray:
         """The table at `x`."""
         x = np.asarray(x, np.float64)
         at = np.clip(np.nan_to_num(x, nan=0.0), 0, self.last)
@@ -34,7 +35,7 @@ class Rows:
         low, high = self.entries[before], self.entries[np.minimum(before + 1, self.last)]
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
-    def range(self, lo, hi):
+    def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest row inside each `[lo, hi]`, and what its two ends have."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
@@ -68,7 +69,7 @@ class Rows:
             found.append(np.stack(lines))
         return found[0], found[1]
 
-    def line(self, sign: float, lo, hi):
+    def line(self, sign: float, lo: np.ndarray, hi: np.ndarray) -> Line:
         """Slope, offset, theta, pivot, gain: through the rows where there are two, else level."""
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
@@ -79,7 +80,7 @@ class Rows:
         nothing = np.zeros(lo.shape)
         return slope, np.where(two, along, level), nothing + 0.5, nothing, nothing
 
-    def offset(self, sign: float, slope, lo, hi):
+    def offset(self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """A lower bound on `sign * table(x) - slope * x` over `[lo, hi]`, for any slope."""
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
@@ -89,5 +90,5 @@ class Rows:
         return np.where(np.isnan(found), -np.inf, found)
 
 
-def _is_whole(x):
+def _is_whole(x: np.ndarray) -> np.ndarray:
     return np.floor(x) == x

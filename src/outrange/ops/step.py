@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core import down, up
+from ..core.arrays import Elementwise
 from .curve import Curve
-from .rows import Rows
-from .side import fall
+from .relaxation.side import Line, fall
+from .rows import TableRows
 
 
 HUGE = 2.0**50
@@ -37,7 +39,7 @@ class Step(Curve):
     spacing: float = np.inf
     start: float = 0.0
     rises: bool = False
-    rows: Rows | None = None
+    rows: TableRows | None = None
 
     @property
     def is_staircase(self) -> bool:
@@ -49,7 +51,7 @@ class Step(Curve):
         """Never: a jump has no line through it."""
         return False
 
-    def range(self, lo, hi):
+    def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Exact range over each `[lo, hi]`, limits at jumps inside included."""
         if self.rows is not None:
             return self.rows.range(lo, hi)
@@ -63,24 +65,28 @@ class Step(Curve):
         """Whether its lines are not those of its bends."""
         return self.rises or self.rows is not None
 
-    def lower_line(self, sign: float, lo, hi, theta):
+    def lower_line(
+        self, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
+    ) -> Line:
         """Slope, offset, theta, pivot and gain of lines below `sign * f`, if it has its own."""
         if self.rows is not None:
             return self.rows.line(sign, lo, hi)
         return lower_line(self, sign, lo, hi, theta)
 
-    def any_lower(self, sign: float, slope, lo, hi):
+    def any_lower(
+        self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
+    ) -> np.ndarray:
         """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, if it has its own lines."""
         if self.rows is not None:
             return self.rows.offset(sign, slope, lo, hi)
         return any_lower(self, sign, slope, lo, hi)
 
-    def is_flat(self, lo, hi) -> np.ndarray:
+    def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
         """Where `f` is constant on all of `[lo, hi]`."""
         least, most = self.range(lo, hi)
         return least == most
 
-    def ends(self, lo, hi):
+    def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """First and last jump that `[lo, hi]` feels, and whether there is any; if it rises."""
         with np.errstate(all="ignore"):
             if self.is_staircase:
@@ -97,7 +103,9 @@ class Step(Curve):
             return first, last, (first <= last) & ((not self.is_staircase) | (size < HUGE))
 
 
-def lower_line(step: Step, sign: float, lo, hi, theta):
+def lower_line(
+    step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
+) -> Line:
     """Slope, offset, theta, pivot and gain of lines below `sign * f` over `[lo, hi]`, if it rises.
 
     The convex hull goes level to the first jump, along the limits to the last, and up to the end.
@@ -110,10 +118,12 @@ def lower_line(step: Step, sign: float, lo, hi, theta):
     return _below(step, 1.0, lo, hi, theta)
 
 
-def _below(step: Step, sign: float, lo, hi, theta):
+def _below(
+    step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
+) -> Line:
     """The lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
 
-    def g(x):
+    def g(x: np.ndarray) -> np.ndarray:
         return sign * step.f(sign * x)
 
     one, other, any_inside = step.ends(*((lo, hi) if sign > 0 else (-hi, -lo)))
@@ -140,7 +150,14 @@ def _below(step: Step, sign: float, lo, hi, theta):
     return slope, offset, theta, pivot, gain
 
 
-def lowest(g, slope, lo, hi, first, last):
+def lowest(
+    g: Elementwise,
+    slope: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+) -> np.ndarray:
     """The least of `g(x) - slope * x`: it lies at an end or beside the first or last jump."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
@@ -151,14 +168,16 @@ def lowest(g, slope, lo, hi, first, last):
     return np.where(np.isnan(level), -np.inf, level)
 
 
-def any_lower(step: Step, sign: float, slope, lo, hi):
+def any_lower(
+    step: Step, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
     """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope; if it rises."""
     turned = sign < 0
     if turned:
         # g(t) = -f(-t) with t = -x: -f(x) - slope x = g(t) + slope t.
         lo, hi, slope = -hi, -lo, -slope
 
-    def g(x):
+    def g(x: np.ndarray) -> np.ndarray:
         return sign * step.f(sign * x)
 
     one, other, inside = step.ends(*((-hi, -lo) if turned else (lo, hi)))

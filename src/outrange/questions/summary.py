@@ -1,17 +1,18 @@
 """What does each layer do on this input set?"""
 
-import time as clock
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..answers import LayerRow, Summary
-from ..core import UNIT
+from ..core import UNIT, Bounds
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
-from .input_set import input_box
-from .network import LayerLike, NetworkLike
+from .common.network import LayerLike, NetworkLike
+from .inputs.parse_box import input_box
 
 
 ONE_NUMBER = 64 * UNIT
@@ -22,15 +23,15 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
-    start = clock.perf_counter()
+    start = time.perf_counter()
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     rows = tuple(_row(graph, layer, ends) for layer in network.layers)
-    return Summary(network.name, rows, domain, clock.perf_counter() - start)
+    return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
-def _row(graph: Graph, layer: LayerLike, ends) -> LayerRow:
+def _row(graph: Graph, layer: LayerLike, ends: Sequence[Bounds]) -> LayerRow:
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):
@@ -67,7 +68,9 @@ def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
     ]
 
 
-def behaviour(curve: Curve, lo: np.ndarray, hi: np.ndarray):
+def behaviour(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

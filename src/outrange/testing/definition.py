@@ -1,6 +1,7 @@
 """Sixty-digit values of a curve, and the places where a wrong fact would show."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -31,14 +32,14 @@ class Oracle:
         OutrangeError: The curve has no `exact`.
     """
 
-    def __init__(self, curve: Curve):
+    def __init__(self, curve: Curve) -> None:
         if curve.exact is None:
             raise OutrangeError(f"`{curve.name}` has no `exact` definition to be compared with.")
         self.mp = many_bits(BITS)
         self.exact = curve.exact
         self._seen: dict[float, tuple[float, float]] = {}
 
-    def real(self, x):
+    def real(self, x: Any) -> Any:
         """The value at the mpmath number `x`; NaN where there is none."""
         try:
             value = self.exact(self.mp, x)
@@ -46,11 +47,11 @@ class Oracle:
             return self.mp.nan
         return value if isinstance(value, self.mp.mpf) else self.mp.nan
 
-    def at(self, x: float):
+    def at(self, x: float) -> Any:
         """The value at the float64 `x`, as an mpmath number."""
         return self.real(self.mp.mpf(float(x)))
 
-    def slope(self, x: float):
+    def slope(self, x: float) -> Any:
         """The derivative at `x`, to about 40 digits."""
         x = self.mp.mpf(float(x))
         step = self.mp.mpf(10) ** -20 * (abs(x) if x else self.mp.mpf(10) ** -10)

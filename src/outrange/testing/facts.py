@@ -1,6 +1,7 @@
 """Laws of the facts that a `Curve` states. Each compares with the definition in 60 digits."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -54,7 +55,7 @@ def check_slope(curve: Curve, oracle: Oracle | None = None) -> None:
         )
 
 
-def _gaps(curve: Curve):
+def _gaps(curve: Curve) -> Iterator[tuple[float, float, int]]:
     ends = (curve.on[0], *curve.knots, curve.on[1])
     yield from zip(ends[:-1], ends[1:], range(len(curve.bends)), strict=True)
 

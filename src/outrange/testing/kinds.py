@@ -12,7 +12,7 @@ from .broken import require
 CLOSE = 1e-12
 
 
-def _near(one, two, scale: float | np.ndarray = 1.0) -> bool:
+def _near(one: np.ndarray, two: np.ndarray, scale: float | np.ndarray = 1.0) -> bool:
     return one.shape == two.shape and bool(
         np.all(np.abs(one - two) <= CLOSE * (scale + np.abs(two)))
     )
@@ -81,7 +81,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
             f"`{op.name}`: a part computes something else",
         )
     if isinstance(op, Affine):
-        check_affine(part.op, seed)  # type: ignore[arg-type]
+        check_affine(part.op, seed)
 
 
 def check_absolute(op: Affine) -> None:

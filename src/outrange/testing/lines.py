@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import down, up
 from ..ops import Curve
-from ..ops.relax import Lines, least_offset, most_offset, relax
+from ..ops.relaxation.relax import LinePair, least_offset, most_offset, relax
 from .broken import require
 from .definition import Oracle, boxes, samples
 
@@ -19,7 +19,7 @@ THETAS = (None, 0.0, 0.25, 0.5, 1.0)
 SPLIT = 2.0**27 + 1.0
 
 
-def _product(a, b):
+def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`a * b` as an unevaluated sum of two float64, exact short of overflow and underflow."""
     high = a * b
     a1, b1 = a * SPLIT, b * SPLIT
@@ -28,7 +28,9 @@ def _product(a, b):
     return high, ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2
 
 
-def first_violation(value, slope, offset, x):
+def first_violation(
+    value: tuple[np.ndarray, np.ndarray], slope: np.ndarray, offset: np.ndarray, x: np.ndarray
+) -> tuple[int, int] | None:
     """The index of the first point at which a line is above the value; None if there is none.
 
     Args:
@@ -52,7 +54,15 @@ def first_violation(value, slope, offset, x):
     return None
 
 
-def _check_below(curve, sign, value, slope, offset, x, what):
+def _check_below(
+    curve: Curve,
+    sign: float,
+    value: tuple[np.ndarray, np.ndarray],
+    slope: np.ndarray,
+    offset: np.ndarray,
+    x: np.ndarray,
+    what: str,
+) -> None:
     """Raise if a lower line of `sign * f` crosses it."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
@@ -92,7 +102,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
         _check_below(curve, -1.0, value, -slope, -most, x, "most_offset of")
 
 
-def _check_theta(curve: Curve, lo, hi, default: Lines) -> None:
+def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
     """The theta that a default line names gives this line again."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):
@@ -110,7 +120,9 @@ def _check_theta(curve: Curve, lo, hi, default: Lines) -> None:
             )
 
 
-def envelopes(curve: Curve, lo, hi, count: int = 96):
+def envelopes(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray, count: int = 96
+) -> tuple[np.ndarray, np.ndarray]:
     """The convex and the concave envelope at the midpoint, from `2 * count + 1` values each."""
     z = 0.5 * lo + 0.5 * hi
     # Even points, and points close to either end and to the midpoint, where curves are steep.

@@ -1,9 +1,13 @@
 """A graph evaluated in 200-bit arithmetic: what published bounds are compared with."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from ..core import OutrangeError
 from ..graph import Graph
+from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange
 from .arithmetic import many_bits
 
@@ -21,7 +25,7 @@ def _matrices(op: Affine) -> list[np.ndarray]:
     return found
 
 
-def _affine(mp, op: Affine, source: list) -> list:
+def _affine(mp: Any, op: Affine, source: list) -> list:
     out = [mp.mpf(float(v)) for v in op.bias]
     for matrix, vector in zip(_matrices(op), source, strict=True):
         for i, j in np.argwhere(matrix):
@@ -29,7 +33,7 @@ def _affine(mp, op: Affine, source: list) -> list:
     return out
 
 
-def _value(mp, op, source: list) -> list:
+def _value(mp: Any, op: Op, source: list) -> list:
     if isinstance(op, Affine):
         return _affine(mp, op, source)
     if isinstance(op, Rearrange):
@@ -44,7 +48,7 @@ def _value(mp, op, source: list) -> list:
     raise OutrangeError(f"`{op.name}` has no exact definition to evaluate.")
 
 
-def evaluate(graph: Graph, x) -> list:
+def evaluate(graph: Graph, x: Iterable[float]) -> list:
     """The output at one point, in real arithmetic to 200 bits.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core import down, up
 from ..ops import Step
-from ..ops.relax import relax
+from ..ops.relaxation.relax import relax
 from .broken import require
 from .definition import Oracle, boxes
 from .facts import check_definition, check_range
@@ -71,7 +71,7 @@ def check_hull(step: Step) -> None:
             require(abs(far) <= close, f"`{step.name}`: line on [{a!r}, {b!r}] is {far:.1e} off")
 
 
-def _hull_at(x, y, z: float) -> float:
+def _hull_at(x: np.ndarray, y: np.ndarray, z: float) -> float:
     """The lower convex hull of the points, at `z`."""
     left, right = x <= z, x >= z
     u, v = x[left][:, None], x[right][None]

@@ -1,18 +1,19 @@
 """How likely is it that a unit starts dead?"""
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
 from ..answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from ..core import InputError
-from ..core.chance import bounded_mean, check_confidence, clopper_pearson
+from ..core.confidence import bounded_mean, check_confidence, clopper_pearson
 from ..frontends.keras.api import keras
 from ..frontends.network import LayerInfo, Network
 from ..graph import Graph
 from ..ops import Curve
-from .initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
-from .structure import Structure
+from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
+from .comparison.structure import Structure
 
 
 FEW = 64
@@ -110,7 +111,7 @@ def _has_flat_piece(curve: Curve) -> bool:
     edges = (-np.inf, *curve.knots, np.inf)
     for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):
         inner = np.clip(0.0, left + 1.0, right - 1.0) if right - left > 2.0 else (left + right) / 2
-        if bend == "line" and float(curve.df(np.float64(inner))) == 0.0:
+        if bend == "line" and float(curve.df(np.asarray(inner))) == 0.0:
             return True
     return False
 
@@ -151,7 +152,7 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
     if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
         return None
     curves = _flat_curves(network, info)
-    if any(c.knots != (0.0,) or float(c.df(np.float64(-1.0))) != 0.0 for c in curves):
+    if any(c.knots != (0.0,) or float(c.df(np.asarray(-1.0))) != 0.0 for c in curves):
         return None
     nonzero = rows[np.abs(rows).max(axis=1) > 0]
     if not len(nonzero):
@@ -187,7 +188,9 @@ def _sampled(
     return found
 
 
-def _dead(network: Network, graph: Graph, rows: np.ndarray, wanted) -> dict[str, np.ndarray]:
+def _dead(
+    network: Network, graph: Graph, rows: np.ndarray, wanted: Container[str]
+) -> dict[str, np.ndarray]:
     """Per layer, which units are flat at all the rows, at every position they are used at."""
     values = graph.run_all(rows)
     masks = {}

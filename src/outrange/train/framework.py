@@ -5,6 +5,9 @@ from typing import Any
 from ..frontends.keras.api import keras as door
 
 
+Shape = tuple[int | None, ...]
+"""Of a tensor in a layer; None where a size is not fixed."""
+
 keras: Any = door()
 """The module `keras`."""
 

@@ -1,6 +1,6 @@
 """Ranges during `fit`: `outrange.callbacks.RangeMonitor`."""
 
-import time as clock
+import time
 import warnings
 from typing import Any
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from ..core import Box, InputError
 from ..frontends.keras.api import keras
-from .diagnosed import findings
-from .moment import Moment, moment
-from .seeds import arrays_of
-from .structure import Structure
+from .comparison.diagnosed import findings
+from .comparison.seeds import arrays_of
+from .comparison.structure import Structure
+from .snapshot import Moment, moment
 
 
 ROWS = 128
@@ -80,7 +80,7 @@ class RangeMonitor(keras().callbacks.Callback):
         layers: bool = True,
         warn: bool = True,
         prefix: str = "ranges",
-    ):
+    ) -> None:
         super().__init__()
         if not 0.0 < share <= 1.0:
             raise InputError(f"`share` lies in (0, 1]. Received: share={share!r}.")
@@ -95,7 +95,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     # ---- what Keras calls -------------------------------------------------------------------
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model."""
         self.structure = Structure(self.model)
         rows = self.structure.flat(self.x)
@@ -108,19 +108,19 @@ class RangeMonitor(keras().callbacks.Callback):
         self.box = Box(rows.min(axis=0), rows.max(axis=0))
         self.rows = rows[:: max(1, len(rows) // ROWS)][:ROWS]
         self.spent, self.last, self.known = 0.0, 0.0, {}
-        self.begun = clock.perf_counter()
+        self.begun = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
         model = self.model
         if model.trainable_variables:
             # Waits for what the backend still computes, so that its time is not taken for ours.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
-        now = clock.perf_counter()
+        now = time.perf_counter()
         allowed = self.share * (now - self.begun)
         if not self.known or self.share == 1.0 or self.spent + self.last <= allowed:
             self.measure(epoch)
-            self.last = clock.perf_counter() - now
+            self.last = time.perf_counter() - now
             self.spent += self.last
         if logs is not None:
             logs.update(self.known)

@@ -9,7 +9,7 @@ import pytest
 from frontends.vnnlib.property_files import Writer, asserted
 from outrange.core import InputError, ModelError, OutrangeError, UnsupportedError
 from outrange.core.formula import And, Atom, Or, holds
-from outrange.frontends.vnnlib import read_vnnlib, second
+from outrange.frontends.vnnlib import read_vnnlib, version2 as second
 
 
 HEAD = """; a network

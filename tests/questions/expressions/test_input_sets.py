@@ -8,7 +8,7 @@ import pytest
 from outrange.core import Box, InputError, Region
 from outrange.graph import Slot
 from outrange.questions.expressions import x, y
-from outrange.questions.sets import L1Ball, L2Ball, Mixed, Polytope, Union, regions
+from outrange.questions.inputs.sets import L1Ball, L2Ball, Mixed, Polytope, Union, regions
 from questions.expressions.expression_grammar import truth
 
 

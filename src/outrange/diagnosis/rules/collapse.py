@@ -1,13 +1,19 @@
 """OR009: a stack of layers that is one affine map."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
+from ...graph import Graph, Node
 from ...ops import Affine, Rearrange
-from ..registry import Example, register
+from ...program import Layer, Part, Program
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 
 
-def _digits(keras, activation):
+def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (64, 8)).astype("float32")
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 64)]
@@ -32,7 +38,7 @@ def _digits(keras, activation):
     narrower than input and output, the stack is a low-rank map, perhaps on purpose: a note.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Walk the graph back from the last activation."""
     program = case.program
     part = program.whole
@@ -66,7 +72,7 @@ def check(rule, case):
         )  # fmt: skip
 
 
-def _behind(graph, value: int) -> list[int]:
+def _behind(graph: Graph, value: int) -> list[int]:
     found, waiting = {value}, [value]
     while waiting:
         v = waiting.pop()
@@ -77,7 +83,7 @@ def _behind(graph, value: int) -> list[int]:
     return sorted(found)
 
 
-def _reads_unknown(part, nodes) -> bool:
+def _reads_unknown(part: Part, nodes: Sequence[Node]) -> bool:
     """Whether a node reads past the model's own inputs."""
     if part.graph.size == part.data:
         return False
@@ -90,7 +96,7 @@ def _reads_unknown(part, nodes) -> bool:
     return False
 
 
-def _weighted(program, behind, part):
+def _weighted(program: Program, behind: Iterable[int], part: Part) -> list[Layer]:
     """The layers with a kernel on the way, of which one stands on another."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
     seen = set(behind)
@@ -101,7 +107,7 @@ def _weighted(program, behind, part):
             found.append(layer)
     before = {id(layer): _behind(part.graph, part.values[layer.after]) for layer in found}
 
-    def stands_on(one, other) -> bool:
+    def stands_on(one: Layer, other: Layer) -> bool:
         return one is not other and part.values[other.after] in before[id(one)]
 
     return [

@@ -1,13 +1,18 @@
 """OR002: an output that is one number whatever the weights are."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Head
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
 
-def _binary(keras, units, activation, loss):
+def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
     x = np.linspace(-1.0, 1.0, 64).reshape(32, 2)
     y = (x[:, :1] > 0).astype("float32")
     if units == 2:
@@ -35,7 +40,7 @@ def _binary(keras, units, activation, loss):
         lambda k: _binary(k, 2, "softmax", "categorical_crossentropy"),
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Look for outputs whose free range is a point."""
     program = case.program
     for i, tensor in enumerate(program.output_tensors):
@@ -58,7 +63,7 @@ def check(rule, case):
         )  # fmt: skip
 
 
-def _loss(case, head):
+def _loss(case: Case, head: Head) -> str:
     """What training does meanwhile, on this backend."""
     if head.recovered:
         return (

@@ -1,14 +1,19 @@
 """OR003: a layer that passes no gradient on the data given."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
+from ...program import Layer
 from ..activation import behaviour_at, behind_noise
-from ..registry import Example, register
+from ..context import Case, Rows
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
 
-def _relu(keras, weight, bias):
+def _relu(keras: ModuleType, weight: float, bias: float) -> ModelAndData:
     x = np.arange(1.0, 8.0)[:, None]
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "relu", name="line")])
     model.set_weights([np.array([[weight]], "float32"), np.array([bias], "float32")])
@@ -16,7 +21,7 @@ def _relu(keras, weight, bias):
     return model, x, 2 * x + 1
 
 
-def _gate(keras, activation, loss):
+def _gate(keras: ModuleType, activation: str, loss: str) -> ModelAndData:
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     model = keras.Sequential(
         [
@@ -28,7 +33,7 @@ def _gate(keras, activation, loss):
     return model, x, x[:, :1] * x[:, 1:]
 
 
-def _hidden(keras, bias):
+def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (50, 3)).astype("float32")
     model = keras.Sequential(
@@ -60,7 +65,7 @@ def _hidden(keras, bias):
     ),
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Enclose what enters each activation, at every row."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
@@ -72,7 +77,7 @@ def check(rule, case):
         found = behaviour_at(case, layer, np.minimum(rows.lo, hi), hi)
         if found is None:
             continue
-        units = found.dead.all(axis=0)
+        units = np.all(found.dead, axis=0)
         if not (units.all() or (layer.after in outputs and units.any())):
             continue
         still = _gets_nothing(case, layer, units)
@@ -86,7 +91,7 @@ TINY = 2.0**-150
 """Half of the least positive float32."""
 
 
-def _gets_nothing(case, layer, units) -> bool | None:
+def _gets_nothing(case: Case, layer: Layer, units: np.ndarray) -> bool | None:
     """Whether the backend itself gives the layer's weights a gradient of 0; None if not known."""
     measured = case.measured
     if measured is None or measured.error:
@@ -99,7 +104,7 @@ def _gets_nothing(case, layer, units) -> bool | None:
     return not any(np.any(np.nan_to_num(g) != 0) for g in mine) if mine else None
 
 
-def _finding(rule, case, layer, rows, units):
+def _finding(rule: Rule, case: Case, layer: Layer, rows: Rows, units: np.ndarray) -> Finding:
     lo, hi = float(rows.lo[:, units].min()), float(rows.hi[:, units].max())
     count, total = int(units.sum()), units.size
     who = "its only unit" if total == 1 else f"{share(count, total)} units"

@@ -1,13 +1,17 @@
 """OR008: a softmax where none belongs."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
 
-def _stack(keras, twice, hidden="tanh"):
+def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
@@ -29,7 +33,7 @@ def _stack(keras, twice, hidden="tanh"):
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Look at what enters each softmax, and what reads it."""
     program = case.program
     for i, head in enumerate(program.heads):

@@ -1,13 +1,17 @@
 """OR019: a dropout behind the output."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
 
-def _last(keras, rate, last):
+def _last(keras: ModuleType, rate: float, last: bool) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
@@ -33,7 +37,7 @@ def _last(keras, rate, last):
     up to 1. PROVED is a fact of the structure. Dropout belongs between hidden layers.""",
     Example(lambda k: _last(k, 0.5, True), lambda k: _last(k, 0.5, False)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """A dropout layer that returns the output itself."""
     for head in case.program.heads:
         if head.dropped > 0:

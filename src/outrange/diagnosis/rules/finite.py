@@ -1,9 +1,13 @@
 """OR016: NaN and infinity, in the data, the outputs or the loss."""
 
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
 
 
@@ -11,7 +15,7 @@ AT_ONCE = 256
 """Rows that the framework evaluates together."""
 
 
-def _log(keras, epsilon):
+def _log(keras: ModuleType, epsilon: float) -> ModelAndData:
     x = np.array([[0.0], [0.5], [1.0], [2.0]], "float32")
     inputs = keras.Input((1,))
     z = keras.layers.Lambda(lambda t: keras.ops.log(t + epsilon), name="log")(inputs)
@@ -20,7 +24,7 @@ def _log(keras, epsilon):
     return model, x, x**2
 
 
-def _missing(keras, value):
+def _missing(keras: ModuleType, value: float) -> ModelAndData:
     x = np.linspace(-1, 1, 20)[:, None].astype("float32")
     y = (2 * x + 1).astype("float32")
     y[3] = value
@@ -41,7 +45,7 @@ def _missing(keras, value):
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Data first, then outputs, then the loss; the first that fails explains the others."""
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
@@ -54,7 +58,7 @@ def check(rule, case):
         yield from _reachable(rule, case)
 
 
-def _data(rule, case, arrays, name):
+def _data(rule: Rule, case: Case, arrays: Sequence[np.ndarray], name: str) -> Iterator[Finding]:
     for array in arrays:
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue
@@ -72,7 +76,7 @@ def _data(rule, case, arrays, name):
         )  # fmt: skip
 
 
-def _witness(case, rows):
+def _witness(case: Case, rows: np.ndarray) -> tuple[int | None, bool]:
     """`(row, True)` of which loss or gradient are not finite, `(None, True)` if there is none.
 
     Where nothing can be run the first row, and False: the program may handle it.
@@ -88,7 +92,7 @@ def _witness(case, rows):
     return None, True
 
 
-def _outputs(rule, case):
+def _outputs(rule: Rule, case: Case) -> Iterator[Finding]:
     for (name, _), output in zip(case.program.outputs, case.predictions, strict=False):
         bad = ~np.isfinite(output.reshape(len(output), -1)).all(axis=1)
         if bad.any():
@@ -102,7 +106,7 @@ def _outputs(rule, case):
             )  # fmt: skip
 
 
-def _loss(rule, case):
+def _loss(rule: Rule, case: Case) -> Iterator[Finding]:
     measured = case.measured
     if measured is None:
         return
@@ -121,7 +125,7 @@ def _loss(rule, case):
         )  # fmt: skip
 
 
-def _reachable(rule, case):
+def _reachable(rule: Rule, case: Case) -> Iterator[Finding]:
     ranges, part = case.over_box, case.program.whole
     if ranges is None or part is None:
         return

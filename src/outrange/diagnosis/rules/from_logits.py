@@ -1,10 +1,16 @@
 """OR007: a loss that takes the output for logits, after an activation."""
 
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
 from ...core import down
-from ..registry import Example, register
+from ...program import Loss
+from ..context import Case
+from ..registry import Example, Rule, register
 from ..wording import short, span
 from .mismatch import _three, _two
 
@@ -12,7 +18,7 @@ from .mismatch import _three, _two
 LOGITS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
-def _camel(name, from_logits):
+def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
     return lambda k: getattr(k.losses, name)(from_logits=from_logits)
 
 
@@ -35,7 +41,7 @@ def _camel(name, from_logits):
         backends=("jax", "torch"),
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Range of what the loss takes for logits, weights free."""
     for loss in case.program.losses:
         head = case.head(loss)
@@ -70,7 +76,7 @@ def check(rule, case):
         )  # fmt: skip
 
 
-def _floor(loss, y, width: int, lo: float, hi: float) -> float | None:
+def _floor(loss: Loss, y: np.ndarray | None, width: int, lo: float, hi: float) -> float | None:
     """A lower bound of the mean loss over all logits in `[lo, hi]`; None where none is known."""
     if y is None or loss.smoothing or not np.isfinite(y).all():
         return None
@@ -90,4 +96,4 @@ def _floor(loss, y, width: int, lo: float, hi: float) -> float | None:
         if loss.name == "categorical_crossentropy" and not np.isin(y, (0.0, 1.0)).all():
             return None
         values = np.full(1, one)
-    return max(0.0, float(down(np.mean(values) * (1 - 1e-12))))
+    return max(0.0, float(down(float(np.mean(values)) * (1 - 1e-12))))

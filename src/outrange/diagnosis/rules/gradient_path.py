@@ -1,14 +1,20 @@
 """OR005: weights to which no gradient finds its way."""
 
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
+from ...program import Step
+from ..context import Case
 from ..paths import lost_weights
-from ..registry import Example, register
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share
 
 
-def _classes(keras, loss):
+def _classes(keras: ModuleType, loss: Callable[[ModuleType], Callable[..., Any]]) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     y = rng.integers(0, 3, (64, 1)).astype("float32")
@@ -23,31 +29,31 @@ def _classes(keras, loss):
     return model, x, y
 
 
-def _argmax(keras):
-    def class_distance(y_true, y_pred):
+def _argmax(keras: ModuleType) -> Callable[[Any, Any], Any]:
+    def class_distance(y_true: Any, y_pred: Any) -> Any:
         chosen = keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "float32")
         return keras.ops.mean(keras.ops.square(y_true[:, 0] - chosen))
 
     return class_distance
 
 
-def _rounded(keras):
-    def rounded(y_true, y_pred):
+def _rounded(keras: ModuleType) -> Callable[[Any, Any], Any]:
+    def rounded(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.mean(keras.ops.square(y_true - keras.ops.round(y_pred)))
 
     return rounded
 
 
-def _soft_index(keras):
-    def soft_index(y_true, y_pred):
+def _soft_index(keras: ModuleType) -> Callable[[Any, Any], Any]:
+    def soft_index(y_true: Any, y_pred: Any) -> Any:
         index = keras.ops.sum(y_pred * keras.ops.arange(3, dtype="float32"), axis=-1)
         return keras.ops.mean(keras.ops.square(y_true[:, 0] - index))
 
     return soft_index
 
 
-def _plain(keras):
-    def plain(y_true, y_pred):
+def _plain(keras: ModuleType) -> Callable[[Any, Any], Any]:
+    def plain(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.mean(keras.ops.square(y_true - y_pred))
 
     return plain
@@ -81,7 +87,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Follow the recording backwards from the losses."""
     program = case.program
     if not program.losses:
@@ -113,7 +119,7 @@ def check(rule, case):
         )  # fmt: skip
 
 
-def _place(step) -> str:
+def _place(step: Step) -> str:
     return f"`{_called(step.kind)}` in " + (f"layer {step.layer!r}" if step.inside else "the loss")
 
 
@@ -121,7 +127,7 @@ def _called(kind: str) -> str:
     return {"ConvertToTensor": "cast"}.get(kind, kind.lower())
 
 
-def _contradicted(case, weights) -> bool:
+def _contradicted(case: Case, weights: Iterable[int]) -> bool:
     """Whether the backend finds a gradient after all, or cannot be asked: nothing is claimed then.
 
     Losses that layers add by themselves are in the measured gradient, and not in the recording.
@@ -133,7 +139,7 @@ def _contradicted(case, weights) -> bool:
     return any(g is not None and np.any(g != 0) for g in found)
 
 
-def _consequence(case, everything: bool) -> str:
+def _consequence(case: Case, everything: bool) -> str:
     if case.program.backend == "jax":
         return "On JAX this raises nothing: training goes on with these weights frozen."
     if case.program.backend == "tensorflow":
@@ -146,7 +152,7 @@ def _consequence(case, everything: bool) -> str:
     return "On PyTorch this raises nothing: training goes on with these weights frozen."
 
 
-def _measured(rule, case, among=None):
+def _measured(rule: Rule, case: Case, among: Iterable[int] | None = None) -> Iterator[Finding]:
     """What could not be followed: what the backend's differentiation says of these weights."""
     measured = case.measured
     if measured is None or measured.error or not measured.gradients:

@@ -1,10 +1,15 @@
 """OR020: units that do nothing on the data's range; true of many healthy networks, so notes."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
+from ...program import Layer
 from ..activation import behaviour_at, behind_noise
-from ..registry import Example, register
+from ..context import Case, Rows
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
 
 
@@ -15,7 +20,7 @@ WIDE = 10
 """Units from which on a layer is wide: so many do not start dead by chance."""
 
 
-def _wide(keras, dead):
+def _wide(keras: ModuleType, dead: int) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (60, 3)).astype("float32")
     model = keras.Sequential(
@@ -43,7 +48,7 @@ def _wide(keras, dead):
     OR003.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Count per layer, over the rows (dead) and over the box (always on)."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
@@ -53,7 +58,7 @@ def check(rule, case):
         found = behaviour_at(case, layer, rows.lo, rows.hi)
         if found is None or behind_noise(case, layer):
             continue
-        dead = found.dead.all(axis=0)
+        dead = np.all(found.dead, axis=0)
         count, total = int(dead.sum()), dead.size
         if 0 < count < total:
             part = count / total
@@ -69,7 +74,7 @@ def check(rule, case):
         yield from _copies(rule, layer, rows, dead)
 
 
-def _always_on(rule, case, layer):
+def _always_on(rule: Rule, case: Case, layer: Layer) -> Iterator[Finding]:
     ends = case.box_ends(layer.before)
     found = None if ends is None else behaviour_at(case, layer, *ends)
     if found is not None and found.always_on.all():
@@ -81,7 +86,7 @@ def _always_on(rule, case, layer):
         )  # fmt: skip
 
 
-def _copies(rule, layer, rows, dead):
+def _copies(rule: Rule, layer: Layer, rows: Rows, dead: np.ndarray) -> Iterator[Finding]:
     """Units whose inputs are enclosed by the very same numbers at all rows."""
     if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
         return

@@ -1,13 +1,25 @@
 """OR010: labels that the loss does not understand."""
 
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Head, Loss
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
 
-def _sparse(keras, shift=0, scale=1.0, units=3, loss="sparse_categorical_crossentropy"):
+def _sparse(
+    keras: ModuleType,
+    shift: int = 0,
+    scale: float = 1.0,
+    units: int = 3,
+    loss: str = "sparse_categorical_crossentropy",
+) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     labels = (x[:, :3].argmax(axis=1)[:, None] + shift) * scale
@@ -37,7 +49,7 @@ def _sparse(keras, shift=0, scale=1.0, units=3, loss="sparse_categorical_crossen
         lambda k: _sparse(k, units=3),
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare the values of the labels with what the loss reads."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
@@ -59,7 +71,11 @@ def check(rule, case):
             )  # fmt: skip
 
 
-def _of_classes(case, loss, y, head):
+Complaint = tuple[str, str, dict[str, Any]]
+"""What is wrong, what to do, and what it costs."""
+
+
+def _of_classes(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
     shape = case.program.outputs[loss.output][1]
     if y.shape[1:] == shape and head.width > 1:
         yield (
@@ -90,7 +106,7 @@ def _of_classes(case, loss, y, head):
         )  # fmt: skip
 
 
-def _of_rows(case, loss, y, head):
+def _of_rows(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
     if head.width == 1:
         return
     if y.ndim == 1 or y.shape[-1] != head.width:
@@ -110,7 +126,7 @@ def _of_rows(case, loss, y, head):
         )  # fmt: skip
 
 
-def _of_probabilities(case, loss, y, head):
+def _of_probabilities(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
     outside = (y < 0) | (y > 1)
     if not outside.any():
         return

@@ -1,9 +1,13 @@
 """OR018: numbers that a 16-bit float cannot hold."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short
 
 
@@ -11,7 +15,7 @@ LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 """The largest finite number of each 16-bit format."""
 
 
-def _large(keras, dtype):
+def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     x = np.random.default_rng(0).uniform(0, 50, (32, 8)).astype("float32")
     weights = keras.initializers.RandomUniform
     model = keras.Sequential(
@@ -38,7 +42,7 @@ def _large(keras, dtype):
     returns infinity. Scale the inputs, or use bfloat16, or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare enclosures with the format of each layer."""
     for layer in case.program.layers:
         limit = LARGEST.get(layer.dtype)

@@ -1,9 +1,15 @@
 """OR006: a loss that reads something else than what the last layer gives."""
 
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Head, Loss
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 
 
 PROBABILITIES = {
@@ -15,7 +21,12 @@ PROBABILITIES = {
 CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
-def _three(keras, activation, loss, one_hot=True):
+def _three(
+    keras: ModuleType,
+    activation: str | None,
+    loss: str | Callable[[ModuleType], Any],
+    one_hot: bool = True,
+) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     labels = (x[:, :3]).argmax(axis=1)
@@ -32,7 +43,9 @@ def _three(keras, activation, loss, one_hot=True):
     return model, x, y
 
 
-def _two(keras, activation, loss):
+def _two(
+    keras: ModuleType, activation: str | None, loss: str | Callable[[ModuleType], Any]
+) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     model = keras.Sequential(
@@ -76,7 +89,7 @@ def _two(keras, activation, loss):
         lambda k: _three(k, "softmax", "sparse_categorical_crossentropy", False),
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare the head of each output with its loss."""
     for loss in case.program.losses:
         head = case.head(loss)
@@ -97,7 +110,7 @@ def check(rule, case):
             )  # fmt: skip
 
 
-def _probabilities(case, loss, head):
+def _probabilities(case: Case, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     wants = PROBABILITIES[loss.name]
     short = loss.name.replace("_", " ")
     if loss.name == "categorical_crossentropy" and head.width == 1:
@@ -141,7 +154,7 @@ def _probabilities(case, loss, head):
     return None
 
 
-def _outside(case, loss):
+def _outside(case: Case, loss: Loss) -> str:
     """How many predictions are no probabilities now, and what becomes of them."""
     if not case.predictions:
         return "Where it is outside [0, 1] the loss clips it, and its gradient is 0."
@@ -162,7 +175,7 @@ def _outside(case, loss):
     return text + ", where the loss clips it and its gradient is 0."
 
 
-def _squared(case, loss, head):
+def _squared(case: Case, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     y = case.targets(loss)
     if y is None or head.activation != "softmax" or head.width < 2:
         return None

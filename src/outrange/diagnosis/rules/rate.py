@@ -1,9 +1,14 @@
 """OR017: a learning rate too large to converge, or too small to arrive."""
 
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Optimizer, Rehearsal
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
 
@@ -17,7 +22,7 @@ GROWTH = 1e3
 """Factor by which the loss must have grown to count as diverging."""
 
 
-def _line(keras, rate, n=20, scale=1.0):
+def _line(keras: ModuleType, rate: float, n: int = 20, scale: float = 1.0) -> ModelAndData:
     x = np.linspace(1, 7, n)[:, None]
     model = keras.Sequential(
         [
@@ -29,7 +34,7 @@ def _line(keras, rate, n=20, scale=1.0):
     return model, x, (2 * x + 1) * scale
 
 
-def _deep(keras, rate):
+def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 6)).astype("float32")
     model = keras.Sequential(
@@ -55,7 +60,7 @@ def _deep(keras, rate):
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """The curvature of a linear model; a rehearsal for others."""
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
@@ -77,7 +82,7 @@ def check(rule, case):
     yield from _rehearsed(rule, case, optimizer, rehearsal)
 
 
-def _curvature(case, optimizer):
+def _curvature(case: Case, optimizer: Optimizer) -> tuple[str, float, float] | None:
     """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program
     kernels = [w for w in program.weights if w.trainable]
@@ -108,7 +113,7 @@ def _curvature(case, optimizer):
     return (head.layer, curvature, limit) if optimizer.rate > limit * (1 + 1e-6) else None
 
 
-def _diverges(rehearsal) -> bool:
+def _diverges(rehearsal: Rehearsal | None) -> bool:
     if rehearsal is None or rehearsal.error or not np.isfinite(rehearsal.losses[0]):
         return False
     losses = np.asarray(rehearsal.losses)
@@ -117,7 +122,9 @@ def _diverges(rehearsal) -> bool:
     )
 
 
-def _rehearsed(rule, case, optimizer, rehearsal):
+def _rehearsed(
+    rule: Rule, case: Case, optimizer: Optimizer, rehearsal: Rehearsal
+) -> Iterator[Finding]:
     losses, layer = rehearsal.losses, case.program.heads[0].layer if case.program.heads else ""
     steps = f"{len(losses)} steps on a copy"
     if _diverges(rehearsal):
@@ -152,7 +159,7 @@ def _rehearsed(rule, case, optimizer, rehearsal):
     )  # fmt: skip
 
 
-def _pace(case, losses) -> float | None:
+def _pace(case: Case, losses: Sequence[float]) -> float | None:
     """Steps in which a regression's error would be gone, at the pace measured."""
     names = [loss.name for loss in case.program.losses]
     if names not in (["mean_squared_error"], ["mean_absolute_error"]) or losses[0] <= 0:

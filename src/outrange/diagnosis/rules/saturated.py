@@ -1,10 +1,14 @@
 """OR004: a hidden layer in the flat tails of its activation."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
+from ...answers.diagnosis import Finding, Level
 from ..activation import behaviour_at, behind_noise
-from ..registry import Example, register
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import span
 
 
@@ -12,7 +16,7 @@ MOST = 0.85
 """Share of (unit, row) pairs in the tails from which on a layer counts as saturated."""
 
 
-def _powers(keras, scale):
+def _powers(keras: ModuleType, scale: float) -> ModelAndData:
     x = np.linspace(-100.0, 100.0, 201)[:, None] * scale
     model = keras.Sequential(
         [
@@ -39,7 +43,7 @@ def _powers(keras, scale):
     the weights started too large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Count the pairs of unit and row in the tails."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:

@@ -1,9 +1,13 @@
 """OR014, OR015: inputs and targets of awkward scale."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short, span
 
 
@@ -17,7 +21,7 @@ SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalizati
            "UnitNormalization", "GroupNormalization")  # fmt: skip
 
 
-def _houses(keras, scaled):
+def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.uniform([500, 1, 1900], [5000, 6, 2020], (64, 3))
     y = (100 * x[:, :1] + 1e4 * x[:, 1:2]) if not scaled else x[:, :1] / 5000
@@ -42,7 +46,7 @@ def _houses(keras, scaled):
     OR017. Nothing is said if the model scales its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
-def check_inputs(rule, case):
+def check_inputs(rule: Rule, case: Case) -> Iterator[Finding]:
     """Size and spread of the raw features, where they reach weights unscaled."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
@@ -72,7 +76,7 @@ def check_inputs(rule, case):
     OR017 measures what it does to this network.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
-def check_targets(rule, case):
+def check_targets(rule: Rule, case: Case) -> Iterator[Finding]:
     """Size of the targets of a regression."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)

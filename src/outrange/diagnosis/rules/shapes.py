@@ -1,9 +1,13 @@
 """OR011: predictions and targets whose shapes only match by broadcasting."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 
 
 ELEMENTWISE = (
@@ -12,7 +16,7 @@ ELEMENTWISE = (
 )  # fmt: skip
 
 
-def _columns(keras, units):
+def _columns(keras: ModuleType, units: int) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     model = keras.Sequential(
@@ -34,7 +38,7 @@ def _columns(keras, units):
     backend cannot even compute the loss, its error is reported.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare shapes as the loss will see them."""
     program = case.program
     for loss in program.losses:

@@ -1,12 +1,16 @@
 """OR021: a program in which nothing can be learned."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 
 
-def _plain(keras, rate=0.1, trainable=True):
+def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> ModelAndData:
     x = np.linspace(-1, 1, 16)[:, None].astype("float32")
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.layers[0].trainable = trainable
@@ -22,7 +26,7 @@ def _plain(keras, rate=0.1, trainable=True):
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Weights, rate, then the measured gradient."""
     program = case.program
     if program.optimizer is None or not program.losses:

@@ -1,9 +1,15 @@
 """OR013: units that start equal and therefore stay equal."""
 
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Program, Step
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 
 
 ELEMENTWISE = frozenset({
@@ -13,7 +19,7 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 
-def _xor(keras, initializer):
+def _xor(keras: ModuleType, initializer: Callable[[ModuleType], Any]) -> ModelAndData:
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     y = (x[:, :1] != x[:, 1:]).astype("float32")
     layers = keras.layers
@@ -45,7 +51,7 @@ def _xor(keras, initializer):
         lambda k: _xor(k, lambda k: k.initializers.RandomNormal(stddev=0.5, seed=2)),
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare the columns of each kernel, and the rows of the kernel behind it."""
     program = case.program
     readers: dict[int, list] = {}
@@ -75,14 +81,16 @@ def check(rule, case):
         )  # fmt: skip
 
 
-def _is_dense(program, step) -> bool:
+def _is_dense(program: Program, step: Step) -> bool:
     return (
         step.kind == "Matmul" and step.inside and len(step.weights) == 1
         and len(program.weights[step.weights[0]].shape) == 2 and len(step.reads) == 1
     )  # fmt: skip
 
 
-def _next_dense(program, readers, step):
+def _next_dense(
+    program: Program, readers: dict[int, list[Step]], step: Step
+) -> tuple[Step | None, list[int]]:
     """The matrix product that alone reads a layer's units, and the biases added on the way."""
     tensor, bias = step.gives[0], []
     while True:

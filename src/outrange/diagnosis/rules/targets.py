@@ -1,11 +1,17 @@
 """OR001: targets that no weights can reach."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ...answers.text import number
+from ...answers.diagnosis import Finding, Level
+from ...answers.render.text import number
 from ...core import down
-from ..registry import Example, register
+from ...program import Head, Loss
+from ..bounds import Ends
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, span
 
 
@@ -24,7 +30,7 @@ SLACK = 1e-5
 """Share of the targets' span by which a target may lie outside: rounding of a scaler, no fault."""
 
 
-def _line(keras, activation):
+def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
     x = np.arange(1.0, 8.0)[:, None]
     layer = keras.layers.Dense(1, activation=activation, kernel_initializer="ones")
     model = keras.Sequential([keras.Input((1,)), layer])
@@ -44,7 +50,7 @@ def _line(keras, activation):
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Compare targets with the range of the output, weights free."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
@@ -68,7 +74,7 @@ def check(rule, case):
         yield _finding(rule, case, loss, head, name, y, (lo, hi), np.where(missed, miss, 0.0))
 
 
-def _sums(head, loss, y):
+def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
     """How far each row's sum is from 1, if that of every output is 1 and some target's is not."""
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None
@@ -76,10 +82,12 @@ def _sums(head, loss, y):
     return far if loss.name == "mean_squared_error" and (far > 1e-3).any() else None
 
 
-def _simplex(rule, case, loss, head, y, far):
+def _simplex(
+    rule: Rule, case: Case, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
+) -> Finding:
     """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
     count = int((far > 1e-3).sum())
-    floor = max(0.0, float(down(np.mean(np.square(far)) / head.width**2 * (1 - 1e-12))))
+    floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
     return rule.found(
         Level.PROVED, head.layer,
         f"the {head.width} outputs of the softmax add up to 1 at every row, the targets of "
@@ -91,7 +99,16 @@ def _simplex(rule, case, loss, head, y, far):
     )  # fmt: skip
 
 
-def _finding(rule, case, loss, head, name, y, ends, miss):
+def _finding(
+    rule: Rule,
+    case: Case,
+    loss: Loss,
+    head: Head,
+    name: str,
+    y: np.ndarray,
+    ends: Ends,
+    miss: np.ndarray,
+) -> Finding:
     count, total = int((miss > 0).any(axis=1).sum()), len(y)
     lo, hi = float(ends[0].min()), float(ends[1].max())
     by = f" ({head.activation})" if head.activation != "other" else ""
@@ -102,7 +119,7 @@ def _finding(rule, case, loss, head, name, y, ends, miss):
     cost: dict[str, float] = {"unreachable": count, "targets": total}
     if loss.name in POWERS:
         power, short = POWERS[loss.name]
-        floor = max(0.0, float(down(np.mean(miss**power) * (1 - 1e-12))))
+        floor = max(0.0, float(down(float(np.mean(miss**power)) * (1 - 1e-12))))
         cost["loss_floor"] = floor
         message += f", {short} cannot go below {_shown(floor)}"
         if case.measured is not None and np.isfinite(case.measured.loss):

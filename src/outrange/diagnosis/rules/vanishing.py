@@ -1,9 +1,14 @@
 """OR012: gradients that vanish or explode on their way through the layers."""
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 
-from ...answers.diagnosis import Level
-from ..registry import Example, register
+from ...answers.diagnosis import Finding, Level
+from ...program import Weight
+from ..context import Case
+from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
 from ..wording import short
 
@@ -15,7 +20,7 @@ FEWEST = 4
 """Layers of weights below which depth is no explanation."""
 
 
-def _deep(keras, depth, activation, scale):
+def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     layers = [keras.Input((4,))]
@@ -43,7 +48,7 @@ def _deep(keras, depth, activation, scale):
         level=Level.MEASURED,
     ),
 )  # fmt: skip
-def check(rule, case):
+def check(rule: Rule, case: Case) -> Iterator[Finding]:
     """Bound the response of the output to the first layer, then measure the gradients."""
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
@@ -67,7 +72,9 @@ def check(rule, case):
     yield from _measured(rule, case, kernels, fix)
 
 
-def _measured(rule, case, kernels, fix):
+def _measured(
+    rule: Rule, case: Case, kernels: list[tuple[int, Weight]], fix: str
+) -> Iterator[Finding]:
     measured = case.measured
     if measured is None or measured.error:
         return
@@ -96,7 +103,7 @@ def _measured(rule, case, kernels, fix):
     )  # fmt: skip
 
 
-def _grown(case) -> float | None:
+def _grown(case: Case) -> float | None:
     """The size of the outputs, where it is far beyond that of the targets."""
     if case.y is None or not case.predictions:
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ...graph import Builder, Operand
-from ..native import lower
+from ..traced import lower
 from .api import record
 from .rules import TABLE
 

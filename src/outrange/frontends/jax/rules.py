@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, convolve
+from ...graph import Operand, Value, convolve
 from ...graph.whole import cast_whole
-from ..native.complex import real_fourier
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..rule_table import entering
+from ..traced.call import TracedCall
+from ..traced.complex import Complex, real_fourier
+from ..traced.program import folded
+from ..traced.rules import (
     both,
     compare,
     contract,
@@ -30,7 +32,7 @@ from ..native.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (
@@ -40,13 +42,13 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: Call):
+def _moved(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0])
 
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
@@ -81,26 +83,18 @@ RULES: dict[str, Callable[[Call], Any]] = {
 """Primitive to its rule; see also the functions below."""
 
 
-def rule(*names: str):
-    """Enter the decorated function under some names."""
-
-    def enter(function: Callable[[Call], Any]):
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("select_n")
-def _select(c: Call):
+def _select(c: TracedCall) -> Operand:
     if len(c.inputs) != 3:
         raise UnsupportedError("a select between more than two branches")
     return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
 
 
 @rule("convert_element_type", "reduce_precision")
-def _cast(c: Call):
+def _cast(c: TracedCall) -> Operand:
     dtype = str(c.attr("new_dtype", "float32"))
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -110,7 +104,7 @@ def _cast(c: Call):
 
 
 @rule("real", "imag", "abs")
-def _magnitude(c: Call):
+def _magnitude(c: TracedCall) -> Operand:
     return (
         c.b.curve("abs", c.x)
         if c.kind == "abs"
@@ -121,7 +115,7 @@ def _magnitude(c: Call):
 
 
 @rule("fft")
-def _fourier(c: Call):
+def _fourier(c: TracedCall) -> Complex:
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
         raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
@@ -129,10 +123,10 @@ def _fourier(c: Call):
 
 
 @rule("pad")
-def _pad(c: Call):
+def _pad(c: TracedCall) -> Operand:
     fill = float(c.constant(1, "values"))
 
-    def run(a):
+    def run(a: list[np.ndarray]) -> np.ndarray:
         (marks,) = c.step.run(a[0], np.zeros((), a[0].dtype))
         return np.where(marks == 0, a[1], marks)
 
@@ -140,7 +134,7 @@ def _pad(c: Call):
 
 
 @rule("dot_general")
-def _dot(c: Call):
+def _dot(c: TracedCall) -> Operand:
     (left_axes, right_axes), (left_batch, right_batch) = c.attr("dimension_numbers")
     x, y = c.inputs
     letters = iter(string.ascii_letters)
@@ -161,7 +155,7 @@ def _dot(c: Call):
 
 
 @rule("conv_general_dilated")
-def _convolve(c: Call):
+def _convolve(c: TracedCall) -> Operand:
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
     if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
         raise UnsupportedError("a transposed convolution in JAX")
@@ -177,11 +171,11 @@ def _convolve(c: Call):
         groups=int(c.attr("feature_group_count")),
         channels_first=True,
     )
-    return c.b.transpose(y, np.argsort(spec.out_spec))
+    return c.b.transpose(y, np.argsort(spec.out_spec).tolist())
 
 
 @rule("reduce_window_max", "reduce_window_sum")
-def _window(c: Call):
+def _window(c: TracedCall) -> Operand:
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
     found, shape = windows(

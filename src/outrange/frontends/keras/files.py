@@ -6,6 +6,7 @@ import math
 import re
 import types
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,14 @@ def read(
 
 
 @contextlib.contextmanager
-def _names_for_lambdas(k: Any):
+def _names_for_lambdas(k: Any) -> Iterator[None]:
     """A lambda read from a file knows no global name; give it those that nearly all of them use."""
     kind, names = k.layers.Lambda, {
         "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
     }  # fmt: skip
     old = vars(kind)["from_config"]
 
-    def from_config(cls, *args, **kwargs):
+    def from_config(cls: type, *args: Any, **kwargs: Any) -> Any:
         layer = old.__func__(cls, *args, **kwargs)
         f = layer.function
         if isinstance(f, types.FunctionType) and f.__globals__["__name__"].startswith("keras.src"):

@@ -5,7 +5,7 @@ here, on the first call, and nothing of the package but its message types is tou
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .files import read_bytes, stem
 from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
 
 
-def _onnx():
+def _onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
@@ -78,7 +78,7 @@ def read_onnx(path: Path) -> OnnxModel:
     )
 
 
-def _words(proto):
+def _words(proto: Any) -> Iterator[str]:
     """Every name the file gives; older versions of protobuf let damaged ones through as bytes."""
     graph = proto.graph
     for node in graph.node:
@@ -88,7 +88,7 @@ def _words(proto):
     yield from (tensor.name for tensor in graph.initializer)
 
 
-def _opset(path: Path, proto) -> int:
+def _opset(path: Path, proto: Any) -> int:
     versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
     if not versions:
         raise ModelError(
@@ -98,14 +98,14 @@ def _opset(path: Path, proto) -> int:
     return int(versions[0])
 
 
-def _kind(onnx, elem_type: int) -> str:
+def _kind(onnx: Any, elem_type: int) -> str:
     try:
         return str(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
     except (KeyError, TypeError, ValueError):
         return f"element type {elem_type}"
 
 
-def _info(onnx, value) -> TensorInfo:
+def _info(onnx: Any, value: Any) -> TensorInfo:
     form = value.type.WhichOneof("value")
     if form != "tensor_type":
         raise UnsupportedError(
@@ -121,7 +121,7 @@ def _info(onnx, value) -> TensorInfo:
     return TensorInfo(value.name, kind, dims)
 
 
-def _nodes(onnx, graph, folder: Path) -> tuple[OnnxNode, ...]:
+def _nodes(onnx: Any, graph: Any, folder: Path) -> tuple[OnnxNode, ...]:
     nodes: list[OnnxNode] = []
     taken: set[str] = set()
     for i, node in enumerate(graph.node):
@@ -137,7 +137,7 @@ def _nodes(onnx, graph, folder: Path) -> tuple[OnnxNode, ...]:
     return tuple(nodes)
 
 
-def _attribute(onnx, attribute, folder: Path):
+def _attribute(onnx: Any, attribute: Any, folder: Path) -> Any:
     kinds = onnx.AttributeProto
     if attribute.ref_attr_name:
         return Opaque(f"a reference to `{attribute.ref_attr_name}`")
@@ -146,10 +146,11 @@ def _attribute(onnx, attribute, folder: Path):
     if attribute.type == kinds.GRAPH:
         inside = attribute.g
         return Subgraph(
-            tuple(v.name for v in inside.input), tuple(v.name for v in inside.output),
+            tuple(v.name for v in inside.input),
+            tuple(v.name for v in inside.output),
             {t.name: _array(onnx, t, folder) for t in inside.initializer},
             _nodes(onnx, inside, folder),
-        )  # fmt: skip
+        )
     plain = (kinds.FLOAT, kinds.INT, kinds.STRING, kinds.FLOATS, kinds.INTS, kinds.STRINGS)
     if attribute.type not in plain:
         return Opaque(kinds.AttributeType.Name(attribute.type).lower())
@@ -165,7 +166,7 @@ def _attribute(onnx, attribute, folder: Path):
     return list(value) if attribute.type in (kinds.FLOATS, kinds.INTS) else value
 
 
-def _array(onnx, tensor, folder: Path) -> np.ndarray:
+def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
     """The entries of one tensor; those kept in another file are read into it first."""
     dims = [int(d) for d in tensor.dims]
     if min(dims, default=0) < 0 or math.prod(dims) > LARGEST_TENSOR:
@@ -209,16 +210,17 @@ def evaluated(
     made = onnx.helper.make_node(node.op, names, outputs, domain=node.domain, **attributes)
     kinds = {k: onnx.helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in given.items()}
     graph = onnx.helper.make_graph(
-        [made], "constants",
+        [made],
+        "constants",
         [onnx.helper.make_tensor_value_info(k, kinds[k], v.shape) for k, v in given.items()],
         [onnx.helper.make_value_info(k, onnx.TypeProto()) for k in outputs],
-    )  # fmt: skip
+    )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     found: Any = ReferenceEvaluator(model).run(None, given)
     return list(found)
 
 
-def _bring_in(tensor, folder: Path, onnx) -> None:
+def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
     """Move a tensor's external data into the message itself; only from files beside the model."""
     facts = {entry.key: entry.value for entry in tensor.external_data}
     location = facts.get("location", "")
@@ -246,7 +248,7 @@ def _bring_in(tensor, folder: Path, onnx) -> None:
     del tensor.external_data[:]
 
 
-def _reference(proto):
+def _reference(proto: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """The evaluation that comes with `onnx`, independent of this library's graph."""
     from onnx.reference import ReferenceEvaluator
 

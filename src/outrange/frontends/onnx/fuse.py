@@ -1,12 +1,14 @@
 """A matrix product and the addition of its bias as one node."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from ...graph import Operand
 from .records import OnnxModel, OnnxNode, Subgraph
-from .table import Call, op
+from .rules.table import OnnxCall, op
 
 
 FUSED = "MatMul+Add"
@@ -54,7 +56,9 @@ def _constants(model: OnnxModel) -> dict[str, np.ndarray]:
     return found
 
 
-def _product_and_bias(node: OnnxNode, producers, constants) -> tuple[OnnxNode, str] | None:
+def _product_and_bias(
+    node: OnnxNode, producers: Mapping[str, OnnxNode], constants: Mapping[str, np.ndarray]
+) -> tuple[OnnxNode, str] | None:
     if node.op != "Add" or node.domain or len(node.inputs) != 2:
         return None
     for first, second in (node.inputs, node.inputs[::-1]):
@@ -71,7 +75,7 @@ def _product_and_bias(node: OnnxNode, producers, constants) -> tuple[OnnxNode, s
 
 
 @op(FUSED)
-def matmul_add(c: Call):
-    from .arithmetic import affine
+def matmul_add(c: OnnxCall) -> Operand:
+    from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

@@ -1,5 +1,6 @@
 """Entry point: an ONNX file as a `Network`."""
 
+import os
 from pathlib import Path
 
 from ...core import InputError, ModelError
@@ -14,7 +15,7 @@ from .runtime import has_runtime
 CHECKS = ("auto", "runtime", "reference", None)
 
 
-def load_onnx(path, *, check: str | None = "auto") -> Network:
+def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
     The graph has a batch axis of 1; an input whose first axis is open or 1 is read as a batch.

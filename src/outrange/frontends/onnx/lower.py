@@ -9,7 +9,10 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
 from ..network import LayerInfo
-from . import (  # these fill the table
+from .api import evaluated
+from .fuse import fuse_bias
+from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
+from .rules import (
     arithmetic as arithmetic,
     constants as constants,
     convolution as convolution,
@@ -20,12 +23,9 @@ from . import (  # these fill the table
     shapes as shapes,
     windows as windows,
 )
-from .api import evaluated
-from .control import CONTROL, RANDOM
-from .elementwise import ACTIVATIONS
-from .fuse import fuse_bias
-from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
-from .table import TABLE, Call
+from .rules.control import CONTROL, RANDOM
+from .rules.elementwise import ACTIVATIONS
+from .rules.table import TABLE, OnnxCall
 
 
 _HIDDEN = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
@@ -36,7 +36,7 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class OnnxGraph:
     """A graph, its layers, and where each tensor of the file is in the graph as written.
 
     `plain` is the graph as written, if elementwise sub-graphs became single curves.
@@ -93,7 +93,7 @@ def feeds(model: OnnxModel, x: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def lower(model: OnnxModel) -> Lowered:
+def lower(model: OnnxModel) -> OnnxGraph:
     """The graph of `model`.
 
     Raises:
@@ -124,10 +124,12 @@ def lower(model: OnnxModel) -> Lowered:
         for i in layers
     )
     values = {name: v.index for name, v in env.items() if isinstance(v, Value)}
-    return Lowered(graph, infos, values, b.plain)
+    return OnnxGraph(graph, infos, values, b.plain)
 
 
-def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Operand]:
+def _lower_node(
+    model: OnnxModel, b: Builder, node: OnnxNode, env: dict[str, Operand]
+) -> list[Operand]:
     def run(nodes: Sequence[OnnxNode], inner: dict[str, Operand]) -> None:
         for part in nodes:
             b.source = f"{node.name}/{part.name}"
@@ -147,9 +149,9 @@ def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Opera
     if node.op in CONTROL and not node.domain:
         results = CONTROL[node.op](b, node, env, run)
     elif _is_constant(node, operands):
-        results = _evaluated(model, node, operands)
+        results = _evaluated(model, node, [x for x in operands if not isinstance(x, Value)])
     else:
-        results = Call(b, node, operands, model.opset).run()
+        results = OnnxCall(b, node, operands, model.opset).run()
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(
@@ -166,7 +168,9 @@ def _is_constant(node: OnnxNode, operands: list[Operand | None]) -> bool:
     return not known and not any(isinstance(x, Value) for x in operands)
 
 
-def _evaluated(model: OnnxModel, node: OnnxNode, operands) -> list[Operand]:
+def _evaluated(
+    model: OnnxModel, node: OnnxNode, operands: Sequence[np.ndarray | None]
+) -> list[Operand]:
     try:
         found = evaluated(node, operands, model.opset)
     except Exception as error:  # the reference evaluation raises many classes
@@ -191,7 +195,13 @@ def _refuse_infinite(node: OnnxNode, name: str, array: np.ndarray) -> None:
         )
 
 
-def _layer(model, b: Builder, node: OnnxNode, env, results) -> list[LayerInfo]:
+def _layer(
+    model: OnnxModel,
+    b: Builder,
+    node: OnnxNode,
+    env: dict[str, Operand],
+    results: Sequence[Operand],
+) -> list[LayerInfo]:
     """The rows of a summary for one node: one, or none."""
     found = results[0] if results else None
     if not isinstance(found, Value):

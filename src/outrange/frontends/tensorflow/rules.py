@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import convolve, log_softmax, softmax
+from ...graph import Operand, convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..rule_table import entering
+from ..traced.call import TracedCall
+from ..traced.program import folded
+from ..traced.rules import (
     both,
     compare,
     contract,
@@ -29,7 +31,7 @@ from ..native.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (
@@ -40,7 +42,7 @@ MOVING = (
 )  # fmt: skip
 """Operations that only move entries of their first operand."""
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{name: lambda c: c.moved([0]) for name in MOVING},
     "Split": lambda c: c.moved([1]),
     "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
@@ -98,25 +100,17 @@ RULES: dict[str, Callable[[Call], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-def rule(*names: str):
-    """Enter the decorated function under some names."""
-
-    def enter(function: Callable[[Call], Any]):
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("Sum", "Mean", "Max", "Min")
-def _reduce(c: Call):
+def _reduce(c: TracedCall) -> Operand:
     axes = np.atleast_1d(c.constant(1, "axes")).tolist()
     return c.b.reduce(c.kind.lower(), c.x, axes, bool(c.attr("keep_dims")))
 
 
 @rule("Cast")
-def _cast(c: Call):
+def _cast(c: TracedCall) -> Operand:
     if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
@@ -125,7 +119,7 @@ def _cast(c: Call):
 
 
 @rule("BiasAdd")
-def _bias(c: Call):
+def _bias(c: TracedCall) -> Operand:
     if c.attr("data_format") != b"NCHW":
         return c.b.add(*c.inputs)
     bias = c.b.reshape(c.inputs[1], (-1, *(1,) * (len(c.x.shape) - 2)))
@@ -133,18 +127,19 @@ def _bias(c: Call):
 
 
 @rule("PadV2")
-def _pad(c: Call):
+def _pad(c: TracedCall) -> Operand:
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
-    return c.b.structural(
-        lambda a: np.where((m := np.pad(a[0], pads)) == 0, a[1], m),
-        [c.x, np.full((), fill)],
-        name="pad",
-    )
+
+    def run(a: list[np.ndarray]) -> np.ndarray:
+        marks = np.pad(a[0], pads)
+        return np.where(marks == 0, a[1], marks)
+
+    return c.b.structural(run, [c.x, np.full((), fill)], name="pad")
 
 
 @rule("Einsum")
-def _einsum(c: Call):
+def _einsum(c: TracedCall) -> Operand:
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
@@ -154,17 +149,19 @@ def _einsum(c: Call):
     return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
 
 
-def _is_first(c: Call) -> bool:
+def _is_first(c: TracedCall) -> bool:
     return (c.attr("data_format") or b"NHWC").decode().startswith("NC")
 
 
-def _spatial(c: Call, name: str) -> list[int]:
+def _spatial(c: TracedCall, name: str) -> list[int]:
     """An attribute with one number an axis, those of the image alone."""
     given = c.attr(name) or [1] * len(c.x.shape)
     return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
 
 
-def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
+def _padding(
+    c: TracedCall, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
     how, shape = c.attr("padding").decode(), c.x.shape
     spatial = shape[2:] if _is_first(c) else shape[1:-1]
     if how == "SAME":
@@ -176,7 +173,7 @@ def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
 
 
 @rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-def _convolve(c: Call):
+def _convolve(c: TracedCall) -> Operand:
     kernel = c.constant(1, "kernels")
     strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
     padding = _padding(c, kernel.shape[:-2], strides, dilation)
@@ -197,12 +194,12 @@ def _convolve(c: Call):
 
 
 @rule("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
-def _pool(c: Call):
+def _pool(c: TracedCall) -> Operand:
     size, strides = _spatial(c, "ksize"), _spatial(c, "strides")
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
 
-    def whole(spatial, rest):
+    def whole(spatial: Sequence[Any], rest: Any) -> list[Any]:
         return [rest, rest, *spatial] if _is_first(c) else [rest, *spatial, rest]
 
     found, shape = windows(
@@ -212,7 +209,7 @@ def _pool(c: Call):
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
-def _batch_norm(c: Call):
+def _batch_norm(c: TracedCall) -> list[Operand]:
     if c.attr("is_training"):
         raise UnsupportedError("a batch normalization by statistics of the input")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from ...core import InputError, ModelError, UnsupportedError
 from ...graph import Builder, Slot, Value
 from ..check import check_same
-from ..native import lower
 from ..network import LayerInfo, Network
+from ..traced import lower
 from . import api, files
 from .rules import TABLE
 
@@ -120,7 +120,9 @@ def _network(program: Any, runner: Any, name: str) -> Network:
     return Network(graph, predict, name, "torch", infos, None, b.plain)
 
 
-def _predictor(runner: Any, slots, one_by_one: bool):
+def _predictor(
+    runner: Any, slots: Sequence[tuple[Slot, Any]], one_by_one: bool
+) -> Callable[[np.ndarray], np.ndarray]:
     """Flat inputs `(batch, size)` to flat outputs, by the model itself."""
     run = api.predictor(runner)
 

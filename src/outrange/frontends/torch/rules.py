@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Value, log_softmax, logic, pointwise, softmax
+from ...graph import Operand, Value, log_softmax, softmax
+from ...graph.composites import logic
 from ...graph.whole import cast_whole
-from ..native.program import Call, folded
-from ..native.rules import (
+from ..rule_table import entering
+from ..traced.call import TracedCall
+from ..traced.program import folded
+from ..traced.rules import (
     both,
     curve,
-    described,
     either,
     limited,
     matmul,
@@ -25,8 +27,8 @@ from ..native.rules import (
     scaled,
     select,
     sign,
-)  # fmt: skip
-from .arguments import entering, get, number, tensor
+)
+from .arguments import get, number, tensor
 from .layers import RULES as LAYERS
 
 
@@ -64,19 +66,17 @@ COMPARISONS = {
 }
 
 
-def _moved(c: Call):
+def _moved(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0], c.kind.split(".")[0])
 
 
-def _compared(how: str) -> Callable[[Call], Any]:
-    return lambda c: described(
-        pointwise.compare(c.b, how, tensor(c, "self"), tensor(c, "other")), c
-    )
+def _compared(how: str) -> Callable[[TracedCall], Any]:
+    return lambda c: logic.compare(c.b, how, tensor(c, "self"), tensor(c, "other"))
 
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **dict.fromkeys(SAME, same),
     **{f"{name}.default": curve(f) for name, f in CURVES.items()},
@@ -126,13 +126,13 @@ rule = entering(RULES)
 
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")
-def _add(c: Call):
+def _add(c: TracedCall) -> Operand:
     alpha = float(get(c, "alpha", 1)) * (-1.0 if c.kind.startswith("sub") else 1.0)
     return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
 
 
 @rule("addmm.default")
-def _addmm(c: Call):
+def _addmm(c: TracedCall) -> Operand:
     weight, bias = get(c, "mat2"), tensor(c, "self")
     alpha, beta = float(get(c, "alpha", 1)), float(get(c, "beta", 1))
     if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
@@ -141,7 +141,7 @@ def _addmm(c: Call):
     return c.b.combine([alpha, beta], [product, tensor(c, "self")])
 
 
-def _elu(c: Call):
+def _elu(c: TracedCall) -> Operand:
     alpha, scale = number(c, "alpha", 1.0), number(c, "scale", 1.0)
     inner = number(c, "input_scale", 1.0)
     if inner == 1.0:
@@ -154,7 +154,7 @@ def _elu(c: Call):
 
 
 @rule("softplus.default")
-def _softplus(c: Call):
+def _softplus(c: TracedCall) -> Operand:
     # Beyond `threshold` PyTorch returns the argument itself: less than float32 can tell.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
@@ -164,7 +164,7 @@ def _softplus(c: Call):
 
 
 @rule("clamp.default", "clamp_min.default", "clamp_max.default", "clamp.Tensor")
-def _clamp(c: Call):
+def _clamp(c: TracedCall) -> Operand:
     x = c.x
     for name, negate in (("min", False), ("max", True)):
         if get(c, name) is not None:
@@ -173,12 +173,12 @@ def _clamp(c: Call):
 
 
 @rule("pow.Tensor_Scalar")
-def _pow(c: Call):
+def _pow(c: TracedCall) -> Operand:
     return power(c.b, c.x, float(get(c, "exponent")))
 
 
 @rule("pow.Tensor_Tensor")
-def _pow_tensor(c: Call):
+def _pow_tensor(c: TracedCall) -> Operand:
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError("powers with several exponents")
@@ -186,7 +186,7 @@ def _pow_tensor(c: Call):
 
 
 @rule("_to_copy.default")
-def _cast(c: Call):
+def _cast(c: TracedCall) -> Operand:
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -196,17 +196,17 @@ def _cast(c: Call):
 
 
 @rule("cat.default", "stack.default")
-def _cat(c: Call):
+def _cat(c: TracedCall) -> list[Operand]:
     return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
 
 
 @rule("constant_pad_nd.default")
-def _pad(c: Call):
+def _pad(c: TracedCall) -> Operand:
     value = float(get(c, "value", 0) or 0)
     pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
 
-    def run(a):
+    def run(a: list[np.ndarray]) -> np.ndarray:
         x = a[0][
             tuple(slice(max(-p, 0), a[0].shape[i] - max(-q, 0)) for i, (p, q) in enumerate(pads))
         ]
@@ -217,7 +217,7 @@ def _pad(c: Call):
 
 
 @rule("index.Tensor")
-def _index(c: Call):
+def _index(c: TracedCall) -> Operand:
     places = get(c, "indices")
     if any(isinstance(p, Value) for p in places):
         raise UnsupportedError("an index that depends on the input")
@@ -229,13 +229,13 @@ HOW = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min"}
 
 
 @rule("sum.dim_IntList", "sum.default", "mean.dim", "mean.default", "amax.default", "amin.default")
-def _reduce(c: Call):
+def _reduce(c: TracedCall) -> Operand:
     axes = get(c, "dim")
     return c.b.reduce(HOW[c.kind.split(".")[0]], c.x, axes or None, bool(get(c, "keepdim", False)))
 
 
 @rule("embedding.default")
-def _embedding(c: Call):
+def _embedding(c: TracedCall) -> Operand:
     return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
 
 

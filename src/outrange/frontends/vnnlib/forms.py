@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, NoReturn, TypeAlias
+
 from ...core import And, Atom, Formula, Or, UnsupportedError
 from .conditions import Draft, Not, compared, differ, joined
-from .faults import Fault
+from .errors import Fault
 from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
@@ -20,18 +22,22 @@ _REFUSED = frozenset("ite min max abs xor distinct forall exists div mod ^".spli
 _MOST_COPIED = 10**6
 
 
-class Forms:
+Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
+"""Part of a form: a token, a term, a condition, or what a `let` binds."""
+
+
+class FormReader:
     """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
 
     `places` holds the index in `[x, y]` of every variable; whoever reads declarations fills it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.places: dict[str, int] = {}
         self._scopes: list[dict[str, Term]] = []
         self._copied = 0
 
-    def reduced(self, form: list) -> Term | Draft | dict[str, Term] | tuple:
+    def reduced(self, form: list) -> Part:
         """The meaning of a form whose inner forms are reduced already.
 
         Raises:
@@ -57,7 +63,7 @@ class Forms:
             return differ(*(self.term(p) for p in parts))
         return self._let(operator, parts)
 
-    def condition(self, part) -> Draft:
+    def condition(self, part: Part) -> Draft:
         """The condition that a part of a form is."""
         if isinstance(part, Atom | And | Or | Not):
             return part
@@ -65,7 +71,7 @@ class Forms:
             return _TRUTH[part]
         raise Fault(f"a condition is needed here, not {_told(part)}.")
 
-    def term(self, part) -> Term:
+    def term(self, part: Part) -> Term:
         """The term that a part of a form is."""
         if isinstance(part, dict):
             return part
@@ -109,7 +115,7 @@ class Forms:
         first = -1 if operator == "-" and len(terms) == 1 else 1
         return plus(terms, [first] + [1 if operator == "+" else -1] * (len(terms) - 1))
 
-    def _let(self, operator, parts: list):
+    def _let(self, operator: Part, parts: list) -> Part:
         """Its three kinds of form: a binding, the list of them (which opens a scope), all."""
         if operator == BINDING:
             if len(parts) != 2 or not isinstance(parts[0], str):
@@ -134,7 +140,7 @@ class Forms:
         return _no_operator(operator)
 
 
-def _no_operator(operator):
+def _no_operator(operator: Part) -> NoReturn:
     if not isinstance(operator, str) or operator == "":
         raise Fault("a form starts with the name of an operator.")
     if operator in _REFUSED:
@@ -150,7 +156,7 @@ def _needs(operator: str, parts: list, least: int, most: int | None = None) -> N
         raise Fault(f"`{operator}` takes {some} parts, not {len(parts)}.")
 
 
-def _told(part) -> str:
+def _told(part: Part) -> str:
     if isinstance(part, str):
         return f"`{part[:40]}`"
     return "a number" if isinstance(part, dict) else "a condition"

@@ -1,15 +1,16 @@
 """`read_vnnlib`: which version a file is in, and the reader for it."""
 
+import os
 import re
 
 from ...core import Specification, UnsupportedError
-from . import first, second
-from .faults import line_of, refusal
+from . import version1 as first, version2 as second
+from .errors import line_of, refusal
 from .files import as_path, read_text, stem
 from .tokens import words
 
 
-def read_vnnlib(path) -> Specification:
+def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     """Read a VNN-LIB file: the inputs and outputs a network must *not* have.
 
     Version 1.0 is read here, version 2.0 (one network, linear conditions) by the package `vnnlib`.
@@ -52,9 +53,11 @@ def _version(name: str, text: str) -> str:
     found = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
     if found is None or found[1] != "2.0":
         raise refusal(
-            name, line_of(text, opening[0].start()),
+            name,
+            line_of(text, opening[0].start()),
             "versions 1.0 (which no form states) and 2.0, stated as `(vnnlib-version <2.0>)`, "
             "are read.",
-            f"(vnnlib-version {stated}", UnsupportedError,
-        )  # fmt: skip
+            f"(vnnlib-version {stated}",
+            UnsupportedError,
+        )
     return "2.0"

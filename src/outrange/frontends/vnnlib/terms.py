@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ...core import And, Atom, Or, UnsupportedError
-from .faults import Fault
+from .errors import Fault
 
 
 Term = dict[int, int | Fraction]

@@ -3,16 +3,17 @@
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core import InputError, ModelError
-from .faults import Fault
+from .errors import Fault
 from .terms import literal
 
 
 _PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
 
 
-def write_counterexample(x, y) -> str:
+def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
     """The block of values that follows the line `sat` in a result file.
 
     One line a value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
@@ -41,7 +42,7 @@ def write_counterexample(x, y) -> str:
 
 
 def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """What `write_counterexample` was given; a line `sat` in front is allowed.
+    r"""What `write_counterexample` was given; a line `sat` in front is allowed.
 
     Args:
         text: The block, as this library or another tool wrote it.
@@ -53,7 +54,7 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
         ModelError: The text is not such a block, or skips or repeats an index.
 
     Example:
-        >>> read_counterexample("sat\\n((X_0 0.5)\\n(Y_0 2))")
+        >>> read_counterexample("sat\n((X_0 0.5)\n(Y_0 2))")
         (array([0.5]), array([2.]))
     """
     block = text.strip().removeprefix("sat").strip()
@@ -81,7 +82,7 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found["X"]), np.array(found["Y"])
 
 
-def _flat(name: str, values) -> list[float]:
+def _flat(name: str, values: ArrayLike) -> list[float]:
     try:
         flat = np.asarray(values, float).ravel()
     except (TypeError, ValueError):

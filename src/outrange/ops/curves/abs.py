@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("abs")
-def absolute():
+def absolute() -> Curve:
     return Curve(
         name="abs",
         f=np.abs,

@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("atan")
-def atan():
+def atan() -> Curve:
     most = float(np.nextafter(np.pi / 2, np.inf))
     return Curve(
         name="atan",

@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("celu")
-def celu(alpha: float = 1.0):
+def celu(alpha: float = 1.0) -> Curve:
     a = float(alpha)
     if not 0.0 < a < np.inf:
         raise InputError(f"CELU needs a finite `alpha > 0`. Received: alpha={a}.")

@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("clip")
-def clip(least: float, most: float):
+def clip(least: float, most: float) -> Curve:
     least, most = float(least), float(most)
     if not (least <= most and least < np.inf and most > -np.inf):
         raise InputError(f"Clip needs `least <= most`. Received: least={least}, most={most}.")

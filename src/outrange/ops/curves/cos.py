@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.waves import quarters
 from ..registry import register
-from ..waves import quarters
 
 
 @register("cos")
-def cos():
+def cos() -> Curve:
     turns, knots = quarters(64)
     return Curve(
         name="cos",

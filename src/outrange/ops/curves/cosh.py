@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("cosh")
-def cosh():
+def cosh() -> Curve:
     return Curve(
         name="cosh",
         f=np.cosh,

@@ -8,7 +8,7 @@ from ..registry import curve, register
 
 
 @register("elu")
-def elu(alpha: float = 1.0):
+def elu(alpha: float = 1.0) -> Curve:
     a = float(alpha)
     if not np.isfinite(a):
         raise InputError(f"ELU needs a finite `alpha`. Received: alpha={a}.")

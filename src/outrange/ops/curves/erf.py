@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
-from ..normal import erf as f
+from ..numerics.normal import erf as f
 from ..registry import register
 
 
 @register("erf")
-def erf():
+def erf() -> Curve:
     return Curve(
         name="erf",
         f=f,

@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
-from ..normal import erfc as f
+from ..numerics.normal import erfc as f
 from ..registry import register
 
 
 @register("erfc")
-def erfc():
+def erfc() -> Curve:
     return Curve(
         name="erfc",
         f=f,

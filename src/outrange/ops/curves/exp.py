@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("exp")
-def exp():
+def exp() -> Curve:
     return Curve(
         name="exp",
         f=np.exp,

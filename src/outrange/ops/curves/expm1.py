@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("expm1")
-def expm1():
+def expm1() -> Curve:
     return Curve(
         name="expm1",
         f=np.expm1,

@@ -8,7 +8,7 @@ Reference: Hendrycks & Gimpel 2016, arXiv:1606.08415.
 import numpy as np
 
 from ..curve import Curve
-from ..normal import normal, normal_density
+from ..numerics.normal import normal, normal_density
 from ..registry import register
 
 
@@ -16,7 +16,7 @@ TURN, BEND = -0.7517915246935645, 1.4142135623730951
 
 
 @register("gelu")
-def gelu():
+def gelu() -> Curve:
     return Curve(
         name="gelu",
         f=lambda x: np.maximum(x, -1e4) * normal(x),  # the limit at -inf is 0

@@ -7,7 +7,7 @@ Turn and changes of bend are the roots of the first and second derivative, found
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic, logistic_slope
+from ..numerics.logistic import logistic, logistic_slope
 from ..registry import register
 
 
@@ -15,22 +15,22 @@ TURN, BEND = -0.7524614220710163, 1.4185040087908283
 RATE, CUBIC = 1.5957691216057308, 0.044715  # 2 sqrt(2/pi)
 
 
-def _argument(x):
+def _argument(x: np.ndarray) -> np.ndarray:
     return RATE * x * (1.0 + CUBIC * np.square(x))
 
 
-def _df(x):
+def _df(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, -60.0, 60.0)
     w = _argument(x)
     return logistic(w) + x * logistic_slope(w) * RATE * (1.0 + 3.0 * CUBIC * np.square(x))
 
 
-def _f(x):
+def _f(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, -60.0) * logistic(_argument(np.clip(x, -60.0, 60.0)))
 
 
 @register("gelu_tanh")
-def gelu_tanh():
+def gelu_tanh() -> Curve:
     return Curve(
         name="gelu_tanh",
         f=_f,

@@ -8,7 +8,7 @@ from ..registry import curve, register
 
 
 @register("hard_shrink")
-def hard_shrink(threshold: float = 0.5):
+def hard_shrink(threshold: float = 0.5) -> Curve:
     t = float(threshold)
     if not 0.0 <= t < np.inf:
         raise InputError(f"Hard shrink needs a finite `threshold >= 0`. Received: threshold={t}.")

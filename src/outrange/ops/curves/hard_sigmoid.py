@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("hard_sigmoid")
-def hard_sigmoid():
+def hard_sigmoid() -> Curve:
     return Curve(
         name="hard_sigmoid",
         # Next to -3 the sum is exact, so the value keeps its relative accuracy.

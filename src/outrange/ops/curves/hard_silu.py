@@ -6,17 +6,17 @@ from ..curve import Curve
 from ..registry import register
 
 
-def _f(x):
+def _f(x: np.ndarray) -> np.ndarray:
     inner = np.clip(x, -3.0, 3.0)
     return np.where(x >= 3.0, x, inner * (inner + 3.0) / 6.0)
 
 
-def _df(x):
+def _df(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 3.0, np.clip(x, -3.0, 3.0) / 3.0 + 0.5, np.asarray(x) > 0)
 
 
 @register("hard_silu")
-def hard_silu():
+def hard_silu() -> Curve:
     return Curve(
         name="hard_silu",
         f=_f,

@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register("heaviside")
-def heaviside(at_zero: float = 1.0):
+def heaviside(at_zero: float = 1.0) -> Step:
     v = float(at_zero)
     return Step(
         name="heaviside",

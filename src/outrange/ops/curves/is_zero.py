@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register("is_zero")
-def is_zero():
+def is_zero() -> Step:
     return Step(
         name="is_zero",
         f=lambda x: np.where(np.isnan(x), x, (np.asarray(x) == 0.0).astype(np.float64)),

@@ -8,7 +8,7 @@ from ..registry import curve, register
 
 
 @register("leaky_relu")
-def leaky_relu(negative_slope: float = 0.2):
+def leaky_relu(negative_slope: float = 0.2) -> Curve:
     if not np.isfinite(negative_slope):
         raise InputError(
             "Leaky ReLU needs a finite `negative_slope`. "

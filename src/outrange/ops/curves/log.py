@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("log")
-def log():
+def log() -> Curve:
     return Curve(
         name="log",
         f=np.log,

@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("log1p")
-def log1p():
+def log1p() -> Curve:
     return Curve(
         name="log1p",
         f=np.log1p,

@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 
 @register("log_sigmoid")
-def log_sigmoid():
+def log_sigmoid() -> Curve:
     return Curve(
         name="log_sigmoid",
         f=lambda x: np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x))),

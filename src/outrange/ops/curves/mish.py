@@ -9,14 +9,14 @@ Reference: Misra 2019, arXiv:1908.08681.
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 
 TURN, LEFT, RIGHT = -1.1924312145154952, -2.256376396360793, 1.4905711794854284
 
 
-def _gate(x):
+def _gate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`tanh(softplus(x))`, and 1 minus that."""
     e = np.exp(-np.abs(x))
     right = np.asarray(x) >= 0
@@ -25,14 +25,14 @@ def _gate(x):
     return top / (top + rest), rest / (top + rest)
 
 
-def _df(x):
+def _df(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, -800.0, 800.0)
     gate, rest = _gate(x)
     return gate + x * rest * (1.0 + gate) * logistic(x)
 
 
 @register("mish")
-def mish():
+def mish() -> Curve:
     return Curve(
         name="mish",
         f=lambda x: np.maximum(x, -1e4) * _gate(x)[0],  # the limit at -inf is 0

@@ -8,7 +8,7 @@ from ..registry import curve, register
 
 
 @register("power")
-def power(exponent: float):
+def power(exponent: float) -> Curve:
     p = float(exponent)
     if not np.isfinite(p):
         raise InputError(f"Power needs a finite `exponent`. Received: exponent={p}.")

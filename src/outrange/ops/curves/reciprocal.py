@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("reciprocal")
-def reciprocal(side: str | None = None):
+def reciprocal(side: str | None = None) -> Curve:
     if side not in (None, "positive", "negative"):
         raise InputError(
             f"Reciprocal knows the sides 'positive', 'negative' and None. Received: side={side!r}."

@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("relu")
-def relu():
+def relu() -> Curve:
     return Curve(
         name="relu",
         f=lambda x: np.maximum(x, 0.0),

@@ -16,7 +16,7 @@ from ..registry import curve, register
 @register("relu_general")
 def relu_general(
     negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
-):
+) -> Curve:
     top = np.inf if max_value is None else float(max_value)
     s, t = float(negative_slope), float(threshold)
     if not (np.isfinite(s) and 0.0 <= t < np.inf and top >= 0.0):

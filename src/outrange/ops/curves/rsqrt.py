@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("rsqrt")
-def rsqrt():
+def rsqrt() -> Curve:
     return Curve(
         name="rsqrt",
         f=lambda x: 1.0 / np.abs(np.sqrt(x)),  # of -0.0 as of 0.0

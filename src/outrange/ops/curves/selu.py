@@ -13,7 +13,7 @@ SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @register("selu")
-def selu():
+def selu() -> Curve:
     both = SCALE * ALPHA
     return Curve(
         name="selu",

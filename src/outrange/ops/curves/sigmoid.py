@@ -1,12 +1,12 @@
 """Logistic sigmoid: `y = 1 / (1 + exp(-x))`."""
 
 from ..curve import Curve
-from ..logistic import logistic, logistic_slope
+from ..numerics.logistic import logistic, logistic_slope
 from ..registry import register
 
 
 @register("sigmoid")
-def sigmoid():
+def sigmoid() -> Curve:
     return Curve(
         name="sigmoid",
         f=logistic,

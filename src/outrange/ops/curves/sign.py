@@ -7,7 +7,7 @@ from ..step import Step
 
 
 @register("sign")
-def sign():
+def sign() -> Step:
     return Step(
         name="sign",
         f=np.sign,

@@ -7,20 +7,20 @@ With `s` the logistic sigmoid, the turn solves `1 + x (1 - s(x)) = 0`, the bend 
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 
 TURN, BEND = -1.2784645427610737, 2.3993572805154675
 
 
-def _df(x):
+def _df(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, -800.0, 800.0)
     return logistic(x) * (1.0 + x * logistic(-x))
 
 
 @register("silu")
-def silu():
+def silu() -> Curve:
     return Curve(
         name="silu",
         f=lambda x: np.maximum(x, -1e4) * logistic(x),  # the limit at -inf is 0

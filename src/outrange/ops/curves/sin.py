@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.waves import quarters
 from ..registry import register
-from ..waves import quarters
 
 
 @register("sin")
-def sin():
+def sin() -> Curve:
     knots, turns = quarters(64)
     return Curve(
         name="sin",

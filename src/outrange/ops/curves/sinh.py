@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("sinh")
-def sinh():
+def sinh() -> Curve:
     return Curve(
         name="sinh",
         f=np.sinh,

@@ -8,7 +8,7 @@ from ..registry import curve, register
 
 
 @register("soft_shrink")
-def soft_shrink(threshold: float = 0.5):
+def soft_shrink(threshold: float = 0.5) -> Curve:
     t = float(threshold)
     if not 0.0 <= t < np.inf:
         raise InputError(f"Soft shrink needs a finite `threshold >= 0`. Received: threshold={t}.")

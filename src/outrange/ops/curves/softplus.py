@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..curve import Curve
-from ..logistic import logistic
+from ..numerics.logistic import logistic
 from ..registry import register
 
 
 @register("softplus")
-def softplus():
+def softplus() -> Curve:
     return Curve(
         name="softplus",
         f=lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),

@@ -6,13 +6,13 @@ from ..curve import Curve
 from ..registry import register
 
 
-def _f(x):
+def _f(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, -1e30, 1e30)  # beyond, the quotient is 1 in any precision
     return x / (1.0 + np.abs(x))
 
 
 @register("softsign")
-def softsign():
+def softsign() -> Curve:
     return Curve(
         name="softsign",
         f=_f,

@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("sparse_plus")
-def sparse_plus():
+def sparse_plus() -> Curve:
     return Curve(
         name="sparse_plus",
         f=lambda x: np.where(x >= 1.0, x, 0.25 * (np.clip(x, -1.0, 1.0) + 1.0) ** 2),

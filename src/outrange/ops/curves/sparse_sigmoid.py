@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("sparse_sigmoid")
-def sparse_sigmoid():
+def sparse_sigmoid() -> Curve:
     return Curve(
         name="sparse_sigmoid",
         f=lambda x: np.clip(0.5 * (x + 1.0), 0.0, 1.0),

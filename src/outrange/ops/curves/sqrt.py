@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("sqrt")
-def sqrt():
+def sqrt() -> Curve:
     return Curve(
         name="sqrt",
         f=np.sqrt,

@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("square")
-def square():
+def square() -> Curve:
     return Curve(
         name="square",
         f=np.square,

@@ -12,7 +12,7 @@ from ..registry import curve, register
 
 
 @register("squareplus")
-def squareplus(b: float = 4.0):
+def squareplus(b: float = 4.0) -> Curve:
     b = float(b)
     if not 0.0 <= b < np.inf:
         raise InputError(f"Squareplus needs a finite `b >= 0`. Received: b={b}.")
@@ -20,7 +20,7 @@ def squareplus(b: float = 4.0):
         return curve("relu")
     width = float(np.sqrt(b))
 
-    def f(x):
+    def f(x: np.ndarray) -> np.ndarray:
         larger = 0.5 * np.abs(x) + 0.5 * np.hypot(x, width)
         return np.where(x >= 0, larger, (0.25 * b) / larger)
 

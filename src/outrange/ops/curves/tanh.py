@@ -7,7 +7,7 @@ from ..registry import register
 
 
 @register("tanh")
-def tanh():
+def tanh() -> Curve:
     return Curve(
         name="tanh",
         f=np.tanh,

@@ -15,7 +15,7 @@ from ..registry import register
 TERMS = tuple(2 * k / math.factorial(2 * k + 1) for k in range(10, 0, -1))
 
 
-def _f(x):
+def _f(x: np.ndarray) -> np.ndarray:
     small = np.clip(x, -1.0, 1.0)
     square, top = small * small, 0.0
     for term in TERMS:
@@ -24,7 +24,7 @@ def _f(x):
 
 
 @register("tanh_shrink")
-def tanh_shrink():
+def tanh_shrink() -> Curve:
     return Curve(
         name="tanh_shrink",
         f=_f,

@@ -8,7 +8,7 @@ from ..registry import register
 
 
 @register("threshold")
-def threshold(threshold: float, default: float):
+def threshold(threshold: float, default: float) -> Curve:
     t, d = float(threshold), float(default)
     if not (np.isfinite(t) and np.isfinite(d)):
         raise InputError(

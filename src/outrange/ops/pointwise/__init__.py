@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from .analysis import analyze as analyze
+    from .analysis.analysis import analyze as analyze
     from .definitions import of_curve as of_curve
     from .expression import Expressions as Expressions
     from .ranges import applied as applied
 
 _PLACES = {
-    "analyze": "analysis", "of_curve": "definitions", "Expressions": "expression",
+    "analyze": "analysis.analysis", "of_curve": "definitions", "Expressions": "expression",
     "applied": "ranges",
 }  # fmt: skip
 

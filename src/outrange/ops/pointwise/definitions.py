@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def _power(t: Expressions, u: int, exponent: float) -> int:
     return t.apply("power", u, exponent=float(exponent))
 
 
-MADE_OF: dict[str, Callable] = {
+MADE_OF: dict[str, Callable[..., int]] = {
     "square": lambda t, u: t.power(u, 2),
     "reciprocal": lambda t, u, side=None: t.power(u, -1),
     "power": _power,
@@ -115,7 +116,7 @@ MADE_OF: dict[str, Callable] = {
 """Curve to the expression of it, from the table, its argument and its attributes."""
 
 
-def named(t: Expressions, name: str, u: int, **attributes) -> int:
+def named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
     """The registered function `name` of an expression.
 
     Raises:
@@ -144,7 +145,7 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
     branches = [t.scale(u, Fraction(s), Fraction(o)) for s, o in lines]
     at = []
     for i, knot in enumerate(c.knots):
-        value = Fraction(float(np.asarray(c.f(np.float64(knot)))))
+        value = Fraction(float(np.asarray(c.f(np.asarray(knot)))))
         sides = [Fraction(s) * Fraction(knot) + Fraction(o) for s, o in lines[i : i + 2]]
         at.append(branches[i + sides.index(value)] if value in sides else t.constant(value))
     return t.switch(u, c.knots, branches, at)

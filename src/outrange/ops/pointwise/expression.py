@@ -7,13 +7,13 @@ nothing is rounded while rewriting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from ...core import UnsupportedError
 from . import identities
 from .limits import EXPRESSION_WORK, MOST_EXPRESSIONS, MOST_TERMS, Effort, check_sum, exact
-from .nodes import Apply, Expression, Monomial, Sum, Switch, Terms, Variable, merged
+from .nodes import Apply, CurveVariable, Expression, Monomial, Number, Sum, Switch, Terms, merged
 from .text import written
 
 
@@ -33,7 +33,7 @@ class Expressions:
         True
     """
 
-    def __init__(self, effort: Effort | None = None):
+    def __init__(self, effort: Effort | None = None) -> None:
         self.nodes: list[Expression] = []
         self.effort = Effort() if effort is None else effort
         self.ranges: dict[int, tuple[float, float]] = {}
@@ -44,7 +44,7 @@ class Expressions:
         """What was made of other expressions before, by a name for how and by all it takes."""
         self._known: dict[Expression, int] = {}
         self._first = 0
-        self.x = self._enter(Variable())
+        self.x = self._enter(CurveVariable())
         self.zero, self.one = self.constant(0), self.constant(1)
 
     def _enter(self, node: Expression) -> int:
@@ -64,7 +64,7 @@ class Expressions:
 
     # ---- making -----------------------------------------------------------------------------
 
-    def constant(self, value) -> int:
+    def constant(self, value: Number) -> int:
         """A number; a float stands for exactly itself.
 
         Raises:
@@ -104,7 +104,7 @@ class Expressions:
                 return base
         return self._enter(Sum(kept, constant))
 
-    def combine(self, parts, constant: int | Fraction = 0) -> int:
+    def combine(self, parts: Iterable[tuple[Number, int]], constant: int | Fraction = 0) -> int:
         """`constant + sum of c * e` of pairs `(c, e)`."""
         total, rest = {}, Fraction(constant)
         for c, e in parts:
@@ -122,7 +122,7 @@ class Expressions:
         """`a - b`."""
         return self.combine([(1, a), (-1, b)])
 
-    def scale(self, a: int, factor, shift: int | Fraction = 0) -> int:
+    def scale(self, a: int, factor: Number, shift: int | Fraction = 0) -> int:
         """`factor * a + shift`."""
         return self.combine([(factor, a)], shift)
 
@@ -158,7 +158,7 @@ class Expressions:
         constant = total.pop((), Fraction(0))
         return self.sum(total, constant)
 
-    def monomial(self, monomial: Monomial, coefficient=Fraction(1)) -> int:
+    def monomial(self, monomial: Monomial, coefficient: Number = Fraction(1)) -> int:
         """`coefficient * monomial`."""
         monomial = identities.in_product(self, monomial)
         if not monomial:
@@ -190,7 +190,9 @@ class Expressions:
             return known
         return self._enter(Apply(name, tuple(sorted(attributes.items())), argument))
 
-    def switch(self, argument: int, knots, branches, at) -> int:
+    def switch(
+        self, argument: int, knots: Iterable[Number], branches: Sequence[int], at: Sequence[int]
+    ) -> int:
         """A branch by the value of `argument`; a constant argument decides it at once."""
         knots = tuple(Fraction(k) for k in knots)
         value = self.value_of(argument)

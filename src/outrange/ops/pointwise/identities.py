@@ -6,10 +6,11 @@ keep their relative accuracy and do not overflow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .nodes import Apply, Monomial, Sum, Terms, merged
+from .nodes import Apply, Monomial, Sum, merged
 
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _ZERO_AT_0 = ("tanh", "erf", "expm1", "log1p", "sqrt", "atan", "sinh", "sin")
 _ONE_AT_0 = ("exp", "cosh", "cos", "erfc")
 
 
-def in_sum(t: Expressions, terms, constant: Fraction) -> tuple[Terms, Fraction]:
+def in_sum(
+    t: Expressions, terms: Mapping[Monomial, Fraction], constant: Fraction
+) -> tuple[Mapping[Monomial, Fraction], Fraction]:
     """`c + c f(u)` by a function that is 0 where `f` is -1; both signs; `2 sigmoid - 1` by tanh."""
     for monomial, c in list(terms.items()):
         if not constant or len(monomial) != 1 or monomial[0][1] != 1:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 
+Number = float | Fraction
+
 Monomial = tuple[tuple[int, int], ...]
 """`(base, power)` pairs, bases rising: a product of powers of expressions."""
 
@@ -13,7 +15,7 @@ Terms = dict[Monomial, Fraction]
 
 
 @dataclass(frozen=True)
-class Variable:
+class CurveVariable:
     """`x`."""
 
 
@@ -44,7 +46,7 @@ class Switch:
     at: tuple[int, ...]
 
 
-Expression = Variable | Sum | Apply | Switch
+Expression = CurveVariable | Sum | Apply | Switch
 
 
 def merged(m: Monomial, n: Monomial) -> Monomial:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,12 @@ class Pointwise:
     """
 
     name: str
-    compute: Callable
-    write: Callable
+    compute: Callable[..., np.ndarray]
+    write: Callable[..., int]
     jumps: bool = False
     otherwise: Callable[[int], Any] | None = None
 
-    def run(self, xs):
+    def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""
         with np.errstate(all="ignore"):
             return self.compute(*xs)

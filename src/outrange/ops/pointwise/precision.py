@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...core import UnsupportedError
-from .bends import Shape
+from ...core.arrays import Elementwise
+from .analysis.bends import Shape
 from .expression import Expressions
 from .intervals import enclose
 from .values import program
@@ -17,11 +18,13 @@ _U = 2.0**-53
 _ULPS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
-def _least_size(low, high):
+def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(low > 0, low, np.where(high < 0, -high, 0.0))
 
 
-def value_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float):
+def value_error(
+    t: Expressions, shapes: Sequence[Shape], lo: float, hi: float
+) -> tuple[float, float]:
     """`(off, ulps)` that cover the float64 error of every cell between `lo` and `hi`.
 
     Raises:
@@ -67,18 +70,18 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
 
 def functions(
     t: Expressions, shapes: Sequence[Shape], thresholds: Sequence[float]
-) -> tuple[Callable, Callable]:
+) -> tuple[Elementwise, Elementwise]:
     """`f` and its slope, piece by piece; a piece starts at its threshold."""
     values = [program(t, s.piece.expression) for s in shapes]
     slopes = [program(t, s.slope) for s in shapes]
     return _by_piece(thresholds, values), _by_piece(thresholds, slopes)
 
 
-def _by_piece(thresholds: Sequence[float], parts: list[Callable]) -> Callable:
+def _by_piece(thresholds: Sequence[float], parts: list[Elementwise]) -> Elementwise:
     if len(parts) == 1:
         only = parts[0]
 
-        def plain(x):
+        def plain(x: np.ndarray) -> np.ndarray:
             x = np.asarray(x) + 0.0  # at the end of a domain -0.0 is 0.0
             out = only(x)
             return np.where(np.isnan(x), x, out) if np.isnan(x).any() else out
@@ -86,7 +89,7 @@ def _by_piece(thresholds: Sequence[float], parts: list[Callable]) -> Callable:
         return plain
     cuts = np.array(thresholds)
 
-    def run(x):
+    def run(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)
         which = np.searchsorted(cuts, x, side="right")
         out = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else float)

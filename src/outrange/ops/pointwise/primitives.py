@@ -27,7 +27,7 @@ class Primitive:
         waves: Whether it is a sine or cosine.
     """
 
-    slope: Callable
+    slope: Callable[..., int]
     above: float | None = None
     waves: bool = False
 

@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...core import InputError
+from ...core import Bounds, InputError
 from ..curve import Curve
 from .definitions import of_curve
 from .expression import Expressions
-from .intervals import Ends, sum_ends
+from .intervals import sum_ends
 from .nodes import Sum
 
 
@@ -54,7 +54,7 @@ def values(t: Expressions, e: int) -> Range:
     node = t.nodes[e]
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)
-    known: dict[int, Ends] = {
+    known: dict[int, Bounds] = {
         b: tuple(np.array([end]) for end in t.ranges.get(b, _ALL))  # type: ignore[misc]
         for b in t.children(e)
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .nodes import Apply, Sum, Switch, Variable
+from .nodes import Apply, CurveVariable, Sum, Switch
 
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def written(t: Expressions, e: int, most: int | None = None) -> str:
 def _parts(t: Expressions, e: int) -> Iterator[str]:
     """The text bit by bit; every expression says something before what it is made of does."""
     node = t.nodes[e]
-    if isinstance(node, Variable):
+    if isinstance(node, CurveVariable):
         yield "x"
     elif isinstance(node, Apply):
         yield f"{node.name}("

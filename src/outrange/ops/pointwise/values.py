@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 
 from ...core import OutrangeError
+from ...core.arrays import Elementwise
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Switch, Variable
+from .nodes import Apply, CurveVariable, Monomial, Sum, Switch
 from .primitives import facts
 
 
-def program(t: Expressions, e: int) -> Callable[[np.ndarray], np.ndarray]:
+Known = dict[int, np.ndarray]
+"""Values of the expressions computed so far."""
+
+
+def program(t: Expressions, e: int) -> Elementwise:
     """`e` as a function of an array, in the array's own precision."""
     steps = [(k, _step(t, k)) for k in t.needed(e)]
 
-    def run(x):
-        known: dict[int, np.ndarray] = {}
+    def run(x: np.ndarray) -> np.ndarray:
+        known: Known = {}
         with np.errstate(all="ignore"):
             for k, step in steps:
                 known[k] = step(known, x)
@@ -28,9 +33,9 @@ def program(t: Expressions, e: int) -> Callable[[np.ndarray], np.ndarray]:
     return run
 
 
-def _step(t: Expressions, k: int) -> Callable:
+def _step(t: Expressions, k: int) -> Callable[[Known, np.ndarray], np.ndarray]:
     node = t.nodes[k]
-    if isinstance(node, Variable):
+    if isinstance(node, CurveVariable):
         return lambda known, x: x
     if isinstance(node, Apply):
         f, argument = facts(node).f, node.argument
@@ -40,7 +45,7 @@ def _step(t: Expressions, k: int) -> Callable:
     terms = [(float(c), m) for m, c in node.terms]
     constant = float(node.constant)
 
-    def add(known, x):
+    def add(known: Known, x: np.ndarray) -> np.ndarray:
         total = None
         for c, monomial in terms:
             part = _powers(monomial, known)
@@ -53,7 +58,7 @@ def _step(t: Expressions, k: int) -> Callable:
     return add
 
 
-def _powers(monomial: Monomial, known: dict) -> Any:
+def _powers(monomial: Monomial, known: Known) -> np.ndarray:
     """The powers of a monomial multiplied together; divisions last."""
     above: Any = None
     below: Any = None
@@ -68,7 +73,7 @@ def _powers(monomial: Monomial, known: dict) -> Any:
     return 1.0 / below if above is None else above / below
 
 
-def _power(x, n: int):
+def _power(x: np.ndarray, n: int) -> np.ndarray:
     if n <= 4:
         out = x
         for _ in range(n - 1):
@@ -77,10 +82,10 @@ def _power(x, n: int):
     return np.power(x, n)
 
 
-def _switch_step(node: Switch) -> Callable:
+def _switch_step(node: Switch) -> Callable[[Known, np.ndarray], np.ndarray]:
     knots = np.array([float(k) for k in node.knots])
 
-    def pick(known, x):
+    def pick(known: Known, x: np.ndarray) -> np.ndarray:
         u = known[node.argument]
         gap = np.searchsorted(knots, u, side="left")
         out = np.choose(gap, np.broadcast_arrays(x, *(known[b] for b in node.branches))[1:])
@@ -91,15 +96,15 @@ def _switch_step(node: Switch) -> Callable:
     return pick
 
 
-def definition(t: Expressions, e: int) -> Callable:
+def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
     """`e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
     order = t.needed(e)
 
-    def exact(mp, x):
-        known: dict[int, object] = {}
+    def exact(mp: Any, x: Any) -> Any:
+        known: dict[int, Any] = {}
         for k in order:
             node = t.nodes[k]
-            if isinstance(node, Variable):
+            if isinstance(node, CurveVariable):
                 known[k] = x
             elif isinstance(node, Sum):
                 known[k] = _exact_sum(mp, node, known)
@@ -112,11 +117,11 @@ def definition(t: Expressions, e: int) -> Callable:
     return exact
 
 
-def _number(mp, value: Fraction):
+def _number(mp: Any, value: Fraction) -> Any:
     return mp.mpf(value.numerator) / mp.mpf(value.denominator)
 
 
-def _exact_apply(mp, node: Apply, known):
+def _exact_apply(mp: Any, node: Apply, known: dict[int, Any]) -> Any:
     exact = facts(node).exact
     if exact is None:
         raise OutrangeError(f"`{node.name}` has no `exact` definition.")
@@ -127,7 +132,7 @@ def _exact_apply(mp, node: Apply, known):
         return mp.nan
 
 
-def _exact_sum(mp, node: Sum, known):
+def _exact_sum(mp: Any, node: Sum, known: dict[int, Any]) -> Any:
     total = _number(mp, node.constant)
     for monomial, c in node.terms:
         part = _number(mp, c)
@@ -139,7 +144,7 @@ def _exact_sum(mp, node: Sum, known):
     return total
 
 
-def _exact_switch(mp, node: Switch, known):
+def _exact_switch(mp: Any, node: Switch, known: dict[int, Any]) -> Any:
     u = known[node.argument]
     knots = [_number(mp, k) for k in node.knots]
     for knot, b in zip(knots, node.at, strict=True):

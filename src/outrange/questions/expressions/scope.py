@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core import InputError
-from .forms import Form, filled
+from .forms import AffineForm, filled
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Scope:
         outputs: Its outputs; output entry `j` is variable `total inputs + j`.
     """
 
-    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]):
+    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> None:
         self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
@@ -43,7 +43,7 @@ class Scope:
                 if other is slot:
                     break
                 start += other.size
-            items = [Form({i: 1}, 0) for i in range(start, start + slot.size)]
+            items = [AffineForm({i: 1}, 0) for i in range(start, start + slot.size)]
             self._known[kind, slot.name] = filled(items, slot.shape)
         return self._known[kind, slot.name]
 

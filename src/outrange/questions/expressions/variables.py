@@ -19,7 +19,7 @@ class Variable(Expression):
 
     __slots__ = ()
 
-    def __init__(self, kind: str, name: str | None = None, scope: Any = None):
+    def __init__(self, kind: str, name: str | None = None, scope: Any = None) -> None:
         super().__init__("variable", (), (kind, name, scope))
 
     def __getitem__(self, index: Any) -> Any:

@@ -1,13 +1,15 @@
 """Convolutions: what each operation's options mean in terms of the graph's two convolutions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph.convolution import convolve, convolve_transposed
-from ..call import Call
-from .table import entering
+from ....graph import Operand
+from ....graph.composites.convolution import convolve, convolve_transposed
+from ...rule_table import entering
+from ..lower.call import KerasCall
 
 
 RULES: dict[str, Callable] = {}
@@ -15,17 +17,17 @@ rule = entering(RULES)
 
 
 @rule("Conv")
-def _conv(c: Call):
+def _conv(c: KerasCall) -> Operand:
     return _convolved(c, c.x, _kernel(c, 1, "kernel"))
 
 
 @rule("DepthwiseConv")
-def _depthwise(c: Call):
+def _depthwise(c: KerasCall) -> Operand:
     return _convolved(c, c.x, _apart(_kernel(c, 1, "kernel")))
 
 
 @rule("SeparableConv")
-def _separable(c: Call):
+def _separable(c: KerasCall) -> Operand:
     # Two steps, as the model computes it: one kernel for both would cost more and be rounded.
     parts = _convolved(c, c.x, _apart(_kernel(c, 1, "depthwise_kernel")))
     pointwise = _kernel(c, 2, "pointwise_kernel")
@@ -42,7 +44,7 @@ def _separable(c: Call):
 
 
 @rule("ConvTranspose")
-def _conv_transpose(c: Call):
+def _conv_transpose(c: KerasCall) -> Operand:
     kernel = _kernel(c, 1, "kernel")
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
@@ -74,7 +76,7 @@ def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> i
     return max(total // 2, 0)
 
 
-def _convolved(c: Call, x, kernel: np.ndarray):
+def _convolved(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
     channels = x.shape[1] if first else x.shape[-1]
@@ -99,7 +101,7 @@ def _convolved(c: Call, x, kernel: np.ndarray):
     )
 
 
-def _kernel(c: Call, place: int, name: str) -> np.ndarray:
+def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
     kernel = c.constant(place, name)
     if kernel is None or kernel.ndim < 3:
         raise UnsupportedError(f"a convolution without a `{name}` of 3 or more axes")
@@ -111,7 +113,7 @@ def _apart(kernel: np.ndarray) -> np.ndarray:
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
-def _channels_first(c: Call) -> bool:
+def _channels_first(c: KerasCall) -> bool:
     layout = c.op.data_format or c.keras.config.image_data_format()
     return layout == "channels_first"
 
@@ -122,6 +124,6 @@ def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def each(value, rank: int) -> list[int]:
+def each(value: Any, rank: int) -> list[int]:
     """One number a dimension."""
     return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

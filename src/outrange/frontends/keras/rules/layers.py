@@ -1,14 +1,16 @@
 """Batch normalization, and layers that call the backend past Keras's operations."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import logic
-from ..call import Call, array, is_value, single
+from ....graph import Operand
+from ....graph.composites import logic
+from ...rule_table import entering
+from ..lower.call import KerasCall, array, is_value, single
 from ..refuse import MOVING
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}
@@ -16,7 +18,7 @@ rule = entering(RULES)
 
 
 @rule("BatchNorm")
-def _batch_norm(c: Call):
+def _batch_norm(c: KerasCall) -> Operand:
     mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
     epsilon = single(c.config["epsilon"])
@@ -38,12 +40,12 @@ def _batch_norm(c: Call):
     )
 
 
-def _weight(c: Call, variable) -> np.ndarray:
+def _weight(c: KerasCall, variable: Any) -> np.ndarray:
     return np.asarray(c.keras.ops.convert_to_numpy(variable), np.float64)
 
 
 @rule("Rescaling")
-def _rescaling(c: Call):
+def _rescaling(c: KerasCall) -> Operand:
     scale, offset = np.asarray(c.op.scale, np.float64), np.asarray(c.op.offset, np.float64)
     if scale.ndim and c.keras.config.image_data_format() == "channels_first":
         scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
@@ -51,7 +53,7 @@ def _rescaling(c: Call):
 
 
 @rule("Normalization")
-def _normalization(c: Call):
+def _normalization(c: KerasCall) -> Operand:
     mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
     spread = np.maximum(np.sqrt(variance), single(c.keras.config.epsilon()))
     if c.op.invert:
@@ -61,7 +63,7 @@ def _normalization(c: Call):
 
 
 @rule("PReLU")
-def _prelu(c: Call):
+def _prelu(c: KerasCall) -> Operand:
     alpha = _weight(c, c.op.alpha)
     if is_value(c.x) and np.unique(alpha).size == 1:
         return c.builder.curve("leaky_relu", c.x, negative_slope=float(np.ravel(alpha)[0]))
@@ -69,7 +71,7 @@ def _prelu(c: Call):
 
 
 @rule("Discretization")
-def _discretization(c: Call):
+def _discretization(c: KerasCall) -> Operand:
     if c.op.output_mode != "int":
         raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not described yet")
     bins = np.asarray(np.float32(c.op.bin_boundaries), np.float64)
@@ -79,10 +81,10 @@ def _discretization(c: Call):
 
 
 @rule(*MOVING)
-def _moving(c: Call):
+def _moving(c: KerasCall) -> Operand:
     ops = c.keras.ops
 
-    def run(marked):
+    def run(marked: list[np.ndarray]) -> np.ndarray:
         # Positions as float32, which an image layer expects; exact up to 2 ** 24.
         moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)), training=False)
         moved = np.asarray(ops.convert_to_numpy(moved), np.float64)

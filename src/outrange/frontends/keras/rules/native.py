@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....graph import Value
-from ..call import Call
-from .table import entering
+from ....graph import Operand, Value
+from ...rule_table import entering
+from ..lower.call import KerasCall
 
 
 RULES: dict[str, Callable] = {}
@@ -14,7 +14,7 @@ rule = entering(RULES)
 
 
 @rule("NativeCall")
-def _native(c: Call):
+def _native(c: KerasCall) -> list[Operand]:
     flat = c.keras.tree.flatten((c.args, c.kwargs))
     symbols = c.keras.tree.flatten((c.op.args, c.op.kwargs))
     tensor = c.keras.KerasTensor

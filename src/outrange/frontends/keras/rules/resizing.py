@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph.resize import half_pixel, linear_weights, resample
-from ..call import Call
-from .table import entering
+from ....graph import Operand
+from ....graph.composites.resize import half_pixel, linear_weights, resample
+from ...rule_table import entering
+from ..lower.call import KerasCall
 
 
 RULES: dict[str, Callable] = {}
@@ -16,16 +18,16 @@ rule = entering(RULES)
 
 
 @rule("Resize")
-def _resize(c: Call):
+def _resize(c: KerasCall) -> Operand:
     return _resized(c, c.op.size, c.op)
 
 
 @rule("Resizing")
-def _resizing(c: Call):
+def _resizing(c: KerasCall) -> Operand:
     return _resized(c, (c.op.height, c.op.width), c.op)
 
 
-def _resized(c: Call, size: tuple[int, int], options):
+def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     """`size` is height and width; the other arguments are attributes of `options`."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
         raise UnsupportedError("resizing that crops or pads to an aspect ratio")
@@ -45,13 +47,13 @@ def _resized(c: Call, size: tuple[int, int], options):
     return resample(c.builder, c.x, along)
 
 
-def _moved(c: Call):
+def _moved(c: KerasCall) -> Operand:
     """Backends do not agree on which entry is nearest: the operation itself says it."""
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")
 
-    def run(marked):
+    def run(marked: list[np.ndarray]) -> np.ndarray:
         # Positions as float32, which resizing keeps exact up to 2 ** 24.
         moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)))
         return np.asarray(ops.convert_to_numpy(moved)).astype(np.int64)

@@ -1,14 +1,16 @@
 """Operations that only move entries about: each is run on positions, so none is written out."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import logic
-from ..call import Call, array, is_value
+from ....graph import Operand
+from ....graph.composites import logic
+from ...rule_table import entering
+from ..lower.call import KerasCall, array, is_value
 from ..refuse import LOW_PRECISION
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}
@@ -27,7 +29,7 @@ MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
 
 
 @rule(*ONE)
-def _one(c: Call):
+def _one(c: KerasCall) -> Operand:
     others = c.keras.tree.flatten((c.args[1:], c.kwargs))
     if any(is_value(x) for x in others):
         raise UnsupportedError(
@@ -37,7 +39,7 @@ def _one(c: Call):
 
 
 @rule("Take")
-def _take(c: Call):
+def _take(c: KerasCall) -> Operand:
     index, axis = c.get(1, "indices"), c.config.get("axis")
     if not is_value(index):
         return _one(c)
@@ -51,18 +53,18 @@ def _take(c: Call):
 
 
 @rule(*MANY)
-def _many(c: Call):
+def _many(c: KerasCall) -> Operand:
     return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
 
 
-def _moved(c: Call, operands: list):
+def _moved(c: KerasCall, operands: list) -> Operand:
     """Run the operation on the positions of the entries of `operands`."""
     tree, ops = c.keras.tree, c.keras.ops
 
-    def run(marked):
+    def run(marked: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
         marks = iter(marked)
 
-        def mark(x):
+        def mark(x: Any) -> Any:
             if any(x is known for known in operands):
                 return ops.convert_to_tensor(next(marks))
             return x
@@ -77,7 +79,7 @@ def _moved(c: Call, operands: list):
 
 
 @rule("Pad")
-def _pad(c: Call):
+def _pad(c: KerasCall) -> Operand:
     mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
     if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
         return _moved(c, [c.args[0]])
@@ -85,7 +87,7 @@ def _pad(c: Call):
         raise UnsupportedError("Pad with several `constant_values` is not described yet")
     ops, plain = c.keras.ops, type(c.op)(c.config["pad_width"], mode)
 
-    def run(marked):
+    def run(marked: list[np.ndarray]) -> np.ndarray:
         moved = np.asarray(ops.convert_to_numpy(plain(ops.convert_to_tensor(marked[0]))))
         return np.where(moved == 0, marked[1], moved)
 
@@ -93,17 +95,17 @@ def _pad(c: Call):
 
 
 @rule("StopGradient", "Copy", "Conjugate", "Real")
-def _same(c: Call):
+def _same(c: KerasCall) -> Operand:
     return c.x
 
 
 @rule("Given")
-def _given(c: Call):
+def _given(c: KerasCall) -> Operand:
     return c.x
 
 
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
-def _cast(c: Call):
+def _cast(c: KerasCall) -> Operand:
     dtype, before = str(c.config.get("dtype") or ""), c.dtypes[0] if c.dtypes else ""
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
@@ -115,7 +117,7 @@ def _cast(c: Call):
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")
-def _filled(c: Call):
+def _filled(c: KerasCall) -> Operand:
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")

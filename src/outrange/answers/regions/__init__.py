@@ -1,0 +1,1 @@
+"""Regions of a pre-image: polytopes, slabs, and which of them holds a point."""

@@ -1,0 +1,84 @@
+"""Parts of a box: polytopes of bad inputs, and half-spaces proved to be bad or good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..render.planes import clipped, rectangle
+
+
+NEAR = 1e-10
+"""A point this near a face, relative to the size of the face's terms there, is on neither side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A polytope of bad inputs: `a @ x <= b` within the box `[lo, hi]`.
+
+    The part of a box where one activation pattern holds and the property is broken. As an input
+    set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model of one flat input.
+
+    Args:
+        a: `(rows, inputs)` over the flat inputs. The last row is the property, the others are the
+            zero planes of units.
+        b: `(rows,)`.
+        lo: `(inputs,)`.
+        hi: `(inputs,)`.
+        at: `(inputs,)` an input inside.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
+    at: np.ndarray
+
+    def contains(self, x: Any) -> np.ndarray:
+        """`(n,)` bool: whether flat inputs `(n, inputs)` lie in it, in plain float64."""
+        x = np.atleast_2d(np.asarray(x, np.float64))
+        inside = ((self.lo <= x) & (x <= self.hi)).all(axis=1)
+        return inside & (x @ self.a.T <= self.b).all(axis=1)
+
+    def corners(self, at: np.ndarray) -> np.ndarray:
+        """`(n, 2)` corners in the plane of the one or two inputs `at`, in order around it."""
+        corners = rectangle(self.lo[at], self.hi[at])
+        fixed = np.setdiff1d(np.arange(self.lo.size), at)
+        for row, limit in zip(self.a, self.b, strict=True):
+            direction = np.append(row[at], 0.0)[:2]
+            corners = clipped(corners, direction, limit - row[fixed] @ self.lo[fixed])
+        return corners
+
+    def sides(self, x: np.ndarray) -> np.ndarray:
+        """`(n,)` 1 for inputs of the box that are inside, -1 for outside, 0 on a face.
+
+        On the face between two patterns the network is continuous: those count as inside.
+        """
+        height = x @ self.a.T - self.b
+        near = NEAR * (np.abs(x) @ np.abs(self.a).T + np.abs(self.b))
+        inside = (height[:, :-1] <= near[:, :-1]).all(axis=1) & (height[:, -1] < -near[:, -1])
+        outside = (height > near).any(axis=1)
+        return np.where(inside, 1, np.where(outside, -1, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """What linear bounds prove about an undecided box.
+
+    Args:
+        bad: `(k, inputs + 1)`: `row @ [x, 1] < 0` proves an input to be bad.
+        good: `(k, inputs + 1)`: `row @ [x, 1] > 0` for every row proves it to be good.
+    """
+
+    bad: np.ndarray
+    good: np.ndarray
+
+    def sides(self, x: np.ndarray) -> np.ndarray:
+        """`(n,)` 1 for inputs of the box that are bad, -1 for good ones, 0 between."""
+        one = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+        (bad, near), (good, close) = (
+            (one @ rows.T, NEAR * (np.abs(one) @ np.abs(rows).T)) for rows in (self.bad, self.good)
+        )
+        return np.where((bad < -near).any(axis=1), 1, np.where((good > close).all(axis=1), -1, 0))

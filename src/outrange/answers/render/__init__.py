@@ -1,0 +1,1 @@
+"""From plain tables, intervals and spans to text, HTML, JSON, SARIF and plots."""

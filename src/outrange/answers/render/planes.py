@@ -1,0 +1,25 @@
+"""Shapes in the plane of one or two inputs; one input gets a height of 0 to 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def rectangle(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """`(4, 2)` corners of a box `(1,)` or `(2,)`, in order around it."""
+    (a, c), (b, d) = np.append(lo, 0.0)[:2], np.append(hi, 1.0)[:2]
+    return np.array([[a, c], [b, c], [b, d], [a, d]])
+
+
+def clipped(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarray:
+    """The part of a convex polygon where `row @ x <= limit`."""
+    height = corners @ row - limit
+    kept = []
+    for i in range(len(corners)):
+        j = (i + 1) % len(corners)
+        if height[i] <= 0:
+            kept.append(corners[i])
+        if (height[i] < 0) != (height[j] < 0) and height[i] != 0 and height[j] != 0:
+            share = height[i] / (height[i] - height[j])
+            kept.append(corners[i] * (1 - share) + corners[j] * share)
+    return np.array(kept).reshape(-1, 2)

@@ -1,0 +1,287 @@
+"""The answer to "which activation, loss and optimizer?": every training of a comparison, kept."""
+
+import json
+import math
+import os
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ..answer import Answer
+from ..render.document import MOST_ROWS, Document, Interval, Listing, Paragraph, Table
+from ..render.plot import plot_curves, plot_heatmap
+from ..render.text import number, short, size
+from .file import read_study
+from .trials import Combination, Reason, Trial, median
+
+
+@dataclass(frozen=True, eq=False)
+class Study(Answer):
+    """A comparison of activations, losses and optimizers; `print` it for the table.
+
+    Args:
+        combinations: In the order of the arguments: activations, then losses, then optimizers.
+        metric: What is compared, `"accuracy"` or `"mse"`, say.
+        better: `"higher"` or `"lower"`.
+        goal: What counts as success.
+        baseline: The metric of the best constant prediction.
+        ticks: Epochs at which the curves were measured, 0 first.
+        epochs: Epochs planned.
+        status: `"complete"`, `"time"` or `"interrupted"`.
+        seconds: Wall-clock time of training.
+        backend: Keras's backend, and how the trainings ran on it.
+        notes: What to know when reading it.
+        plan: What it was asked, to be able to go on.
+    """
+
+    combinations: tuple[Combination, ...]
+    metric: str
+    better: str
+    goal: float
+    baseline: float
+    ticks: np.ndarray
+    epochs: int
+    status: str
+    seconds: float
+    backend: str
+    notes: tuple[str, ...] = ()
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    FORMAT = "outrange.study"
+
+    # ---- reading it -------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.combinations)
+
+    def __getitem__(self, labels: tuple[str, str, str]) -> Combination:
+        for found in self.combinations:
+            if (found.activation, found.loss, found.optimizer) == tuple(labels):
+                return found
+        raise KeyError(
+            "A combination is named by activation, loss and optimizer, such as "
+            f"{self.combinations[0].name!r}. Received: {labels!r}."
+        )
+
+    @property
+    def ranking(self) -> tuple[Combination, ...]:
+        """Best first: starts that succeed, then the median metric, then how soon."""
+        return tuple(sorted(self.combinations, key=self._order))
+
+    def _order(self, c: Combination) -> tuple[float, ...]:
+        sign = -1.0 if self.better == "higher" else 1.0
+        metric = c.metric if math.isfinite(c.metric) else math.inf * sign * -1.0
+        area = median([float(np.mean(sign * t.metrics)) for t in c.trials])
+        soon = c.epochs_to_goal
+        return (
+            -float(c.solved.sum()),
+            math.inf if math.isnan(metric) else sign * metric,
+            soon,
+            math.inf if math.isnan(area) else area,
+        )
+
+    @property
+    def best(self) -> Combination:
+        """The first of `ranking`."""
+        return self.ranking[0]
+
+    @property
+    def best_activation(self) -> str:
+        """The activation of `best`."""
+        return self.best.activation
+
+    @property
+    def best_loss(self) -> str:
+        """The loss of `best`."""
+        return self.best.loss
+
+    @property
+    def best_optimizer(self) -> str:
+        """The optimizer of `best`."""
+        return self.best.optimizer
+
+    @property
+    def best_pair(self) -> tuple[str, str]:
+        """The activation and loss that succeed most often, whatever the optimizer.
+
+        Ties go to the pair whose best combination ranks first.
+        """
+        place = {c.name: i for i, c in enumerate(self.ranking)}
+        pairs: dict[tuple[str, str], list[Combination]] = {}
+        for c in self.combinations:
+            pairs.setdefault((c.activation, c.loss), []).append(c)
+        return min(
+            pairs,
+            key=lambda pair: (
+                -sum(int(c.solved.sum()) for c in pairs[pair]),
+                min(place[c.name] for c in pairs[pair]),
+            ),
+        )
+
+    @property
+    def failures(self) -> tuple[tuple[Combination, Trial], ...]:
+        """Every training that fell short of the goal."""
+        return tuple(
+            (c, t)
+            for c in self.combinations
+            for t, solved in zip(c.trials, c.solved, strict=True)
+            if not solved
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table."""
+        found = []
+        for c in self.ranking:
+            lo, hi, confidence = c.interval()
+            loss_lo, loss_hi, _ = c.interval("loss")
+            found.append(
+                {
+                    "activation": c.activation,
+                    "loss": c.loss,
+                    "optimizer": c.optimizer,
+                    "solved": int(c.solved.sum()),
+                    "starts": len(c.trials),
+                    "chance_lo": c.chance[0],
+                    "chance_hi": c.chance[1],
+                    self.metric: c.metric,
+                    f"{self.metric}_lo": lo,
+                    f"{self.metric}_hi": hi,
+                    "final_loss": c.final_loss,
+                    "final_loss_lo": loss_lo,
+                    "final_loss_hi": loss_hi,
+                    "interval_confidence": confidence,
+                    "epochs_to_goal": c.epochs_to_goal,
+                    "why": ", ".join(reason.code for reason in c.why),
+                }
+            )
+        return found
+
+    # ---- showing it -------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        best = self.best
+        return (
+            f"Study({len(self)} combinations x {len(best.trials)} starts, best: {best.name}, "
+            f"{int(best.solved.sum())}/{len(best.trials)} reach {self.metric} {self.goal:.4g}, "
+            f"{self.status})"
+        )
+
+    def document(self) -> Document:
+        """The ranking, every reason once, and how to read it."""
+        ranking, best = self.ranking, self.best
+        head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "(median of starts in)")
+        head += ("Final loss", "Epochs to goal", "Why not")
+        rows = [_cells(c) for c in ranking[:MOST_ROWS]]
+        reasons = {reason.code: reason for c in ranking for reason in c.why}
+        why = [str(reasons[code]) for code in sorted(reasons)]
+        good = "at least" if self.better == "higher" else "at most"
+        notes = (
+            f"{len(self)} combinations x {len(best.trials)} starts, {self.epochs} epochs planned, "
+            f"{self.status}; {size(self.seconds)} on {self.backend}. A constant prediction has "
+            f"{self.metric} {number(self.baseline)}.",
+            f"The interval holds the median over all starts with {100 * best.interval()[2]:.4g} % "
+            "confidence.",
+            *self.notes,
+        )
+        return Document(
+            "Best",
+            f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach "
+            f"{self.metric} of {good} {number(self.goal)}). Best pair over all optimizers: "
+            f"{' + '.join(self.best_pair)}.",
+            (
+                Table(head, rows, "lllrrrrrl", len(ranking) - len(rows)),
+                Listing("Why trainings fell short (an example each):", why),
+                Paragraph("\n".join(notes)),
+            ),
+        )
+
+    def plot_heatmap(self, ax=None, optimizer: str | None = None):
+        """Share of starts that succeed, activations against losses.
+
+        Args:
+            ax: Matplotlib axes; new ones if None.
+            optimizer: Which; the best over all optimizers if None.
+
+        Returns:
+            The axes.
+        """
+        known = {c.optimizer for c in self.combinations}
+        if optimizer is not None and optimizer not in known:
+            raise InputError(
+                f"The study's optimizers are {sorted(known)}. Received: optimizer={optimizer!r}."
+            )
+        activations = list(dict.fromkeys(c.activation for c in self.combinations))
+        losses = list(dict.fromkeys(c.loss for c in self.combinations))
+        share = np.zeros((len(activations), len(losses)))
+        for c in self.combinations:
+            if optimizer in (None, c.optimizer):
+                at = activations.index(c.activation), losses.index(c.loss)
+                share[at] = max(share[at], float(np.mean(c.solved)))
+        title = f"starts that succeed ({optimizer or 'best optimizer'})"
+        return plot_heatmap(title, activations, losses, share, ax)
+
+    def plot_curves(self, ax=None, most: int = 8):
+        """The metric of the `most` best combinations over the epochs, with all their starts."""
+        groups = [
+            (c.name, [(self.ticks[: len(t.metrics)], t.metrics) for t in c.trials])
+            for c in self.ranking[:most]
+        ]
+        return plot_curves(("epochs", self.metric), groups, self.goal, ax)
+
+    # ---- keeping it -------------------------------------------------------------------------
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return super().as_dict() | {"best": self.best.name}
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it as JSON, at once or not at all."""
+        path = Path(path)
+        part = path.with_name(path.name + ".part")
+        part.write_text(json.dumps(self.as_dict(), allow_nan=False))
+        os.replace(part, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike) -> "Study":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: The file is not a study.
+        """
+        return read_study(Path(path), Study.FORMAT, Study._restored)
+
+    @staticmethod
+    def _restored(record: dict[str, Any]) -> "Study":
+        kept = {f.name: record[f.name] for f in fields(Study)}
+        kept |= {name: float(kept[name]) for name in ("goal", "baseline", "seconds")}
+        kept["combinations"] = tuple(map(Combination.restored, kept["combinations"]))
+        kept["ticks"] = np.array(kept["ticks"], int)
+        kept["notes"] = tuple(kept["notes"])
+        return Study(**kept)
+
+    def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
+        """The same study; `why[combination, start]` are the reasons of a trial."""
+        combinations = [
+            replace(
+                c,
+                trials=tuple(
+                    replace(t, why=why.get((i, j), t.why)) for j, t in enumerate(c.trials)
+                ),
+            )
+            for i, c in enumerate(self.combinations)
+        ]
+        return replace(self, combinations=tuple(combinations))
+
+
+def _cells(c: Combination) -> tuple:
+    """One row; four digits are plenty beside the spread of starts."""
+    lo, hi, _ = c.interval()
+    soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
+    solved = f"{int(c.solved.sum())}/{len(c.trials)}"
+    why = ", ".join(reason.code for reason in c.why) or None
+    ends = Interval(short(lo), short(hi))
+    metrics = (short(c.metric), ends, short(c.final_loss))
+    return (c.activation, c.loss, c.optimizer, solved, *metrics, soon, why)

@@ -1,0 +1,1 @@
+"""`outrange verify-all`: instances, worker processes, results."""

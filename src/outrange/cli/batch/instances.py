@@ -1,0 +1,168 @@
+"""Lists of instances as the competition (VNN-COMP) writes them, and lists of expected verdicts."""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...core import InputError
+from ..text import SAT, UNSAT
+
+
+Key = tuple[str, str]
+
+MEANINGS = {"sat": SAT, "violated": SAT, "unsat": UNSAT, "holds": UNSAT}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One model, one property, one limit.
+
+    Args:
+        onnx: The model, as the list names it.
+        vnnlib: The property, likewise.
+        seconds: The time it may take.
+        model_file: The model's file.
+        property_file: The property's file.
+    """
+
+    onnx: str
+    vnnlib: str
+    seconds: float
+    model_file: Path
+    property_file: Path
+
+    @property
+    def key(self) -> Key:
+        return key_of(self.onnx, self.vnnlib)
+
+
+def key_of(onnx: str, vnnlib: str) -> Key:
+    """What two lists that name the same files agree on: no `./`, no `.gz`."""
+    names = [posixpath.normpath(name.strip().replace("\\", "/")) for name in (onnx, vnnlib)]
+    first, second = (name.removesuffix(".gz") for name in names)
+    return first, second
+
+
+def read_instances(
+    path: Path, root: Path | None, seconds: float | None, only: str | None
+) -> list[Instance]:
+    """The instances of a list, each once.
+
+    Args:
+        path: A CSV file; rows `onnx,vnnlib,timeout`, a row of titles may stand in front.
+        root: The folder that names are relative to; None for the list's own.
+        seconds: A limit for every instance in place of the list's.
+        only: Only instances whose names contain this text.
+
+    Raises:
+        InputError: The list, or a file it names, is missing or not what it should be.
+    """
+    folder = path.parent if root is None else root
+    found: dict[Key, Instance] = {}
+    for number, row in _rows(path):
+        if [word.lower() for word in row[:2]] == ["onnx", "vnnlib"]:
+            continue
+        if len(row) < 2 or not (row[0] and row[1]):
+            raise InputError(
+                "A row of instances is `onnx,vnnlib,timeout`. "
+                f"Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
+            )
+        if only is not None and only.lower() not in f"{row[0]},{row[1]}".lower():
+            continue
+        limit = _limit(row, number, path) if seconds is None else seconds
+        files = (_present(folder, name) for name in row[:2])
+        instance = Instance(row[0], row[1], limit, *files)
+        first = found.setdefault(instance.key, instance)
+        if first.seconds != limit:
+            raise InputError(
+                "An instance that is listed twice has one limit; take one of the rows out, or give "
+                f"one for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
+                f"`{path}`, before with {first.seconds:g}."
+            )
+    if not found:
+        narrowed = "" if only is None else f" with --only {only!r}"
+        raise InputError(f"There is no instance in the list. Received: `{path}`{narrowed}.")
+    _check_files(list(found.values()))
+    return list(found.values())
+
+
+def read_expected(path: Path) -> dict[Key, str]:
+    """The verdicts of a CSV file with the columns `onnx`, `vnnlib` and `verdict`.
+
+    Args:
+        path: The file. Verdicts are `sat`, `unsat` (or `violated`, `holds`); others say nothing.
+
+    Raises:
+        InputError: It is missing, or lacks a column.
+    """
+    rows = list(_rows(path))
+    titles = [word.lower() for word in rows[0][1]] if rows else []
+    if not {"onnx", "vnnlib", "verdict"} <= set(titles):
+        raise InputError(
+            "The first line of expected verdicts names the columns onnx, vnnlib and verdict. "
+            f"Received: {','.join(titles)[:80]!r} in `{path}`."
+        )
+    expected = {}
+    for number, row in rows[1:]:
+        if len(row) < len(titles):
+            raise InputError(
+                f"A row of expected verdicts has {len(titles)} columns. "
+                f"Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
+            )
+        named = dict(zip(titles, row, strict=False))
+        verdict = MEANINGS.get(named["verdict"].lower())
+        if verdict is not None:
+            expected[key_of(named["onnx"], named["vnnlib"])] = verdict
+    return expected
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and words of the rows that are not empty."""
+    if not path.is_file():
+        raise InputError(f"There is no such list of instances. Received: `{path}`.")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        for number, line in enumerate(lines, 1):
+            words = [word.strip() for row in csv.reader([line]) for word in row]
+            if any(words):
+                yield number, words
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"A list of instances is a CSV file in UTF-8 ({type(error).__name__}). "
+            f"Received: `{path}`."
+        ) from None
+
+
+def _limit(row: list[str], number: int, path: Path) -> float:
+    try:
+        limit = float(row[2])
+    except (IndexError, ValueError):
+        limit = np.nan
+    if not 0 < limit < np.inf:
+        raise InputError(
+            "The third word of an instance is its limit in seconds, above 0; or give one for all "
+            f"with --time. Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
+        )
+    return limit
+
+
+def _present(folder: Path, name: str) -> Path:
+    """The file, packed if it is there only so."""
+    plain, packed = folder / name, folder / f"{name}.gz"
+    return packed if packed.is_file() and not plain.is_file() else plain
+
+
+def _check_files(instances: list[Instance]) -> None:
+    files = dict.fromkeys(file for i in instances for file in (i.model_file, i.property_file))
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(files)} files are missing; names are relative to the list's "
+            f"folder, or to --root. Received: `{missing[0]}`, which does not exist."
+        )

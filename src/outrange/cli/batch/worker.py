@@ -1,0 +1,115 @@
+"""A process that decides one instance after another, as lines of JSON on its pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+
+def main() -> None:
+    """Read tasks from stdin, write answers to what was stdout; end when stdin does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that sent the tasks.
+    answers = os.dup(1)
+    os.dup2(2, 1)  # What a framework prints goes astray nowhere.
+    settings = json.loads(sys.argv[1])
+    _limit_memory(settings["memory"])
+    tasks: queue.SimpleQueue[dict] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    worker = Worker()
+    _send(answers, {"ready": True})
+    while True:
+        answer = worker.decide(tasks.get())
+        _send(answers, answer)
+        if answer.get("worn"):
+            os._exit(0)
+
+
+def _listen(tasks: queue.SimpleQueue[dict]) -> None:
+    """Also while a search runs: where the sender is gone, nobody waits for the answer."""
+    for line in sys.stdin:
+        tasks.put(json.loads(line))
+    os._exit(0)
+
+
+def _send(file: int, answer: dict) -> None:
+    data = (json.dumps(answer) + "\n").encode()
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _limit_memory(gib: float | None) -> None:
+    if gib is None:
+        return
+    import resource
+
+    most = int(gib * 2**30)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+class Worker:
+    """Decides tasks; keeps the last model, since lists ask about one model many times."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Any] = (None, None)
+
+    def decide(self, task: dict) -> dict:
+        """The verdict, or what went wrong; never an exception.
+
+        Args:
+            task: `model` and `property` (paths), `seconds`, `seed`.
+
+        Returns:
+            `verdict`, `seconds`, `detail`; with `sat` also `x` and `y`. `worn` asks to start anew.
+        """
+        from ...core import OutrangeError
+
+        start = time.perf_counter()
+        try:
+            answer = self._decide(task, start)
+        except OutrangeError as error:
+            answer = {"verdict": "error", "detail": str(error)}
+        except MemoryError:
+            answer = {"verdict": "error", "detail": "out of memory", "worn": True}
+        except Exception as error:
+            detail = f"a bug in outrange: {type(error).__name__}: {error}"
+            answer = {"verdict": "error", "detail": detail, "worn": True}
+        return answer | {"seconds": time.perf_counter() - start}
+
+    def _decide(self, task: dict, start: float) -> dict:
+        from ...api.properties import verify
+        from ..commands.verify import witness_of
+        from ..text import competition_word
+
+        network = self._network(task["model"])
+        left = task["seconds"] - (time.perf_counter() - start)
+        verdict = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
+        answer: dict[str, Any] = {"verdict": competition_word(verdict), "detail": ""}
+        if verdict.holds is None:
+            answer["detail"] = verdict.sentence
+        elif verdict.vacuous:
+            answer["detail"] = "no input satisfies the assumptions"
+        witness, found = witness_of(verdict), verdict.counterexample
+        if witness is not None and found is not None:
+            answer["x"], answer["y"] = (part.tolist() for part in witness)
+            if found.reproduced is not True:
+                answer["detail"] = "in real arithmetic; the model's float32 does not show it"
+        return answer
+
+    def _network(self, path: str) -> Any:
+        from ...api.read import load
+
+        state = os.stat(path)
+        known = path, state.st_mtime_ns, state.st_size
+        if self._last[0] != known:
+            self._last = None, None  # Two models at once may not fit.
+            self._last = known, load(path)
+        return self._last[1]

@@ -1,0 +1,201 @@
+"""Worker processes as their sender sees them: started, given a task, listened to, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, Any
+
+from ...core import InputError
+from .instances import Instance
+from .results import Result
+
+
+PROGRAM = "from outrange.cli.batch.worker import main; main()"
+
+GRACE = 10.0
+"""Seconds beyond its limit (and a tenth of it) until a worker that does not answer is ended."""
+
+START = 120.0
+"""Seconds a worker may take to start."""
+
+ATTEMPTS = 3
+
+LONGEST = 1000
+"""Characters of a detail."""
+
+
+class WorkerProcess:
+    """One worker process, started when it is needed, and again after it ended.
+
+    Args:
+        number: Which of `count` it is; they share the processors.
+        count: How many there are.
+        memory: GiB it may use, or None.
+        seed: For every task.
+    """
+
+    def __init__(self, number: int, count: int, memory: float | None, seed: int) -> None:
+        self._number, self._count, self._memory, self._seed = number, count, memory, seed
+        self._process: subprocess.Popen | None = None
+        self._errors: IO[bytes] | None = None
+        self._heard = b""
+        self._ready = False
+        self._failed = 0
+        self._since = 0.0
+        self.task: Instance | None = None
+
+    def give(self, task: Instance) -> None:
+        """Ask it to decide an instance."""
+        self.task = task
+        if self._process is None or self._process.poll() is not None:
+            self.end()
+            self._start()
+        self._hand_over()
+
+    @property
+    def pipe(self) -> int:
+        """The file to wait on for its answer; only while it has a task."""
+        assert self._process is not None and self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is overdue."""
+        assert self.task is not None
+        limit = 1.1 * self.task.seconds + GRACE if self._ready else START
+        return self._since + limit - time.perf_counter()
+
+    def listen(self) -> Result | None:
+        """What came of its task, if that is known; call when `pipe` can be read.
+
+        Raises:
+            InputError: It does not even start.
+        """
+        try:
+            data = os.read(self.pipe, 2**16)
+        except OSError:
+            data = b""
+        if not data:
+            return self._ended()
+        self._heard += data
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            answer = json.loads(line)
+            if "ready" in answer:
+                self._ready, self._failed, self._since = True, 0, time.perf_counter()
+            else:
+                return self._answered(answer)
+        return None
+
+    def give_up(self) -> Result:
+        """End it in the middle of its task, which has taken too long."""
+        late = f"ended after {time.perf_counter() - self._since:.0f} s; it did not stop by itself"
+        self.end()
+        return self._done("timeout", late)
+
+    def end(self) -> None:
+        """End the process at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for file in (self._process.stdin, self._process.stdout, self._errors):
+                if file is not None:
+                    file.close()
+        self._process = None
+
+    def _start(self) -> None:
+        # The worker finds what this process finds, and nothing in the current folder.
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        settings = json.dumps({"memory": self._memory})
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM, settings],
+            env=environment,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        self._heard, self._ready, self._since = b"", False, time.perf_counter()
+        self._share_processors()
+
+    def _share_processors(self) -> None:
+        if self._count == 1 or not hasattr(os, "sched_setaffinity"):
+            return
+        assert self._process is not None
+        all_of_them = sorted(os.sched_getaffinity(0))
+        mine = all_of_them[self._number :: self._count]
+        mine = mine or [all_of_them[self._number % len(all_of_them)]]
+        try:
+            os.sched_setaffinity(self._process.pid, mine)
+        except OSError:
+            return  # it has ended, which `listen` will tell
+
+    def _hand_over(self) -> None:
+        assert self.task is not None
+        assert self._process is not None and self._process.stdin is not None
+        self._since = time.perf_counter()
+        task = {
+            "model": str(self.task.model_file),
+            "property": str(self.task.property_file),
+            "seconds": self.task.seconds,
+            "seed": self._seed,
+        }
+        try:
+            self._process.stdin.write((json.dumps(task) + "\n").encode())
+        except OSError:
+            return  # it has ended, which `listen` will tell
+
+    def _answered(self, answer: dict) -> Result:
+        if answer.pop("worn", False):
+            self.end()
+        return self._done(**answer)
+
+    def _ended(self) -> Result | None:
+        """It ended without an answer: the task's fault, unless it had not started yet."""
+        assert self.task is not None and self._process is not None
+        code = self._process.wait()
+        why = f"killed by {_signal(-code)}" if code < 0 else f"ended with code {code}"
+        said = self._last_words()
+        started = self._ready
+        self.end()
+        if started:
+            return self._done("error", f"its process was {why}{said}")
+        self._failed += 1
+        if self._failed >= ATTEMPTS:
+            raise InputError(
+                "A worker process does not start; more --memory or fewer --jobs may help. "
+                f"Received: {why}{said}."
+            )
+        self._start()
+        self._hand_over()
+        return None
+
+    def _last_words(self) -> str:
+        """The last line on its stderr: where it crashed in compiled code, there is no more."""
+        assert self._errors is not None
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 2000))
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        said = [line.strip() for line in lines if line.strip()]
+        return f" ({said[-1][:200]})" if said else ""
+
+    def _done(self, verdict: str, detail: str, seconds: float | None = None, **more: Any) -> Result:
+        assert self.task is not None
+        taken = time.perf_counter() - self._since if seconds is None else seconds
+        task, self.task = self.task, None
+        detail = " ".join(detail.split())[:LONGEST]
+        return Result(task.onnx, task.vnnlib, verdict, round(taken, 4), detail, **more)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,45 @@
+"""`outrange demo`: a real trained model, and what it can do."""
+
+import time
+from collections.abc import Callable
+
+from ...answers.render.text import number
+from ..exit_codes import EXACT
+from ..text import demo_text
+
+
+def demo(echo: Callable[[str], None]) -> int:
+    """Train a network on the torques of a robot arm; print its exact range, and how it compares."""
+    from ..._demo import arm
+    from ...api.ranges import output_range, sample_range, summary
+    from ...api.read import load
+    from ...frontends.keras.api import keras as find_keras
+
+    keras = find_keras()
+    echo(
+        "A Keras network learns which torques two motors must give to move a robot arm, from\n"
+        f"{arm.EXAMPLES:,} examples. Inputs: two joint angles, speeds and accelerations. "
+        "Training ..."
+    )
+    start = time.perf_counter()
+    model, error = arm.train(keras)
+    echo(
+        f"Trained in {time.perf_counter() - start:.0f} s on {keras.backend.backend()}; "
+        f"mean error {number(round(error, 3))} N m on fresh examples.\n"
+    )
+    echo(f"Over all motions within plus or minus {arm.REACH.tolist()}: what can it ask for?\n")
+    network = load(model)
+    box = (-arm.REACH, arm.REACH)
+    answer = output_range(network, box)
+    echo(str(answer))
+    if answer.model_hi is not None:
+        echo(
+            f"The Keras model itself returns {answer.model_hi[0]:.6g} (float32) at the input "
+            f"where {next(iter(answer.outputs))}[0] is largest.\n"
+        )
+    sampled = sample_range(network, box)
+    echo("Beside what 100,000 random motions and all corners show:\n")
+    echo(demo_text(answer, sampled) + "\n")
+    echo("What each layer can do (proved, for every motion in the set):\n")
+    echo(str(summary(network, box)))
+    return EXACT

@@ -1,0 +1,97 @@
+"""The command `outrange diagnose`: a model file, a data file, an exit code by level."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ...answers.diagnosis import Diagnosis, Level
+from ...core import InputError
+from ..exit_codes import EXACT
+from ..options.arrays import read_file
+
+
+FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}
+"""Exit code of the surest finding."""
+
+
+def ask_diagnose(
+    model: str,
+    data: str,
+    echo: Callable[[str], None],
+    *,
+    target: str,
+    ignore: tuple[str, ...],
+    fail_on: str,
+    steps: int | None,
+    form: str,
+    unsafe: bool,
+) -> int:
+    """Diagnose and print; returns the exit code."""
+    from ...api.diagnose import diagnose
+
+    x, y = read_data(data, target)
+    answer = diagnose(model, x, y, ignore=ignore, steps=steps, safe_mode=not unsafe)
+    if form == "json":
+        echo(json.dumps(answer.as_dict()))
+    elif form == "sarif":
+        echo(json.dumps(answer.sarif(Path(model).as_posix())))
+    else:
+        echo(str(answer))
+    return exit_code(answer, fail_on)
+
+
+def exit_code(answer: Diagnosis, fail_on: str) -> int:
+    """0 if nothing is as sure as `fail_on`; else the code of the surest finding."""
+    if fail_on == "never" or not answer.at_least(fail_on):
+        return EXACT
+    worst = answer.worst
+    return EXACT if worst is None else FOUND[worst]
+
+
+def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
+    """Inputs and targets in a file.
+
+    Args:
+        name: An `.npz` file with the arrays by name, or a `.csv` file with a line of titles.
+        target: The array, or the column, that holds the targets; several columns with commas.
+
+    Returns:
+        `(x, y)`; inputs of several names come as a dict.
+
+    Raises:
+        InputError: There is no such file, array or column.
+    """
+    if name.lower().endswith(".csv"):
+        return _columns(name, target)
+    parts = read_file(name, "DATA")
+    if not isinstance(parts, dict) or target not in parts:
+        have = sorted(parts) if isinstance(parts, dict) else ["one array"]
+        raise InputError(
+            f"`--target` names an array of the data file. Received: {target!r}; {name} holds "
+            f"{have}."
+        )
+    y = parts.pop(target)
+    return (next(iter(parts.values())) if len(parts) == 1 else parts), y
+
+
+def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    table = read_file(name, "DATA")
+    if isinstance(table, dict):
+        raise InputError(f"A csv file holds one table. Received: {name}.")
+    with Path(name).open(encoding="utf-8-sig") as lines:
+        titles = [title.strip().strip('"') for title in next(iter(lines)).split(",")]
+    wanted = [part.strip() for part in target.split(",")]
+    places = []
+    for part in wanted:
+        if part in titles:
+            places.append(titles.index(part))
+        elif part.lstrip("-").isdigit() and -table.shape[1] <= int(part) < table.shape[1]:
+            places.append(int(part) % table.shape[1])
+        else:
+            raise InputError(
+                f"`--target` is a column title or number of the csv file. Received: {part!r}; its "
+                f"titles are {titles[:20]}."
+            )
+    return np.delete(table, places, axis=1), table[:, places]

@@ -1,0 +1,121 @@
+"""Load, ask, print: what the commands do once their options are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...answers import Range, Summary
+from ...answers.render.text import entry_names
+from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ..options.arrays import read_array
+from ..options.boxes import BoxOptions, box_of
+from ..progress import LiveLine
+from ..text import live_text
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
+CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
+
+
+def load_model(model: str, unsafe: bool) -> Network:
+    """The network in the file `model`."""
+    from ...api.read import load
+
+    return load(model, safe_mode=not unsafe)
+
+
+def ask_range(
+    model: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    output: str | None,
+    layer: str | None,
+    rows: str | None,
+    seconds: float | None,
+    tol: float,
+    solver: bool,
+    as_json: bool,
+    unsafe: bool,
+) -> int:
+    """Print the output range; the exit code says how far it was closed."""
+    from ...api.ranges import output_range
+
+    if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
+        raise InputError("--output goes with neither --layer nor --rows; choose one.")
+    network = load_model(model, unsafe)
+    graph = network.graph
+    where = box_of(box, graph.inputs)
+    forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))
+    labels = {slot.name: slot.shape for slot in graph.outputs}
+    if output is not None:
+        forms, labels = pick_output(output, labels)
+    if layer is not None or rows is not None:
+        labels = {}
+
+    def names(count: int) -> list[str]:
+        known = entry_names(labels)
+        return known if len(known) == count else [f"[{i}]" for i in range(count)]
+
+    with LiveLine(lambda now: live_text(now, names(len(now.lo)))) as live:
+        answer = output_range(
+            network,
+            where,
+            tol=tol,
+            time_limit=seconds,
+            rows=forms,
+            layer=layer,
+            solver=solver,
+            progress=live,
+        )
+    if output is not None:
+        answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
+    echo(json.dumps(answer.as_dict()) if as_json else str(answer))
+    return CODES.get(answer.status, OPEN)
+
+
+def pick_output(
+    text: str, outputs: dict[str, tuple[int, ...]]
+) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
+    """Rows that pick one output by name, or one entry by its flat index; and its label."""
+    sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
+    identity = np.eye(sum(sizes))
+    if text in outputs:
+        which = list(outputs).index(text)
+        start = sum(sizes[:which])
+        return identity[start : start + sizes[which]], {text: outputs[text]}
+    if text.isdigit() and int(text) < len(identity):
+        return identity[int(text)][None], {entry_names(outputs)[int(text)]: ()}
+    raise InputError(
+        f"--output is one of {list(outputs)}, or an index below {len(identity)}. "
+        f"Received: {text!r}."
+    )
+
+
+def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
+    """The arrays of `answer`, their first axis in the shape `shape`."""
+
+    def shaped(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shaped(part) for name, part in value.items()}
+        return None if value is None else value.reshape(shape + value.shape[1:])
+
+    names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+    return {name: shaped(getattr(answer, name)) for name in names}
+
+
+def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
+    """The summary of the model in a file."""
+    from ...api.ranges import summary
+
+    network = load_model(model, unsafe)
+    return summary(network, box_of(box, network.graph.inputs))

@@ -1,0 +1,144 @@
+"""`outrange verify`: one property of one model, decided."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...answers.render.text import text
+from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ..options.boxes import BoxOptions, box_of
+from ..progress import LiveLine
+from ..text import competition_word, plain_word, verify_live_text
+from .range import load_model
+
+
+if TYPE_CHECKING:
+    from ...answers import Verdict
+    from ...answers.progress import VerifyProgress
+    from ...frontends.network import Network
+
+FILES = (".vnnlib", ".vnnlib.gz")
+
+
+def ask_verify(
+    model: str,
+    property: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    where: str | None,
+    seconds: float,
+    seed: int,
+    as_json: bool,
+    unsafe: bool,
+) -> int:
+    """Print the verdict; its first line is one word. The exit code says whether it is decided.
+
+    Args:
+        model: The model's file.
+        property: A VNN-LIB file, or a property written out.
+        box: The input set; a file may do without.
+        echo: Prints on stdout.
+        where: A condition on `x`, written out.
+        seconds: Of wall time, for reading the files and for the search.
+        seed: Of the random points.
+        as_json: Print everything as JSON.
+        unsafe: Run code stored in the model file.
+    """
+    start = time.perf_counter()
+    from ...questions.common.arguments import check_hooks, check_limits
+
+    check_limits(0.0, seconds)
+    check_hooks(None, seed)
+    is_file = property.lower().endswith(FILES)
+    asked, cut = _read(property, is_file, box, where)
+    try:
+        network = load_model(model, unsafe)
+        left = seconds - (time.perf_counter() - start)
+        region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
+        # What cannot be searched in the time left is still checked and looked at once.
+        with LiveLine(verify_live_text) as live:
+            verdict = _verify(network, asked, region, cut, max(left, 1e-3), seed, live)
+    except KeyboardInterrupt:
+        echo('{"result": "unknown"}' if as_json else "unknown")
+        raise
+    word = competition_word(verdict) if is_file else plain_word(verdict)
+    if as_json:
+        echo(json.dumps({"result": word, **verdict.as_dict()}))
+    elif is_file:
+        echo("\n".join([word, *_witness(verdict)]))
+        print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
+    else:
+        # The word stands for the status, which is the title.
+        echo(f"{word}\n{text(replace(verdict.document(), title=''))}")
+    if verdict.holds is not None:
+        return EXACT
+    return INTERRUPTED if verdict.reason == "interrupted" else OPEN
+
+
+def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> tuple[Any, Any]:
+    """What is asked, and what cuts the input set; mistakes show before a model is loaded."""
+    if is_file:
+        from ...frontends.vnnlib.files import as_path
+
+        as_path(property)
+    elif os.path.isfile(property):
+        raise InputError(f"A property file ends in {' or '.join(FILES)}. Received: {property!r}.")
+    if box == BoxOptions() and not is_file:
+        raise InputError(
+            "A property written out needs an input set: --box LO HI, say (only a VNN-LIB file "
+            "brings its own). Received: none."
+        )
+    if is_file and where is None:
+        return property, None
+    from ..property.parser import read_condition
+
+    asked = property if is_file else read_condition(property)
+    return asked, None if where is None else read_condition(where)
+
+
+def _verify(
+    network: Network,
+    asked: Any,
+    region: Any,
+    cut: Any,
+    seconds: float,
+    seed: int,
+    live: Callable[[VerifyProgress], None],
+) -> Verdict:
+    from ...api.properties import verify
+
+    return verify(network, asked, region, where=cut, time_limit=seconds, seed=seed, progress=live)
+
+
+def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:
+    """Flat input and output of the counterexample, if there is one.
+
+    The output is what the model itself returned, or where that is no number the real one. The
+    input's entries are the float32 numbers that were run, wherever the input set holds any.
+    """
+    found = verdict.counterexample
+    if found is None:
+        return None
+    if np.isfinite(found.flat_y).all():
+        return found.flat_x, found.flat_y
+    parts = found.y.values() if isinstance(found.y, dict) else [found.y]
+    return found.flat_x, np.concatenate([np.ravel(part) for part in parts])
+
+
+def _witness(verdict: Verdict) -> list[str]:
+    found = witness_of(verdict)
+    if found is None:
+        return []
+    from ...frontends.vnnlib import write_counterexample
+
+    return [write_counterexample(*found)]

@@ -1,0 +1,100 @@
+"""Numbers from the command line and from files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ...core import InputError
+
+
+SUFFIXES = (".npy", ".npz", ".csv")
+
+
+def read_array(text: str, option: str) -> np.ndarray:
+    """`text` is a number, a list (`0,0.5,1`, or JSON `[[0, 1], [2, 3]]`), or a file's path."""
+    if text.lower().endswith(SUFFIXES):
+        parts = read_file(text, option)
+        if isinstance(parts, dict):
+            raise InputError(
+                f"`{option}` needs a file with one array. Received: {text} with {sorted(parts)}."
+            )
+        return parts
+    try:
+        if text.lstrip().startswith("["):
+            return np.array(json.loads(text), np.float64)
+        numbers = [float(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        raise InputError(
+            f"`{option}` is a number, a list such as 0,0.5,1 or [[0,1],[2,3]], or a file "
+            f"({', '.join(SUFFIXES)}). Received: {text!r}."
+        )
+    return np.array(numbers[0] if len(numbers) == 1 else numbers, np.float64)
+
+
+def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
+    """The array in a `.npy` or `.csv` file, or in an `.npz` that holds one; a dict if it has more.
+
+    Raises:
+        InputError: The file is missing, unreadable, or of another kind.
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"`{option}` reads files of the kinds {', '.join(SUFFIXES)}. Received: {name}."
+        )
+    if not path.is_file():
+        raise InputError(f"`{option}`: there is no such file. Received: {name}.")
+    try:
+        if suffix == ".csv":
+            return _csv(path)
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            parts = {key: loaded[key] for key in loaded.files}
+    except Exception as error:
+        raise InputError(
+            f"`{option}`: the file cannot be read as numbers ({_first_line(error)}). "
+            f"Received: {name}."
+        ) from None
+    return next(iter(parts.values())) if len(parts) == 1 else parts
+
+
+def _csv(path: Path) -> np.ndarray:
+    """Rows of numbers; one line of column titles may stand in front."""
+    with path.open(encoding="utf-8-sig") as lines:
+        text = [line for line in lines if line.strip()]
+    if not text:
+        raise ValueError("it is empty")
+    try:
+        [float(word) for word in text[0].split(",")]
+    except ValueError:
+        text = text[1:]
+    if not text:
+        return np.empty((0, 1))
+    return np.loadtxt(text, delimiter=",", ndmin=2, comments=None)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def fitted(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A flat list of as many numbers as `shape` holds, in that shape; anything else as it is."""
+    size = int(np.prod(shape, dtype=np.int64))
+    if array.ndim == 1 and array.size == size and array.ndim != len(shape):
+        return array.reshape(shape)
+    return array
+
+
+def fitted_rows(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A table with one column per entry of `shape`, its rows in that shape; others as they are."""
+    size = int(np.prod(shape, dtype=np.int64))
+    if array.ndim == 2 and array.shape[1] == size and len(shape) != 1:
+        return array.reshape(-1, *shape)
+    return array

@@ -1,0 +1,112 @@
+"""The input set that the options describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import InputError
+from ...questions.inputs.boxes import ball, data_box
+from .arrays import fitted, fitted_rows, read_array, read_file
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+
+@dataclass(frozen=True)
+class BoxOptions:
+    """What the user wrote; None or empty where an option was left out."""
+
+    box: tuple[float, float] | None = None
+    lo: str | None = None
+    hi: str | None = None
+    data: str | None = None
+    margin: float | None = None
+    relative_margin: float | None = None
+    ball: str | None = None
+    radius: float | None = None
+    clip: tuple[float, float] | None = None
+    inputs: tuple[tuple[str, str, str], ...] = ()
+
+
+def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
+    """The `box` argument for a model with the inputs `slots`.
+
+    Raises:
+        InputError: No input set, more than one, or one that makes no sense.
+    """
+    o = options
+    given = [
+        name
+        for name, value in (
+            ("--box", o.box),
+            ("--lo/--hi", o.lo if o.lo is not None else o.hi),
+            ("--data", o.data),
+            ("--ball", o.ball),
+            ("--input", o.inputs or None),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise InputError(
+            "Say over which inputs, with exactly one of --box LO HI, --lo and --hi, --data FILE, "
+            "--ball POINT --radius R, --input NAME LO HI. "
+            f"Received: {' and '.join(given) or 'none'}."
+        )
+    _partners(o)
+    if o.box is not None:
+        return o.box
+    if o.inputs:
+        return _by_name(o.inputs, slots)
+    shape = slots[0].shape if len(slots) == 1 else ()
+    if o.data is not None:
+        data = read_file(o.data, "--data")
+        margin = o.relative_margin if o.relative_margin is not None else o.margin or 0.0
+        return data_box(_rows(data, slots), margin, relative=o.relative_margin is not None)
+    if o.ball is not None:
+        return ball(fitted(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
+    if o.lo is None or o.hi is None:
+        raise InputError("--lo and --hi go together; one of them is missing.")
+    return tuple(
+        fitted(read_array(text, option), shape) for text, option in ((o.lo, "--lo"), (o.hi, "--hi"))
+    )
+
+
+def _partners(o: BoxOptions) -> None:
+    """Options that only make sense beside another."""
+    for option, value, partner, other in (
+        ("--margin", o.margin, "--data", o.data),
+        ("--relative-margin", o.relative_margin, "--data", o.data),
+        ("--radius", o.radius, "--ball", o.ball),
+        ("--clip", o.clip, "--ball", o.ball),
+        ("--ball", o.ball, "--radius", o.radius),
+    ):
+        if value is not None and other is None:
+            raise InputError(f"{option} needs {partner} beside it.")
+    if o.margin is not None and o.relative_margin is not None:
+        raise InputError("Give --margin or --relative-margin, not both.")
+
+
+def _rows(data: Any, slots: Sequence[Slot]) -> Any:
+    if not isinstance(data, dict):
+        return fitted_rows(data, slots[0].shape) if len(slots) == 1 else data
+    shapes = {slot.name: slot.shape for slot in slots}
+    return {name: fitted_rows(part, shapes.get(name, ())) for name, part in data.items()}
+
+
+def _by_name(inputs: Iterable[tuple[str, str, str]], slots: Sequence[Slot]) -> dict[str, Any]:
+    shapes = {slot.name: slot.shape for slot in slots}
+    boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, lo, hi in inputs:
+        if name in boxes:
+            raise InputError(f"--input names each input once. Received: `{name}` twice.")
+        shape = shapes.get(name, ())
+        boxes[name] = (
+            fitted(read_array(lo, f"--input {name}"), shape),
+            fitted(read_array(hi, f"--input {name}"), shape),
+        )
+    return boxes

@@ -1,0 +1,1 @@
+"""Properties as text: a parser that runs no code."""

@@ -1,0 +1,257 @@
+"""A property written out as text, `y[0] <= 3.99`; read by a whitelist, never run as code."""
+
+from __future__ import annotations
+
+import ast
+import math
+import warnings
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+from ...core import InputError
+from ...questions.expressions import Condition, Expression, x, y
+from ...questions.expressions.nodes import ExpressionNode, compare, logic
+from ...questions.expressions.variables import Variable
+from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combine
+
+
+LONGEST = 100_000
+"""Characters that are read."""
+
+RULE = "A property is a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
+
+ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+
+LOGIC = {ast.BitAnd: "&", ast.BitOr: "|", ast.And: "&", ast.Or: "|"}
+
+COMPARISONS = {
+    ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+
+
+def read_condition(text: str) -> Condition:
+    """The condition that `text` writes, in the language of `outrange.x` and `outrange.y`.
+
+    Beyond what Python makes of these, `and`, `or`, `not` and chains `0 <= y[0] <= 1` have their
+    meaning, since no truth value is ever asked for.
+
+    Args:
+        text: One condition.
+
+    Returns:
+        The condition, not yet fitted to a model.
+
+    Raises:
+        InputError: The text is no condition, or uses anything that is not on the list.
+
+    Example:
+        >>> read_condition("0 <= y[0] < 1 and not y.argmax() == 2")
+        (0 <= y[0]) & (y[0] < 1) & ~(y.argmax() == 2)
+    """
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise InputError(
+            f"A property has {LONGEST:,} characters at most; write a .vnnlib file. "
+            f"Received: {len(text):,} characters."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            written = ast.parse(text, mode="eval").body
+        value = _PropertyReader(text).value(written)
+    except SyntaxError as error:
+        place = f", at character {error.offset}" if error.offset else ""
+        raise _refused(f"{error.msg}{place}", text) from None
+    except (RecursionError, MemoryError):
+        raise _refused("this one nests too deeply", text) from None
+    except InputError:
+        raise
+    except ValueError as error:  # a zero byte, a number of thousands of digits
+        raise _refused(str(error).split(";")[0], text) from None
+    if isinstance(value, Condition):
+        return value
+    raise _refused("it says what shall hold", text)
+
+
+def _refused(why: str, text: str) -> InputError:
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return InputError(f"{RULE}; {why}. Received: `{shown}`.")
+
+
+class _PropertyReader:
+    """From syntax to nodes; numbers, lists of numbers and names of outputs stay what they are.
+
+    Args:
+        text: What was parsed, for messages.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def value(self, node: ast.expr) -> Any:
+        """The meaning of any part of the text."""
+        rule = RULES.get(type(node))
+        try:
+            if rule is None:
+                raise Refusal(f"{_kind(node)} has no meaning here")
+            return rule(self, node)
+        except Refusal as refusal:
+            part = ast.get_source_segment(self._text, node) or self._text
+            raise _refused(str(refusal), part) from None
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in ("x", "y"):
+            return {"x": x, "y": y}[node.id]
+        if node.id in FUNCTIONS:
+            raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
+        raise Refusal(
+            f"`{node.id[:30]}` is unknown; the names are x, y, {', '.join(FUNCTIONS)}, one of "
+            'several outputs is `y["name"]`, and a file ends in .vnnlib or .vnnlib.gz'
+        )
+
+    def _constant(self, node: ast.Constant) -> Number:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, Number):
+            raise Refusal(f"{_kind(node)} has no meaning here, only numbers do")
+        return _finite(value)
+
+    def _list(self, node: ast.List) -> list:
+        entries = [self.value(entry) for entry in node.elts]
+        if any(isinstance(entry, ExpressionNode) for entry in entries):
+            raise Refusal("a list holds numbers")
+        return entries
+
+    def _unary(self, node: ast.UnaryOp) -> Any:
+        if isinstance(node.op, ast.Not | ast.Invert):
+            return ~self._condition(node.operand)
+        value = self.value(node.operand)
+        if not isinstance(value, Expression | Number):
+            raise Refusal("a sign stands before a number, `x` or `y`")
+        return -value if isinstance(node.op, ast.USub) else +value
+
+    def _binary(self, node: ast.BinOp) -> Any:
+        """Long sums nest to the left, one level a term: walked without recursion."""
+        spine: list[ast.BinOp] = []
+        first: ast.expr = node
+        while isinstance(first, ast.BinOp):
+            spine.append(first)
+            first = first.left
+        left = self.value(first)
+        for step in reversed(spine):
+            right, op = self.value(step.right), type(step.op)
+            if op in LOGIC:
+                left = logic(LOGIC[op], left, right)
+            elif op in ARITHMETIC:
+                left = combine(ARITHMETIC[op], left, right)
+            else:
+                raise Refusal("only + - * / @ & | join two parts")
+        return left
+
+    def _bool(self, node: ast.BoolOp) -> Condition:
+        parts = [self._condition(part) for part in node.values]
+        return reduce(lambda a, b: logic(LOGIC[type(node.op)], a, b), parts)
+
+    def _condition(self, node: ast.expr) -> Condition:
+        value = self.value(node)
+        if not isinstance(value, Condition):
+            raise Refusal("`and`, `or`, `not`, `~` join comparisons")
+        return value
+
+    def _compare(self, node: ast.Compare) -> Condition:
+        sides = [self.value(side) for side in (node.left, *node.comparators)]
+        links = []
+        for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
+            if type(op) not in COMPARISONS:
+                raise Refusal("comparisons are <= < >= > == !=")
+            if not (isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode)):
+                raise Refusal("one side of a comparison must use `x` or `y`")
+            links.append(compare(COMPARISONS[type(op)], left, right))
+        return reduce(lambda a, b: logic("&", a, b), links)
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        value, index = self.value(node.value), node.slice
+        if not isinstance(value, ExpressionNode):
+            raise Refusal("an index follows `x`, `y` or a part of them")
+        if isinstance(index, ast.Constant) and isinstance(index.value, str):
+            if not isinstance(value, Variable):
+                raise Refusal('a name follows `x` or `y` at once: `y["name"][0]`')
+            return value[index.value]
+        if isinstance(index, ast.Tuple):
+            return value[tuple(self._index(entry) for entry in index.elts)]
+        return value[self._index(index)]
+
+    def _index(self, node: ast.expr | None) -> Any:
+        if node is None:
+            return None
+        if isinstance(node, ast.Slice):
+            return slice(*(self._index(end) for end in (node.lower, node.upper, node.step)))
+        value = self.value(node)
+        if not _whole(value):
+            raise Refusal("an index is a whole number, a slice, or a list of whole numbers")
+        return value
+
+    def _attribute(self, node: ast.Attribute) -> Any:
+        value = self.value(node.value)
+        if node.attr == "T" and isinstance(value, Expression):
+            return value.T
+        raise Refusal(f"`.{node.attr[:30]}` is unknown, or lacks its `()`")
+
+    def _call(self, node: ast.Call) -> Any:
+        if isinstance(node.func, ast.Attribute):
+            value = self.value(node.func.value)
+            if any(word.arg != "axis" for word in node.keywords):
+                raise Refusal("the only option is `axis`")
+            arguments = [self._axis(part) for part in node.args]
+            axis = [self._axis(word.value) for word in node.keywords]
+            return call_method(value, node.func.attr, arguments, axis)
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in FUNCTIONS or node.keywords:
+            raise Refusal(f"the functions are {', '.join(FUNCTIONS)}, without options")
+        return call_function(name, [self.value(part) for part in node.args])
+
+    def _axis(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple):
+            return tuple(self._axis(part) for part in node.elts)
+        value = self.value(node)
+        if isinstance(value, list) or not _whole(value):
+            raise Refusal("axes and shapes are whole numbers")
+        return value
+
+
+RULES: dict[type, Callable[[_PropertyReader, Any], Any]] = {
+    ast.Name: _PropertyReader._name,
+    ast.Constant: _PropertyReader._constant,
+    ast.List: _PropertyReader._list,
+    ast.UnaryOp: _PropertyReader._unary,
+    ast.BinOp: _PropertyReader._binary,
+    ast.BoolOp: _PropertyReader._bool,
+    ast.Compare: _PropertyReader._compare,
+    ast.Subscript: _PropertyReader._subscript,
+    ast.Attribute: _PropertyReader._attribute,
+    ast.Call: _PropertyReader._call,
+}
+"""Everything that may be written; what is not here is refused."""
+
+
+def _finite(value: Number) -> Number:
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise Refusal("numbers are below 1.8e308")
+    return value
+
+
+def _whole(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_whole(entry) for entry in value)
+    return type(value) is int and abs(value) < 2**62
+
+
+def _kind(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant):
+        return f"a {type(node.value).__name__}"
+    return f"`{type(node).__name__}`"

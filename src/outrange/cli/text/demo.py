@@ -1,0 +1,22 @@
+"""A proved range beside a sampled one."""
+
+import numpy as np
+
+from ...answers import Range, SampledRange
+from ...answers.render.document import Bar, Interval, Table
+from ...answers.render.text import block_lines, entry_names
+
+
+def demo_text(answer: Range, sampled: SampledRange) -> str:
+    """One row an output: what can be, what sampling saw, and what share of the range it missed."""
+    ends = (*answer.shown(), *sampled.shown())
+    rows = []
+    for name, *row in zip(entry_names(answer.outputs), *map(np.ravel, ends), strict=True):
+        lo, hi, seen_lo, seen_hi = map(float, row)
+        missed = 1.0 - (seen_hi - seen_lo) / (hi - lo) if hi > lo else 0.0
+        share = f"{100 * max(missed, 0.0):.1f} %"
+        bar = Bar(lo, hi, seen_lo, seen_hi)
+        rows.append((name, Interval(lo, hi), Interval(seen_lo, seen_hi), share, bar))
+    seen = f"seen in {sampled.samples:,} samples"
+    head = ("output", "can be (proved)", seen, "missed", "light: missed by sampling")
+    return "\n".join(block_lines(Table(head, rows, "lrrrl")))

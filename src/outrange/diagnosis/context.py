@@ -1,0 +1,255 @@
+"""One program with its data, and what rules ask about it, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..core import Bounds
+from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
+from .bounds import Ranges, interval_ends, linear_ends
+
+
+WORK = 40_000_000
+"""Values of a graph times rows that are bounded; beyond, the first rows stand for the data."""
+
+STEPS = 12
+"""Steps of training on a copy."""
+
+LARGE, DEEP = 2_000_000, 60
+"""Weights and layers beyond which the framework is not run unless the caller asks for steps."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnitRanges:
+    """What a tensor is at each row of the data: `(rows, units)` enclosures."""
+
+    lo: np.ndarray
+    hi: np.ndarray
+
+
+@dataclass(eq=False)
+class DiagnosisContext:
+    """What is diagnosed.
+
+    Args:
+        program: Model, loss, optimizer.
+        x: Inputs, one array each, rows first.
+        y: Targets, one array an output, or None.
+        given: The data as the user gave it, for the model's own functions.
+        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
+            the model, as whether its outputs and gradients are measured at all.
+    """
+
+    program: Program
+    x: list[np.ndarray]
+    y: list[np.ndarray] | None
+    given: tuple[Any, Any]
+    steps: int | None = None
+    unread: list[str] = field(default_factory=list)
+
+    # ---- data -----------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> int:
+        """Rows of data."""
+        return len(self.x[0])
+
+    @cached_property
+    def flat(self) -> np.ndarray:
+        """`(rows, size)` float64."""
+        parts = [np.asarray(a, np.float64).reshape(len(a), -1) for a in self.x]
+        return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def sound_rows(self) -> np.ndarray:
+        """Which rows of `x` are finite."""
+        return np.asarray(np.isfinite(self.flat).all(axis=1))
+
+    def targets(self, loss: Loss) -> np.ndarray | None:
+        """The targets of one loss, float64, rows first."""
+        if self.y is None or loss.output >= len(self.y):
+            return None
+        array = np.asarray(self.y[loss.output])
+        return array.astype(np.float64) if array.dtype.kind in "biuf" else None
+
+    def head(self, loss: Loss) -> Head | None:
+        """The head that a loss reads."""
+        heads = self.program.heads
+        return heads[loss.output] if loss.output < len(heads) else None
+
+    # ---- bounds ---------------------------------------------------------------------------
+
+    @cached_property
+    def free(self) -> Ranges | None:
+        """Ranges whatever the trainable weights are, over the box of the data."""
+        part = self.program.free
+        return None if part is None else interval_ends(part.graph, *self._box(part))
+
+    def free_ends(self, tensor: int) -> Bounds | None:
+        """Range of a tensor whatever the trainable weights: `(units,)` each."""
+        return _of(self.program.free, tensor, self.free.ends if self.free else None)
+
+    @cached_property
+    def over_box(self) -> Ranges | None:
+        """Ranges with the stored weights, over the box of the data."""
+        part = self.program.whole
+        if part is None:
+            return None
+        lo, hi = self._box(part)
+        found = interval_ends(part.graph, lo, hi)
+        small = sum(n.size for n in part.graph.nodes) <= 4096
+        if small and np.isfinite(lo).all() and not found.leaves:
+            tight = linear_ends(part.graph, lo, hi)
+            if tight is not None:
+                found = Ranges(tight)
+        return found
+
+    def box_ends(self, tensor: int) -> Bounds | None:
+        """Range of a tensor over the box of the data, stored weights."""
+        return _of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
+
+    def _box(self, part: PartialGraph) -> Bounds:
+        x = self.flat[self.sound_rows]
+        lo = np.full((1, part.graph.size), -np.inf)
+        hi = np.full((1, part.graph.size), np.inf)
+        if len(x):
+            lo[0, : part.data], hi[0, : part.data] = x.min(axis=0), x.max(axis=0)
+        return lo, hi
+
+    @cached_property
+    def bounded_rows(self) -> np.ndarray:
+        """Indices of the rows at which tensors are enclosed."""
+        part = self.program.whole
+        found = np.flatnonzero(self.sound_rows)
+        if part is None:
+            return found[:0]
+        size = sum(n.size for n in part.graph.nodes) + part.graph.size
+        return found[: max(1, WORK // max(size, 1))]
+
+    @cached_property
+    def at_rows(self) -> dict[int, UnitRanges]:
+        """Enclosures of every tensor that layers show, at each of `bounded_rows`."""
+        part = self.program.whole
+        if part is None or not len(self.bounded_rows):
+            return {}
+        wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
+        wanted |= set(self.program.output_tensors)
+        kept = {t: part.values[t] for t in wanted if t is not None and t in part.values}
+        size = sum(n.size for n in part.graph.nodes) + part.graph.size
+        count = max(1, 4_000_000 // max(size, 1))
+        pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
+        for start in range(0, len(self.bounded_rows), count):
+            x = self.flat[self.bounded_rows[start : start + count]]
+            lo = np.full((len(x), part.graph.size), -np.inf)
+            hi = np.full((len(x), part.graph.size), np.inf)
+            lo[:, : part.data] = hi[:, : part.data] = x
+            ends = interval_ends(part.graph, lo, hi).ends
+            for tensor, value in kept.items():
+                pieces[tensor].append(ends[value])
+        return {
+            t: UnitRanges(*map(np.concatenate, zip(*p, strict=True))) for t, p in pieces.items()
+        }
+
+    def rows_of(self, tensor: int | None) -> UnitRanges | None:
+        """Enclosures of one tensor at each of `bounded_rows`; constants included."""
+        if tensor is None:
+            return None
+        if tensor in self.at_rows:
+            return self.at_rows[tensor]
+        part = self.program.whole
+        if part is not None and tensor in part.constants:
+            flat = np.ravel(part.constants[tensor])[None]
+            return UnitRanges(*(np.repeat(flat, len(self.bounded_rows), axis=0),) * 2)
+        return None
+
+    @property
+    def these_rows(self) -> str:
+        """`"your 7 rows"`, or which of them were bounded."""
+        if len(self.bounded_rows) == self.rows:
+            return f"your {self.rows:,} rows"
+        return f"{len(self.bounded_rows):,} of your {self.rows:,} rows"
+
+    # ---- measurements ---------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> bool:
+        """Whether the framework is run: a large model takes it minutes to compile."""
+        size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
+        small = size <= LARGE and len(self.program.layers) <= DEEP
+        if not small and self.steps is None:
+            self.unread.append(
+                f"outputs, gradients and steps of training, because the model is large ({size:,} "
+                "weights); pass `steps=12` to have them measured"
+            )
+        return small or self.steps is not None
+
+    @cached_property
+    def predictions(self) -> list[np.ndarray]:
+        """What the model itself returns; empty where it is not run."""
+        return self.program.predict(self.given[0]) if self.runs else []
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """Loss and gradients at the stored weights."""
+        measure: Callable | None = self.program.measure
+        return measure(*self.given) if measure is not None and self.runs else None
+
+    def spoiled_by(self, rows: np.ndarray) -> bool | None:
+        """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
+        if not self.runs:
+            return None
+        x, y = (_cut(part, rows) for part in self.given)
+        if self.program.measure is None:
+            return not all(map(_finite, self.program.predict(x)))
+        found = self.program.measure(x, y)
+        if found.error:
+            return None
+        gradients = [g for g in found.gradients.values() if g is not None]
+        return not all(map(_finite, [np.asarray(found.loss), *gradients]))
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal | None:
+        """A few steps on a copy."""
+        run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
+        return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
+
+    @property
+    def batch_normalized(self) -> bool:
+        """Whether training sees other numbers than inference, where gradients are measured."""
+        return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
+
+    # ---- layers ---------------------------------------------------------------------------
+
+    def layer(self, path: str) -> Layer | None:
+        """The last call of a layer."""
+        return next((x for x in reversed(self.program.layers) if x.path == path), None)
+
+
+def _cut(data: Any, rows: np.ndarray) -> Any:
+    """Some rows of arrays in a structure."""
+    if isinstance(data, dict):
+        return {key: _cut(part, rows) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(_cut(part, rows) for part in data)
+    return None if data is None else data[rows]
+
+
+def _finite(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def _of(part: PartialGraph | None, tensor: int, ends: list[Bounds] | None) -> Bounds | None:
+    if part is None or ends is None:
+        return None
+    if tensor in part.constants:
+        flat = np.ravel(part.constants[tensor]).astype(np.float64)
+        return flat, flat
+    if tensor not in part.values:
+        return None
+    lo, hi = ends[part.values[tensor]]
+    return lo[0], hi[0]

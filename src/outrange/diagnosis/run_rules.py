@@ -1,0 +1,64 @@
+"""Runs every rule on one case."""
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..answers.diagnosis import Diagnosis, Finding
+from ..core import InputError
+from ..program import Program
+from . import rules
+from .context import DiagnosisContext
+from .registry import RULES
+
+
+for _found in pkgutil.iter_modules(rules.__path__):
+    importlib.import_module(f"{rules.__name__}.{_found.name}")
+
+
+def diagnose(
+    program: Program,
+    x: list[np.ndarray],
+    y: list[np.ndarray] | None,
+    given: tuple[Any, Any],
+    *,
+    ignore: Iterable[str] = (),
+    steps: int | None = None,
+) -> Diagnosis:
+    """Apply every rule; see `outrange.diagnose`."""
+    if isinstance(ignore, str) or not isinstance(ignore, Iterable):
+        raise InputError(f'`ignore` is a list of codes, ["OR014"]. Received: ignore={ignore!r}.')
+    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 0):
+        raise InputError(f"`steps` is a whole number from 0 on. Received: steps={steps!r}.")
+    left_out = tuple(ignore)
+    for code in left_out:
+        if code not in RULES:
+            raise InputError(
+                f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
+            )
+    start = time.perf_counter()
+    case = DiagnosisContext(program, x, y, given, steps)
+    if program.measure is None:
+        what = "pass the targets `y`" if y is None else "compile the model with a loss"
+        case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
+    applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
+    found: list[Finding] = []
+    for rule in applied.values():
+        found += rule.check(case)
+    found.sort(key=lambda finding: (-finding.level, finding.code))
+    return Diagnosis(
+        model=program.name,
+        backend=program.backend,
+        findings=tuple(f for f in found if not f.note),
+        notes=tuple(f for f in found if f.note),
+        unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
+        rules={code: rule.title for code, rule in applied.items()},
+        explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
+        ignored=left_out,
+        rows=case.rows,
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,105 @@
+"""Groups of entries whose cones are small, and how deep cones may go."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..graph import Graph
+from ..ops import Curve, Largest
+from .cone import Cone, cone, costs_at_most
+
+
+GAIN = 0.85
+"""A division is worth its cones if it leaves this part of the work, or less."""
+
+LAYERS = 3
+"""Bent layers, at most, that a cone goes through which does not reach the input."""
+
+SHARE = 0.25
+"""The part of the effort for such a cone."""
+
+SMALL = 1 << 17
+"""Work, in numbers of all rows, below which a group is not divided."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConeTiles:
+    """Splits entries of one value into groups whose cones are small.
+
+    Args:
+        graph: The graph.
+        value: Whose entries they are.
+        room: Numbers that the rows of one group may hold in its widest value.
+        effort: Numbers that all rows may hold in all values; more makes the cones less deep.
+    """
+
+    graph: Graph
+    value: int
+    room: int
+    effort: float
+
+    def of(self, entries: np.ndarray) -> Iterator[tuple[np.ndarray, Cone]]:
+        """Groups of `entries` (increasing), each with its cone; none if all are too dear."""
+        floor = self._floor(entries)
+        if floor is None:
+            return
+        whole = self._cone(entries, floor)
+        shape = self.graph.nodes[self.value - 1].shape if self.value else (entries.max() + 1,)
+        at = np.stack(np.unravel_index(entries, shape))
+        useful = [
+            a for a in range(len(shape)) if shape[a] > 1 and self._gains(entries, at[a], whole)
+        ]
+        yield from self._split(entries, at, whole, useful)
+
+    def _cone(self, entries: np.ndarray, floor: int) -> Cone:
+        return cone(self.graph, self.value, entries, floor)
+
+    def _floor(self, entries: np.ndarray) -> int | None:
+        """Up to which value the cones may go, judged by a few neighboring entries."""
+        bent = [
+            v
+            for v, node in enumerate(self.graph.nodes[: self.value], 1)
+            if isinstance(node.op, Curve | Largest) and v < self.value
+        ]
+        some = entries[entries.size // 2 : entries.size // 2 + 8]
+        # All the way, or else through the last few layers for a part of the effort: the later a
+        # layer, the less its bounds are worth once those before are loose.
+        cheap = [(floor, SHARE * self.effort) for floor in bent[-LAYERS:]]
+        for floor, effort in [(0, self.effort), *cheap]:
+            if costs_at_most(self.graph, self.value, some, floor, effort / (2 * entries.size)):
+                return floor
+        return None
+
+    def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
+        """Whether half of the entries, divided along an axis, have a smaller cone."""
+        half = along <= (along.min() + along.max()) // 2
+        if half.all():
+            return False
+        return self._cone(entries[half], whole.floor).work < GAIN * whole.work
+
+    def _split(
+        self, entries: np.ndarray, at: np.ndarray, whole: Cone, useful: list[int]
+    ) -> Iterator[tuple[np.ndarray, Cone]]:
+        extents = [at[a].max() - at[a].min() for a in useful]
+        if entries.size * whole.work <= SMALL or max(extents, default=0) == 0:
+            yield from self._in_turns(entries, whole)
+            return
+        along = at[useful[int(np.argmax(extents))]]
+        half = along <= (along.min() + along.max()) // 2
+        parts = [
+            (entries[some], at[:, some], self._cone(entries[some], whole.floor))
+            for some in (half, ~half)
+        ]
+        divided = sum(some.size * own.work for some, _, own in parts)
+        if divided > GAIN * entries.size * whole.work:
+            yield from self._in_turns(entries, whole)
+            return
+        for some, place, own in parts:
+            yield from self._split(some, place, own, useful)
+
+    def _in_turns(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
+        """Fewer rows at once where all would not fit."""
+        step = max(1, self.room // (2 * whole.widest))
+        for start in range(0, entries.size, step):
+            yield entries[start : start + step], whole

@@ -1,0 +1,312 @@
+"""Linear bounds: every undecided unit bounded by back-substitution to the input.
+
+Forward over the graph: each value gets intervals from the (already tightened) values before it;
+then those of its entries that feed a bent op and are not yet settled in every box of the chunk are
+bounded again by back-substitution, and the tighter end is kept. Never looser than intervals.
+
+Cost: one matrix product chain per bent layer with as many rows as it has undecided units, each as
+long as what the unit depends on (`cone`). Memory is bounded: what does not fit is done in turns.
+Reference: see `backward`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import Bounds, OutOfTime
+from ..graph import Graph, Node
+from ..ops import Curve, Largest, Product, Step
+from . import intervals
+from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, back_substitute
+from .cone_tiles import ConeTiles
+from .origins import Origins
+from .registry import register
+from .relaxations import relax_curve, relax_max, relax_product
+from .rounding import (
+    OperationCounts,
+    RoundingTerm,
+    magnitude,
+    radius,
+    underflow,
+    underflow_of_boxes,
+)
+from .stability import is_stable
+
+
+_ROOM = 1 << 18
+"""Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
+
+_WIDE = 1 << 12
+"""Values longer than this are cut to the cone of the rows at hand."""
+
+_IMAGE = (1 << 8, 1 << 10)
+"""More inputs than the first and values longer than the second: there, cones pay earlier."""
+
+_AT_ONCE = 1 << 21
+"""Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
+
+EFFORT = 2.0**30
+"""Default of `CrownPass.effort`: some ten seconds a layer."""
+
+_SHARES = 1 << 24
+"""Float64 numbers that the shares of one value may hold; with more, they are not noted."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrownPlan:
+    """What is known of a graph before any box.
+
+    Args:
+        graph: The graph.
+        budget: Its counts for rounding.
+        curves: Value, input value and op of every curve, in order.
+        largest: The same of every `Largest`.
+        products: Value, input values and op of every product.
+        origins: Of every factor of a product.
+        boxes: How many boxes make a good chunk.
+        counting: `(inputs,)` inputs that pick the rows of tables, whose lines are level.
+    """
+
+    graph: Graph
+    budget: OperationCounts
+    curves: tuple[tuple[int, int, Curve], ...]
+    largest: tuple[tuple[int, int, Largest], ...]
+    products: tuple[tuple[int, tuple[int, ...], Product], ...]
+    origins: dict[int, Origins]
+    boxes: int
+    counting: np.ndarray
+
+    @staticmethod
+    def of(graph: Graph) -> "CrownPlan":
+        """Look the graph over."""
+        nodes = list(enumerate(graph.nodes, 1))
+        curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
+        tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
+        products = tuple((v, n.inputs, n.op) for v, n in nodes if isinstance(n.op, Product))
+        factors = {source for _, sources, _ in products for source in sources}
+        bent = {*factors, *(source for _, source, _ in (*curves, *tops))}
+        rows = max((graph.value_size(source) for source in bent), default=1)
+        width = max([graph.size, *(n.size for n in graph.nodes)])
+        boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
+        origins = {source: Origins.of(graph, source) for source in factors}
+        counting = _counting(graph, curves)
+        return CrownPlan(
+            graph, OperationCounts.of(graph), curves, tops, products, origins, boxes, counting
+        )
+
+
+def _counting(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
+    found = np.zeros(graph.size, bool)
+    for _, source, op in curves:
+        if isinstance(op, Step) and op.rows is not None:
+            origins = Origins.of(graph, source)
+            found[origins.entry[origins.value == 0]] = True
+    return found
+
+
+@dataclass(eq=False)
+class CrownPass:
+    """Bounds of every value over one chunk of boxes.
+
+    Args:
+        plan: Of the graph.
+        cells: The boxes.
+        known: Ends known beforehand, by value, `(B, n)` or `(n,)` each: met with what is found.
+        extra: Values to bound by back-substitution in every entry, beside those bent ops read.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        effort: Numbers that the rows of one wide value may hold in all values before it. Where
+            they would be more, back-substitution stops at layers whose bounds are known.
+        ends: Found: least and largest of every value.
+        shares: Found: per refined value, the rows and how each input contributes to their widths.
+        late: Found: the deadline passed on the way. Values after that have the intervals that
+            follow from the bounds before them: looser, and sound.
+    """
+
+    plan: CrownPlan
+    cells: BoxBatch
+    known: dict[int, Bounds] = field(default_factory=dict)
+    extra: frozenset[int] = frozenset()
+    radii: bool = True
+    effort: float = EFFORT
+    ends: list[Bounds] = field(default_factory=list)
+    shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    late: bool = False
+
+    def run(self) -> RelaxedGraph:
+        """Bound everything; returns the lines in force."""
+        net = RelaxedGraph(self.plan.graph, {}, [None], underflow_of_boxes(self.plan.graph.size))
+        self.ends = [(self.cells.lo, self.cells.hi)]
+        sizes_of = [magnitude(*self.ends[0])]
+        self._refine(net, 0)
+        for v, node in enumerate(self.plan.graph.nodes, 1):
+            self.ends.append(self._forward(v, node))
+            sizes_of.append(magnitude(*self.ends[v]))
+            net.rounding_terms.append(None)
+            self._relax(net, v, node, sizes_of)
+            if self._refine(net, v):
+                sizes_of[v] = magnitude(*self.ends[v])
+        return net
+
+    def _forward(self, value: int, node: Node) -> Bounds:
+        before = [self.ends[j] for j in node.inputs]
+        rule = intervals.RULES[type(node.op)]
+        lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+        if value in self.known:
+            lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
+        return lo, hi
+
+    def _relax(
+        self, net: RelaxedGraph, value: int, node: Node, sizes_of: Sequence[np.ndarray]
+    ) -> None:
+        """Add a node's lines and payments to the net."""
+        budget = self.plan.budget
+        paying = budget if self.radii else None
+        source = node.inputs[0]
+        if isinstance(node.op, Curve):
+            reads = budget.reads[source]
+            net.lines[value] = relax_curve(
+                node.op, *self.ends[source], None, paying, reads, node.size
+            )
+        elif isinstance(node.op, Largest):
+            net.lines[value] = relax_max(node.op, *self.ends[source], paying)
+        elif isinstance(node.op, Product):
+            net.lines[value] = relax_product(
+                node.op,
+                *self.factors(node.op, node.inputs),
+                None,
+                paying,
+                (budget.reads[node.inputs[0]], budget.reads[node.inputs[1]]),
+            )
+        if self.radii:
+            before = [sizes_of[j] for j in node.inputs]
+            net.underflow += underflow(node, before)
+            if not isinstance(node.op, Curve | Product):
+                net.rounding_terms[value] = RoundingTerm.of(
+                    radius(budget, node, before, sizes_of[value])
+                )
+
+    def _open_rows(self, value: int) -> np.ndarray:
+        """Entries of a value that some box leaves undecided."""
+        lo, hi = self.ends[value]
+        if value in self.extra:
+            return np.arange(lo.shape[1])
+        undecided = np.zeros(lo.shape[1], bool)
+        for _, source, op in self.plan.curves:
+            if source == value:
+                undecided |= ~is_stable(op, lo, hi).all(axis=0)
+        for _, source, op in self.plan.largest:
+            if source == value:
+                undecided[_rivals(op, lo, hi)] = True
+        for _, sources, op in self.plan.products:
+            if value in sources:
+                undecided |= self._open_factors(value, op, sources)
+        return np.flatnonzero(undecided)
+
+    def factors(self, op: Product, sources: Sequence[int]) -> tuple[Bounds, Bounds]:
+        """Ends of the two factors of every product."""
+        (lu, hu), (lv, hv) = self.ends[sources[0]], self.ends[sources[1]]
+        return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
+
+    def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
+        """Entries of `value` that can vary in some product and are worth bounding again."""
+        out = np.zeros(self.ends[value][0].shape[1], bool)
+        for source, index in zip(sources, (op.left, op.right), strict=True):
+            if source == value:
+                out[index] = True
+        lo, hi = self.ends[value]
+        origins = self.plan.origins[value]
+        return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
+
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
+        """Bound the open entries of a value by back-substitution; note the shares."""
+        rows = self._open_rows(value)
+        if rows.size == 0 or self.late:
+            return False
+        try:
+            self._substitute(net, value, rows)
+        except OutOfTime:
+            self.late = True
+        return True
+
+    def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
+        """Meet the ends of some entries of a value with what back-substitution says of them."""
+        lo, hi = (end.copy() for end in self.ends[value])
+        # Both move in place: what is known when the time is over counts.
+        self.ends[value] = (lo, hi)
+        widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
+        boxes = len(lo)
+        wide = max(widths) > _WIDE
+        if wide or (widths[0] > _IMAGE[0] and max(widths) > _IMAGE[1]):
+            effort = self.effort / boxes if wide and value not in self.extra else np.inf
+            tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
+            for some, part in tiles.of(rows):
+                units = _units(part.units(some), part.entries[-1].size)
+                cells = part.cells(self.ends, self.radii)
+                form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
+                self._meet(lo, hi, some, cells.least(form))
+        else:
+            form = back_substitute(net, value, _units(rows, lo.shape[1]))
+            self._meet(lo, hi, rows, self.cells.least(form))
+            if boxes * rows.size * widths[0] <= _SHARES:
+                self.shares[value] = (rows, self._shares(form, rows.size))
+
+    @staticmethod
+    def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
+        """Take over what was found where it is tighter, in place."""
+        lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
+        hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
+
+    def _shares(self, form: LinearForm, count: int) -> np.ndarray:
+        """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
+        size_of = np.abs(form.rows)
+        size_of = size_of[..., :count, :] + size_of[..., count:, :]
+        with np.errstate(all="ignore"):
+            size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
+            total = size_of.sum(axis=-1, keepdims=True)
+            return np.where(total > 0, size_of / total, 0.0)
+
+
+def _units(rows: np.ndarray, size: int) -> np.ndarray:
+    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    count = np.arange(rows.size)
+    units = np.zeros((2 * rows.size, size))
+    units[count, rows] = 1.0
+    units[rows.size + count, rows] = -1.0
+    return units
+
+
+def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Entries that may be the largest of a window that has another such entry, in some box."""
+    present = op.windows >= 0
+    source = np.maximum(op.windows, 0)
+    best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)
+    able = present & (hi[:, source] >= best)
+    able &= able.sum(axis=-1, keepdims=True) > 1
+    return np.unique(source[able.any(axis=0)])
+
+
+def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
+    """Ends of every value; those of the output and of the layers by back-substitution too.
+
+    Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.
+    """
+    plan = CrownPlan.of(graph)
+    shown = {v for values in graph.layers.values() for v in values}
+    extra = {graph.output, *(v for v in shown if graph.value_size(v) <= _WIDE)}
+    parts: list[list[Bounds]] = []
+    for start in range(0, len(lo), plan.boxes):
+        piece = slice(start, start + plan.boxes)
+        cells = BoxBatch.of(lo[piece], hi[piece], radii)
+        sweep = CrownPass(plan, cells, extra=frozenset(extra), radii=radii)
+        sweep.run()
+        parts.append(sweep.ends)
+    return [joined(pairs) for pairs in zip(*parts, strict=True)]
+
+
+def joined(pairs: Sequence[Bounds]) -> Bounds:
+    """Chunks put together again."""
+    return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+
+
+register("linear", RULES, run)

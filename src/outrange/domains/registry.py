@@ -1,0 +1,96 @@
+"""The table of domains, and the one call that runs any of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..core import Bounds, InputError, OutrangeError
+from ..graph import Graph
+from ..graph.graph import Op
+
+
+KINDS: tuple[type, ...] = get_args(Op)
+"""Every kind of op a graph may hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """A way to bound the values of a graph.
+
+    Args:
+        name: What it is called.
+        rules: One rule per kind of op.
+        run: `run(graph, lo, hi)`: the ends of every value over each box.
+    """
+
+    name: str
+    rules: Mapping[type, Callable]
+    run: Callable[[Graph, np.ndarray, np.ndarray], list[Bounds]]
+
+
+DOMAINS: dict[str, Domain] = {}
+
+
+def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain:
+    """Enter a domain in the table; each domain's file does so once, at import.
+
+    Raises:
+        OutrangeError: The name is taken, or a kind of op has no rule.
+    """
+    if name in DOMAINS:
+        raise OutrangeError(f"Domain `{name}` is described twice; each has one file.")
+    missing = [kind.__name__ for kind in KINDS if kind not in rules]
+    if missing:
+        raise OutrangeError(f"Domain `{name}` has no rule for the kinds {', '.join(missing)}.")
+    DOMAINS[name] = Domain(name, MappingProxyType(dict(rules)), run)
+    return DOMAINS[name]
+
+
+def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -> list[Bounds]:
+    """Least and largest values of every value of `graph` over each of many boxes.
+
+    Args:
+        graph: What is computed.
+        lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
+        hi: Upper corners, the same shape.
+        domain: `"intervals"` (one forward pass) or `"linear"` (back-substituted linear bounds,
+            never looser than intervals, dearer).
+
+    Returns:
+        One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first.
+        Unbounded ends are infinite; no end is NaN. Sound: every rounding is paid for.
+
+    Raises:
+        InputError: A box is inverted, has NaN or the wrong length, or the domain is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from outrange.graph import Builder, Slot
+        >>> b = Builder([Slot("x", (2,))])
+        >>> y = b.dense(b.input_values()[0], [[1.0], [-0.5]])
+        >>> least, most = bounds(b.finish([y], ["y"]), [0, 0], [1, 1])[-1]
+        >>> np.round([least[0, 0], most[0, 0]], 9).tolist()
+        [-0.5, 1.0]
+    """
+    if domain not in DOMAINS:
+        raise InputError(
+            f"`domain` is one of {', '.join(sorted(DOMAINS))}. Received: domain={domain!r}."
+        )
+    lo = np.atleast_2d(np.asarray(lo, np.float64))
+    hi = np.atleast_2d(np.asarray(hi, np.float64))
+    if lo.shape != hi.shape or lo.ndim != 2 or lo.shape[1] != graph.size:
+        raise InputError(
+            f"Boxes for this graph are two arrays of shape (boxes, {graph.size}). "
+            f"Received: shapes {lo.shape} and {hi.shape}."
+        )
+    if not (lo <= hi).all():
+        i, j = np.argwhere(~(lo <= hi))[0]
+        raise InputError(
+            "A box needs `lo <= hi` in every entry, and no NaN. "
+            f"Received: box {i} with lo[{j}]={lo[i, j]:.6g}, hi[{j}]={hi[i, j]:.6g}."
+        )
+    return DOMAINS[domain].run(graph, lo, hi)

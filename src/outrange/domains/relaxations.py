@@ -1,0 +1,279 @@
+"""The straight lines that stand in for bent ops over one chunk of boxes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import Bounds, gamma
+from ..ops import Curve, Largest, Product
+from ..ops.product import planes
+from ..ops.relaxation.relax import relax
+from .rounding import OperationCounts, widen_offset, widen_offsets, widened
+
+
+@dataclass(eq=False)
+class CurveRelaxation:
+    """`slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, noise paid.
+
+    Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset
+    are 0 and its `unbounded` mark is 1.
+
+    Args:
+        slope: Of the lines.
+        offset: Of the lines.
+        endless: None if there is a line everywhere.
+        theta: Which member of its family each line is; see `ops.relax.Lines`.
+        pivot: Where a line turns as theta grows.
+        gain: By how much its slope then grows.
+    """
+
+    slope: np.ndarray
+    offset: np.ndarray
+    unbounded: np.ndarray | None
+    theta: np.ndarray
+    pivot: np.ndarray
+    gain: np.ndarray
+
+    def take(self, index: np.ndarray) -> "CurveRelaxation":
+        """The lines of some boxes, repeats allowed, as copies."""
+        return CurveRelaxation(
+            self.slope[:, index],
+            self.offset[:, index],
+            None if self.unbounded is None else self.unbounded[:, index],
+            self.theta[:, index],
+            self.pivot[:, index],
+            self.gain[:, index],
+        )
+
+    def entries(self, index: np.ndarray) -> "CurveRelaxation":
+        """The lines of some entries of the value."""
+        return CurveRelaxation(
+            self.slope[..., index],
+            self.offset[..., index],
+            None if self.unbounded is None else self.unbounded[..., index],
+            self.theta[..., index],
+            self.pivot[..., index],
+            self.gain[..., index],
+        )
+
+
+def relax_curve(
+    op: Curve,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    theta: np.ndarray | None,
+    budget: OperationCounts | None,
+    reads: int,
+    size: int,
+) -> CurveRelaxation:
+    """The lines of `op` over `[lo, hi]`, arrays of any one shape.
+
+    Args:
+        op: The curve.
+        lo: Lower ends.
+        hi: Upper ends.
+        theta: Which lines, or None for the default.
+        budget: None leaves the noise unpaid.
+        reads: How often the curve's input is read.
+        size: Length of the value that the lines belong to.
+    """
+    with np.errstate(all="ignore"):
+        found = relax(op, lo, hi, theta)
+    slope = np.stack([found.lo_slope, found.hi_slope])
+    offset = np.stack([found.lo_offset, found.hi_offset])
+    if budget is not None:
+        size_of = np.maximum(-lo, hi)
+        offset = widen_offset(budget, reads, size, slope, offset, size_of)
+    fine = np.isfinite(slope) & np.isfinite(offset)
+    unbounded = None
+    if not fine.all():
+        slope, offset = np.where(fine, slope, 0.0), np.where(fine, offset, 0.0)
+        unbounded = (~fine).astype(np.float64)
+    return CurveRelaxation(
+        slope,
+        offset,
+        unbounded,
+        np.stack([found.lo_theta, found.hi_theta]),
+        np.stack([found.lo_pivot, found.hi_pivot]),
+        np.stack([found.lo_gain, found.hi_gain]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MaxRelaxation:
+    """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, noise paid.
+
+    Args:
+        size: The length of `x`.
+        arg: `(B, m)` the argument of each window with the largest lower end.
+        sure: `(B, m)` where no other argument can exceed it: both sides are then `x[arg]`.
+        top: `(B, m)` the largest value of each window; 0 where it is infinite.
+        lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
+        slope: `(B, m, k)` at least 0; the plane above.
+        offset: `(B, m)` of the plane.
+        endless: `(B, m)` 1 where there is no plane; None if there always is one.
+    """
+
+    size: int
+    arg: np.ndarray
+    sure: np.ndarray
+    top: np.ndarray
+    lower: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+    unbounded: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> "MaxRelaxation":
+        """The picks of some boxes, repeats allowed."""
+        return self._of(index, self.arg[index], self.size)
+
+    def entries(self, index: np.ndarray, source: np.ndarray) -> "MaxRelaxation":
+        """The picks of some windows, where only the entries `source` of `x` are left."""
+        at = (slice(None), index)
+        return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
+
+    def _of(self, at: Any, arg: np.ndarray, size: int) -> "MaxRelaxation":
+        marks = None if self.unbounded is None else self.unbounded[at]
+        sure, top, offset = self.sure[at], self.top[at], self.offset[at]
+        return MaxRelaxation(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
+
+
+def relax_max(
+    op: Largest, lo: np.ndarray, hi: np.ndarray, budget: OperationCounts | None
+) -> MaxRelaxation:
+    """The argument with the largest lower end below, and a plane above.
+
+    Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
+    lower at the center: `l + sum_k s_k (x_k - lo_k)` over the arguments that can exceed `l`, with
+    `s_k = (hi_k - l) / (hi_k - lo_k)`; or a line in the argument that can be largest alone, from
+    the next largest upper end to its own. For slopes between 0 and 1 the least sound offset is
+    `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`, since the plane grows with every
+    argument, and no slower than needed with the one that is the maximum.
+    """
+    source = np.maximum(op.windows, 0)
+    absent = op.windows < 0
+    low = np.where(absent, -np.inf, lo[:, source])
+    high = np.where(absent, -np.inf, hi[:, source])
+    place = low.argmax(axis=-1)[..., None]
+    best = np.take_along_axis(low, place, axis=-1)
+    arg = np.take_along_axis(np.broadcast_to(source, low.shape), place, axis=-1)
+    top = high.max(axis=-1)
+    # A window may hold an entry twice: what counts is another entry.
+    others = np.where(source == arg, -np.inf, high).max(axis=-1)
+    sure = best[..., 0] >= others
+    hot = np.arange(low.shape[-1]) == place
+    slope, offset = _plane(low, high, best)
+    slope = np.where(sure[..., None], hot, slope)
+    offset = np.where(sure, 0.0, offset)
+    unbounded = np.isinf(top) & ~sure
+    if budget is not None:
+        offset = offset + np.where(
+            offset == 0.0,
+            0.0,
+            widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)),
+        )
+    marks = unbounded.astype(np.float64) if unbounded.any() else None
+    offset = np.where(unbounded, 0.0, offset)
+    slope = np.where(unbounded[..., None], 0.0, slope)
+    top = np.where(np.isinf(top), 0.0, top)
+    return MaxRelaxation(
+        lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks
+    )
+
+
+def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
+    with np.errstate(all="ignore"):
+        width = high - low
+        near = np.isfinite(low) & np.isfinite(high)
+        able = near & (high > best) & (width > 0)
+        all_slopes = np.where(able, (high - best) / width, 0.0)
+        first = high.argmax(axis=-1)[..., None]
+        alone = np.arange(high.shape[-1]) == first
+        second = np.where(alone, -np.inf, high).max(axis=-1, keepdims=True)
+        floor = np.maximum(second, best)
+        one_slope = np.where(alone & able & (high > floor), (high - floor) / width, 0.0)
+        planes = []
+        for slope in (np.clip(all_slopes, 0.0, 1.0), np.clip(one_slope, 0.0, 1.0)):
+            used = slope > 0.0
+            held = np.where(used, high - slope * width, high)
+            level = np.maximum(best, held.max(axis=-1, keepdims=True))[..., 0]
+            offset = level - np.where(used, slope * low, 0.0).sum(axis=-1)
+            middle = level + 0.5 * np.where(used, slope * width, 0.0).sum(axis=-1)
+            sizes = np.where(used, np.abs(low) + np.abs(high), 0.0).sum(axis=-1)
+            pad = gamma(4 * low.shape[-1] + 16) * (sizes + np.abs(level))
+            planes.append((slope, offset + widened(pad), middle))
+        (first_slope, first_offset, one), (other_slope, other_offset, two) = planes
+        better = two < one
+        slope = np.where(better[..., None], other_slope, first_slope)
+        return slope, np.where(better, other_offset, first_offset)
+
+
+@dataclass(eq=False)
+class ProductRelaxation:
+    """Planes `left u + right v + offset` that enclose `u v`, noise paid.
+
+    Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, and
+    `CurveRelaxation` for `unbounded`.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    offset: np.ndarray
+    unbounded: np.ndarray | None
+    theta: np.ndarray
+
+    def entries(self, some: np.ndarray) -> "ProductRelaxation":
+        """The planes of some products."""
+        return ProductRelaxation(
+            self.left[..., some],
+            self.right[..., some],
+            self.offset[..., some],
+            None if self.unbounded is None else self.unbounded[..., some],
+            self.theta[..., some],
+        )
+
+    def take(self, index: np.ndarray) -> "ProductRelaxation":
+        """The planes of some boxes, repeats allowed, as copies."""
+        return ProductRelaxation(
+            self.left[:, index],
+            self.right[:, index],
+            self.offset[:, index],
+            None if self.unbounded is None else self.unbounded[:, index],
+            self.theta[:, index],
+        )
+
+
+def relax_product(
+    op: Product,
+    u: Bounds,
+    v: Bounds,
+    theta: np.ndarray | None,
+    budget: OperationCounts | None,
+    reads: tuple[int, int],
+) -> ProductRelaxation:
+    """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
+
+    Args:
+        op: The product.
+        u: Ends of the first factors, `(lo, hi)`, arrays of one shape.
+        v: Ends of the second.
+        theta: `(2, ...)` or None for the default.
+        budget: None leaves the noise unpaid.
+        reads: How often each of the two inputs is read.
+    """
+    found = planes(u, v, theta)
+    left, right, offset = found.left, found.right, found.offset
+    if budget is not None:
+        parts = (
+            (op.terms + reads[0], left, np.maximum(-u[0], u[1])),
+            (op.terms + reads[1], right, np.maximum(-v[0], v[1])),
+        )
+        offset = widen_offsets(budget, op.size, parts, offset)
+    fine = np.isfinite(left) & np.isfinite(right) & np.isfinite(offset)
+    unbounded = None
+    if not fine.all():
+        left, right, offset = (np.where(fine, part, 0.0) for part in (left, right, offset))
+        unbounded = (~fine).astype(np.float64)
+    return ProductRelaxation(left, right, offset, unbounded, found.theta)

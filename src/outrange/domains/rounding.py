@@ -1,0 +1,236 @@
+"""Noise radii: what float64 may lose in a back-substitution, paid where it arises.
+
+A back-substitution holds rows `a_v` on pending values and a constant `c` (all float64) such that
+
+    objective(x) >= sum_v a_v . v(x) + c      for every x in the box, in real arithmetic.   (*)
+
+Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from
+`c` what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n)` is `n u / (1
+- n u)`, `eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand,
+`n_v` the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it,
+hence each summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few
+(the number of additions into `c`). The roundings, one by one:
+
+1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t`
+   products, then added to what is pending: off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
+   entry, worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of
+   `n_v` products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v`
+   carries the radius
+
+       rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row pays  |a_v| . rho_v.
+
+2. *Rearrange*: no product; an input entry collects up to `t` entries of `a_v` (`t - 1` additions):
+   `rho_vj = gamma(t - 1 + r) H_vj`, nothing if `t = r = 1`; constants as in 1.
+3. *Curve* `v = f(w)` with the sound lines `s w + o`. The row is split exactly into its positive and
+   negative part; `fl(a s)` is one product: off by `|a| gamma(1 + r_w) |s| H_w`. The constant
+   `fl(a . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put
+   into the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w +
+   gamma(n_v + K) |o|`, and the rows pay by using them.
+4. *Largest*: as 2 with one more rounding for the product with a slope, and with the sum of `H`
+   over each window in the place of `H_v`: the slopes are at most 1. Its constants as in 3.
+   *Product* `v = w w'` with sound planes `s w + s' w' + o`: the same, but an entry of `w` collects
+   up to `t` products: the offset moves outward by `gamma(t + r_w) |s| H_w`, the same of `w'`, and
+   `gamma(n_v + K) |o|`.
+5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
+   products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
+   all nodes once, and subtracted from every row (`underflow`).
+6. *The payments themselves* are float64 sums of at most `n_v` non-negative products that pass `K`
+   additions, and are computed from rounded radii: radii are enlarged by `1 + 4 gamma(n + K + 8)`,
+   and by `FLOOR` against underflow in themselves.
+7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) -
+   fl(|a| . d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n`
+   products; the two additions left are followed by a step to the next float64 below.
+
+`H = inf` makes a radius infinite; it is paid only where the row is not zero, and the bound is then
+`-inf`, never NaN. Valid for every order of summation, with or without fused multiply-add.
+
+Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import UNIT, gamma
+from ..graph import Graph, Node
+from ..ops import Affine, Curve, Largest, Product, Rearrange
+
+
+TINY = 5e-324
+"""`eta`."""
+
+FLOOR = 2.0**-1000
+"""Added to what is paid: more than any count of `eta`, yet no subnormal (those are slow)."""
+
+
+def widened(x: np.ndarray) -> np.ndarray:
+    """At least `x >= 0` and the four roundings and underflows that went into it."""
+    return x * (1.0 + 8.0 * UNIT) + FLOOR
+
+
+@dataclass(frozen=True, eq=False)
+class RoundingTerm:
+    """Non-negative amounts per unit of `|row|`; infinite ones kept apart so that 0 * inf is 0."""
+
+    finite: np.ndarray
+    infinite: np.ndarray | None
+
+    @staticmethod
+    def of(amount: np.ndarray) -> "RoundingTerm | None":
+        """None if nothing is to be paid."""
+        unbounded = ~np.isfinite(amount)
+        if unbounded.any():
+            return RoundingTerm(np.where(unbounded, 0.0, amount), unbounded.astype(np.float64))
+        return RoundingTerm(amount, None) if amount.any() else None
+
+    def entries(self, index: np.ndarray) -> "RoundingTerm":
+        """The amounts of some entries."""
+        return RoundingTerm(
+            self.finite[index], None if self.infinite is None else self.infinite[index]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OperationCounts:
+    """The counts of the derivation above that depend on the graph alone.
+
+    Args:
+        reads: `r_v` of every value.
+        additions: `K`.
+    """
+
+    reads: tuple[int, ...]
+    additions: int
+
+    @staticmethod
+    def of(graph: Graph) -> "OperationCounts":
+        """Count them."""
+        reads = [0] * (len(graph.nodes) + 1)
+        for node in graph.nodes:
+            for j in node.inputs:
+                reads[j] += 1
+        return OperationCounts(tuple(reads), 2 * len(graph.nodes) + 8)
+
+    def excess(self, length: int) -> float:
+        """The factor of point 6."""
+        return 1.0 + 4.0 * gamma(length + self.additions + 8)
+
+    def constant(self, length: int) -> float:
+        """Relative loss of one entry of a constant of `length` entries."""
+        return gamma(length + self.additions)
+
+
+def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """`H`: the largest absolute value over all boxes, `(n,)`."""
+    return np.maximum(-lo.min(axis=0), hi.max(axis=0))
+
+
+def radius(
+    budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], own: np.ndarray
+) -> np.ndarray:
+    """`rho_v` of one node.
+
+    Args:
+        budget: Of the graph.
+        node: The node; its op is not a curve.
+        sizes_of: `H` of each input.
+        own: `H` of the node's own value.
+    """
+    op = node.op
+    if isinstance(op, Curve | Product):
+        raise TypeError(f"The noise of `{op.name}` belongs to its lines or planes.")
+    reads = max((budget.reads[j] for j in node.inputs), default=1)
+    if isinstance(op, Affine):
+        factor = budget.excess(max(op.size, op.terms))
+        reach = _reach(op, sizes_of)
+        rho = gamma(op.terms + reads) * reach + budget.constant(op.size) * np.abs(op.bias)
+        return widened(rho * factor)
+    factor = budget.excess(op.size + (op.windows.shape[1] if isinstance(op, Largest) else 0))
+    if isinstance(op, Rearrange):
+        rho = np.zeros(op.size)
+        if op.terms + reads > 2:
+            rho = gamma(op.terms - 1 + reads) * own
+        if (op.index < 0).any():
+            rho = rho + np.where(op.index < 0, budget.constant(op.size) * np.abs(op.fill), 0.0)
+        return rho * factor
+    present = op.windows >= 0
+    most_used = int(np.bincount(op.windows[present]).max())
+    reach = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)
+    return widened(gamma(most_used + 1 + reads) * reach * factor)
+
+
+def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:
+    """`|A| H`, infinite exactly where an infinite entry has a coefficient."""
+    finite = tuple(np.where(np.isfinite(h), h, 0.0)[None] for h in sizes_of)
+    with np.errstate(over="ignore"):
+        reach = op.apply(finite, True)[0]
+    if not all(np.isfinite(h).all() for h in sizes_of):
+        marks = tuple((~np.isfinite(h)).astype(np.float64)[None] for h in sizes_of)
+        reach = np.where(op.apply(marks, True)[0] > 0, np.inf, reach)
+    return reach
+
+
+def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
+    """Point 5: what underflow in one node's step may cost any one row."""
+    op = node.op
+    terms = 1 if isinstance(op, Curve | Largest) else op.terms
+    total = 4.0 * node.size + 4.0
+    for h in sizes_of:
+        total += 2.0 * (terms + 1) * (h.size + float(h[np.isfinite(h)].sum()))
+    return TINY * 4.0 * total
+
+
+def underflow_of_boxes(size: int) -> float:
+    """Point 5 for concretizing over boxes of `size` inputs."""
+    return TINY * (8.0 * size + 16.0)
+
+
+def widen_offset(
+    budget: OperationCounts,
+    reads: int,
+    size: int,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    size_of: np.ndarray,
+) -> np.ndarray:
+    """Point 3: offsets of lines, the first moved down and the second up.
+
+    Args:
+        budget: Of the graph.
+        reads: `r_w` of the curve's input.
+        size: `n_v` of the curve's value.
+        slope: `(2, ...)`: below, above.
+        offset: `(2, ...)`; infinite where there is no line.
+        size_of: `(...)`: `H_w` of each box.
+    """
+    return widen_offsets(budget, size, ((1 + reads, slope, size_of),), offset)
+
+
+def widen_offsets(
+    budget: OperationCounts,
+    size: int,
+    parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
+    offset: np.ndarray,
+) -> np.ndarray:
+    """Point 3 for lines of one or several variables.
+
+    Args:
+        budget: Of the graph.
+        size: `n_v` of the value that the lines belong to.
+        parts: Per variable the roundings of a row, its slopes `(2, ...)` and its `H` `(...)`.
+        offset: `(2, ...)`; infinite where there is no line.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved, flat = 0.0, offset == 0.0
+        for count, slope, size_of in parts:
+            moved = moved + np.where(slope == 0.0, 0.0, np.abs(slope) * size_of) * gamma(count)
+            flat = flat & (slope == 0.0)
+        pad = (moved + budget.constant(size + 2) * np.abs(offset)) * budget.excess(size)
+        # An exact line through 0 with nothing to pay stays what it is.
+        pad = np.where(pad == 0.0, FLOOR * ~flat, widened(pad))
+        pad[0] *= -1.0
+        out = offset + pad
+    out[0][np.isnan(out[0])] = -np.inf
+    out[1][np.isnan(out[1])] = np.inf
+    return out

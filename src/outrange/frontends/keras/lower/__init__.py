@@ -1,0 +1,1 @@
+"""From a recording of Keras operations to a graph."""

@@ -1,0 +1,295 @@
+"""A recording as a graph: one rule a Keras operation, only for what the outputs need."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ....core import ModelError, UnsupportedError
+from ....graph import Builder, Graph, Operand, Slot, Value
+from ....graph.whole import RANGES
+from ....ops import Affine, Curve
+from ...network import LayerInfo
+from ...whole import Within, limited_inputs
+from .. import refuse
+from ..api import keras
+from ..rules import RULES
+from ..trace.records import OperationRecord, Trace
+from .call import KerasCall
+
+
+MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
+"""Operations in which an infinite constant means "no limit"."""
+
+
+@dataclass(frozen=True, eq=False)
+class KerasGraph:
+    """A graph, and where each recorded tensor is in it."""
+
+    graph: Graph
+    layers: tuple[LayerInfo, ...]
+    values: list[tuple[Any, int]]
+    """Each recorded tensor that depends on the input, with its value in the graph as written."""
+    plain: Graph | None
+    """The graph as written, if elementwise sub-graphs became single curves."""
+
+
+def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:
+    """Lower every record that the outputs need.
+
+    Args:
+        trace: The recording.
+        inputs: Name and shape of each input, in the order of `trace.inputs`.
+        outputs: Name of each output.
+
+    Raises:
+        UnsupportedError: An operation has no rule, or its rule does not cover this use of it.
+    """
+    return _Lowering(trace, inputs).run(outputs)
+
+
+class _Lowering:
+    def __init__(self, trace: Trace, inputs: list[Slot]) -> None:
+        self.k = keras()
+        self.trace = trace
+        self.builder = Builder(inputs, source="inputs")
+        self.known: dict[int, Operand] = {}
+        self.tensors: dict[int, Any] = {}
+        self.holders: Counter[int] = Counter()
+        self.limits: list[Within] = []
+        self.uses = self.count_uses()
+        for tensor, value in zip(trace.inputs, self.builder.input_values(), strict=True):
+            self.enter(tensor, value)
+
+    def enter(self, tensor: Any, value: Operand) -> None:
+        self.known[id(tensor)] = value
+        self.tensors[id(tensor)] = tensor
+        if isinstance(value, Value):
+            self.holders[value.index] += 1
+
+    def run(self, names: list[str]) -> KerasGraph:
+        for record in self.needed():
+            self.record(record)
+        outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
+        infos = self.layers()
+        self.builder.source = "outputs"
+        self.builder.inputs = limited_inputs(self.builder, self.limits)
+        kept = [v for info in infos for v in (info.before, info.after) if v is not None]
+        graph = self.builder.finish(outputs, names, kept)
+        moved = self.builder.moved
+        infos = tuple(
+            replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+            for i in infos
+        )
+        values = [
+            (self.tensors[key], value.index)
+            for key, value in self.known.items()
+            if isinstance(value, Value)
+        ]
+        return KerasGraph(graph, infos, values, self.builder.plain)
+
+    def needed(self) -> list[OperationRecord]:
+        """The records the outputs depend on; masks nobody reads are not among them."""
+        tensor = self.k.KerasTensor
+        wanted = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
+        kept = []
+        for record in reversed(self.trace.records):
+            if any(id(t) in wanted for t in self.k.tree.flatten(record.outputs)):
+                kept.append(record)
+                read = self.k.tree.flatten((record.args, record.kwargs))
+                wanted.update(id(t) for t in read if isinstance(t, tensor))
+        return kept[::-1]
+
+    def count_uses(self) -> Counter[int]:
+        """How often each tensor is read; those that layers show count as read once more."""
+        flatten = self.k.tree.flatten
+        uses: Counter[int] = Counter()
+        for record in self.trace.records:
+            uses.update(id(t) for t in flatten((record.args, record.kwargs)))
+        for visit in self.trace.visits:
+            uses.update(id(t) for t in flatten((visit.outputs, visit.before)))
+        uses.update(id(t) for t in flatten(self.trace.outputs))
+        return uses
+
+    def bias_added(self, record: OperationRecord, args: tuple) -> Operand | None:
+        """`affine + constant` as one affine node, where only this addition reads the first."""
+        if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
+            return None
+        x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])
+        tensor = record.args[0] if x is args[0] else record.args[1]
+        node, op = self.builder.nodes[-1], self.builder.nodes[-1].op
+        if not isinstance(x, Value) or isinstance(constant, Value) or not isinstance(op, Affine):
+            return None
+        is_last = x.index == len(self.builder.nodes) and self.holders[x.index] == 1
+        shape = np.broadcast_shapes(x.shape, np.shape(constant))
+        if not is_last or self.uses[id(tensor)] != 1 or shape != x.shape or op.bias.any():
+            return None
+        bias = np.broadcast_to(np.asarray(constant, np.float64), shape).ravel()
+        self.builder.nodes[-1] = replace(node, op=replace(op, bias=bias))
+        return x
+
+    def record(self, record: OperationRecord) -> None:
+        """Lower one operation."""
+        where = f"Layer `{record.source}` ({type(record.layer or record.op).__name__})"
+        self.builder.source = record.source
+        rule = RULES.get(record.kind)
+        if rule is None:
+            raise refuse.unknown(record.kind, where)
+        args, kwargs = self.k.tree.map_structure(self.operand, (record.args, record.kwargs))
+        self.check_finite(record.kind, (args, kwargs))
+        shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
+        call = KerasCall(
+            self.builder,
+            record.op,
+            args,
+            kwargs,
+            self.config(record.op),
+            shapes,
+            self.k,
+            tuple(_dtype(self.k, x) for x in record.args),
+        )
+        count = len(self.builder.nodes)
+        try:
+            fused = self.bias_added(record, args)
+            result = rule(call) if fused is None else fused
+        except UnsupportedError as error:
+            raise refuse.explained(error, where) from error
+        results = list(result) if isinstance(result, list | tuple) else [result]
+        self.limits += self.kept_within(record, results, count)
+        for t, value in zip(self.k.tree.flatten(record.outputs), results, strict=True):
+            if tuple(value.shape) != tuple(t.shape):
+                raise ModelError(
+                    f"{where}: the rule for {record.kind} must return the shape {tuple(t.shape)} "
+                    f"that Keras states. Received: {tuple(value.shape)}. Please report it."
+                )
+            self.enter(t, value)
+
+    def kept_within(self, record: OperationRecord, results: list, count: int) -> Iterator[Within]:
+        """What the dtypes of whole numbers hold, for each result of an operation.
+
+        Inside a layer of the backend's own code every value counts: its types are not recorded.
+        """
+        if not any(slot.whole for slot in self.builder.inputs):
+            return
+        why = f"layer `{record.source}` computes {record.kind} in a type of whole numbers that "
+        tensors = self.k.tree.flatten(record.outputs)
+        for t, value in zip(tensors, results, strict=True):
+            if isinstance(value, Value) and str(t.dtype) in RANGES:
+                yield Within(value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})")
+        read = [str(t.dtype) for t in record.op.symbols] if record.kind == "NativeCall" else []
+        for dtype in set(read) & set(RANGES) - {"bool"}:
+            for value in range(count + 1, len(self.builder.nodes) + 1):
+                yield Within(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
+
+    def config(self, op: Any) -> dict:
+        """The constructor arguments of an operation; a layer's rule reads the layer itself."""
+        if isinstance(op, self.k.Layer):
+            return {}
+        try:
+            return op.get_config()
+        except NotImplementedError:
+            # Keras notes the arguments only if all are plain numbers and strings.
+            return vars(op)
+
+    def operand(self, x: Any) -> Any:
+        """A recorded argument as rules take it: a value, an array, or a plain Python object."""
+        if isinstance(x, self.k.KerasTensor):
+            if id(x) not in self.known:
+                raise ModelError(
+                    f"Layer `{self.builder.source}` reads a tensor made outside of its call. "
+                    "Compute it inside the call."
+                )
+            return self.known[id(x)]
+        if x is None or isinstance(x, bool | int | float | str | slice | type(Ellipsis)):
+            return x
+        if not hasattr(x, "shape"):
+            return x
+        return np.asarray(self.k.ops.convert_to_numpy(x))
+
+    def check_finite(self, kind: str, args: Any) -> None:
+        """Refuse constants that no real arithmetic can be done with."""
+        for x in self.k.tree.flatten(args):
+            array = np.asarray(x) if isinstance(x, float | np.ndarray) else np.zeros(0)
+            if array.dtype.kind != "f" or np.isfinite(array).all():
+                continue
+            if np.isnan(array).any() or kind not in MAY_BE_INFINITE:
+                bad = array[~np.isfinite(array)].ravel()[0]
+                raise ModelError(
+                    f"Layer `{self.builder.source}` computes {kind} with a constant that must be "
+                    f"finite. Received: {bad} in an array of shape {array.shape}."
+                )
+
+    def output(self, tensor: Any) -> Operand:
+        if not isinstance(tensor, self.k.KerasTensor):
+            tensor = np.asarray(self.k.ops.convert_to_numpy(tensor), np.float64)
+            value: Operand = tensor
+        else:
+            value = self.known[id(tensor)]
+        if not value.shape or value.shape[0] != 1:
+            raise UnsupportedError(
+                "The model must keep the batch axis, each row of a batch giving one row of the "
+                f"output. Received: an output of shape {tuple(value.shape)} for a batch of 1."
+            )
+        return value
+
+    # ---- layers ---------------------------------------------------------------------------
+
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Mark every layer's values, and describe each call of a layer in order."""
+        found, counted = [], set()
+        for visit in self.trace.visits:
+            value = self.joined(visit.outputs, visit.path)
+            if value is None:
+                continue
+            self.builder.mark_layer(visit.path, value)
+            own = [v for v in getattr(visit.layer, "weights", ()) if id(v) not in counted]
+            if isinstance(visit.layer, self.k.Model):
+                continue
+            counted.update(id(v) for v in own)
+            parameters = sum(int(np.prod(v.shape, dtype=np.int64)) for v in own)
+            kind = type(visit.layer).__name__
+            before = self.before(visit, value)
+            info = LayerInfo(
+                visit.path, kind, tuple(value.shape[1:]), parameters, before, value.index
+            )
+            found.append(info)
+        return tuple(found)
+
+    def joined(self, outputs: Any, path: str) -> Value | None:
+        """What a layer returned as one value; None if the model's output does not use it."""
+        parts = [self.known.get(id(t)) for t in self.k.tree.flatten(outputs)]
+        if not parts or any(part is None for part in parts):
+            return None
+        if len(parts) == 1:
+            return parts[0] if isinstance(parts[0], Value) else None
+        self.builder.source = path
+        flat = [self.builder.reshape(part, (1, -1)) for part in parts if part is not None]
+        joined = self.builder.concat(flat, axis=1)
+        return joined if isinstance(joined, Value) else None
+
+    def before(self, visit: Any, after: Value) -> int | None:
+        """The value that enters the layer's activation, if it has one."""
+        tensor = visit.before
+        if tensor is None and _is_activation(self.k, visit.layer):
+            tensor = self.k.tree.flatten(visit.inputs)[0]
+        if tensor is not None:
+            value = self.known.get(id(tensor))
+            return value.index if isinstance(value, Value) else None
+        if after.index == 0:
+            return None
+        node = self.builder.nodes[after.index - 1]
+        is_last = node.source == visit.path and isinstance(node.op, Curve)
+        return node.inputs[0] if is_last else None
+
+
+def _dtype(k: Any, x: Any) -> str:
+    if hasattr(x, "shape"):
+        return k.backend.standardize_dtype(x.dtype)
+    return type(x).__name__
+
+
+def _is_activation(k: Any, layer: Any) -> bool:
+    names = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+    return isinstance(layer, tuple(getattr(k.layers, name) for name in names))

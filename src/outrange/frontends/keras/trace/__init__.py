@@ -1,0 +1,1 @@
+"""Runs a Keras model once on symbols and records what it does."""

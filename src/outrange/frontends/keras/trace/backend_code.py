@@ -1,0 +1,83 @@
+"""Layers written for the backend itself: that one call is traced by the backend's own tracer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....core import ModelError, UnsupportedError
+from ....graph import Operand
+from ..api import keras
+
+
+class NativeCall:
+    """`layer.call` as one recorded operation.
+
+    Args:
+        layer: The layer.
+        args: Its arguments, KerasTensors among them.
+        kwargs: The same.
+        refusal: What is raised if the backend cannot trace the call either.
+    """
+
+    def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception) -> None:
+        self.keras, self.layer, self.refusal = keras(), layer, refusal
+        self.args, self.kwargs = args, kwargs
+        self.symbols = self._tensors((args, kwargs))
+
+    def _tensors(self, tree: Any) -> list[Any]:
+        tensor = self.keras.KerasTensor
+        return [t for t in self.keras.tree.flatten(tree) if isinstance(t, tensor)]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self.keras.StatelessScope():
+            return self.layer.call(*args, **kwargs)
+
+    def get_config(self) -> dict:
+        """Nothing: the layer knows."""
+        return {}
+
+    def outputs(self) -> Any:
+        """Symbols of what the call returns, by the backend's own shape inference."""
+        stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
+        tensor = self.keras.KerasTensor
+
+        def for_one(t: Any) -> Any:
+            """A stated shape may leave the batch open, which is of one row here."""
+            shape = getattr(t, "shape", ())
+            return tensor((1, *shape[1:]), t.dtype) if shape and shape[0] is None else t
+
+        return self.keras.tree.map_structure(for_one, stated)
+
+    def function(self, *tensors: Any) -> list[Any]:
+        """The call as a function of its tensors alone, with a flat result."""
+        given = iter(tensors)
+        tree, tensor = self.keras.tree, self.keras.KerasTensor
+        args, kwargs = tree.map_structure(
+            lambda t: next(given) if isinstance(t, tensor) else t, (self.args, self.kwargs)
+        )
+        return tree.flatten(self(*args, **kwargs))
+
+    def read(self, b: Any, operands: list[Operand]) -> list[Operand]:
+        """What the call returns, as values of the builder.
+
+        Raises:
+            UnsupportedError: An operation of the backend is not described.
+        """
+        backend = self.keras.backend.backend()
+        dtypes = [str(t.dtype) for t in self.symbols]
+        if backend == "tensorflow":
+            from ...tensorflow import read
+        elif backend == "torch":
+            from ...torch import read
+        elif backend == "jax":
+            from ...jax import read
+        else:
+            raise UnsupportedError(f"code for the backend {backend} is not described")
+        try:
+            return read(b, self.function, operands, dtypes)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"its {backend} code: {error}") from error
+        except ModelError:
+            raise
+        except Exception as error:
+            raise self.refusal from error

@@ -1,0 +1,1 @@
+"""What a compiled model trains on: loss, optimizer, gradients, measured steps."""

@@ -1,0 +1,91 @@
+"""How a model's output is made, told from its recording."""
+
+from typing import Any
+
+from ....program import Head
+from ..trace.records import OperationRecord, Trace
+
+
+SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
+"""Operations behind which the same numbers stand."""
+
+ACTIVATIONS = {
+    "Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "ReLU": "relu",
+}  # fmt: skip
+
+AFFINE = ("Add", "Matmul", "Conv", "DepthwiseConv", "SeparableConv", "Einsum", "Tensordot", "Dot")
+
+LOGITS_OF = {
+    "Softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    "Sigmoid": ("binary_crossentropy",),
+}
+"""Operations that TensorFlow's cross-entropies look through, in a graph."""
+
+
+def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str) -> Head:
+    """The head of one output.
+
+    Args:
+        k: Keras.
+        model: The model.
+        trace: Its recording.
+        output: The output's symbol.
+        number: `id` of a symbol to its tensor number.
+        loss: Name of the loss put on it, `""` for none.
+    """
+    maker = {id(t): r for r in trace.records for t in k.tree.flatten(r.outputs)}
+    record = _behind(k, maker, output)
+    width = int(output.shape[-1]) if len(output.shape) > 1 else 1
+    if record is None:
+        return Head("other", "", width)
+    dropped = _dropout(k, trace, output)
+    kind = ACTIVATIONS.get(record.kind, "")
+    if not kind:
+        own = [v for v in k.tree.flatten((record.args, record.kwargs)) if isinstance(v, k.Variable)]
+        plain = record.kind in AFFINE and any(v.trainable for v in own)
+        return Head("linear" if plain else "other", record.source, width, dropped=dropped)
+    source = k.tree.flatten(record.args)[0]
+    inner = _behind(k, maker, source)
+    axis = record.op.get_config().get("axis", -1) if kind == "softmax" else -1
+    rank = len(source.shape)
+    axis = -1 if axis is None else (axis - rank if axis >= 0 else axis)
+    return Head(
+        kind,
+        record.source,
+        width,
+        axis,
+        number.get(id(source)),
+        ACTIVATIONS.get(inner.kind, "") if inner is not None else "",
+        dropped,
+        _recovered(k, model, output, record, loss),
+    )
+
+
+def _behind(k: Any, maker: dict[int, OperationRecord], tensor: Any) -> OperationRecord | None:
+    """The record that computes a tensor's numbers."""
+    record = maker.get(id(tensor))
+    while record is not None and record.kind in SHAPES:
+        record = maker.get(id(k.tree.flatten(record.args)[0]))
+    return record
+
+
+def _recovered(k: Any, model: Any, output: Any, record: OperationRecord, loss: str) -> bool:
+    """Whether this backend's cross-entropy reads the logits behind `output` by itself."""
+    if k.backend.backend() != "tensorflow" or not loss.endswith("crossentropy"):
+        return False
+    if output.dtype != "float32":
+        return False  # the loss casts it, and the cast hides where it came from
+    if hasattr(output, "_keras_logits"):
+        return True
+    direct = any(t is output for t in k.tree.flatten(record.outputs))
+    eager = bool(getattr(model, "run_eagerly", False))
+    return direct and not eager and loss in LOGITS_OF.get(record.kind, ())
+
+
+def _dropout(k: Any, trace: Trace, output: Any) -> float:
+    """The rate of a dropout layer that returns the output itself."""
+    for visit in trace.visits:
+        last = any(t is output for t in k.tree.flatten(visit.outputs))
+        if last and type(visit.layer).__name__ in ("Dropout", "GaussianDropout", "AlphaDropout"):
+            return float(visit.layer.rate)
+    return 0.0

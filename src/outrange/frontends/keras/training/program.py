@@ -1,0 +1,267 @@
+"""From a Keras model, compiled or not, and its data to a `Program`."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....core import InputError, ModelError
+from ....graph import Slot
+from ....program import Layer, Loss, PartialGraph, Program, Weight
+from ..api import is_keras_object, keras
+from ..files import read
+from ..lower.partial_graph import lower_part
+from ..precision import dtypes, in_float32
+from ..signature import output_names
+from ..trace.records import Trace
+from ..trace.tolerant import Followed, follow, symbols
+from .measure import measurer, predictions, rehearser
+from .output_heads import head
+from .randomness import may_draw
+from .steps import steps
+from .training import loss_record, losses, optimizer_record
+
+
+NOISY = ("BatchNormalization", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
+         "SpatialDropout3D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
+         "SpectralNormalization")  # fmt: skip
+"""Layers that compute something else in training."""
+
+LARGEST = 20_000_000
+"""Weights beyond which no graph is made: their float64 copies alone would fill the memory."""
+
+
+def read_program(model: Any, x: Any, y: Any) -> Program:
+    """Everything that diagnosis wants to know of a model.
+
+    Args:
+        model: A built Keras model; nothing in it is changed.
+        x: Its inputs: arrays in the model's structure, rows first.
+        y: Its targets, or None.
+
+    Returns:
+        The program. What could not be followed is named in `unread`.
+
+    Raises:
+        ModelError: The model is not built.
+        InputError: `x` does not fit the model's inputs.
+    """
+    k = keras()
+    if not isinstance(model, k.Layer):
+        raise InputError(f"A Keras model is needed. Received: {type(model).__qualname__}.")
+    _built(k, model, x)
+    index = {id(v): i for i, v in enumerate(model.weights)}
+    struct = _fitting(k, model, x)
+    wide = in_float32(k, model)
+    if wide is not model:
+        # The recording is of the wide copy, whose variables stand in the same order.
+        index |= {id(v): i for i, v in enumerate(wide.weights)}
+    found, objects, unread = _followed(k, wide, struct, y, model)
+    made, number = steps(k, found, index) if found else ([], {})
+    outputs = k.tree.flatten(found.trace.outputs) if found else []
+    records = _losses(found, objects, number)
+    names = {loss.output: loss.name for loss in records}
+    heads = (
+        tuple(
+            head(k, model, _model_part(found), t, number, names.get(i, ""))
+            for i, t in enumerate(outputs)
+        )
+        if found
+        else ()
+    )
+    weights = tuple(_weight(k, v) for v in model.weights)
+    whole, free, missing = _parts(k, model, found, number, struct)
+    compiled = getattr(model, "_compile_loss", None) is not None
+    layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    shapes = tuple(tuple(t.shape[1:]) for t in outputs)
+    labels = output_names(model, found.trace.outputs) if found else []
+    return Program(
+        name=model.name,
+        backend=k.backend.backend(),
+        inputs=tuple(tuple(t.shape[1:]) for t in k.tree.flatten(struct)),
+        outputs=tuple(zip(labels, shapes, strict=True)),
+        output_tensors=tuple(number[id(t)] for t in outputs),
+        layers=layers,
+        weights=weights,
+        escaped=frozenset(index[i] for i in found.escaped if i in index)
+        if found
+        else frozenset(index.values()),
+        steps=tuple(made),
+        heads=heads,
+        losses=tuple(records),
+        optimizer=optimizer_record(k, model) if compiled else None,
+        whole=whole,
+        free=free,
+        predict=predictions(k, model),
+        measure=measurer(k, model, index) if compiled and y is not None else None,
+        rehearse=rehearser(k, model, index) if compiled and y is not None else None,
+        unread=tuple(dict.fromkeys([*unread, *missing])),
+        changed_in_training=any(layer.noisy for layer in layers) or not found,
+        chance_in_training=may_draw(k, model),
+    )
+
+
+def _built(k: Any, model: Any, x: Any) -> None:
+    """A model whose layers wait for their first call gets it: a row of the data."""
+    if all(layer.built for layer in model._flatten_layers()):
+        return
+    try:
+        model(k.tree.map_structure(lambda a: k.ops.convert_to_tensor(a[:1]), x), training=False)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise ModelError(
+            f"Model `{model.name}` is not built, and fails on a row of `x`. Received: "
+            f"{type(error).__name__}: {first[:300]}"
+        ) from error
+
+
+def _fitting(k: Any, model: Any, x: Any) -> Any:
+    try:
+        struct = symbols(model, x)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "`x` must have one array per input of the model, in its structure. "
+            f"Received: {len(k.tree.flatten(x))} arrays ({type(error).__name__}: {error})."
+        ) from None
+    for tensor, array in zip(k.tree.flatten(struct), k.tree.flatten(x), strict=True):
+        if tuple(array.shape[1:]) != tuple(tensor.shape[1:]):
+            raise InputError(
+                f"`x` must hold rows of the model's input shape {tuple(tensor.shape[1:])}. "
+                f"Received: an array of shape {tuple(array.shape)}."
+            )
+    return struct
+
+
+def _followed(
+    k: Any, model: Any, struct: Any, y: Any, compiled: Any
+) -> tuple[Followed | None, list[Any], list[str]]:
+    """The recording with its losses, the loss objects, and what could not be read."""
+    try:
+        first = follow(model, struct, [])
+        outputs = k.tree.flatten(first.trace.outputs)
+        objects, unread = losses(k, compiled, y, outputs)
+        found = follow(model, struct, objects) if objects else first
+    except ModelError as error:
+        return None, [], [str(error)]
+    return found, objects, [*unread, *found.reasons]
+
+
+def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
+    if found is None:
+        return []
+    return [
+        loss_record(loss, output, None if tensor is None else number.get(id(tensor)), weight)
+        for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
+    ]
+
+
+def _model_part(found: Followed) -> Trace:
+    """The recording without the losses."""
+    trace = found.trace
+    return Trace(trace.inputs, trace.outputs, trace.records[: found.inside], trace.visits)
+
+
+def _weight(k: Any, variable: Any) -> Weight:
+    path = "/".join(variable.path.split("/")[-2:])
+    return Weight(
+        path,
+        path.split("/")[0],
+        tuple(variable.shape),
+        bool(variable.trainable),
+        lambda: np.asarray(k.ops.convert_to_numpy(variable)),
+    )
+
+
+def _layers(
+    k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]
+) -> Iterator[Layer]:
+    for visit in found.trace.visits:
+        outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
+        if not outputs or isinstance(visit.layer, k.Model):
+            continue
+        kind = type(visit.layer).__name__
+        before = number.get(id(visit.before)) if visit.before is not None else None
+        yield Layer(
+            visit.path,
+            kind,
+            before,
+            number.get(id(outputs[0]), -1),
+            tuple(outputs[0].shape[1:]),
+            kind in NOISY,
+            formats.get(visit.layer.name, "float32"),
+        )
+
+
+def _parts(
+    k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
+) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
+    """`whole` and `free` of the program, and what is missing in them."""
+    if found is None:
+        return None, None, []
+    flat = k.tree.flatten(struct)
+    slots = [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(flat)]
+    count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
+    trace = _model_part(found)
+    missing = []
+    whole = None
+    if count <= LARGEST:
+        whole = _part(trace, slots, found.opaque, number)
+    else:
+        missing.append(f"ranges with the stored weights: the model has {count:,} of them")
+    free = _part(trace, slots, {**found.opaque, **_changing(k, found)}, number)
+    if whole is not None:
+        missing += [f"{reason}" for _, reason in whole.unknown]
+    return whole, free, missing
+
+
+def _part(
+    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
+) -> PartialGraph | None:
+    try:
+        graph, reasons, values, constants = lower_part(trace, slots, unknown)
+    except (ModelError, InputError):
+        return None
+    data = sum(slot.size for slot in slots)
+    return PartialGraph(
+        graph,
+        data,
+        tuple(reasons),
+        {number[i]: v for i, v in values.items() if i in number},
+        {number[i]: a for i, a in constants.items() if i in number},
+    )
+
+
+def _changing(k: Any, found: Followed) -> dict[int, str]:
+    """Records whose result training can change by more than their inputs."""
+    changing = {}
+    for record in found.trace.records[: found.inside]:
+        flat = k.tree.flatten((record.args, record.kwargs))
+        noisy = type(record.layer).__name__ in NOISY
+        own = any(isinstance(v, k.Variable) and (v.trainable or noisy) for v in flat)
+        hidden = bool(found.escaped) and any(
+            hasattr(v, "shape") and not isinstance(v, k.KerasTensor | k.Variable) for v in flat
+        )
+        if own or hidden:
+            changing[id(record)] = "it depends on weights that training changes"
+    return changing
+
+
+def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = True) -> Any:
+    """The Keras model itself, from a file with the loss and optimizer stored in it.
+
+    Raises:
+        InputError: It is no Keras model, or there is no such file.
+        ModelError: The file is damaged or holds code.
+    """
+    if isinstance(model, str | os.PathLike):
+        return read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode, compiled=True)
+    if not is_keras_object(model):
+        raise InputError(
+            "Diagnosis needs a Keras model, or the path of a `.keras` or `.h5` file. "
+            f"Received: {type(model).__module__}.{type(model).__qualname__}."
+        )
+    return model

@@ -1,0 +1,118 @@
+"""A recording as numbered steps, with what passes a gradient and what does not."""
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from ....program import RecordedStep
+from ..trace.records import OperationRecord
+from ..trace.tolerant import Followed
+
+
+NO_GRADIENT = frozenset({
+    "All", "AllClose", "Any", "Argmax", "Argmin", "Argpartition", "Argsort", "Bincount",
+    "BitwiseAnd", "BitwiseInvert", "BitwiseLeftShift", "BitwiseNot", "BitwiseOr",
+    "BitwiseRightShift", "BitwiseXor", "Ceil", "CountNonzero", "Digitize", "EmptyLike", "Equal",
+    "Floor", "FloorDivide", "FullLike", "Gcd", "Greater", "GreaterEqual", "Heaviside", "Histogram",
+    "InTopK", "IsIn", "Isclose", "Isfinite", "Isinf", "Isnan", "Isneginf", "Isposinf", "Isreal",
+    "Lcm", "LeftShift", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr", "LogicalXor",
+    "MultiHot", "Nanargmax", "Nanargmin", "Ndim", "Nonzero", "NotEqual", "OneHot", "OnesLike",
+    "RightShift", "Round", "SearchSorted", "Sign", "Signbit", "Size", "StopGradient", "Trunc",
+    "ZerosLike",
+})  # fmt: skip
+"""Operations constant between their jumps: no backend passes a gradient through any of them."""
+
+CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
+"""Operations one argument of which only chooses."""
+
+INDICES = {
+    "Take": ("indices", 1), "TakeAlongAxis": ("indices", 1), "GetItem": ("key", 1),
+    "SparseCategoricalCrossentropy": ("target", 0),
+}  # fmt: skip
+"""Operations one argument of which holds whole numbers."""
+
+OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
+
+
+def steps(
+    k: Any, found: Followed, weights: Mapping[int, int]
+) -> tuple[list[RecordedStep], dict[int, int]]:
+    """Every record as a `RecordedStep`.
+
+    Args:
+        k: Keras.
+        found: The recording.
+        weights: `id` of a variable to its index.
+
+    Returns:
+        The steps, and `id` of each symbol to its tensor number.
+    """
+    number: dict[int, int] = {}
+
+    def numbered(t: Any) -> int:
+        return number.setdefault(id(t), len(number))
+
+    for tensor in (*found.trace.inputs, *found.targets):
+        numbered(tensor)
+    made = []
+    for place, record in enumerate(found.trace.records):
+        made.append(_step(k, record, numbered, weights, place < found.inside, found.opaque))
+    for tensor in k.tree.flatten(found.trace.outputs):
+        numbered(tensor)
+    return made, number
+
+
+def _step(
+    k: Any,
+    record: OperationRecord,
+    numbered: Any,
+    weights: Mapping[int, int],
+    inside: bool,
+    opaque: Container[int],
+) -> RecordedStep:
+    flat = k.tree.flatten((record.args, record.kwargs))
+    held = _held(k, record)
+    tensors = [t for t in flat if isinstance(t, k.KerasTensor)]
+    variables = [v for v in flat if isinstance(v, k.Variable) and id(v) in weights]
+    stops = _stops(record)
+    reads = () if stops else tuple(numbered(t) for t in tensors if id(t) not in held)
+    blocked = tuple(numbered(t) for t in tensors if stops or id(t) in held)
+    passing = () if stops else tuple(weights[id(v)] for v in variables if id(v) not in held)
+    held_weights = tuple(weights[id(v)] for v in variables if stops or id(v) in held)
+    is_opaque = id(record) in opaque
+    if is_opaque:
+        passing = tuple(weights[id(v)] for v in record.layer.variables if id(v) in weights)
+    options = (
+        {}
+        if is_opaque
+        else {
+            name: value
+            for name, value in vars(record.op).items()
+            if name in OPTIONS and isinstance(value, str | int | float | bool | type(None))
+        }
+    )
+    gives = tuple(numbered(t) for t in k.tree.flatten(record.outputs))
+    layer = record.source if inside else ""
+    return RecordedStep(
+        record.kind, layer, gives, reads, blocked, passing, held_weights, inside, is_opaque, options
+    )
+
+
+def _held(k: Any, record: OperationRecord) -> set[int]:
+    """`id` of the arguments that only choose or count."""
+    for table in (CONDITION, INDICES):
+        if record.kind in table:
+            name, place = table[record.kind]
+            given = record.kwargs.get(name)
+            if given is None and place < len(record.args):
+                given = record.args[place]
+            return {id(t) for t in k.tree.flatten(given)}
+    return set()
+
+
+def _stops(record: OperationRecord) -> bool:
+    if record.kind in NO_GRADIENT:
+        return True
+    if record.kind in ("Cast", "ConvertToTensor", "SaturateCast"):
+        dtype = str(getattr(record.op, "dtype", None) or "")
+        return dtype.startswith(("int", "uint", "bool"))
+    return False

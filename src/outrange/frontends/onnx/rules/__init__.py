@@ -1,0 +1,1 @@
+"""One rule an ONNX operator, by topic."""

@@ -1,0 +1,224 @@
+"""Sums, products and matrix products."""
+
+import string
+
+import numpy as np
+
+from ....graph import Value
+from ....graph.builder import Operand
+from .table import OnnxCall, op
+
+
+def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
+    """Both operands, aligned; before operator set 7 an attribute said how."""
+    x, y = c.x, c.operand(1)
+    if c.opset < 7:
+        c.attr("consumed_inputs")
+        axis = c.attr("axis")
+        if c.attr("broadcast", 0) and axis is not None:
+            after = len(x.shape) - int(axis) % max(len(x.shape), 1) - len(y.shape)
+            y = c.b.reshape(y, (*y.shape, *(1,) * max(after, 0)))
+    c.together(x, y)
+    return x, y
+
+
+@op("Add", "Sub", "Mul")
+def add(c: OnnxCall) -> Operand:
+    x, y = _pair(c)
+    name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
+    if isinstance(x, Value) or isinstance(y, Value):
+        return getattr(c.b, name)(x, y)
+    # NumPy keeps the integers of shapes; the builder would turn them into floats.
+    return getattr(np, name)(x, y)
+
+
+@op("Div")
+def divide(c: OnnxCall) -> Operand:
+    x, y = _pair(c)
+    if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
+        raise c.refuse("it divides by zero")
+    if not isinstance(x, Value) and not isinstance(y, Value):
+        if x.dtype.kind in "iu" and y.dtype.kind in "iu":
+            return np.trunc(x / y).astype(x.dtype)
+        return np.divide(x, y)
+    return c.b.divide(x, y)
+
+
+@op("Neg")
+def negative(c: OnnxCall) -> Operand:
+    return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
+
+
+@op("Sum")
+def total(c: OnnxCall) -> Operand:
+    operands = c.all()
+    c.together(*operands)
+    return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
+
+
+@op("Mean")
+def mean(c: OnnxCall) -> Operand:
+    operands = c.all()
+    c.together(*operands)
+    if len(operands) == 1:
+        return operands[0]
+    return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1)
+
+
+@op("Max", "Min")
+def largest(c: OnnxCall) -> Operand:
+    least = c.node.op == "Min"
+    operands = c.all()
+    c.together(*operands)
+    values = [v for v in operands if isinstance(v, Value)]
+    constants = [np.asarray(v, np.float64) for v in operands if not isinstance(v, Value)]
+    found: Operand | None = None
+    for value in values:
+        found = value if found is None else c.b.maximum(found, value, negate=least)
+    if not constants:
+        if found is None:
+            raise c.refuse("it has no input")
+        return found
+    limit = constants[0]
+    for more in constants[1:]:
+        limit = np.minimum(limit, more) if least else np.maximum(limit, more)
+    return limit if found is None else _against(c, found, limit, least)
+
+
+def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand:
+    """The larger (or smaller) of `x` and a constant."""
+    x = c.b.broadcast(x, np.broadcast_shapes(tuple(x.shape), limit.shape))
+    one = np.unique(limit)
+    if one.size == 1:
+        edge = float(one[0])
+        return c.b.clip(x, -np.inf, edge) if least else c.b.clip(x, edge, np.inf)
+    if not np.isfinite(limit).all():
+        raise c.refuse("it compares with infinite constants that differ between entries")
+    # max(x, k) = k + relu(x - k): a function of one variable, better bounded than a maximum.
+    sign = -1.0 if least else 1.0
+    over = c.b.curve("relu", c.b.affine_map(x, sign, -sign * limit))
+    return c.b.affine_map(over, sign, limit)
+
+
+@op("MatMul")
+def matmul(c: OnnxCall) -> Operand:
+    return product(c, c.x, c.operand(1))
+
+
+@op("Gemm")
+def gemm(c: OnnxCall) -> Operand:
+    x, y = c.x, c.operand(1)
+    alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
+    if c.opset < 7:
+        c.attr("broadcast")
+    if len(x.shape) != 2 or len(y.shape) != 2:
+        raise c.refuse(f"its factors must be matrices, and have shapes {x.shape} and {y.shape}")
+    x = c.b.transpose(x) if c.attr("transA", 0) else x
+    y = c.b.transpose(y) if c.attr("transB", 0) else y
+    bias = c.operand(2) if c.has(2) else None
+    if isinstance(x, Value) and not isinstance(y, Value) and not isinstance(bias, Value):
+        if bias is None and alpha == 1.0:
+            return product(c, x, y)
+        if bias is not None and alpha == beta == 1.0:
+            return affine(c, x, y, np.asarray(bias, np.float64))
+    found = product(c, x, y)
+    found = found if alpha == 1.0 else c.b.affine_map(found, alpha)
+    if bias is None:
+        return found
+    return c.b.combine((1.0, beta), [found, bias])
+
+
+def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operand:
+    """`x @ weight + shift`, as one op where `shift` is the same for every row."""
+    columns = weight.shape[-1]
+    one_row = shift.size == 1 or (shift.shape[-1:] == (columns,) and shift.size == columns)
+    if one_row and shift.ndim <= len(x.shape):
+        _check_inner(c, x, weight)
+        return c.b.dense(x, weight, np.broadcast_to(np.ravel(shift), columns))
+    return c.b.add(product(c, x, weight), shift)
+
+
+def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
+    if x.shape[-1] != y.shape[-2:][0]:
+        raise c.refuse(f"it multiplies shapes {tuple(x.shape)} and {tuple(y.shape)}")
+
+
+def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
+    """`numpy.matmul` of two operands."""
+    if not x.shape or not y.shape:
+        raise c.refuse("a factor of a matrix product must have an axis")
+    _check_inner(c, x, y)
+    if not isinstance(x, Value) and not isinstance(y, Value):
+        return np.matmul(np.asarray(x, np.float64), np.asarray(y, np.float64))
+    if isinstance(x, Value) and isinstance(y, Value):
+        return _batched(c, x, y)
+    if isinstance(x, Value) and not isinstance(y, Value) and len(y.shape) == 2:
+        return c.b.dense(x, y)
+    if isinstance(y, Value) and len(x.shape) == 2 and len(y.shape) == 2:
+        return c.b.transpose(c.b.dense(c.b.transpose(y), np.transpose(np.asarray(x))))
+    return _batched(c, x, y)
+
+
+def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
+    """The general product: leading axes broadcast, a vector stands for a matrix of one row."""
+    row, column = len(x.shape) == 1, len(y.shape) == 1
+    x = c.b.reshape(x, (1, *x.shape)) if row else x
+    y = c.b.reshape(y, (*y.shape, 1)) if column else y
+    lead = np.broadcast_shapes(tuple(x.shape[:-2]), tuple(y.shape[:-2]))
+    x = c.b.broadcast(x, c.limit((*lead, *x.shape[-2:])))
+    y = c.b.broadcast(y, c.limit((*lead, *y.shape[-2:])))
+    c.limit((*lead, *x.shape[-2:], y.shape[-1]))
+    batch = string.ascii_lowercase[: len(lead)]
+    out = c.b.einsum(f"{batch}XY,{batch}YZ->{batch}XZ", x, y)
+    shape = [*lead, *([] if row else [x.shape[-2]]), *([] if column else [y.shape[-1]])]
+    return c.b.reshape(out, shape)
+
+
+@op("Einsum")
+def einsum(c: OnnxCall) -> Operand:
+    spec = str(c.attr("equation")).replace(" ", "")
+    operands = c.all()
+    if "." in spec:
+        raise c.refuse(f"its attribute `equation` = {spec!r} has an ellipsis")
+    if "->" not in spec:
+        letters = spec.replace(",", "")
+        spec += "->" + "".join(sorted(q for q in set(letters) if letters.count(q) == 1))
+    if len(operands) > 2:
+        raise c.refuse("it contracts more than two tensors")
+    if len(operands) == 2:
+        sizes: dict[str, int] = {}
+        for letters, v in zip(spec.split("->")[0].split(","), operands, strict=True):
+            sizes |= dict(zip(letters, v.shape, strict=True))
+        c.limit(list(sizes.values()))
+        return c.b.einsum(spec, *operands)
+    if not isinstance(operands[0], Value):
+        return np.einsum(spec, operands[0])
+    own, out = spec.split("->")
+    if len(set(own)) < len(own):
+        raise c.refuse(f"its attribute `equation` = {spec!r} takes a diagonal")
+    lost = [i for i, q in enumerate(own) if q not in out]
+    x = c.b.reduce("sum", operands[0], lost) if lost else operands[0]
+    kept = [q for q in own if q in out]
+    return c.b.transpose(x, [kept.index(q) for q in out])
+
+
+@op("BatchNormalization")
+def batch_normalization(c: OnnxCall) -> Operand:
+    scale, bias, average, variance = (
+        np.asarray(c.constant(i, what), np.float64)
+        for i, what in enumerate(("scale", "bias", "mean", "variance"), 1)
+    )
+    for name, usual in (("training_mode", 0), ("spatial", 1), ("is_test", 1)):
+        if c.attr(name, usual) != usual:
+            raise c.refuse(f"its attribute `{name}` must be {usual}")
+    c.attr("momentum")
+    c.attr("consumed_inputs")
+    x = c.x
+    factor = scale / np.sqrt(variance + float(c.attr("epsilon", 1e-5)))
+    shape = (-1,) + (1,) * max(len(x.shape) - 2, 0)
+    c.together(x, factor.reshape(shape))
+    centered = c.b.affine_map(x, 1.0, -average.reshape(shape), name="batch norm")
+    # The factor costs a sum, a root, a quotient: each half an ulp, the sum's halved by the root.
+    return c.b.affine_map(
+        centered, factor.reshape(shape), bias.reshape(shape), name="batch norm", ulps=4
+    )

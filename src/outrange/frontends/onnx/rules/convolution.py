@@ -1,0 +1,95 @@
+"""Convolutions and their transposes."""
+
+import numpy as np
+
+from ....graph import Operand
+from ....graph.composites.convolution import convolve, convolve_transposed
+from .table import OnnxCall, op
+from .windows import pads
+
+
+@op("Conv")
+def conv(c: OnnxCall) -> Operand:
+    kernel = c.constant(1, "kernel")
+    bias = c.option(2, "bias")
+    rank = kernel.ndim - 2
+    strides, dilation, groups = _options(c, kernel)
+    spatial = tuple(c.x.shape[2:])
+    begins, ends = pads(c, spatial, kernel.shape[2:], strides, dilation)
+    padded = [n + a + b for n, a, b in zip(spatial, begins, ends, strict=True)]
+    c.limit([*padded, *kernel.shape[:2]])
+    return convolve(
+        c.b,
+        c.x,
+        # ONNX: (out, in / groups, *spatial).
+        np.moveaxis(kernel, (1, 0), (rank, rank + 1)),
+        bias,
+        strides=strides,
+        dilation=dilation,
+        padding=list(zip(begins, ends, strict=True)),
+        groups=groups,
+        channels_first=True,
+    )
+
+
+@op("ConvTranspose")
+def conv_transpose(c: OnnxCall) -> Operand:
+    kernel = c.constant(1, "kernel")
+    bias = c.option(2, "bias")
+    rank = kernel.ndim - 2
+    strides, dilation, groups = _options(c, kernel)
+    extra = [int(n) for n in c.attr("output_padding") or [0] * rank]
+    spatial = tuple(c.x.shape[2:])
+    wanted = c.attr("output_shape")
+    whole = [
+        (n - 1) * s + (k - 1) * d + 1
+        for n, k, s, d in zip(spatial, kernel.shape[2:], strides, dilation, strict=True)
+    ]
+    auto = c.attr("auto_pad", "NOTSET")
+    stated = [int(n) for n in c.attr("pads") or [0] * 2 * rank]
+    if auto == "VALID":
+        stated = [0] * 2 * rank
+    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [n * s for n, s in zip(spatial, strides, strict=True)]
+    if wanted is not None:
+        outputs = [int(n) for n in wanted][-rank:]
+        total = [w + e - n for w, e, n in zip(whole, extra, outputs, strict=True)]
+        # As the operator's own formula: the odd one goes in front unless SAME_UPPER.
+        before = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
+    else:
+        before = stated[:rank]
+        outputs = [
+            w + e - a - b for w, e, a, b in zip(whole, extra, before, stated[rank:], strict=True)
+        ]
+    c.limit([*(max(n, 0) for n in outputs), kernel.shape[1] * groups])
+    return convolve_transposed(
+        c.b,
+        c.x,
+        _transposed_kernel(kernel, groups),
+        bias,
+        outputs=outputs,
+        strides=strides,
+        dilation=dilation,
+        before=before,
+        groups=groups,
+        channels_first=True,
+    )
+
+
+def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """`(in, out / groups, *spatial)` as the kernel of the convolution it is the transpose of."""
+    rank = kernel.ndim - 2
+    return np.moveaxis(kernel, (1, 0), (rank, rank + 1))
+
+
+def _options(c: OnnxCall, kernel: np.ndarray) -> tuple[list[int], list[int], int]:
+    """Strides, dilation and groups; the kernel's stated shape must be its own."""
+    rank = kernel.ndim - 2
+    shape = c.attr("kernel_shape")
+    if rank < 1 or len(c.x.shape) != rank + 2 or (shape and tuple(shape) != kernel.shape[2:]):
+        raise c.refuse(f"its kernel of shape {kernel.shape} does not fit {tuple(c.x.shape)}")
+    strides = [int(n) for n in c.attr("strides") or [1] * rank]
+    dilation = [int(n) for n in c.attr("dilations") or [1] * rank]
+    if len(strides) != rank or len(dilation) != rank or min((*strides, *dilation)) < 1:
+        raise c.refuse(f"its strides {strides} or dilations {dilation} do not fit its kernel")
+    return strides, dilation, int(c.attr("group", 1))

@@ -1,0 +1,104 @@
+"""Resizing by nearest entries and by linear interpolation."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from ....graph import Operand
+from ....graph.composites.resize import Weights, linear_weights, resample
+from .table import OnnxCall, op
+
+
+@op("Upsample")
+def upsample(c: OnnxCall) -> Operand:
+    given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
+    mode = c.attr("mode", "nearest")
+    if given is None or mode not in ("nearest", "linear", "bilinear"):
+        raise c.refuse(f"its mode is {mode!r} and its scales are {given}")
+    scales = [_exact(s) for s in np.ravel(given)]
+    sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
+    along = {}
+    for axis, (n, m, scale) in enumerate(zip(c.x.shape, sizes, scales, strict=True)):
+        if scale == 1 and n == m:
+            continue
+        at = [Fraction(i) / scale for i in range(m)]
+        along[axis] = _nearest(at, n, "floor") if mode == "nearest" else _linear(at, n)
+    c.limit(sizes)
+    return resample(c.b, c.x, along)
+
+
+@op("Resize")
+def resize(c: OnnxCall) -> Operand:
+    if c.opset < 11:
+        return upsample(c)
+    shape = tuple(c.x.shape)
+    c.option(1, "roi")  # read by one transformation alone, which is refused
+    mode = c.attr("mode", "nearest")
+    how = c.attr("coordinate_transformation_mode", "half_pixel")
+    rounding = c.attr("nearest_mode", "round_prefer_floor")
+    c.attr("cubic_coeff_a")
+    c.attr("extrapolation_value")
+    for name in ("antialias", "exclude_outside"):
+        if c.attr(name, 0):
+            raise c.refuse(f"its attribute `{name}` is set")
+    if c.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise c.refuse("it keeps the aspect ratio")
+    if mode not in ("nearest", "linear"):
+        raise c.refuse(f"its attribute `mode` is {mode!r}")
+    axes = c.attr("axes") or range(len(shape))
+    axes = [int(a) % len(shape) for a in axes]
+    scales, sizes = c.option(2, "scales"), c.ints(3, "sizes")
+    if sizes:
+        ratios = [Fraction(m, shape[a]) for a, m in zip(axes, sizes, strict=True)]
+    else:
+        ratios = [_exact(s) for s in np.ravel([] if scales is None else scales)]
+        sizes = [math.floor(shape[a] * s) for a, s in zip(axes, ratios, strict=True)]
+    along = {}
+    for axis, m, ratio in zip(axes, sizes, ratios, strict=True):
+        n = shape[axis]
+        if m == n and ratio == 1:
+            continue
+        at = _positions(c, how, n, m, ratio)
+        along[axis] = _nearest(at, n, rounding) if mode == "nearest" else _linear(at, n)
+    c.limit([along[a][0].shape[0] if a in along else n for a, n in enumerate(shape)])
+    return resample(c.b, c.x, along)
+
+
+def _exact(scale: float) -> Fraction:
+    """The stated float as the ratio of small integers that it is the float of, if it is one."""
+    whole = Fraction(float(scale))
+    near = whole.limit_denominator(4096)
+    return near if np.float32(float(near)) == np.float32(float(whole)) else whole
+
+
+def _positions(c: OnnxCall, how: str, n: int, m: int, scale: Fraction) -> list[Fraction]:
+    """Where each of `m` results stands among `n` entries."""
+    half = Fraction(1, 2)
+    if how == "asymmetric":
+        return [Fraction(i) / scale for i in range(m)]
+    if how == "align_corners":
+        return [Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0) for i in range(m)]
+    if how == "half_pixel" or (how == "pytorch_half_pixel" and m > 1):
+        return [(i + half) / scale - half for i in range(m)]
+    if how == "pytorch_half_pixel":
+        return [Fraction(0)]
+    raise c.refuse(f"its attribute `coordinate_transformation_mode` is {how!r}")
+
+
+def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:
+    half = Fraction(1, 2)
+    pick = {
+        "floor": math.floor,
+        "ceil": math.ceil,
+        "round_prefer_floor": lambda v: math.ceil(v - half),
+        "round_prefer_ceil": lambda v: math.floor(v + half),
+    }[rounding]
+    index = np.array([min(max(pick(v), 0), n - 1) for v in at])[:, None]
+    return index, np.ones(index.shape)
+
+
+def _linear(at: list[Fraction], n: int) -> Weights:
+    """Between neighbors; beyond the border, the border."""
+    inside = [min(max(v, Fraction(0)), Fraction(n - 1)) for v in at]
+    return linear_weights(inside, n, Fraction(1))

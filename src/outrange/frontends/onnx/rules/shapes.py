@@ -1,0 +1,238 @@
+"""Operators that move entries about. Constants keep their element type on the way."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ....graph import Operand, Value
+from ....graph.composites import logic
+from .table import OnnxCall, op
+
+
+@op("Identity")
+def identity(c: OnnxCall) -> Operand:
+    return c.x
+
+
+@op("Dropout")
+def dropout(c: OnnxCall) -> Operand:
+    c.attr("ratio")
+    c.attr("seed")
+    if c.opset < 7 and not c.attr("is_test", 1):
+        raise c.refuse("it is in training mode")
+    c.option(1, "ratio")
+    training = c.option(2, "training mode")
+    if training is not None and np.any(training):
+        raise c.refuse("it is in training mode")
+    return c.x
+
+
+def _axis(c: OnnxCall, axis: int, rank: int) -> int:
+    if not -rank <= axis < max(rank, 1):
+        raise c.refuse(f"axis {axis} does not exist in a tensor of rank {rank}")
+    return axis % rank if rank else 0
+
+
+def _axes(c: OnnxCall, axes: Iterable[int], rank: int) -> list[int]:
+    return [_axis(c, int(a), rank) for a in axes]
+
+
+@op("Flatten")
+def flatten(c: OnnxCall) -> Operand:
+    axis = int(c.attr("axis", 1))
+    shape = tuple(c.x.shape)
+    axis = axis + len(shape) if axis < 0 else axis
+    return c.b.reshape(c.x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+
+
+@op("Reshape")
+def reshape(c: OnnxCall) -> Operand:
+    wanted = c.attr_or_input("shape", 1, since=5)
+    if wanted is None:
+        raise c.refuse("it states no shape")
+    c.attr("consumed_inputs")
+    shape = tuple(c.x.shape)
+    if not c.attr("allowzero", 0):
+        wanted = [shape[i] if n == 0 and i < len(shape) else n for i, n in enumerate(wanted)]
+    known = math.prod(n for n in wanted if n != -1)
+    total = math.prod(shape)
+    fits = total % known == 0 if known and wanted.count(-1) == 1 else known == total
+    if wanted.count(-1) > 1 or not fits:
+        raise c.refuse(f"it reshapes {shape} to {tuple(wanted)}")
+    return c.b.reshape(c.x, wanted)
+
+
+@op("Transpose")
+def transpose(c: OnnxCall) -> Operand:
+    order = c.attr("perm")
+    return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
+
+
+@op("Squeeze")
+def squeeze(c: OnnxCall) -> Operand:
+    shape = tuple(c.x.shape)
+    axes = c.attr_or_input("axes", 1, since=13)
+    axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
+    axes = _axes(c, axes, len(shape))
+    if any(shape[a] != 1 for a in axes):
+        raise c.refuse(f"it squeezes axes {axes} of shape {shape}")
+    return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
+
+
+@op("Unsqueeze")
+def unsqueeze(c: OnnxCall) -> Operand:
+    axes = c.attr_or_input("axes", 1, since=13)
+    if axes is None:
+        raise c.refuse("it states no axes")
+    rank = len(c.x.shape) + len(axes)
+    axes = _axes(c, axes, rank)
+    rest = iter(c.x.shape)
+    return c.b.reshape(c.x, [1 if i in axes else next(rest) for i in range(rank)])
+
+
+@op("Concat")
+def concat(c: OnnxCall) -> Operand:
+    operands = c.all()
+    axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
+    return c.b.concat(operands, axis)
+
+
+@op("Split")
+def split(c: OnnxCall) -> Operand:
+    axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
+    sizes = c.attr_or_input("split", 1, since=13)
+    length = c.x.shape[axis]
+    if sizes is None:
+        count = int(c.attr("num_outputs", len(c.node.outputs)))
+        if not 1 <= count <= length:
+            raise c.refuse(f"it splits an axis of length {length} into {count} parts")
+        each = -(-length // count)
+        sizes = [each] * (count - 1) + [length - each * (count - 1)]
+    if sum(sizes) != length or min(sizes, default=0) < 0:
+        raise c.refuse(f"it splits an axis of length {length} into {sizes}")
+    ends = [int(n) for n in np.cumsum(sizes)[:-1]]
+    return c.b.structural(lambda a: list(np.split(a[0], ends, axis)), [c.x], name="split")
+
+
+@op("Slice")
+def slices(c: OnnxCall) -> Operand:
+    starts = c.attr_or_input("starts", 1, since=10)
+    ends = c.attr_or_input("ends", 2, since=10)
+    axes = c.attr_or_input("axes", 3, since=10)
+    steps = c.ints(4, "steps") if c.opset >= 10 else None
+    if starts is None or ends is None:
+        raise c.refuse("it states no start or no end")
+    rank = len(c.x.shape)
+    axes = _axes(c, range(len(starts)) if axes is None else axes, rank)
+    steps = [1] * len(starts) if steps is None else steps
+    cut = [slice(None)] * rank
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        cut[axis] = _cut(start, end, step, c.x.shape[axis])
+    return c.b.structural(lambda a: a[0][tuple(cut)], [c.x], name="slice")
+
+
+def _cut(start: int, end: int, step: int, length: int) -> slice:
+    """A Python slice of the same entries; going down, ONNX ends before 0 where Python cannot."""
+    if step > 0:
+        return slice(start, end, step)
+    start = min(start + length if start < 0 else start, length - 1)
+    end = end + length if end < 0 else end
+    return slice(max(start, 0), None if end < 0 else end, step)
+
+
+@op("Gather")
+def gather(c: OnnxCall) -> Operand:
+    axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
+    places = c.operand(1)
+    if isinstance(places, Value) and not isinstance(c.x, Value):
+        return _picked(c, np.asarray(c.x, np.float64), places, axis)
+    index = c.constant(1, "indices").astype(np.int64)
+    _check_index(c, index, c.x.shape[axis])
+    c.limit((*c.x.shape[:axis], *index.shape, *c.x.shape[axis + 1 :]))
+    return c.b.structural(lambda a: np.take(a[0], index, axis=axis), [c.x], name="gather")
+
+
+def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
+    """Rows of a constant at places that depend on the input."""
+    c.limit((*table.shape[:axis], *index.shape, *table.shape[axis + 1 :]))
+    found = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
+    rank = len(index.shape)
+    places = [*range(rank, rank + axis), *range(rank), *range(rank + axis, len(found.shape))]
+    return c.b.transpose(found, places)
+
+
+@op("GatherElements")
+def gather_elements(c: OnnxCall) -> Operand:
+    axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
+    index = c.constant(1, "indices").astype(np.int64)
+    _check_index(c, index, c.x.shape[axis])
+    return c.b.structural(lambda a: np.take_along_axis(a[0], index, axis), [c.x], name="gather")
+
+
+def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
+    if index.size and not (-length <= index.min() and index.max() < length):
+        raise c.refuse(f"its indices leave an axis of length {length}")
+
+
+@op("Pad")
+def pad(c: OnnxCall) -> Operand:
+    mode = c.attr("mode", "constant")
+    amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
+    value = c.option(2, "value") if c.opset >= 11 else c.attr("value")
+    axes = c.ints(3, "axes")
+    shape = tuple(c.x.shape)
+    axes = _axes(c, range(len(shape)) if axes is None else axes, len(shape))
+    if mode not in ("constant", "reflect", "edge", "wrap"):
+        raise c.refuse(f"its attribute `mode` = {mode!r} is not understood")
+    if amounts is None or len(amounts) != 2 * len(axes):
+        raise c.refuse(f"it pads {len(axes)} axes by {amounts}")
+    around = [(0, 0)] * len(shape)
+    for i, axis in enumerate(axes):
+        around[axis] = (amounts[i], amounts[i + len(axes)])
+    c.limit([n + a + b for n, (a, b) in zip(shape, around, strict=True)])
+    cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, around, strict=True))
+    width = [(max(a, 0), max(b, 0)) for a, b in around]
+    if mode != "constant":
+        return c.b.structural(lambda a: np.pad(a[0][cut], width, mode), [c.x], name="pad")
+    fill = np.zeros(()) if value is None else np.asarray(value).reshape(())
+    return c.b.structural(
+        lambda a: np.pad(a[0][cut], width, constant_values=a[1]), [c.x, fill], name="pad"
+    )
+
+
+@op("Expand")
+def expand(c: OnnxCall) -> Operand:
+    shape = c.ints(1, "shape") or []
+    shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
+    return c.b.broadcast(c.x, shape)
+
+
+@op("Tile")
+def tile(c: OnnxCall) -> Operand:
+    repeats = c.ints(1, "repeats") or []
+    if len(repeats) != len(c.x.shape):
+        raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
+    c.limit([n * k for n, k in zip(c.x.shape, repeats, strict=True)])
+    return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
+
+
+@op("DepthToSpace")
+def depth_to_space(c: OnnxCall) -> Operand:
+    n, channels, height, width = c.x.shape
+    k = int(c.attr("blocksize"))
+    if c.attr("mode", "DCR") == "DCR":
+        first, order = (n, k, k, channels // k**2, height, width), (0, 3, 4, 1, 5, 2)
+    else:
+        first, order = (n, channels // k**2, k, k, height, width), (0, 1, 4, 2, 5, 3)
+    moved = c.b.transpose(c.b.reshape(c.x, first), order)
+    return c.b.reshape(moved, (n, channels // k**2, height * k, width * k))
+
+
+@op("SpaceToDepth")
+def space_to_depth(c: OnnxCall) -> Operand:
+    n, channels, height, width = c.x.shape
+    k = int(c.attr("blocksize"))
+    parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))
+    moved = c.b.transpose(parts, (0, 3, 5, 1, 2, 4))
+    return c.b.reshape(moved, (n, channels * k**2, height // k, width // k))

@@ -1,0 +1,67 @@
+"""Complex numbers, as they stand between a Fourier transform and its magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand
+from .call import TracedCall
+
+
+@dataclass(frozen=True, eq=False)
+class Complex:
+    """Two operands of one shape, the real and the imaginary parts."""
+
+    real: Operand
+    imag: Operand
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.real.shape)
+
+
+def real_fourier(b: Builder, x: Operand, length: int) -> Complex:
+    """The Fourier transform of real numbers over the last axis: the non-negative frequencies."""
+    k = np.outer(np.arange(length), np.arange(length // 2 + 1)) % length
+    angle = 2.0 * np.pi * k / length
+    parts = (b.dense(x, part, name="fourier") for part in (np.cos(angle), -np.sin(angle)))
+    return Complex(*parts)
+
+
+def split(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
+    """A step with complex operands, by what it does to real and imaginary parts.
+
+    Raises:
+        UnsupportedError: It does not treat both alike.
+    """
+    if c.kind in ("real", "imag"):
+        return getattr(c.inputs[0], c.kind)
+    if c.kind == "abs":
+        x: Any = c.inputs[0]
+        square = c.b.add(*(c.b.curve("square", part) for part in (x.real, x.imag)))
+        return c.b.curve("sqrt", square)
+    held = [isinstance(x, Complex) for x in c.inputs]
+    others = [x for x, is_held in zip(c.inputs, held, strict=True) if not is_held]
+    if c.kind in ("mul", "div") and held == [True, False]:
+        factor: Any = np.asarray(others[0])
+        if not np.iscomplexobj(factor) or not factor.imag.any():
+            return _each(c, rules, [c.inputs[0], np.asarray(factor.real, np.float64)])
+    if c.kind in ("add", "sub") and all(held):
+        return _each(c, rules, c.inputs)
+    if c.kind in ("reshape", "transpose", "squeeze", "expand_dims", "slice", "broadcast_in_dim"):
+        return _each(c, rules, c.inputs)
+    raise UnsupportedError(f"{c.kind} of complex numbers is not described yet")
+
+
+def _each(c: TracedCall, rules: dict[str, Callable], inputs: Sequence) -> Complex:
+    found = []
+    for name in ("real", "imag"):
+        part = [getattr(x, name) if isinstance(x, Complex) else x for x in inputs]
+        result = rules[c.kind](replace(c, inputs=part))
+        found.append(result[0] if isinstance(result, list | tuple) else result)
+    return Complex(*found)

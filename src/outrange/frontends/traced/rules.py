@@ -1,0 +1,203 @@
+"""What the rules of all frameworks are made of."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand, Value
+from ...graph.composites import logic
+from .call import TracedCall
+
+
+def curve(name: str, **attributes: float) -> Callable[[TracedCall], Operand]:
+    """A rule: the curve `name` of the first operand."""
+    return lambda c: c.b.curve(name, c.x, **attributes)
+
+
+def scaled(factor: float, shift: float = 0.0) -> Callable[[TracedCall], Operand]:
+    """A rule: `factor * x + shift`."""
+    return lambda c: c.b.affine_map(c.x, factor, shift)
+
+
+def same(c: TracedCall) -> Operand:
+    """A rule: the first operand itself."""
+    return c.x
+
+
+def compare(how: str) -> Callable[[TracedCall], Operand]:
+    """A rule: a comparison of the first two operands, as 0 or 1."""
+    return lambda c: logic.compare(c.b, how, c.inputs[0], c.inputs[1])
+
+
+def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
+    """`x` where the condition holds, else `y`; both branches move if it is a constant."""
+    if isinstance(condition, Value):
+        condition = logic.truth(c.b, condition)
+    return logic.select(c.b, condition, x, y)
+
+
+def _truths(c: TracedCall) -> list[Operand]:
+    """The first two operands as 0 or 1."""
+    return [logic.truth(c.b, x) for x in c.inputs[:2]]
+
+
+def both(c: TracedCall) -> Operand:
+    """A rule: whether both of two conditions hold."""
+    return logic.both(c.b, *_truths(c))
+
+
+def either(c: TracedCall) -> Operand:
+    """A rule: whether one of two conditions holds."""
+    return logic.either(c.b, *_truths(c))
+
+
+def negated(c: TracedCall) -> Operand:
+    """A rule: whether a condition does not hold."""
+    return logic.negate(c.b, logic.truth(c.b, c.x))
+
+
+def sign(c: TracedCall) -> Operand:
+    """A rule: -1, 0 or 1."""
+    return c.b.curve("sign", c.x)
+
+
+def power(b: Builder, x: Operand, exponent: float) -> Operand:
+    """`x ** exponent`, by the sharpest curve there is for it."""
+    known = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
+    if exponent == 0.0:
+        return np.ones(tuple(x.shape))
+    if exponent == 1.0:
+        return x
+    if exponent in known:
+        return b.curve(known[exponent], x)
+    if exponent < 0 and exponent == round(exponent):
+        return b.curve("reciprocal", power(b, x, -exponent))
+    return b.curve("power", x, exponent=float(exponent))
+
+
+def powers(c: TracedCall) -> Operand:
+    """A rule: the first operand to the power of the second, one constant."""
+    exponent = np.unique(c.constant(1, "exponents"))
+    if exponent.size != 1:
+        raise UnsupportedError(f"{c.kind} with several exponents is not described yet")
+    return power(c.b, c.x, float(exponent[0]))
+
+
+def limited(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
+    """The larger (with `negate` the smaller) of two operands; against one constant a curve."""
+    if not isinstance(x, Value):
+        x, limit = limit, x
+    if isinstance(limit, Value) or not isinstance(x, Value):
+        return c.b.maximum(x, limit, negate=negate)
+    level = np.unique(np.asarray(limit, np.float64))
+    if level.size != 1:
+        return c.b.maximum(x, limit, negate=negate)
+    ends = (-np.inf, float(level[0])) if negate else (float(level[0]), np.inf)
+    shape = np.broadcast_shapes(tuple(x.shape), np.shape(limit))
+    return c.b.clip(c.b.broadcast(x, shape), *ends)
+
+
+def contract(
+    b: Builder,
+    left: Sequence[str],
+    right: Sequence[str],
+    out: Sequence[str],
+    x: Operand,
+    y: Operand,
+) -> Operand:
+    """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
+    size: dict[str, int] = {}
+    for names, z in ((left, x), (right, y)):
+        for q, n in zip(names, z.shape, strict=True):
+            size[q] = max(size.get(q, 1), int(n))
+
+    def widened(z: Operand, names: Sequence[str]) -> Operand:
+        shape = [size[q] for q in names]
+        return b.broadcast(z, shape) if isinstance(z, Value) else np.broadcast_to(z, shape)
+
+    letter = dict(zip(size, string.ascii_letters, strict=False))
+    terms = ("".join(letter[q] for q in names) for names in (left, right))
+    spec = f"{','.join(terms)}->{''.join(letter[q] for q in out)}"
+    return b.einsum(spec, widened(x, left), widened(y, right))
+
+
+def matmul(
+    b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: bool = False
+) -> Operand:
+    """The product of matrices in the last two axes; a `turn` transposes one of them first."""
+    letters = iter(string.ascii_letters)
+    batch = [next(letters) for _ in range(max(len(x.shape), len(y.shape)) - 2)]
+    row, inner, column = (next(letters) for _ in range(3))
+    left = [*batch[len(batch) - len(x.shape) + 2 :], *((inner, row) if turn_x else (row, inner))]
+    right = [*batch[len(batch) - len(y.shape) + 2 :]]
+    right += [column, inner] if turn_y else [inner, column]
+    return contract(b, left, right, [*batch, row, column], x, y)
+
+
+def windows(
+    shape: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Positions in each window over all axes of an array, `-1` outside, and the result's shape.
+
+    Args:
+        shape: Of the array.
+        size: Of the window, one number an axis; so are the following.
+        strides: Steps between windows.
+        dilation: Steps between the entries of a window.
+        padding: Places before and after each axis.
+    """
+    found = np.arange(int(np.prod(shape))).reshape(shape)
+    for axis, (k, s, d, (lead, trail)) in enumerate(
+        zip(size, strides, dilation, padding, strict=True)
+    ):
+        n = shape[axis]
+        count = (n + lead + trail - (k - 1) * d - 1) // s + 1
+        index = np.arange(count)[:, None] * s + np.arange(k)[None] * d - lead
+        picked = np.take(found, np.clip(index, 0, n - 1), axis=axis)
+        outside = ((index < 0) | (index >= n)).reshape(index.shape + (1,) * (found.ndim - axis - 1))
+        found = np.moveaxis(np.where(outside, -1, picked), axis + 1, -1)
+    result = found.shape[: len(shape)]
+    return found.reshape(int(np.prod(result)), -1), tuple(int(n) for n in result)
+
+
+def same_padding(
+    shape: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
+    """How TensorFlow pads `SAME`: the odd place comes last."""
+    found = []
+    for n, k, s, d in zip(shape, size, strides, dilation, strict=True):
+        total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+        found.append((total // 2, total - total // 2))
+    return found
+
+
+def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape: Sequence[int]) -> Operand:
+    """The largest or the mean of what each window holds."""
+    if how == "max":
+        return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), found, shape)
+    present = found >= 0
+    weight = present / present.sum(axis=1, keepdims=True)
+    return c.b.gather_sum(x, found, weight, shape, name="average_pool", ulps=1)
+
+
+def running_sum(
+    c: TracedCall, x: Operand, axis: int, reverse: bool = False, exclusive: bool = False
+) -> Operand:
+    """Sums of all entries up to each one along an axis."""
+    if not isinstance(x, Value):
+        return c.step.run(*c.inputs)[0]
+    axis %= len(x.shape)
+    positions = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
+    n = x.shape[axis]
+    mask = np.tri(n, k=-1 if exclusive else 0, dtype=bool)
+    found = np.where(mask.T if reverse else mask, positions[..., None, :], -1)
+    found = np.moveaxis(found, -2, axis).reshape(-1, n)
+    return c.b.gather_sum(x, found, 1.0, x.shape, name="cumsum")

@@ -1,0 +1,1 @@
+"""Operations written as small graphs of other operations: softmax, attention, normalization, ..."""

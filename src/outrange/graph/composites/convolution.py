@@ -1,0 +1,142 @@
+"""Convolutions of values and constants: the image's axes go first, a batch of them is copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import ModelError
+from ...ops import Affine, convolution, transposed_convolution
+from ..values import Operand, Value
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+def convolve(
+    b: Builder,
+    x: Operand,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    groups: int = 1,
+    channels_first: bool = False,
+) -> Operand:
+    """A convolution of images `(batch, *spatial, channels)`, or with channels before `spatial`.
+
+    Args:
+        b: The builder.
+        x: The images.
+        kernel: `(*spatial, channels / groups, channels out)`.
+        bias: `(channels out,)` or None.
+        strides: Steps between neighboring results, one number a dimension; so are the following.
+        dilation: Steps between neighboring entries of the kernel.
+        padding: Zeros before and after each axis.
+        groups: Parts that the channels fall into.
+        channels_first: Whether channels come before the spatial axes.
+
+    Raises:
+        ModelError: The kernel does not fit the images.
+    """
+    kernel = np.asarray(kernel, np.float64)
+    spatial, channels = _image(x, channels_first)
+    inside, out = kernel.shape[-2:]
+    _check(b, x, kernel, inside * groups == channels and out % groups == 0)
+    sizes = [
+        (n + before + after - (k - 1) * d - 1) // s + 1
+        for n, (before, after), k, d, s in zip(
+            spatial, padding, kernel.shape[:-2], dilation, strides, strict=True
+        )
+    ]
+    _check(b, x, kernel, min(sizes) > 0)
+    op = convolution(
+        spatial,
+        kernel,
+        bias,
+        strides=strides,
+        dilation=dilation,
+        padding=padding,
+        groups=groups,
+        copies=x.shape[0],
+        channels_first=channels_first,
+    )
+    return _applied(b, op, x, sizes, out, channels_first)
+
+
+def convolve_transposed(
+    b: Builder,
+    x: Operand,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    outputs: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: int = 1,
+    channels_first: bool = False,
+) -> Operand:
+    """The transpose of a convolution from images of shape `outputs` to those of `x`.
+
+    Args:
+        b: The builder.
+        x: The images.
+        kernel: `(*spatial, channels out / groups, channels)`.
+        bias: `(channels out,)` or None.
+        outputs: Spatial shape of the result.
+        strides: Steps of the convolution.
+        dilation: Of the convolution.
+        before: Zeros the convolution puts in front of each axis.
+        groups: Parts that the channels fall into.
+        channels_first: Whether channels come before the spatial axes.
+
+    Raises:
+        ModelError: The kernel does not fit the images.
+    """
+    kernel = np.asarray(kernel, np.float64)
+    spatial, channels = _image(x, channels_first)
+    fits = kernel.shape[-1] == channels and channels % groups == 0 and min(outputs) > 0
+    _check(b, x, kernel, fits)
+    op = transposed_convolution(
+        spatial,
+        kernel,
+        bias,
+        outputs=outputs,
+        strides=strides,
+        dilation=dilation,
+        before=before,
+        groups=groups,
+        copies=x.shape[0],
+        channels_first=channels_first,
+    )
+    return _applied(b, op, x, outputs, kernel.shape[-2] * groups, channels_first)
+
+
+def _image(x: Operand, channels_first: bool) -> tuple[tuple[int, ...], int]:
+    """The spatial shape and the number of channels."""
+    shape = tuple(x.shape)
+    return (shape[2:], shape[1]) if channels_first else (shape[1:-1], shape[-1])
+
+
+def _check(b: Builder, x: Operand, kernel: np.ndarray, fits: bool) -> None:
+    if not fits:
+        raise ModelError(
+            f"Layer `{b.source}` convolves, and its kernel must fit its images. "
+            f"Received: images of shape {tuple(x.shape)[1:]} and a kernel of shape {kernel.shape}."
+        )
+
+
+def _applied(
+    b: Builder, op: Affine, x: Operand, sizes: Sequence[int], channels: int, channels_first: bool
+) -> Operand:
+    shape = (x.shape[0], channels, *sizes) if channels_first else (x.shape[0], *sizes, channels)
+    if isinstance(x, Value):
+        return b.add_node(op, [x], shape)
+    return op.run((np.asarray(x, np.float64).reshape(1, -1),)).reshape(shape)

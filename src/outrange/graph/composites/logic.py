@@ -1,0 +1,218 @@
+"""Comparisons, choices and orders, written with steps, products and pairs of max and min.
+
+A truth value is 0 or 1. Ties are broken as NumPy does: the first of equals wins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...ops.lookup import lookup as facts
+from ..values import Operand, Value, operand
+from ..whole import compare_whole, input_entries, is_whole
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+COMPARE = {
+    "greater": np.greater, "greater_equal": np.greater_equal, "less": np.less,
+    "less_equal": np.less_equal, "equal": np.equal, "not_equal": np.not_equal,
+}  # fmt: skip
+
+MOST_COMPARED = 4096
+"""Largest number of comparisons that one argmax, sort or lookup may ask for in one row."""
+
+
+def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
+    """`x > y` and the like, as 0 or 1; `how` is a NumPy name."""
+    x, y = operand(x), operand(y)
+    if not isinstance(x, Value) and not isinstance(y, Value):
+        return COMPARE[how](x, y).astype(np.float64)
+    if (found := compare_whole(b, how, x, y)) is not None:
+        return found
+    if how in ("less", "less_equal"):
+        x, y, how = y, x, how.replace("less", "greater")
+    difference = b.subtract(x, y)
+    if how in ("greater", "greater_equal"):
+        return b.curve("heaviside", difference, at_zero=float(how == "greater_equal"))
+    same = b.curve("is_zero", difference)
+    return same if how == "equal" else negate(b, same)
+
+
+def negate(b: Builder, x: Operand) -> Operand:
+    """Not."""
+    return b.affine_map(x, -1.0, 1.0)
+
+
+def both(b: Builder, x: Operand, y: Operand) -> Operand:
+    """And."""
+    return b.curve("relu", b.affine_map(b.add(x, y), 1.0, -1.0))
+
+
+def either(b: Builder, x: Operand, y: Operand) -> Operand:
+    """Or."""
+    return negate(b, both(b, negate(b, operand(x)), negate(b, operand(y))))
+
+
+def truth(b: Builder, x: Operand) -> Operand:
+    """1 where `x` is not 0."""
+    return compare(b, "not_equal", x, 0.0)
+
+
+def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | float) -> Operand:
+    """`x` where `condition` is 1, `y` where it is 0, all broadcast."""
+    x, y = operand(x), operand(y)
+    shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
+    if not isinstance(condition, Value):
+        mask = np.asarray(condition) != 0
+        return b.structural(
+            lambda a: np.where(mask, np.broadcast_to(a[0], shape), np.broadcast_to(a[1], shape)),
+            [x, y],
+            name="where",
+        )
+    condition = b.broadcast(condition, shape)
+    return b.add(y, b.multiply(condition, b.subtract(x, y)))
+
+
+def truncate(b: Builder, x: Operand) -> Operand:
+    """`x` without its fraction."""
+    up = b.curve("ceil", b.clip(x, -np.inf, 0.0))
+    return b.add(b.curve("floor", b.curve("relu", x)), up)
+
+
+def modulo(b: Builder, x: Operand, y: np.ndarray, *, floored: bool = True) -> Operand:
+    """`x - y * floor(x / y)` with constant `y`, or with the fraction cut off."""
+    whole = b.divide(x, y)
+    whole = b.curve("floor", whole) if floored else truncate(b, whole)
+    return b.subtract(x, b.multiply(whole, y))
+
+
+def largest_first(b: Builder, x: Value, axis: int) -> Operand:
+    """One-hot along `axis`: 1 at the first of the largest entries."""
+    x = _last(b, x, axis)
+    n = x.shape[-1]
+    _few(b, n * (n - 1))
+    rows = np.arange(x.size).reshape(-1, n)
+    out = np.ones((1,))
+    for strict in (True, False):
+        windows = np.full((*rows.shape, max(n - 1, 1)), -1, np.int64)
+        for i in range(n):
+            others = rows[:, :i] if strict else rows[:, i + 1 :]
+            windows[:, i, : others.shape[1]] = others
+        some = np.any(windows >= 0, axis=-1)
+        windows[~some, 0] = rows[~some]  # nobody to beat: the entry beats itself
+        rival = b.largest(x, windows.reshape(-1, windows.shape[-1]), x.shape)
+        wins = compare(b, "greater" if strict else "greater_equal", x, rival)
+        wins = select(b, some.reshape(x.shape), wins, np.ones(x.shape))
+        out = wins if strict else both(b, out, wins)
+    return _back(b, out, axis)
+
+
+def arg_largest(b: Builder, x: Value, axis: int, keepdims: bool = False) -> Operand:
+    """The index of the largest entry along `axis`, as a number."""
+    hot = largest_first(b, x, axis)
+    shape = [1] * len(x.shape)
+    shape[axis] = -1
+    numbered = b.multiply(hot, np.arange(x.shape[axis], dtype=float).reshape(shape))
+    return b.reduce("sum", numbered, axis, keepdims)
+
+
+def one_hot(b: Builder, x: Operand, count: int) -> Operand:
+    """1 where the whole number `x` is 0, 1, ... `count - 1`, on a new last axis."""
+    spread = b.reshape(x, (*x.shape, 1))
+    return compare(b, "equal", spread, np.arange(count, dtype=float))
+
+
+def lookup(b: Builder, table: np.ndarray, index: Value) -> Operand:
+    """`table[index]` for an index that depends on the input: rows of `table`."""
+    if is_whole(b, index):
+        return tabulated(b, table, index)
+    b.bounded.append((index.index, 0.0, len(table) - 1.0))
+    _few(b, len(table))
+    hot = one_hot(b, index, len(table))
+    flat = b.dense(hot, np.asarray(table, np.float64).reshape(len(table), -1), name="lookup")
+    return b.reshape(flat, (*index.shape, *table.shape[1:]))
+
+
+def tabulated(
+    b: Builder, table: np.ndarray, index: Value, first: int = 0, *, endless: bool = False
+) -> Operand:
+    """`table[index - first]` where `index` holds whole numbers.
+
+    Inputs stay within the table, unless its ends go on for ever (`endless`).
+    """
+    if not endless:
+        b.within.append((input_entries(b, index), first, first + len(table) - 1))
+        b.bounded.append((index.index, first, first + len(table) - 1))
+    index = b.affine_map(index, 1.0, -float(first)) if first else index
+    columns = np.asarray(table, np.float64).reshape(len(table), -1).T
+    found = [b.add_node(facts(column), [index], index.shape) for column in columns]
+    joined = b.structural(lambda a: np.stack(a, axis=-1), found, name="lookup")
+    return b.reshape(joined, (*index.shape, *table.shape[1:]))
+
+
+def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:
+    """Entries sorted upward along `axis`: a network of pairs (odd-even transposition)."""
+    row: Operand = _last(b, x, axis)
+    n = row.shape[-1]
+    _few(b, n * n)
+    for turn in range(n):
+        places = np.arange(turn % 2, n - 1, 2)
+        if not places.size:
+            continue
+        first, second = (_picked(b, row, places + k) for k in (0, 1))
+        low, high = b.minimum(first, second), b.maximum(first, second)
+        source = np.arange(n)
+        source[places], source[places + 1] = (
+            n + np.arange(places.size),
+            (n + places.size + np.arange(places.size)),
+        )
+        row = _picked(b, b.concat([row, low, high], axis=-1), source)
+    return _back(b, row, axis)
+
+
+def order(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Operand:
+    """The indices that sort `x` along `axis`, equal entries in their order."""
+    x = _last(b, x, axis)
+    n = x.shape[-1]
+    _few(b, n * n)
+    wide = (*x.shape, n)
+    mine = b.broadcast(b.reshape(x, (*x.shape, 1)), wide)
+    other = b.broadcast(b.reshape(x, (*x.shape[:-1], 1, n)), wide)
+    ahead, behind = (other, mine) if downward else (mine, other)
+    strictly = compare(b, "greater", ahead, behind)
+    weakly = compare(b, "greater_equal", ahead, behind)
+    earlier = np.broadcast_to(np.tri(n, k=-1), wide)
+    off = 1.0 - np.eye(n)
+    before = b.multiply(select(b, earlier, weakly, strictly), np.broadcast_to(off, wide))
+    rank = b.reduce("sum", before, len(wide) - 1)
+    at = one_hot(b, rank, n)
+    numbered = b.multiply(at, np.arange(n, dtype=float)[:, None])
+    return _back(b, b.reduce("sum", numbered, len(wide) - 2), axis)
+
+
+def _picked(b: Builder, x: Operand, places: np.ndarray) -> Operand:
+    return b.structural(lambda a: np.take(a[0], places, axis=-1), [x])
+
+
+def _last(b: Builder, x: Value, axis: int) -> Value:
+    moved = b.structural(lambda a: np.moveaxis(a[0], axis, -1), [x])
+    assert isinstance(moved, Value)
+    return moved
+
+
+def _back(b: Builder, x: Operand, axis: int) -> Operand:
+    return b.structural(lambda a: np.moveaxis(a[0], -1, axis), [x])
+
+
+def _few(b: Builder, count: int) -> None:
+    if count > MOST_COMPARED:
+        raise UnsupportedError(
+            f"Layer `{b.source}` compares entries that depend on the input {count} times a row; "
+            f"at most {MOST_COMPARED} are described. Received: {count} comparisons."
+        )

@@ -1,0 +1,154 @@
+"""Products, quotients, comparisons and selects of values that are functions of one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ops import Product
+from ...ops.pointwise.op import Pointwise
+from ..graph import Node
+from ..rewrites.entrywise import reads_table
+from ..rewrites.regions import regions_behind
+from ..values import Operand, Value, operand
+from ..whole import compare_whole
+
+
+if TYPE_CHECKING:
+    from ...ops.pointwise import Expressions
+    from ..builder import Builder
+
+
+def pointwise(
+    b: Builder,
+    name: str,
+    compute: Callable,
+    write: Callable,
+    *operands: Operand,
+    jumps: bool = False,
+    otherwise: Callable[[int], Any] | None = None,
+) -> Operand | None:
+    """A function of operands that broadcast, if all that vary hang on the same entries.
+
+    Args:
+        b: The builder.
+        name: For reports.
+        compute: The function of arrays.
+        write: The function of expressions: from a table and one expression each.
+        operands: Values and constants.
+        jumps: Whether the function jumps somewhere.
+        otherwise: The op that stands for it where its curve is not found.
+
+    Returns:
+        A value, an array if no operand varies, or None if the operands depend on different tensors.
+    """
+    operands = tuple(operand(x) for x in operands)
+    shape = np.broadcast_shapes(*(tuple(x.shape) for x in operands))
+    if not any(isinstance(x, Value) for x in operands):
+        return np.asarray(compute(*operands), np.float64)
+    values = [
+        b.broadcast(x if isinstance(x, Value) else b.constant_value(np.asarray(x)), shape)
+        for x in operands
+    ]
+    size = sum(slot.size for slot in b.inputs)
+    if not shares_root(b.nodes, [v.index for v in values], size):
+        return None
+    op: Any = Pointwise(name, compute, write, jumps, otherwise)
+    return b.add_node(op, values, shape)
+
+
+def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
+    """Whether all entries of some values of one size hang on the same entries of one value.
+
+    Args:
+        nodes: Of the graph.
+        values: The values.
+        size: Of value 0.
+    """
+    from ..entries import placed
+
+    if any(reads_table(nodes, v) for v in values):
+        return False  # No formula: what is multiplied with it stays a product.
+    return any(
+        placed(nodes, region, values, nodes[region.root - 1].size if region.root else size)
+        for region in regions_behind(nodes, values)
+    )
+
+
+def multiply(b: Builder, x: Operand, y: Operand) -> Operand | None:
+    """`x * y`."""
+
+    def product(n: int) -> Product:
+        return Product("multiply", np.arange(n), np.arange(n), (n, n))
+
+    def write(t: Expressions, u: int, v: int) -> int:
+        return t.multiply(u, v)
+
+    return pointwise(b, "multiply", np.multiply, write, x, y, otherwise=product)
+
+
+def divide(b: Builder, x: Operand, y: Operand) -> Operand | None:
+    """`x / y`."""
+    return pointwise(b, "divide", np.divide, lambda t, u, v: t.divide(u, v), x, y)
+
+
+COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
+    "greater": (np.greater, (0, 0, 1)),
+    "greater_equal": (np.greater_equal, (0, 1, 1)),
+    "less": (np.less, (1, 0, 0)),
+    "less_equal": (np.less_equal, (1, 1, 0)),
+    "equal": (np.equal, (0, 1, 0)),
+    "not_equal": (np.not_equal, (1, 0, 1)),
+}
+"""Name to the comparison, and its values where `x - y` is below, at and above 0."""
+
+
+def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
+    """1 where `x` compares to `y` as stated, else 0."""
+    if (whole := compare_whole(b, how, x, y)) is not None:
+        return whole
+    function, (below, at, above) = COMPARISONS[how]
+
+    def write(t: Expressions, u: int, v: int) -> int:
+        parts = [t.constant(k) for k in (below, at, above)]
+        return t.switch(t.subtract(u, v), (0,), (parts[0], parts[2]), (parts[1],))
+
+    return pointwise(b, how, lambda *xs: function(*xs).astype(xs[0].dtype), write, x, y, jumps=True)
+
+
+def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
+    """`x` where `condition` is not 0, else `y`."""
+
+    def write(t: Expressions, c: int, u: int, v: int) -> int:
+        return t.switch(c, (0,), (u, u), (v,))
+
+    return pointwise(b, "where", lambda c, u, v: np.where(c != 0, u, v), write, condition, x, y)
+
+
+def sign(b: Builder, x: Operand) -> Operand | None:
+    """-1, 0 or 1."""
+
+    def write(t: Expressions, u: int) -> int:
+        return t.switch(u, (0,), (t.constant(-1), t.one), (t.zero,))
+
+    return pointwise(b, "sign", np.sign, write, x, jumps=True)
+
+
+def logical_not(b: Builder, x: Operand) -> Operand | None:
+    """1 where `x` is 0, else 0."""
+
+    def write(t: Expressions, u: int) -> int:
+        return t.switch(u, (0,), (t.zero, t.zero), (t.one,))
+
+    return pointwise(b, "not", lambda x: (x == 0).astype(x.dtype), write, x, jumps=True)
+
+
+def truth(b: Builder, x: Operand) -> Operand | None:
+    """0 where `x` is 0, else 1."""
+
+    def write(t: Expressions, u: int) -> int:
+        return t.switch(u, (0,), (t.one, t.one), (t.zero,))
+
+    return pointwise(b, "bool", lambda x: (x != 0).astype(x.dtype), write, x, jumps=True)

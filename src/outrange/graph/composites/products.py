@@ -1,0 +1,84 @@
+"""Products and contractions of two values, written with one `Product` and one sum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...ops import Product
+from ..values import Operand, Value
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+MOST_PRODUCTS = 1 << 24
+"""Largest number of single products that one contraction may ask for."""
+
+
+def multiply(b: Builder, x: Value, y: Value) -> Operand:
+    """`x * y`, broadcast; one value with itself is a square."""
+    if x.index == y.index and x.shape == y.shape:
+        return b.curve("square", x)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    left, right = (np.broadcast_to(np.arange(z.size).reshape(z.shape), shape) for z in (x, y))
+    return product(b, x, y, left, right)
+
+
+def product(
+    b: Builder,
+    x: Value,
+    y: Value,
+    left: np.ndarray,
+    right: np.ndarray,
+    *,
+    name: str = "multiply",
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Value:
+    """`x_flat[left] * y_flat[right]` in the shape of `left`, known to lie within `limits`."""
+    op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size), limits)
+    return b.add_node(op, [x, y], left.shape)
+
+
+def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) -> Operand:
+    """`einsum(f"{first},{second}->{out}", x, y)`; an index may repeat within a term.
+
+    Raises:
+        UnsupportedError: It would take more than `MOST_PRODUCTS` products.
+    """
+    size = dict(zip(first, x.shape, strict=True)) | dict(zip(second, y.shape, strict=True))
+    # An axis that only one side has, and that is summed away, is summed before.
+    x, first = _summed(b, x, first, set(second) | set(out))
+    y, second = _summed(b, y, second, set(first) | set(out))
+    summed = [q for q in size if q not in out and (q in first or q in second)]
+    labels = [*out, *summed]
+    grid = [size[q] for q in labels]
+    if np.prod(grid, dtype=float) > MOST_PRODUCTS:
+        raise UnsupportedError(
+            f"Layer `{b.source}` contracts two tensors that depend on the input in "
+            f"{np.prod(grid, dtype=float):.3g} products; at most {MOST_PRODUCTS} are described. "
+            f"Received: shapes {x.shape} and {y.shape}."
+        )
+    places = np.indices(grid, sparse=True)
+    at = dict(zip(labels, places, strict=True))
+
+    def positions(names: str, z: Value) -> np.ndarray:
+        numbers = np.arange(z.size).reshape(z.shape)
+        return np.broadcast_to(numbers[tuple(at[q] for q in names)], grid)
+
+    terms = product(b, x, y, positions(first, x), positions(second, y), name="contract")
+    if not summed:
+        return terms
+    return b.reduce("sum", terms, range(len(out), len(labels)))
+
+
+def _summed(b: Builder, x: Value, names: str, kept: set[str]) -> tuple[Value, str]:
+    lost = [q for q in names if q not in kept and names.count(q) == 1]
+    if not lost:
+        return x, names
+    total = b.reduce("sum", x, [names.index(q) for q in lost])
+    assert isinstance(total, Value)
+    return total, "".join(q for q in names if q not in lost)

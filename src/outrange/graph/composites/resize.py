@@ -1,0 +1,79 @@
+"""Resizing with linear interpolation: each result is a weighted mean of its neighbors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..values import Operand
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+Weights = tuple[np.ndarray, np.ndarray]
+"""Along one axis: which entries each result reads, and their weights, `(results, terms)` each."""
+
+
+def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) -> Weights:
+    """Triangles of half width `reach` around `positions`, normed to a sum of 1.
+
+    Args:
+        positions: Where each result stands among the entries `0 .. length - 1`.
+        length: How many entries there are.
+        reach: 1 interpolates between two neighbors; more averages before it shrinks.
+
+    Returns:
+        The entries read and their weights; unread places are entry 0 with weight 0.
+    """
+    rows = []
+    for at in positions:
+        near = range(max(math.ceil(at - reach), 0), min(math.floor(at + reach), length - 1) + 1)
+        weights = {j: 1 - abs(j - at) / reach for j in near if abs(j - at) < reach}
+        if not weights:  # beyond the border: the border itself
+            weights = {0 if at < 0 else length - 1: Fraction(1)}
+        total = sum(weights.values())
+        rows.append({j: float(w / total) for j, w in weights.items()})
+    terms = max(len(row) for row in rows)
+    index = np.zeros((len(rows), terms), np.int64)
+    weight = np.zeros((len(rows), terms))
+    for i, row in enumerate(rows):
+        index[i, : len(row)] = list(row)
+        weight[i, : len(row)] = list(row.values())
+    return index, weight
+
+
+def half_pixel(length: int, count: int) -> list[Fraction]:
+    """Positions of `count` results over `length` entries, pixels being squares."""
+    return [(i + Fraction(1, 2)) * Fraction(length, count) - Fraction(1, 2) for i in range(count)]
+
+
+def resample(b: Builder, x: Operand, along: dict[int, Weights], *, ulps: int = 2) -> Operand:
+    """`x` with some of its axes replaced by weighted sums of their entries.
+
+    Args:
+        b: The builder.
+        x: Any operand.
+        along: By axis, the entries and the weights of each result.
+        ulps: Units of roundoff that the weights of one axis may be off by.
+    """
+    for axis, (index, weight) in along.items():
+        count, terms = index.shape
+        if terms == 1 and (weight == 1.0).all():
+            x = b.structural(lambda a, i=index, k=axis: np.take(a[0], i[:, 0], k), [x])
+            continue
+        places = np.arange(x.size).reshape(x.shape)
+        picked = np.moveaxis(np.take(places, index, axis=axis), axis + 1, -1)
+        each = np.moveaxis(
+            np.broadcast_to(weight, (*np.delete(x.shape, axis), count, terms)), -2, axis
+        )
+        windows = np.where(each.reshape(-1, terms) == 0.0, -1, picked.reshape(-1, terms))
+        x = b.gather_sum(
+            x, windows, each.reshape(-1, terms), picked.shape[:-1], name="resize", ulps=ulps
+        )
+    return x

@@ -1,0 +1,84 @@
+"""Softmax as a small graph of differences and softplus: no overflow, every piece monotone.
+
+`softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..builder import Builder
+from ..graph import Ranking
+from ..values import Operand, Value
+
+
+_SEPARATE = 32
+"""Up to this many classes each output gets its own log-sum-exp of the others."""
+
+
+def _item(b: Builder, x: Value, axis: int, i: int) -> Value:
+    return b.structural(lambda a: np.take(a[0], [i], axis=axis), [x])
+
+
+def log_add_exp(b: Builder, x: Operand, y: Operand) -> Operand:
+    """`log(exp(x) + exp(y))`."""
+    return b.add(y, b.curve("softplus", b.subtract(x, y)))
+
+
+def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
+    """`log(sum(exp(x)))` over one axis, kept with length 1; a balanced tree of pairs."""
+    if not isinstance(x, Value):
+        top = x.max(axis=axis, keepdims=True)
+        return top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))
+    n = x.shape[axis]
+    if n == 1:
+        return x
+    half = n // 2
+    pair = b.structural(
+        lambda a: [
+            np.take(a[0], np.arange(half), axis),
+            np.take(a[0], np.arange(half, 2 * half), axis),
+        ],
+        [x],
+    )
+    merged = log_add_exp(b, *pair)
+    if n % 2:
+        merged = b.concat([merged, _item(b, x, axis, n - 1)], axis)
+    return log_sum_exp(b, merged, axis)
+
+
+def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
+    """`exp(x) / sum(exp(x))` along one axis; its order is that of `x`."""
+    if not isinstance(x, Value):
+        e = np.exp(x - x.max(axis=axis, keepdims=True))
+        return e / e.sum(axis=axis, keepdims=True)
+    axis %= len(x.shape)
+    if x.shape[axis] == 1:
+        return np.ones(x.shape)
+    return _ranked(b, _softmax(b, x, axis), x, axis)
+
+
+def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
+    """`y`, with the note that along `axis` it is ordered as `x`."""
+    if isinstance(y, Value):
+        groups = np.arange(x.size).reshape(x.shape).take([0], axis=axis)
+        b.rankings[y.index] = Ranking(x.index, np.broadcast_to(groups, x.shape).ravel())
+    return y
+
+
+def _softmax(b: Builder, x: Value, axis: int) -> Operand:
+    n = x.shape[axis]
+    if n > _SEPARATE:
+        shifted = b.subtract(x, log_sum_exp(b, x, axis))
+        return b.curve("exp", b.clip(shifted, -np.inf, 0.0))
+    parts = []
+    for i in range(n):
+        others = b.structural(lambda a, i=i: np.delete(a[0], i, axis), [x])
+        parts.append(b.subtract(_item(b, x, axis, i), log_sum_exp(b, others, axis)))
+    return b.curve("sigmoid", b.concat(parts, axis))
+
+
+def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
+    """`x - logsumexp(x)` along one axis; its order is that of `x`."""
+    y = b.subtract(x, log_sum_exp(b, x, axis))
+    return _ranked(b, y, x, axis) if isinstance(x, Value) else y

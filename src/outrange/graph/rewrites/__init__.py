@@ -1,0 +1,1 @@
+"""Rewrites of a graph into another that computes the same function."""

@@ -1,0 +1,54 @@
+"""Which nodes work entry by entry: what fusing may grow a region over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from ...ops import Affine, Curve, Largest, Rearrange, Step
+from ...ops.pointwise.op import Pointwise
+from ..graph import Node
+
+
+MOST_VALUES = 256
+"""Values in a region; no formula of an elementwise function that anybody wrote has more ops."""
+
+
+def is_bent(op: Any) -> bool:
+    """Whether an op is an elementwise function that is not affine."""
+    return isinstance(op, Curve | Largest | Pointwise)
+
+
+def is_entrywise(op: Any) -> bool:
+    """Whether every entry of the result may be a function of one entry of something before."""
+    if isinstance(op, Affine):
+        return op.factor is not None or op.coefficients is not None
+    return isinstance(op, Curve | Largest | Pointwise | Rearrange)
+
+
+def input_sizes(node: Node) -> tuple[int, ...]:
+    """The number of entries of each input of a node; zero where the op does not say."""
+    op: Any = node.op
+    if isinstance(op, Curve | Pointwise):
+        return (node.size,) * len(node.inputs)
+    return op.sizes if isinstance(op, Affine | Rearrange) else (0,)
+
+
+def reads_table(nodes: Sequence[Node], value: int) -> bool:
+    """Whether a table stands between the value and what it is an elementwise function of.
+
+    As far back as a region reaches: what is before it is in no formula.
+    """
+    waiting, seen = [-value], set()
+    while waiting and len(seen) < MOST_VALUES:
+        v = -heappop(waiting)
+        if v in seen or not v or not is_entrywise(nodes[v - 1].op):
+            continue
+        seen.add(v)
+        op = nodes[v - 1].op
+        if isinstance(op, Step) and op.rows is not None:
+            return True
+        for j in nodes[v - 1].inputs:
+            heappush(waiting, -j)
+    return False

@@ -1,0 +1,292 @@
+"""Rewrites elementwise sub-graphs of one tensor, `x * sigmoid(x)`, as one curve with proved facts.
+
+A region (`regions`) grows backwards from a value over elementwise ops whose results nobody else
+reads. Where all of it hangs on a single value, every entry is an expression of one entry of that
+value; equal expressions share a curve, so that channels may differ.
+
+Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
+number of values; what may as well stay as it is gets a share of the work on all analyses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...ops import Affine, Curve, Rearrange, scale
+from ...ops.pointwise.expression import Expressions
+from ...ops.pointwise.limits import MOST_WORK, Effort, EffortError
+from ...ops.pointwise.op import Pointwise
+from ...ops.relaxation.offsets import MANY
+from ..graph import Node
+from .entrywise import input_sizes, is_bent
+from .regions import Region, has_region, regions
+
+
+if TYPE_CHECKING:
+    from ..entries import Entries
+
+
+MOST_CURVES = 64
+"""Distinct curves in the place of one value."""
+
+OPTIONAL_WORK = MOST_WORK // 8
+"""Work on regions that may as well stay as they are, all together."""
+
+ONE_OPTION = OPTIONAL_WORK // 8
+"""Work on one of them."""
+
+
+def fuse(
+    nodes: Sequence[Node], output: int, kept: Iterable[int] = ()
+) -> tuple[list[Node], dict[int, int]]:
+    """Curves in the place of elementwise sub-graphs; nodes that nothing needs are dropped.
+
+    Args:
+        nodes: Of a graph under construction; may hold `Pointwise` ops.
+        output: The value that is the output.
+        kept: Values that stay, whoever needs them.
+
+    Returns:
+        The new nodes, and from each value that is still there to its new number.
+
+    Raises:
+        UnsupportedError: A `Pointwise` op is not of one tensor, or its curve cannot be analyzed.
+    """
+    work = _Fusion(list(nodes), output, set(kept))
+    return work.run()
+
+
+@dataclass(eq=False)
+class _Fusion:
+    nodes: list[Node]
+    output: int
+    kept: set[int]
+    curves: dict[int, Curve] = field(default_factory=dict)
+    lines: dict[int, tuple[float, float]] = field(default_factory=dict)
+    refused: dict[int, UnsupportedError] = field(default_factory=dict)
+    effort: Effort = field(default_factory=Effort)
+    out: list[Node] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=lambda: {0: 0})
+
+    @cached_property
+    def table(self) -> Expressions:
+        """The expressions; the analysis is loaded only where there is something to fuse."""
+        from ...ops.pointwise import Expressions
+
+        return Expressions(self.effort)
+
+    def run(self) -> tuple[list[Node], dict[int, int]]:
+        if not any(self.may_fuse(v) for v in range(1, len(self.nodes) + 1)):
+            return self.nodes, {v: v for v in range(len(self.nodes) + 1)}
+        needed = self.needed()
+        self.readers: list[set[int]] = [set() for _ in range(len(self.nodes) + 1)]
+        for v in needed:
+            for j in self.nodes[v - 1].inputs:
+                self.readers[j].add(v)
+        wanted = {self.output, *self.kept} - {0}
+        plans: dict[int, tuple[Region, Entries]] = {}
+        for v in range(len(self.nodes), 0, -1):
+            if v in wanted:
+                found = self.region(v)
+                if found is not None:
+                    plans[v] = found
+                wanted.update({found[0].root} if found else self.nodes[v - 1].inputs)
+        for v in range(1, len(self.nodes) + 1):
+            if v in wanted:
+                self.emit(v, plans.get(v))
+        return self.out, self.moved
+
+    def needed(self) -> list[int]:
+        """What the output needs: who else reads a value does not matter."""
+        found = {self.output}
+        for v in range(len(self.nodes), 0, -1):
+            if v in found:
+                found.update(self.nodes[v - 1].inputs)
+        return [v for v in sorted(found) if v]
+
+    # ---- regions ----------------------------------------------------------------------------
+
+    def may_fuse(self, v: int) -> bool:
+        """Whether the value ends something longer than one bent op: a quick first look."""
+        op = self.nodes[v - 1].op
+        if isinstance(op, Pointwise):
+            return True
+        return self.may_end(v) and has_region(self.nodes, v)
+
+    def may_end(self, v: int) -> bool:
+        """Whether a region may end at `v`: at what bends, and at sums."""
+        op = self.nodes[v - 1].op
+        return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
+
+    def region(self, v: int) -> tuple[Region, Entries] | None:
+        """The best region that ends at `v`, with the expressions of the entries."""
+        if not self.may_end(v):
+            return None
+        op: Any = self.nodes[v - 1].op
+        forced = isinstance(op, Pointwise) and op.otherwise is None
+        if not forced and self.effort.spent >= OPTIONAL_WORK:
+            return None
+        candidates = regions(self.nodes, v, self.readers)
+        if isinstance(op, Pointwise):
+            # What somebody else reads as well is then computed twice.
+            candidates += regions(self.nodes, v, None)
+        costly: list[Region] = []
+        failed: set[int] = set()
+        reason: Exception | None = None
+        for region in candidates:
+            if region.bent in failed and not forced:
+                continue  # An affine map more makes it no simpler.
+            allowed = min(OPTIONAL_WORK, self.effort.spent + ONE_OPTION)
+            found, error = self.tried(region, v, allowed)
+            if found is not None:
+                return region, found
+            reason = error or reason
+            if error is not None:
+                failed.add(region.bent)
+            if isinstance(error, EffortError):
+                costly.append(region)
+        if not forced:
+            return None
+        for region in sorted(costly, key=lambda r: len(r.inner)):
+            found, error = self.tried(region, v, MOST_WORK)
+            if found is not None:
+                return region, found
+            reason = error or reason
+        raise self.refusal(v, reason)
+
+    def tried(
+        self, region: Region, v: int, work: int
+    ) -> tuple[Entries | None, UnsupportedError | None]:
+        """The expressions of the entries, analyzed; None, and perhaps why, if that is no use."""
+        from ..entries import entries
+
+        self.effort.most = work
+        self.table.begin()
+        try:
+            found = entries(self.table, self.nodes, region.root, region.inner, v)
+            if found is not None:
+                self.analyze(found, region.forced)
+            return found, None
+        except UnsupportedError as error:
+            return None, error
+
+    def analyze(self, found: Entries, forced: bool) -> None:
+        """Analyze every distinct expression.
+
+        Raises:
+            UnsupportedError: One has no facts, or they are better left as they are.
+        """
+        distinct = found.distinct(self.table)
+        if len(distinct) > MOST_CURVES:
+            raise UnsupportedError(
+                f"{len(distinct)} different functions of one variable in one tensor"
+            )
+        for e in distinct:
+            if e in self.refused:
+                raise self.refused[e]
+            if e not in self.curves and e not in self.lines:
+                self.measure(e)
+        most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
+        if most > MANY and not forced:
+            raise UnsupportedError(f"a function of more than {MANY} knots")
+
+    def measure(self, e: int) -> None:
+        """Enter an expression as a curve, or as a straight line whose numbers float64 holds."""
+        found = self.table.polynomial(e)
+        is_line = found is not None and set(found) <= {0, 1}
+        if found is not None and is_line and all(float(c) == c for c in found.values()):
+            self.lines[e] = float(found.get(1, 0)), float(found.get(0, 0))
+            return
+        from ...ops.pointwise import analyze
+
+        try:
+            facts = analyze(self.table, e)
+        except EffortError:
+            raise  # With more work it may go.
+        except UnsupportedError as error:
+            self.refused[e] = error
+            raise
+        only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
+        # A line on all of its domain only: elsewhere the function may be another.
+        if only is not None and facts.on == (-np.inf, np.inf) and not facts.holes:
+            self.lines[e] = only
+        else:
+            self.curves[e] = facts
+
+    def refusal(self, v: int, reason: Exception | None) -> UnsupportedError:
+        node = self.nodes[v - 1]
+        what = (
+            str(reason)
+            if reason is not None
+            else (f"`{node.op.name}` of two tensors that depend on different inputs")
+        )
+        return UnsupportedError(f"Layer `{node.source}`: {what} is not described yet.")
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def emit(self, v: int, plan: tuple[Region, Entries] | None) -> None:
+        node = self.nodes[v - 1]
+        if plan is None:
+            op: Any = node.op
+            op = op.otherwise(node.size) if isinstance(op, Pointwise) and op.otherwise else op
+            self.add(replace(node, op=op, inputs=tuple(self.moved[j] for j in node.inputs)))
+            self.moved[v] = len(self.out)
+            return
+        region, found = plan
+        root = self.moved[region.root]
+        size = self.out[root - 1].size if root else self.nodes_size(0)
+        parts: list[tuple[int, np.ndarray]] = []
+        distinct = found.distinct(self.table)
+        for e in distinct:
+            places = np.flatnonzero(found.ids == e)
+            # A constant that float64 does not hold is a curve of any entry.
+            source = np.maximum(found.source[places], 0)
+            parts.append((self.curve(node, e, root, size, source), places))
+        if len(parts) == 1 and len(parts[0][1]) == node.size:
+            self.out[parts[0][0] - 1] = replace(self.out[parts[0][0] - 1], shape=node.shape)
+            self.moved[v] = parts[0][0]
+            return
+        index, fill = np.full(node.size, -1, np.int64), np.zeros(node.size)
+        start = 0
+        for _, places in parts:
+            index[places] = start + np.arange(len(places))
+            start += len(places)
+        for place in np.flatnonzero(index < 0):
+            value = self.table.value_of(int(found.ids[place]))
+            fill[place] = float(value if value is not None else 0)
+        sizes = tuple(len(p) for _, p in parts) or (size,)
+        inputs = tuple(k for k, _ in parts) or (root,)
+        op = Rearrange("channels", index, sizes, fill)
+        self.add(Node(op, inputs, node.size, node.shape, node.source))
+        self.moved[v] = len(self.out)
+
+    def nodes_size(self, value: int) -> int:
+        for node in self.nodes:
+            for j, n in zip(node.inputs, input_sizes(node), strict=True):
+                if j == value and n:
+                    return n
+        raise UnsupportedError("a graph that does not read its input")
+
+    def curve(self, node: Node, e: int, root: int, size: int, source: np.ndarray) -> int:
+        """Append what computes `e` of some entries of `root`; the number of its value."""
+        count, shape = len(source), (1, len(source))
+        if not (count == size and np.array_equal(source, np.arange(size))):
+            op = Rearrange("pick", source, (size,), np.zeros(count))
+            self.add(Node(op, (root,), count, shape, node.source))
+            root = len(self.out)
+        if e in self.curves:
+            self.add(Node(self.curves[e], (root,), count, shape, node.source))
+        else:
+            slope, offset = self.lines[e]
+            op = scale(np.full(count, slope), offset)
+            self.add(Node(op, (root,), count, shape, node.source))
+        return len(self.out)
+
+    def add(self, node: Node) -> None:
+        self.out.append(node)

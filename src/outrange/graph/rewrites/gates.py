@@ -1,0 +1,173 @@
+"""Convex combinations written with one product: `z a + (1 - z) b = b + z (a - b)`.
+
+Gates of recurrent cells mix two values so. Two products know nothing of each other, and their
+errors add up; one product of the difference is never worse, and exact where `a` and `b` agree.
+A mixture never leaves the hull of what it mixes: where that is known whatever the input (a GRU's
+state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...core import down, up
+from ...ops import Affine, Curve, Product, Rearrange, combine, curve
+from ..graph import Graph, Node, Op
+from .rewrite import fold, piecewise_to_pairs
+
+
+_ROUNDING = 2.0**-40
+"""By how much the stated range of a gate may exceed 0 to 1."""
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph as the search wants it: pairs for maxima, gates merged, nothing idle."""
+    return fold(merge_gates(fold(piecewise_to_pairs(graph))))
+
+
+def merge_gates(graph: Graph) -> Graph:
+    """Every sum of two products whose first factors add up to 1, as one product.
+
+    Equal to the original in real arithmetic; values that are not needed any more stay.
+    """
+    nodes: list[Node] = []
+    moved: dict[int, int] = {0: 0}
+
+    def append(op: Op, inputs: Sequence[int], node: Node) -> int:
+        nodes.append(Node(op, tuple(inputs), node.size, node.shape, node.source))
+        return len(nodes)
+
+    for k, node in enumerate(graph.nodes, 1):
+        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        found = _mixed(nodes, node)
+        if found is None:
+            nodes.append(node)
+            moved[k] = len(nodes)
+        else:
+            mixed = _written(append, node, *found)
+            moved[k] = _within_hull(append, nodes, node, mixed, found)
+    layers = {path: tuple(moved[v] for v in values) for path, values in graph.layers.items()}
+    return replace(graph, nodes=tuple(nodes), output=moved[graph.output], layers=layers)
+
+
+def _written(append: Callable, node: Node, gate: int, first: int, second: int) -> int:
+    """`second + gate * (first - second)`."""
+    n = node.size
+    difference = append(combine((1, -1), n, name="subtract"), (first, second), node)
+    places = np.arange(n)
+    product = append(Product("mix", places, places, (n, n)), (gate, difference), node)
+    return append(combine((1, 1), n, name="mix"), (second, product), node)
+
+
+def _within_hull(
+    append: Callable, nodes: list[Node], node: Node, value: int, mixed: tuple[int, int, int]
+) -> int:
+    """The mixture `value` of `mixed = (z, a, b)`, cut to the hull of `a` and `b` if it is known."""
+    known: dict[int, tuple[float, float]] = {}
+    gate, *parts = (always(nodes, v, known) for v in mixed)
+    least, most = min(p[0] for p in parts), max(p[1] for p in parts)
+    # The range of a sigmoid is stated with its rounding; by as much a mixture might leave the hull.
+    is_gate = gate[0] >= -_ROUNDING and gate[1] <= 1.0 + _ROUNDING
+    if not is_gate or not (np.isfinite(least) and np.isfinite(most)):
+        return value
+    pad = 4.0 * _ROUNDING * (most - least + abs(least) + abs(most))
+    return append(curve("clip", least=least - pad, most=most + pad), (value,), node)
+
+
+def always(
+    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
+) -> tuple[float, float]:
+    """Least and largest entry that a value can have whatever the input; infinite if unknown."""
+    if value not in known:
+        known[value] = _always(nodes, value, known)
+    return known[value]
+
+
+def _always(
+    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
+) -> tuple[float, float]:
+    unknown = -np.inf, np.inf
+    if not value:
+        return unknown
+    node, op = nodes[value - 1], nodes[value - 1].op
+    if isinstance(op, Curve):
+        if op.on != unknown or op.holes:
+            return unknown
+        lo, hi = always(nodes, node.inputs[0], known)
+        least, most = op.range(np.float64(lo), np.float64(hi))
+        return float(least), float(most)
+    ends = [always(nodes, j, known) for j in node.inputs]
+    if isinstance(op, Rearrange):
+        fill = op.fill[op.index < 0]
+        return (
+            min([*(e[0] for e in ends), *fill.tolist()]),
+            max([*(e[1] for e in ends), *fill.tolist()]),
+        )
+    if not np.isfinite(ends).all():
+        return unknown
+    if isinstance(op, Product):
+        corners = [x * y for x in ends[0] for y in ends[1]]
+        return float(down(min(corners))), float(up(max(corners)))
+    if isinstance(op, Affine) and (op.factor is not None or op.coefficients is not None):
+        factors = [op.factor] if op.factor is not None else list(op.coefficients or ())
+        terms = [
+            np.sort([np.multiply(c, e) for e in end], axis=0)
+            for c, end in zip(factors, ends, strict=True)
+        ]
+        least = float(np.min(sum(t[0] for t in terms) + op.bias))
+        most = float(np.max(sum(t[1] for t in terms) + op.bias))
+        pad = 2.0**-40 * (1.0 + max(abs(least), abs(most)))
+        return least - pad, most + pad
+    return unknown
+
+
+def _mixed(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:
+    """The values `(z, a, b)` if `node` is `z a + (1 - z) b`, entry by entry."""
+    if len(node.inputs) != 2 or not _is_sum(node):
+        return None
+    pairs = [_factors(nodes, j) for j in node.inputs]
+    for z, x in _both_ways(pairs[0]):
+        for w, y in _both_ways(pairs[1]):
+            if _is_rest(nodes, w, z):
+                return z, x, y
+            if _is_rest(nodes, z, w):
+                return w, y, x
+    return None
+
+
+def _both_ways(pair: tuple[int, int] | None) -> tuple[tuple[int, ...], ...]:
+    return () if pair is None else (pair, pair[::-1])
+
+
+def _is_sum(node: Node) -> bool:
+    op = node.op
+    if not isinstance(op, Affine) or op.terms != 2 or op.sizes != (op.size, op.size):
+        return False
+    if op.bias.any():
+        return False
+    # One product an entry and input: unrelated vectors whose sums come back leave no other map.
+    x, y = np.random.default_rng(0).integers(1, 1 << 20, (2, 2, op.size)).astype(np.float64)
+    return np.array_equal(op.apply((x, y), False), x + y)
+
+
+def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
+    """The two factors of an entrywise product."""
+    node = nodes[value - 1] if value else None
+    if node is None or not isinstance(node.op, Product) or node.op.limits != (-np.inf, np.inf):
+        return None
+    places = np.arange(node.size)
+    op = node.op
+    plain = op.sizes == (node.size, node.size)
+    same = np.array_equal(op.left, places) and np.array_equal(op.right, places)
+    return (node.inputs[0], node.inputs[1]) if plain and same else None
+
+
+def _is_rest(nodes: list[Node], value: int, of: int) -> bool:
+    """Whether `value` is `1 - of`."""
+    node = nodes[value - 1] if value else None
+    if node is None or not isinstance(node.op, Affine) or node.inputs != (of,):
+        return False
+    op = node.op
+    minus = op.factor is not None and op.ulps == 0 and bool((op.factor == -1.0).all())
+    return minus and bool((op.bias == 1.0).all())

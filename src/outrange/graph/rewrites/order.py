@@ -1,0 +1,68 @@
+"""Which entries stand in the same order as others: a softmax keeps the order of its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...ops import Rearrange
+from ..graph import Graph, Node, Slot
+from .rewrite import ending_at
+
+
+def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
+    """A graph whose outputs stand in the order of those of `graph`, group by group.
+
+    The output entries of each group are followed back through what only moves them about; where
+    all of them are one softmax's, its logits take their place: differences of logits are as good,
+    and simpler.
+
+    Args:
+        graph: Any graph.
+        groups: Flat output entries.
+
+    Returns:
+        A graph with one output `"order"`: the groups' entries, one group after the other.
+    """
+    entries: list[tuple[int, int]] = []
+    for group in groups:
+        traced = [origin(graph, graph.output, i) for i in group]
+        swapped = _logits(graph, traced)
+        entries += swapped if swapped is not None else [(graph.output, i) for i in group]
+    values = sorted({v for v, _ in entries})
+    sizes = tuple(graph.value_size(v) for v in values)
+    starts = dict(zip(values, np.cumsum((0, *sizes[:-1])), strict=True))
+    index = np.array([starts[v] + i for v, i in entries], np.int64)
+    op = Rearrange("order", index, sizes, np.zeros(index.size))
+    node = Node(op, tuple(values), index.size, (1, index.size), "order")
+    nodes = (*graph.nodes, node)
+    slot = Slot("order", (index.size,))
+    return ending_at(
+        replace(graph, nodes=nodes, output=len(nodes), outputs=(slot,)), [len(nodes)], [slot]
+    )
+
+
+def origin(graph: Graph, value: int, entry: int) -> tuple[int, int]:
+    """Where an entry comes from, back through rearrangements."""
+    while value:
+        node = graph.nodes[value - 1]
+        if not isinstance(node.op, Rearrange) or node.op.index[entry] < 0:
+            break
+        entry = int(node.op.index[entry])
+        for source, size in zip(node.inputs, node.op.sizes, strict=True):
+            if entry < size:
+                value = source
+                break
+            entry -= size
+    return value, entry
+
+
+def _logits(graph: Graph, traced: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
+    ranking = graph.rankings.get(traced[0][0])
+    if ranking is None or any(v != traced[0][0] for v, _ in traced):
+        return None
+    if len({int(ranking.groups[i]) for _, i in traced}) != 1:
+        return None
+    return [origin(graph, ranking.source, i) for _, i in traced]

@@ -1,0 +1,56 @@
+"""Comparisons of two outputs, read where the order is decided: the logits instead of softmax."""
+
+from __future__ import annotations
+
+from ...core import And, Atom, Formula, Or
+from ..graph import Graph
+from .order import origin
+
+
+class Ranks:
+    """Numbers the variables of conditions: `[x, y]`, then the values that decide orders.
+
+    Args:
+        graph: The network.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.sources: list[int] = []
+        """Values whose entries follow `[x, y]`, in the order of their first use."""
+        self._starts: dict[int, int] = {}
+        self._end = graph.size + graph.value_size(graph.output)
+
+    def sharpened(self, formula: Formula) -> Formula:
+        """A formula that holds exactly where `formula` does, every atom made `sharper`."""
+        if isinstance(formula, Atom):
+            return self.sharper(formula)
+        parts = tuple(self.sharpened(part) for part in formula.parts)
+        return And(parts) if isinstance(formula, And) else Or(parts)
+
+    def sharper(self, atom: Atom) -> Atom:
+        """An atom that holds exactly where `atom` does, about the entries that decide it."""
+        if len(atom.terms) != 2 or atom.offset != 0:
+            return atom
+        (i, a), (j, b) = atom.terms
+        if a != -b or min(i, j) < self._graph.size:
+            return atom
+        first, second = self._decider(i), self._decider(j)
+        if first is None or second is None or first[:2] != second[:2]:
+            return atom
+        start = self._start(first[0])
+        return Atom.of({start + first[2]: a, start + second[2]: b}, 0.0, atom.strict)
+
+    def _decider(self, variable: int) -> tuple[int, int, int] | None:
+        """Source, group and entry that decide an output's place among those of its group."""
+        graph = self._graph
+        value, entry = origin(graph, graph.output, variable - graph.size)
+        ranking = graph.rankings.get(value)
+        return None if ranking is None else (ranking.source, int(ranking.groups[entry]), entry)
+
+    def _start(self, source: int) -> int:
+        if source not in self._starts:
+            self._starts[source] = self._end
+            self.sources.append(source)
+            self._end += self._graph.value_size(source)
+        return self._starts[source]

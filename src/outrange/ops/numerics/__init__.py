@@ -1,0 +1,1 @@
+"""Numerical helpers of the ops: roots, sliding windows, scattered sums."""

@@ -1,0 +1,40 @@
+"""Sums of the entries that share a target: the transpose of picking entries."""
+
+import numpy as np
+
+
+class Scatter:
+    """Adds up entries by target, over any batch axes.
+
+    The order is found once: a sum over neighbors is many times as fast as `np.add.at`.
+
+    Args:
+        target: `(k,)` integers below `size`; `-1` leaves an entry out.
+        size: Number of targets.
+
+    Example:
+        >>> scatter = Scatter(np.array([2, 0, -1, 2]), 4)
+        >>> scatter.sums(np.take([1.0, 10.0, 100.0, 1000.0], scatter.order, axis=-1))
+        array([  10.,    0., 1001.,    0.])
+    """
+
+    def __init__(self, target: np.ndarray, size: int) -> None:
+        order = np.argsort(target, kind="stable")
+        self.order = order[np.count_nonzero(target < 0) :]
+        """`(n,)`: the entries that have a target, those of one target side by side."""
+        ordered = target[self.order]
+        self._first = np.flatnonzero(np.diff(ordered, prepend=-1))
+        self._targets = ordered[self._first]
+        self._size = size
+        self.most = int(np.diff(self._first, append=ordered.size).max(initial=0))
+        """The largest number of entries that share a target."""
+
+    def sums(self, entries: np.ndarray) -> np.ndarray:
+        """The sum of every target, `(..., size)`, of `entries` `(..., n)` in the stated order."""
+        if self.most > 1:
+            entries = np.add.reduceat(entries, self._first, axis=-1)
+        if self._targets.size == self._size:
+            return entries
+        out = np.zeros((*entries.shape[:-1], self._size), entries.dtype)
+        out[..., self._targets] = entries
+        return out

@@ -1,0 +1,154 @@
+"""What lies where two stretches of a function meet: a knot, a kink, a jump, a pole, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from ....core import UnsupportedError, up
+from ..expression import Expressions
+from ..intervals import enclose, fraction_ends
+from .bends import Gap, Turns
+from .pieces import CurvePiece, Edge, jumping
+
+
+_CLOSE = 1e-9
+"""Two values this close (and not proved to differ) are taken for one, and the rest is paid."""
+
+
+@dataclass(eq=False)
+class Joints:
+    """The facts about knots, gathered from left to right.
+
+    Args:
+        table: Of the expression.
+        whole: The expression.
+    """
+
+    table: Expressions
+    whole: int
+    paid: float = 0.0
+    knots: list[float] = field(default_factory=list)
+    bends: list[str] = field(default_factory=list)
+    lines: list[tuple[float, float] | None] = field(default_factory=list)
+    turns: list[float] = field(default_factory=list)
+    jumps: list[float] = field(default_factory=list)
+    holes: list[float] = field(default_factory=list)
+    thresholds: dict[float, float] = field(default_factory=dict)
+    """From the edge at a jump to the first number that the piece right of it computes."""
+
+    def starts(self, piece: CurvePiece) -> float:
+        """The first number that a piece computes."""
+        return self.thresholds.get(piece.left.at, piece.left.at)
+
+    def join(self, stretches: list[tuple[Gap, Turns]]) -> None:
+        """Read all stretches, in order."""
+        last: tuple[Gap, Turns] | None = None
+        for gap, found in stretches:
+            self.paid += found.paid
+            if last is None or not self._is_same_line(last, gap, found):
+                self.bends.append(gap.bend)
+                self.lines.append(_line(gap))
+            self.turns += found.at
+            last = (gap, found)
+
+    def _is_same_line(self, last: tuple[Gap, Turns], gap: Gap, found: Turns) -> bool:
+        """Whether two stretches are one straight line; else what is between them is noted."""
+        before, end = last
+        if before.shape is gap.shape:
+            self.knots.append(gap.lo)
+            return False
+        edge = gap.shape.piece.left
+        if self._is_pole(before, gap, edge.at):
+            self.knots.append(edge.at)
+            self.holes.append(edge.at)
+            return False
+        self._refuse_single_point(before.shape.piece, gap.shape.piece, edge)
+        apart = self._apart(before.shape.piece.expression, gap.shape.piece.expression, edge)
+        if apart is None:
+            self._jump(before.shape.piece, gap.shape.piece, edge)
+            return False
+        self.paid += apart
+        if before.shape.line is not None and before.shape.line == gap.shape.line:
+            return True
+        self.knots.append(edge.at)
+        if end.last != found.first or end.last == 0:
+            self.turns.append(edge.at)
+        return False
+
+    def _is_pole(self, before: Gap, gap: Gap, at: float) -> bool:
+        """Whether one of two stretches has no value where they meet."""
+        for part in (before, gap):
+            low, high = enclose(self.table, part.shape.piece.expression, at, at)
+            if not (np.isfinite(low) & np.isfinite(high)).all():
+                return True
+        return False
+
+    def _refuse_single_point(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
+        """Where a function is cut it may have a value that neither side has.
+
+        Raises:
+            UnsupportedError: It does, or the place is no float64 number and it may.
+        """
+        t = self.table
+        if not edge.exact:
+            jumps = jumping(t, self.whole)
+            if len(jumps) > 1 or any(jumps):
+                raise UnsupportedError("a value at a point that is no float64 number")
+            return
+        here = t.substitute(self.whole, {t.x: t.constant(edge.at)})
+        low, high = enclose(t, here, edge.at, edge.at)
+        for piece in (left, right):
+            least, most = enclose(t, piece.expression, edge.at, edge.at)
+            if not (high < least).any() and not (most < low).any():
+                return
+        raise UnsupportedError("a value that a function has at a single point")
+
+    def _apart(self, a: int, b: int, edge: Edge) -> float | None:
+        """How far two continuous pieces may be apart over their edge; None if it is a jump."""
+        t = self.table
+        gap = t.subtract(b, a)
+        polynomial = t.polynomial(gap)
+        if polynomial is not None and edge.exact:
+            value = sum(c * Fraction(edge.at) ** p for p, c in polynomial.items())
+            return 0.0 if value == 0 else None
+        low, high = (float(x[0]) for x in enclose(t, gap, edge.before, edge.after))
+        size, value = max(abs(low), abs(high)), float(enclose(t, a, edge.at, edge.at)[0][0])
+        if low <= 0.0 <= high and size <= _CLOSE * (1.0 + abs(value)):
+            # The value there may be that of either piece, and one is moved to meet the other.
+            return 2.0 * size
+        return None
+
+    def _jump(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
+        if not edge.exact and edge.after > up(edge.before):
+            raise UnsupportedError(f"a jump near {edge.at:.6g} whose place is not a float64 number")
+        self.thresholds[edge.at] = self._threshold(left, right, edge)
+        self.knots.append(edge.at)
+        self.jumps.append(edge.at)
+        self.turns.append(edge.at)
+
+    def _threshold(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> float:
+        """The first number that the right piece computes."""
+        if not edge.exact:
+            return edge.after  # The real edge lies strictly between two numbers.
+        t = self.table
+        place = {t.x: t.constant(edge.at)}
+        here = t.substitute(self.whole, place)
+        if here == t.substitute(right.expression, place):
+            return edge.at
+        if here == t.substitute(left.expression, place):
+            return float(up(edge.at))
+        raise UnsupportedError(f"a value at {edge.at:.6g} that neither side of a jump has")
+
+
+def _line(gap: Gap) -> tuple[float, float] | None:
+    """The exact line of a stretch whose ends and coefficients float64 holds."""
+    line, piece = gap.shape.line, gap.shape.piece
+    if line is None or not (piece.left.exact and piece.right.exact):
+        return None
+    ends = [fraction_ends(c) for c in line]
+    if any(a != b for a, b in ends):
+        return None
+    return ends[0][0], ends[1][0]

@@ -1,0 +1,1 @@
+"""Sound lines above and below any curve, derived from its facts."""

@@ -1,0 +1,104 @@
+"""A sound offset for a line of any slope below a curve, from its bends alone.
+
+On a gap that bends like a cup, `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so
+any `z` gives a bound and `f'(z) = m` the best one: the root need not be exact. On a line or a cap
+the least is at an end.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ...core.arrays import Numbers
+from ..numerics.root import root
+from .side import Side, fall
+
+
+MANY = 4
+"""An interval over more knots than this gets constants: two full waves have no better line."""
+
+
+Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
+"""Of every interval a point, the value there, how far off that may be, and whether it is there."""
+
+
+def points(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> list[Dot]:
+    """Ends and knots of every interval, in order: `(x, value, extra, present)`."""
+    first, last = side.value(lo), side.value(hi)
+    everywhere = np.ones(lo.shape, bool)
+    out = [(lo, first, side.error(first), everywhere)]
+    for j in range(int((stop - start).max(initial=0))):
+        present = start + j < stop
+        k = np.minimum(start + j, side.knots.size - 1)
+        extra = 0.0 if side.exact and not side.knot_extra.any() else side.knot_extra[k]
+        out.append((side.knots[k], side.knot_value[k], extra, present))
+    out.append((hi, last, side.error(last), everywhere))
+    return out
+
+
+def least_at_points(dots: Sequence[Dot], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A lower bound on `f(x) - slope * x` over the given points, and where it is attained."""
+    best, where = np.full(slope.shape, np.inf), np.zeros(slope.shape)
+    for x, value, extra, present in dots:
+        got = np.where(present, fall(value, slope, x, extra), np.inf)
+        where = np.where(got < best, x, where)
+        best = np.where(np.isnan(got), -np.inf, np.minimum(best, got))
+    return best, where
+
+
+def tangent_offset(
+    side: Side, slope: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
+    """A lower bound on `f(x) - slope * x` over `[lo, hi]`, a cup, from the tangent at `at`."""
+    value, rise = side.value(at), side.slope(at)
+    slack = side.slope_slack(rise)
+    extra = np.maximum(
+        np.maximum(rise - slope + slack, 0.0) * (at - lo),
+        np.maximum(slope - rise + slack, 0.0) * (hi - at),
+    )
+    # The difference of two slopes is rounded as well.
+    return fall(value, slope, at, side.error(value) + extra * (1.0 + 2.0**-40))
+
+
+def touches(
+    side: Side,
+    slope: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """In every cup that `[lo, hi]` meets, the tangent nearest to `slope`.
+
+    Yields:
+        `(some, at, offset)`: the elements that have this cup, where its tangent touches, and the
+        lower bound on `f(x) - slope * x` over it; the first gap first.
+    """
+    for j in range(int((stop - start).max(initial=-1)) + 1):
+        gap = np.minimum(start + j, stop)
+        (some,) = np.nonzero((start + j <= stop) & side.is_cup[gap])
+        if not some.size:
+            continue
+        g, m = gap[some], slope[some]
+        a, b = np.maximum(lo[some], side.left[g]), np.minimum(hi[some], side.right[g])
+        inner = np.maximum(lo[some], side.first[g]), np.minimum(hi[some], side.last[g])
+        at = root(lambda x, m=m: side.slope(x) - m, *inner)
+        got = tangent_offset(side, m, at, a, b)
+        yield some, at, np.where(np.isnan(got), -np.inf, got)
+
+
+def least_over(
+    side: Side,
+    slope: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+) -> np.ndarray:
+    """`least_offset` on one side, for finite intervals inside `on` over at most `MANY` knots."""
+    best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
+    for some, _, offset in touches(side, slope, lo, hi, start, stop):
+        best[some] = np.minimum(best[some], offset)
+    return best

@@ -1,0 +1,206 @@
+"""Sound lines below and above any curve, derived from its facts.
+
+The line above `f` is minus the line below `-f`, so only lower lines are derived
+(`envelope.py`: which slope; `offsets.py`: the offset that is sound for a slope).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..curve import Curve
+from ..step import Step
+from . import envelope
+from .offsets import MANY, fall, least_over
+from .side import Side
+
+
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.Found]
+"""A rule of `envelope`: of ends, first and last gap, and theta."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinePair:
+    """`lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
+
+    All fields have the shape of `lo`. The last six say how each line answers to `theta`:
+
+    Args:
+        lo_slope: Finite.
+        lo_offset: May be `-inf` where `f` has no lower bound.
+        hi_slope: Finite.
+        hi_offset: May be `inf`.
+        lo_theta: The `theta` that gives this lower line.
+        hi_theta: The `theta` that gives this upper line.
+        lo_pivot: As `theta` grows, the lower line turns about this `x`.
+        hi_pivot: The same for the upper line.
+        lo_gain: Slope at `theta = 1` minus slope at `theta = 0`; 0 where there is no choice. So
+            the value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
+        hi_gain: The same for the upper line.
+    """
+
+    lo_slope: np.ndarray
+    lo_offset: np.ndarray
+    hi_slope: np.ndarray
+    hi_offset: np.ndarray
+    lo_theta: np.ndarray
+    hi_theta: np.ndarray
+    lo_pivot: np.ndarray
+    hi_pivot: np.ndarray
+    lo_gain: np.ndarray
+    hi_gain: np.ndarray
+
+
+def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
+    """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
+
+    Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
+    end, 1 at its right; only the part that the convex envelope touches), the slope at a convex
+    corner (0 the left one, 1 the right one). Everywhere else it is ignored.
+
+    Sound: yes, for the exact function; the stated float64 error and all rounding are paid.
+    Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that
+    straddle a change of bend.
+
+    Args:
+        curve: The facts.
+        lo: Lower ends, any shape; may be `-inf`.
+        hi: Upper ends, the same shape, `lo <= hi`.
+        theta: Numbers in [0, 1] of that shape, or None.
+
+    Returns:
+        `LinePair`.
+
+    Raises:
+        InputError: An interval leaves the curve's domain.
+
+    Example:
+        >>> from outrange.ops import curve
+        >>> from outrange.ops.relaxation.relax import relax
+        >>> lines = relax(curve("relu"), [-1.0], [3.0])
+        >>> float(lines.hi_slope[0]), float(lines.lo_slope[0])
+        (0.75, 1.0)
+
+    Reference:
+        Zhang et al. 2018 (CROWN), arXiv:1811.00866.
+    """
+    lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
+    shape = lo.shape
+    lo, hi = lo.ravel(), hi.ravel()
+    if theta is not None:
+        theta = np.clip(np.broadcast_to(np.asarray(theta, np.float64), shape).ravel(), 0.0, 1.0)
+    with np.errstate(all="ignore"):
+        if isinstance(curve, Step) and curve.has_own_lines:
+            under, over = (curve.lower_line(sign, lo, hi, theta) for sign in (1.0, -1.0))
+        else:
+            under, over = (_lower(side, lo, hi, theta) for side in curve.sides)
+    slope, offset, chosen, pivot, gain = (part.reshape(shape) for part in under)
+    top, shift, picked, hinge, boost = (part.reshape(shape) for part in over)
+    return LinePair(slope, offset, -top, -shift, chosen, picked, pivot, hinge, gain, -boost)
+
+
+def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
+    """A lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight to rounding.
+
+    Sound: yes, rounding included. It is `-inf` where the difference has no lower bound.
+
+    Args:
+        curve: The facts.
+        slope: Any finite slopes.
+        lo: Lower ends, the shape of `slope`; may be `-inf`.
+        hi: Upper ends, the same shape.
+    """
+    return _any_slope(curve.sides[0], slope, lo, hi)
+
+
+def most_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
+    """An upper bound on `f(x) - slope * x` over every `[lo, hi]`: see `least_offset`."""
+    return -_any_slope(curve.sides[1], -np.asarray(slope, np.float64), lo, hi)
+
+
+def _any_slope(side: Side, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
+    slope, lo, hi = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (slope, lo, hi)))
+    shape = slope.shape
+    slope, lo, hi = slope.ravel(), lo.ravel(), hi.ravel()
+    if isinstance(side.curve, Step) and side.curve.has_own_lines:
+        return side.curve.any_lower(side.sign, slope, lo, hi).reshape(shape)
+    with np.errstate(all="ignore"):
+        start, stop = side.gaps(lo, hi)
+        plain = _plain(side, lo, hi) & (stop - start <= MANY)
+        out = np.full(slope.shape, -np.inf)
+        (some,) = np.nonzero(plain)
+        if some.size:
+            out[some] = least_over(side, slope[some], lo[some], hi[some], start[some], stop[some])
+        (rest,) = np.nonzero(~np.isfinite(out))
+        if rest.size:
+            m, least = slope[rest], side.least(lo[rest], hi[rest])
+            got = np.minimum(fall(least, m, lo[rest]), fall(least, m, hi[rest]))
+            got = np.where(m == 0.0, least, got)
+            out[rest] = np.where(np.isnan(got), -np.inf, got)
+    return out.reshape(shape)
+
+
+def _plain(side: Side, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Where the interval is finite and the facts hold on all of it."""
+    return np.isfinite(lo) & np.isfinite(hi) & ~side.curve.outside(lo, hi)
+
+
+def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None) -> np.ndarray:
+    """Slope, offset, theta, pivot and gain of the lower lines, for flat arrays."""
+    out = np.zeros((5, lo.size))
+    out[0] = np.nan
+    start, stop = side.gaps(lo, hi)
+    for mask, rule in _situations(side, lo, hi, start, stop):
+        (some,) = np.nonzero(mask)
+        if not some.size:
+            continue
+        chosen = None if theta is None else theta[some]
+        found = rule(lo[some], hi[some], start[some], stop[some], chosen)
+        for row, part in zip(
+            out, (found.slope, found.offset, found.theta, found.pivot, found.gain), strict=True
+        ):
+            row[some] = part
+    (bad,) = np.nonzero(~(np.isfinite(out[0]) & np.isfinite(out[1])))
+    if bad.size:
+        out[:, bad] = np.array([0.0, 0.0, 0.5, 0.0, 0.0])[:, None]
+        out[1, bad] = side.least(lo[bad], hi[bad])
+    out[2:] = np.where(np.isfinite(out[2:]), out[2:], 0.0)
+    return out
+
+
+def _situations(
+    side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
+) -> Iterator[tuple[np.ndarray, Rule]]:
+    """Which rule of `envelope` reads which elements; what no rule reads gets constants."""
+    plain = _plain(side, lo, hi)
+    single = plain & (start == stop)
+    line = single & side.has_line[start]
+    yield line, lambda a, b, g, h, t: envelope.straight(side, a, b, g)
+    point = plain & (lo == hi) & ~line
+    at = point & ((start >= stop) | isinstance(side.curve, Step))
+    yield at, lambda a, b, g, h, t: _at_point(side, a)
+    single &= ~line & ~point
+    yield single & side.is_cup[start], lambda a, b, g, h, t: envelope.tangent(side, a, b, g, t)
+    yield single & ~side.is_cup[start], lambda a, b, g, h, t: envelope.chord(side, a, b)
+    several = plain & (stop > start) & (stop - start <= MANY) & ~at
+    two = several & (stop == start + 1) & side.meets_exactly[np.minimum(start, side.knots.size)]
+    if two.any():
+        convex = side.meets_convex[np.minimum(start, side.knots.size)]
+        yield two & convex, lambda a, b, g, h, t: envelope.fan(side, a, b, g, t)
+        yield two & ~convex, lambda a, b, g, h, t: envelope.chord(side, a, b)
+        several &= ~two
+    if several.any():
+        cups = side.cups_before[stop + 1] - side.cups_before[start]
+        yield several & (cups == 0), lambda a, b, g, h, t: envelope.polygon(side, a, b, g, h, t)
+        yield several & (cups == 1), lambda a, b, g, h, t: envelope.mixed(side, a, b, g, h, t)
+        yield several & (cups > 1), lambda a, b, g, h, t: envelope.humps(side, a, b, g, h)
+
+
+def _at_point(side: Side, at: np.ndarray) -> envelope.Found:
+    """An interval of one point: its slope there, so that thin intervals do not surprise."""
+    slope = side.slope(at)
+    slope = np.where(np.isfinite(slope), slope, 0.0)
+    value = side.value(at)
+    return envelope.EnvelopeLine(slope, fall(value, slope, at, side.error(value)))

@@ -1,0 +1,115 @@
+"""The range of a curve's slope over an interval, derived from its facts."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import down, up
+from ..curve import Curve
+from ..step import Step
+
+
+def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds on the slope of `f` inside every `[lo, hi]`.
+
+    On a gap that bends up the slope rises, on one that bends down it falls, so its ends are what
+    counts. At a kink inside the interval both one-sided slopes count; of an interval that is one
+    point, all slopes there do. Between two turns the sign of the slope is known.
+
+    Args:
+        curve: The facts.
+        lo: Lower ends, any shape.
+        hi: Upper ends, the same shape.
+
+    Returns:
+        `(least, most)` of that shape; infinite where a jump lies inside, or nothing is known.
+
+    Sound: the stated error of `df` is paid for. Complete: exact on straight gaps.
+
+    Example:
+        >>> from outrange.ops import curve
+        >>> least, most = slope_range(curve("relu"), np.array([-1.0, 0.0]), np.array([1.0, 2.0]))
+        >>> least.tolist(), most.tolist()
+        ([0.0, 1.0], [1.0, 1.0])
+    """
+    lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
+    if isinstance(curve, Step):
+        endless = np.where(curve.is_flat(lo, hi), 0.0, np.inf)
+        return -endless, endless
+    least, most = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
+    ends = (-np.inf, *curve.knots, np.inf)
+    with np.errstate(all="ignore"):
+        for g in range(len(curve.bends)):
+            start, stop = np.maximum(lo, ends[g]), np.minimum(hi, ends[g + 1])
+            touched = (start < stop) | ((lo == hi) & (start == stop))
+            if not touched.any():
+                continue
+            low, high = _gap(curve, g, start, stop)
+            least = np.where(touched, np.minimum(least, low), least)
+            most = np.where(touched, np.maximum(most, high), most)
+        least, most = _signed(curve, lo, hi, least, most)
+    unknown = ~((lo >= curve.on[0]) & (hi <= curve.on[1])) | np.isnan(least) | np.isnan(most)
+    for jump in curve.jumps:
+        unknown |= (lo <= jump) & (jump <= hi) & (lo < hi)
+    return np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
+
+
+def _gap(
+    curve: Curve, g: int, start: np.ndarray, stop: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds on the slope on the part `[start, stop]` of one gap."""
+    line = None if curve.lines is None else curve.lines[g]
+    if line is not None:
+        slope = np.full(np.shape(start), line[0])
+        return slope, slope
+    # Just inside the gap: at a kink `df` may be the slope of the other side.
+    first = curve.df(np.where(np.isin(start, curve.knots), up(start), start))
+    last = curve.df(np.where(np.isin(stop, curve.knots), down(stop), stop))
+    first, last = (_limit(curve, s, x) for s, x in ((first, start), (last, stop)))
+    slack = 4.0 * curve.slope_error
+    low, high = np.minimum(first, last), np.maximum(first, last)
+    return low - slack * (1.0 + np.abs(low)), high + slack * (1.0 + np.abs(high))
+
+
+def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Slopes at infinite ends: of the line far out if there is one, else unbounded."""
+    endless = np.isinf(x)
+    if not np.any(endless):
+        return slope
+    side = np.where(x > 0, 1.0, -1.0)
+    far, farther = curve.df(side * 1e150), curve.df(side * 1e300)
+    limit = np.where(far == farther, farther, np.where(farther > far, np.inf, -np.inf))
+    return np.where(endless, limit, slope)
+
+
+def _signed(
+    curve: Curve, lo: np.ndarray, hi: np.ndarray, least: np.ndarray, most: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut off the slopes of the wrong sign where the curve only rises, or only falls."""
+    ends = (-np.inf, *sorted({*curve.turns, *curve.holes}), np.inf)
+    rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
+    for r in range(len(ends) - 1):
+        # A turn is a float64 near the true one, but for 0, which is stated only where it is exact.
+        first, last = (
+            end if end == 0 else push(end, 8) for end, push in ((ends[r], down), (ends[r + 1], up))
+        )
+        start, stop = np.maximum(lo, first), np.minimum(hi, last)
+        touched = (start < stop) | ((lo == hi) & (start == stop))
+        up_here, down_here = _direction(curve, ends[r], ends[r + 1])
+        rises &= ~touched | up_here
+        falls &= ~touched | down_here
+    return np.where(rises, np.maximum(least, 0.0), least), np.where(
+        falls, np.minimum(most, 0.0), most
+    )
+
+
+def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:
+    """Whether `f` may be taken to rise, and to fall, between two turns."""
+    start, stop = max(start, curve.on[0]), min(stop, curve.on[1])
+    if not start < stop:
+        return True, True
+    low = start if np.isfinite(start) else (stop - 2.0 if np.isfinite(stop) else -1.0)
+    high = stop if np.isfinite(stop) else low + 2.0
+    inner = np.array([0.75 * low + 0.25 * high, 0.25 * low + 0.75 * high])
+    first, last = (float(v) for v in curve.f(inner))
+    error = curve.off + 4.0 * (curve.ulps + 1) * 2.0**-52 * max(abs(first), abs(last))
+    return last > first + error, last < first - error

@@ -1,0 +1,1 @@
+"""Arguments, names and targets: what all questions check and look up."""

@@ -1,0 +1,43 @@
+"""Rules for the arguments that every search takes."""
+
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+
+
+def check_limits(tol: Any, time_limit: Any) -> None:
+    """`tol` and `time_limit` are usable numbers.
+
+    Raises:
+        InputError: One is not.
+    """
+    if not _is_finite_number(tol) or tol < 0:
+        raise InputError(
+            "`tol` must be a finite number >= 0; it is relative to the range seen. "
+            f"Received: tol={tol!r}."
+        )
+    if time_limit is not None and not (_is_finite_number(time_limit) and time_limit > 0):
+        raise InputError(
+            "`time_limit` must be a finite number of seconds > 0, or None for no limit. "
+            f"Received: time_limit={time_limit!r}."
+        )
+
+
+def check_hooks(progress: Any, seed: Any = 0) -> None:
+    """`progress` can be called, and `seed` seeds a generator.
+
+    Raises:
+        InputError: One does not.
+    """
+    if progress is not None and not callable(progress):
+        raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or seed < 0:
+        raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed!r}.")
+
+
+def _is_finite_number(value: Any) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and bool(np.isfinite(value))

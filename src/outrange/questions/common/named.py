@@ -1,0 +1,26 @@
+"""Flat vectors in the shapes and names of the user's model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...graph import Slot
+
+
+Named = np.ndarray | dict[str, np.ndarray]
+"""The one input or output of a model, or several by name."""
+
+
+def by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
+    """The flat vector in the slots' own shapes; a dict by name if there are several.
+
+    Example:
+        >>> by_name([Slot("x", (2, 1))], np.arange(2)).tolist()
+        [[0], [1]]
+    """
+    ends = np.cumsum([0, *(slot.size for slot in slots)])
+    parts = {
+        slot.name: flat[a:b].reshape(slot.shape)
+        for slot, a, b in zip(slots, ends[:-1], ends[1:], strict=True)
+    }
+    return parts if len(parts) > 1 else next(iter(parts.values()))

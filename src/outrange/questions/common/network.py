@@ -1,0 +1,40 @@
+"""What a question needs of a network; front-ends provide it."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ...graph import Graph
+
+
+class LayerLike(Protocol):
+    """One layer of the user's model."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def before(self) -> int | None: ...
+    @property
+    def after(self) -> int: ...
+
+
+class NetworkLike(Protocol):
+    """A graph, and the user's own model (`predict`) to compare it with."""
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def written(self) -> Graph: ...
+    @property
+    def predict(self) -> Callable[[np.ndarray], np.ndarray] | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def layers(self) -> Sequence[LayerLike]: ...

@@ -1,0 +1,85 @@
+"""Which numbers a question is about: the outputs, linear forms of them, or a layer's."""
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ...graph import Graph, Node, Slot
+from ...graph.rewrites.rewrite import ending_at
+from ...ops import dense
+from ..inputs.boxes import numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Linear forms `rows @ output` of a graph.
+
+    Args:
+        graph: The network, cut off at the layer asked for.
+        rows: `(k, outputs)` float64.
+        outputs: Name to shape of what is asked for; `k` entries in all.
+        formed: A graph whose output is `rows @ output`, to evaluate the forms as they are.
+        is_output: Whether the forms are of the model's own outputs.
+    """
+
+    graph: Graph
+    rows: np.ndarray
+    outputs: dict[str, tuple[int, ...]]
+    formed: Graph
+    is_output: bool
+
+
+def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
+    """The forms to bound.
+
+    Args:
+        graph: The model.
+        rows: `(k, outputs)` coefficients, or None for each output itself.
+        layer: A layer's name: its values take the place of the model's outputs.
+
+    Raises:
+        InputError: There is no such layer, or `rows` does not fit.
+    """
+    cut = graph if layer is None else _cut(graph, layer)
+    size = cut.value_size(cut.output)
+    if rows is None:
+        names = {slot.name: slot.shape for slot in cut.outputs}
+        return Target(cut, np.eye(size), names, cut, layer is None)
+    matrix = numbers(rows, "`rows`")
+    if matrix.ndim != 2 or matrix.shape[1] != size or len(matrix) == 0:
+        raise InputError(
+            f"`rows` holds one linear form a row: shape (k, {size}), one column per "
+            f"{'output' if layer is None else f'value of layer `{layer}`'}. "
+            f"Received: shape {matrix.shape}."
+        )
+    if not np.isfinite(matrix).all():
+        i, j = (int(k) for k in np.argwhere(~np.isfinite(matrix))[0])
+        raise InputError(f"`rows` must be finite. Received: rows[{i}, {j}]={matrix[i, j]}.")
+    k = len(matrix)
+    node = Node(dense(matrix.T, name="rows"), (cut.output,), k, (1, k), "rows")
+    nodes = (*cut.nodes, node)
+    formed = replace(cut, nodes=nodes, output=len(nodes), outputs=(Slot("rows", (k,)),))
+    return Target(cut, matrix, {"rows": (k,)}, formed, layer is None)
+
+
+def _cut(graph: Graph, layer: str) -> Graph:
+    if layer not in graph.layers:
+        near = difflib.get_close_matches(str(layer), graph.layers, n=3, cutoff=0.4)
+        known = list(graph.layers)
+        hint = (
+            f"Did you mean {' or '.join(f'`{n}`' for n in near)}?"
+            if near
+            else (f"It has: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.")
+        )
+        raise InputError(f"The model has no layer of this name. {hint} Received: layer={layer!r}.")
+    values = graph.layers[layer]
+    slots = []
+    for call, value in enumerate(values):
+        shape = (graph.size,) if value == 0 else graph.nodes[value - 1].shape[1:]
+        if value == 0 and len(graph.inputs) == 1:
+            shape = graph.inputs[0].shape
+        slots.append(Slot(layer if len(values) == 1 else f"{layer}:{call}", tuple(shape)))
+    return ending_at(graph, values, slots)

@@ -1,0 +1,1 @@
+"""Properties as disjunctions of conjunctions of inequalities, grouped for the search."""

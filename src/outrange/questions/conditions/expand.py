@@ -1,0 +1,233 @@
+"""A condition spread out into conjunctions, each with its box; contradictions go early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from ...core import And, Atom, Formula, Or
+from ...core.formula import MOST_CLAUSES, holds
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What an inequality of one variable says of it: at most (or at least) `end`.
+
+    Args:
+        variable: Its index.
+        upper: Whether `end` is an upper end.
+        end: Float64, rounded so that the bound stays true.
+        exact: Whether the box `v <= end` says all that the inequality says.
+    """
+
+    variable: int
+    upper: bool
+    end: float
+    exact: bool
+
+
+@dataclass
+class PartialClause:
+    """A conjunction under construction.
+
+    Args:
+        lo: Of inputs, then outputs.
+        hi: Likewise.
+        inputs: How many of them are inputs.
+        terms: What the box does not say.
+        pending: Disjunctions that are not spread out yet.
+        floor: Proved: wherever the parts so far could hold, their value is at least this.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    inputs: int
+    terms: list[Formula]
+    pending: list[Or]
+    floor: float = -np.inf
+
+    def copy(self) -> PartialClause:
+        terms, pending = list(self.terms), list(self.pending)
+        return PartialClause(
+            self.lo.copy(), self.hi.copy(), self.inputs, terms, pending, self.floor
+        )
+
+
+class Expansion:
+    """The conjunctions whose disjunction is a formula, where none contradicts itself visibly.
+
+    Disjunctions are taken one after the other; before each, whatever the box found so far rules out
+    is crossed off, and what has a single way left is taken at once. So the work follows the cases
+    that are left, not the product of all choices.
+
+    Args:
+        lo: `(inputs + outputs,)`.
+        hi: Likewise.
+        whole: `(inputs,)` inputs that take whole numbers only.
+        value_below: `value_below(formula)`: a bound of its value, whatever the outputs.
+        late: Whether to stop; cases are missing then.
+        most: A product of more choices than this stays nested.
+    """
+
+    def __init__(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        whole: np.ndarray,
+        value_below: Callable[[Formula], float],
+        late: Callable[[], bool] = lambda: False,
+        most: int = MOST_CLAUSES,
+    ) -> None:
+        self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
+        self._value_below, self._late = value_below, late
+        self.stopped = False
+        """Whether it was too late to go on."""
+        self.apart = np.inf
+        """Proved of all that was crossed off: nowhere is its value below this."""
+
+    def of(self, formula: Formula) -> Iterator[PartialClause]:
+        """The cases, lazily."""
+        first = PartialClause(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
+        empty = bool(np.any(first.lo > first.hi))
+        stack = [] if empty or not self._add(first, formula) else [(first, 1)]
+        while stack:
+            if self._late():
+                self.stopped = True
+                return
+            case, width = stack.pop()
+            if not self._propagate(case):
+                continue
+            case.pending.sort(key=lambda part: len(part.parts))
+            if not case.pending:
+                yield case
+                continue
+            choice = case.pending[0]
+            wider = width * len(choice.parts)
+            if width > 1 and wider > self._most:
+                case.terms += case.pending
+                case.pending = []
+                yield case
+                continue
+            del case.pending[0]
+            for part in reversed(choice.parts):
+                branch = case.copy()
+                if self._add(branch, part):
+                    stack.append((branch, wider))
+
+    def _add(self, case: PartialClause, formula: Formula) -> bool:
+        """Add a part to a case; False if it cannot hold there."""
+        waiting = [formula]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, And):
+                waiting += reversed(part.parts)
+            elif isinstance(part, Or):
+                case.pending.append(part)
+            elif not self._atom(case, part):
+                self._lose(case, part)
+                return False
+        return True
+
+    def _atom(self, case: PartialClause, atom: Atom) -> bool:
+        case.floor = max(case.floor, self._value_below(atom))
+        known = _known(case, atom)
+        if known is not None:
+            return known
+        if len(atom.terms) != 1:
+            case.terms.append(atom)
+            return True
+        bound = bound_of(atom)
+        i, inputs = bound.variable, self._whole.size
+        end = bound.end
+        if i < inputs and self._whole[i]:
+            end = float(np.floor(end) if bound.upper else np.ceil(end))
+        if bound.upper:
+            case.hi[i] = min(case.hi[i], end)
+        else:
+            case.lo[i] = max(case.lo[i], end)
+        if i >= inputs or not bound.exact:
+            case.terms.append(atom)
+        return bool(case.lo[i] <= case.hi[i])
+
+    def _propagate(self, case: PartialClause) -> bool:
+        """Cross off what the case rules out, until nothing changes; False if nothing is left."""
+        changed = True
+        while changed:
+            changed = False
+            pending, case.pending = case.pending, []
+            for choice in pending:
+                left = []
+                for part in choice.parts:
+                    known = _known(case, part)
+                    if known is True:
+                        break
+                    if known is None:
+                        left.append(part)
+                    else:
+                        self._lose(case, part)
+                else:
+                    if not left:
+                        self._lose(case, choice)
+                        return False
+                    if len(left) == 1:
+                        if not self._add(case, left[0]):
+                            return False
+                        changed = True
+                    elif len(left) < len(choice.parts):
+                        case.pending.append(Or(tuple(left)))
+                    else:
+                        case.pending.append(choice)
+        return True
+
+    def _lose(self, case: PartialClause, part: Formula) -> None:
+        self.apart = min(self.apart, max(0.0, case.floor, self._value_below(part)))
+
+
+def _known(case: PartialClause, formula: Formula) -> bool | None:
+    """Whether a formula holds, or cannot hold, all over the box of a case."""
+    if isinstance(formula, Atom):
+        if len(formula.terms) != 1:
+            return holds(formula, case.lo, case.hi)
+        bound = bound_of(formula)
+        lo, hi = case.lo[bound.variable], case.hi[bound.variable]
+        if not bound.upper:
+            lo, hi = -hi, -lo
+        end = bound.end if bound.upper else -bound.end
+        if lo > end:
+            return False
+        # A bound that was rounded outwards is not known to hold at its own end.
+        return True if hi < end or (hi == end and _says_all(formula, bound)) else None
+    found = [_known(case, part) for part in formula.parts]
+    decided = isinstance(formula, Or)
+    if decided in found:
+        return decided
+    return None if None in found else not decided
+
+
+def _says_all(atom: Atom, bound: Bound) -> bool:
+    return bound.exact and not atom.strict
+
+
+@lru_cache(maxsize=1 << 16)
+def bound_of(atom: Atom) -> Bound:
+    """The bound that an inequality of one variable is."""
+    i, c = atom.terms[0]
+    if abs(c) == 1.0:
+        return Bound(i, c > 0, -atom.offset * c + 0.0, not atom.strict)
+    exact = -Fraction(atom.offset) / Fraction(c)
+    end = -at_most(-exact) if c > 0 else at_most(exact)
+    same = bool(np.isfinite(end)) and Fraction(end) == exact
+    return Bound(i, c > 0, end, same and not atom.strict)
+
+
+def at_most(exact: Fraction) -> float:
+    """The largest float64 that is not above."""
+    try:
+        near = float(exact)
+    except OverflowError:
+        return float(np.finfo(np.float64).max) if exact > 0 else -np.inf
+    return near if Fraction(near) <= exact else float(np.nextafter(near, -np.inf))

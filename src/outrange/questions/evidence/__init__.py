@@ -1,0 +1,1 @@
+"""Attained values: exact evaluation of points, and the model's own values there."""

@@ -1,0 +1,44 @@
+"""Questions about finitely many inputs, settled one by one in rational arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from ...search.common.clause_groups import ClauseGroup
+from .check_point import ExactChecker
+
+
+MOST_POINTS = 256
+
+
+def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
+    """Whether every input is fixed or whole, the inputs are few, and the condition fails at each.
+
+    Args:
+        groups: Their boxes hold all inputs at which the condition could hold.
+        judge: Decides the condition at a point.
+    """
+    points = _points(groups)
+    return points is not None and all(judge(point).holds is False for point in points)
+
+
+def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
+    """All inputs; None if there are more than `MOST_POINTS`."""
+    points: list[np.ndarray] = []
+    for group in groups:
+        for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
+            fixed = lo == hi
+            if not np.all(fixed | group.roots.whole):
+                return None
+            count = np.where(fixed, 1.0, hi - lo + 1)
+            if len(points) + float(np.prod(count)) > MOST_POINTS:
+                return None
+            choices = [
+                [a] if a == b else np.arange(a, b + 1).tolist()
+                for a, b in zip(lo.tolist(), hi.tolist(), strict=True)
+            ]
+            points += [np.array(choice) for choice in product(*choices)]
+    return points

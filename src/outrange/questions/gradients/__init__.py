@@ -1,0 +1,1 @@
+"""Monotonicity, partial derivatives, Lipschitz constants."""

@@ -1,0 +1,189 @@
+"""How steep can a network be?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...answers import Cost, Range, RangeProgress
+from ...answers.range import relative
+from ...core import InputError, down, gamma
+from ...core.box import Box
+from ...graph import Graph
+from ...search.common.solution import SearchProgress
+from ...search.gradients.bounds import DerivativeEngine
+from ...search.gradients.objectives import LipschitzObjective, Partials
+from ...search.gradients.search import minimize_derivatives
+from ..common.arguments import check_hooks, check_limits
+from ..common.entries import chosen
+from ..common.network import NetworkLike
+from ..common.progress import range_reporter
+from ..common.target import target
+from ..inputs.parse_box import real_box
+from ..output_range import split_inputs
+
+
+NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
+"""How a step may be measured."""
+
+
+def gradient_range(
+    network: NetworkLike,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[RangeProgress], None] | None = None,
+) -> Range:
+    """The range of every partial derivative; see `outrange.gradient_range`."""
+    check_limits(tol, time_limit)
+    check_hooks(progress, seed)
+    began = time.perf_counter()
+    asked = target(network.graph, None, layer)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
+    rows, columns = (
+        chosen(graph.outputs, outputs, "outputs"),
+        chosen(graph.inputs, inputs, "inputs"),
+    )
+    partials = _all_partials(graph, rows, columns)
+    k = partials.form.size
+
+    report = range_reporter(progress, k)
+    options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
+    found = minimize_derivatives(graph, where, _both_ends(partials), **options)
+    points = np.clip(found.at, where.lo, where.hi)
+    least, most = _at_points(graph, where, partials, points)
+    own = np.arange(k)
+    best_lo, best_hi = most.argmin(axis=0), least.argmax(axis=0)
+    lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
+    seen_lo = np.clip(most[best_lo, own], lo, hi)
+    seen_hi = np.clip(least[best_hi, own], lo, hi)
+    status = str(found.status)
+    off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
+    if status == "exact" and (off > 2 * tol + 1e-12).any():
+        status = "rounding"
+    shape = _shape(graph, outputs, inputs, rows, columns)
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.reshape(shape)
+
+    return Range(
+        model=network.name,
+        inputs={slot.name: slot.shape for slot in graph.inputs},
+        outputs={"gradient": shape},
+        lo=shaped(lo),
+        hi=shaped(hi),
+        seen_lo=shaped(seen_lo),
+        seen_hi=shaped(seen_hi),
+        at_lo=split_inputs(network, points[best_lo], shape),
+        at_hi=split_inputs(network, points[best_hi], shape),
+        model_lo=None,
+        model_hi=None,
+        tol=float(tol),
+        status=status,
+        warrant=found.warrant,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)),
+        methods=found.methods,
+    )
+
+
+def lipschitz(
+    network: NetworkLike,
+    box: Any,
+    *,
+    norm: str = "inf",
+    outputs: Any = None,
+    layer: str | None = None,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[RangeProgress], None] | None = None,
+) -> Range:
+    """How fast each output can change; see `outrange.lipschitz`."""
+    check_limits(tol, time_limit)
+    check_hooks(progress, seed)
+    if norm not in NORMS:
+        raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
+    began = time.perf_counter()
+    asked = target(network.graph, None, layer)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
+    rows = chosen(graph.outputs, outputs, "outputs")
+    moving = np.flatnonzero(where.lo < where.hi)
+    steep = LipschitzObjective(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
+
+    def report(now: SearchProgress) -> None:
+        if progress is not None:
+            seen = -now.seen
+            progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
+
+    found = minimize_derivatives(
+        graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
+    )
+    points = np.clip(found.at, where.lo, where.hi)
+    ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
+    sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
+    inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
+    inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
+    reached = down(
+        -LipschitzObjective(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
+        * (1.0 - 8.0 * gamma(moving.size + 8))
+    )
+    reached = np.maximum(reached - 1e-149, 0.0)
+    own = np.arange(rows.size)
+    best = reached.argmax(axis=0)
+    hi = 0.0 - found.lower if moving.size else np.zeros(rows.size)
+    seen = np.minimum(reached[best, own], hi)
+    shape = graph.outputs[0].shape if outputs is None and len(graph.outputs) == 1 else (rows.size,)
+    status = found.status if moving.size else "exact"
+    if status == "exact" and (hi - seen > 2 * tol * np.maximum(hi, 1e-300)).any():
+        status = "rounding"
+    at = split_inputs(network, points[best], shape)
+    return Range(
+        model=network.name, inputs={slot.name: slot.shape for slot in network.graph.inputs},
+        outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
+        seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
+        model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
+    )  # fmt: skip
+
+
+def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partials:
+    form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
+    return Partials(form, along, np.ones(form.size))
+
+
+def _both_ends(asked: Partials) -> Partials:
+    sign = np.concatenate([asked.sign, -asked.sign])
+    return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
+
+
+def _at_points(
+    graph: Graph, where: Box, asked: Partials, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides."""
+    engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
+    found = np.concatenate([
+        engine.bound(part, part).least
+        for part in (points[i : i + engine.chunk] for i in range(0, len(points), engine.chunk))
+    ])  # fmt: skip
+    return found[:, :k], -found[:, k:]
+
+
+def _shape(
+    graph: Graph, outputs: Any, inputs: Any, rows: np.ndarray, columns: np.ndarray
+) -> tuple[int, ...]:
+    """Outputs' own axes, then inputs' own axes; a flat axis where some are left out."""
+    front = (rows.size,)
+    if outputs is None and len(graph.outputs) == 1:
+        front = graph.outputs[0].shape
+    back = (columns.size,)
+    if inputs is None and len(graph.inputs) == 1:
+        back = graph.inputs[0].shape
+    return (*front, *back)

@@ -1,0 +1,184 @@
+"""Does the chosen index of a group of outputs ever fall below that of the group before?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ...answers import Counterexample, Monotone, Verdict, VerifyProgress
+from ...core import And, Atom, Formula, InputError, Or
+from ...graph import Graph
+from ...graph.rewrites.order import ordered
+from ..common.entries import chosen
+from ..common.named import by_name
+from ..common.network import NetworkLike
+from ..common.target import target
+from ..evidence.evaluate import enclose, model_values
+from ..inputs.parse_box import input_box
+from ..inputs.sets.base import regions_of
+from ..verify import verify
+
+
+@dataclass(frozen=True, eq=False)
+class _Ordered:
+    """A network whose outputs are ordered like those asked about; there is no model to run."""
+
+    graph: Graph
+    name: str
+    predict: None = None
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
+
+
+def group_order(
+    network: NetworkLike,
+    box: Any,
+    groups: Any,
+    *,
+    layer: str | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[VerifyProgress], None] | None = None,
+) -> Verdict:
+    """Whether the argmax never falls from group to group; see `outrange.monotone`."""
+    asked = target(network.graph, None, layer)
+    parts = group_entries(asked.graph, groups)
+    (where,) = regions_of(network.graph.inputs, input_box(network.graph.inputs, box))
+    graph = ordered(asked.graph, parts)
+    unsafe = falls(graph.size, [len(part) for part in parts])
+    text = f"the chosen index never falls from group to group ({len(parts)} groups)"
+    verdict = verify(
+        _Ordered(graph, network.name),
+        unsafe,
+        [where],
+        text=text,
+        time_limit=time_limit,
+        seed=seed,
+        progress=progress,
+    )
+    if verdict.counterexample is None:
+        return verdict
+    own = network.predict if asked.is_output else None
+    x = verdict.counterexample.flat_x
+    return replace(verdict, counterexample=_told(network, asked.graph, own, parts, x))
+
+
+def groups_monotone(
+    network: NetworkLike,
+    box: Any,
+    groups: Any,
+    *,
+    inputs: Any,
+    outputs: Any,
+    direction: Any,
+    layer: str | None,
+    time_limit: float | None,
+    seed: int,
+    progress: Callable[[VerifyProgress], None] | None,
+) -> Monotone:
+    """`group_order` as the answer of `outrange.monotone`.
+
+    Raises:
+        InputError: Another selection is given beside the groups.
+    """
+    given = {"inputs": inputs, "outputs": outputs, "direction": direction}
+    if any(value is not None for value in given.values()):
+        raise InputError(
+            "`groups` says which outputs are compared, for all inputs of the box: leave `inputs`, "
+            f"`outputs` and `direction` out. Received: {given}."
+        )
+    verdict = group_order(
+        network, box, groups, layer=layer, time_limit=time_limit, seed=seed, progress=progress
+    )
+    return Monotone(
+        network.name, (), None, verdict, verdict.reason, verdict.warrant, verdict.cost,
+        verdict.methods,
+    )  # fmt: skip
+
+
+def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
+    """The flat outputs of every group, in order.
+
+    Raises:
+        InputError: `groups` is none of the forms, or groups overlap.
+    """
+    size = graph.value_size(graph.output)
+    whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+    if whole and groups > 1 and size % groups == 0:
+        return np.arange(size).reshape(int(groups), -1).tolist()
+    parts: list[list[int]] = []
+    if not whole and isinstance(groups, list | tuple) and len(groups) > 1:
+        if all(isinstance(g, int | np.integer) for g in groups) and sum(groups) == size:
+            ends = np.cumsum([0, *groups])
+            parts = [list(range(a, b)) for a, b in pairwise(ends)]
+        elif not any(isinstance(g, int | np.integer) for g in groups):
+            parts = [chosen(graph.outputs, g, "groups").tolist() for g in groups]
+    flat = [i for part in parts for i in part]
+    if not parts or len(set(flat)) != len(flat) or min(map(len, parts)) < 1:
+        raise InputError(
+            f"`groups` splits the {size} outputs: a number (at least 2) of equal groups, a list of "
+            "their sizes, or a list of lists of outputs (or output names), each in one group. "
+            f"Received: groups={groups!r}."
+        )
+    return parts
+
+
+def falls(inputs: int, sizes: Sequence[int]) -> Formula:
+    """The argmax of some group is below that of the group before it, over `[x, y]`.
+
+    The argmax is the first of equal entries, as in NumPy.
+
+    Args:
+        inputs: Number of flat inputs.
+        sizes: Entries of each group; the outputs are the groups, one after the other.
+    """
+    starts = inputs + np.cumsum([0, *sizes])
+    cases: list[Formula] = []
+    for g in range(len(sizes) - 1):
+        for i in range(1, sizes[g]):
+            for j in range(min(i, sizes[g + 1])):
+                cases.append(And((
+                    *_is_argmax(int(starts[g]), sizes[g], i),
+                    *_is_argmax(int(starts[g + 1]), sizes[g + 1], j),
+                )))  # fmt: skip
+    return Or(tuple(cases))
+
+
+def _is_argmax(start: int, size: int, i: int) -> list[Atom]:
+    return [
+        Atom.of({start + other: 1.0, start + i: -1.0}, 0.0, strict=other < i)
+        for other in range(size)
+        if other != i
+    ]
+
+
+def _told(
+    network: NetworkLike,
+    graph: Graph,
+    predict: Callable[[np.ndarray], np.ndarray] | None,
+    parts: list[list[int]],
+    x: np.ndarray,
+) -> Counterexample:
+    """The counterexample in the user's own outputs."""
+    lo, hi = enclose(graph, x[None])
+    y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None
+    if predict is not None:
+        with np.errstate(all="ignore"):
+            model = model_values(network, predict, x[None])[0]
+        index = [int(np.argmax(model[part])) for part in parts]
+        reproduced = any(b < a for a, b in pairwise(index))
+    return Counterexample(
+        x=by_name(graph.inputs, x),
+        y=by_name(graph.outputs, y),
+        model_y=None if model is None else by_name(graph.outputs, model),
+        reproduced=reproduced,
+        flat_x=x,
+        flat_y=y if model is None else model,
+    )

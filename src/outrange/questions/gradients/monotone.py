@@ -1,0 +1,187 @@
+"""Does an output rise or fall in an input, everywhere in a box?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...answers import Cost, VerifyProgress
+from ...answers.monotone import FallingPair, Monotone, Trend
+from ...core import InputError, Warrant
+from ...core.box import Box
+from ...graph import Graph
+from ...search.common.solution import SearchProgress, Solution
+from ...search.gradients.bounds import DerivativeEngine
+from ...search.gradients.objectives import Partials
+from ...search.gradients.search import METHODS, derivative_signs
+from ..common.arguments import check_hooks, check_limits
+from ..common.entries import chosen, entry_labels
+from ..common.network import NetworkLike
+from ..common.target import target
+from ..inputs.parse_box import real_box
+from .monotone_witness import MonotoneWitnesses
+
+
+SAMPLES = 1024
+"""Points whose slopes say which direction to try first."""
+
+
+def monotone(
+    network: NetworkLike,
+    box: Any,
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    direction: str | None = None,
+    layer: str | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[VerifyProgress], None] | None = None,
+) -> Monotone:
+    """The trends of every pair of output and input; see `outrange.monotone`."""
+    check_limits(0.0, time_limit)
+    check_hooks(progress, seed)
+    if direction not in (None, "rises", "falls"):
+        raise InputError(
+            '`direction` is "rises", "falls", or None for either. '
+            f"Received: direction={direction!r}."
+        )
+    asked = target(network.graph, None, layer)
+    graph, where = asked.graph, real_box(network.graph.inputs, box, "A rise or a fall")
+    columns = chosen(graph.inputs, inputs, "inputs")
+    rows = chosen(graph.outputs, outputs, "outputs")
+    form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
+    task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
+    first = (
+        task.likely()
+        if direction is None
+        else np.full(form.size, 1.0 if direction == "rises" else -1.0)
+    )
+    task.ask(np.arange(form.size), first)
+    if direction is None:
+        left = np.flatnonzero(task.proved(first) != 1)
+        level = np.flatnonzero(task.level & (task.proved(first) == 1))
+        task.ask(np.concatenate([left, level]), -first[np.concatenate([left, level])])
+    labels_in, labels_out = entry_labels(graph.inputs), entry_labels(graph.outputs)
+    trends = tuple(
+        task.trend(k, labels_out[f], labels_in[i])
+        for k, (f, i) in enumerate(zip(form, along, strict=True))
+    )
+    return Monotone(
+        network.name, trends, direction, None, task.reason, task.warrant,
+        Cost(time.perf_counter() - task.began, task.boxes), METHODS,
+    )  # fmt: skip
+
+
+class _Task:
+    """The pairs asked about, and what is known of each."""
+
+    def __init__(
+        self,
+        network: NetworkLike,
+        graph: Graph,
+        box: Box,
+        form: np.ndarray,
+        along: np.ndarray,
+        is_output: bool,
+        time_limit: float | None,
+        seed: int,
+        progress: Callable[[VerifyProgress], None] | None,
+    ) -> None:
+        self.began = time.perf_counter()
+        self._graph, self._box, self._form, self._along = graph, box, form, along
+        self._time, self._seed, self._progress = time_limit, seed, progress
+        self._steps = MonotoneWitnesses(network, graph, box, is_output)
+        self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
+        self._found: dict[tuple[float, int], FallingPair] = {}
+        self.level = np.zeros(form.size, bool)
+        self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
+
+    def likely(self) -> np.ndarray:
+        """`(pairs,)` the sign that most slopes at random points have."""
+        asked = Partials(self._form, self._along, np.ones(self._form.size))
+        engine = DerivativeEngine(self._graph, self._box, asked)
+        x = self._box.uniform(np.random.default_rng(self._seed), SAMPLES)
+        slopes = engine.at(x)
+        slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+        self.level = (slopes == 0).all(axis=0)
+        return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
+
+    def ask(self, pairs: np.ndarray, sign: np.ndarray) -> None:
+        """Prove or refute `sign[k] * slope >= 0` for some of the pairs."""
+        fixed = self._box.lo == self._box.hi
+        for known in self._true.values():
+            known |= fixed[self._along]  # no two inputs differ
+        moving = ~fixed[self._along[pairs]]
+        pairs, sign = pairs[moving], sign[moving]
+        if not pairs.size:
+            return
+
+        def accept(k: int, x: np.ndarray) -> bool:
+            at, side = int(pairs[k]), float(sign[k])
+            step = self._steps.falling(x, int(self._form[at]), int(self._along[at]), side)
+            if step is None:
+                return False
+            self._found[(side, at)] = step
+            return True
+
+        left = (
+            None
+            if self._time is None
+            else max(1e-3, self._time - (time.perf_counter() - self.began))
+        )
+        found, _ = derivative_signs(
+            self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
+            time_limit=left, progress=self._report(), seed=self._seed,
+        )  # fmt: skip
+        self._take(pairs, sign, found)
+
+    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Solution) -> None:
+        for k, s, low in zip(pairs, sign, found.lower, strict=True):
+            self._true[float(s)][k] = low >= 0
+        self.boxes += found.boxes
+        self.warrant = min(self.warrant, found.warrant)
+        if found.status in ("time", "interrupted"):
+            self._stopped = found.status
+
+    def _report(self) -> Callable[[SearchProgress], None] | None:
+        if self._progress is None:
+            return None
+        tell = self._progress
+
+        def report(now: SearchProgress) -> None:
+            low, near = float(np.min(now.lower)), float(np.min(now.seen))
+            tell(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
+
+        return report
+
+    def proved(self, sign: np.ndarray) -> np.ndarray:
+        """`(pairs,)` 1 proved, 0 refuted, -1 not known."""
+        known = np.full(self._form.size, -1)
+        for k, s in enumerate(sign):
+            if self._true[float(s)][k]:
+                known[k] = 1
+            elif (float(s), k) in self._found:
+                known[k] = 0
+        return known
+
+    @property
+    def reason(self) -> str:
+        """Why the search stopped."""
+        up, down = (self.proved(np.full(self._form.size, s)) for s in (1.0, -1.0))
+        done = (up == 1) | (down == 1) | ((up == 0) & (down == 0))
+        return (
+            "decided"
+            if done.all() or (self._stopped == "rounding" and ((up >= 0) | (down >= 0)).all())
+            else self._stopped
+        )
+
+    def trend(self, k: int, output: str, label: str) -> Trend:
+        """What is known of pair `k`."""
+        fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
+        rises = True if self._true[1.0][k] else (False if fall is not None else None)
+        falls = True if self._true[-1.0][k] else (False if rise is not None else None)
+        return Trend(output, label, rises, falls, None if rises else fall, None if falls else rise)

@@ -1,0 +1,107 @@
+"""Two inputs that show an output falling while one input rises."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...answers.monotone import FallingPair
+from ...core import Box
+from ...graph import Graph
+from ..common.named import by_name
+from ..common.network import NetworkLike
+from ..evidence.evaluate import enclose, model_values
+
+
+REACH = 44
+"""Steps of `2**-1` to `2**-REACH` of the box are tried either way."""
+
+
+class MonotoneWitnesses:
+    """Looks for steps along one input through given points.
+
+    Args:
+        network: The user's model.
+        graph: What is asked about: its outputs may be a layer's values.
+        box: The flat inputs.
+        is_output: Whether the graph's outputs are the model's own.
+    """
+
+    def __init__(self, network: NetworkLike, graph: Graph, box: Box, is_output: bool) -> None:
+        self._network, self._graph, self._box = network, graph, box
+        self._predict = network.predict if is_output else None
+
+    def falling(
+        self, x: np.ndarray, output: int, direction: int, sign: float
+    ) -> FallingPair | None:
+        """Two points on the line through `x` along which `sign * output` falls, proved.
+
+        Args:
+            x: `(d,)` in the box.
+            output: Flat.
+            direction: The input that grows.
+            sign: 1 to look for a fall, -1 for a rise.
+        """
+        best = None
+        for point in self._near(x):
+            line = self._line(point, direction)
+            step = self._on(line, output, sign)
+            if step is not None and (best is None or best.reproduced is not True):
+                best = step
+            if best is not None and best.reproduced is not False:
+                return best
+        return best
+
+    def _near(self, x: np.ndarray) -> list[np.ndarray]:
+        """The point in float32 numbers, where the box holds them; then as it is."""
+        single = x.astype(np.float32).astype(np.float64)
+        inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)
+        return [inside, x] if not np.array_equal(inside, x) else [x]
+
+    def _line(self, x: np.ndarray, i: int) -> np.ndarray:
+        lo, hi = self._box.lo[i], self._box.hi[i]
+        steps = (hi - lo) * 2.0 ** -np.arange(1, REACH)
+        at = np.concatenate([np.linspace(lo, hi, 129), [x[i]], x[i] + steps, x[i] - steps])
+        single = at.astype(np.float32).astype(np.float64)
+        at = np.unique(np.clip(np.concatenate([single, at]), lo, hi))
+        points = np.repeat(x[None], at.size, axis=0)
+        points[:, i] = at
+        return points
+
+    def _on(self, line: np.ndarray, output: int, sign: float) -> FallingPair | None:
+        """The largest falls of the line that can be proved."""
+        with np.errstate(all="ignore"):
+            y = sign * self._graph.run(line)[:, output]
+        ends = self._largest_fall(y)
+        if ends is None:
+            return None
+        pair = line[list(ends)]
+        lo, hi = (sign * end[:, output] for end in enclose(self._graph, pair))
+        lo, hi = np.minimum(lo, hi), np.maximum(lo, hi)
+        if not hi[1] < lo[0]:
+            return None
+        return self._told(pair, output, sign, sign * 0.5 * (lo + hi))
+
+    @staticmethod
+    def _largest_fall(y: np.ndarray) -> tuple[int, int] | None:
+        top = np.maximum.accumulate(y)
+        after = int(np.argmin(y - top))
+        before = int(np.argmax(y[: after + 1]))
+        return (before, after) if y[after] < y[before] else None
+
+    def _told(self, pair: np.ndarray, output: int, sign: float, y: np.ndarray) -> FallingPair:
+        model = reproduced = None
+        if self._predict is not None:
+            with np.errstate(all="ignore"):
+                model = model_values(self._network, self._predict, pair)[:, output]
+            single = pair.astype(np.float32)
+            reproduced = bool(sign * model[1] < sign * model[0] and (single[0] != single[1]).any())
+        slots = self._graph.inputs
+        return FallingPair(
+            x=by_name(slots, pair[0]),
+            then=by_name(slots, pair[1]),
+            y=float(y[0]),
+            then_y=float(y[1]),
+            model_y=None if model is None else float(model[0]),
+            model_then_y=None if model is None else float(model[1]),
+            reproduced=reproduced,
+        )

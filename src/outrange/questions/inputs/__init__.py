@@ -1,0 +1,1 @@
+"""Input sets: boxes, norm balls, polytopes, and how a user writes them."""

@@ -1,0 +1,133 @@
+"""Boxes made from data or around a point; plain pairs `(lo, hi)`, to be passed as `box`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+
+
+def numbers(value: Any, what: str) -> np.ndarray:
+    """`value` as a float64 array.
+
+    Raises:
+        InputError: It does not hold real numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"The value for {what} must hold real numbers. Received: {what_came(value)}."
+        )
+    return array.astype(np.float64)
+
+
+def what_came(value: Any) -> str:
+    """What came, in a few words."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def data_box(x: Any, margin: float = 0.0, *, relative: bool = False) -> Any:
+    """The per-feature range of data, widened by a margin.
+
+    Args:
+        x: Array `(n, *input_shape)`, or a dict from input name to such arrays.
+        margin: Non-negative, in the unit of the feature.
+        relative: Read `margin` as a multiple of each feature's own range.
+
+    Returns:
+        `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
+        a dict of such pairs. Pass it as `box`.
+
+    Raises:
+        InputError: The data is empty or not finite, or `margin` is negative.
+
+    Example:
+        >>> lo, hi = data_box([[0.0, 5.0], [2.0, 6.0]], margin=0.5)
+        >>> lo.tolist(), hi.tolist()
+        ([-0.5, 4.5], [2.5, 6.5])
+    """
+    if isinstance(x, Mapping):
+        return {name: data_box(part, margin, relative=relative) for name, part in x.items()}
+    array = numbers(x, "the data")
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim == 0 or array.size == 0:
+        raise InputError(
+            "Data needs at least one row: an array of shape (n, *input_shape) with n >= 1. "
+            f"Received: {what_came(x)}."
+        )
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        first = tuple(int(k) for k in bad[0])
+        raise InputError(
+            f"Data must be finite; {len(bad)} entries are not, the first at index {first}. Drop or "
+            f"fill them. Received: {array[first]}."
+        )
+    widen = numbers(margin, "`margin`")
+    if widen.ndim or not 0 <= widen < np.inf:
+        raise InputError(f"`margin` must be a number >= 0. Received: margin={margin!r}.")
+    lo, hi = array.min(axis=0), array.max(axis=0)
+    by = widen * (hi - lo) if relative else widen
+    return lo - by, hi + by
+
+
+def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
+    """The L-infinity ball around a point: every entry may move by `radius`.
+
+    Args:
+        x: The point, in the model's input shape (a batch axis of 1 may stand in front), or a dict
+            from input name to such points.
+        radius: Non-negative number, or an array that broadcasts against `x`.
+        clip: `(least, most)`: keep the ball inside these limits, `(0, 1)` for pixels, say.
+
+    Returns:
+        `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
+        of such pairs. Pass it as `box`.
+
+    Raises:
+        InputError: `radius` is negative, something is not finite, or the clipped ball is empty.
+
+    Example:
+        >>> lo, hi = ball([0.25, 0.875], 0.25, clip=(0, 1))
+        >>> lo.tolist(), hi.tolist()
+        ([0.0, 0.625], [0.5, 1.0])
+    """
+    if isinstance(x, Mapping):
+        return {name: ball(point, radius, clip) for name, point in x.items()}
+    center, by = numbers(x, "the center"), numbers(radius, "`radius`")
+    if not np.all(np.isfinite(center)):
+        raise InputError("The center of a ball must be finite; it holds NaN or infinity.")
+    if not np.all((by >= 0) & np.isfinite(by)):
+        raise InputError(f"`radius` must be finite and >= 0. Received: radius={radius!r}.")
+    try:
+        by = np.broadcast_to(by, center.shape)
+    except ValueError:
+        raise InputError(
+            f"`radius` must be a number or of the center's shape {center.shape}. "
+            f"Received: shape {by.shape}."
+        ) from None
+    lo, hi = center - by, center + by
+    if clip is not None:
+        limits = numbers(clip, "`clip`")
+        if limits.shape != (2,) or not limits[0] <= limits[1]:
+            raise InputError(
+                "`clip` is a pair of numbers (least, most), least <= most. "
+                f"Received: clip={clip!r}."
+            )
+        lo, hi = np.maximum(lo, limits[0]), np.minimum(hi, limits[1])
+        empty = np.argwhere(lo > hi)
+        if len(empty):
+            first = tuple(int(k) for k in empty[0])
+            raise InputError(
+                f"The ball lies outside `clip` at index {first}: choose a center within it. "
+                f"Received: center {center[first]:g}, clip={clip!r}."
+            )
+    return lo, hi

@@ -1,0 +1,124 @@
+"""Balls around one input in the norm asked for: regions rounded outward, distances rounded up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import Box, InputError, Region, add_toward
+from .boxes import numbers, what_came
+from .parse_box import input_box
+from .sets import L1Ball, L2Ball
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
+
+
+@dataclass(frozen=True, eq=False)
+class Neighborhood:
+    """All balls around one input.
+
+    Args:
+        slots: The model's inputs; each has its own ball, all of one radius.
+        center: `(d,)` the flat input.
+        norm: `"inf"`, `"1"` or `"2"`.
+        clip: `(least, most)` of every entry, or None.
+    """
+
+    slots: Sequence[Slot]
+    center: np.ndarray
+    norm: str
+    clip: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, slots: Sequence[Slot], x: Any, norm: Any, clip: Any) -> Neighborhood:
+        """From what a user passes.
+
+        Raises:
+            InputError: `x` fits no input or lies outside `clip`, or `norm` is none of the three.
+        """
+        known = norm if isinstance(norm, int | float | str) else None
+        if known not in NORMS:
+            raise InputError(f'`norm` is "inf", 1 or 2. Received: norm={norm!r}.')
+        center = flat_point(slots, x)
+        whole = [slot.name for slot in slots if slot.whole]
+        if whole:
+            raise InputError(
+                "A radius is asked for where inputs move without jumps; this model takes whole "
+                "numbers. Ask `outrange.verify` or `outrange.output_range` about the inputs around "
+                f"`x` instead. Received: whole numbers for `{whole[0]}`."
+            )
+        limits = None
+        if clip is not None:
+            pair = numbers(clip, "`clip`")
+            if pair.shape != (2,) or not pair[0] < pair[1] or not np.isfinite(pair).all():
+                raise InputError(
+                    "`clip` is a pair of finite numbers (least, most), least < most. "
+                    f"Received: clip={clip!r}."
+                )
+            limits = float(pair[0]), float(pair[1])
+            outside = (center < limits[0]) | (center > limits[1])
+            if outside.any():
+                i = int(np.flatnonzero(outside)[0])
+                raise InputError(
+                    "The input must lie within `clip`. "
+                    f"Received: {center[i]:g} at flat index {i}, clip={clip!r}."
+                )
+        return cls(tuple(slots), center, NORMS[known], limits)
+
+    def region(self, radius: float) -> Region:
+        """The ball of one radius; nothing of it is lost to rounding."""
+        if self.norm == "inf":
+            lo = add_toward(self.center, -radius, -np.inf)
+            hi = add_toward(self.center, radius, np.inf)
+            if self.clip is not None:
+                lo, hi = np.maximum(lo, self.clip[0]), np.minimum(hi, self.clip[1])
+            return Region(Box(lo, hi))
+        kind = L1Ball if self.norm == "1" else L2Ball
+        center, start = {}, 0
+        for slot in self.slots:
+            center[slot.name] = self.center[start : start + slot.size].reshape(slot.shape)
+            start += slot.size
+        (region,) = kind(center, radius, self.clip).regions(self.slots)
+        return region
+
+    def distance(self, x: np.ndarray) -> float:
+        """The least radius whose ball holds the flat input `x`, rounded up."""
+        moved = np.abs(x - self.center)
+        parts, start = [], 0
+        for slot in self.slots:
+            part = moved[start : start + slot.size]
+            order = np.inf if self.norm == "inf" else int(self.norm)
+            parts.append(float(np.linalg.norm(part, order)) if part.size else 0.0)
+            start += slot.size
+        # A subtraction, a product, a sum and a root each round once an entry.
+        return max(parts) * (1.0 + (moved.size + 8) * 2.0**-52)
+
+    def farthest(self) -> float:
+        """No input is farther than this; infinite without `clip`."""
+        if self.clip is None:
+            return np.inf
+        least, most = (np.full(self.center.size, end) for end in self.clip)
+        return self.distance(np.where(most - self.center > self.center - least, most, least))
+
+
+def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
+    """One input, in the model's input shape (a batch axis of 1 may stand in front), flat.
+
+    Raises:
+        InputError: It does not fit.
+    """
+    if isinstance(x, Mapping):
+        return input_box(slots, {name: (part, part) for name, part in x.items()}).lo
+    if len(slots) > 1:
+        raise InputError(
+            f"This model has the inputs {[slot.name for slot in slots]}: `x` is a dict from name "
+            f"to one input each. Received: {what_came(x)}."
+        )
+    return input_box(slots, (x, x)).lo

@@ -1,0 +1,218 @@
+"""Turns what a user passes as `box` into a `Box` over a graph's flat input.
+
+The type says what is meant: a *tuple* is a pair `(lo, hi)`, an *array* is data (or, in a dict, one
+fixed value in the input's own shape), a *dict* holds one of these per input name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import Box, InputError
+from .boxes import data_box, numbers, what_came
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+
+FORMS = (
+    "A box is `(lo, hi)` (numbers, or arrays in the model's input shape), a data array "
+    "`(n, *input_shape)`, or a dict from input name to one of these"
+)
+
+
+def input_box(slots: Sequence[Slot], box: Any) -> Box:
+    """The box over the concatenated inputs `slots` that `box` describes.
+
+    Args:
+        slots: The model's inputs (names, and shapes without the batch axis).
+        box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis
+            of 1); a data array `(n, *shape)`, which stands for its per-feature range; a dict from
+            input name to any of these, a number or one array in that input's shape (fixed); or a
+            `Box` over the flat input.
+
+    Returns:
+        A finite `Box` of `sum(slot.size)` coordinates, float64 as given.
+
+    Raises:
+        InputError: It is none of these, or a bound is inverted, NaN, infinite or misshaped.
+
+    Example:
+        >>> from outrange.graph import Slot
+        >>> input_box([Slot("x", (2,))], (0, [1, 2])).hi
+        array([1., 2.])
+    """
+    total = sum(slot.size for slot in slots)
+    if isinstance(box, Box):
+        if box.size != total:
+            raise InputError(
+                f"A `Box` needs one coordinate per model input, {total} in all. "
+                f"Received: {box.size} coordinates."
+            )
+        return _checked(slots, box.lo, box.hi)
+    if isinstance(box, Mapping):
+        ends = [_entry(slot, box[slot.name], fixed=True) for slot in _same_names(slots, box)]
+    elif len(slots) == 1:
+        ends = [_entry(slots[0], box, fixed=False)]
+    elif isinstance(box, tuple) and len(box) == 2 and all(np.ndim(end) == 0 for end in box):
+        ends = [_entry(slot, box, fixed=False) for slot in slots]
+    else:
+        names = ", ".join(f"`{slot.name}`" for slot in slots)
+        raise InputError(
+            f"This model has {len(slots)} inputs ({names}); pass two numbers `(lo, hi)` for all of "
+            f"them, or a dict from input name to a box. Received: {what_came(box)}."
+        )
+    lo, hi = (np.concatenate([np.ravel(end[side]) for end in ends]) for side in (0, 1))
+    return _checked(slots, lo, hi)
+
+
+def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
+    known = [slot.name for slot in slots]
+    unknown = [name for name in box if name not in known]
+    missing = [name for name in known if name not in box]
+    if unknown or missing:
+        if unknown:
+            fault = f"has no input named `{unknown[0]}`"
+        else:
+            fault = f"also has the input `{missing[0]}` (a number or one array fixes it)"
+        raise InputError(
+            f"A dict box names every input of the model once. The model {fault}; its inputs are "
+            f"{known}. Received: {[str(name) for name in box]}."
+        )
+    return slots
+
+
+def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`(lo, hi)` of one input, in its own shape."""
+    if isinstance(value, Box):
+        if value.size != slot.size:
+            raise InputError(
+                f"The `Box` for input `{slot.name}` needs {slot.size} coordinates. "
+                f"Received: {value.size}."
+            )
+        return value.lo, value.hi
+    if isinstance(value, tuple):
+        return _pair(slot, value)
+    if isinstance(value, list):
+        raise InputError(
+            f"A list for input `{slot.name}` can be read as bounds or as data: write a tuple "
+            f"`(lo, hi)` for bounds, `numpy.array(...)` for data. Received: {what_came(value)}."
+        )
+    array = numbers(value, f"input `{slot.name}`")
+    if fixed and array.ndim == 0:
+        array = np.broadcast_to(array, slot.shape)
+    if fixed and array.shape == slot.shape:
+        return array, array
+    if array.ndim == 1 and slot.size == 1:
+        array = array.reshape(-1, *slot.shape)
+    if array.shape[1:] != slot.shape or array.ndim == 0:
+        raise InputError(
+            f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
+            f"{str(slot.shape)[1:]}. Received: {what_came(value)}."
+        )
+    return data_box(array)
+
+
+def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
+    if len(value) != 2:
+        raise InputError(
+            f"A tuple is a pair `(lo, hi)`; for input `{slot.name}` it has {len(value)} entries. "
+            f"{FORMS}. Received: {what_came(value)}."
+        )
+    if any(isinstance(end, tuple) for end in value):
+        raise InputError(
+            f"A tuple of tuples for input `{slot.name}` can be read as (lo, hi) or as one pair per "
+            "feature: write `(lo, hi)` with two lists or arrays. "
+            f"Received: {what_came(value)}."
+        )
+    ends = []
+    for side, end in zip(("lo", "hi"), value, strict=True):
+        array = numbers(end, f"`{side}` of input `{slot.name}`")
+        if array.shape == (1, *slot.shape):
+            array = array[0]
+        if array.ndim and array.shape != slot.shape:
+            raise InputError(
+                f"`{side}` of input `{slot.name}` needs one number, or the input's shape "
+                f"{slot.shape} (a batch axis of 1 may stand in front). "
+                f"Received: shape {array.shape}."
+            )
+        ends.append(np.broadcast_to(array, slot.shape))
+    return ends[0], ends[1]
+
+
+def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
+    for bad, rule in (
+        (~(np.isfinite(lo) & np.isfinite(hi)), "be finite numbers"),
+        (~(lo <= hi), "satisfy lo <= hi"),
+    ):
+        at = np.flatnonzero(bad)
+        if at.size:
+            i = int(at[0])
+            raise InputError(
+                f"The bounds of every input must {rule}; {place(slots, i)} does not"
+                f"{f' (nor do {at.size - 1} others)' if at.size > 1 else ''}. "
+                f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
+            )
+    return _whole(slots, lo, hi) if any(slot.whole for slot in slots) else Box(lo, hi)
+
+
+def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
+    """`(inputs,)` the flat inputs that take whole numbers only."""
+    return np.concatenate([np.full(slot.size, slot.whole) for slot in slots])
+
+
+def _whole(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
+    """The box cut down to whole numbers where the model takes no others."""
+    least, most = (
+        np.concatenate([np.full(slot.size, slot.limits[k]) for slot in slots]) for k in (0, 1)
+    )
+    beyond = np.flatnonzero((lo < least) | (hi > most))
+    if beyond.size:
+        i = int(beyond[0])
+        raise InputError(
+            f"{place(slots, i)} takes whole numbers from {least[i]:.0f} to {most[i]:.0f} (what its "
+            "type and the layers that read it are described for): choose the box within. "
+            f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
+        )
+    whole = whole_entries(slots)
+    first, last = np.where(whole, np.ceil(lo), lo) + 0.0, np.where(whole, np.floor(hi), hi) + 0.0
+    empty = np.flatnonzero(first > last)
+    if empty.size:
+        i = int(empty[0])
+        raise InputError(
+            f"{place(slots, i)} takes whole numbers only, and its bounds hold none. "
+            f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
+        )
+    return Box(first, last)
+
+
+def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
+    """`input_box` for a question about real numbers: inputs of whole numbers must be fixed.
+
+    Raises:
+        InputError: One is not fixed; `question` names what was asked.
+    """
+    found = input_box(slots, box)
+    moving = np.flatnonzero(whole_entries(slots) & (found.lo < found.hi))
+    if moving.size:
+        i = int(moving[0])
+        raise InputError(
+            f"{question} is asked where inputs move without jumps; {place(slots, i)} takes whole "
+            "numbers only. Fix it (a number or one array in a dict box), or ask for ranges with "
+            f"`outrange.output_range`. Received: lo={found.lo[i]:g}, hi={found.hi[i]:g}."
+        )
+    return found
+
+
+def place(slots: Sequence[Slot], i: int) -> str:
+    """Where flat coordinate `i` is in the model: its input's name and index there."""
+    for slot in slots:
+        if i < slot.size:
+            index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else []
+            return f"`{slot.name}`{index}"
+        i -= slot.size
+    raise IndexError(i)

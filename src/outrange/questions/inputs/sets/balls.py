@@ -1,0 +1,167 @@
+"""Balls around a point in the 1-norm and the 2-norm (`outrange.ball` is the one of maxima)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ....core import Box, Distance, InputError, Region, add_toward
+from ..boxes import numbers
+from ..parse_box import input_box
+from .base import InputSet, brief
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ball(InputSet):
+    """All inputs within a distance of a point; `order` says how distance is measured.
+
+    Args:
+        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
+            dict from input name to such points: then each input has its own ball.
+        radius: A number >= 0, or a dict from input name to one.
+        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+    """
+
+    center: Any
+    radius: Any
+    clip: tuple[float, float] | None = None
+
+    order: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        radii = self.radius.values() if isinstance(self.radius, Mapping) else [self.radius]
+        for radius in radii:
+            given = numbers(radius, "`radius`")
+            if given.ndim or not 0 <= given < np.inf:
+                raise InputError(
+                    f"The radius of a ball is one finite number >= 0. Received: radius={radius!r}."
+                )
+        if self.clip is not None:
+            limits = numbers(self.clip, "`clip`")
+            if limits.shape != (2,) or not limits[0] <= limits[1]:
+                raise InputError(
+                    "`clip` is a pair of numbers (least, most), least <= most. "
+                    f"Received: clip={self.clip!r}."
+                )
+
+    def __repr__(self) -> str:
+        clip = "" if self.clip is None else f", clip={self.clip}"
+        return f"{type(self).__name__}({brief(self.center)}, {brief(self.radius)}{clip})"
+
+    def regions(self, slots: Sequence[Slot]) -> list[Region]:
+        """One region: the enclosing box, rounded outwards, and one distance per input."""
+        center = self._centers(slots)
+        lows, highs, distances, start = [], [], [], 0
+        for slot in slots:
+            index = np.arange(start, start + slot.size)
+            radius = self._radius(slot.name)
+            lo = add_toward(center[index], -radius, -np.inf)
+            hi = add_toward(center[index], radius, np.inf)
+            if self.clip is not None:
+                lo, hi = np.maximum(lo, self.clip[0]), np.minimum(hi, self.clip[1])
+            self._check_reach(slot, center[index], radius, lo, hi)
+            lows.append(lo)
+            highs.append(hi)
+            distances.append(Distance(index, center[index], radius, self.order))
+            start += slot.size
+        box = input_box(slots, Box(np.concatenate(lows), np.concatenate(highs)))
+        return [Region(box, distances=tuple(distances))]
+
+    def _centers(self, slots: Sequence[Slot]) -> np.ndarray:
+        """The flat center."""
+        given = self.center
+        if not isinstance(given, Mapping):
+            if len(slots) > 1 and np.ndim(given):
+                names = ", ".join(f"`{slot.name}`" for slot in slots)
+                raise InputError(
+                    f"This model has {len(slots)} inputs ({names}): the center is a dict from "
+                    f"input name to point. Received: center={brief(given)}."
+                )
+            given = {slot.name: given for slot in slots}
+        if sorted(map(str, given)) != sorted(slot.name for slot in slots):
+            raise InputError(
+                f"A dict of centers names every input once: {[slot.name for slot in slots]}. "
+                f"Received: {[str(name) for name in given]}."
+            )
+        return np.concatenate([_center(slot, given[slot.name]) for slot in slots])
+
+    def _radius(self, name: str) -> float:
+        if not isinstance(self.radius, Mapping):
+            return float(self.radius)
+        if name not in self.radius:
+            raise InputError(
+                f"A dict of radii names every input (0 fixes one); `{name}` is missing. "
+                f"Received: {list(self.radius)}."
+            )
+        return float(self.radius[name])
+
+    def _check_reach(
+        self, slot: Slot, center: np.ndarray, radius: float, lo: np.ndarray, hi: np.ndarray
+    ) -> None:
+        """Whether the nearest point of the clipped box is within the radius."""
+        away = np.linalg.norm(np.clip(center, lo, hi) - center, self.order)
+        if (lo > hi).any() or away > radius * (1 + 1e-9):
+            raise InputError(
+                f"The ball around the center of input `{slot.name}` lies outside `clip`: choose a "
+                f"center within it, or a larger radius. Received: clip={self.clip!r}, "
+                f"radius={radius:g}."
+            )
+
+
+def _center(slot: Slot, value: Any) -> np.ndarray:
+    point = numbers(value, f"the center for input `{slot.name}`")
+    if point.shape == (1, *slot.shape):
+        point = point[0]
+    if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
+        raise InputError(
+            f"The center of a ball is a finite point in the input's shape; that of `{slot.name}` "
+            f"is {slot.shape} (no batch axis). Received: shape {point.shape}, {brief(value)}."
+        )
+    return np.broadcast_to(point, slot.shape).ravel()
+
+
+class L1Ball(Ball):
+    """All inputs whose absolute changes from a point sum to at most `radius`.
+
+    Args:
+        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
+            dict from input name to such points: then each input has its own ball.
+        radius: A number >= 0, or a dict from input name to one (0 fixes an input).
+        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+
+    Raises:
+        InputError: `radius` is negative or no number, or `clip` no pair.
+
+    Example:
+        >>> L1Ball([0.25, 0.5], 0.5, clip=(0, 1))
+        L1Ball([0.25, 0.5], 0.5, clip=(0, 1))
+    """
+
+    order = 1
+
+
+class L2Ball(Ball):
+    """All inputs within the Euclidean distance `radius` of a point.
+
+    Args:
+        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
+            dict from input name to such points: then each input has its own ball.
+        radius: A number >= 0, or a dict from input name to one (0 fixes an input).
+        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+
+    Raises:
+        InputError: `radius` is negative or no number, or `clip` no pair.
+
+    Example:
+        >>> L2Ball({"a": [0.0, 1.0], "b": 3.0}, {"a": 1.5, "b": 0})
+        L2Ball({'a': [0.0, 1.0], 'b': 3.0}, {'a': 1.5, 'b': 0})
+    """
+
+    order = 2

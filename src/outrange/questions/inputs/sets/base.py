@@ -1,0 +1,187 @@
+"""What every set of inputs can do: be united with another, and be cut by a condition on `x`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ....core import Box, Formula, InputError, Region
+from ...expressions import Condition, resolve
+from ...expressions.formulas import all_of
+from ...expressions.resolve import applied, uses_outputs
+from ...expressions.scope import Scope
+from ..boxes import what_came
+from ..parse_box import input_box, whole_entries
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
+
+
+class InputSet(ABC):
+    """A set of inputs, told in the user's terms; `regions` says what it is for a model.
+
+    `a | b` is the union, `a & condition` the part of `a` where a condition on `x` holds.
+    """
+
+    is_input_set = True
+    __array_ufunc__ = None
+
+    @abstractmethod
+    def regions(self, slots: Sequence[Slot]) -> list[Region]:
+        """The regions whose union it is, over the concatenated inputs `slots`.
+
+        Raises:
+            InputError: It does not fit the model, or is visibly empty.
+        """
+
+    def __or__(self, other: Any) -> Union:
+        return Union(self, _not_condition(other))
+
+    def __ror__(self, other: Any) -> Union:
+        return Union(_not_condition(other), self)
+
+    def __and__(self, other: Any) -> Cut:
+        if not isinstance(other, Condition) and not _is_function(other):
+            raise InputError(
+                "A set of inputs is cut by a condition on `x`: `set & (x[0] <= 1)`, with "
+                f"parentheses around each comparison. Received: {what_came(other)} after `&`."
+            )
+        return Cut(self, other)
+
+    def __rand__(self, other: Any) -> Cut:
+        return self & other
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Union(InputSet):
+    """All inputs that lie in one of several sets.
+
+    Args:
+        *sets: Each whatever may be passed as `box`; `a | b` says the same of two sets.
+
+    Raises:
+        InputError: There is none.
+
+    Example:
+        >>> Union((0, 1), (5, 6)) | (8, 9)
+        Union((0, 1), (5, 6), (8, 9))
+    """
+
+    sets: tuple[Any, ...]
+
+    def __init__(self, *sets: Any) -> None:
+        if not sets:
+            raise InputError("A union needs at least one set. Received: none.")
+        flat: list[Any] = []
+        for one in sets:
+            flat += one.sets if isinstance(one, Union) else [_not_condition(one)]
+        object.__setattr__(self, "sets", tuple(flat))
+
+    def __repr__(self) -> str:
+        return f"Union({', '.join(brief(one) for one in self.sets)})"
+
+    def regions(self, slots: Sequence[Slot]) -> list[Region]:
+        return [region for one in self.sets for region in regions_of(slots, one)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cut(InputSet):
+    """The part of a set where a condition on `x` holds; written `set & condition`.
+
+    Args:
+        whole: Whatever may be passed as `box`.
+        condition: A condition on `x`, or a function of `x` that returns one.
+    """
+
+    whole: Any
+    condition: Any
+
+    def __repr__(self) -> str:
+        return f"{brief(self.whole)} & ({self.condition!r})"
+
+    def regions(self, slots: Sequence[Slot]) -> list[Region]:
+        return cut(regions_of(slots, self.whole), on_inputs(slots, self.condition))
+
+
+def regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
+    """The regions of anything that may be passed as `box`."""
+    found = _regions_of(slots, inputs_set)
+    if not any(slot.whole for slot in slots):
+        return found
+    whole = whole_entries(slots)
+    return [
+        replace(one, box=input_box(slots, one.box), integer=one.integer | whole) for one in found
+    ]
+
+
+def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
+    if isinstance(inputs_set, InputSet):
+        return inputs_set.regions(slots)
+    if isinstance(inputs_set, Condition):
+        raise InputError(
+            "A condition alone bounds no inputs: pass the box it cuts, and the condition as "
+            f"`where=`. Received: {inputs_set!r}."
+        )
+    if isinstance(inputs_set, Region):
+        input_box(slots, inputs_set.box)
+        return [inputs_set]
+    return [Region(input_box(slots, inputs_set))]
+
+
+def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = ()) -> Formula:
+    """A condition on `x` as a formula over the flat input.
+
+    Args:
+        slots: The model's inputs.
+        condition: A condition, or a function of `x` that returns one.
+        outputs: The model's outputs, to name them in the message.
+
+    Raises:
+        InputError: It uses `y`, or is no condition.
+    """
+    node = applied(condition, Scope(slots, ()))
+    if isinstance(node, Condition) and uses_outputs(node):
+        names = f" (the outputs {', '.join(f'`{s.name}`' for s in outputs)})" if outputs else ""
+        raise InputError(
+            f"A condition on the set of inputs is about `x` alone; put what is about `y`{names} "
+            f"into the property, for example with `implies`. Received: {node!r}."
+        )
+    return resolve(node, slots, ())
+
+
+def cut(regions: Sequence[Region], condition: Formula) -> list[Region]:
+    """Every region, with a further condition."""
+    return [replace(one, condition=all_of((one.condition, condition))) for one in regions]
+
+
+def brief(value: Any) -> str:
+    """A value in a few words, for a set's repr."""
+    if isinstance(value, InputSet):
+        return repr(value)
+    if isinstance(value, Box):
+        return f"Box of {value.size} inputs"
+    if isinstance(value, tuple):
+        return f"({', '.join(brief(part) for part in value)})"
+    if isinstance(value, dict):
+        shown = [f"{name!r}: {brief(part)}" for name, part in list(value.items())[:6]]
+        return "{" + ", ".join(shown + ["..."] * (len(value) > 6)) + "}"
+    text = repr(value.tolist() if hasattr(value, "tolist") and value.size <= 8 else value)
+    if len(text) <= 60:
+        return text
+    return what_came(value) if hasattr(value, "shape") else text[:57] + "..."
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not isinstance(value, InputSet)
+
+
+def _not_condition(value: Any) -> Any:
+    if isinstance(value, Condition):
+        raise InputError(
+            "`|` unites sets, and a condition is none: write `set & condition`, or join the "
+            f"conditions first. Received: {value!r}."
+        )
+    return value

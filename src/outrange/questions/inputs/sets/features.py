@@ -1,0 +1,97 @@
+"""Which flat inputs are meant by indices, names, and pairs of both."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ....core import InputError
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
+
+
+def flat_features(slots: Sequence[Slot], features: Any, what: str) -> np.ndarray:
+    """The flat indices of features.
+
+    Args:
+        slots: The model's inputs.
+        features: A list of flat indices, names of whole inputs, and `(name, index)` pairs; one of
+            them may stand alone.
+        what: The argument's name, for messages.
+
+    Returns:
+        `(k,)` int, in the order given.
+
+    Raises:
+        InputError: There is no such feature.
+    """
+    found = [np.zeros(0, int)]
+    for feature in several(features):
+        found.append(np.atleast_1d(_flat(slots, feature, what)).ravel())
+    return np.concatenate(found)
+
+
+def several(features: Any) -> Sequence[Any]:
+    """The features, also where one stands alone."""
+    if _is_pair(features) or isinstance(features, str | int | np.integer):
+        return [features]
+    try:
+        return list(features)
+    except TypeError:
+        return [features]
+
+
+def _is_pair(feature: Any) -> bool:
+    """Whether it is `(name, index)`, and not two names or two pairs."""
+    return (
+        isinstance(feature, tuple)
+        and len(feature) == 2
+        and isinstance(feature[0], str)
+        and not isinstance(feature[1], str)
+        and not _is_pair(feature[1])
+    )
+
+
+def _flat(slots: Sequence[Slot], feature: Any, what: str) -> Any:
+    total = sum(slot.size for slot in slots)
+    if isinstance(feature, str) or _is_pair(feature):
+        name, index = (feature, ...) if isinstance(feature, str) else feature
+        start = 0
+        for slot in slots:
+            if slot.name == name:
+                return start + _within(slot, index, what)
+            start += slot.size
+        known = ", ".join(f"`{slot.name}`" for slot in slots[:12])
+        raise InputError(
+            f"`{what}` names an input the model does not have; it has {known}. Received: {name!r}."
+        )
+    try:
+        if isinstance(feature, bool | np.bool_):
+            raise TypeError
+        i = operator.index(feature)
+    except TypeError:
+        raise InputError(
+            f"`{what}` takes flat indices, names of inputs, or `(name, index)`; "
+            "`np.flatnonzero(mask)` turns a mask into indices. "
+            f"Received: {feature!r}."
+        ) from None
+    if not -total <= i < total:
+        raise InputError(
+            f"`{what}` counts the entries of all inputs from 0 to {total - 1}. Received: {i}."
+        )
+    return i % total
+
+
+def _within(slot: Slot, index: Any, what: str) -> Any:
+    try:
+        return np.arange(slot.size).reshape(slot.shape)[index]
+    except (IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            f"Input `{slot.name}` has shape {slot.shape} (no batch axis): {error}. "
+            f"Received: ({slot.name!r}, {index!r}) in `{what}`."
+        ) from None

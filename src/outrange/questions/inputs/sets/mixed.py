@@ -1,0 +1,116 @@
+"""Inputs of which some are whole numbers or one-hot groups, as in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ....core import Atom, Box, InputError, Region
+from ....core.formula import Formula
+from ...expressions.formulas import all_of
+from ..parse_box import place
+from .base import InputSet, brief, cut, regions_of
+from .features import flat_features, several
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixed(InputSet):
+    """Inputs of which some take whole numbers only, and some groups are one-hot.
+
+    Args:
+        box: The limits: whatever may be passed as `box`.
+        integers: The features that take whole numbers: flat indices, `(name, index)` pairs (an
+            index into that input's shape), or names of whole inputs.
+        one_hot: A list of groups, each a list of features as above (or the name of an input):
+            exactly one of them is 1, the others are 0.
+
+    Raises:
+        InputError: `one_hot` is not a list of groups.
+
+    Example:
+        >>> Mixed((0, 10), integers=[0], one_hot=[[2, 3, 4]])
+        Mixed((0, 10), integers=[0], one_hot=[[2, 3, 4]])
+    """
+
+    box: Any
+    integers: Any = ()
+    one_hot: Any = ()
+
+    def __post_init__(self) -> None:
+        groups = self.one_hot
+        if not isinstance(groups, list | tuple) or not all(_is_group(group) for group in groups):
+            raise InputError(
+                "`one_hot` is a list of groups, each a list of features or the name of an input: "
+                f"`one_hot=[[2, 3, 4]]`. Received: one_hot={brief(groups)}."
+            )
+
+    def __repr__(self) -> str:
+        integers = f", integers={brief(self.integers)}" if len(several(self.integers)) else ""
+        one_hot = f", one_hot={brief(self.one_hot)}" if len(self.one_hot) else ""
+        return f"Mixed({brief(self.box)}{integers}{one_hot})"
+
+    def regions(self, slots: Sequence[Slot]) -> list[Region]:
+        """Those of the box, with whole bounds, and two inequalities per one-hot group."""
+        integer = np.zeros(sum(slot.size for slot in slots), bool)
+        integer[flat_features(slots, self.integers, "integers")] = True
+        groups = [flat_features(slots, group, "one_hot") for group in self.one_hot]
+        members = np.concatenate([np.zeros(0, int), *groups])
+        used, counts = np.unique(members, return_counts=True)
+        if (counts > 1).any():
+            twice = place(slots, int(used[counts > 1][0]))
+            raise InputError(
+                f"A feature belongs to one one-hot group, once; {twice} is there more often. "
+                f"Received: one_hot={brief(self.one_hot)}."
+            )
+        integer[members] = True
+        condition = all_of(_exactly_one(group) for group in groups)
+        found = [
+            self._tightened(slots, one, integer, groups) for one in regions_of(slots, self.box)
+        ]
+        return cut(found, condition)
+
+    def _tightened(
+        self, slots: Sequence[Slot], region: Region, integer: np.ndarray, groups: list[np.ndarray]
+    ) -> Region:
+        """The region with whole bounds where whole numbers are asked for, one-hots in [0, 1]."""
+        integer = integer | region.integer
+        lo, hi = region.box.lo.copy(), region.box.hi.copy()
+        for group in groups:
+            lo[group], hi[group] = np.maximum(lo[group], 0), np.minimum(hi[group], 1)
+        lo[integer], hi[integer] = np.ceil(lo[integer]), np.floor(hi[integer])
+        empty = np.flatnonzero(lo > hi)
+        if empty.size:
+            i = int(empty[0])
+            given = f"lo={region.box.lo[i]:g}, hi={region.box.hi[i]:g}"
+            raise InputError(
+                "The bounds of an integer input must hold a whole number, those of a one-hot "
+                f"group 0 or 1; {place(slots, i)} has none. Received: {given}."
+            )
+        for group in groups:
+            if lo[group].sum() > 1 or hi[group].sum() < 1:
+                raise InputError(
+                    "Exactly one feature of a one-hot group is 1, and the bounds leave none or "
+                    f"several; see {place(slots, int(group[0]))}. "
+                    f"Received: lo={brief(lo[group])}, hi={brief(hi[group])}."
+                )
+        return replace(region, box=Box(lo + 0.0, hi + 0.0), integer=integer)
+
+
+def _is_group(group: Any) -> bool:
+    if isinstance(group, np.ndarray):
+        return group.ndim == 1 and group.size > 0
+    return isinstance(group, str | list | tuple | range) and len(group) > 0
+
+
+def _exactly_one(group: np.ndarray) -> Formula:
+    """The sum is at most 1, and at least 1."""
+    at = np.sort(group).tolist()
+    most = Atom(tuple((i, 1.0) for i in at), -1.0)
+    return all_of((most, Atom(tuple((i, -1.0) for i in at), 1.0)))

@@ -1,0 +1,48 @@
+"""What a user passes as `box`, as a union of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ....core import Region
+from .base import cut, on_inputs, regions_of
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
+
+
+def regions(
+    slots: Sequence[Slot], inputs_set: Any, where: Any = None, outputs: Sequence[Slot] = ()
+) -> list[Region]:
+    """The regions whose union is a set of inputs.
+
+    Args:
+        slots: The model's inputs.
+        inputs_set: Whatever `input_box` takes; a `Polytope`, `L1Ball`, `L2Ball`, `Mixed`, `Union`;
+            or one of these cut by a condition, `set & (x[0] <= 1)`.
+        where: A condition on `x`, or a function of `x` that returns one, added to every region.
+        outputs: The model's outputs, to name them where `where` uses `y`.
+
+    Returns:
+        At least one region over the concatenated inputs.
+
+    Raises:
+        InputError: It fits no model input, `where` uses `y`, or the set is visibly empty.
+
+    Example:
+        >>> from outrange.graph import Slot
+        >>> from outrange.questions.expressions import x
+        >>> found = regions([Slot("x", (2,))], (0, 1), where=x[0] + x[1] <= 1)
+        >>> found[0].condition
+        Atom(terms=((0, 1.0), (1, 1.0)), offset=-1.0, strict=False)
+    """
+    return where_holds(regions_of(slots, inputs_set), slots, where, outputs)
+
+
+def where_holds(
+    found: list[Region], slots: Sequence[Slot], where: Any, outputs: Sequence[Slot] = ()
+) -> list[Region]:
+    """Regions cut by a condition on `x`, if there is one; see `regions`."""
+    return found if where is None else cut(found, on_inputs(slots, where, outputs))

@@ -1,0 +1,1 @@
+"""The least value of an expression over an input set, under conditions."""

@@ -1,0 +1,256 @@
+"""The least value of a linear form of inputs and outputs, under conditions on both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...answers import Cost, Optimum
+from ...core import And, Atom, Formula, Region
+from ...core.formula import TRUE
+from ...domains import bounds
+from ...graph.measure import measure
+from ...search.common.solution import Solution, Status
+from ...search.decide import decide
+from ...search.solve import solve
+from ..common.arguments import check_hooks, check_limits
+from ..common.named import by_name
+from ..common.network import NetworkLike
+from ..conditions.clause_groups import asked
+from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
+from ..evidence.evaluate import enclose, model_values
+from ..inputs.parse_box import place
+from .bracket import Bracket
+
+
+SAMPLES = 512
+"""Random inputs that say how large the objective's range is, for the tolerance."""
+
+
+def least(
+    network: NetworkLike,
+    objective: Atom,
+    regions: Sequence[Region],
+    where: Formula,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    seed: int = 0,
+) -> Solution:
+    """The least value of `objective` where `where` holds.
+
+    A chain of decisions `objective <= v`: each either gives a better point or proves a bound. Where
+    nothing but boxes limit the inputs, one search does it.
+
+    Args:
+        network: The model.
+        objective: A linear form over the flat `[x, y]` (its comparison is not read).
+        regions: The input sets; a union.
+        where: Over `[x, y]`: what an admissible input and its output satisfy.
+        tol: Relative to the range of the objective seen.
+        time_limit: Seconds; None for no limit.
+        seed: Of the samples.
+    """
+    if where == TRUE and all(region.is_box for region in regions):
+        return _by_search(network, objective, regions, tol, time_limit, seed)
+    return _Chain(network, objective, regions, where, tol, time_limit, seed).run()
+
+
+def _by_search(
+    network: NetworkLike,
+    objective: Atom,
+    regions: Sequence[Region],
+    tol: float,
+    time_limit: float | None,
+    seed: int,
+) -> Solution:
+    """One search a box; the least of all."""
+    formed = measure(network.graph, [(objective,)])
+    parts: list[Solution] = []
+    began = time.perf_counter()
+    for region in regions:
+        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
+        found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
+        at = np.clip(found.at, region.box.lo, region.box.hi)
+        parts.append(replace(found, at=at, seen=enclose(formed, at)[1][:, 0]))
+    return replace(Solution.least_of(parts), seconds=time.perf_counter() - began)
+
+
+class _Chain:
+    """Decisions at falling or rising marks, until the bracket is narrow."""
+
+    def __init__(
+        self,
+        network: NetworkLike,
+        objective: Atom,
+        regions: Sequence[Region],
+        where: Formula,
+        tol: float,
+        time_limit: float | None,
+        seed: int,
+    ) -> None:
+        self.network, self.objective, self.regions, self.where = network, objective, regions, where
+        self.time, self.seed = time_limit, seed
+        self.began = time.perf_counter()
+        self.bracket = Bracket(tol)
+        self.at: np.ndarray | None = None
+        self.boxes, self.methods = 0, ()
+
+    def run(self) -> Solution:
+        stopped, bracket = self._start(), self.bracket
+        while stopped is None and (mark := bracket.next()) is not None:
+            before = bracket.upper
+            stopped = self._ask(mark)
+            if stopped is None and bracket.upper < before:
+                # Not yet the least: halve once, so that a slow descent cannot go on for ever.
+                middle = bracket.middle()
+                stopped = None if middle is None else self._ask(middle)
+        if stopped is None:
+            stopped = Status.EXACT if bracket.closed else Status.ROUNDING
+        return self._solution(stopped)
+
+    def _start(self) -> Status | None:
+        """Some admissible input, and a first bound."""
+        found, bracket = self._decide(self.where), self.bracket
+        if found.status is Status.UNSAT:
+            return Status.INFEASIBLE
+        formed = measure(self.network.graph, [(self.objective,)])
+        rng = np.random.default_rng(self.seed)
+        seen = [bracket.upper] if bracket.upper < np.inf else []
+        lows, highs = [], []
+        for region in self.regions:
+            box = region.box
+            low, high = bounds(formed, box.lo[None], box.hi[None], "linear")[formed.output]
+            lows.append(low[0, 0])
+            highs.append(high[0, 0])
+            seen += formed.run(box.uniform(rng, SAMPLES)).ravel().tolist()
+        bracket.lower = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
+        bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
+        bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
+        return None if found.status in (Status.SAT, Status.ROUNDING) else found.status
+
+    def _ask(self, mark: float) -> Status | None:
+        """Is the objective at most `mark` somewhere admissible? Narrows the bracket."""
+        offset = self.objective.offset - mark
+        below = Atom(self.objective.terms, offset)
+        found = self._decide(And((below, self.where)))
+        if found.status is Status.ROUNDING:
+            self.bracket.tie(mark)
+            return None
+        if found.status is Status.UNSAT:
+            proved = Fraction(self.objective.offset) - Fraction(offset)
+            self.bracket.lower = max(self.bracket.lower, float_below(proved))
+        self.bracket.settle()
+        return None if found.status in (Status.SAT, Status.UNSAT) else found.status
+
+    def _decide(self, formula: Formula) -> Solution:
+        left = None if self.time is None else self.time - (time.perf_counter() - self.began)
+        graph = self.network.graph
+        if left is not None and left <= 0:
+            return Solution.unknown(Status.TIME, graph.size)
+        late = (lambda: False) if left is None else _timer(left)
+        question = asked(formula, self.regions, lambda i: place(graph.inputs, i), late)
+        groups = question.groups
+        if not question.complete:
+            return Solution.unknown(Status.TIME, graph.size)
+        if not groups:
+            return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
+        judge = ExactChecker(graph, formula)
+        found = decide(
+            graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
+        )
+        self.boxes += found.boxes
+        self.methods = tuple(dict.fromkeys(self.methods + found.methods))
+        return found
+
+    def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
+        """Whether the point is admissible in real arithmetic; the best one is kept."""
+        for point in nearby(x, self.regions):
+            if not any(contains(region, point) for region in self.regions):
+                continue
+            judged = judge(point)
+            if judged.holds is not True:
+                continue
+            least, most = np.concatenate([point, judged.lo]), np.concatenate([point, judged.hi])
+            value = float_above(_largest(self.objective, least, most))
+            if value < self.bracket.upper:
+                self.bracket.upper, self.at = value, point
+            return True
+        return False
+
+    def _solution(self, status: Status) -> Solution:
+        bracket = self.bracket
+        lower = np.inf if status is Status.INFEASIBLE else min(bracket.lower, bracket.upper)
+        none = np.full(self.network.graph.size, np.nan)
+        return Solution(
+            status,
+            np.array([lower]),
+            np.array([bracket.upper]),
+            (none if self.at is None else self.at)[None],
+            np.array([bracket.tolerance]),
+            self.boxes,
+            time.perf_counter() - self.began,
+            self.methods,
+        )
+
+
+def _timer(seconds: float) -> Callable[[], bool]:
+    """Whether that many seconds from now have passed."""
+    until = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > until
+
+
+def optimum(
+    network: NetworkLike,
+    objective: Atom,
+    sense: str,
+    text: str,
+    regions: Sequence[Region],
+    where: Formula,
+    *,
+    tol: float,
+    time_limit: float | None,
+    seed: int,
+) -> Optimum:
+    """The least (`"min"`) or largest (`"max"`) value of a form; see `outrange.minimize`."""
+    check_limits(tol, time_limit)
+    check_hooks(None, seed)
+    sign = 1.0 if sense == "min" else -1.0
+    form = Atom(tuple((i, sign * c) for i, c in objective.terms), sign * objective.offset)
+    found = least(network, form, regions, where, tol=tol, time_limit=time_limit, seed=seed)
+    lower, upper = float(found.lower[0]), float(found.seen[0])
+    ends = (lower, upper) if sense == "min" else (-upper, -lower)
+    graph, at, y, model_y = network.graph, found.point, None, None
+    if at is not None:
+        lo, hi = enclose(graph, at[None])
+        y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
+        if network.predict is not None:
+            with np.errstate(all="ignore"):
+                returned = model_values(network, network.predict, at[None])[0]
+            model_y = by_name(graph.outputs, returned)
+    return Optimum(
+        network.name,
+        text,
+        sense,
+        ends[0] + 0.0,
+        ends[1] + 0.0,
+        None if at is None else by_name(graph.inputs, at),
+        y,
+        model_y,
+        float(tol),
+        str(found.status),
+        found.warrant,
+        Cost(found.seconds, found.boxes),
+        found.methods,
+    )
+
+
+def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
+    total = Fraction(form.offset)
+    for i, c in form.terms:
+        total += Fraction(c) * Fraction(float(hi[i] if c > 0 else lo[i]))
+    return total

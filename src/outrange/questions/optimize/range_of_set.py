@@ -1,0 +1,70 @@
+"""Ranges over input sets that are not one box: unions, polytopes, balls, whole numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import Atom, InputError, Region
+from ...core.formula import TRUE
+from ...graph import Graph
+from ...search.common.solution import Solution, Status
+from .optimize import least
+
+
+@dataclass(frozen=True, eq=False)
+class _Forms:
+    """A network whose outputs are the forms asked for; there is no model to run."""
+
+    graph: Graph
+    predict: None = None
+    name: str = "forms"
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
+
+
+def range_over(
+    formed: Graph, regions: Sequence[Region], *, tol: float, time_limit: float | None
+) -> Solution:
+    """The least value of every output of `formed`, and of its negative, over a union of regions.
+
+    Args:
+        formed: Its outputs are what is asked about.
+        regions: A union.
+        tol: Relative to the range seen of each.
+        time_limit: Seconds for all of them, or None.
+
+    Returns:
+        A `Solution` of `2 k` objectives: the outputs, then their negatives.
+
+    Raises:
+        InputError: The union is empty.
+    """
+    began = time.perf_counter()
+    k = formed.value_size(formed.output)
+    found: list[Solution] = []
+    for i in range(2 * k):
+        sign = 1.0 if i < k else -1.0
+        form = Atom(((formed.size + i % k, sign),), 0.0)
+        spent = time.perf_counter() - began
+        left = None if time_limit is None else max(1e-3, (time_limit - spent) / (2 * k - i))
+        found.append(least(_Forms(formed), form, regions, TRUE, tol=tol, time_limit=left))
+        if found[-1].status is Status.INFEASIBLE:
+            raise InputError(
+                "The input set must hold at least one input; it is proved to be empty. Received: "
+                "conditions that no input satisfies."
+            )
+        if found[-1].status is Status.INTERRUPTED:
+            break
+    none = Solution.unknown(Status.INTERRUPTED, formed.size)
+    found += [none] * (2 * k - len(found))
+    joined = Solution.joined(found, time.perf_counter() - began)
+    spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
+    reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
+    return replace(joined, tolerance=np.maximum(tol * spread, reached))

@@ -1,0 +1,1 @@
+"""Robustness: certified radii, and accuracy on perturbed data."""

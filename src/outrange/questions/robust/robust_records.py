@@ -1,0 +1,101 @@
+"""What is known of each input of a data set, on the disk as soon as it is known."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...answers.render.jsonable import jsonable
+from ...core import InputError
+
+
+FORMAT = "outrange.robust_accuracy.records"
+
+PROBES = 3
+"""Inputs of the data at which a model must return what it returned when the file was begun."""
+
+
+class Records:
+    """A file of lines: what was asked, then one line an input.
+
+    Args:
+        path: The file; None keeps nothing.
+        asked: What identifies the question, ready for JSON.
+        probe: `(k, outputs)` what the network returns at some inputs of the data.
+
+    Raises:
+        InputError: The file is about something else, or cannot be written.
+    """
+
+    def __init__(self, path: Any, asked: dict[str, Any], probe: np.ndarray) -> None:
+        self.known: dict[int, dict[str, Any]] = {}
+        self._path = None if path is None else Path(os.fspath(path))
+        if self._path is None:
+            return
+        head = {"format": FORMAT, "version": 1, **asked, "probe": jsonable(probe)}
+        try:
+            if self._path.exists() and self._path.stat().st_size:
+                self._restore(head, probe)
+            else:
+                self._append(head)
+        except OSError as error:
+            raise InputError(
+                f"The file of results must be readable and writable. Received: {error}."
+            ) from None
+
+    def add(self, index: int, record: dict[str, Any]) -> None:
+        """Note what is known of one input; on the disk when this returns."""
+        self.known[index] = record
+        if self._path is not None:
+            self._append({"index": index, **jsonable(record)})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        assert self._path is not None
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _restore(self, head: dict[str, Any], probe: np.ndarray) -> None:
+        assert self._path is not None
+        data = self._path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        try:
+            first, *lines = [json.loads(line) for line in whole.decode().splitlines()]
+            seen = np.asarray(first.pop("probe"), np.float64)
+            found = {int(line.pop("index")): line for line in lines}
+        except (ValueError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"The file of results holds no records of this kind: choose another, or remove it. "
+                f"Received: {self._path} ({error})."
+            ) from None
+        wanted = {name: part for name, part in head.items() if name != "probe"}
+        other = next((name for name in wanted if first.get(name) != wanted[name]), None)
+        same = seen.shape == probe.shape and np.allclose(seen, probe, rtol=1e-9, atol=1e-12)
+        if other is None and not same:
+            other = "model"
+        if other is not None:
+            raise InputError(
+                f"The file of results is about another question: its `{other}` differs. Choose "
+                f"another file, or remove it. Received: {self._path}."
+            )
+        if len(whole) < len(data):
+            # A line that was cut short: its input is asked again.
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole))
+        self.known = found
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """What identifies data."""
+    found = sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        found.update(f"{array.dtype} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()

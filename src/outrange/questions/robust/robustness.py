@@ -1,0 +1,256 @@
+"""How far may an input move before a property of the output breaks?
+
+A chain of decisions "does it hold in the ball of this radius?" narrows the radius from both sides.
+Each has a share of the time that grows, so that one that is hard does not stop the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...answers import Cost, Counterexample, Robustness, Verdict
+from ...core import Box, Formula, InputError, Region, Warrant
+from ..common.arguments import check_hooks, check_limits
+from ..common.named import by_name
+from ..common.network import NetworkLike
+from ..evidence.check_point import CounterexampleChecker
+from ..inputs.neighborhood import Neighborhood
+from ..verify import counterexample_at, verify
+
+
+FIRST_SLICE = 1.0
+"""Seconds of the first decisions; where all that is left is open, four times as many."""
+
+A_SECOND = 2.0**15
+"""Values of a network that are about worth one such slice."""
+
+TINY = 2.0**-40
+"""A radius this small beside the input's entries says that the input lies on the edge."""
+
+BISECTIONS = 24
+"""Of the segment from the input to an adversarial one."""
+
+
+@dataclass(eq=False)
+class _Search:
+    """What is known of the radius so far."""
+
+    network: NetworkLike
+    unsafe: Formula
+    around: Neighborhood
+    text: str
+    seed: int
+    until: float
+    lo: float = 0.0
+    hi: float = np.inf
+    adversarial: Counterexample | None = None
+    open_: float = np.inf
+    """The least radius that a slice of the present length did not decide."""
+    slice: float = FIRST_SLICE
+    margins: dict[float, float] = field(default_factory=dict)
+    """Radius to what was proved of how far the decision is from changing there."""
+    boxes: int = 0
+    warrant: Warrant = Warrant.CERTIFIED
+    methods: dict[str, None] = field(default_factory=dict)
+
+    def ask(self, radius: float) -> Verdict:
+        """Decide one radius, within a slice of the time left."""
+        left = max(1e-3, min(self.slice, self.until - time.perf_counter()))
+        verdict = verify(
+            self.network,
+            self.unsafe,
+            [self.around.region(radius)],
+            text=self.text,
+            time_limit=left if np.isfinite(left) else None,
+            seed=self.seed,
+        )
+        self.boxes += verdict.cost.boxes
+        self.methods |= dict.fromkeys(verdict.methods)
+        if verdict.holds:
+            self.lo = max(self.lo, radius)
+            self.warrant = min(self.warrant, verdict.warrant)
+        elif verdict.counterexample is not None:
+            self._nearer(verdict.counterexample)
+        else:
+            self.open_ = min(self.open_, radius)
+        self.margins[radius] = -np.inf if verdict.margin is None else verdict.margin
+        return verdict
+
+    @property
+    def step(self) -> float:
+        """The next radius as a share of the ceiling, while nothing but the input is proved.
+
+        Bounds get worse about as fast as the radius grows: half of where they would be 0.
+        """
+        least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
+        if not (least > 0 > here and np.isfinite(least - here)):
+            return 0.25
+        return float(np.clip(0.5 * least / (least - here), 2.0**-10, 0.25))
+
+    @property
+    def between(self) -> float:
+        """The next radius where the ends are far apart: their mean, as powers.
+
+        Where the upper one was left open there is a better guess: what bounds lose grows like a
+        power of the radius, or faster, and says where all of the margin would be lost. Twice the
+        proved radius at least: proofs end once they prove enough, so a margin may be understated.
+        """
+        lo, high = self.lo, self.ceiling
+        mean = float(np.sqrt(lo) * np.sqrt(high))
+        whole = self.margins.get(0.0, np.inf)
+        lost = np.array([whole - self.margins.get(r, np.nan) for r in (lo, high)])
+        if self.open_ >= self.hi or not (0 < lost[0] < lost[1] < np.inf and 0 < whole < np.inf):
+            return mean
+        power = (np.log(lost[1]) - np.log(lost[0])) / np.log(high / lo)
+        further = min((np.log(whole) - np.log(lost[0])) / power, np.log(high / lo))
+        return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
+
+    def _nearer(self, found: Counterexample) -> None:
+        """Keep the nearest adversarial input, and look for nearer ones on the way to it."""
+        self._keep(found)
+        center, far = self.around.center, found.flat_x
+        good, bad = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            share = 0.5 * (good + bad)
+            point = center + share * (far - center)
+            broken = self._breaks(point)
+            if broken is None:
+                good = share
+            else:
+                bad = share
+                self._keep(broken)
+
+    def _breaks(self, point: np.ndarray) -> Counterexample | None:
+        """The counterexample that a single point is, if it is one on the model too."""
+        examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
+        examiner(point)
+        found = examiner.witness
+        if found is None or found.reproduced is False:
+            return None
+        return counterexample_at(self.network, found)
+
+    def _keep(self, found: Counterexample) -> None:
+        distance = self.around.distance(found.flat_x)
+        if distance < self.hi:
+            self.hi, self.adversarial = distance, found
+
+    @property
+    def ceiling(self) -> float:
+        return min(self.hi, self.open_)
+
+
+def robustness(
+    network: NetworkLike,
+    unsafe: Formula,
+    around: Neighborhood,
+    *,
+    text: str,
+    tol: float = 1e-3,
+    most: float | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[float, float], None] | None = None,
+) -> Robustness:
+    """Bracket the radius; see `outrange.robustness`.
+
+    Args:
+        network: The model.
+        unsafe: What must not hold, over the flat `[x, y]`.
+        around: The input, the norm, the limits.
+        text: The property as the user wrote it.
+        tol: Relative tolerance.
+        most: The largest radius of interest.
+        time_limit: Seconds; None for no limit.
+        seed: Of the samples.
+        progress: Called with `(lo, hi)` after every decision.
+    """
+    check_limits(tol, time_limit)
+    check_hooks(progress, seed)
+    limit = _largest(around, most)
+    begin = time.perf_counter()
+    until = np.inf if time_limit is None else begin + time_limit
+    search = _Search(network, unsafe, around, text, seed, until)
+    values = sum(node.size for node in network.graph.nodes)
+    search.slice = FIRST_SLICE * max(1.0, values / A_SECOND)
+    try:
+        status = _search(search, limit, tol, progress)
+    except KeyboardInterrupt:
+        status = "interrupted"
+    return Robustness(
+        model=network.name,
+        claim=text,
+        norm=around.norm,
+        clip=around.clip,
+        x=by_name(network.graph.inputs, around.center),
+        lo=search.lo,
+        hi=search.hi,
+        adversarial=search.adversarial,
+        tol=tol,
+        status=status,
+        warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
+        cost=Cost(time.perf_counter() - begin, search.boxes),
+        methods=tuple(search.methods),
+    )
+
+
+def _search(
+    search: _Search, limit: float, tol: float, progress: Callable[[float, float], None] | None
+) -> str:
+    first = search.ask(0.0)
+    while first.reason == "time" and time.perf_counter() < search.until:
+        # A large network: what a single point takes, every radius will take as well.
+        search.slice, search.open_ = 4 * search.slice, np.inf
+        first = search.ask(0.0)
+    if first.counterexample is not None:
+        search.hi = 0.0
+        return "broken"
+    if first.holds is None:
+        return "time" if first.reason == "time" else first.reason
+    radius = min(limit, limit * 2.0**-7 if np.isfinite(limit) else _scale(search.around))
+    while True:
+        verdict = search.ask(radius)
+        if progress is not None:
+            progress(search.lo, search.hi)
+        if verdict.reason == "interrupted":
+            return "interrupted"
+        if np.isfinite(search.hi) and search.hi - search.lo <= tol * search.hi:
+            return "exact"
+        if search.lo >= limit:
+            return "never"
+        if time.perf_counter() >= search.until:
+            return "time"
+        if verdict.reason == "rounding" and search.ceiling - search.lo <= tol * search.ceiling:
+            return "rounding"
+        if search.ceiling <= TINY * _scale(search.around):
+            return "rounding"
+        if search.ceiling - search.lo <= max(tol * search.ceiling, 1e-300):
+            search.slice, search.open_ = 4 * search.slice, np.inf
+        radius = _next(search, limit)
+
+
+def _next(search: _Search, limit: float) -> float:
+    """The radius to ask about: twice the proved one, or the middle of what is not known."""
+    lo, ceiling = search.lo, search.ceiling
+    if not np.isfinite(ceiling):
+        return min(limit, 2.0 * lo) if lo > 0 else limit
+    if lo == 0.0:
+        return search.step * ceiling
+    if ceiling > 4.0 * lo:
+        return search.between
+    return lo + 0.5 * (ceiling - lo)
+
+
+def _scale(around: Neighborhood) -> float:
+    return 2.0**-7 * max(1.0, float(np.abs(around.center).max(initial=0.0)))
+
+
+def _largest(around: Neighborhood, most: float | None) -> float:
+    if most is None:
+        return around.farthest() if around.clip is not None else 2.0**20 * _scale(around)
+    if not isinstance(most, int | float | np.number) or not 0 < most < np.inf:
+        raise InputError(f"`most` is a finite radius > 0, or None. Received: most={most!r}.")
+    return min(float(most), around.farthest())

@@ -1,0 +1,1 @@
+"""The inputs that violate a property: boxes of them, and distinct counterexamples."""

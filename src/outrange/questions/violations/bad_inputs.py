@@ -1,0 +1,258 @@
+"""Which inputs of a set break a property, all of them?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...answers import Cost
+from ...answers.bad_inputs import BadInputs
+from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
+from ...core import Bounds, Box, Formula, InputError, Region, Warrant
+from ...search.preimage import paving as search
+from ...search.preimage.activation_patterns import (
+    MOST_UNITS,
+    PatternBox,
+    PatternPolytope,
+    enumerate_patterns,
+)
+from ...search.preimage.clause_bounds import ClauseBounds
+from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
+from ...search.preimage.paving import Paving, PavingBox
+from ..common.arguments import check_limits
+from ..common.network import NetworkLike
+from ..conditions.clause_groups import cases
+from ..inputs.parse_box import place
+from .flatten_paving import FlatPaving
+
+
+MOST_ROOTS = 4096
+"""The input set may fall apart into this many boxes."""
+
+SHARE_OF_TIME = 0.7
+"""What the paving may take of the time; the patterns take the rest."""
+
+METHODS = (
+    "volumes of half-spaces in boxes (Barrow, Smith 1979)",
+    "activation patterns as polytopes (Tran et al. 2019)",
+)
+
+
+def bad_inputs(
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    *,
+    text: str,
+    share_tol: float = 0.01,
+    time_limit: float | None = None,
+    most_pieces: int = 10_000,
+    engine: str = "auto",
+) -> BadInputs:
+    """All inputs of the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
+
+    Args:
+        network: The model.
+        unsafe: What a bad input satisfies, over the flat `[x, y]`.
+        regions: The input sets; a union.
+        text: The property as the user wrote it.
+        share_tol: See `outrange.bad_inputs`.
+        time_limit: Seconds; None for no limit.
+        most_pieces: See `outrange.bad_inputs`.
+        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+    """
+    check_limits(0.0, time_limit)
+    _check(share_tol, most_pieces)
+    began = time.perf_counter()
+    asked = _asked(network, unsafe, regions)
+    limit = np.inf if time_limit is None else float(time_limit)
+    clauses, paving, status = None, None, "interrupted"
+    parts: dict[int, list[PatternPolytope]] = {}
+    try:
+        if asked.clauses:
+            hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
+            clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
+            lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
+            paving = Paving(clauses, lo, hi, asked.wanted)
+            left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
+            # A mixed box may take several pieces: half of them are left for that.
+            status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
+            if status != "interrupted":
+                until = began + limit
+                status = _tell(clauses, paving, parts, until, int(most_pieces)) or status
+        else:
+            status = None
+    except KeyboardInterrupt:
+        status = "interrupted"
+    seconds = time.perf_counter() - began
+    return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
+
+
+def _check(share_tol: Any, most_pieces: Any) -> None:
+    number = isinstance(share_tol, int | float | np.number) and not isinstance(share_tol, bool)
+    if not number or not 0 <= share_tol < 1:
+        raise InputError(
+            "`share_tol` is a share of the input set's volume, at least 0 and less than 1. "
+            f"Received: share_tol={share_tol!r}."
+        )
+    whole = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
+    if not whole or most_pieces < 1:
+        raise InputError(
+            f"`most_pieces` must be an integer >= 1. Received: most_pieces={most_pieces!r}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Disjoint boxes of all inputs, and which clauses are asked about each."""
+
+    lo: np.ndarray
+    hi: np.ndarray
+    wanted: np.ndarray
+    clauses: list
+    distances: tuple
+
+
+def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> _Asked:
+    slots = network.graph.inputs
+    for region in regions:
+        if region.integer.any():
+            raise InputError(
+                "The volume of bad inputs needs real-valued inputs; "
+                f"{place(slots, int(np.argmax(region.integer)))} takes whole numbers only. Fix it "
+                "to each of its values in turn, or ask `counterexamples`. Received: `Mixed`."
+            )
+    groups = cases(unsafe, regions, lambda i: place(slots, i))
+    distances = {tuple(id(ball) for ball in r.distances): r.distances for r in regions}
+    if len(distances) > 1:
+        raise InputError(
+            "A union of balls is more than one volume: ask about each ball alone. "
+            f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
+        )
+    table: dict[tuple, int] = {}
+    about: list[tuple[Bounds, int]] = []
+    for group in groups:
+        for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
+            for clause in group.clauses:
+                about.append(((lo, hi), table.setdefault(tuple(clause), len(table))))
+    whole = [(r.box.lo, r.box.hi) for r in regions if np.isfinite([r.box.lo, r.box.hi]).all()]
+    if len(whole) < len(regions):  # The property brings its own bounds.
+        whole = [box for box, _ in about]
+    made = (
+        grid_cells(disjoint_boxes(_unlike(whole)), about, len(table), MOST_ROOTS)
+        if whole
+        else (
+            np.empty((0, network.graph.size)),
+            np.empty((0, network.graph.size)),
+            np.empty((0, 0), bool),
+        )
+    )
+    if made is None:
+        raise InputError(
+            f"The input set and the bounds in the property fall apart into more than {MOST_ROOTS} "
+            f"boxes: ask about a part of it. Received: {len(whole)} boxes."
+        )
+    lo, hi, wanted = made
+    if not np.isfinite(hi - lo).all():
+        raise InputError(
+            "The sides of the input set must be finite float64 numbers. Received: a side of "
+            f"{np.max(hi / 2 - lo / 2):g} times two."
+        )
+    return _Asked(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
+
+
+def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
+    """Each box once."""
+    return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
+
+
+def _tell(
+    clauses: ClauseBounds,
+    paving: Paving,
+    parts: dict[int, list[PatternPolytope]],
+    until: float,
+    most: int,
+) -> str | None:
+    """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
+    leaves = list(paving.leaves())
+    mixed = [cell for cell in leaves if cell.label == search.MIXED]
+    if clauses.program is None:
+        return None
+    count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
+    nothing = np.zeros(clauses.program.states, np.int8)
+    for cell in sorted(mixed, key=lambda cell: -cell.share):
+        if time.perf_counter() > until:
+            return "time"
+        if cell.undecided > MOST_UNITS:
+            continue
+        status = cell.status if clauses.exact_units else nothing
+        leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)
+        found = enumerate_patterns(clauses.program, leaf, until)
+        if found is None:
+            continue
+        if count + len(found) - 1 > most:
+            return "pieces"
+        count += len(found) - 1
+        parts[id(cell)] = found
+    return None
+
+
+def _answer(
+    network: NetworkLike,
+    text: str,
+    asked: _Asked,
+    clauses: ClauseBounds | None,
+    paving: Paving | None,
+    parts: dict[int, list[PatternPolytope]],
+    status: str | None,
+    share_tol: float,
+    seconds: float,
+) -> BadInputs:
+    roots = (
+        paving.roots
+        if paving is not None
+        else [
+            _whole(lo, hi, wanted.any() if asked.clauses else False)
+            for lo, hi, wanted in zip(asked.lo, asked.hi, asked.wanted, strict=True)
+        ]
+    )
+    free = np.ones(network.graph.size, bool) if clauses is None or paving is None else clauses.free
+    base = asked.lo.min(axis=0) if len(asked.lo) else np.zeros(network.graph.size)
+    share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
+    if paving is not None:
+        share_lo, share_hi = paving.share()
+    found = FlatPaving(roots, parts, free, base)
+    if status is None and share_hi - share_lo > share_tol:
+        status = "rounding"
+    return BadInputs(
+        model=network.name,
+        claim=text,
+        inputs={slot.name: slot.shape for slot in network.graph.inputs},
+        lo=asked.lo,
+        hi=asked.hi,
+        share_lo=share_lo,
+        share_hi=share_hi,
+        share_tol=float(share_tol),
+        box_lo=found.ends(INSIDE)[0],
+        box_hi=found.ends(INSIDE)[1],
+        pieces=tuple(found.pieces),
+        bands=tuple(found.bands),
+        undecided_lo=found.ends(UNDECIDED)[0],
+        undecided_hi=found.ends(UNDECIDED)[1],
+        nowhere=all(kind == OUTSIDE for kind in found.kinds),
+        status=status or "known",
+        warrant=Warrant.FLOAT64_ROUNDED,
+        cost=Cost(seconds, 0 if paving is None else paving.bounded),
+        methods=METHODS if clauses is None else (*clauses.methods, *METHODS),
+        locator=found.locator(asked.lo, asked.hi),
+    )
+
+
+def _whole(lo: np.ndarray, hi: np.ndarray, open_: bool) -> PavingBox:
+    cell = PavingBox(lo, hi, 1.0, np.array([open_]), np.zeros(0, np.int8))
+    cell.label = search.MIXED if open_ else search.OUTSIDE
+    return cell

@@ -1,0 +1,106 @@
+"""A paving as an answer holds it: flat arrays over all inputs, pieces and bands in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
+from ...answers.regions.piece import Piece, Slab
+from ...search.preimage import paving as search
+from ...search.preimage.activation_patterns import PatternPolytope
+from ...search.preimage.paving import PavingBox
+
+
+class FlatPaving:
+    """The trees of a paving laid out flat: every cell a row, the leaves by kind.
+
+    Args:
+        roots: One cell a tree.
+        parts: What the leaves with patterns hold, by the cell's `id`.
+        free: `(d,)` bool: the inputs that cells have sides for.
+        base: `(d,)` the value of the others.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[PavingBox],
+        parts: dict[int, list[PatternPolytope]],
+        free: np.ndarray,
+        base: np.ndarray,
+    ) -> None:
+        self._free, self._base, self._parts = free, base, parts
+        self._at = np.flatnonzero(free)
+        self.pieces: list[Piece] = []
+        self.bands: list[Slab] = []
+        self.kinds: list[int] = []
+        self._leaves: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self._rows: list[tuple[int, float, int, int]] = []
+        self._roots = [self._add(root) for root in roots]
+
+    def _add(self, root: PavingBox) -> int:
+        """Lay out one tree; its row."""
+        first = len(self._rows)
+        waiting: list[tuple[PavingBox, int]] = [(root, first)]
+        self._rows.append((-1, 0.0, -1, -1))
+        while waiting:
+            cell, row = waiting.pop()
+            if cell.children is None:
+                self._rows[row] = self._leaf(cell)
+                continue
+            left = len(self._rows)
+            self._rows += [(-1, 0.0, -1, -1)] * 2
+            self._rows[row] = (int(self._at[cell.cut]), cell.at, left, left + 1)
+            waiting += [(cell.children[1], left + 1), (cell.children[0], left)]
+        return first
+
+    def _leaf(self, cell: PavingBox) -> tuple[int, float, int, int]:
+        lo, hi = self._full(cell.lo), self._full(cell.hi)
+        told = self._parts.get(id(cell))
+        kind = {search.OUTSIDE: OUTSIDE, search.INSIDE: INSIDE}.get(cell.label, UNDECIDED)
+        start = len(self.pieces)
+        if kind == UNDECIDED and told is not None:
+            kind = PIECES if told else OUTSIDE
+            for part in told:
+                a = np.zeros((len(part.a), self._base.size))
+                a[:, self._free] = part.a
+                self.pieces.append(Piece(a, part.b, lo, hi, self._full(part.at)))
+        self.kinds.append(kind if told is None or told else UNDECIDED)
+        self._leaves.append((kind, lo, hi))
+        if kind == UNDECIDED:
+            self.bands.append(self._band(cell))
+            return -1 - kind, 0.0, len(self.bands) - 1, len(self.bands)
+        return -1 - kind, 0.0, start, len(self.pieces)
+
+    def _band(self, cell: PavingBox) -> Slab:
+        """The half-spaces of a mixed box; none of it is bad or good by them if it has no bounds."""
+        width = self._base.size + 1
+        if cell.forms is None:
+            return Slab(np.empty((0, width)), np.zeros((1, width)))
+        slopes, offset = cell.forms
+        rows = np.zeros((len(offset), width))
+        rows[:, np.append(self._free, True)] = np.concatenate([slopes, offset[:, None]], axis=1)
+        rows[~np.isfinite(rows).all(axis=1)] = 0.0
+        m = len(rows) // 2
+        return Slab(-rows[m:][cell.open], rows[:m][cell.open])
+
+    def _full(self, x: np.ndarray) -> np.ndarray:
+        whole = self._base.copy()
+        whole[self._free] = x
+        return whole
+
+    def ends(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
+        """The leaves of one kind."""
+        found = [ends for k, *ends in self._leaves if k == kind]
+        both = np.array(found).reshape(-1, 2, self._base.size)
+        return both[:, 0], both[:, 1]
+
+    def locator(self, lo: np.ndarray, hi: np.ndarray) -> Locator:
+        """Finds points; `lo`, `hi` `(r, d)` are the ends of the roots."""
+        cut, at, left, right = (
+            (np.array(column) for column in zip(*self._rows, strict=True))
+            if (self._rows)
+            else (np.zeros(0, np.int64),) * 4
+        )
+        return Locator(lo, hi, np.array(self._roots, np.int64), cut, at, left, right)

@@ -1,0 +1,1 @@
+"""Falsification: projected gradient descent from many points."""

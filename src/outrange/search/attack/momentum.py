@@ -1,0 +1,76 @@
+"""Descent with momentum on the outputs of a graph: for many inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...core import Box
+from ...graph import Graph
+from ...graph.gradient import output_gradient
+from ..common.domain_boxes import DomainBoxes
+from .pgd import Descent, Lowest, descend
+
+
+MOMENTUM = Descent(steps=41, step=0.25, momentum=0.7, floor=0.005)
+"""Of an attack before and between splits."""
+
+ATTACK_ENTRIES = 1 << 23
+"""Numbers in all points of one attack."""
+
+CORNERS = 0.3
+"""Share of the starts that are corners."""
+
+
+def initial_samples(
+    graph: Graph, box: Box, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The middle, two corners and random points: see `pgd.first_points`."""
+    middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
+    x = np.concatenate([middle, box.uniform(rng, 29)])
+    return Lowest(graph.run(x), x).points
+
+
+def attack(
+    graph: Graph,
+    box: Box,
+    which: np.ndarray,
+    starts: int,
+    rng: np.random.Generator,
+    late: Callable[[], bool] = lambda: False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Descents on some objectives from the middle, random points and corners.
+
+    Args:
+        graph: Its outputs are the objectives.
+        box: Where.
+        which: The objectives.
+        starts: How many descents each.
+        rng: For the starts.
+        late: Whether to stop.
+
+    Returns:
+        The least value met of every objective, and where.
+    """
+    starts = max(2, min(starts, ATTACK_ENTRIES // (box.size * which.size)))
+    k = np.repeat(which, starts)
+    x = box.uniform(rng, k.size)
+    corners = rng.random(k.size) < CORNERS
+    x[corners] = np.where(rng.random((corners.sum(), box.size)) < 0.5, box.lo, box.hi)
+    x[::starts] = 0.5 * box.lo + 0.5 * box.hi
+    return attack_from(graph, box, x, k, MOMENTUM, late)
+
+
+def attack_from(
+    graph: Graph,
+    box: Box,
+    x: np.ndarray,
+    k: np.ndarray,
+    descent: Descent,
+    late: Callable[[], bool] = lambda: False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least value of every objective that is met on the way down from `x`, and where."""
+    objectives = graph.value_size(graph.output)
+    steps = descend(output_gradient(graph), x, k, DomainBoxes.of(box), descent, late=late)
+    return Lowest(np.full((1, objectives), np.inf), x[:1].copy()).take(steps).points[:2]

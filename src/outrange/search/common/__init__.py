@@ -1,0 +1,1 @@
+"""What every search shares: incumbents, results, root boxes, clause groups, threads."""

@@ -1,0 +1,28 @@
+"""What a decision is about: conjunctions, and the boxes they are asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import Distance, Formula
+from .domain_boxes import DomainBoxes
+
+
+@dataclass(frozen=True, eq=False)
+class ClauseGroup:
+    """Clauses that are all asked about the same boxes.
+
+    Args:
+        clauses: `m` conjunctions over `[x, y]`.
+        strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
+        roots: The boxes, of all inputs.
+        distances: Norm balls that belong to every clause.
+    """
+
+    clauses: Sequence[Sequence[Formula]]
+    strict: np.ndarray
+    roots: DomainBoxes
+    distances: tuple[Distance, ...] = ()

@@ -1,0 +1,52 @@
+"""Where a search starts: one box, or the boxes of a union."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import Box
+
+
+@dataclass(frozen=True, eq=False)
+class DomainBoxes:
+    """Boxes of the same inputs, one a row; which inputs take whole numbers only.
+
+    Args:
+        lo: `(r, d)`.
+        hi: `(r, d)`.
+        whole: `(d,)` bool.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    whole: np.ndarray
+
+    @classmethod
+    def of(cls, box: Box) -> DomainBoxes:
+        """A single box, every input real."""
+        return cls(box.lo[None], box.hi[None], np.zeros(box.size, bool))
+
+    @property
+    def hull(self) -> Box:
+        """The least box around them all."""
+        return Box(self.lo.min(axis=0), self.hi.max(axis=0))
+
+    def middle(self) -> np.ndarray:
+        """`(1, d)` the middle of the first box."""
+        lo, hi = self.lo[:1], self.hi[:1]
+        return self.snap(0.5 * lo + 0.5 * hi)
+
+    def around(self, at: np.ndarray) -> DomainBoxes:
+        """For each point `(c, d)` the first root that contains it, `(c, d)` ends."""
+        if len(self.lo) == 1:
+            which = np.zeros(len(at), np.int64)
+        else:
+            inside = (self.lo <= at[:, None]) & (at[:, None] <= self.hi)
+            which = inside.all(axis=2).argmax(axis=1)
+        return DomainBoxes(self.lo[which], self.hi[which], self.whole)
+
+    def snap(self, x: np.ndarray) -> np.ndarray:
+        """Points with their whole-numbered inputs rounded."""
+        return np.where(self.whole, np.rint(x), x) if self.whole.any() else x

@@ -1,0 +1,114 @@
+"""Decides one group of clauses: its search, its proof, and its best point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..graph import Graph
+from ..graph.measure import measure
+from .common.clause_groups import ClauseGroup
+from .common.incumbent import Incumbent
+from .common.search import Search
+from .common.solution import Progress, Stop
+from .portfolio import Problem, select_search
+
+
+TIE = 1e-9
+"""A value this near 0, as a share of the range seen, may be 0 but for rounding."""
+
+ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
+
+Accept = Callable[[np.ndarray], bool]
+"""Called with a point `(d,)` whose value is low enough in float64; True settles the question."""
+
+
+class GroupSearch:
+    """Branch and bound against a threshold instead of the incumbent.
+
+    Args:
+        graph: The network.
+        group: The clauses, and where they are asked about.
+        time_limit: Seconds; None for no limit.
+        progress: See `decide`.
+        seed: Of the samples.
+        engine: See `decide`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        group: ClauseGroup,
+        time_limit: float | None,
+        progress: Progress | None,
+        seed: int,
+        engine: str,
+    ) -> None:
+        m = len(group.clauses)
+        self.target = np.where(group.strict, 0.0, ABOVE_ZERO)
+        self.found = False
+        self.incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
+        self.incumbent.target, self.incumbent.goal = self.target, self.target.copy()
+        asked = measure(graph, group.clauses, group.distances)
+        self.problem = Problem(asked, np.eye(m), np.zeros(m), group.roots)
+        self.search: Search = select_search(self.problem, self.incumbent, seed=seed, engine=engine)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What was used."""
+        return self.search.methods
+
+    @property
+    def boxes(self) -> int:
+        """Sub-problems bounded."""
+        return self.incumbent.boxes
+
+    @property
+    def lower(self) -> np.ndarray:
+        """`(m,)` proved bounds of the clauses' values."""
+        return np.fmax(self.search.lower(), self.incumbent.known)
+
+    @property
+    def refuted(self) -> np.ndarray:
+        """`(m,)` the clauses that are proved to hold nowhere."""
+        return self.lower >= self.target
+
+    @property
+    def proved(self) -> bool:
+        """Whether no clause of the group holds anywhere."""
+        return bool(np.all(self.refuted))
+
+    @property
+    def least(self) -> tuple[float, np.ndarray]:
+        """The least value met, and where."""
+        k = int(np.argmin(self.incumbent.best))
+        return float(self.incumbent.best[k]), self.incumbent.best_at[k]
+
+    def run(self, seconds: float, accept: Accept) -> Stop:
+        """Search for a while; `Stop.GOAL` if a point was accepted."""
+        until = self.incumbent.clock.seconds + seconds
+        while (stop := self.search.run(until)) is Stop.GOAL:
+            if self.offer_points(accept):
+                return Stop.GOAL
+        return stop
+
+    def offer_ties(self, accept: Accept) -> bool:
+        """Offer the best points of a search that is over, also those that rounding puts above 0."""
+        incumbent = self.incumbent
+        near = incumbent.best <= TIE * incumbent.scale()
+        self.found = any(accept(incumbent.best_at[k]) for k in np.flatnonzero(near & ~self.refuted))
+        return self.found
+
+    def offer_points(self, accept: Accept) -> bool:
+        """Offer the points below their goal; True if one was accepted."""
+        incumbent = self.incumbent
+        assert incumbent.goal is not None
+        for k in np.flatnonzero(incumbent.best < incumbent.goal):
+            if accept(incumbent.best_at[k]):
+                self.found = True
+                return True
+            # Not good enough (float32 decides it there, say): look again where it is clearly lower.
+            step = max(abs(incumbent.best[k]), 1e-9 * incumbent.scale()[k])
+            incumbent.goal[k] = incumbent.best[k] - step
+        return False

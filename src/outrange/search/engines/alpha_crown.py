@@ -1,0 +1,295 @@
+"""Lower bounds of the objective rows over one chunk: a few ascent steps on the free lines.
+
+Every pair (box, objective) has its own choice of lines. One step is a back-substitution, a forward
+pass of the chosen lines at the minimizing corner `x*`, and a move of the free lines: a line used
+with coefficient `a` that turns about `pivot` changes the bound by `a (z(x*) - pivot)` per unit of
+slope, `z` the relaxed pre-activation. Bounds of the units themselves stay as they are.
+
+Sound: every step's bound is one; the best is kept. Cost: per step about as much as one row.
+
+Reference: K. Xu et al., *Fast and Complete: Enabling Complete Neural Network Verification with
+Rapid and Massively Parallel Incomplete Verifiers* (alpha-CROWN), ICLR 2021.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...domains.backward import LinearForm, RelaxedGraph, back_substitute
+from ...domains.crown import CrownPass
+from ...domains.relaxations import (
+    CurveRelaxation,
+    MaxRelaxation,
+    ProductRelaxation,
+    relax_curve,
+    relax_product,
+)
+from ...ops import Step
+from ...ops.curve import Curve
+from ...ops.product import Product
+
+
+KINK_PACE = 2.0
+"""Step in theta, in units of (z - pivot) / width, where theta is a slope at a corner."""
+TANGENT_PACE = 0.7
+"""The same where theta is the point of tangency: 1 would move it to z."""
+PLANE_PACE = 0.5
+"""Step in theta of a product's plane, per unit of how far the point is on the side of one end."""
+DECAY = 0.8
+
+
+Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
+"""The lines, picks or planes of every bent node, by value."""
+
+Record = dict[int, np.ndarray]
+"""Coefficients `(P, n)` of the rows on every bent value."""
+
+Chosen = dict[int, tuple[np.ndarray, ...]]
+"""What each unit of a bent value uses: see `Used.line`."""
+
+
+@dataclass(frozen=True, eq=False)
+class UsedRelaxation:
+    """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
+
+    coefficient: np.ndarray
+    line: tuple[np.ndarray, ...]
+    """Slope and offset of a curve's line; two slopes, offset and theta of a product's plane."""
+
+
+@dataclass(eq=False)
+class AlphaAscent:
+    """The best bound found for each pair.
+
+    Args:
+        sweep: The chunk, bounded.
+        net: Its lines.
+        rows: `(m, outputs)`.
+        box: `(P,)` the box of each pair.
+        which: `(P,)` the objective of each pair.
+        value: Where the rows stand; None for the output.
+        keen: Whether curves that change their bend within their range move their lines too.
+        least: Found: `(P,)`.
+        form_rows: Found: `(P, d)`.
+        constant: Found: `(P,)`.
+        used: Found: per bent value, what the best bound uses.
+    """
+
+    sweep: CrownPass
+    net: RelaxedGraph
+    rows: np.ndarray
+    box: np.ndarray
+    which: np.ndarray
+    value: int | None = None
+    keen: bool = False
+    least: np.ndarray = field(init=False)
+    form_rows: np.ndarray = field(init=False)
+    constant: np.ndarray = field(init=False)
+    used: dict[int, UsedRelaxation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        pairs = self.box.size
+        self.least = np.full(pairs, -np.inf)
+        self.form_rows = np.zeros((pairs, self.sweep.plan.graph.size))
+        self.constant = np.full(pairs, -np.inf)
+
+    def run(self, target: np.ndarray, steps: int) -> None:
+        """Bound all pairs, then improve those below their `target` `(P,)` for up to `steps`."""
+        graph = self.sweep.plan.graph
+        value = graph.output if self.value is None else self.value
+        active = np.arange(self.box.size)
+        lines = {v: line.take(self.box) for v, line in self.net.lines.items()}
+        for step in range(steps + 1):
+            net = RelaxedGraph(graph, lines, self.net.rounding_terms, self.net.underflow)
+            cells = self.sweep.cells.take(self.box[active])
+            record: Record = {}
+            start = self.rows[self.which[active]][:, None]
+            form = back_substitute(net, value, start, record)
+            least = cells.least(form)[:, 0]
+            record = {v: rows[:, 0] for v, rows in record.items()}
+            chosen = _chosen(lines, record)
+            self._keep(active, least, form, record, chosen)
+            if step == steps:
+                return
+            free = self._free(lines, record, active)
+            going = (self.least[active] < target[active]) & _any(free, active.size)
+            if not going.any():
+                return
+            corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
+            points = _forward(net, chosen, record, corner, value)
+            if going.mean() < 0.7:
+                active, kept = active[going], np.flatnonzero(going)
+                lines = {v: line.take(kept) for v, line in lines.items()}
+                record = {v: rows[kept] for v, rows in record.items()}
+                free = {v: mask[kept] for v, mask in free.items()}
+                points = [p[kept] for p in points]
+            self._move(lines, record, free, points, active, step)
+
+    def _keep(
+        self,
+        active: np.ndarray,
+        least: np.ndarray,
+        form: LinearForm,
+        record: Record,
+        chosen: Chosen,
+    ) -> None:
+        """Take over what is better than the best so far."""
+        better = least > self.least[active]
+        whom = active[better]
+        if not whom.size:
+            return
+        self.least[whom] = least[better]
+        self.form_rows[whom] = form.rows[better, 0]
+        self.constant[whom] = form.constant[better, 0]
+        for v, rows in record.items():
+            line = chosen.get(v, ())
+            if v not in self.used:
+                shape = (self.box.size, rows.shape[1])
+                self.used[v] = UsedRelaxation(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
+            kept = self.used[v]
+            kept.coefficient[whom] = rows[better]
+            for own, part in zip(kept.line, line, strict=True):
+                own[whom] = part[better]
+
+    def _free(
+        self, lines: Relaxations, record: Record, active: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """Where the line in use has a choice worth its price, per curve.
+
+        A bent unit that spans a knot is left alone: its lines cost ten times a tangent's, and
+        near a change of bend there is little to win.
+        """
+        out = {}
+        for v, source, op in self.sweep.plan.curves:
+            if v not in record:
+                continue
+            line = lines[v]
+            assert isinstance(line, CurveRelaxation)
+            gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
+            out[v] = (gain != 0.0) & (record[v] != 0.0)
+            if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
+                lo, hi = self.sweep.ends[source]
+                low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
+                out[v] &= (low == high)[self.box[active]]
+        for v, sources, op in self.sweep.plan.products:
+            if v in record:
+                (lu, hu), (lv, hv) = self.sweep.factors(op, sources)
+                out[v] = ((lu < hu) & (lv < hv))[self.box[active]] & (record[v] != 0.0)
+        return out
+
+    def _move(
+        self,
+        lines: Relaxations,
+        record: Record,
+        free: dict[int, np.ndarray],
+        points: list[np.ndarray],
+        active: np.ndarray,
+        step: int,
+    ) -> None:
+        """Move the free lines up the slope of the bound, in place."""
+        graph, budget = self.sweep.plan.graph, self.sweep.plan.budget
+        paying = budget if self.sweep.radii else None
+        for v, mask in free.items():
+            (pair, unit) = np.nonzero(mask)
+            if not pair.size:
+                continue
+            node, line = graph.nodes[v - 1], lines[v]
+            if isinstance(line, ProductRelaxation):
+                sources = [points[j] for j in node.inputs]
+                self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
+                continue
+            op, source = node.op, node.inputs[0]
+            assert isinstance(op, Curve) and isinstance(line, CurveRelaxation)
+            lo, hi = (end[self.box[active[pair]], unit] for end in self.sweep.ends[source])
+            side = np.where(record[v][pair, unit] > 0, 0, 1)
+            pace = (KINK_PACE if op.is_piecewise_linear else TANGENT_PACE) * DECAY**step
+            turn = np.sign(line.gain[side, pair, unit]) * np.where(side == 0, pace, -pace)
+            distance = points[source][pair, unit] - line.pivot[side, pair, unit]
+            with np.errstate(all="ignore"):
+                move = turn * distance / (hi - lo)
+            theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
+            new = relax_curve(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
+            at = (side, np.arange(pair.size))
+            line.slope[side, pair, unit] = new.slope[at]
+            line.offset[side, pair, unit] = new.offset[at]
+            line.theta[side, pair, unit] = theta
+            line.pivot[side, pair, unit] = new.pivot[at]
+            if new.unbounded is not None:
+                if line.unbounded is None:
+                    line.unbounded = np.zeros_like(line.slope)
+                line.unbounded[side, pair, unit] = new.unbounded[at]
+
+    def _move_planes(
+        self,
+        value: int,
+        planes: ProductRelaxation,
+        rising: np.ndarray,
+        sources: list[np.ndarray],
+        active: np.ndarray,
+        pace: float,
+    ) -> None:
+        """Turn every plane in use toward the corner that its point is nearer to, in place."""
+        plan = self.sweep.plan
+        node = plan.graph.nodes[value - 1]
+        op = node.op
+        assert isinstance(op, Product)
+        ends = self.sweep.factors(op, node.inputs)
+        u, v = ((lo[self.box[active]], hi[self.box[active]]) for lo, hi in ends)
+        with np.errstate(all="ignore"):
+            across = (sources[0][:, op.left] - u[0]) / (u[1] - u[0])
+            along = (sources[1][:, op.right] - v[0]) / (v[1] - v[0])
+            turn = np.where(rising, across + along - 1.0, across - along)
+        move = PLANE_PACE * pace * np.nan_to_num(np.clip(turn, -1.0, 1.0))
+        theta = planes.theta + np.where(np.stack([rising, ~rising]), move, 0.0)
+        paying = plan.budget if self.sweep.radii else None
+        reads = (plan.budget.reads[node.inputs[0]], plan.budget.reads[node.inputs[1]])
+        new = relax_product(op, u, v, theta, paying, reads)
+        for name in ("left", "right", "offset", "unbounded", "theta"):
+            setattr(planes, name, getattr(new, name))
+
+
+def _chosen(lines: Relaxations, record: Record) -> Chosen:
+    """Slope and offset of the line that each unit of each curve uses; what a product's plane is."""
+    out = {}
+    for v, rows in record.items():
+        line = lines[v]
+        if isinstance(line, MaxRelaxation):
+            continue
+        if isinstance(line, ProductRelaxation):
+            parts = (line.left, line.right, line.offset, line.theta)
+        else:
+            parts = (line.slope, line.offset)
+        out[v] = tuple(np.where(rows > 0, part[0], part[1]) for part in parts)
+    return out
+
+
+def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
+    out = np.zeros(pairs, bool)
+    for mask in free.values():
+        out |= mask.any(axis=1)
+    return out
+
+
+def _forward(
+    net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
+) -> list[np.ndarray]:
+    """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
+    values = [x]
+    with np.errstate(all="ignore"):
+        for v, node in enumerate(net.graph.nodes[:last], 1):
+            op, source = node.op, values[node.inputs[0]]
+            picks = net.lines.get(v)
+            if v in chosen and isinstance(picks, ProductRelaxation):
+                left, right, offset, _ = chosen[v]
+                u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
+                values.append(left * u + right * w + offset)
+            elif v in chosen:
+                slope, offset = chosen[v]
+                values.append(slope * source + offset)
+            elif isinstance(picks, MaxRelaxation) and v in record:
+                picked = np.take_along_axis(source, picks.arg, axis=1)
+                loose = (record[v] < 0) & ~picks.sure
+                values.append(np.where(loose, picks.top, picked))
+            else:
+                values.append(op.run(tuple(values[j] for j in node.inputs)))
+    return values

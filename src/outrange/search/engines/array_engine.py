@@ -1,0 +1,162 @@
+"""The array engine: any graph, many boxes at once, in NumPy float64."""
+
+from contextlib import nullcontext
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import Box, InputError, down
+from ...domains.backward import BoxBatch
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.stability import clip_to_phases, is_stable, phase_codes
+from ...graph import Graph
+from ...graph.gradient import vector_jacobian_product
+from ...ops import Curve
+from ..common.parallel import parallel_map, single_blas_thread
+from .alpha_crown import AlphaAscent
+from .base import BoxBounds
+from .gap_attribution import attribute_gap
+from .optimized_sweep import OptimizedCrownPass
+
+
+class ArrayEngine:
+    """Bounds `rows @ output + offset` over boxes inside one root box.
+
+    Linear bounds of `domains.linear`, slope ascent on the objective rows, chunks of boxes that fit
+    a core's cache, threads over the chunks. Stateless between calls: what is known of the units
+    travels as one byte each (`domains.pieces`). With several chunks, BLAS is held to one thread.
+
+    Args:
+        graph: The network.
+        rows: `(m, outputs)` float64.
+        offset: `(m,)` float64.
+        box: Every box asked about later lies in it.
+        steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
+            lines, else 1 (a smooth curve's lines cost more than the boxes they save).
+        threads: Worker threads at most; None for one a core this process may use.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
+
+    Raises:
+        InputError: Shapes do not fit, or an op's input can leave its domain over `box`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        rows: ArrayLike,
+        offset: ArrayLike,
+        box: Box,
+        *,
+        steps: int | None = None,
+        threads: int | None = None,
+        radii: bool = True,
+    ) -> None:
+        self.graph = graph
+        self.rows = np.atleast_2d(np.asarray(rows, np.float64))
+        self.offset = np.atleast_1d(np.asarray(offset, np.float64))
+        outputs = graph.value_size(graph.output)
+        if self.rows.shape != (self.offset.size, outputs) or box.size != graph.size:
+            raise InputError(
+                f"This graph has {graph.size} inputs and {outputs} outputs: `rows` needs "
+                f"{outputs} columns and as many rows as `offset` has entries. Received: rows "
+                f"{self.rows.shape}, offset {self.offset.shape}, a box of {box.size}."
+            )
+        self.box, self.radii = box, radii
+        self.threads = threads
+        self.plan = CrownPlan.of(graph)
+        straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
+        straight &= not self.plan.products
+        self.steps = (3 if straight else 1) if steps is None else steps
+        self.inputs, self.objectives = graph.size, self.offset.size
+        self.units = 0
+        self._places: list[tuple[int, Curve, slice]] = []
+        for v, source, op in self.plan.curves:
+            end = self.units + graph.value_size(v)
+            self._places.append((source, op, slice(self.units, end)))
+            self.units = end
+        # Where errors multiply from product to product, the first bounds are worth more work.
+        keen = bool(self.plan.products)
+        extra = frozenset({graph.output}) if keen else frozenset()
+        sweep = OptimizedCrownPass if keen else CrownPass
+        root = sweep(
+            self.plan, BoxBatch.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
+        )
+        root.run()
+        self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest of every output over the whole box, as the first bounds say."""
+        return self._root[self.graph.output]
+
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
+        if not len(lo):
+            raise InputError("`bound` needs at least one box. Received: none.")
+        pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
+        work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
+        with single_blas_thread() if len(work) > 1 else nullcontext():
+            parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
+        names = ("least", "slopes", "offset", "scores", "status", "undecided")
+        return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+    def _bound_chunk(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        known = {v: ends for v, ends in enumerate(self._root) if v}
+        for source, op, place in self._places:
+            codes = status[:, place]
+            least, most = (
+                np.broadcast_to(end, codes.shape).copy()
+                for end in known.get(source, self._root[source])
+            )
+            known[source] = clip_to_phases(op, codes, least, most)
+        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
+        net = sweep.run()
+        box, which = np.nonzero(wanted)
+        ascent = AlphaAscent(sweep, net, self.rows, box, which)
+        ascent.run((cutoff - self.offset)[which], self.steps)
+        shape = wanted.shape
+        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
+        least[box, which] = down(ascent.least + self.offset[which])
+        offset[box, which] = down(ascent.constant + self.offset[which])
+        slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
+        codes, undecided = self._units_of(sweep, status)
+        return BoxBounds(least, slopes, offset, blame, codes, undecided)
+
+    def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The status of every unit, and how many of each box have bounds that are not exact."""
+        codes, undecided = status.copy(), np.zeros(len(status), np.int64)
+        for source, op, place in self._places:
+            found = phase_codes(op, *sweep.ends[source])
+            codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
+            undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
+        for _, sources, op in self.plan.products:
+            (lu, hu), (lv, hv) = sweep.factors(op, sources)
+            undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
+        return codes, undecided
+
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
+        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
+
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
+        values = self.graph.run_all(np.asarray(x, np.float64))
+        rows = self.rows[k]
+        height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
+        with np.errstate(all="ignore"):
+            return height, vector_jacobian_product(self.graph, values, rows)

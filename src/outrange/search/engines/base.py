@@ -1,0 +1,64 @@
+"""What the search needs from a bounding engine."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class BoxBounds:
+    """What an engine proved about `B` boxes and `m` objectives; `d` inputs, `s` decidable units.
+
+    For box `i` and objective `k`, every `x` in the box has
+    `objective_k(x) >= slopes[i, k] @ x + offset[i, k]`, and `least[i, k]` is the least value of
+    that form over the box (or a better proved bound), every rounding paid for.
+    """
+
+    least: np.ndarray
+    """`(B, m)` proved lower bounds; `-inf` where the objective was not asked for."""
+    slopes: np.ndarray
+    """`(B, m, d)`."""
+    offset: np.ndarray
+    """`(B, m)`, padding for rounding already subtracted."""
+    scores: np.ndarray
+    """`(B, m, d)`: how much of the slack each input is to blame for (gap attribution)."""
+    status: np.ndarray
+    """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
+    undecided: np.ndarray
+    """`(B,)` number of undecided units."""
+
+
+class Engine(Protocol):
+    """Bounds many boxes at once; stateless between calls."""
+
+    inputs: int
+    objectives: int
+    units: int
+
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """Bound some of the objectives over each of the boxes from `lo` to `hi`.
+
+        Args:
+            lo: `(B, d)`.
+            hi: `(B, d)`.
+            status: `(B, s)` int8, what is already known of the units on a box around each.
+            wanted: `(B, m)` bool, the objectives to bound over each box.
+            cutoff: `(m,)`: a bound at or above it is good enough; work on it may stop there.
+        """
+        ...
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        ...
+
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
+        ...

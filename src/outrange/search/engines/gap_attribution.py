@@ -1,0 +1,114 @@
+"""Gap attribution: which input is to blame for the slack of a bound.
+
+In the bound of an objective, unit `j` with coefficient `a_j` costs `g_j = |a_j|` times the vertical
+gap of the line it uses; its range is wide because of input `i` in proportion
+`s_ji = |A_ji| w_i / sum_i |A_ji| w_i`, `A_j` the unit's own linear form and `w` the widths of the
+box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. A heuristic: no bound rests on it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...domains.relaxations import MaxRelaxation
+from ...domains.stability import is_stable
+from .alpha_crown import AlphaAscent
+
+
+def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
+    """`(P, d)` scores; the plain widths where there is no finite bound."""
+    sweep = ascent.sweep
+    width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
+    out = 0.5 * np.abs(ascent.form_rows) * width
+    for bent, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
+        for v, source, _ in bent:
+            if v in ascent.used and source in sweep.shares:
+                rows, shares = sweep.shares[source]
+                blame = blame_of(ascent, v)[:, rows]
+                out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
+    for v, sources, _ in sweep.plan.products:
+        if v in ascent.used:
+            for source, blame in zip(sources, product_blame(ascent, v), strict=True):
+                out += _spread(ascent, source, blame)
+    if sweep.plan.counting.any():
+        # Level lines hide where the width comes from: what picks a row is settled first.
+        out += np.where(sweep.plan.counting & (width > 0), out.sum(axis=1, keepdims=True), 0.0)
+    return np.where(np.isfinite(ascent.least)[:, None], out, width)
+
+
+def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
+    """`(P, n)` per factor: `|a|` times half the distance at the worst corner, half of it each."""
+    sweep = ascent.sweep
+    sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
+    used = ascent.used[value]
+    (lu, hu), (lv, hv) = sweep.factors(op, sources)
+    theta = used.line[3]
+    with np.errstate(all="ignore"):
+        area = ((hu - lu) * (hv - lv))[ascent.box]
+        amount = 0.25 * np.abs(used.coefficient) * area * np.maximum(theta, 1.0 - theta)
+        amount = np.nan_to_num(amount, posinf=1e100)
+    return list(op.pull(amount, amount))
+
+
+def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
+    """`(P, d)`: the blame on entries of a factor, as shares of the inputs they come from."""
+    sweep = ascent.sweep
+    origins = sweep.plan.origins[source]
+    out = np.zeros((ascent.box.size, sweep.plan.graph.size))
+    for value in np.unique(origins.value[origins.value >= 0]):
+        here = origins.value == value
+        entry = origins.entry[here]
+        if value == 0:
+            place: Any = (slice(None), entry)
+            np.add.at(out, place, blame[:, here])
+            continue
+        at = source if source in sweep.shares and not origins.bent[here].any() else value
+        if at not in sweep.shares:
+            continue
+        rows, shares = sweep.shares[at]
+        wanted = entry if at == value else np.flatnonzero(here)
+        place = np.searchsorted(rows, wanted)
+        known = (place < rows.size) & (rows[np.minimum(place, rows.size - 1)] == wanted)
+        found = shares[:, place[known]][ascent.box]
+        out += np.einsum("pr,prd->pd", blame[:, here][:, known], found)
+    return out
+
+
+def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
+    """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
+    sweep = ascent.sweep
+    op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
+    used = ascent.used[value]
+    lo, hi = sweep.ends[source]
+    loose = ~is_stable(op, lo, hi)
+    pair, unit = np.nonzero((used.coefficient != 0.0) & loose[ascent.box])
+    out = np.zeros(used.coefficient.shape)
+    if not pair.size:
+        return out
+    box = ascent.box[pair]
+    slope, offset = (part[pair, unit] for part in used.line)
+    gap = np.zeros(pair.size)
+    with np.errstate(all="ignore"):
+        places = [lo, 0.5 * lo + 0.5 * hi, hi, *(np.clip(k, lo, hi) for k in op.knots)]
+        for x in places:
+            height = op.f(x)
+            distance = np.abs(height[box, unit] - (slope * x[box, unit] + offset))
+            gap = np.fmax(gap, distance)
+        amount = np.abs(used.coefficient[pair, unit]) * gap
+    out[pair, unit] = np.nan_to_num(amount, posinf=1e100)
+    return out
+
+
+def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
+    """`(P, n of the input)`: what a window may lose, put on the argument picked."""
+    sweep, picks = ascent.sweep, ascent.net.lines[value]
+    op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
+    lo, hi = sweep.ends[source]
+    if not isinstance(picks, MaxRelaxation):
+        raise TypeError(f"Value {value} is no window.")
+    with np.errstate(invalid="ignore"):
+        gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]
+        amount = np.nan_to_num(np.abs(ascent.used[value].coefficient) * gap, posinf=1e100)
+    out = np.zeros((ascent.box.size, lo.shape[1]))
+    np.add.at(out, (np.arange(len(out))[:, None], picks.arg[ascent.box]), amount)
+    return out

@@ -1,0 +1,1 @@
+"""Bounds of partial derivatives: monotonicity and Lipschitz constants."""

@@ -1,0 +1,129 @@
+"""Bounds on slopes of a network over many boxes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import Bounds, Box
+from ...domains.backward import BoxBatch
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.tangents import TangentPlan, plain_tangents, slopes, tangents
+from ...graph import Graph
+from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
+from .objectives import Objectives
+
+
+@dataclass(frozen=True, eq=False)
+class DerivativeBounds:
+    """What was proved about `B` boxes, `m` objectives.
+
+    Args:
+        least: `(B, m)`: no slope asked for is less, anywhere in the box.
+        blame: `(B, d)`: how much each input has to do with what is undecided.
+        undecided: `(B,)` number of units whose slope is not one number.
+        slopes: Slope ranges of every curve, by value, `(B, n)`.
+        ends: Ends of every value.
+    """
+
+    least: np.ndarray
+    blame: np.ndarray
+    undecided: np.ndarray
+    slopes: dict[int, Bounds]
+    ends: list[Bounds]
+
+
+class DerivativeEngine:
+    """Bounds objectives about slopes over boxes in a root box.
+
+    Args:
+        graph: The network; its outputs are what is differentiated.
+        box: Every box asked about later lies in it.
+        asked: The objectives.
+    """
+
+    def __init__(self, graph: Graph, box: Box, asked: Objectives) -> None:
+        self.graph = fold(piecewise_to_pairs(graph))
+        self.box = box
+        self.asked, self.directions = asked, asked.directions
+        self.objectives = asked.form.size
+        self._values, self.plan = CrownPlan.of(self.graph), TangentPlan.of(self.graph)
+        self.is_straight = not self._values.products and all(
+            op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
+        )
+        root = CrownPass(self._values, BoxBatch.of(box.lo[None], box.hi[None]))
+        root.run()
+        self._known = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
+
+    @property
+    def chunk(self) -> int:
+        """How many boxes make a good call."""
+        return self._values.boxes
+
+    def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
+        """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
+        sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._known))
+        sweep.run()
+        known = slopes(self.graph, sweep.ends)
+        found = tangents(self.plan, known, sweep.ends, self.directions)
+        blame, undecided = self._blame(sweep, known, found, hi - lo)
+        least = self.asked.least(*found[self.graph.output])
+        return DerivativeBounds(least, blame, undecided, known, sweep.ends)
+
+    def _blame(
+        self, sweep: CrownPass, known: Mapping[int, Bounds], found: list[Bounds], width: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How far slopes vary times what they multiply, shared out among the inputs."""
+        blame = np.zeros_like(width)
+        undecided = np.zeros(len(width), np.int64)
+        for v, source, _ in self._values.curves:
+            least, most = known[v]
+            undecided += self._share(sweep, source, most - least, found[source], blame)
+        for _, sources, op in self._values.products:
+            for own, other, mine, its in (
+                (*sources, op.left, op.right),
+                (*sources[::-1], op.right, op.left),
+            ):
+                lo, hi = sweep.ends[own]
+                size_of = np.zeros((len(lo), self.directions.size, lo.shape[1]))
+                tangent = np.maximum(*(np.abs(end[..., its]) for end in found[other]))
+                at: Any = (slice(None), slice(None), mine)
+                np.maximum.at(size_of, at, tangent)
+                undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
+        return blame, undecided
+
+    def _share(
+        self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
+    ) -> np.ndarray:
+        """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
+        open_ = spread > 0
+        if open_.any() and (source in sweep.shares or source == 0):
+            size_of = np.maximum(np.abs(tangent[0]), np.abs(tangent[1])).max(axis=1)
+            weight = np.where(open_, spread * size_of, 0.0)
+            weight = np.where(np.isfinite(weight), weight, 1e100)
+            if source == 0:
+                blame += weight
+            else:
+                rows, share = sweep.shares[source]
+                blame += np.einsum("bu,bud->bd", weight[:, rows], share)
+        return open_.sum(axis=1)
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """`(batch, m)` objectives at points `(batch, d)`, in plain float64: nothing proved.
+
+        Infinite on a kink, where there is no slope.
+        """
+        values = self.graph.run_all(x)
+        with np.errstate(all="ignore"):
+            found = plain_tangents(self.plan, values, self.directions)
+        kinked = np.zeros((len(x), self.directions.size), bool)
+        for _, source, op in self._values.curves:
+            for knot in op.knots:
+                near = np.abs(values[source] - knot) <= 1e-13 * (1.0 + abs(knot))
+                if near.any():
+                    kinked |= (near[:, None] & (found[source] != 0)).any(axis=2)
+        slope = found[self.graph.output]
+        return np.where(self.asked.kinked(kinked), np.inf, self.asked.least(slope, slope))

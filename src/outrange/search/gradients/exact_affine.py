@@ -1,0 +1,263 @@
+"""Affine forms in exact arithmetic, and whether several can be positive at once inside a box.
+
+Every float64 is an integer times a power of two, so the affine function that a piecewise-linear
+network is on one activation pattern is computed without rounding, in integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+
+from ...graph import Graph
+from ...ops import Affine, Curve, Rearrange
+
+
+def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """`(n, s)` with `x = n / 2**s` exactly; `n` an array of Python integers.
+
+    Example:
+        >>> n, s = integers(np.array([0.75, -2.0]))
+        >>> n.tolist(), s
+        ([3, -8], 2)
+    """
+    flat = np.ravel(np.asarray(x, np.float64))
+    ratios = [float(v).as_integer_ratio() for v in flat]
+    scale = max((d.bit_length() - 1 for _, d in ratios), default=0)
+    whole = np.array([n << (scale - d.bit_length() + 1) for n, d in ratios], object)
+    return whole.reshape(np.shape(x)), scale
+
+
+Row = tuple[np.ndarray, np.ndarray]
+"""Columns of a row that are not zero, and their integers."""
+
+Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
+"""Of each input the rows and their power of two; and the bias, likewise."""
+
+
+@dataclass(frozen=True, eq=False)
+class AffineForms:
+    """`n` affine forms over `d` inputs: `(n, d + 1)` integers over `2**scale`, constants last."""
+
+    whole: np.ndarray
+    scale: int
+
+    def at_scale(self, scale: int) -> np.ndarray:
+        """The integers over a larger power of two."""
+        return self.whole * (1 << (scale - self.scale))
+
+    def row(self, i: int) -> list[int]:
+        """One form times `2**scale`: slopes, then its constant."""
+        return [int(c) for c in self.whole[i]]
+
+
+class ExactGraph:
+    """Forms of the values of a graph, once the gap of every curve is chosen.
+
+    Args:
+        graph: Affine ops without stated error, rearrangements and piecewise-linear curves.
+        fixed: `(d,)`: the value of inputs that do not vary, NaN for the others.
+    """
+
+    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
+        self.graph, self._fixed = graph, fixed
+        self._matrices: dict[int, Matrices] = {}
+
+    def knows(self, value: int) -> bool:
+        """Whether the coefficients of an op are the numbers written in it."""
+        op = self.graph.nodes[value - 1].op
+        return isinstance(op, Rearrange) or (isinstance(op, Affine) and op.ulps == 0)
+
+    def inputs(self) -> AffineForms:
+        """The forms of the inputs themselves."""
+        free = np.flatnonzero(np.isnan(self._fixed))
+        constant, scale = integers(np.where(np.isnan(self._fixed), 0.0, self._fixed))
+        whole = np.zeros((self._fixed.size, free.size + 1), object)
+        whole[free, np.arange(free.size)] = 1 << scale
+        whole[:, -1] += constant
+        return AffineForms(whole, scale)
+
+    def affine(self, value: int, before: list[AffineForms]) -> AffineForms:
+        """The forms of an affine op's or rearrangement's value."""
+        op = self.graph.nodes[value - 1].op
+        if isinstance(op, Rearrange):
+            return self._rearranged(op, before)
+        assert isinstance(op, Affine)
+        parts, (bias, bias_scale) = self._matrix(value)
+        scales = [m[1] + b.scale for m, b in zip(parts, before, strict=True)]
+        top = max([bias_scale, *scales])
+        total = np.zeros((op.size, before[0].whole.shape[1]), object)
+        for (rows, _), form, scale in zip(parts, before, scales, strict=True):
+            total = total + _product(rows, form.whole) * (1 << (top - scale))
+        total[:, -1] += bias * (1 << (top - bias_scale))
+        return AffineForms(total, top)
+
+    def _matrix(self, value: int) -> Matrices:
+        if value not in self._matrices:
+            op = self.graph.nodes[value - 1].op
+            assert isinstance(op, Affine)
+            parts = []
+            for matrix in op.adjoint(np.eye(op.size)):
+                whole, scale = integers(matrix)
+                rows = [
+                    (np.flatnonzero(m), whole[i][np.flatnonzero(m)]) for i, m in enumerate(matrix)
+                ]
+                parts.append((rows, scale))
+            self._matrices[value] = (parts, integers(op.bias))
+        return self._matrices[value]
+
+    def _rearranged(self, op: Rearrange, before: list[AffineForms]) -> AffineForms:
+        fill, fill_scale = integers(np.where(op.index < 0, op.fill, 0.0))
+        top = max([fill_scale, *(b.scale for b in before)])
+        whole = np.concatenate([b.at_scale(top) for b in before])[np.maximum(op.index, 0)]
+        absent = op.index < 0
+        whole[absent] = 0
+        whole[absent, -1] = fill[absent] * (1 << (top - fill_scale))
+        return AffineForms(whole, top)
+
+    def curve(self, value: int, before: AffineForms, gaps: np.ndarray) -> AffineForms:
+        """The forms of a curve's value, unit `j` on gap `gaps[j]`."""
+        op = self.graph.nodes[value - 1].op
+        assert isinstance(op, Curve)
+        lines = np.array(op.lines, np.float64)[gaps]
+        slope, slope_scale = integers(lines[:, 0])
+        shift, shift_scale = integers(lines[:, 1])
+        top = max(before.scale + slope_scale, shift_scale)
+        whole = before.whole * slope[:, None] * (1 << (top - before.scale - slope_scale))
+        whole[:, -1] += shift * (1 << (top - shift_scale))
+        return AffineForms(whole, top)
+
+
+def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(rows), whole.shape[1]), object)
+    for i, (columns, entries) in enumerate(rows):
+        if columns.size:
+            out[i] = (entries[:, None] * whole[columns]).sum(axis=0)
+    return out
+
+
+@dataclass(frozen=True)
+class RationalPoint:
+    """`x = whole / over`, exactly."""
+
+    whole: list[int]
+    over: int
+
+    def value(self, row: list[int]) -> int:
+        """The sign of the form `row` there, times something positive."""
+        *slopes, constant = row
+        return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
+
+
+class ArrangementCell:
+    """A box of real numbers in which forms are to be positive.
+
+    Args:
+        lo: `(d,)` lower ends.
+        hi: `(d,)` upper ends, each larger.
+    """
+
+    def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
+        ends, self._scale = integers(np.stack([lo, hi]))
+        self._lo = ends[0].tolist()
+        self._width = (ends[1] - ends[0]).tolist()
+
+    @property
+    def middle(self) -> RationalPoint:
+        """The center of the box."""
+        whole = [2 * low + w for low, w in zip(self._lo, self._width, strict=True)]
+        return RationalPoint(whole, 2 << self._scale)
+
+    def point(self, rows: list[list[int]], best: bool = False) -> RationalPoint | None:
+        """A point of the box at which every form is positive; None if there is none (a proof).
+
+        The simplex method with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
+        fractions: integers over one denominator (Bareiss, Edmonds).
+
+        Args:
+            rows: Forms as integers, each times any positive number: slopes, then the constant.
+            best: Go on to the largest `t`; else the first point with `t > 0` will do.
+
+        Example:
+            >>> cell = Cell(np.zeros(1), np.full(1, 2.0))
+            >>> cell.point([[1, -1], [-1, 1]]) is None  # x < 1 and x > 1
+            True
+            >>> cell.point([[1, -1]], best=True)
+            Point(whole=[2], over=1)
+        """
+        if not rows:
+            return self.middle
+        d = len(self._lo)
+        # Variables: steps from `lo`, then t above its start; a column of right sides.
+        at_lo = [self._at_lo(row) for row in rows]
+        weight = [1 << max((abs(c) for c in row[:d]), default=0).bit_length() for row in rows]
+        start = min(v // w for v, w in zip(at_lo, weight, strict=True))
+        table = [
+            [*(-c for c in row[:d]), w, v - w * start]
+            for row, v, w in zip(rows, at_lo, weight, strict=True)
+        ]
+        table += [[int(i == j) for j in range(d)] + [0, self._width[i]] for i in range(d)]
+        table.append([0] * d + [1, 0])
+        basis, outside, over = list(range(d + 1, d + 1 + len(table))), list(range(d + 1)), 1
+        while best or start * over - table[-1][-1] <= 0:
+            gain = table[-1]
+            enter = min(
+                (j for j in range(d + 1) if gain[j] > 0), key=lambda j: outside[j], default=None
+            )
+            if enter is None:
+                break
+            leave = _leaving(table[:-1], enter, basis)
+            over = _pivot(table, leave, enter, over)
+            basis[leave], outside[enter] = outside[enter], basis[leave]
+        if start * over - table[-1][-1] <= 0:
+            return None
+        step = [0] * d
+        for name, row in zip(basis, table[:-1], strict=False):
+            if name < d:
+                step[name] = row[-1]
+        whole = [low * over + s for low, s in zip(self._lo, step, strict=True)]
+        return _reduced(whole, over << self._scale)
+
+    def _at_lo(self, row: list[int]) -> int:
+        *slopes, constant = row
+        return sum(c * x for c, x in zip(slopes, self._lo, strict=True)) + (constant << self._scale)
+
+
+def _reduced(whole: list[int], over: int) -> RationalPoint:
+    common = gcd(over, *whole)
+    return RationalPoint([x // common for x in whole], over // common)
+
+
+def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
+    """The row with the least ratio; of equals the one whose variable comes first."""
+    found = -1
+    for i, row in enumerate(table):
+        if row[enter] <= 0:
+            continue
+        if found < 0:
+            found = i
+            continue
+        first = table[found]
+        apart = row[-1] * first[enter] - first[-1] * row[enter]
+        if apart < 0 or (apart == 0 and basis[i] < basis[found]):
+            found = i
+    return found
+
+
+def _pivot(table: list[list[int]], leave: int, enter: int, over: int) -> int:
+    """Exchange a basic and a non-basic variable; returns the new denominator."""
+    row = table[leave]
+    pivot = row[enter]
+    for i, other in enumerate(table):
+        if i == leave:
+            continue
+        factor = other[enter]
+        if factor == 0:
+            other[:] = [c * pivot // over for c in other]
+        else:
+            other[:] = [(c * pivot - factor * r) // over for c, r in zip(other, row, strict=True)]
+            other[enter] = -factor
+    row[enter] = over
+    return pivot

@@ -1,0 +1,277 @@
+"""The slopes of a network on a small box, one cell at a time: exactly where it is straight.
+
+The undecided units of a box have finitely many patterns. Where the slope of a pattern would matter,
+the pattern is followed layer by layer in exact arithmetic, and dropped as soon as a linear program
+in rationals proves that no open set of inputs has it. What is left are real cells, and their slopes
+are computed exactly. A continuous function rises along an input wherever it does so on every cell.
+Smooth curves keep the range of their slopes, and what is computed from them keeps all its patterns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from ...core import Bounds
+from ...domains.tangents import TangentPlan, tangents
+from ...graph import Graph
+from ...ops import Affine, Curve
+from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
+from .objectives import Objectives
+
+
+MOST_PATTERNS = 256
+"""Boxes with more patterns are better split."""
+
+
+Unit = tuple[int, int, list[int]]
+"""`(value, unit, gaps it may be on)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellBounds:
+    """Slopes of one box.
+
+    Args:
+        least: `(m,)` proved lower bounds of the objectives on the box.
+        points: `(objective, x)`: points inside cells whose slope is below the cutoff.
+        settled: Whether nothing better can be said: `least` is reached, or at the cutoff.
+    """
+
+    least: np.ndarray
+    points: list[tuple[int, np.ndarray]]
+    settled: bool
+
+
+class ExactCells:
+    """Cells of small boxes.
+
+    Args:
+        plan: Of a graph without a `Largest`.
+        asked: The objectives.
+    """
+
+    def __init__(self, plan: TangentPlan, asked: Objectives) -> None:
+        self.plan, self.graph, self.asked = plan, plan.graph, asked
+        curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
+        affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
+        self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
+
+    def find(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        slopes: dict[int, Bounds],
+        ends: list[Bounds],
+        cutoff: np.ndarray,
+    ) -> CellBounds | None:
+        """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
+
+        Args:
+            lo: `(d,)`.
+            hi: `(d,)`.
+            slopes: Slope ranges of every curve there, `(n,)` each.
+            ends: Ends of every value there, `(n,)` each.
+            cutoff: `(m,)`: slopes at or above it need no closer look.
+        """
+        units = _open_units(self.graph, slopes, ends)
+        if not units and not self.is_straight:
+            return None
+        count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
+        if count > MOST_PATTERNS:
+            return None
+        patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
+        patterns = patterns.reshape(count, len(units))
+        least = self._slopes(patterns, units, slopes)
+        walk = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
+        walk.run()
+        seen = np.where(walk.needs, np.inf, least)
+        found = np.minimum(seen.min(axis=0), walk.least)
+        return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
+
+    def _slopes(
+        self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
+    ) -> np.ndarray:
+        """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
+        known: dict[int, Bounds] = {
+            v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
+            for v, (least, most) in slopes.items()
+        }
+        for place, (v, j, _) in enumerate(units):
+            steep = np.array([line[0] for line in _lines(_curve(self.graph, v))])
+            for end in known[v]:
+                end[:, j] = steep[patterns[:, place]]
+        zero = np.zeros((len(patterns), self.graph.size))
+        found = tangents(self.plan, known, [(zero, zero)], self.asked.directions)
+        return self.asked.least(*found[self.graph.output])
+
+
+def _curve(graph: Graph, value: int) -> Curve:
+    op = graph.nodes[value - 1].op
+    assert isinstance(op, Curve)
+    return op
+
+
+def _lines(op: Curve) -> list[tuple[float, float]]:
+    return [line for line in op.lines or () if line is not None]
+
+
+def is_straight(op: Curve) -> bool:
+    """Whether a curve is made of lines whose coefficients are exact."""
+    return op.is_piecewise_linear and op.lines is not None and None not in op.lines
+
+
+def _touched(op: Curve, lo: float, hi: float) -> list[int]:
+    """The gaps that `[lo, hi]` has more than a point in common with."""
+    ends = (-np.inf, *op.knots, np.inf)
+    found = [
+        g for g in range(len(op.bends))
+        if max(lo, ends[g]) < min(hi, ends[g + 1]) or (lo == hi and ends[g] <= lo <= ends[g + 1])
+    ]  # fmt: skip
+    return found or [0]
+
+
+def _open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
+    """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
+    units = []
+    for v, (least, most) in slopes.items():
+        if not is_straight(_curve(graph, v)):
+            continue
+        source = graph.nodes[v - 1].inputs[0]
+        for j in np.flatnonzero(least < most):
+            gaps = _touched(_curve(graph, v), ends[source][0][j], ends[source][1][j])
+            units.append((v, int(j), gaps))
+    return units
+
+
+class _CellEnumeration:
+    """One box: depth first over its undecided units, in the order of the graph."""
+
+    def __init__(
+        self,
+        leaves: ExactCells,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        ends: list[Bounds],
+        units: list[Unit],
+        patterns: np.ndarray,
+        needs: np.ndarray,
+        least: np.ndarray,
+    ) -> None:
+        self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
+        self.units, self.patterns, self.needs = units, patterns, needs
+        self.least = np.full(needs.shape[1], np.inf)
+        self.points: list[tuple[int, np.ndarray]] = []
+        self._bounds = least
+        free = lo < hi
+        self._cell_of = ArrangementCell(lo[free], hi[free])
+        self._free, self._at = free, lo
+        self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
+        self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
+
+    def run(self) -> None:
+        """Look at every pattern that needs it."""
+        rows = np.flatnonzero(self.needs.any(axis=1))
+        if rows.size:
+            self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
+
+    def _from(
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
+    ) -> None:
+        """Values `value` and on, those before it known.
+
+        `rows` are the patterns still possible, `limits` the forms that are positive on this cell,
+        `at` a point of it.
+        """
+        while value <= len(self.graph.nodes):
+            node = self.graph.nodes[value - 1]
+            before = [values[j] for j in node.inputs]
+            if isinstance(node.op, Curve):
+                mine = [i for i, (v, _, _) in enumerate(self.units) if v == value]
+                self._choose(value, values, before[0], mine, rows, limits, at)
+                return
+            known = [form for form in before if form is not None]
+            exact = len(known) == len(before) and self._exact.knows(value)
+            values = [*values, self._exact.affine(value, known) if exact else None]
+            value += 1
+        self._cell(values[self.graph.output], rows, limits)
+
+    def _choose(
+        self,
+        value: int,
+        values: list[AffineForms | None],
+        before: AffineForms | None,
+        mine: list[int],
+        rows: np.ndarray,
+        limits: list[list[int]],
+        at: RationalPoint,
+    ) -> None:
+        """Every gap that the undecided units of one curve can be on together."""
+        if mine:
+            place, rest = mine[0], mine[1:]
+            _, j, gaps = self.units[place]
+            for gap in gaps:
+                kept = rows[self.patterns[rows, place] == gap]
+                if not kept.size:
+                    continue
+                more = [] if before is None else self._limits(value, before, j, gap)
+                here: RationalPoint | None = at
+                if any(at.value(row) <= 0 for row in more):
+                    here = self._cell_of.point([*limits, *more])
+                if here is not None:
+                    self._choose(value, values, before, rest, kept, [*limits, *more], here)
+            return
+        op = _curve(self.graph, value)
+        if before is None or not is_straight(op):
+            self._from(value + 1, [*values, None], rows, limits, at)
+            return
+        source = self.graph.nodes[value - 1].inputs[0]
+        low, high = self.ends[source]
+        gaps = np.array([_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
+        for i, (v, j, _) in enumerate(self.units):
+            if v == value:
+                gaps[j] = self.patterns[rows[0], i]
+        values = [*values, self._exact.curve(value, before, gaps)]
+        self._from(value + 1, values, rows, limits, at)
+
+    def _limits(self, value: int, before: AffineForms, j: int, gap: int) -> list[list[int]]:
+        """Forms that are positive inside the gap; none where the unit never leaves a knot."""
+        knots = _curve(self.graph, value).knots
+        found = []
+        for knot, sign in [(k, 1) for k in knots[:gap][-1:]] + [(k, -1) for k in knots[gap:][:1]]:
+            whole, scale = integers(np.array([knot]))
+            form = [sign * c << scale for c in before.row(j)]
+            form[-1] -= sign * int(whole[0]) << before.scale
+            if any(form):
+                found.append(form)
+        return found
+
+    def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
+        """A cell that exists: its slopes in full, and a point of it where they matter."""
+        found = self._cell_of.point(limits, best=True)
+        assert found is not None
+        x = self._at.copy()
+        x[self._free] = [float(Fraction(c, found.over)) for c in found.whole]
+        asked = self.leaves.asked
+
+        def slopes(form: int) -> list[Fraction | None]:
+            assert output is not None
+            row = output.row(form)
+            ranks = [self._rank.get(int(i)) for i in asked.directions]
+            return [None if r is None else Fraction(row[r], 1 << output.scale) for r in ranks]
+
+        for k in np.flatnonzero(self.needs[rows].any(axis=0)):
+            value = None if output is None else asked.exact(int(k), slopes)
+            if value is None:
+                value = float(self._bounds[rows, k].min())
+            if value < self.least[k]:
+                self.least[k] = value
+                self.points.append((int(k), x))

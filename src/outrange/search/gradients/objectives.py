@@ -1,0 +1,107 @@
+"""What is asked about slopes: single partial derivatives, or how steep an output can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+
+from ...core import down, gamma
+
+
+Exact = Callable[[int], list[Fraction | None]]
+"""Output to its exact slopes in every direction; None where one is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partials:
+    """The partial derivatives `sign_k * d(output form_k) / d(input direction_k)`.
+
+    Args:
+        form: `(m,)` flat outputs.
+        direction: `(m,)` flat inputs.
+        sign: `(m,)` 1 or -1.
+    """
+
+    form: np.ndarray
+    direction: np.ndarray
+    sign: np.ndarray
+
+    @property
+    def directions(self) -> np.ndarray:
+        """The inputs to step along, each once."""
+        return np.unique(self.direction)
+
+    @property
+    def _column(self) -> np.ndarray:
+        return np.searchsorted(self.directions, self.direction)
+
+    def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """`(B, m)` lower bounds, from ends `(B, D, outputs)` of all slopes."""
+        low, high = (end[:, self._column, self.form] for end in (lo, hi))
+        return np.where(self.sign > 0, low, -high)
+
+    def kinked(self, marks: np.ndarray) -> np.ndarray:
+        """`(B, m)`: which objectives read a direction that is marked in `(B, D)`."""
+        return marks[:, self._column]
+
+    def exact(self, k: int, slopes: Exact) -> float | None:
+        """A float64 at most objective `k`, given exact slopes."""
+        slope = slopes(int(self.form[k]))[self._column[k]]
+        return None if slope is None else below(slope * int(self.sign[k]))
+
+
+@dataclass(frozen=True, eq=False)
+class LipschitzObjective:
+    """The negative of the gradient's norm, output by output.
+
+    The least of it over a box is minus the Lipschitz constant for steps measured in the dual norm.
+
+    Args:
+        form: `(m,)` flat outputs.
+        directions: `(D,)` flat inputs that move.
+        norm: How steps are measured: `"inf"` (largest entry), `"1"` or `"2"`.
+    """
+
+    form: np.ndarray
+    directions: np.ndarray
+    norm: str
+
+    def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """`(B, m)` lower bounds, from ends `(B, D, outputs)` of all slopes."""
+        size_of = np.maximum(np.abs(lo), np.abs(hi))[:, :, self.form]
+        if self.norm == "1":
+            return -size_of.max(axis=1)
+        total = size_of.sum(axis=1) if self.norm == "inf" else np.sqrt((size_of**2).sum(axis=1))
+        # Squares may underflow: what that hides is below the square root of the least float64.
+        pad = 1e-150 if self.norm == "2" else 0.0
+        return down(-total * (1.0 + 2.0 * gamma(self.directions.size + 4)) - pad)
+
+    def kinked(self, marks: np.ndarray) -> np.ndarray:
+        """`(B, m)`: every objective reads every direction."""
+        return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
+
+    def exact(self, k: int, slopes: Exact) -> float | None:
+        """A float64 at most objective `k`, given exact slopes."""
+        sizes = [abs(s) for s in slopes(int(self.form[k])) if s is not None]
+        if len(sizes) < self.directions.size:
+            return None
+        if self.norm == "inf":
+            return below(-sum(sizes, Fraction(0)))
+        if self.norm == "1":
+            return below(-max(sizes))
+        square = sum((s * s for s in sizes), Fraction(0))
+        grain = 1 << 400
+        return below(-Fraction(isqrt(square.numerator * grain**2 // square.denominator) + 1, grain))
+
+
+Objectives = Partials | LipschitzObjective
+
+
+def below(exact: Fraction) -> float:
+    """The largest float64 that is not above."""
+    near = float(exact)
+    return near if Fraction(near) <= exact else float(down(near))

@@ -1,0 +1,221 @@
+"""Ranges and signs of slopes: branch and bound on `DerivativeEngine`, with exact leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ...core import Box, deadline
+from ...graph import Graph
+from ..attack.pgd import Evaluate, Gradient, Points
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..common.solution import Progress, Solution, Stop
+from ..engines.base import BoxBounds
+from ..input_split.array_search import ArraySearch
+from .bounds import DerivativeEngine
+from .exact_cells import ExactCells
+from .objectives import LipschitzObjective, Objectives, Partials
+
+
+METHODS = (
+    "slopes by interval tangents (Jordan and Dimakis 2020) over linear bounds (CROWN)",
+    "input splits by gap attribution",
+    "cells of small boxes in exact rational arithmetic",
+)
+
+SAMPLES = 2048
+
+
+class _CellEngine:
+    """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
+
+    def __init__(self, engine: DerivativeEngine) -> None:
+        self._engine = engine
+        self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
+        self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
+        self._leaves = ExactCells(engine.plan, engine.asked)
+
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """Constant bounds; a box whose cells were all looked at is settled."""
+        step = self._engine.chunk
+        parts = [
+            self._bound(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
+            for i in range(0, len(lo), step)
+        ]
+        least, blame, undecided = (np.concatenate(column) for column in zip(*parts, strict=True))
+        least = np.where(wanted, least, -np.inf)
+        shape = (*wanted.shape, self.inputs)
+        scores = np.broadcast_to(blame[:, None], shape)
+        return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
+
+    def _bound(
+        self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        found = self._engine.bound(lo, hi)
+        least, undecided = found.least.copy(), found.undecided.copy()
+        open_ = wanted & (least < cutoff)
+        for b in np.flatnonzero(open_.any(axis=1)):
+            slopes = {v: (s[b], t[b]) for v, (s, t) in found.slopes.items()}
+            ends = [(a[b], z[b]) for a, z in found.ends]
+            limit = np.where(open_[b], cutoff, -np.inf)
+            leaf = self._leaves.find(lo[b], hi[b], slopes, ends, limit)
+            if leaf is None:
+                continue
+            least[b] = np.where(open_[b], np.maximum(least[b], leaf.least), least[b])
+            undecided[b] = 0 if leaf.settled else undecided[b]
+            for k, x in leaf.points:
+                self.notice(k, x)
+        return least, found.blame, undecided
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """See `Engine.evaluate`."""
+        return self._engine.at(x)
+
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values of objective `k[i]` at `x[i]`; slopes of slopes by differences, where smooth."""
+        value = self._engine.at(x)[np.arange(len(x)), k]
+        slope = np.zeros_like(x)
+        if self._engine.is_straight:
+            return value, slope
+        box = self._engine.box
+        for i in np.flatnonzero(box.lo < box.hi):
+            step = np.zeros(box.size)
+            step[i] = 1e-4 * (box.hi[i] - box.lo[i])
+            ends = [np.clip(x + s * step, box.lo, box.hi) for s in (1, -1)]
+            high, low = (self._engine.at(end)[np.arange(len(x)), k] for end in ends)
+            slope[:, i] = (high - low) / (ends[0][:, i] - ends[1][:, i])
+        return value, slope
+
+
+def _first(
+    _gradient: Gradient,
+    evaluate: Evaluate,
+    boxes: DomainBoxes,
+    objectives: int,
+    rng: np.random.Generator,
+) -> Points:
+    """Samples; the best of each objective."""
+    x = boxes.hull.uniform(rng, SAMPLES)
+    y = evaluate(x)
+    most = np.where(np.isfinite(y), y, -np.inf).max(axis=0)
+    return y.min(axis=0), x[y.argmin(axis=0)], most
+
+
+def minimize_derivatives(
+    graph: Graph,
+    box: Box,
+    asked: Objectives,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> Solution:
+    """The least value of every objective over a box.
+
+    Args:
+        graph: The network.
+        box: Its flat inputs.
+        asked: `m` objectives; opposite partial derivatives are the two ends of a range.
+        tol: Gap to reach, relative to the range seen of each objective.
+        time_limit: Seconds; None for no limit.
+        progress: Called a few times a second with a `SearchProgress`.
+        seed: Of the samples.
+
+    Sound: yes, float64 rounding paid. Complete: for piecewise-linear networks; convergent for
+    smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
+    """
+    m = asked.form.size
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(_rows(asked), tol, time_limit, progress)
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
+
+        def offer(_k: int, x: np.ndarray) -> None:
+            incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
+
+        machine.notice = offer
+        return search.solution(search.run())
+
+
+def _rows(asked: Objectives) -> np.ndarray:
+    """A row an objective; opposite ones for the two ends of one range."""
+    if isinstance(asked, LipschitzObjective):
+        return np.eye(asked.form.size)
+    pairs = np.stack([asked.form, asked.direction], axis=1)
+    _, which = np.unique(pairs, axis=0, return_inverse=True)
+    rows = np.zeros((asked.form.size, int(which.max()) + 1))
+    rows[np.arange(asked.form.size), which.ravel()] = asked.sign
+    return rows
+
+
+def derivative_signs(
+    graph: Graph,
+    box: Box,
+    asked: Partials,
+    accept: Callable[[int, np.ndarray], bool],
+    *,
+    time_limit: float | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> tuple[Solution, np.ndarray]:
+    """Prove that objectives are never negative on a box, or find where they are.
+
+    Args:
+        graph: The network.
+        box: Its flat inputs.
+        asked: The objectives.
+        accept: Called with an objective and a point where its slope is negative in float64; True
+            settles the objective as broken.
+        time_limit: Seconds; None for no limit.
+        progress: Called a few times a second with a `SearchProgress`.
+        seed: Of the samples.
+
+    Returns:
+        A `Solution` (`lower` is proved of every objective; nothing of a broken one), and `(m,)`
+        bool: the objectives a witness was accepted for.
+
+    Sound, complete, cost: as `minimize_derivatives`; a slope that touches 0 without crossing it is
+    decided where the network is piecewise linear, or its curves only rise and its weights agree in
+    sign.
+    """
+    m = asked.form.size
+    broken = np.zeros(m, bool)
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
+        incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
+        incumbent.dropped = broken
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+
+        def look(k: int, x: np.ndarray) -> None:
+            if not broken[k] and accept(k, x):
+                broken[k] = True
+
+        machine.notice = look
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
+        stop = Stop.FINISHED
+        while True:
+            for k in np.flatnonzero(incumbent.best < incumbent.goal):
+                look(int(k), incumbent.best_at[k])
+                incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
+            if broken.all():
+                break
+            stop = search.run()
+            if stop is not Stop.GOAL:
+                break
+        found = search.solution(stop)
+    return replace(found, lower=np.where(broken, -np.inf, found.lower)), broken

@@ -1,0 +1,200 @@
+"""Best-first branch and bound over the input set, on any `Engine`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..attack.pgd import First, first_points
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..engines.base import BoxBounds, Engine
+from .best_first import BestFirstSearch
+from .frontier import Frontier
+
+
+METHODS = (
+    "linear bounds by back-substitution (CROWN, Zhang et al. 2018)",
+    "slope ascent on the objective row (alpha-CROWN, Xu et al. 2021)",
+    "input splits by gap attribution",
+    "clipping (Zhou et al. 2025)",
+)
+
+FIRST_BOXES = 8
+"""Boxes bounded at once at the start: best-first matters most there."""
+
+MOST_BOXES = 512
+"""Boxes bounded at once at most."""
+
+SECONDS_A_CALL = 0.2
+"""A call that took less is followed by one of twice as many boxes."""
+
+
+class ArraySearch(BestFirstSearch):
+    """Input splits on any `Engine`: the driver of the array engine.
+
+    Args:
+        engine: Bounds boxes; its objectives are what is minimised.
+        domain: Where to search.
+        incumbent: The clock and the tolerances; it keeps the points found.
+        seed: Of the samples.
+        first: Finds the first points; see `pgd.first_points`.
+    """
+
+    methods = METHODS
+
+    def __init__(
+        self,
+        engine: Engine,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
+        *,
+        seed: int = 0,
+        first: First = first_points,
+    ) -> None:
+        self.engine = engine
+        self._set_up(domain, incumbent, seed, np.ones(domain.lo.shape[1], bool))
+        m = engine.objectives
+        points = first(self._values, engine.evaluate, self.boxes, m, self._rng)
+        self._begin(self._values, points, engine.units)
+        self._most = FIRST_BOXES
+
+    def _values(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, slope = self.engine.gradient(x, k)
+        everything = self.engine.evaluate(x)
+        everything[np.arange(len(x)), k] = value
+        return everything, slope
+
+    def _explore(self) -> None:
+        clock, most = self.incumbent.clock, self._most
+        began = clock.seconds
+        _step(self, max(1, min(most, len(self.frontier) // 2)))
+        quick = clock.seconds - began < SECONDS_A_CALL
+        self._most = min(MOST_BOXES, most * 2) if quick else max(FIRST_BOXES, most // 2)
+
+
+def _step(search: ArraySearch, count: int) -> None:
+    """Bound the most promising boxes, close what can be closed, split the rest."""
+    state, pool, engine = search.incumbent, search.frontier, search.engine
+    whole = search.boxes.whole
+    box = pool.pop(count)
+    lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
+    cutoff = state.cutoff()
+    wanted = _close(pool, lb, wanted, lb >= cutoff)
+    alive = wanted.any(axis=1)
+    lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
+    if not len(lo):
+        return
+    found = engine.bound(lo, hi, box["status"][alive], wanted, cutoff)
+    state.boxes += len(lo)
+    lb = np.fmax(lb, np.where(wanted, found.least, -np.inf))
+    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[wanted]
+    y = engine.evaluate(corner)
+    state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
+    cutoff = state.cutoff()
+    settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
+    wanted = _close(pool, lb, wanted, (lb >= cutoff) | settled[:, None])
+    alive = np.any(wanted, axis=1)
+    if alive.any():
+        ends = _clip(pool, found, lo, hi, wanted, alive, cutoff)
+        before = lo[alive], hi[alive]
+        _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
+
+
+def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
+    """Flags of what stays open; what is shut leaves its bound behind."""
+    shut = shut & wanted
+    pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
+    return wanted & ~shut
+
+
+def _clip(
+    pool: Frontier,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    cutoff: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes shrunk to where some open objective could still be below its cutoff.
+
+    `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
+    with its padding; the small pads here pay for this arithmetic.
+    """
+    a, b, on = found.slopes[alive], found.offset[alive], wanted[alive]
+    lo, hi = lo[alive], hi[alive]
+    reach = np.maximum(np.abs(lo), np.abs(hi))[:, None]
+    low = np.where(a > 0, a * lo[:, None], a * hi[:, None])
+    total = low.sum(axis=2) + b
+    pad = 1e-12 * (np.abs(total) + np.abs(cutoff)) + 1e-13 * (np.abs(a) * reach).sum(axis=2)
+    slack = cutoff[:, None] - (total[:, :, None] - low) + pad[:, :, None]
+    with np.errstate(all="ignore"):
+        edge = slack / a
+    edge_hi, edge_lo = edge + 1e-15 * np.abs(edge), edge - 1e-15 * np.abs(edge)
+    usable = np.isfinite(edge) & np.isfinite(total)[:, :, None]
+    top = np.where(usable & (a > 0), np.minimum(edge_hi, hi[:, None]), hi[:, None])
+    bottom = np.where(usable & (a < 0), np.maximum(edge_lo, lo[:, None]), lo[:, None])
+    top, bottom = np.maximum(top, lo[:, None]), np.minimum(bottom, hi[:, None])
+    new_hi = np.where(on[:, :, None], top, -np.inf).max(axis=1)
+    new_lo = np.where(on[:, :, None], bottom, np.inf).min(axis=1)
+    less = ((new_hi - new_lo) < 0.95 * (hi - lo)).any(axis=1) & (new_lo <= new_hi).all(axis=1)
+    pool.close(np.where(on[less], cutoff, np.inf).min(axis=0, initial=np.inf))
+    return np.where(less[:, None], new_lo, lo), np.where(less[:, None], new_hi, hi)
+
+
+def _split(
+    pool: Frontier,
+    state: Incumbent,
+    found: BoxBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray],
+    lb: np.ndarray,
+    wanted: np.ndarray,
+    alive: np.ndarray,
+    whole: np.ndarray,
+) -> None:
+    if whole.any():
+        lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+        full = np.all(lo <= hi, axis=1)
+        # Clipping left no whole number: all of it lies above the cutoffs.
+        lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
+        pool.close(lost.min(axis=0, initial=np.inf))
+        alive = np.flatnonzero(alive)[full]
+        lo, hi, lb, wanted = lo[full], hi[full], lb[full], wanted[full]
+        before = before[0][full], before[1][full]
+    scale = state.scale()
+    weight = np.where(wanted, 1.0 / scale, 0.0)
+    width = hi - lo
+    middle = 0.5 * lo + 0.5 * hi
+    middle = np.where(whole, np.floor(middle), middle)
+    scores = np.where(np.isfinite(found.scores[alive]), found.scores[alive], 0.0)
+    blame = np.einsum("bm,bmd->bd", weight, scores)
+    hopeless = ~np.isfinite(np.where(wanted, lb, 0.0)).all(axis=1)
+    blame[hopeless] = width[hopeless]
+    splits = np.where(whole, lo < hi, (middle > lo) & (middle < hi))
+    only = (whole & splits).any(axis=1) & (found.undecided[alive] == 0)
+    splits &= whole | ~only[:, None]
+    blame = np.where(splits, blame + 1e-300, -1.0)
+    cut = blame.argmax(axis=1)
+    rows = np.arange(len(lo))
+    thin = blame[rows, cut] < 0  # a point, in float64
+    # What clipping has just made a point is bounded once more, as one.
+    again = thin & ((lo != before[0]) | (hi != before[1])).any(axis=1)
+    thin &= ~again
+    pool.close(np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf))
+    keep = ~thin & ~again
+    rows, cut = rows[keep], cut[keep]
+    left_hi, right_lo = hi.copy(), lo.copy()
+    left_hi[rows, cut] = middle[rows, cut]
+    right_lo[rows, cut] = middle[rows, cut] + whole[cut]
+    priority = np.where(wanted, (state.best - lb) / scale, -np.inf).max(axis=1)
+    for kept, one_lo, one_hi in ((keep, lo, left_hi), (keep, right_lo, hi), (again, lo, hi)):
+        pool.push(
+            one_lo[kept],
+            one_hi[kept],
+            lb[kept],
+            found.status[alive][kept],
+            wanted[kept].astype(np.uint8),
+            priority[kept],
+        )

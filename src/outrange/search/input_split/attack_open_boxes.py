@@ -1,0 +1,68 @@
+"""Projected gradient descent from random open boxes, run between branch-and-bound steps.
+
+The open boxes lie where the bounds are low: a needle that descent from uniform points misses is
+found from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..attack.pgd import Gradient, scatter
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from .frontier import Frontier
+
+
+SHARE = 0.3
+"""Share of the time that goes into descents from open boxes."""
+
+PATIENCE = 0.2
+"""Seconds of search before the first attempt."""
+
+STARTS = 256
+"""Boxes of one attempt at most."""
+
+
+class OpenBoxAttack:
+    """Descends from random open boxes of a decision, now and then.
+
+    Args:
+        gradient: See `pgd.first_points`.
+        roots: Where points must stay.
+        rng: For the points.
+    """
+
+    def __init__(self, gradient: Gradient, roots: DomainBoxes, rng: np.random.Generator) -> None:
+        self._gradient, self._roots, self._rng = gradient, roots, rng
+        self._spent = 0.0
+        self._count = 32
+
+    def attempt(
+        self,
+        frontier: Frontier,
+        incumbent: Incumbent,
+        offer: Callable[[np.ndarray, np.ndarray], None],
+    ) -> None:
+        """Offer better points, if it is time to look for some.
+
+        Args:
+            frontier: The open boxes.
+            incumbent: Its clock and whether it is a decision.
+            offer: Called with values `(m,)` and points `(m, free)`.
+        """
+        if incumbent.target is None or not len(frontier):
+            return
+        began = incumbent.clock.seconds
+        if began < PATIENCE or self._spent > SHARE * began:
+            return
+        found = frontier.sample(self._rng, self._count)
+        boxes = DomainBoxes(found["lo"], found["hi"], self._roots.whole)
+        near = self._roots.around(found["lo"])
+        chance = self._rng.random(found["open"].shape)
+        k = np.where(found["open"] != 0, chance, -1.0).argmax(axis=1)
+        offer(*scatter(self._gradient, boxes, k, near, self._rng))
+        self._spent += incumbent.clock.seconds - began
+        self._count = min(STARTS, 2 * self._count)

@@ -1,0 +1,191 @@
+"""The open boxes of a search: rows of arrays, reused, chosen by priority."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.domain_boxes import DomainBoxes
+
+
+MOST_BYTES = 2 << 30
+
+SHARE_AHEAD = 16
+"""One box of so many is put in order at a time: to do it at each call would cost more than the
+bounds, once millions are open."""
+
+
+class _Slots:
+    """Indices of rows, of which the last come out first; adding some costs only these."""
+
+    def __init__(self, first: np.ndarray) -> None:
+        self._room, self.size = first, first.size
+
+    def add(self, slots: np.ndarray) -> None:
+        """Put some in."""
+        size = self.size + slots.size
+        if size > self._room.size:
+            room = np.empty(2 * size, np.int64)
+            room[: self.size] = self.all
+            self._room = room
+        self._room[self.size : size] = slots
+        self.size = size
+
+    def take(self, count: int) -> np.ndarray:
+        """Take the last `count` out."""
+        self.size -= count
+        return self._room[self.size : self.size + count].copy()
+
+    @property
+    def all(self) -> np.ndarray:
+        """Those within, not to be written to."""
+        return self._room[: self.size]
+
+
+class Frontier:
+    """Open boxes with their proved bounds, and what is left of those that were closed.
+
+    Args:
+        inputs: Dimension `d` of a box.
+        objectives: Number `m` of objectives that share the boxes.
+        states: Number of units whose status a box remembers.
+    """
+
+    def __init__(self, inputs: int, objectives: int, states: int) -> None:
+        self.capacity = 1024
+        self._arrays = {
+            "lo": np.empty((self.capacity, inputs)),
+            "hi": np.empty((self.capacity, inputs)),
+            "status": np.empty((self.capacity, states), np.int8),
+            "open": np.empty((self.capacity, objectives), np.uint8),
+            "priority": np.empty(self.capacity),
+        }
+        # Infinite where a box is not open for an objective: what is least is found in one sweep.
+        self._lb = np.full((objectives, self.capacity), np.inf)
+        self._alive = _Slots(np.empty(0, np.int64))
+        self._front = np.empty(0, np.int64)  # Those that leave next, in order.
+        self._ordered_full = False
+        self._free = _Slots(np.arange(self.capacity))
+        self._in_hand = np.full(objectives, np.inf)
+        self.closed = np.full(objectives, np.inf)
+        """`(m,)` the least bound of anything that was closed."""
+
+    @classmethod
+    def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
+        """A pool of the roots, of which nothing is known."""
+        count = len(roots.lo)
+        pool = cls(roots.lo.shape[1], objectives, states)
+        pool.push(
+            roots.lo,
+            roots.hi,
+            np.full((count, objectives), -np.inf),
+            np.zeros((count, states), np.int8),
+            np.ones((count, objectives), np.uint8),
+            np.full(count, np.inf),
+        )
+        return pool
+
+    def __len__(self) -> int:
+        return self._alive.size + self._front.size
+
+    def push(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        lb: np.ndarray,
+        status: np.ndarray,
+        open_: np.ndarray,
+        priority: np.ndarray,
+    ) -> None:
+        """Add boxes, one a row of each argument."""
+        count = len(lo)
+        while self._free.size < count:
+            self._grow()
+        slots = self._free.take(count)
+        rows = {"lo": lo, "hi": hi, "status": status, "open": open_, "priority": priority}
+        for name, value in rows.items():
+            self._arrays[name][slots] = value
+        self._lb[:, slots] = np.where(open_, lb, np.inf).T
+        self._alive.add(slots)
+
+    def _grow(self) -> None:
+        old, self.capacity = self.capacity, 2 * self.capacity
+        for name, array in self._arrays.items():
+            bigger = np.empty((self.capacity, *array.shape[1:]), array.dtype)
+            bigger[:old] = array
+            self._arrays[name] = bigger
+        lb = np.full((len(self._lb), self.capacity), np.inf)
+        lb[:, :old] = self._lb
+        self._lb = lb
+        self._free.add(np.arange(old, self.capacity))
+
+    @property
+    def full(self) -> bool:
+        """Whether the open boxes fill the memory meant for them."""
+        return len(self) * self._row_bytes > MOST_BYTES
+
+    @property
+    def _row_bytes(self) -> int:
+        return sum(array[0].nbytes for array in self._arrays.values()) + self._lb[:, 0].nbytes
+
+    def pop(self, count: int) -> dict[str, np.ndarray]:
+        """Remove and return `count` boxes of high priority, best first.
+
+        Bounds `lb` of objectives they are not open for come back infinite.
+
+        They are the highest of all when the order was last made, see `SHARE_AHEAD`. Once the memory
+        is full the boxes of lowest priority go first: they are the nearest to being closed, so the
+        pool shrinks instead of growing. All that were put in order so leave, though it is full no
+        more: to change back at once would order all of them at every call. The bounds stay valid
+        either way.
+
+        The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
+        """
+        filled = self.full and not self._ordered_full
+        if (self._front.size < count or filled) and self._alive.size:
+            self._order(max(count, len(self) // SHARE_AHEAD))
+        chosen = self._front[:count]
+        boxes = self._boxes(chosen)
+        # Before they leave: an interruption must not lose them.
+        self._in_hand = boxes["lb"].min(axis=0, initial=np.inf)
+        self._front = self._front[count:]
+        self._lb[:, chosen] = np.inf
+        self._free.add(chosen)
+        return boxes
+
+    def _order(self, count: int) -> None:
+        alive = np.concatenate([self._front, self._alive.all])
+        key = self._arrays["priority"][alive]
+        self._ordered_full = self.full
+        if not self._ordered_full:
+            key = -key
+        count = min(count, alive.size)
+        order = np.argpartition(key, count - 1) if count < alive.size else np.arange(alive.size)
+        first = order[:count]
+        front = alive[first[np.argsort(key[first], kind="stable")]]
+        self._front, self._alive = front, _Slots(alive[order[count:]])
+
+    def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+        """Copies of up to `count` open boxes, chosen at random."""
+        alive = np.concatenate([self._front, self._alive.all])
+        return self._boxes(rng.choice(alive, min(count, alive.size), replace=False))
+
+    def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
+        boxes = {name: array[slots] for name, array in self._arrays.items()}
+        return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
+
+    def settle(self) -> None:
+        """The boxes taken out are dealt with: what is left of them is back or closed."""
+        self._in_hand = np.full_like(self._in_hand, np.inf)
+
+    def lose(self) -> None:
+        """Work on what was in hand was interrupted: its bounds are all that is left of it."""
+        self.close(self._in_hand)
+        self.settle()
+
+    def close(self, bounds: np.ndarray) -> None:
+        """Boxes leave for good: `bounds` `(m,)`, infinite where none was open, are kept of them."""
+        self.closed = np.minimum(self.closed, bounds)
+
+    def lower(self) -> np.ndarray:
+        """`(m,)` the least bound of any box, open or closed, per objective."""
+        return np.minimum(np.minimum(self._lb.min(axis=1), self._in_hand), self.closed)

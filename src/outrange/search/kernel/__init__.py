@@ -1,0 +1,1 @@
+"""The box kernel: branch and bound over small boxes in C, and the layer program it reads."""

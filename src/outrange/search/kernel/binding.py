@@ -1,0 +1,208 @@
+"""The compiled box kernel: loading it, and handing it a program. The one file that knows ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ...core import Box, gamma
+from .layer_program import LayerProgram
+
+
+VERSION = 2
+DENSE_SHARE = 0.25
+"""A matrix with more nonzeros than this is stored dense."""
+
+_P = ctypes.c_void_p
+_I = ctypes.c_int
+_D = ctypes.c_double
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernel, or None where the package was built without a C compiler."""
+    for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
+        try:
+            found = ctypes.CDLL(str(path))
+        except OSError:
+            continue
+        if found.outrange_kernel_version() == VERSION:
+            return _declared(found)
+    return None
+
+
+def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
+    lib.outrange_tape_new.restype = _P
+    lib.outrange_tape_new.argtypes = [_I, _I, _P]
+    lib.outrange_tape_noise.argtypes = [_P, _D]
+    lib.outrange_tape_whole.argtypes = [_P, _P]
+    lib.outrange_tape_level.argtypes = [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]
+    lib.outrange_tape_source.argtypes = [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]
+    lib.outrange_tape_free.argtypes = [_P]
+    lib.outrange_explore.argtypes = [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13
+    lib.outrange_bound.argtypes = [_P, _P, _P, _P, _I] + [_P] * 7
+    lib.outrange_evaluate.argtypes = [_P, _I, _P, _P]
+    return lib
+
+
+def address(array: np.ndarray) -> int:
+    """The address of a contiguous array; the caller keeps it alive."""
+    return array.ctypes.data
+
+
+class CompiledProgram:
+    """A program in the kernel's own memory layout.
+
+    Args:
+        program: The layers.
+        reach: `(inputs,)`: the largest absolute value of each input on the root box.
+        values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
+        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        whole: `(inputs,)` bool: the inputs that take whole numbers only.
+    """
+
+    def __init__(
+        self,
+        program: LayerProgram,
+        reach: np.ndarray,
+        values: list[np.ndarray] | None = None,
+        radii: bool = True,
+        whole: np.ndarray | None = None,
+    ) -> None:
+        lib = library()
+        if lib is None:
+            raise RuntimeError("the kernel is not there; ask `library()` first")
+        self.program, self.lib = program, lib
+        self.objectives = program.layers[-1].size
+        self._kept: list[np.ndarray] = []
+        sizes = _sizes(program, reach, values)
+        self.handle = lib.outrange_tape_new(
+            program.inputs, len(program.layers), address(self._keep(reach, np.float64))
+        )
+        if whole is not None and whole.any():
+            lib.outrange_tape_whole(self.handle, address(self._keep(whole, np.uint8)))
+        if not radii:
+            lib.outrange_tape_noise(self.handle, 0.0)
+            sizes = [(z, 0.0 * rho) for z, rho in sizes]
+        self.radius = sizes[-1][1]
+        """`(m,)` the noise radius of the objectives' own sums: the finest gap worth asking for."""
+        for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
+            arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
+            lib.outrange_tape_level(
+                self.handle,
+                k,
+                layer.size,
+                layer.linear,
+                layer.below,
+                layer.above,
+                *arrays,
+                len(layer.sources),
+            )
+            for i, (source, matrix) in enumerate(layer.sources.items()):
+                self._source(k, i, source, matrix)
+
+    def _keep(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        self._kept.append(np.ascontiguousarray(array, dtype))
+        return self._kept[-1]
+
+    def _source(self, k: int, i: int, source: int, matrix: np.ndarray) -> None:
+        nonzero = matrix != 0
+        dense = bool(nonzero.mean() > DENSE_SHARE)
+        if dense:
+            stride = -(-matrix.shape[1] // 8) * 8
+            padded = np.zeros((len(matrix), stride))
+            padded[:, : matrix.shape[1]] = matrix
+            parts = (address(self._keep(padded, np.float64)), None, None, None)
+        else:
+            stride = 0
+            row, column = np.nonzero(nonzero)
+            start = np.zeros(len(matrix) + 1, np.int64)
+            np.cumsum(np.bincount(row, minlength=len(matrix)), out=start[1:])
+            parts = (
+                None,
+                address(self._keep(start, np.int64)),
+                address(self._keep(column, np.int32)),
+                address(self._keep(matrix[row, column], np.float64)),
+            )
+        self.lib.outrange_tape_source(self.handle, k, i, source, dense, stride, *parts)
+
+    def __del__(self) -> None:
+        if getattr(self, "handle", None):
+            self.lib.outrange_tape_free(self.handle)
+            self.handle = None
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
+        x = np.ascontiguousarray(x, np.float64)
+        y = np.empty((len(x), self.objectives))
+        self.lib.outrange_evaluate(self.handle, len(x), address(x), address(y))
+        return y
+
+    def bound(
+        self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4
+    ) -> tuple[np.ndarray, ...]:
+        """One box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
+        m, d, s = self.objectives, self.program.inputs, self.program.states
+        least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
+        out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
+        lo, hi = (np.ascontiguousarray(v, np.float64) for v in (lo, hi))
+        status = np.ascontiguousarray(status, np.int8)
+        self.lib.outrange_bound(
+            self.handle,
+            address(lo),
+            address(hi),
+            address(status),
+            steps,
+            *map(address, (least, a, offset, scores, out, lo_z, hi_z)),
+        )
+        return least, a, offset, scores, out, lo_z, hi_z
+
+
+def _sizes(
+    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
+    heights = [reach]
+    feeding = [0] * (len(program.layers) + 1)
+    for layer in program.layers:
+        for source in layer.sources:
+            feeding[source] += layer.size
+    out = []
+    for k, layer in enumerate(program.layers):
+        z = np.abs(layer.bias) + layer.error
+        for source, matrix in layer.sizes.items():
+            z = z + matrix @ heights[source]
+        # Zero times infinity: a size that overflowed stays one that did.
+        z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
+        # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
+        terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
+        slope = 1.0 if layer.linear else max(abs(layer.below), abs(layer.above))
+        # A row that starts at a unit has coefficient 1 there, whatever the slopes.
+        rho = max(1.0, slope) * (gamma(terms + 8) * z + layer.error) * (1.0 + 1e-9)
+        out.append((z, rho))
+        height = slope * z
+        heights.append(height if values is None else np.minimum(height, values[k]))
+    return out
+
+
+def root_magnitudes(
+    program: LayerProgram, box: Box, whole: np.ndarray | None = None
+) -> CompiledProgram:
+    """The compiled program, its rounding radii sized by linear bounds on this box."""
+    reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
+    coarse = CompiledProgram(program, reach)
+    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
+    values, at = [], 0
+    for layer in program.layers:
+        if layer.linear:
+            values.append(np.full(layer.size, np.inf))
+            continue
+        lo, hi = lo_z[at : at + layer.size], hi_z[at : at + layer.size]
+        top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(layer.below), abs(layer.above))
+        values.append(np.where(np.isnan(top), np.inf, top))
+        at += layer.size
+    return CompiledProgram(program, reach, values, whole=whole)

@@ -1,0 +1,1 @@
+"""Mixed-integer encodings, solved by HiGHS in turns with the box search."""

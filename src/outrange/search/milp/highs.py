@@ -1,0 +1,104 @@
+"""HiGHS: the one file that loads it, and linear programs with few rows."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+
+def module() -> Any:
+    """The package highspy."""
+    import highspy
+
+    return highspy
+
+
+def least_linear(
+    cost: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    rows: np.ndarray,
+    least: np.ndarray,
+    most: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Minimize `cost . x` over a box where `least <= rows @ x <= most`.
+
+    Args:
+        cost: `(d,)`.
+        lo: `(d,)`.
+        hi: `(d,)`.
+        rows: `(r, d)`.
+        least: `(r,)`, `-inf` where there is no limit.
+        most: `(r,)`.
+
+    Returns:
+        A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least`
+        holds the point back; for a program without points, multipliers that show it (a Farkas
+        vector) and the box's middle. None if HiGHS finds neither.
+    """
+    highspy = module()
+    program = highspy.HighsLp()
+    program.num_col_, program.num_row_ = cost.size, len(rows)
+    program.col_cost_, program.col_lower_, program.col_upper_ = cost, lo, hi
+    program.row_lower_, program.row_upper_ = least, most
+    matrix = program.a_matrix_
+    matrix.format_ = highspy.MatrixFormat.kRowwise
+    matrix.start_ = (np.arange(len(rows) + 1) * cost.size).astype(np.int32)
+    matrix.index_ = np.tile(np.arange(cost.size), len(rows)).astype(np.int32)
+    matrix.value_ = np.ascontiguousarray(rows, np.float64).ravel()
+    solver = quiet_solver()
+    solver.setOptionValue("primal_feasibility_tolerance", 1e-9)
+    solver.setOptionValue("dual_feasibility_tolerance", 1e-9)
+    solver.setOptionValue("presolve", "off")  # It may see that there is no point, but not show it.
+    solver.passModel(program)
+    run(solver)
+    status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kOptimal:
+        found = solver.getSolution()
+        x = np.clip(np.array(found.col_value), lo, hi)
+        return x, np.array(found.row_dual)
+    if status == highspy.HighsModelStatus.kInfeasible:
+        there, *ray = solver.getDualRay()[1:]
+        if there:
+            return 0.5 * lo + 0.5 * hi, np.array(ray[0])
+    return None
+
+
+def run(solver: Any) -> None:
+    """Solve; Ctrl-C asks HiGHS to stop, and is raised once it has.
+
+    Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
+    """
+    heard = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        solver.cancelSolve()
+
+    solver.HandleUserInterrupt = True
+    main = threading.current_thread() is threading.main_thread()
+    usual = signal.signal(signal.SIGINT, stop) if main else None
+    try:
+        solver.run()
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, usual)
+    if heard:
+        raise KeyboardInterrupt
+
+
+def quiet_solver() -> Any:
+    """A solver that prints nothing."""
+    highspy = module()
+
+    class Quiet(highspy.Highs):
+        def enableCallbacks(self) -> None:
+            # Called by the constructor, and prints a banner unless told before.
+            self.silent()
+            super().enableCallbacks()
+
+    return Quiet()

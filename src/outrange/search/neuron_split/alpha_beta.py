@@ -1,0 +1,216 @@
+"""Ascent on slopes and multipliers of many sub-problems at once.
+
+A step is one back-substitution and one forward pass of the lines in use at the minimizing corner
+`x*`. A line used with coefficient `a` that turns about `pivot` changes the bound by
+`a (z(x*) - pivot)` per unit of slope, a multiplier by `-(z(x*) - p)` per unit.
+
+Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
+(beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.arrays import Numbers
+from .ascent_backend import chosen
+from .relaxations import Relaxation
+from .relaxed_net import BackwardPass, RelaxedNet
+from .split_constraints import Splits
+
+
+THETA_PACE = 0.2
+BETA_PACE = 0.3
+GAMMA_PACE = 0.3
+DECAY = 0.97
+
+
+@dataclass(eq=False)
+class BoundProblem:
+    """Rows to bound, and the best found.
+
+    Args:
+        start: Rows `(P, n)` per value; their sum is what is bounded.
+        cuts: Of each sub-problem.
+        theta: `(P, s)`; moves.
+        beta: `(P, s)`; moves. None: no multipliers.
+        least: `(P,)` the best bound, rounding not paid.
+        below: Only points where `row . output < cutoff` count: its multipliers move too.
+    """
+
+    start: Mapping[int, np.ndarray]
+    splits: Splits
+    alpha: np.ndarray
+    beta: np.ndarray | None
+    least: np.ndarray
+    below: OutputConstraint | None = None
+
+    @staticmethod
+    def of(
+        start: dict[int, np.ndarray],
+        splits: Splits,
+        alpha: np.ndarray,
+        beta: np.ndarray | None,
+        below: OutputConstraint | None = None,
+    ) -> BoundProblem:
+        """Nothing known yet."""
+        return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
+
+    def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
+        """All rows, and what is to be subtracted from their bound."""
+        return _with_output_constraint(net, dict(self.start), self.below)
+
+
+@dataclass(eq=False)
+class OutputConstraint:
+    """`row . output < cutoff`, and its multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
+
+    row: np.ndarray
+    cutoff: float
+    gamma: np.ndarray
+    scale: np.ndarray
+
+    def take(self, index: np.ndarray) -> OutputConstraint:
+        return OutputConstraint(self.row, self.cutoff, self.gamma[index], self.scale[index])
+
+
+def _with_output_constraint(
+    net: RelaxedNet, start: dict[int, np.ndarray], below: OutputConstraint | None
+) -> tuple[dict[int, np.ndarray], Numbers]:
+    if below is None:
+        return start, 0.0
+    out, rows = net.graph.output, below.gamma[:, None] * below.row
+    start[out] = start[out] + rows if out in start else rows
+    return start, below.gamma * below.cutoff
+
+
+def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> None:
+    """Improve `alpha` and `beta` in place for up to `steps`, until every bound is at its target.
+
+    Args:
+        net: The graph over its box.
+        task: What to bound.
+        steps: Of ascent; 0 bounds once.
+        target: `(P,)`: bounds at or above it are good enough.
+    """
+    elsewhere = chosen()
+    if elsewhere is not None and elsewhere(net, task, steps, target):
+        return
+    count = len(task.alpha)
+    prepared = net.prepare(task.splits)
+    active = np.arange(count)
+    start, splits, alpha = dict(task.start), task.splits, task.alpha.copy()
+    beta = None if task.beta is None else task.beta.copy()
+    below = None if task.below is None else task.below.take(active)
+    cut = None if beta is None else (np.isfinite(splits.low), np.isfinite(splits.high))
+    shapes = (alpha.shape, alpha.shape, count)
+    moments = [AdamMoments(np.zeros(shape), np.zeros(shape)) for shape in shapes]
+    for step in range(steps + 1):
+        relaxed = net.relax(prepared, alpha)
+        rows, less = _with_output_constraint(net, dict(start), below)
+        result = net.backward(rows, relaxed, beta, splits)
+        result.least -= less
+        better = result.least > task.least[active]
+        whom = active[better]
+        task.least[whom] = result.least[better]
+        task.alpha[whom] = alpha[better]
+        if beta is not None and task.beta is not None:
+            task.beta[whom] = beta[better]
+        if below is not None and task.below is not None:
+            task.below.gamma[whom] = below.gamma[better]
+        if step == steps:
+            break
+        going = task.least[active] < target[active]
+        if not going.any():
+            break
+        z, values = net.forward(result, net.corner(result.form), max(rows))
+        far = np.where(np.isfinite(target[active]), target[active] - result.least, 0.0)
+        _move(net, relaxed, result, z, (alpha, beta), (splits, cut, far), moments, step)
+        if below is not None:
+            push = values[net.graph.output] @ below.row - below.cutoff
+            below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
+            np.maximum(below.gamma, 0.0, out=below.gamma)
+        if going.mean() < 0.75:
+            active = active[going]
+            alpha, splits = alpha[going], splits.take(going)
+            start = {v: rows[going] for v, rows in start.items()}
+            prepared = {v: part.take(going) for v, part in prepared.items()}
+            below = None if below is None else below.take(going)
+            if beta is not None and cut is not None:
+                beta, cut = beta[going], (cut[0][going], cut[1][going])
+            for part in moments:
+                part.keep(going)
+
+
+def _move(
+    net: RelaxedNet,
+    relaxed: dict[int, Relaxation],
+    result: BackwardPass,
+    z: np.ndarray,
+    now: tuple[np.ndarray, np.ndarray | None],
+    cutting: tuple[Splits, tuple[np.ndarray, np.ndarray] | None, np.ndarray],
+    moments: list[AdamMoments],
+    step: int,
+) -> None:
+    """One step of Adam on `alpha` and `beta`, in place."""
+    alpha, beta = now
+    pace = DECAY**step
+    slope = np.zeros_like(alpha)
+    for b in net.activations:
+        if b.value not in result.slopes:
+            continue
+        lines, a = relaxed[b.value], result.rows[:, b.place]
+        gain = np.where(a > 0, lines.gain[0], 0.0 if lines.gain[1] is None else lines.gain[1])
+        distance = z[:, b.place]
+        first, second = lines.pivot
+        if first is not None and second is not None:
+            distance = distance - np.where(a > 0, first, second)
+        slope[:, b.place] = a * gain * distance
+    alpha += THETA_PACE * pace * moments[0].step(slope)
+    np.clip(alpha, 0.0, 1.0, out=alpha)
+    splits, cut, far = cutting
+    if beta is None or cut is None:
+        return
+    has_low, has_high = cut
+    point = np.where((beta > 0) | ~has_high, splits.low, splits.high)
+    some = has_low | has_high
+    push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
+    size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
+    # Where no coefficient is left, what is missing says how far to go (Polyak's step).
+    short = np.maximum(far, 0.0)[:, None] * np.abs(push)
+    short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
+    beta += pace * np.maximum(BETA_PACE * size[:, None], short) * moments[1].step(push)
+    np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
+
+
+class AdamMoments:
+    """Adam's running means, of NumPy's arrays or any others with the same arithmetic.
+
+    Args:
+        first: Zeros, in the shape of the gradients.
+        second: The same, another array.
+    """
+
+    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
+        self.first, self.second = first, second
+        self.steps = 0
+
+    def step(self, gradient: np.ndarray) -> np.ndarray:
+        """The direction to step in, from this gradient and those before."""
+        self.steps += 1
+        self.first *= 0.9
+        self.first += 0.1 * gradient
+        self.second *= 0.99
+        self.second += 0.01 * gradient * gradient
+        mean = self.first / (1 - 0.9**self.steps)
+        spread = (self.second / (1 - 0.99**self.steps)) ** 0.5
+        spread += 1e-12
+        mean /= spread
+        return mean
+
+    def keep(self, going: np.ndarray) -> None:
+        """Drop the rows that are not worked on any more."""
+        self.first, self.second = self.first[going], self.second[going]

@@ -1,0 +1,224 @@
+"""The net without the units that are straight on the whole box: short rows for every step after.
+
+A value is `sum over bases of M^T base + c`, up to `error`: the bases are the inputs and the units
+that are still open. Where this takes fewer products than the layers did, the layers are left out.
+
+What the matrices lost when they were computed is paid like every other rounding. For a product of
+computed factors, `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry, so a value with
+magnitudes `H` of the bases is off by `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)` at most.
+
+Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import check_deadline, gamma
+from ...core.arrays import Numbers
+from ...domains.rounding import (
+    OperationCounts,
+    RoundingTerm,
+    radius,
+    underflow,
+    underflow_of_boxes,
+    widened,
+)
+from ...graph import Graph, Node
+from ...graph.graph import Op
+from ...ops import Affine, Rearrange, joined
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
+
+
+MOST_ENTRIES = 1 << 23
+"""Of the matrices of one value: beyond, nothing is tried."""
+
+WORTH = 0.8
+"""The share of the products that must be left for the new net to be taken."""
+
+ROUNDED_UP = 1.0 + 1e-9
+"""More than the roundings of an error that is itself a sum of non-negative float64 numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class StableForm:
+    """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and how far all that is off."""
+
+    parts: dict[int, np.ndarray]
+    constant: np.ndarray
+    error: np.ndarray
+
+
+def drop_stable(net: RelaxedNet) -> RelaxedNet:
+    """An equal net on the same box, of open units alone; the same net if that gains nothing."""
+    unstable = net.unstable(net.lo, net.hi)
+    widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
+    if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
+        return net
+    if _products_after(net) > WORTH * _products(net.graph):
+        return net
+    return _StableElimination(net).finished()
+
+
+def _products(graph: Graph) -> int:
+    """How many products one row costs on its way back."""
+    ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
+    return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
+
+
+def _products_after(net: RelaxedNet) -> int:
+    """The same of the net of open units: what each open unit depends on, counted beforehand."""
+    at = {b.value: b for b in net.activations}
+    bases: list[dict[int, int]] = [{0: net.graph.size}]
+    total = 0
+    for v, node in enumerate(net.graph.nodes, 1):
+        found = {base: size for j in node.inputs for base, size in bases[j].items()}
+        if v in at:
+            slope, index = _slopes(net, at[v])
+            total += index.size * sum(found.values())
+            found = found if slope.any() else {}
+            if index.size:
+                found = found | {v: index.size}
+        bases.append(found)
+    return total + net.objectives * sum(bases[net.graph.output].values())
+
+
+def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
+    """The slope of each unit that is straight, 0 for the others, and which those are."""
+    lo, hi = net.lo[activation.place], net.hi[activation.place]
+    slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
+    if slope is None:
+        return np.zeros(lo.size), np.arange(lo.size)
+    return np.where(unstable, 0.0, slope), np.flatnonzero(unstable)
+
+
+def _is_dense(op: Affine) -> bool:
+    return op.factor is None and op.terms >= max(*op.sizes, op.size)
+
+
+class _StableElimination:
+    """The new graph under construction."""
+
+    def __init__(self, net: RelaxedNet) -> None:
+        self.net, self._ends = net, net.now()
+        self.nodes: list[Node] = []
+        self.sizes = [net.magnitudes[0]]
+        """`H` of every new value."""
+        self.ends = [net.ends[0]]
+        self.errors: dict[int, np.ndarray] = {}
+        at = {b.value: b for b in net.activations}
+        n, out = net.graph.size, net.graph.output
+        forms = {0: StableForm({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
+        last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
+        for v, node in enumerate(net.graph.nodes, 1):
+            check_deadline()
+            before = [forms[j] for j in node.inputs]
+            if v in at:
+                forms[v] = self._bent(at[v], node, before[0])
+            elif isinstance(node.op, Affine):
+                forms[v] = self._straight(node.op, before, net.errors.get(v, 0.0))
+            else:
+                forms[v] = _moved(node.op, before)
+            # Large matrices: none stays longer than it is read.
+            for j in {j for j in node.inputs if last[j] == v and j != out}:
+                del forms[j]
+        self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
+
+    def _reach(self, form: StableForm) -> np.ndarray:
+        """`|M|^T H + |c|`."""
+        total = np.abs(form.constant)
+        for base, matrix in form.parts.items():
+            total = total + self.sizes[base] @ np.abs(matrix)
+        return total
+
+    def _straight(self, op: Affine, before: list[StableForm], error: Numbers) -> StableForm:
+        sizes = [form.constant.size for form in before]
+        parts = {}
+        for base in sorted({base for form in before for base in form.parts}):
+            rows = self.sizes[base].size
+            parts[base] = op.apply(
+                tuple(
+                    form.parts.get(base, np.zeros((rows, n)))
+                    for form, n in zip(before, sizes, strict=True)
+                ),
+                False,
+            )
+        constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
+        known = op.apply(tuple(form.error[None] for form in before), True)[0]
+        reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
+        # A bias may be a computed number as well: it is paid for as generously as elsewhere.
+        lost = gamma(op.terms + 4) * reach
+        lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
+        return StableForm(parts, constant, widened(known + lost + error) * ROUNDED_UP)
+
+    def _bent(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
+        slope, index = _slopes(self.net, activation)
+        plain = (slope == 0.0) | (slope == 1.0)
+        lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
+        error = np.where(
+            plain, slope * form.error, widened(np.abs(slope) * form.error + lost) * ROUNDED_UP
+        )
+        parts = {base: matrix * slope for base, matrix in form.parts.items()}
+        if index.size:
+            source = self._add(form, index, activation.source, node.source)
+            self._append(
+                replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
+                activation.value,
+                index,
+            )
+            parts[len(self.nodes)] = np.eye(slope.size)[index]
+        return StableForm(parts, form.constant * slope, error)
+
+    def _add(self, form: StableForm, index: np.ndarray | slice, value: int, source: str) -> int:
+        """A node for some entries of a value; returns its number."""
+        parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
+        used = {base: matrix for base, matrix in parts.items() if matrix.any()}
+        used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
+        op = joined(list(used.values()), form.constant[index])
+        self._append(Node(op, tuple(used), op.size, (1, op.size), source), value, index)
+        self.errors[len(self.nodes)] = form.error[index]
+        return len(self.nodes)
+
+    def _append(self, node: Node, value: int, index: np.ndarray | slice) -> None:
+        self.nodes.append(node)
+        lo, hi = self._ends[value]
+        self.ends.append((lo[index], hi[index]))
+        self.sizes.append(self.net.magnitudes[value][index])
+
+    def finished(self) -> RelaxedNet:
+        """The net of the new graph."""
+        old = self.net.graph
+        graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
+        budget = OperationCounts.of(graph)
+        rounding_terms: list[RoundingTerm | None] = [None]
+        total = underflow_of_boxes(graph.size)
+        for v, node in enumerate(graph.nodes, 1):
+            before = [self.sizes[j] for j in node.inputs]
+            total += underflow(node, before)
+            rounding_terms.append(
+                None
+                if v not in self.errors
+                else RoundingTerm.of(
+                    widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
+                )
+            )
+        return RelaxedNet(
+            graph, self.net.box, self.ends, rounding_terms, total, self.sizes, budget, self.errors
+        )
+
+
+def _moved(op: Op, before: list[StableForm]) -> StableForm:
+    """A rearrangement of forms."""
+    assert isinstance(op, Rearrange)
+    parts = {}
+    for base in sorted({base for form in before for base in form.parts}):
+        rows = next(form.parts[base] for form in before if base in form.parts).shape[0]
+        parts[base] = op.run(
+            tuple(form.parts.get(base, np.zeros((rows, form.constant.size))) for form in before),
+            fill=False,
+        )
+    constant = op.run(tuple(form.constant for form in before))
+    return StableForm(parts, constant, op.run(tuple(form.error for form in before), fill=False))

@@ -1,0 +1,68 @@
+"""A sub-problem without open units is a linear program.
+
+Its answer is not trusted: its multipliers go into a bound in which every rounding is paid, and its
+point is a candidate like any other.
+
+Reference: A. Neumaier, O. Shcherbina, *Safe bounds in linear and mixed-integer linear
+programming*, Mathematical Programming 99 (2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..milp.highs import least_linear
+from .alpha_beta import BoundProblem
+from .relaxed_net import RelaxedNet
+
+
+SCALES = (1.0, *(10.0 ** np.arange(-3, 7)))
+"""What shows that there is no point at all may be of any size: these are tried."""
+
+
+def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
+    """A proved lower bound of one sub-problem, and a point `(d,)` worth a look.
+
+    Args:
+        net: The graph over its box.
+        task: One sub-problem; its `start` is the objective's row.
+        cutoff: A bound at or above it is good enough.
+    """
+    low, high = task.splits.low[0], task.splits.high[0]
+    cut = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
+    cost, _ = _form(net, task.start, task)
+    forms, heights = [], []
+    for unit in cut:
+        b = next(b for b in net.activations if b.place.start <= unit < b.place.stop)
+        start = np.zeros((1, net.ends[b.source][0].size))
+        start[0, unit - b.place.start] = 1.0
+        form, height = _form(net, {b.source: start}, task)
+        forms.append(form)
+        heights.append(height)
+    rows, height = np.array(forms).reshape(-1, net.box.size), np.array(heights)
+    found = least_linear(cost, net.box.lo, net.box.hi, rows, low[cut] - height, high[cut] - height)
+    if found is None:
+        return -np.inf, net.cells.center[0]
+    at, dual = found
+    least = -np.inf
+    for scale in SCALES:
+        beta = np.zeros((1, net.units))
+        held = np.where(dual > 0, np.isfinite(low[cut]), np.isfinite(high[cut]))
+        beta[0, cut] = np.where(held, scale * dual, 0.0)
+        least = max(least, float(net.proof(task.start, task.alpha, beta, task.splits).least[0]))
+        if least >= cutoff:
+            break
+    return least, at
+
+
+def _form(
+    net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
+) -> tuple[np.ndarray, float]:
+    """A row of a net without open units as `form . x + height`."""
+    splits = task.splits.first(net.units_before(max(start)))
+    relaxed = net.relax(net.prepare(splits), task.alpha)
+    result = net.backward(start, relaxed, None, splits)
+    corner = net.corner(result.form)
+    return result.form[0], float(result.least[0] - result.form[0] @ corner[0])

@@ -1,0 +1,170 @@
+"""Linear relaxations of activations for neuron splitting.
+
+A sub-problem restricts the ranges of some units. `Activation.prepare` computes what depends on the
+ranges alone, once; `PreparedActivation.relax` then gives the lines for any `alpha`, one number in
+[0, 1] a unit: the slope of the lower line of a convex kink, or the point of tangency of a curve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ...ops import Curve
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxation:
+    """Lines of one activation layer, `(P, n)` or `(n,)` each; rounding is not paid for yet.
+
+    Args:
+        slope: Of the lines below and above.
+        offset: Of the lines below and above; None for 0 everywhere.
+        gain: By how much the slopes grow with `alpha`; None for 0 everywhere.
+        pivot: Where the lines turn; None for 0 everywhere.
+    """
+
+    slope: tuple[np.ndarray, np.ndarray]
+    offset: tuple[np.ndarray | None, np.ndarray]
+    gain: tuple[np.ndarray | float, np.ndarray | None]
+    pivot: tuple[np.ndarray | None, np.ndarray | None]
+
+
+class Activation(Protocol):
+    """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
+
+    `below` is 0 where the value is 0 left of its only kink, and NaN where there is no such slope;
+    `enough` is a lower end of a range that need not be made better.
+    """
+
+    value: int
+    source: int
+    place: slice
+    below: float
+    enough: float
+
+    @property
+    def size(self) -> int: ...
+    def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray | None: ...
+    def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray: ...
+    def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedActivation: ...
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray: ...
+
+
+class PreparedActivation(Protocol):
+    """An activation layer on given pre-activation ranges."""
+
+    def relax(self, alpha: np.ndarray) -> Relaxation:
+        """The lines for `alpha` `(P, n)`."""
+        ...
+
+    def take(self, index: np.ndarray) -> PreparedActivation:
+        """Some of the sub-problems."""
+        ...
+
+
+@dataclass(eq=False)
+class KinkActivation:
+    """A value of two straight pieces that meet at the origin, convex.
+
+    Args:
+        value: Its number in the graph.
+        source: The number of its input.
+        place: Its units among those of all bent values.
+        below: Slope of the first piece.
+        above: Slope of the second, more than that.
+    """
+
+    value: int
+    source: int
+    place: slice
+    below: float
+    above: float
+    enough: float = 0.0
+
+    @property
+    def size(self) -> int:
+        return self.place.stop - self.place.start
+
+    def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Units that are straight on their range."""
+        return (lo >= 0) | (hi <= 0)
+
+    def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """The slopes, through 0, of units that are settled."""
+        return np.where(lo >= 0, self.above, self.below)
+
+    def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """The `alpha` whose line is nearest to the curve."""
+        return (hi > -lo).astype(np.float64)
+
+    def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Where to cut."""
+        return np.zeros(np.shape(lo))
+
+    def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedKink:
+        """The chord above, whatever the lower line."""
+        span = np.where(hi > lo, hi - lo, 1.0)
+        chord = np.clip((self.above * hi - self.below * lo) / span, self.below, self.above)
+        # The chord's slope is a float like any other; its height is what it must be for it.
+        ends = np.maximum((self.above - chord) * hi, (self.below - chord) * lo)
+        sizes = (abs(self.above) + np.abs(chord)) * np.abs(hi)
+        sizes = sizes + (abs(self.below) + np.abs(chord)) * np.abs(lo)
+        height = np.maximum(ends, 0.0) + 1e-15 * sizes + 1e-300
+        up, settled = lo >= 0, self.is_stable(lo, hi)
+        fixed = np.where(settled, np.where(up, self.above, self.below), np.nan)
+        upper = np.where(settled, fixed, chord), np.where(settled, 0.0, height)
+        return PreparedKink(self.below, self.above, settled, fixed, upper)
+
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
+        """The largest distance between the curve and the line that `rows` use."""
+        width = np.where(hi > lo, hi - lo, 1.0)
+        turn = self.above - self.below
+        above = turn * np.maximum(hi, 0) * np.maximum(-lo, 0) / width
+        below = turn * np.maximum((1 - alpha) * hi, -alpha * lo)
+        return np.where(self.is_stable(lo, hi), 0.0, np.where(rows < 0, above, below))
+
+
+@dataclass(eq=False)
+class PreparedKink:
+    """See `KinkActivation.over`."""
+
+    below: float
+    above: float
+    settled: np.ndarray
+    fixed: np.ndarray
+    upper: tuple[np.ndarray, np.ndarray]
+
+    def relax(self, alpha: np.ndarray) -> Relaxation:
+        """The lines for `alpha` `(P, n)`."""
+        free = (
+            alpha
+            if (self.below, self.above) == (0.0, 1.0)
+            else (np.clip(self.below + alpha * (self.above - self.below), self.below, self.above))
+        )
+        lower = np.where(self.settled, self.fixed, free)
+        gain = np.where(self.settled, 0.0, self.above - self.below)
+        return Relaxation((lower, self.upper[0]), (None, self.upper[1]), (gain, None), (None, None))
+
+    def take(self, index: np.ndarray) -> PreparedKink:
+        """Some of the sub-problems."""
+        return PreparedKink(
+            self.below,
+            self.above,
+            self.settled[index],
+            self.fixed[index],
+            (self.upper[0][index], self.upper[1][index]),
+        )
+
+
+def kink_slopes(op: Curve) -> tuple[float, float] | None:
+    """The slopes of a convex kink at the origin."""
+    return op.rays if op.rays is not None and op.rays[0] < op.rays[1] else None

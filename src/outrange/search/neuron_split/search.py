@@ -1,0 +1,187 @@
+"""Branch and bound over the phases of units: for graphs of many inputs.
+
+First the ranges of all units are made as good as they get for their price, layer by layer; then
+every objective that is still open gets a tree of its own on a net without the units that are off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...core import Box
+from ...graph import Graph
+from ..attack.momentum import attack, initial_samples
+from ..common.incumbent import Incumbent
+from ..common.parallel import single_blas_thread
+from ..common.search import Search
+from .alpha_beta import BoundProblem, optimize_bounds
+from .drop_inactive import drop_inactive
+from .drop_stable import drop_stable
+from .relaxed_net import RelaxedNet
+from .smooth_relaxations import activations_of
+from .tighten_layers import tighten_layer
+from .tree import SplitTree
+
+
+METHODS = (
+    "linear bounds by back-substitution (CROWN, Zhang et al. 2018)",
+    "slope ascent, in the layers too (alpha-CROWN, Xu et al. 2021)",
+    "splits of units with multipliers (beta-CROWN, Wang et al. 2021)",
+    "branching by look-ahead (FSB, De Palma et al. 2021)",
+)
+
+ROOT_STEPS = 20
+LAYER_STEPS = 6
+MOST_ROUNDS = 8
+WORTH = 0.02
+"""A round of tighter ranges that closes less of the gap than this share is the last."""
+
+
+def supports(graph: Graph) -> bool:
+    """Whether a phase search knows all bent values of a graph."""
+    return activations_of(graph) is not None
+
+
+class NeuronSplitSearch(Search):
+    """Neuron splits with alpha-beta-CROWN bounds, one tree an objective.
+
+    Args:
+        graph: Its outputs are the objectives, each to be minimised; see `supports`.
+        box: Finite.
+        incumbent: The clock and the tolerances; it keeps the points found.
+        seed: Of the samples.
+        splits: Without, it looks for no points, and ends where the first split would be.
+    """
+
+    methods = METHODS
+
+    def __init__(
+        self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0, splits: bool = True
+    ) -> None:
+        self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
+        self._rng = np.random.default_rng(seed)
+        self._count = graph.value_size(graph.output)
+        incumbent.start(*initial_samples(graph, box, self._rng))
+        self._lower = np.full(self._count, -np.inf)
+        self._net: RelaxedNet | None = None
+        self._trees: dict[int, _TreeProgress] = {}
+        self._plan = self._work()
+
+    def lower(self) -> np.ndarray:
+        for k, grown in self._trees.items():
+            self._lower[k] = max(self._lower[k], grown.tree.lower)
+        return self._lower.copy()
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(grown.tree) for grown in self._trees.values())
+
+    @property
+    def _open(self) -> np.ndarray:
+        return np.flatnonzero(self.lower() < self.incumbent.cutoff())
+
+    def recover(self) -> None:
+        self._plan = self._work()
+
+    def advance(self) -> bool:
+        with single_blas_thread():
+            return next(self._plan, False)
+
+    def _work(self) -> Iterator[bool]:
+        """The pieces of work, one after the other, for as long as there are any."""
+        if self._net is None:
+            net = RelaxedNet.of(self.graph, self.box)
+            self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
+            self._net = drop_stable(drop_inactive(net))
+            self._bound_all()
+            yield True
+            self._descend(4)
+            yield True
+            for layer in range(len(self._net.activations)):
+                net = self._net
+                if net.units_before(net.activations[layer].source) == 0:
+                    continue  # Nothing bent before it: its ranges are as tight as they get.
+                tighten_layer(net, net.activations[layer], LAYER_STEPS)
+                self._net = drop_inactive(net)
+                self._bound_all()
+                yield True
+            self._net = drop_stable(self._net)
+            yield True
+            self._descend(24)
+        while True:
+            which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
+            if not which:
+                return
+            for k in which:
+                if k not in self._trees:
+                    self._trees[k] = _TreeProgress(self._net, k, self._cutoff(k))
+                    yield True
+            k = min(which, key=lambda k: self._trees[k].spent)
+            self._grow(self._trees[k], k)
+            yield True
+
+    def _goes_on(self, k: int) -> bool:
+        grown = self._trees[k]
+        return len(grown.tree) > 0 and (self.splits or grown.rounds > 0)
+
+    def _cutoff(self, k: int) -> float:
+        return float(self.incumbent.cutoff()[k])
+
+    def _bound_all(self) -> None:
+        """All open objectives on the net as it is."""
+        net, which = self._net, self._open
+        assert net is not None
+        if not which.size:
+            return
+        start = {net.graph.output: np.eye(self._count)[which]}
+        task = BoundProblem.of(
+            start, net.unsplit(which.size), np.tile(net.start(), (which.size, 1)), None
+        )
+        optimize_bounds(net, task, ROOT_STEPS, self.incumbent.cutoff()[which])
+        proof = net.proof(start, task.alpha, None, task.splits)
+        self._lower[which] = np.maximum(self._lower[which], proof.least)
+        self.incumbent.boxes += which.size
+        self._look(net.corner(proof.form))
+
+    def _descend(self, starts: int) -> None:
+        """Look for points that make the open objectives small."""
+        if self._open.size and self.splits:
+            found = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
+            self.incumbent.offer(*found)
+
+    def _late(self) -> bool:
+        return self.incumbent.clock.expired
+
+    def _look(self, x: np.ndarray) -> None:
+        """Offer points."""
+        if len(x):
+            y = self.graph.run(x)
+            self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
+
+    def _grow(self, grown: _TreeProgress, k: int) -> None:
+        """Work on one tree for a while."""
+        tree, began, cutoff = grown.tree, self.incumbent.clock.seconds, self._cutoff(k)
+        before = tree.nodes
+        if grown.rounds > 0:
+            far = cutoff - tree.lower
+            x = tree.sharpen(cutoff)
+            grown.rounds -= 1
+            if cutoff - tree.lower > (1 - WORTH) * far:
+                grown.rounds = 0
+        else:
+            x = tree.step(cutoff)
+        self.incumbent.boxes += tree.nodes - before
+        self._look(x)
+        grown.spent += self.incumbent.clock.seconds - began
+
+
+class _TreeProgress:
+    """A tree, the time it has had, and how often its ranges are still to be sharpened."""
+
+    def __init__(self, net: RelaxedNet | None, k: int, cutoff: float) -> None:
+        assert net is not None
+        self.tree = SplitTree(net, k, cutoff)
+        self.spent = 0.0
+        self.rounds = MOST_ROUNDS

@@ -1,0 +1,232 @@
+"""Curves of any bend as a phase search sees them: tangents that move, chords that do not.
+
+On a range that meets one cup of the curve, every tangent in the cup is a line below it once it is
+lowered to what the ends and knots allow; `alpha` moves the point of tangency. On other ranges the
+line is fixed. Lines above are lines below the mirrored curve.
+
+Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
+Nonlinearities* (GenBaB), TACAS 2025, for cutting ranges of smooth units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...domains.stability import is_stable
+from ...graph import Graph
+from ...ops import Affine, Curve, Rearrange
+from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
+from ...ops.relaxation.relax import relax
+from ...ops.relaxation.side import Side
+from .relaxations import Activation, KinkActivation, Relaxation, kink_slopes
+
+
+THIN = 1e-7
+"""A range of this width has nothing left to cut."""
+
+
+@dataclass(eq=False)
+class SmoothActivation:
+    """A value of any curve without jumps.
+
+    Args:
+        value: Its number in the graph.
+        source: The number of its input.
+        place: Its units among those of all bent values.
+        curve: Its facts.
+    """
+
+    value: int
+    source: int
+    place: slice
+    curve: Curve
+    below: float = np.nan
+    enough: float = np.inf
+
+    @property
+    def size(self) -> int:
+        return self.place.stop - self.place.start
+
+    def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Units that are straight on their range, or hardly have one."""
+        thin = hi - lo <= THIN * (1.0 + np.abs(lo))
+        return np.asarray(is_stable(self.curve, lo, hi) | thin)
+
+    def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Units that are settled may still have an offset."""
+
+    def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """The first `alpha`."""
+        return np.full(np.shape(lo), 0.5)
+
+    def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Where to cut: a knot well inside the range, or its middle."""
+        middle = 0.5 * lo + 0.5 * hi
+        out = middle.copy()
+        margin = 0.0 if self.curve.is_piecewise_linear else 0.1
+        best = np.full(np.shape(lo), np.inf)
+        for knot in self.curve.knots:
+            inside = (knot > lo + margin * (hi - lo)) & (knot < hi - margin * (hi - lo))
+            near = inside & (np.abs(knot - middle) < best)
+            best = np.where(near, np.abs(knot - middle), best)
+            out = np.where(near, knot, out)
+        return out
+
+    def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedSmooth:
+        """Where the tangents may touch, and the lines that have no choice."""
+        plain, first, last = (relax(self.curve, lo, hi, alpha) for alpha in (None, 0.0, 1.0))
+        sides = []
+        for side, slope, offset, ends in (
+            (self.curve.sides[0], plain.lo_slope, plain.lo_offset, (first.lo_pivot, last.lo_pivot)),
+            (
+                self.curve.sides[1],
+                -plain.hi_slope,
+                -plain.hi_offset,
+                (first.hi_pivot, last.hi_pivot),
+            ),
+        ):
+            sides.append(_family(side, lo, hi, slope, offset, *ends))
+        return PreparedSmooth(self.curve, lo, hi, (sides[0], sides[1]))
+
+    def gap(
+        self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
+        """About the largest distance between the curve and its chord."""
+        low, high = self.curve.f(lo), self.curve.f(hi)
+        out = np.zeros(lo.shape)
+        for part in (0.25, 0.5, 0.75):
+            height = self.curve.f((1 - part) * lo + part * hi)
+            out = np.fmax(out, np.abs(height - (1 - part) * low - part * high))
+        return np.where(self.is_stable(lo, hi), 0.0, out)
+
+
+@dataclass(eq=False)
+class _TangentFamily:
+    """Lines below one side: tangents between `first` and `last` where `free`, else fixed."""
+
+    free: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    inside: tuple[np.ndarray, np.ndarray]
+    gaps: tuple[np.ndarray, np.ndarray]
+    slope: np.ndarray
+    offset: np.ndarray
+    gain: np.ndarray
+
+    def take(self, index: np.ndarray) -> _TangentFamily:
+        return _TangentFamily(
+            self.free[index],
+            self.first[index],
+            self.last[index],
+            (self.inside[0][index], self.inside[1][index]),
+            (self.gaps[0][index], self.gaps[1][index]),
+            self.slope[index],
+            self.offset[index],
+            self.gain[index],
+        )
+
+
+def _family(
+    side: Side,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+) -> _TangentFamily:
+    start, stop = side.gaps(lo, hi)
+    top = side.cups_before.size - 2
+    cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
+    free = (cups == 1) & (stop - start <= 4) & (lo < hi) & (start <= stop)
+    free &= (
+        ~side.curve.outside(lo, hi)
+        if side.curve.beyond is None
+        else ((lo >= side.curve.on[0]) & (hi <= side.curve.on[1]))
+    )
+    cup = side.next_cup[np.minimum(start, side.next_cup.size - 1)]
+    inner = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])
+    inside = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
+    first, last = np.clip(first, *inner), np.clip(last, *inner)
+    free &= (first < last) & np.isfinite(first) & np.isfinite(last)
+    gain = np.where(free, side.slope(last) - side.slope(first), 0.0)
+    free &= np.isfinite(gain)
+    return _TangentFamily(
+        free, first, last, inside, (start, stop), slope, offset, np.nan_to_num(gain)
+    )
+
+
+@dataclass(eq=False)
+class PreparedSmooth:
+    """See `SmoothActivation.over`."""
+
+    curve: Curve
+    lo: np.ndarray
+    hi: np.ndarray
+    sides: tuple[_TangentFamily, _TangentFamily]
+
+    def take(self, index: np.ndarray) -> PreparedSmooth:
+        """Some of the sub-problems."""
+        return PreparedSmooth(
+            self.curve,
+            self.lo[index],
+            self.hi[index],
+            (self.sides[0].take(index), self.sides[1].take(index)),
+        )
+
+    def relax(self, alpha: np.ndarray) -> Relaxation:
+        """The lines for `alpha`."""
+        slopes, offsets, gains, pivots = [], [], [], []
+        for side, family in zip(self.curve.sides, self.sides, strict=True):
+            slope, offset, at = self._lines(side, family, alpha)
+            slopes.append(side.sign * slope)
+            offsets.append(side.sign * offset)
+            gains.append(side.sign * family.gain)
+            pivots.append(at)
+        return Relaxation(
+            (slopes[0], slopes[1]),
+            (offsets[0], offsets[1]),
+            (gains[0], gains[1]),
+            (pivots[0], pivots[1]),
+        )
+
+    def _lines(
+        self, side: Side, family: _TangentFamily, alpha: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        slope, offset = family.slope.copy(), family.offset.copy()
+        pivot = np.zeros(slope.shape)
+        some = np.nonzero(family.free)
+        if not some[0].size:
+            return slope, offset, pivot
+        first, last, lo, hi = (x[some] for x in (family.first, family.last, self.lo, self.hi))
+        at = np.clip(first + alpha[some] * (last - first), first, last)
+        m = side.slope(at)
+        start, stop = family.gaps[0][some], family.gaps[1][some]
+        low, _ = least_at_points(points(side, lo, hi, start, stop), m)
+        inside = family.inside[0][some], family.inside[1][some]
+        got = np.minimum(low, tangent_offset(side, m, at, *inside))
+        fine = np.isfinite(m) & np.isfinite(got)
+        slope[some] = np.where(fine, m, slope[some])
+        offset[some] = np.where(fine, got, offset[some])
+        pivot[some] = at
+        return slope, offset, pivot
+
+
+def activations_of(graph: Graph) -> list[Activation] | None:
+    """All bent values in order; None if one is of a kind that a phase search does not know."""
+    found: list[Activation] = []
+    start = 0
+    for v, node in enumerate(graph.nodes[: graph.output], 1):
+        if isinstance(node.op, Affine | Rearrange):
+            continue
+        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
+            return None
+        slopes, place = kink_slopes(node.op), slice(start, start + node.size)
+        if slopes is None:
+            found.append(SmoothActivation(v, node.inputs[0], place, node.op))
+        else:
+            found.append(KinkActivation(v, node.inputs[0], place, *slopes))
+        start += node.size
+    return found

@@ -1,0 +1,114 @@
+"""Before any split: tighter ranges of a layer, from ascent on the slopes of each unit's own rows.
+
+In an image layer a few neighboring units depend on a small window of each layer before: their rows
+are bounded in the net of that window alone. The computation is the same without its zeros.
+
+Reference: K. Xu et al. (alpha-CROWN), ICLR 2021.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core import Box
+from ...domains.backward import RelaxedGraph
+from ...domains.cone import Cone
+from ...domains.cone_tiles import ConeTiles
+from ...domains.rounding import OperationCounts
+from ..common.parallel import parallel_map
+from .alpha_beta import BoundProblem, optimize_bounds
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
+
+
+CHUNK = 64
+"""Rows that climb together."""
+
+_WIDE = 1 << 9
+"""Nets with a longer value are cut to the windows of neighboring units."""
+
+_ROOM = 1 << 19
+"""Numbers that the rows of one window may hold in its widest value."""
+
+
+def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
+    """Better ends, in `net`, of the open units that `activation` reads.
+
+    Args:
+        net: The graph over its box.
+        activation: Which units.
+        steps: Of ascent.
+    """
+    place, source = activation.place, activation.source
+    unstable = np.flatnonzero(~activation.is_stable(net.lo[place], net.hi[place]))
+    if source == 0 or not unstable.size:
+        return
+    for units, (least, most) in zip(
+        *_ranges(net, source, unstable, steps, activation.enough), strict=True
+    ):
+        at = place.start + units
+        net.lo[at] = np.maximum(net.lo[at], least)
+        net.hi[at] = np.maximum(np.minimum(net.hi[at], most), net.lo[at])
+
+
+def _ranges(
+    net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
+) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
+    """Groups of units, and the ends found for each group."""
+    windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
+    if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
+        windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
+    parts = [
+        (group, window)
+        for some, window in windows
+        for group in np.array_split(some, -(-2 * some.size // CHUNK))
+    ]
+
+    def found(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:
+        group, window = part
+        if window is None:
+            return _ends(net, value, group, steps, enough)
+        # Made here, one a core: the nets of all windows together may be many times the whole.
+        small = narrowed(net, window)
+        return _ends(small, len(window.graph.nodes), window.units(group), steps, enough)
+
+    return [group for group, _ in parts], parallel_map(found, parts)
+
+
+def _ends(
+    net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Proved least and largest of some entries of a value, on the whole box."""
+    count = 2 * units.size
+    start = np.zeros((count, net.graph.value_size(value)))
+    start[np.arange(units.size), units] = 1.0
+    start[units.size + np.arange(units.size), units] = -1.0
+    before = net.units_before(value)
+    alpha = np.tile(net.start()[:before], (count, 1))
+    task = BoundProblem.of({value: start}, net.unsplit(count).first(before), alpha, None)
+    optimize_bounds(net, task, steps, np.full(count, enough))
+    least = net.proof(task.start, task.alpha, None, task.splits).least
+    return least[: units.size], -least[units.size :]
+
+
+def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
+    """The net of a window that reaches the inputs: its ranges and payments are the whole's."""
+    ends, now, graph = [], net.now(), window.graph
+    magnitudes, reads = [], []
+    whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)
+    for k, (value, some) in enumerate(zip(window.values, window.entries, strict=True)):
+        if value >= 0:
+            ends.append((now[value][0][some], now[value][1][some]))
+            magnitudes.append(net.magnitudes[value][some])
+            reads.append(net.budget.reads[value])
+        else:
+            # It only moves entries about.
+            node = graph.nodes[k - 1]
+            (j,) = node.inputs
+            ends.append((node.op.run((ends[j][0],)), node.op.run((ends[j][1],))))
+            magnitudes.append(node.op.run((magnitudes[j],)))
+            reads.append(net.budget.reads[window.values[j]])
+    budget = OperationCounts(tuple(reads), net.budget.additions)
+    box = Box(*ends[0])
+    rounding_terms = window.relaxed(whole).rounding_terms
+    return RelaxedNet(graph, box, ends, rounding_terms, net.underflow, magnitudes, budget)

@@ -1,0 +1,125 @@
+"""Tighter ranges of units, given a cutoff: ascent on every open unit's own two rows.
+
+The rows get a multiple `gamma >= 0` of the objective: only points whose objective lies below the
+cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff
+this is what decides: ranges shrink, the bound rises, ranges shrink more.
+
+Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
+Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import down, up
+from ..common.parallel import parallel_map
+from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
+from .split_constraints import Splits
+
+
+CHUNK = 64
+GAMMA_START = 0.1
+
+
+@dataclass(eq=False)
+class CutoffProblem:
+    """What of the sub-problems is of interest: where `row . output < cutoff`.
+
+    Args:
+        row: `(outputs,)`, of zeros and a one: its multiples are exact.
+        cutoff: A number.
+        far: `(P,)` how far below the cutoff the proved bounds are.
+        theta: `(P, s)` slopes of those bounds.
+        beta: `(P, s)` multipliers of those bounds.
+    """
+
+    row: np.ndarray
+    cutoff: float
+    far: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
+
+
+def tighten(
+    net: RelaxedNet,
+    splits: Splits,
+    activation: Activation,
+    steps: int,
+    wanted: CutoffProblem,
+    worth: np.ndarray | None = None,
+) -> None:
+    """Better ends, in `splits`, of the open units that `activation` reads.
+
+    Args:
+        net: The graph over its box.
+        splits: The sub-problems; their ranges move. An empty range says that nothing of the
+            sub-problem is of interest.
+        activation: Which units.
+        steps: Of ascent.
+        wanted: Which points count.
+        worth: `(P, s)` which units to work on, if not all.
+    """
+    lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
+    chosen = ~activation.is_stable(lo, hi)
+    chosen[(splits.lo > splits.hi).any(axis=1)] = False
+    if worth is not None:
+        chosen &= worth[:, activation.place]
+    which, unit = np.nonzero(chosen)
+    if not which.size:
+        return
+    which, unit = np.repeat(which, 2), np.repeat(unit, 2)
+    sign = np.tile([1.0, -1.0], which.size // 2)
+    parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
+    found = np.concatenate(
+        parallel_map(
+            lambda part: _bounded(
+                net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
+            ),
+            parts,
+        )
+    )
+    rows, columns = which[0::2], unit[0::2]
+    lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
+    hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
+
+
+def _bounded(
+    net: RelaxedNet,
+    splits: Splits,
+    activation: Activation,
+    steps: int,
+    wanted: CutoffProblem,
+    which: np.ndarray,
+    unit: np.ndarray,
+    sign: np.ndarray,
+) -> np.ndarray:
+    """Lower bounds of `sign * unit` in the sub-problems `which`."""
+    count = which.size
+    rows, at = np.arange(count), activation.place.start + unit
+    start = np.zeros((count, net.ends[activation.source][0].size))
+    start[rows, unit] = sign
+    own = splits.take(which).first(net.units_before(net.graph.output))
+    scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
+    below = OutputConstraint(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+    beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
+    task = BoundProblem.of({activation.source: start}, own, wanted.alpha[which].copy(), beta, below)
+    optimize_bounds(net, task, steps, np.full(count, activation.enough))
+    whole, less = task.whole(net)
+    least = net.proof(whole, task.alpha, task.beta, task.splits).least
+    return down(least - up(less))
+
+
+def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
+    """The units that together carry this share of all score, `most` a row."""
+    order = np.argsort(-score, axis=1)
+    total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)
+    inside = total - np.take_along_axis(score, order, axis=1) < share * total[:, -1:]
+    inside[:, most:] = False
+    out = np.zeros(score.shape, bool)
+    np.put_along_axis(out, order, inside, axis=1)
+    return out

@@ -1,0 +1,259 @@
+"""The ascent of `phase_ascent` on PyTorch arrays, on the CPU or a GPU.
+
+What it finds are slopes and multipliers: bounds are proved from them in float64, as always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
+from ..relaxations import PreparedActivation, PreparedKink
+from ..relaxed_net import RelaxedNet
+from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
+
+
+FLOAT32_SHORT = 1e-5
+"""In float32 a bound must be above by this, relative, to be one in float64 too."""
+
+
+class TorchBackend:
+    """An `arrays.Ascent`.
+
+    Args:
+        place: Where it computes.
+    """
+
+    def __init__(self, place: TensorPlacement) -> None:
+        self.place = place
+        self._nets: WeakKeyDictionary[RelaxedNet, TorchRelaxedNet | None] = WeakKeyDictionary()
+
+    def __call__(self, net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> bool:
+        if net not in self._nets:
+            self._nets[net] = TorchRelaxedNet.of(net, self.place)
+        placed = self._nets[net]
+        if placed is None:
+            return False
+        if self.place.dtype != self.place.t.float64:
+            target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
+        with self.place.t.inference_mode():
+            return _TorchAscent(placed, task, target).climb(steps)
+
+
+@dataclass(eq=False)
+class _PreparedKink:
+    """A kink over cut ranges, see `PreparedKink`."""
+
+    below: float
+    turn: float
+    settled: Tensor
+    fixed: Tensor
+    upper: Tensor
+    height: Tensor
+
+    def take(self, going: Tensor) -> _PreparedKink:
+        parts = (self.settled, self.fixed, self.upper, self.height)
+        return _PreparedKink(self.below, self.turn, *(part[going] for part in parts))
+
+
+class _TorchAscent:
+    """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
+
+    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
+        self.placed, self.net, self.task = placed, placed.net, task
+        self.t, on, splits = placed.on.t, placed.on, task.splits
+        self.target = on.tensor(target)
+        self.active = self.t.arange(len(task.alpha), device=on.device)
+        self.start = {v: on.tensor(rows) for v, rows in task.start.items()}
+        self.alpha = on.tensor(task.alpha)
+        self.beta = None if task.beta is None else on.tensor(task.beta)
+        self.low, self.high = on.tensor(splits.low), on.tensor(splits.high)
+        self.prepared = {v: self._over(part) for v, part in self.net.prepare(splits).items()}
+        self.below = task.below
+        if self.below is not None:
+            self.row = on.tensor(self.below.row)
+            self.gamma, self.scale = on.tensor(self.below.gamma), on.tensor(self.below.scale)
+        self.best = on.tensor(task.least)
+        self.best_theta = self.alpha.clone()
+        self.best_beta = None if self.beta is None else self.beta.clone()
+        self.best_gamma = None if self.below is None else self.gamma.clone()
+        shapes = (self.alpha, self.alpha, self.best)
+        zeros = self.t.zeros_like
+        self.moments = [AdamMoments(zeros(like), zeros(like)) for like in shapes]
+        self.at = {b.value: b for b in self.net.activations}
+
+    def _over(self, part: PreparedActivation) -> _PreparedKink:
+        assert isinstance(part, PreparedKink)
+        on = self.placed.on
+        upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
+        return _PreparedKink(
+            part.below,
+            part.above - part.below,
+            on.tensor(part.settled, self.t.bool),
+            on.tensor(np.nan_to_num(part.fixed)),
+            *upper,
+        )
+
+    def climb(self, steps: int) -> bool:
+        """Improve, and write what was best to the task; False if a number overflowed."""
+        for step in range(steps + 1):
+            self._backward()
+            better = self.least > self.best[self.active]
+            whom = self.active[better]
+            self.best[whom] = self.least[better]
+            self.best_theta[whom] = self.alpha[better]
+            if self.beta is not None and self.best_beta is not None:
+                self.best_beta[whom] = self.beta[better]
+            if self.best_gamma is not None:
+                self.best_gamma[whom] = self.gamma[better]
+            going = self.best[self.active] < self.target[self.active]
+            if step == steps or not bool(going.any()):
+                break
+            self._move(step)
+            if float(going.to(self.best.dtype).mean()) < 0.75:
+                self._keep(going)
+        if not bool(self.t.isfinite(self.best).all()):
+            return False
+        task = self.task
+        task.least[:] = _back(self.best)
+        task.alpha[:] = _back(self.best_theta)
+        if task.beta is not None and self.best_beta is not None:
+            # What was 0 or of one sign stays so: the clip below is exact in either type.
+            task.beta[:] = _back(self.best_beta)
+        if task.below is not None and self.best_gamma is not None:
+            task.below.gamma[:] = _back(self.best_gamma)
+        return True
+
+    def _rows(self) -> dict[int, Tensor]:
+        rows = dict(self.start)
+        if self.below is not None:
+            out = self.net.graph.output
+            more = self.gamma[:, None] * self.row
+            rows[out] = rows[out] + more if out in rows else more
+        return rows
+
+    def _backward(self) -> None:
+        """`RelaxedNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+        placed = self.placed
+        waiting, beta_rows = self._rows(), self._beta_rows()
+        self.top = max(waiting)
+        constant = self.alpha.new_zeros(len(self.alpha))
+        self.units = self.t.zeros_like(self.alpha)
+        self.slopes: dict[int, Tensor] = {}
+        self.offsets: dict[int, Tensor] = {}
+        for v in range(self.top, 0, -1):
+            a, tilt = waiting.pop(v, None), beta_rows.get(v)
+            if tilt is not None:
+                a = -tilt if a is None else a - tilt
+            if a is None:
+                continue
+            node = self.net.graph.nodes[v - 1]
+            if v in self.at:
+                place, prepared = self.at[v].place, self.prepared[v]
+                self.units[:, place] = a
+                free = prepared.below + prepared.turn * self.alpha[:, place]
+                lower = self.t.where(prepared.settled, prepared.fixed, free)
+                slope = self.t.where(a > 0, lower, prepared.upper)
+                offset = self.t.where(a > 0, 0.0, prepared.height)
+                constant += (a * offset).sum(dim=1)
+                self.slopes[v], self.offsets[v] = slope, offset
+                parts = [a * slope]
+            else:
+                op = placed.steps[v]
+                parts = op.pull(a)
+                constant += op.offset(a)
+            for j, part in zip(node.inputs, parts, strict=True):
+                waiting[j] = waiting[j] + part if j in waiting else part
+        form = waiting.get(0, self.alpha.new_zeros(len(self.alpha), len(placed.center)))
+        if 0 in beta_rows:
+            form = form - beta_rows[0]
+        if self.beta is not None:
+            used = self.t.where(self.beta > 0, self.low, self.high)
+            constant += self.t.where(self.beta == 0, 0.0, self.beta * used).sum(dim=1)
+        self.form = form
+        self.least = form @ placed.center - form.abs() @ placed.reach + constant
+        if self.below is not None:
+            self.least = self.least - self.gamma * self.below.cutoff
+
+    def _beta_rows(self) -> dict[int, Tensor]:
+        beta_rows: dict[int, Tensor] = {}
+        if self.beta is not None:
+            for b in self.net.activations:
+                if b.place.stop > self.beta.shape[1]:
+                    continue
+                part = self.beta[:, b.place]
+                beta_rows[b.source] = beta_rows[b.source] + part if b.source in beta_rows else part
+        return beta_rows
+
+    def _forward(self) -> tuple[Tensor, list[Tensor]]:
+        """`RelaxedNet.forward`: units and all values of the lines in use, where they are least."""
+        placed = self.placed
+        values = [self.t.where(self.form > 0, placed.lo, placed.hi)]
+        z = self.t.zeros_like(self.alpha)
+        for v, node in enumerate(self.net.graph.nodes[: self.top], 1):
+            xs = [values[j] for j in node.inputs]
+            if v in self.at:
+                place = self.at[v].place
+                if place.stop <= z.shape[1]:
+                    z[:, place] = xs[0]
+                known = v in self.slopes
+                values.append(self.slopes[v] * xs[0] + self.offsets[v] if known else xs[0])
+            else:
+                values.append(placed.steps[v].run(xs))
+        return z, values
+
+    def _move(self, step: int) -> None:
+        """One step of Adam on slopes and multipliers, as in `phase_ascent`."""
+        z, values = self._forward()
+        pace = DECAY**step
+        gradient = self.t.zeros_like(self.alpha)
+        for v in self.slopes:
+            place, prepared = self.at[v].place, self.prepared[v]
+            a = self.units[:, place]
+            gain = self.t.where((a > 0) & ~prepared.settled, prepared.turn, 0.0)
+            gradient[:, place] = a * gain * z[:, place]
+        self.alpha = (self.alpha + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
+        if self.beta is not None:
+            self._move_beta(z, pace)
+        if self.below is not None:
+            push = values[self.net.graph.output] @ self.row - self.below.cutoff
+            moved = GAMMA_PACE * pace * self.scale * self.moments[2].step(push)
+            self.gamma = (self.gamma + moved).clamp(min=0.0)
+
+    def _move_beta(self, z: Tensor, pace: float) -> None:
+        beta = self.beta
+        assert beta is not None
+        has_low, has_high = self.t.isfinite(self.low), self.t.isfinite(self.high)
+        point = self.t.where((beta > 0) | ~has_high, self.low, self.high)
+        some = has_low | has_high
+        push = self.t.where(some, self.t.where(some, point, 0.0) - z, 0.0)
+        size = self.units.abs().sum(dim=1) / (self.units != 0).sum(dim=1).clamp(min=1)
+        goal = self.target[self.active]
+        far = self.t.where(self.t.isfinite(goal), goal - self.least, 0.0)
+        short = far.clamp(min=0.0)[:, None] * push.abs()
+        short = short / ((push * push).sum(dim=1, keepdim=True) + 1e-30)
+        step = self.t.maximum(BETA_PACE * size[:, None], short) * self.moments[1].step(push)
+        beta = beta + pace * step
+        beta = self.t.where(has_high, beta, beta.clamp(min=0.0))
+        self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
+
+    def _keep(self, going: Tensor) -> None:
+        """Go on with some of the sub-problems."""
+        self.active = self.active[going]
+        self.alpha = self.alpha[going]
+        self.start = {v: rows[going] for v, rows in self.start.items()}
+        self.prepared = {v: part.take(going) for v, part in self.prepared.items()}
+        self.low, self.high = self.low[going], self.high[going]
+        if self.beta is not None:
+            self.beta = self.beta[going]
+        if self.below is not None:
+            self.gamma, self.scale = self.gamma[going], self.scale[going]
+        for part in self.moments:
+            part.keep(going)
+
+
+def _back(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy().astype(np.float64)

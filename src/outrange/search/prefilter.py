@@ -1,0 +1,71 @@
+"""Many groups of clauses at once: bounds of all their boxes settle most before any search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..core import Formula
+from ..core.formula import holds
+from ..domains import bounds
+from ..graph import Graph
+from .common.clause_groups import ClauseGroup
+
+
+MANY = 16
+"""With fewer groups than this each may as well be searched."""
+
+FEW_ROOTS = 32
+"""Groups of more boxes than this are searched: there the boxes are bounded together anyway."""
+
+AT_ONCE = 256
+
+
+def drop_refuted(
+    graph: Graph, groups: Sequence[ClauseGroup], late: Callable[[], bool]
+) -> list[ClauseGroup]:
+    """The groups without the clauses that linear bounds of the outputs rule out.
+
+    Args:
+        graph: The network.
+        groups: What is asked, and where.
+        late: Whether to stop; what is left then stays as it is.
+
+    Sound: yes, a clause goes only where the bounds say that it holds nowhere. Complete: no.
+    Cost: one pass of linear bounds a box, many boxes at once.
+    """
+    if len(groups) < MANY:
+        return list(groups)
+    left: list[ClauseGroup] = []
+    small = [g for g in groups if len(g.roots.lo) <= FEW_ROOTS]
+    left += [g for g in groups if len(g.roots.lo) > FEW_ROOTS]
+    for start in range(0, len(small), AT_ONCE):
+        part = small[start : start + AT_ONCE]
+        left += part if late() else _unrefuted(graph, part)
+    return left
+
+
+def _unrefuted(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]:
+    lo, hi = (np.concatenate([getattr(g.roots, side) for g in groups]) for side in ("lo", "hi"))
+    least, most = bounds(graph, lo, hi, "linear")[graph.output]
+    least = np.concatenate([lo, np.where(np.isnan(least), -np.inf, least)], axis=1)
+    most = np.concatenate([hi, np.where(np.isnan(most), np.inf, most)], axis=1)
+    left, row = [], 0
+    for group in groups:
+        rows = range(row, row + len(group.roots.lo))
+        row += len(group.roots.lo)
+        kept = [
+            k
+            for k, clause in enumerate(group.clauses)
+            if not all(_ruled_out(clause, least[i], most[i]) for i in rows)
+        ]
+        if kept:
+            clauses = [group.clauses[k] for k in kept]
+            left.append(replace(group, clauses=clauses, strict=group.strict[kept]))
+    return left
+
+
+def _ruled_out(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bool:
+    return any(holds(part, lo, hi) is False for part in clause)

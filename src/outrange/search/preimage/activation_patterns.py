@@ -1,0 +1,192 @@
+"""The activation patterns of a small box, and in each the exact part where a clause holds.
+
+A piecewise-linear network is affine wherever no unit changes its phase. The box is cut by the
+zero planes of its undecided units, layer after layer, depth first; what is left in each cell are
+affine clauses, and `{clause <= 0}` is one more half-space. Plain float64: faces are as accurate as
+the forms that describe them, and no proof rests on them.
+Reference: Tran et al., *Star-based reachability analysis of deep neural networks* (2019).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kernel.layer_program import LayerProgram
+from .polytope_vertices import TooManyVertices, Vertices
+
+
+MOST_INPUTS = 8
+"""A box of more inputs has too many corners to start from."""
+
+MOST_UNITS = 12
+"""Boxes with more undecided units are better split."""
+
+MOST_CELLS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class PatternPolytope:
+    """`a @ x <= b` within a box: where one clause holds in one activation pattern.
+
+    Args:
+        clause: Which.
+        a: `(rows, d)`; the last row is the clause itself.
+        b: `(rows,)`.
+        at: `(d,)` a point inside.
+    """
+
+    clause: int
+    a: np.ndarray
+    b: np.ndarray
+    at: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PatternBox:
+    """A box whose patterns are asked for.
+
+    Args:
+        lo: `(d,)`.
+        hi: `(d,)`.
+        status: `(units,)` what is known of the units in the box: 1 above 0, -1 below, 0 unknown.
+        open_: `(m,)` bool: the clauses that may hold somewhere in it.
+        strict: `(m,)` bool: clauses that do not hold where their value is 0.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    status: np.ndarray
+    open_: np.ndarray
+    strict: np.ndarray
+
+
+def enumerate_patterns(
+    program: LayerProgram, leaf: PatternBox, until: float = np.inf
+) -> list[PatternPolytope] | None:
+    """Every part of the leaf where a clause holds; None if there are too many patterns.
+
+    Args:
+        program: Its first objectives are the values of the clauses.
+        leaf: The box.
+        until: On `time.perf_counter()`; after it the leaf has too many.
+    """
+    walk = _PatternEnumeration(program, leaf, until)
+    if leaf.lo.size > MOST_INPUTS:
+        return None if (leaf.status == 0).any() else list(walk.only())
+    try:
+        return [part for cell in walk.cells() for part in walk.parts(*cell)]
+    except TooManyVertices:
+        return None
+
+
+Forms = tuple[np.ndarray, np.ndarray]
+"""`(n, d)` slopes and `(n,)` constants."""
+
+
+class _PatternEnumeration:
+    def __init__(self, program: LayerProgram, leaf: PatternBox, until: float) -> None:
+        self._program, self._leaf, self._until = program, leaf, until
+        self._found = 0
+        d = leaf.lo.size
+        self._inputs: Forms = (np.eye(d), np.zeros(d))
+        self._start = []
+        at = 0
+        for layer in program.layers:
+            self._start.append(at)
+            at += 0 if layer.linear else layer.size
+
+    def cells(self) -> Iterator[tuple[Vertices, Forms]]:
+        """Every activation pattern that the box has, with the clauses' forms there."""
+        leaf = self._leaf
+        yield from self._from(0, [self._inputs], Vertices.of(leaf.lo, leaf.hi))
+
+    def _from(self, k: int, values: list[Forms], cell: Vertices) -> Iterator:
+        """Levels `k` and on, those before it decided."""
+        program = self._program
+        while k < len(program.layers):
+            layer = program.layers[k]
+            slopes, constants = self._sums(k, values)
+            if layer.linear:
+                values = [*values, (slopes, constants)]
+                k += 1
+                continue
+            known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
+            for phase, part in self._phases(known, slopes, constants, cell):
+                slope = np.where(phase > 0, layer.above, layer.below)
+                unit = (slopes * slope[:, None], constants * slope)
+                yield from self._from(k + 1, [*values, unit], part)
+            return
+        self._found += 1
+        if self._found > MOST_CELLS or time.perf_counter() > self._until:
+            raise TooManyVertices
+        yield cell, values[-1]
+
+    def _sums(self, k: int, values: list[Forms]) -> Forms:
+        layer = self._program.layers[k]
+        slopes, constants = np.zeros((layer.size, values[0][0].shape[1])), layer.bias.copy()
+        for source, matrix in layer.sources.items():
+            slopes += matrix @ values[source][0]
+            constants += matrix @ values[source][1]
+        return slopes, constants
+
+    def _phases(
+        self, known: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
+    ) -> Iterator:
+        """The phases that the units of one layer can have together, each with its cell."""
+        waiting = [(known.astype(np.int8), cell)]
+        while waiting:
+            phase, part = waiting.pop()
+            unknown = np.flatnonzero(phase == 0)
+            if not unknown.size:
+                yield phase, part
+                continue
+            phase = phase.copy()
+            for j in unknown:
+                height = part.heights(slopes[j], constants[j])
+                if height.min() >= 0:
+                    phase[j] = 1
+                elif height.max() <= 0:
+                    phase[j] = -1
+                else:
+                    other = phase.copy()
+                    phase[j], other[j] = 1, -1
+                    waiting.append((other, part.cut(slopes[j], constants[j])))
+                    part = part.cut(-slopes[j], -constants[j])
+            yield phase, part
+
+    def only(self) -> Iterator[PatternPolytope]:
+        """The parts of a leaf none of whose units is undecided: no vertices are needed."""
+        leaf, values = self._leaf, [self._inputs]
+        for k, layer in enumerate(self._program.layers):
+            slopes, constants = self._sums(k, values)
+            if not layer.linear:
+                known = leaf.status[self._start[k] : self._start[k] + layer.size]
+                slope = np.where(known > 0, layer.above, layer.below)
+                slopes, constants = slopes * slope[:, None], constants * slope
+            values = [*values, (slopes, constants)]
+        for k in np.flatnonzero(leaf.open_):
+            row, constant = values[-1][0][k], float(values[-1][1][k])
+            at = np.where(row > 0, leaf.lo, leaf.hi)
+            least = row @ at + constant
+            if least < 0 or (least == 0 and not leaf.strict[k]):
+                yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
+
+    def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
+        """Where the clauses hold in one cell; one part if one of them holds all over it."""
+        found = []
+        for k in np.flatnonzero(self._leaf.open_):
+            row, constant = forms[0][k], float(forms[1][k])
+            height = cell.heights(row, constant)
+            if not (height.min() < 0 or (height.min() == 0 and not self._leaf.strict[k])):
+                continue
+            part = cell.cut(row, constant)
+            kept = np.union1d(part.needed(), [len(part.rows) - 1])
+            found.append(PatternPolytope(int(k), part.rows[kept], part.limits[kept], part.middle))
+            if height.max() < 0:
+                yield found[-1]
+                return
+        yield from found

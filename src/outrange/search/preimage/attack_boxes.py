@@ -1,0 +1,89 @@
+"""Points of many boxes that satisfy some clause: descent in each box, then back to its middle."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..attack.pgd import Descent, descend
+from ..common.domain_boxes import DomainBoxes
+from .clause_bounds import ClauseBounds
+
+
+STARTS = 6
+"""Descents in each box."""
+
+INSIDE = Descent(steps=24, step=0.3, decay=0.82)
+
+RETREATS = 8
+"""Points tried between the middle of a box and the deepest point met."""
+
+
+def violations_in(
+    clauses: ClauseBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    open_: np.ndarray,
+    whole: np.ndarray,
+    rng: np.random.Generator,
+) -> list[list[np.ndarray]]:
+    """Per box, points of it where some open clause holds in float64; the best to try comes first.
+
+    The deepest point met often lies on a face that boxes share, so one nearer to the middle that
+    is still well inside goes before it.
+
+    Args:
+        clauses: What shall hold.
+        lo: `(B, d)` of the free inputs.
+        hi: `(B, d)`.
+        open_: `(B, m)` bool: the clauses that count.
+        whole: `(d,)` bool: the inputs that take whole numbers only.
+        rng: For the starts.
+    """
+    count, d = lo.shape
+    with np.errstate(all="ignore"):
+        deep, at = _descend(clauses, lo, hi, open_, whole, rng)
+        boxes = DomainBoxes(lo, hi, whole)
+        middle = boxes.snap(0.5 * lo + 0.5 * hi)
+        shares = np.append(0.0, 0.5 ** np.arange(RETREATS - 1, 0, -1))
+        line = middle[:, None] + shares[:, None] * (at - middle)[:, None]
+        line = boxes.snap(np.clip(line, lo[:, None], hi[:, None]))
+        value = _least(clauses.values(line.reshape(-1, d)), np.repeat(open_, RETREATS, axis=0))
+    well = value.reshape(count, RETREATS) <= np.minimum(0.25 * deep, 0.0)[:, None]
+    found: list[list[np.ndarray]] = []
+    for i in range(count):
+        points = [] if not deep[i] <= 0 else [at[i]]
+        if points and well[i].any():
+            points.insert(0, line[i, int(well[i].argmax())])
+        found.append(points)
+    return found
+
+
+def _descend(
+    clauses: ClauseBounds,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    open_: np.ndarray,
+    whole: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least value met in each box, `(B,)`, and where, `(B, d)`."""
+    count, d = lo.shape
+    low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))
+    share = rng.random((count, STARTS, d))
+    share[:, 0] = 0.5
+    share = share.reshape(-1, d)
+    boxes = DomainBoxes(low, high, whole)
+    x = boxes.snap(np.clip(low * (1.0 - share) + high * share, low, high))
+    k = np.where(on, np.nan_to_num(clauses.values(x), nan=np.inf), np.inf).argmin(axis=1)
+    deep, at = np.full(len(x), np.inf), x.copy()
+    for met, every in descend(clauses.gradient, x, k, boxes, INSIDE):
+        value = _least(every, on)
+        better = value < deep
+        deep[better], at[better] = value[better], met[better]
+    best = deep.reshape(count, STARTS).argmin(axis=1) + STARTS * np.arange(count)
+    return deep[best], at[best]
+
+
+def _least(values: np.ndarray, open_: np.ndarray) -> np.ndarray:
+    """`(n,)` the least open clause's value."""
+    return np.where(open_, np.nan_to_num(values, nan=np.inf), np.inf).min(axis=1)

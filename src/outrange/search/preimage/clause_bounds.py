@@ -1,0 +1,169 @@
+"""Bounds of the values of clauses on both sides, over many boxes: where they hold and do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core import Box, Distance, Formula, gamma
+from ...core.formula import And, atoms, holds
+from ...core.rounding import UNIT, up
+from ...domains import bounds
+from ...graph import Graph
+from ...graph.measure import measure
+from ..common.domain_boxes import DomainBoxes
+from ..engines.array_engine import ArrayEngine
+from ..engines.base import BoxBounds
+from ..input_split.array_search import METHODS as ENGINE_METHODS
+from ..input_split.kernel_search import METHODS as KERNEL_METHODS
+from ..kernel.binding import CompiledProgram, root_magnitudes
+from ..portfolio import Problem, compile_problem, has_kernel
+
+
+ASCENT = 2
+"""Steps of slope ascent a box: more of them save fewer boxes than they cost."""
+
+NEAR_ZERO = 1e-9
+"""A bound this near 0, relative to the values met, may be 0 but for rounding."""
+
+
+class ClauseBounds:
+    """Clauses over `[x, y]` of one network: `m` values, at most 0 exactly where each holds.
+
+    Args:
+        graph: The network.
+        clauses: `m` conjunctions.
+        distances: Norm balls that belong to every clause.
+        hull: Every box asked about later lies in it.
+        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        clauses: Sequence[Sequence[Formula]],
+        distances: Sequence[Distance],
+        hull: Box,
+        engine: str = "auto",
+    ) -> None:
+        self.count = m = len(clauses)
+        self._network, self._clauses, self._balls = graph, clauses, bool(distances)
+        self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
+        """`(m,)`: a value of 0 does not say that the clause holds."""
+        self._never_zero = np.array([_all_strict(clause) for clause in clauses], bool)
+        """`(m,)`: a value of 0 says that the clause does not hold."""
+        if distances:
+            self._never_zero[:] = False
+        rows = np.concatenate([np.eye(m), -np.eye(m)])
+        zero = np.zeros(2 * m)
+        # A squared radius is rounded up: what is proved to hold must clear that too.
+        zero[m:] = -max(
+            (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
+            default=0.0,
+        )
+        measured = measure(graph, clauses, distances)
+        problem = Problem(measured, rows, zero, DomainBoxes.of(hull))
+        self.graph = problem.small
+        self.hull, self._fixed = hull, hull.lo
+        self.free = free = hull.lo < hull.hi
+        """`(d,)` bool: the inputs that a box of `bound` has sides for."""
+        # Pre-images pave the input set, so they run on what input splits run on.
+        self.program = compile_problem(problem)
+        self._kernel: CompiledProgram | None = None
+        if self.program is not None and has_kernel(engine):
+            self._kernel = root_magnitudes(self.program, Box(hull.lo[free], hull.hi[free]))
+            self.units, self.methods = self._kernel.program.states, KERNEL_METHODS[:3]
+        else:
+            self._engine = ArrayEngine(self.graph, rows, zero, hull)
+            self.units, self.methods = self._engine.units, ENGINE_METHODS[:3]
+
+    @property
+    def strict(self) -> np.ndarray:
+        """`(m,)` bool: a value of 0 does not say that the clause holds."""
+        return self._open_at_zero
+
+    @property
+    def exact_units(self) -> bool:
+        """Whether a box's status is about the units of `program`."""
+        return self._kernel is not None
+
+    def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        """Bounds of `[values, -values]` over boxes `(B, free inputs)`; see `BoxBounds`."""
+        with np.errstate(all="ignore"):
+            return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
+
+    def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        assert self._kernel is not None
+        parts = [self._kernel.bound(*box, ASCENT) for box in zip(lo, hi, status, strict=True)]
+        least, slopes, offset, blame, codes = (
+            np.array([part[i] for part in parts]) for i in range(5)
+        )
+        return BoxBounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
+
+    def _by_engine(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        wanted = np.ones((len(lo), 2 * self.count), bool)
+        low, high = self.full(lo), self.full(hi)
+        found = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))
+        slopes, blame = found.slopes[:, :, self.free], found.scores[:, :, self.free]
+        blame = blame - 0.5 * np.abs(slopes) * (hi - lo)[:, None]
+        # What the fixed inputs add belongs to the offset.
+        fixed, at = found.slopes[:, :, ~self.free], self._fixed[~self.free]
+        pad = gamma(at.size + 4) * (np.abs(fixed) @ np.abs(at) + np.abs(found.offset)) + 1e-300
+        offset = np.where(at.size > 0, found.offset + fixed @ at - pad, found.offset)
+        return BoxBounds(found.least, slopes, offset, blame, found.status, found.undecided)
+
+    def sides(
+        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where clauses are decided all over a box, `(B, m)` bool each: they hold; they do not.
+
+        Where a bound is 0 but for rounding, the outputs' own bounds are put into the clause in
+        rational arithmetic: a unit that is off is exactly 0 there.
+        """
+        m = self.count
+        low, high = found.least[:, :m], found.least[:, m:]
+        nowhere = np.where(self._never_zero, low >= 0, low > 0)
+        here = np.where(self._open_at_zero, high > 0, high >= 0)
+        reach = np.abs(found.slopes) @ np.maximum(np.abs(lo), np.abs(hi))[:, :, None]
+        size = NEAR_ZERO * np.maximum(reach[:, :, 0] + np.abs(found.offset), 1e-3)
+        close = (found.least <= 0) & (found.least >= -size)
+        close = (close[:, :m] | close[:, m:]) & ~nowhere & ~here
+        rows = np.flatnonzero(close.any(axis=1))
+        if rows.size:
+            low, high = self.full(lo[rows]), self.full(hi[rows])
+            least, most = bounds(self._network, low, high)[self._network.output]
+            least, most = np.concatenate([low, least], axis=1), np.concatenate([high, most], axis=1)
+            for j, k in np.argwhere(close[rows]).tolist():
+                known = holds(And(tuple(self._clauses[k])), least[j], most[j])
+                here[rows[j], k] = known is True and not self._balls
+                nowhere[rows[j], k] = known is False
+        return here, nowhere
+
+    def full(self, x: np.ndarray) -> np.ndarray:
+        """Points of the free inputs `(n, free)` as points of all inputs."""
+        whole = np.tile(self._fixed, (len(x), 1))
+        whole[:, self.free] = x
+        return whole
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """`(n, m)` in plain float64 at points of the free inputs."""
+        with np.errstate(all="ignore"):
+            return self.graph.run(self.full(x))
+
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All values `(n, m)` and the gradient of clause `k[i]` at point `x[i]`."""
+        if self.program is not None:
+            every, slope = self.program.gradient(x, k)
+            return every[:, : self.count], slope
+        _, slope = self._engine.gradient(self.full(x), k)
+        return self.values(x), slope[:, self.free]
+
+
+def _any_strict(clause: Sequence[Formula]) -> bool:
+    return any(atom.strict for part in clause for atom in atoms(part))
+
+
+def _all_strict(clause: Sequence[Formula]) -> bool:
+    found = [atom.strict for part in clause for atom in atoms(part)]
+    return bool(found) and all(found)

@@ -1,0 +1,264 @@
+"""Paving: an input set cut into boxes, until it is known how much of it satisfies some clause.
+
+Each box carries linear bounds of every clause from both sides. They prove it to be all outside or
+all inside; of a mixed box they say how much of its volume is inside at least, and at most: the
+shares of two half-spaces. The box whose share is least known is halved first. The boxes form trees
+of halvings, which is how a point finds its box again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from ...core import OutOfTime, deadline, gamma
+from ..engines.base import BoxBounds
+from .activation_patterns import MOST_INPUTS, MOST_UNITS
+from .clause_bounds import ClauseBounds
+from .halfspace_volumes import share_below
+from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
+
+
+MOST_AT_ONCE = 64
+"""Boxes bounded in one call, unless they take longer than this:"""
+
+SECONDS_A_CALL = 0.1
+"""What a call is sized for."""
+
+SETTLED = 1e-11
+"""A box whose share is known to this much of its own volume is not halved any more."""
+
+
+class Paving:
+    """Boxes that cover an input set; stopped anywhere, what they say is true.
+
+    Args:
+        clauses: What is asked.
+        lo: `(r, d)` ends of disjoint boxes (but for their faces), of the free inputs.
+        hi: `(r, d)`.
+        wanted: `(r, m)` bool: the clauses that are asked about each.
+        whole: `(d,)` bool: the inputs that take whole numbers only; shares mean nothing then.
+    """
+
+    def __init__(
+        self,
+        clauses: ClauseBounds,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        wanted: np.ndarray,
+        whole: np.ndarray | None = None,
+    ) -> None:
+        self.clauses = clauses
+        self._whole = np.zeros(lo.shape[1], bool) if whole is None else whole
+        self.bounded = 0
+        self._at_once = 8
+        self.lo, self.hi = lo, hi
+        self._unit = np.where(clauses.free, clauses.hull.hi - clauses.hull.lo, 1.0)[clauses.free]
+        sizes = self._sizes(lo, hi)
+        self.volume = math.fsum(sizes) if len(lo) else 1.0
+        unknown = np.zeros(clauses.units, np.int8)
+        parts = sizes / self.volume if self.volume > 0 else np.full(len(lo), 1.0 / len(lo))
+        self.roots = [
+            PavingBox(lo[i], hi[i], float(parts[i]), wanted[i].copy(), unknown)
+            for i in range(len(lo))
+        ]
+        d = lo.shape[1]
+        self._slip = gamma(8 * d + 32)
+
+    def _sizes(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        return np.prod((hi - lo) / self._unit, axis=1)
+
+    # ---- what is known ----------------------------------------------------------------------
+
+    def leaves(self) -> Iterator[PavingBox]:
+        """Every box that is not halved."""
+        for root in self.roots:
+            yield from root.leaves()
+
+    def share(self) -> tuple[float, float]:
+        """Proved: the share of the volume that satisfies some clause is between these two."""
+        cells = list(self.leaves())
+        up, down = 1.0 + self._slip, 1.0 - self._slip
+        most = math.fsum(c.most for c in cells if c.most > 0) * up
+        missing = math.fsum(c.share - c.least for c in cells if c.label != INSIDE) * up
+        least = math.fsum(c.least for c in cells) * down
+        return max(0.0, least, 1.0 - missing), min(1.0, most)
+
+    # ---- refining ---------------------------------------------------------------------------
+
+    def look(self, cells: Sequence[PavingBox]) -> None:
+        """Bound the cells, and say of each what is known."""
+        if not cells:
+            return
+        lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
+        asked = np.array([c.open for c in cells])
+        began = time.perf_counter()
+        found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
+        each = (time.perf_counter() - began) / len(cells)
+        self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
+        self.bounded += len(cells)
+        here, nowhere = self.clauses.sides(found, lo, hi)
+        here, asked = here & asked, asked & ~nowhere
+        with np.errstate(all="ignore"):
+            least, most = self._shares(found, lo, hi, asked)
+            blame = _blame(found, asked, lo, hi)
+        for i, cell in enumerate(cells):
+            cell.blame, cell.open, cell.status = blame[i], asked[i], found.status[i]
+            cell.undecided = int(found.undecided[i])
+            cell.forms = found.slopes[i], found.offset[i]
+            cell.least, cell.most = least[i] * cell.share, most[i] * cell.share
+            if here[i].any():
+                cell.label, cell.least, cell.most = INSIDE, cell.share, cell.share
+            elif not asked[i].any():
+                cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
+
+    def _shares(
+        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
+        m = self.clauses.count
+        least, most = np.zeros(len(lo)), np.zeros(len(lo))
+        for k in range(m):
+            on = np.flatnonzero(asked[:, k])
+            if not on.size:
+                continue
+            ends = lo[on], hi[on]
+            _, outer = share_below(found.slopes[on, k], found.offset[on, k], *ends)
+            inner, _ = share_below(-found.slopes[on, m + k], -found.offset[on, m + k], *ends)
+            least[on] = np.maximum(least[on], inner)
+            most[on] += outer
+        return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
+
+    def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
+        """Cut each cell at the input to blame; the halves, bounded. A point is left as it is."""
+        pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
+        for cell in cells:
+            cut, at = _place(cell, self._whole)
+            if cut < 0:
+                continue
+            left_hi, right_lo = cell.hi.copy(), cell.lo.copy()
+            left_hi[cut], right_lo[cut] = at, at + self._whole[cut]
+            ends = ((cell.lo, left_hi), (right_lo, cell.hi))
+            sizes = self._sizes(np.array([e[0] for e in ends]), np.array([e[1] for e in ends]))
+            parts = sizes / self.volume if self.volume > 0 else np.full(2, cell.share / 2)
+            a, b = (
+                PavingBox(*end, float(part), cell.open, cell.status)
+                for end, part in zip(ends, parts, strict=True)
+            )
+            pairs.append((cell, cut, at, a, b))
+        fresh = [half for *_, a, b in pairs for half in (a, b)]
+        self.look(fresh)
+        # Known before it is attached: an interrupt leaves every tree whole.
+        for cell, cut, at, a, b in pairs:
+            cell.cut, cell.at, cell.forms = cut, at, None
+            cell.children = (a, b)
+        return fresh
+
+    def refine(self, tol: float, seconds: float, most: int) -> str | None:
+        """Halve boxes until the share is known to `tol`.
+
+        Where the clauses are piecewise linear it goes on until no more than `tol` of the volume
+        lies in boxes with too many undecided units for their patterns to be told.
+
+        Args:
+            tol: Of the whole volume.
+            seconds: Wall time for this call.
+            most: Boxes that are not outside.
+
+        Returns:
+            None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
+            `"interrupted"`.
+        """
+        until = time.perf_counter() + seconds
+        try:
+            with deadline(seconds):
+                return self._refine(tol, until, most)
+        except KeyboardInterrupt:
+            return "interrupted"
+        except OutOfTime:
+            return "time"
+
+    def _refine(self, tol: float, until: float, most: int) -> str | None:
+        fresh = [c for c in self.leaves() if c.blame is None]
+        while fresh:
+            if time.perf_counter() > until:
+                return "time"
+            few = self._at_once
+            self.look(fresh[:few])
+            fresh = fresh[few:]
+        for weight in (_gap, self._untold):
+            stopped = self._until(weight, tol, until, most)
+            if stopped is not None:
+                return stopped
+        return None
+
+    def _until(
+        self, weight: Callable[[PavingBox], float], tol: float, until: float, most: int
+    ) -> str | None:
+        """Halve the boxes of largest weight until all weights together are at most `tol`."""
+        count, heap, total = 0, [], 0.0
+        number = 0
+        for cell in self.leaves():
+            count += cell.label != OUTSIDE
+            total += weight(cell)
+            if weight(cell) > SETTLED * cell.share:
+                heap.append((-weight(cell), number, cell))
+                number += 1
+        heapq.heapify(heap)
+        while heap and total > tol:
+            if count >= most:
+                return "pieces"
+            if time.perf_counter() > until:
+                return "time"
+            few = max(1, min(self._at_once, len(heap) // 2, most - count))
+            cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]
+            fresh = self.halve(cells)
+            total -= math.fsum(weight(c) for c in cells if c.children is not None)
+            count -= sum(c.children is not None for c in cells)
+            for half in fresh:
+                count += half.label != OUTSIDE
+                total += weight(half)
+                if weight(half) > SETTLED * half.share:
+                    heapq.heappush(heap, (-weight(half), number, half))
+                    number += 1
+        return None
+
+    def _untold(self, cell: PavingBox) -> float:
+        """The volume of a box with too many patterns to tell one by one."""
+        clauses = self.clauses
+        told = not clauses.exact_units or len(cell.lo) > MOST_INPUTS or cell.undecided <= MOST_UNITS
+        return 0.0 if told or cell.label != MIXED else cell.share
+
+
+def _gap(cell: PavingBox) -> float:
+    return cell.gap
+
+
+def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
+
+    A half-space's share is known exactly, so that the slope of a bound hardly counts.
+    """
+    both = np.concatenate([asked, asked], axis=1)[:, :, None]
+    width = (hi - lo)[:, None]
+    slack = np.where(np.isfinite(found.scores), np.maximum(found.scores, 0.0), 0.0)
+    slope = np.where(np.isfinite(found.slopes), np.abs(found.slopes), 0.0) * width
+    blame = np.where(both, slack + 1e-3 * slope, 0.0).sum(axis=1)
+    sound = np.isfinite(np.where(both[:, :, 0], found.least, 0.0)).all(axis=1, keepdims=True)
+    return np.where(sound & np.isfinite(blame), blame, hi - lo)
+
+
+def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
+    """The input to halve, and where the lower half ends; -1 if the box is a point in float64."""
+    middle = 0.5 * cell.lo + 0.5 * cell.hi
+    middle = np.where(whole, np.floor(middle), middle)
+    splits = np.less(middle, cell.hi) & (whole | np.greater(middle, cell.lo))
+    blame = cell.hi - cell.lo if cell.blame is None else cell.blame
+    if not splits.any():
+        return -1, 0.0
+    cut = int(np.where(splits, blame + 1e-300, -1.0).argmax())
+    return cut, float(np.take(middle, cut))

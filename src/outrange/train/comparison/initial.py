@@ -1,0 +1,78 @@
+"""Fresh starts: weights drawn from the layers' own initializers."""
+
+from typing import Any
+
+import numpy as np
+
+from ...frontends.keras.api import keras
+
+
+CENTERED = ("VarianceScaling", "RandomNormal", "TruncatedNormal", "RandomUniform")
+"""Initializers whose numbers are independent and continuous; see `is_centered`."""
+
+
+class Initializers:
+    """The initializers of a model's weights.
+
+    Keras names them after the weight: `kernel_initializer` makes `kernel`. What is drawn is what
+    the initializer itself draws, with another seed each time, whatever seed it was given.
+
+    Args:
+        model: A built Keras model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.k = keras()
+        self.makers: list[tuple[Any, Any, dict[str, Any] | None]] = []
+        self.kept: list[str] = []
+        for layer in model._flatten_layers():
+            for variable in layer._trainable_variables:
+                maker = initializer_of(layer, variable)
+                if maker is None:
+                    self.kept.append(variable.path)
+                    continue
+                config = maker.get_config()
+                seeded = "seed" in config
+                self.makers.append((variable, maker, config if seeded else None))
+
+    def draw(self, rng: np.random.Generator) -> list[tuple[Any, Any]]:
+        """Pairs of a variable and a fresh value."""
+        found = []
+        for variable, maker, config in self.makers:
+            if config is not None:
+                maker = type(maker).from_config({**config, "seed": int(rng.integers(2**31))})
+            value = maker(variable.shape, dtype=variable.dtype)
+            found.append((variable, self.k.ops.convert_to_tensor(value, dtype=variable.dtype)))
+        return found
+
+
+def initializer_of(layer: Any, variable: Any) -> Any:
+    """The initializer that made a weight; None if the layer does not say."""
+    maker = getattr(layer, f"{variable.name}_initializer", None)
+    return maker if hasattr(maker, "get_config") and callable(maker) else None
+
+
+def is_centered(initializer: Any) -> bool:
+    """Whether it draws independent, continuous numbers, alike on both sides of 0.
+
+    Keras's named ones (Glorot, He, LeCun) are variance scalings; orthogonal matrices are not
+    independent, constants not continuous.
+    """
+    names = [kind.__name__ for kind in type(initializer).__mro__]
+    kind = next((name for name in CENTERED if name in names), None)
+    config = initializer.get_config()
+    if kind == "RandomUniform":
+        return config["minval"] == -config["maxval"] and config["maxval"] > 0
+    if kind in ("RandomNormal", "TruncatedNormal"):
+        return config["mean"] == 0.0 and config["stddev"] > 0
+    return kind == "VarianceScaling"
+
+
+def is_zero(initializer: Any) -> bool:
+    """Whether it makes zeros."""
+    return type(initializer).__name__ == "Zeros"
+
+
+def is_fixed(initializer: Any) -> bool:
+    """Whether it makes the same numbers every time."""
+    return "seed" not in initializer.get_config()

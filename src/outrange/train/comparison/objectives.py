@@ -1,0 +1,207 @@
+"""Losses with the targets each needs, and the one yardstick that all of them share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ...frontends.keras.api import keras
+from ..targets import Targets
+from .plan import Objective, OptimizerChoice
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What is compared across losses.
+
+    Args:
+        name: `"accuracy"`, `"mse"`, or the name of the user's function.
+        better: `"higher"` or `"lower"`.
+        baseline: What the best constant prediction has.
+        function: `function(targets, predictions)`, the user's; None for the built-in ones.
+    """
+
+    name: str
+    better: str
+    baseline: float
+    function: Callable[[Any, Any], Any] | None = None
+
+
+def labelled(things: Any, what: str) -> dict[str, Any]:
+    """Label to thing, from a dict, a list, or one thing.
+
+    Raises:
+        InputError: There is none, or two have the same label.
+    """
+    if isinstance(things, Mapping):
+        found = {str(key): value for key, value in things.items()}
+    else:
+        many = things if isinstance(things, Sequence) and not isinstance(things, str) else [things]
+        found = {}
+        for thing in many:
+            if label(thing) in found:
+                raise InputError(
+                    f"Two {what} have the same label; give a dict from label to each. "
+                    f"Received: {label(thing)!r} twice."
+                )
+            found[label(thing)] = thing
+    if not found:
+        raise InputError(f"At least one of `{what}` is needed. Received: {things!r}.")
+    return found
+
+
+def label(thing: Any) -> str:
+    """What a table calls an activation, a loss or an optimizer."""
+    if thing is None:
+        return "linear"
+    if isinstance(thing, str):
+        return thing
+    name = getattr(thing, "__name__", None) or getattr(thing, "name", None)
+    return str(name or type(thing).__name__)
+
+
+def optimizer_choice(name: str, thing: Any) -> OptimizerChoice:
+    """An optimizer as a way to make fresh ones."""
+    k = keras()
+    try:
+        model = k.optimizers.get(thing() if isinstance(thing, type) else thing)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            "An optimizer is a name that Keras knows, an optimizer, or its class. "
+            f"Received: {thing!r}."
+        ) from error
+    kind, config = type(model), model.get_config()
+    return OptimizerChoice(name, lambda: kind.from_config(config))
+
+
+def objective(
+    name: str, thing: Any, targets: Targets, outputs: tuple[int, ...], yardstick: Yardstick
+) -> Objective:
+    """A loss, with the targets it needs for a model of these outputs (batch axis left out)."""
+    k = keras()
+    try:
+        loss = k.losses.get(thing() if isinstance(thing, type) else thing)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            "A loss is a name that Keras knows, a loss, its class, or a function "
+            f"`loss(y_true, y_pred)`. Received: {thing!r}."
+        ) from error
+    kind = _kind(k, loss)
+    encoded = encode(targets, outputs, "sparse" in kind)
+    if isinstance(loss, k.losses.Loss):
+        value = loss
+    else:
+
+        def value(y: Any, p: Any) -> Any:
+            return k.ops.mean(loss(y, p))
+
+    metric = _metric(k, yardstick, targets, outputs, _threshold(loss, kind, targets))
+    return Objective(name, thing, value, encoded, metric)
+
+
+def _kind(k: Any, loss: Any) -> str:
+    """The loss's own name, `"sparse_categorical_crossentropy"`, whatever the user calls it."""
+    own = getattr(loss, "__name__", None) or getattr(loss, "name", None) or type(loss).__name__
+    return str(own).lower()
+
+
+def _threshold(loss: Any, kind: str, targets: Targets) -> float:
+    """Where a single output decides between two classes."""
+    margin = kind in ("hinge", "squared_hinge") or getattr(loss, "from_logits", False)
+    return 0.0 if margin or targets.names == (-1, 1) else 0.5
+
+
+def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarray:
+    """Targets in the shape that a model of these outputs needs.
+
+    Raises:
+        InputError: They do not fit.
+    """
+    columns = int(np.prod(outputs, dtype=np.int64))
+    values = targets.values
+    if targets.kind in ("binary", "classes"):
+        number = values[:, 0].astype(np.int32)
+        if sparse:
+            return number
+        if columns == targets.classes:
+            return np.eye(columns, dtype=np.float32)[number].reshape(-1, *outputs)
+        if columns == 1:
+            signs = targets.names == (-1, 1)
+            chosen = np.where(number == 1, 1.0, -1.0) if signs else values[:, 0]
+            return chosen.astype(np.float32).reshape(-1, *outputs)
+    elif columns == values.shape[1]:
+        if sparse and targets.kind == "one_hot":
+            return values.argmax(axis=1).astype(np.int32)
+        return values.astype(np.float32).reshape(-1, *outputs)
+    raise InputError(
+        f"A model needs one output per target column or class ({targets.classes} here), or one "
+        f"for all classes. Received: outputs of shape {outputs} for {targets.kind} targets."
+    )
+
+
+def yardstick(
+    metric: Any, better: str | None, targets: Targets, outputs: tuple[int, ...]
+) -> Yardstick:
+    """The metric to compare by: the user's, or what fits the targets."""
+    decides = targets.kind in ("binary", "classes", "one_hot", "multi_label")
+    if metric is None:
+        metric = "accuracy" if decides else "mse"
+    if callable(metric):
+        if better not in ("higher", "lower"):
+            raise InputError(
+                'A metric of your own needs better="higher" or better="lower". '
+                f"Received: better={better!r}."
+            )
+        dense = encode(targets, outputs, False)
+        constant = np.broadcast_to(dense.mean(axis=0), dense.shape)
+        baseline = keras().ops.convert_to_numpy(metric(dense, constant))
+        return Yardstick(label(metric), better, float(baseline), metric)
+    if metric not in ("accuracy", "mse") or (metric == "accuracy" and not decides):
+        raise InputError(
+            '`metric` is "accuracy" (for classes), "mse", or a function of targets and '
+            f"predictions in keras.ops. Received: metric={metric!r} for {targets.kind} targets."
+        )
+    values = targets.values
+    if metric == "mse":
+        dense = encode(targets, outputs, False).astype(np.float64)
+        return Yardstick("mse", "lower", float(np.mean((dense - dense.mean(axis=0)) ** 2)))
+    if targets.kind == "multi_label":
+        share = values.mean(axis=0)
+        return Yardstick("accuracy", "higher", float(np.mean(np.maximum(share, 1 - share))))
+    number = values.argmax(axis=1) if targets.kind == "one_hot" else values[:, 0].astype(int)
+    return Yardstick("accuracy", "higher", float(np.bincount(number).max() / len(number)))
+
+
+def _metric(
+    k: ModuleType,
+    yardstick: Yardstick,
+    targets: Targets,
+    outputs: tuple[int, ...],
+    threshold: float,
+) -> Callable[[Any], Any]:
+    """`metric(predictions)`, one number, in Keras operations."""
+    dense = k.ops.convert_to_tensor(encode(targets, outputs, False))
+    if yardstick.function is not None:
+        function = yardstick.function
+        return lambda p: k.ops.cast(function(dense, p), "float32")
+    if yardstick.name == "mse":
+        return lambda p: k.ops.mean(k.ops.square(p - dense))
+    columns = int(np.prod(outputs, dtype=np.int64))
+    if targets.kind != "multi_label" and columns > 1:
+        right = k.ops.argmax(dense, axis=-1)
+        return lambda p: _share(k, k.ops.argmax(p, axis=-1) == right, p)
+    if targets.kind in ("binary", "multi_label"):
+        high = dense > 0.5
+        return lambda p: _share(k, (p > threshold) == high, p)
+    # Several classes on one output: the nearest whole number decides.
+    return lambda p: _share(k, k.ops.abs(p - dense) < 0.5, p)
+
+
+def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
+    """Share of right answers; a prediction that is no number is never right."""
+    fine = k.ops.all(k.ops.isfinite(predictions))
+    share = k.ops.mean(k.ops.cast(right, "float32"))
+    return k.ops.where(fine, share, k.ops.zeros_like(share))

@@ -1,0 +1,194 @@
+"""What a comparison has measured so far; becomes a `Study`, and goes to a file and back."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...answers.study.study import Study
+from ...answers.study.trials import Trial, judged
+from ...core import InputError
+from .objectives import Yardstick
+from .plan import Group, Options
+
+
+LEADERS = 5
+
+GOAL_SHARE = 0.95
+"""Of the way from a constant prediction to the best that was reached."""
+
+
+class ComparisonRecord:
+    """Curves of every lane of every group."""
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        labels: tuple[list[str], list[str], list[str]],
+        yardstick: Yardstick,
+        goal: float | None,
+        options: Options,
+        backend: str,
+        plan: dict[str, Any],
+    ) -> None:
+        self.groups, self.labels, self.yardstick = list(groups), labels, yardstick
+        self.goal, self.options, self.backend, self.plan = goal, options, backend, plan
+        self.losses: list[list[np.ndarray]] = [[] for _ in groups]
+        self.metrics: list[list[np.ndarray]] = [[] for _ in groups]
+        self.spreads: list[np.ndarray] = [np.zeros(g.lanes) for g in groups]
+        self.first_tick = 0
+
+    @property
+    def ticks(self) -> int:
+        """Steps of the curves, from tick 0 to the last."""
+        return -(-self.options.epochs // self.options.stride)
+
+    def epoch(self, tick: int) -> int:
+        """Epochs trained at a tick."""
+        return min(tick * self.options.stride, self.options.epochs)
+
+    def at(self, group: int) -> int:
+        """The last tick measured of a group."""
+        return len(self.losses[group]) - 1
+
+    def note(self, group: int) -> None:
+        """Measure a group where it is."""
+        losses, metrics, self.spreads[group] = self.groups[group].evaluate()
+        self.losses[group].append(losses)
+        self.metrics[group].append(metrics)
+
+    def measure_starts(self) -> None:
+        """Tick 0 of every group that has none."""
+        for group, found in enumerate(self.losses):
+            if not found:
+                self.note(group)
+
+    def lanes_of(self, group: int, loss: int, optimizer: int) -> list[int]:
+        """The lanes of one combination, one a start."""
+        own = self.groups[group]
+        first = (optimizer * len(own.objectives) + loss) * len(own.models)
+        return list(range(first, first + len(own.models)))
+
+    def places(self) -> list[tuple[int, int, int]]:
+        """Group, loss and optimizer of every combination, in the study's order."""
+        sizes = [range(len(part)) for part in self.labels]
+        return [(a, lo, o) for a in sizes[0] for lo in sizes[1] for o in sizes[2]]
+
+    @property
+    def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
+        """The best combinations now: label, median, least and most metric of their starts."""
+        sign = -1.0 if self.yardstick.better == "higher" else 1.0
+        found = []
+        for a, lo, o in self.places():
+            values = np.sort(self.metrics[a][-1][self.lanes_of(a, lo, o)])
+            middle, least, most = (float(values[i]) for i in ((len(values) - 1) // 2, 0, -1))
+            name = ", ".join((self.labels[0][a], self.labels[1][lo], self.labels[2][o]))
+            order = math.inf if math.isnan(middle) else sign * middle
+            found.append((order, len(found), (name, middle, least, most)))
+        return tuple(leader for _, _, leader in sorted(found)[:LEADERS])
+
+    # ---- as a study ---------------------------------------------------------------------------
+
+    def target(self) -> float:
+        """What counts as success."""
+        if self.goal is not None:
+            return float(self.goal)
+        last = np.concatenate([metrics[-1] for metrics in self.metrics])
+        last = last[np.isfinite(last)]
+        base, higher = self.yardstick.baseline, self.yardstick.better == "higher"
+        best = (last.max() if higher else last.min()) if last.size else base
+        if (best <= base) if higher else (best >= base):
+            # Nothing beats a constant prediction: then nothing has succeeded.
+            best = 1.0 if higher and base < 1.0 else 0.0
+        return base + GOAL_SHARE * (best - base)
+
+    def study(self, status: str, seconds: float) -> Study:
+        """Everything measured, as a study; reasons are not yet in it."""
+        goal, better = self.target(), self.yardstick.better
+        ticks = np.array([self.epoch(t) for t in range(max(map(len, self.losses)))])
+        combinations = []
+        for a, lo, o in self.places():
+            losses, metrics = np.array(self.losses[a]), np.array(self.metrics[a])
+            trials = [
+                Trial(s, int(ticks[len(losses) - 1]), losses[:, lane], metrics[:, lane])
+                for s, lane in enumerate(self.lanes_of(a, lo, o))
+            ]
+            names = self.labels[0][a], self.labels[1][lo], self.labels[2][o]
+            combinations.append(judged(names, trials, ticks, goal, better))
+        notes = []
+        if any(len(losses) <= self.ticks for losses in self.losses):
+            notes.append("Stopped early: what fell short may only need longer.")
+        if "one by one" in self.backend:
+            notes.append("Trained one by one; on the JAX backend small models train side by side.")
+        return Study(
+            combinations=tuple(combinations),
+            metric=self.yardstick.name,
+            better=better,
+            goal=goal,
+            baseline=self.yardstick.baseline,
+            ticks=ticks,
+            epochs=self.options.epochs,
+            status=status,
+            seconds=seconds,
+            backend=self.backend,
+            notes=tuple(notes),
+            plan=self.plan,
+        )
+
+    # ---- files --------------------------------------------------------------------------------
+
+    def save(self, path: Path, status: str, seconds: float, study: Study | None = None) -> None:
+        """Write the study; beside it the state to go on from, as long as there is more to do."""
+        state = state_path(path)
+        if status == "complete":
+            (study or self.study(status, seconds)).save(path)
+            state.unlink(missing_ok=True)
+            return
+        part = state.with_name(state.name + ".part")
+        arrays = {}
+        for g, group in enumerate(self.groups):
+            arrays |= {f"{g}/{i}": array for i, array in enumerate(group.state())}
+            arrays[f"losses/{g}"] = np.array(self.losses[g])
+            arrays[f"metrics/{g}"] = np.array(self.metrics[g])
+        with part.open("wb") as out:
+            np.savez(out, **arrays)
+        part.replace(state)
+        (study or self.study(status, seconds)).save(path)
+
+    def matches(self, old: Study, path: Path) -> bool:
+        """True; or an `InputError` that says in what a saved study differs."""
+        for key, value in self.plan.items():
+            if old.plan.get(key) != value:
+                what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
+                raise InputError(
+                    "A study goes on with what it was begun with; choose another file, or delete "
+                    f"this one. Received: `{path}` with other {key}.{what}"
+                )
+        return True
+
+    def restore(self, old: Study, path: Path) -> float:
+        """Go on from a saved study; returns the seconds it took so far."""
+        try:
+            with np.load(state_path(path), allow_pickle=False) as saved:
+                found = {name: saved[name] for name in saved.files}
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "An unfinished study goes on from its state, in the file beside it. Without that, "
+                f"delete the study to begin anew. Received: `{state_path(path)}`: {error}"
+            ) from error
+        for g, group in enumerate(self.groups):
+            count = sum(name.startswith(f"{g}/") for name in found)
+            group.restore([found[f"{g}/{i}"] for i in range(count)])
+            # Curves and weights come from one file, so that they are of one moment.
+            self.losses[g] = list(found[f"losses/{g}"])
+            self.metrics[g] = list(found[f"metrics/{g}"])
+            self.spreads[g] = group.evaluate()[2]
+        self.first_tick = min(self.at(g) for g in range(len(self.groups)))
+        return old.seconds
+
+
+def state_path(path: Path) -> Path:
+    """Where the state of an unfinished study is kept."""
+    return path.with_name(path.name + ".state.npz")

@@ -1,0 +1,160 @@
+"""Trainings one by one, by `Model.train_on_batch`: on any backend, and as Keras does it."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...frontends.keras.api import keras
+from ...frontends.keras.training.gradients import gradients
+from .plan import Data, Group, Objective, OptimizerChoice, Options, same_shapes
+
+
+ROWS = 4096
+"""Rows predicted at once."""
+
+
+class Loops(Group):
+    """The trainings of one activation; see `Group`.
+
+    Per loss and optimizer there is one compiled model; the lanes' states take turns in it, so that
+    every lane is as far as the others whenever the time is over.
+    """
+
+    engine = "one by one"
+
+    def __init__(
+        self,
+        models: Sequence[Any],
+        rebuild: Callable[[], Any],
+        objectives: Sequence[Objective],
+        optimizers: Sequence[OptimizerChoice],
+        data: Data,
+        options: Options,
+    ) -> None:
+        super().__init__(models, rebuild, objectives, optimizers, data, options)
+        self.k = keras()
+        starts = [_arrays(m.trainable_variables + m.non_trainable_variables) for m in models]
+        self.compiled: list[Any] = []
+        self.carried: list[list[np.ndarray]] = []
+        for optimizer in self.optimizers:
+            for objective in self.objectives:
+                model = rebuild()
+                fresh = optimizer.fresh()
+                model.compile(optimizer=fresh, loss=objective.keras_loss)
+                fresh.build(model.trainable_variables)
+                self.compiled.append(model)
+                own = _arrays(fresh.variables)
+                self.carried += [[*start, *own] for start in starts]
+
+    # ---- one lane in its model --------------------------------------------------------------
+
+    def _variables(self, model: Any) -> list[Any]:
+        return [
+            *model.trainable_variables,
+            *model.non_trainable_variables,
+            *model.optimizer.variables,
+        ]
+
+    def _enter(self, lane: int) -> Any:
+        """The lane's compiled model, holding the lane's state."""
+        model = self.compiled[lane // len(self.models)]
+        for variable, array in zip(self._variables(model), self.carried[lane], strict=True):
+            variable.assign(array)
+        return model
+
+    def _predict(self, model: Any) -> Any:
+        """Predictions for all the data."""
+        parts = []
+        for start in range(0, self.data.rows, ROWS):
+            rows = np.arange(start, min(start + ROWS, self.data.rows))
+            parts.append(model(self._taken(rows), training=False))
+        return self.k.ops.concatenate(parts, axis=0)
+
+    def _loss_by_keras(self, model: Any, objective: Objective) -> float:
+        """The loss over all the data as `evaluate` has it.
+
+        In a TensorFlow graph Keras reads a cross-entropy from what entered a softmax or sigmoid;
+        outside of one it does not. What is trained is what is reported.
+        """
+        model.reset_metrics()
+        if self.data.rows <= ROWS:
+            return float(model.test_on_batch(self.data.x, objective.targets))
+        return float(model.evaluate(self.data.x, objective.targets, batch_size=ROWS, verbose=0))
+
+    def _taken(self, rows: np.ndarray) -> Any:
+        return self.k.tree.map_structure(lambda a: a[rows], self.data.x)
+
+    def _loss(self, model: Any, objective: Objective) -> Any:
+        predictions = model(self.data.x, training=True)
+        return objective.value(objective.targets, predictions) + sum(model.losses)
+
+    # ---- the protocol of a group -----------------------------------------------------------
+
+    def advance(self, orders: np.ndarray) -> None:
+        """See `Group`; nothing is kept of an advance that is interrupted."""
+        size, rows = self.options.batch_size, self.data.rows
+        after = []
+        for lane in range(self.lanes):
+            model = self._enter(lane)
+            y = self.objectives[self.place(lane)[1]].targets
+            for order in orders:
+                if size >= rows:
+                    model.train_on_batch(self.data.x, y)
+                    continue
+                for start in range(0, rows, size):
+                    batch = order[start : start + size]
+                    model.train_on_batch(self._taken(batch), y[batch])
+            after.append(_arrays(self._variables(model)))
+        self.carried = after
+
+    def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `Group`; the loss is Keras's own."""
+        found = []
+        for lane in range(self.lanes):
+            objective = self.objectives[self.place(lane)[1]]
+            model = self._enter(lane)
+            p, loss = self._predict(model), self._loss_by_keras(model, objective)
+            metric = self.k.ops.convert_to_numpy(objective.metric(p))
+            flat = self.k.ops.convert_to_numpy(p).reshape(self.data.rows, -1)
+            spread = (flat.max(axis=0) - flat.min(axis=0)).max()
+            found.append((loss, float(metric), float(spread)))
+        losses, metrics, spreads = np.array(found).T
+        return losses, metrics, spreads
+
+    def steepness(self) -> np.ndarray:
+        """See `Group`; by the backend's own differentiation."""
+        found = np.zeros(self.lanes)
+        for lane in range(self.lanes):
+            objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
+
+            _, grads = gradients(self.k, model, partial(self._loss, model, objective))
+            squares = [
+                float(np.sum(np.square(g, dtype=np.float64))) for g in grads if g is not None
+            ]
+            found[lane] = np.sqrt(sum(squares))
+        return found
+
+    def predictions(self, lane: int) -> np.ndarray:
+        return self.k.ops.convert_to_numpy(self._predict(self._enter(lane)))
+
+    def weights(self, lane: int) -> list[np.ndarray]:
+        return self.carried[lane][: len(self.models[0].trainable_variables)]
+
+    def state(self) -> list[np.ndarray]:
+        return [array for state in self.carried for array in state]
+
+    def restore(self, arrays: Sequence[np.ndarray]) -> None:
+        """See `Group`."""
+        same_shapes(arrays, self.state())
+        rest, found = list(arrays), []
+        for state in self.carried:
+            found.append(rest[: len(state)])
+            rest = rest[len(state) :]
+        self.carried = found
+
+
+def _arrays(variables: Sequence[Any]) -> list[np.ndarray]:
+    convert = keras().ops.convert_to_numpy
+    return [np.array(convert(v)) for v in variables]

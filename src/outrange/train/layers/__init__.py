@@ -1,0 +1,1 @@
+"""Keras layers: activations per channel, masked connections, wirings, grouped classes."""

@@ -1,0 +1,114 @@
+"""A model from named nodes and edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..framework import keras
+from .masked import MaskedDense
+from .node import WiredNode
+from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
+
+
+def wire(spec: Any, *, name: str = "wired") -> Any:
+    """A Keras model from a list of named nodes and edges; feedback is unrolled.
+
+    A node adds up what its edges bring, adds a bias and applies its activation; an edge multiplies
+    by a matrix of weights. With feedback the nodes are computed `passes` times with the same
+    weights and inputs: an edge marked as feedback brings the value of the pass before (nothing in
+    the first pass). The outputs are the values of the last pass.
+
+    The result is an ordinary functional model: `fit`, `save` and every question of this library
+    take it. A node's layer has the node's name and is called once a pass (`layer="B"` bounds it in
+    every pass).
+
+    Args:
+        spec: A dict with
+
+            * `"nodes"`: a list of dicts: `"name"`, `"units"`, and for inputs `"input": True`, else
+              optionally `"activation"`, `"use_bias"`, and `"shared"`, a label: nodes of one label
+              are one layer (one bias);
+            * `"edges"`: a list of pairs `("A", "B")` or dicts: `"from"`, `"to"`, and optionally
+              `"feedback": True`, `"mask"` (which single connections exist, see `MaskedDense`),
+              `"shared"`, a label: edges of one label have one matrix of weights;
+            * `"outputs"`: a node's name, or a list of names;
+            * `"passes"`: with feedback, how often the nodes are computed.
+        name: The model's name.
+
+    Returns:
+        A `keras.Model`, one input per input node in their order.
+
+    Raises:
+        InputError: The wiring makes no sense: a loop without feedback, an unknown node, an edge
+            into an input, weights shared between different shapes, a node without effect.
+
+    Example:
+        >>> model = wire({
+        ...     "nodes": [{"name": "A", "units": 2, "input": True},
+        ...               {"name": "B", "units": 3, "activation": "relu"},
+        ...               {"name": "C", "units": 1}],
+        ...     "edges": [("A", "B"), ("B", "C"), {"from": "C", "to": "B", "feedback": True}],
+        ...     "outputs": "C",
+        ...     "passes": 3,
+        ... })
+        >>> sum(w.shape[0] * w.shape[1] for w in model.weights if len(w.shape) == 2)
+        12
+    """
+    wiring = read_wiring(spec)
+    edges, nodes = _edge_layers(wiring), _node_layers(wiring)
+    inputs = {
+        node.name: keras.Input((node.units,), name=node.name)
+        for node in wiring.nodes.values()
+        if node.input
+    }
+    now: dict[str, Any] = {}
+    for _ in range(wiring.passes):
+        before, now = now, dict(inputs)
+        for node in wiring.nodes.values():
+            if node.input:
+                continue
+            brought = []
+            for edge in wiring.into(node.name):
+                values = before if edge.feedback else now
+                if edge.source in values:
+                    brought.append(edges[_label(edge)](values[edge.source]))
+            now[node.name] = nodes[node.shared or node.name](brought)
+    order = [n["name"] for n in spec["nodes"] if n["name"] in inputs]
+    outputs = [now[output] for output in wiring.outputs]
+    return keras.Model(
+        inputs=[inputs[n] for n in order] if len(order) > 1 else inputs[order[0]],
+        outputs=outputs if len(outputs) > 1 else outputs[0],
+        name=name,
+    )
+
+
+def _label(edge: EdgeSpec) -> str:
+    if edge.shared is not None:
+        return f"shared_{edge.shared}"
+    return f"{edge.source}_{'feeds_back' if edge.feedback else 'to'}_{edge.target}"
+
+
+def _edge_layers(wiring: Wiring) -> dict[str, Any]:
+    layers: dict[str, Any] = {}
+    for edge in wiring.edges:
+        label, units = _label(edge), wiring.nodes[edge.target].units
+        if label not in layers:
+            layers[label] = (
+                keras.layers.Dense(units, use_bias=False, name=label)
+                if edge.mask is None
+                else MaskedDense(units, edge.mask, use_bias=False, name=label)
+            )
+    return layers
+
+
+def _node_layers(wiring: Wiring) -> dict[str, Any]:
+    layers: dict[str, Any] = {}
+
+    def made(node: NodeSpec, label: str) -> Any:
+        return WiredNode(node.units, node.activation, node.use_bias, name=label)
+
+    for node in wiring.nodes.values():
+        label = node.shared or node.name
+        if not node.input and label not in layers:
+            layers[label] = made(node, label)
+    return layers

@@ -1,0 +1,67 @@
+"""Every function of the package says what it takes and what it gives; pyright checks the rest."""
+
+import ast
+import re
+
+import pytest
+
+from architecture.source import files, name, tree
+
+
+EXCEPTIONS: dict[str, str] = {}
+"""`file:function` to the reason why something of it has no annotation."""
+
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _functions(node: ast.AST, prefix: str = ""):
+    """`(dotted name, function, parameters)` of everything defined; `self` and `cls` left out."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, FUNCTIONS):
+            arguments = child.args
+            positional = [*arguments.posonlyargs, *arguments.args]
+            if isinstance(node, ast.ClassDef) and not _is_static(child):
+                positional = positional[1:]
+            others = [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
+            yield prefix + child.name, child, [*positional, *arguments.kwonlyargs, *others]
+        if isinstance(child, FUNCTIONS | ast.ClassDef):
+            yield from _functions(child, f"{prefix}{child.name}.")
+        else:
+            yield from _functions(child, prefix)
+
+
+def _is_static(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    decorators = function.decorator_list
+    return any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in decorators)
+
+
+def _missing(path) -> dict[str, list[str]]:
+    """Per function the parameters without an annotation; `return` stands for the result."""
+    found = {}
+    for called, function, parameters in _functions(tree(path)):
+        bare = [a.arg for a in parameters if a.annotation is None]
+        bare += ["return"] if function.returns is None else []
+        if bare:
+            found[f"{name(path)}:{called}"] = bare
+    return found
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_every_function_is_annotated(path):
+    missing = {key: bare for key, bare in _missing(path).items() if key not in EXCEPTIONS}
+    assert not missing, f"no annotation: {missing}"
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_what_is_ignored_is_named(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if re.search(r"#\s*(type|pyright): *(ignore|basic|off)", line):
+            where = f"{name(path)}:{number}"
+            assert re.search(r"# pyright: ignore\[\w+\]", line), f"{where} names no rule of pyright"
+
+
+def test_every_exception_is_needed():
+    known = {key for path in files() for key in _missing(path)}
+    for key, reason in EXCEPTIONS.items():
+        assert reason
+        assert key in known, f"{key} is annotated now: take it off the list"
