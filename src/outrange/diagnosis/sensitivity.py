@@ -10,10 +10,10 @@ from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Rearrange
 from ..program import Layer
 from .bounds import Ends
-from .context import Case
+from .context import DiagnosisContext
 
 
-def sensitivity(case: Case, layer: Layer) -> float | None:
+def sensitivity(case: DiagnosisContext, layer: Layer) -> float | None:
     """A bound on `|change of any output| / |largest change of an entry of layer's output|`.
 
     Every op is replaced by the largest factor by which it can pass on a change: `|A|` for an affine

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Program, Step
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -51,7 +51,7 @@ def _xor(keras: ModuleType, initializer: Callable[[ModuleType], Any]) -> ModelAn
         lambda k: _xor(k, lambda k: k.initializers.RandomNormal(stddev=0.5, seed=2)),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the columns of each kernel, and the rows of the kernel behind it."""
     program = case.program
     readers: dict[int, list] = {}
