@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Step
+from ...program import RecordedStep
 from ..context import DiagnosisContext
 from ..paths import lost_weights
 from ..registry import Example, ModelAndData, Rule, register
@@ -119,7 +119,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _place(step: Step) -> str:
+def _place(step: RecordedStep) -> str:
     return f"`{_called(step.kind)}` in " + (f"layer {step.layer!r}" if step.inside else "the loss")
 
 
