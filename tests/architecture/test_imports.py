@@ -103,6 +103,14 @@ def test_import_flow_has_no_cycle():
         assert not ALLOWED[lower] & set(order[i:])
 
 
+def test_renderers_know_no_record():
+    for path in files():
+        if name(path).startswith("answers/render/"):
+            for target in imports(path):
+                known = ("outrange.answers.render", "outrange.core")
+                assert not target.startswith("outrange.") or target.startswith(known), name(path)
+
+
 _COMPOSITES = (
     "graph/builder.py", "graph/composites/einsum.py", "graph/composites/pointwise.py",
     "graph/composites/products.py", "graph/values.py", "graph/whole.py",

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from cases import cases, combined
-from outrange.answers.render.planes import polygon, varying
 from outrange.core import And, Atom, Box, InputError, Or, OutrangeError, Region, Warrant
 from outrange.core.formula import TRUE, value
 from outrange.graph import Builder, Slot
@@ -102,7 +101,7 @@ def test_a_half_space_is_told_by_one_piece():
     np.testing.assert_allclose(piece.a, [[-1, -1]])
     np.testing.assert_allclose(piece.b, [-1.5])
     assert piece.contains(piece.at).all()
-    corners = polygon(piece, varying(answer))
+    corners = piece.corners(answer.varying)
     assert sorted(map(tuple, np.round(corners, 9).tolist())) == [(0.5, 1), (1, 0.5), (1, 1)]
 
 
@@ -493,7 +492,7 @@ def test_the_picture_has_the_area_of_the_share():
     answer = ask(diamond(), y[0] >= 1, (-1, 1))
     area = 0.0
     for piece in answer.pieces:
-        a, b = polygon(piece, varying(answer)).T
+        a, b = piece.corners(answer.varying).T
         area += 0.5 * abs(a @ np.roll(b, 1) - b @ np.roll(a, 1))
     np.testing.assert_allclose(area / 4, 0.5, rtol=1e-9)
 

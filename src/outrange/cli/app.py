@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from .. import __version__
+from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 from .options.boxes import BoxOptions
-from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 
 
 BOX_OPTIONS = (

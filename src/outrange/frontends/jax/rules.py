@@ -11,6 +11,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Value, convolve
 from ...graph.whole import cast_whole
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.complex import real_fourier
 from ..traced.program import folded
@@ -82,15 +83,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Primitive to its rule; see also the functions below."""
 
 
-def rule(*names: str):
-    """Enter the decorated function under some names."""
-
-    def enter(function: Callable[[TracedCall], Any]):
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("select_n")

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.program import folded
 from ..traced.rules import (
@@ -99,15 +100,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-def rule(*names: str):
-    """Enter the decorated function under some names."""
-
-    def enter(function: Callable[[TracedCall], Any]):
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("Sum", "Mean", "Max", "Min")

@@ -1,8 +1,7 @@
-"""Arguments of an ATen operation by the names of its schema, and the decorator of rules."""
+"""Arguments of an ATen operation by the names of its schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,17 +35,3 @@ def number(c: TracedCall, name: str, default: float) -> float:
     """A plain number as the float32 that the model computes with."""
     found = get(c, name, default)
     return float(np.float32(default if found is None else found))
-
-
-def entering(table: dict[str, Callable[[TracedCall], Any]]) -> Callable:
-    """`@rule("mm.default")` enters a function in `table` under these names."""
-
-    def rule(*names: str):
-        def enter(function: Callable[[TracedCall], Any]):
-            for name in names:
-                table[name] = function
-            return function
-
-        return enter
-
-    return rule

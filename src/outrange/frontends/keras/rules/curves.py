@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
+from ...rule_table import entering
 from ..lower.call import KerasCall, is_value, single
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}
