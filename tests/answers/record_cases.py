@@ -114,7 +114,7 @@ def summaries() -> dict[str, Summary]:
         "infinite": Summary("arm", (wide, rows[1], empty), "intervals", 0.1),
         "hostile": Summary(HOSTILE, (replace(rows[0], name=HOSTILE, kind=HOSTILE),), "linear", 1.0),
         "many": Summary("deep", tuple(row(f"d{i}", "Dense", i) for i in range(150)), "linear", 1),
-    }  # fmt: skip
+    }
 
 
 def counterexample(size: int = 2, reproduced: bool | None = True, **changes) -> Counterexample:

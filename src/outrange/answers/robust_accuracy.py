@@ -153,9 +153,12 @@ class RobustAccuracy(Answer):
             )
         triples = [
             Triple(
-                self.x[i], np.asarray(found.x), f"input {i}: {int(self.labels[i])}",
-                f"becomes {int(found.flat_y.argmax())}", self.clip,
+                self.x[i],
+                np.asarray(found.x),
+                f"input {i}: {int(self.labels[i])}",
+                f"becomes {int(found.flat_y.argmax())}",
+                self.clip,
             )
             for i, found in list(self.adversarial.items())[:most]
-        ]  # fmt: skip
+        ]
         return plot_images(triples, axes)

@@ -213,6 +213,10 @@ def fix_lines(entry: Entry) -> list[str]:
 
 def _wrapped(sentence: str, first: str, then: str) -> list[str]:
     return wrap(
-        sentence, WIDTH, initial_indent=first, subsequent_indent=then,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        sentence,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
