@@ -75,6 +75,14 @@ def ranges() -> dict[str, Range]:
             2, inputs={"x": (40,)}, at_lo=np.zeros((2, 40)), at_hi=np.ones((2, 40))
         ),
         "hostile": output_range(2, model=HOSTILE, outputs={HOSTILE: (2,)}),
+        "huge": output_range(
+            2,
+            "time",
+            lo=np.full(2, -1.7e308),
+            hi=np.full(2, 1.7e308),
+            seen_lo=np.full(2, -1.6e308),
+            seen_hi=np.array([-1.5e308, 1.6e308]),
+        ),
         "scalar": output_range(1).by_name["y"],
         "no outputs": output_range(0),
     }

@@ -184,7 +184,8 @@ def _table(table: Table) -> list[str]:
 
 def _bar(bar: Bar, left: float, right: float) -> str:
     """Cells whose middle lies in the interval are filled, and at least one."""
-    middle = left + (right - left) * (np.arange(BAR) + 0.5) / BAR
+    share = (np.arange(BAR) + 0.5) / BAR
+    middle = left * (1 - share) + right * share
     cells = np.full(BAR, EMPTY)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
         if lo <= hi:
