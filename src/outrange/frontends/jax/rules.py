@@ -88,7 +88,7 @@ Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
 def rule(*names: str) -> Callable[[Entered], Entered]:
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[TracedCall], Any]) -> Entered:
+    def enter(function: Entered) -> Entered:
         for name in names:
             RULES[name] = function
         return function
