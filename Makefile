@@ -1,25 +1,27 @@
 # Everything a newcomer runs. Needs make and Python >= 3.11; the rest is set up in .venv.
-#   make demo       the main job on a trained model
-#   make test       style, tests, doctests of README and docs (a few minutes)
-#   make check-all  the slow tests too: the full law against an independent MILP, types, backends
-#   make backends   the saved models under JAX, TensorFlow and PyTorch
-#   make bench      side by side with rivals;  make docs  the HTML pages;  make types  pyright
 
 PYTHON ?= python3
 JOBS ?= 2
+# Nets of the law against an independent mixed-integer program, and seconds that each may take.
+MILP_NETS ?= 40
+MILP_TIME ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PYTEST := $(BIN)/python -m pytest
 SOURCES := setup.py pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
 export KERAS_BACKEND ?= jax
 
-.DEFAULT_GOAL := test
-.PHONY: setup demo test lint pytest types backends check-all bench docs lock clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo quick test check lint format types backends bench docs lock clean
 
-setup: $(VENV)/built
+help:  ## Says what each target does
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/built  ## Sets everything up in .venv, the compiled kernel too
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,40 +47,46 @@ $(VENV)/bench: $(VENV)/built requirements/bench.txt
 	-$(PIP) -r requirements/bench.txt
 	@touch $@
 
-demo: setup
+demo: setup  ## Answers the main question on a trained model
 	$(BIN)/outrange demo
 
-test: lint pytest
-
-lint: setup
+quick: setup  ## A smoke of every room, style first (a minute)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(PYTEST) --quiet @tests/quick.txt
 
-pytest: setup
-	$(BIN)/python -m pytest -n $(JOBS) --timeout 300
+test: lint types  ## What a change must pass: style, types, every test with a few cases (minutes)
+	$(PYTEST) -n $(JOBS) --timeout 300
 
-types: setup
+check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
+	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --timeout 1800 -m "not backends"
+	$(BIN)/python tests/laws/test_against_milp.py --nets $(MILP_NETS) --time $(MILP_TIME)
+
+lint: setup  ## Style, read only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## Sorts the imports and formats everything
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+types: setup  ## Types, by pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-backends: $(VENV)/backends
-	$(BIN)/python -m pytest -m backends tests
+backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
+	$(PYTEST) -m backends tests
 
-check-all: lint types $(VENV)/backends
-	$(BIN)/python -m pytest -n $(JOBS) -m "not backends"
-	$(BIN)/python -m pytest -m backends tests
-	$(BIN)/python tests/laws/test_against_milp.py
-	$(MAKE) docs
-
-bench: $(VENV)/bench
+bench: $(VENV)/bench  ## Start-up and ranges, side by side with rivals
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/ranges.py
 
-docs: setup
+docs: setup  ## The HTML pages, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-lock: $(VENV)/created
+lock: $(VENV)/created  ## Pins today's versions in requirements/
 	$(BIN)/python requirements/lock.py
 
-clean:
+clean:  ## Takes away everything that was set up or built
 	rm -rf $(VENV) build docs/_build *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -f src/outrange/search/kernel/*.so

@@ -94,9 +94,14 @@ def radius(network, seconds: float) -> str:
     x = image()
     label = int(np.argmax(network.graph.run(x[None])))
     found = outrange.robustness(
-        network, x.reshape(network.graph.inputs[0].shape), label, clip=(-1, 1), tol=0.1,
-        time_limit=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
-    )  # fmt: skip
+        network,
+        x.reshape(network.graph.inputs[0].shape),
+        label,
+        clip=(-1, 1),
+        tol=0.1,
+        time_limit=seconds,
+        progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
+    )
     return f"class {label}: {found.sentence}\npeak memory {peak():.2f} GB"
 
 

@@ -274,9 +274,11 @@ def examine_elsewhere(name: str) -> str:
     if keras.backend.backend() == backend:
         return examine(RECIPES[name])
     ran = subprocess.run(
-        [sys.executable, __file__, "--only", name], capture_output=True, text=True,
+        [sys.executable, __file__, "--only", name],
+        capture_output=True,
+        text=True,
         env={**os.environ, "KERAS_BACKEND": backend},
-    )  # fmt: skip
+    )
     line = next((row for row in ran.stdout.splitlines() if f" {name} " in row), ran.stderr[-160:])
     return "" if line.endswith(" read") else line.split("refused: ")[-1]
 

@@ -19,10 +19,11 @@ import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from cases import data_folder
 from processes import run
 from verifiers import AlphaBetaCrown, Nnenum, Outcome, judged, word
 from verify import Outrange, expected, packed, told
+
+from cases import data_folder
 
 
 SETTINGS = {

@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from cases import Case
 from random_nets import layers, written
 from rivals import capped
 
 import outrange
+from cases import Case
 
 
 WIDTHS = (784, 256, 256, 10)

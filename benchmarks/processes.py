@@ -36,9 +36,14 @@ def run(command: Command, folder: Path, seconds: float, settings: Settings | Non
     with tempfile.TemporaryFile() as log:
         begin, cpu = time.perf_counter(), 0.0
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env={**surroundings, **(settings or {})},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            [str(part) for part in command],
+            cwd=folder,
+            env={**surroundings, **(settings or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         watch = os.pidfd_open(process.pid)
         try:
             over = bool(select.select([watch], [], [], max(seconds, 0.0))[0])

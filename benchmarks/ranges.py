@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from cases import Case, cases
 from random_nets import layers, written
 from rivals import capped, highs, marabou, samples
 
 import outrange
+from cases import Case, cases
 
 
 TOLERANCE = 1e-6
@@ -157,9 +157,10 @@ def measure(options, folder: str) -> None:
         chosen = [made(*options.made, folder)]
     else:
         chosen = [
-            case for case in cases()
+            case
+            for case in cases()
             if case.name.startswith(tuple(options.rows)) and case.name not in options.skip
-        ]  # fmt: skip
+        ]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; outrange {outrange.__version__}")
     rows = []
     for case in chosen:

@@ -18,11 +18,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from cases import data_folder, read_box
 from many_inputs import instances
 from verifiers import plain
 
 import outrange
+from cases import data_folder, read_box
 from outrange.core import Box
 from outrange.search.attack.momentum import attack
 from outrange.search.common.incumbent import Incumbent

@@ -65,10 +65,12 @@ def main() -> None:
         began = perf_counter()
         found = solve(network.graph, box, rows, tol=1e-2, time_limit=args.time)
         taken = perf_counter() - began
-        y = np.concatenate([
-            network.graph.run(box.sample(np.random.default_rng(k), 5000)) @ rows.T
-            for k in range(20)
-        ])  # fmt: skip
+        y = np.concatenate(
+            [
+                network.graph.run(box.sample(np.random.default_rng(k), 5000)) @ rows.T
+                for k in range(20)
+            ]
+        )
         inside = bool((found.lower <= y.min(axis=0)).all())
         print(
             f"{name}: read and compared with the model in {read:.1f} s, "

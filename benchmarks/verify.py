@@ -17,9 +17,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from cases import data_folder
 from processes import run
 from verifiers import AlphaBetaCrown, Marabou, Nnenum, Outcome, ReluVal, Rival, judged, word
+
+from cases import data_folder
 
 
 class Outrange(Rival):

@@ -6,13 +6,17 @@ import hypothesis
 import numpy as np
 import pytest
 
+from cases import ASKED, cases
+
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 # Examples are the same on every run, so that a failure seen once is seen again.
-hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "fixed", deadline=None, derandomize=True, database=None, max_examples=cases(20, 100)
+)
 hypothesis.settings.load_profile("fixed")
 
 
@@ -20,3 +24,19 @@ hypothesis.settings.load_profile("fixed")
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""
     return np.random.default_rng(20260101)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was asked: a law is a test function, a case one run of it."""
+    ran = [
+        report.nodeid
+        for outcome in ("passed", "failed", "xfailed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if getattr(report, "when", None) == "call"
+    ]
+    tests = [name for name in ran if "tests/" in name]
+    laws = {name.split("[")[0] for name in tests}
+    text = f"{len(laws)} laws ran in {len(tests)} cases ({ASKED})"
+    if len(ran) > len(tests):
+        text += f", and {len(ran) - len(tests)} examples of docstrings"
+    terminalreporter.write_line(f"{text}.")

@@ -60,7 +60,7 @@ def conv_transposed():
         L.Conv1DTranspose(2, 4, strides=2, padding="same")(t),
         L.Conv1DTranspose(2, 2, strides=3)(t),
         L.Conv3DTranspose(2, 2, strides=(1, 2, 2), padding="same")(v),
-    ]  # fmt: skip
+    ]
     return joined([x, t, v], images)
 
 

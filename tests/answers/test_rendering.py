@@ -8,7 +8,7 @@ import pytest
 
 from outrange.answers import RangeProgress
 from outrange.answers.render.text import number, tidy, vector
-from outrange.cli.text import demo_text, live_text, range_text
+from outrange.cli.text import demo_text, live_text
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
@@ -31,14 +31,14 @@ def test_answers_render(net):
         html = record._repr_html_()
         assert html.count("<tr>") == html.count("</tr>") > 0
         assert "<script" not in html
-    assert "output" in range_text(answer)
+    assert "output" in str(answer)
     assert "missed" in demo_text(answer, sampled)
 
 
 def test_infinite_bounds_render():
     answer = output_range(NETS[0], (0, 1))
     wide = replace(answer, lo=answer.lo - np.inf, hi=answer.hi + np.inf, status="time")
-    assert "unbounded" in range_text(wide)
+    assert "unbounded" in str(wide)
     assert "unbounded" in wide._repr_html_()
     assert json.loads(json.dumps(wide.as_dict(), allow_nan=False))["lo"][0] == "-inf"
     assert "gap inf" in repr(wide)

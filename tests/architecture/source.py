@@ -31,6 +31,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Absolute dotted names of everything a file imports, at its top or inside a function."""
     package = ["outrange", *path.relative_to(PACKAGE).parent.parts]
@@ -55,6 +56,7 @@ def _is_import_call(node: ast.Call) -> bool:
     return called in ("import_module", "__import__")
 
 
+@cache
 def words_of_code(path: Path) -> set[str]:
     """Every word in identifiers and strings of the code; comments and docstrings left out."""
     texts = []

@@ -2,8 +2,6 @@
 
 import ast
 
-import pytest
-
 from architecture.source import files, name, room, tree, words_of_code
 from outrange.ops import CURVES
 
@@ -17,17 +15,23 @@ PLAIN_WORDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [p for p in files() if room(p) in BLIND], ids=name)
-def test_no_op_is_named(path):
-    named = words_of_code(path) & (set(CURVES) - PLAIN_WORDS)
-    assert not named, f"{name(path)} names {sorted(named)}; read a fact of the op instead"
+def _blind():
+    return [path for path in files() if room(path) in BLIND]
 
 
-@pytest.mark.parametrize("path", [p for p in files() if room(p) in BLIND], ids=name)
-def test_no_decision_hangs_on_a_name(path):
-    for node in ast.walk(tree(path)):
-        if not isinstance(node, ast.Compare):
-            continue
-        for side in (node.left, *node.comparators):
-            by_name = isinstance(side, ast.Attribute) and ast.unparse(side).endswith("op.name")
-            assert not by_name, f"{name(path)}:{node.lineno} compares an op's name"
+def test_no_op_is_named():
+    ops = set(CURVES) - PLAIN_WORDS
+    named = {name(path): sorted(found) for path in _blind() if (found := words_of_code(path) & ops)}
+    assert not named, f"read a fact of the op instead of its name: {named}"
+
+
+def test_no_decision_hangs_on_a_name():
+    places = [
+        f"{name(path)}:{node.lineno}"
+        for path in _blind()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if isinstance(side, ast.Attribute) and ast.unparse(side).endswith("op.name")
+    ]
+    assert not places, f"an op's name is compared: {places}"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases, combined
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
 from outrange.domains import bounds, cone as cones, crown as linear
@@ -58,8 +59,7 @@ def test_cones_give_the_bounds_of_the_whole(name, monkeypatch):
         np.testing.assert_allclose(d, b, 1e-9, 1e-9)
 
 
-@pytest.mark.parametrize("effort", [0.0, 300.0, 3000.0])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(("name", "effort"), combined(GRAPHS, [0.0, 300.0, 3000.0]))
 def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeypatch):
     graph = GRAPHS[name]()
     rng = np.random.default_rng(4)
@@ -111,7 +111,7 @@ def test_the_plane_above_a_maximum_beats_its_constant():
     assert abs(most[0, 0] - 0.5) < 1e-12 and abs(least[0, 0] + 0.5) < 1e-12
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(cases(8, 30)))
 def test_planes_above_maxima_enclose(seed):
     rng = np.random.default_rng(seed)
     size = 10.0 ** rng.uniform(-3, 3)

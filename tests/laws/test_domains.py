@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from cases import called, cases, combined
 from outrange.core import InputError, OutrangeError
 from outrange.domains import DOMAINS, bounds, forward as domain_forward, register
 from outrange.domains.crown import run as run_linear
@@ -28,9 +29,9 @@ def points(rng, lo, hi, count=300):
     return np.concatenate([inner, corners])
 
 
-@pytest.mark.parametrize("act", describable())
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("domain", sorted(DOMAINS))
+@pytest.mark.parametrize(
+    ("domain", "net", "act"), combined(sorted(DOMAINS), NETS, describable(), rounds=3), ids=called
+)
 def test_encloses_every_value_at_samples(domain, net, act):
     rng = np.random.default_rng(7)
     graph = net(rng, act)
@@ -44,8 +45,7 @@ def test_encloses_every_value_at_samples(domain, net, act):
             assert (least <= seen + slack).all() and (seen - slack <= most).all()
 
 
-@pytest.mark.parametrize("act", describable())
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
 def test_linear_is_no_looser_than_intervals(net, act):
     rng = np.random.default_rng(3)
     graph = net(rng, act)
@@ -56,8 +56,7 @@ def test_linear_is_no_looser_than_intervals(net, act):
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
-@pytest.mark.parametrize("act", describable())
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
 def test_a_smaller_box_never_loosens_intervals(net, act):
     rng = np.random.default_rng(5)
     graph = net(rng, act)
@@ -69,8 +68,7 @@ def test_a_smaller_box_never_loosens_intervals(net, act):
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
-@pytest.mark.parametrize("act", describable())
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
 def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     rng = np.random.default_rng(5)
     graph = net(rng, act)
@@ -209,7 +207,7 @@ def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_every_rounding_is_paid_for(domain):
-    assert violations(500, lambda *args: bounds(*args, domain)) == 0
+    assert violations(cases(100, 500), lambda *args: bounds(*args, domain)) == 0
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
@@ -217,12 +215,12 @@ def test_the_roundings_of_bent_curves_are_paid_for(domain):
     # Bounded ones: a tower of exponentials is beyond any arithmetic.
     acts = [name for name in describable() if curve(name).beyond is not None]
     acts = [name for name in acts if np.isfinite(curve(name).beyond).all()] or ["tanh"]
-    assert violations(60, lambda *args: bounds(*args, domain), acts) == 0
+    assert violations(cases(20, 60), lambda *args: bounds(*args, domain), acts) == 0
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_the_roundings_of_products_are_paid_for(domain):
-    assert violations(200, lambda *args: bounds(*args, domain), products=True) == 0
+    assert violations(cases(50, 200), lambda *args: bounds(*args, domain), products=True) == 0
 
 
 def test_the_rounding_law_fails_without_the_radii():

@@ -1,11 +1,13 @@
-"""Laws of the phase search: whatever the slopes, multipliers and splits, bounds enclose the samples
-that lie inside the splits; ranges under a cutoff enclose the samples below it; a pruned net is the
-same function.
+"""Laws of the phase search.
+
+Whatever the slopes, multipliers and splits, bounds enclose the samples that lie inside the splits;
+ranges under a cutoff enclose the samples below it; a pruned net is the same function.
 """
 
 import numpy as np
 import pytest
 
+from cases import cases, combined
 from outrange.core import Box
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.neuron_split import tighten_layers as phase_layers
@@ -24,11 +26,11 @@ SAMPLES = 300
 
 
 def _cases():
-    for seed in range(12):
+    for seed in range(cases(4, 12)):
         yield f"random-{seed}", seed
-    for i, _ in enumerate(NETS):
-        for act in ("relu", "clip01", "tanh", "silu"):
-            yield f"{NETS[i].__name__}-{act}", (i, act)
+    acts = ("relu", "clip01", "tanh", "silu")
+    for i, act in combined(range(len(NETS)), acts, rounds=2):
+        yield f"{NETS[i].__name__}-{act}", (i, act)
 
 
 def _net(what):

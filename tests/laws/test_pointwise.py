@@ -1,8 +1,11 @@
 """Facts proved from formulas: they obey every law of curves, and are as sharp as those by hand."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
+from cases import cases
 from curve_cases import identify
 from formulas import ATTRIBUTES, FORMULAS, FREE
 from outrange.ops import curve
@@ -25,18 +28,17 @@ LAWS = (
 )  # fmt: skip
 """Those of curves. How tight `beyond` is, is not claimed; tightness is a law of its own below."""
 
-QUICK = ("mish", "hard_shrink", "elu", *FREE)
+EVERY = (*FORMULAS, *FREE)
+FEW = ("mish", "hard_shrink", "elu", *FREE)
 
 
+@cache
 def facts(name):
     t = Expressions()
     return analyze(t, {**FORMULAS, **FREE}[name](t), name)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in (*FORMULAS, *FREE)],
-)
+@pytest.mark.parametrize("name", cases(FEW, EVERY))
 def test_facts_hold(name):
     found = facts(name)
     oracle = Oracle(found)

@@ -1,5 +1,6 @@
 """The battery is tested: nearly every wrong fact about any curve must break a law."""
 
+from cases import cases
 from curve_cases import CASES, identify
 from mutants.perturb import build, equivalent, perturbed
 from outrange.core import OutrangeError
@@ -8,6 +9,9 @@ from outrange.testing import CURVE_LAWS, Oracle
 
 
 LEAST_RATE = 0.95
+
+SKIP = cases(4, 1)
+"""Of every curve each so many-th mutant is tried, not the same ones of the next curve."""
 
 
 def survives(facts, change, oracle) -> bool:
@@ -23,10 +27,10 @@ def survives(facts, change, oracle) -> bool:
 
 def test_wrong_facts_break_a_law(capsys):
     total, survivors, excluded = 0, [], []
-    for case in CASES:
+    for i, case in enumerate(CASES):
         facts = curve(case[0], **case[1])
         oracle = Oracle(facts)
-        for label, change in perturbed(facts):
+        for label, change in list(perturbed(facts))[i % SKIP :: SKIP]:
             reason = equivalent(facts, change)
             name = f"{identify(case)}: {label}"
             if reason:

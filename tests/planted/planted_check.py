@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -123,6 +124,11 @@ class Problem:
 def current_test() -> str:
     """`test_name[id]` of the test that runs."""
     return os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
+
+
+def sort_of(planted: Any) -> str:
+    """The name of a case less its numbers: sizes, seeds, distances."""
+    return re.sub(r"\d[\d.e+-]*", "", planted.id)
 
 
 def case(name: str, make: Callable[..., Problem], *args: Any) -> Any:

@@ -7,6 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from cases import combined
 from outrange.core import And, Atom, InputError, Or
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
@@ -59,9 +60,9 @@ def level(net, share, d, rng):
     return float(np.quantile(net.graph.run(rng.uniform(-1, 1, (20_000, d)))[:, 0], share))
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("act", ["relu", "tanh"])
-@pytest.mark.parametrize("d", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("seed", "act", "d"), combined(range(4), ["relu", "tanh"], [1, 2, 5], rounds=2)
+)
 def test_as_many_as_asked_for(seed, act, d, rng):
     net = dense_net((d, 10, 10, 1), (act, act, None), seed)
     found = ask(net, Atom(((d, 1.0),), -level(net, 0.3, d, rng)), (-1, 1), count=12)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from independent_milp import Program
 from outrange import InputError, L1Ball, L2Ball, Mixed, Polytope, Union, Warrant, x, y
 from outrange.graph import Builder, Slot
@@ -65,7 +66,7 @@ def agrees(answer, value):
     assert answer.gap <= 1e-4 * (1.0 + abs(value))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(cases(3, 8)))
 def test_conditions_on_inputs_and_outputs(seed):
     layers, graph = random_net(seed)
     rng = np.random.default_rng(seed)
@@ -91,7 +92,7 @@ def test_conditions_on_inputs_and_outputs(seed):
     assert cost @ point == pytest.approx(least.hi, abs=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(cases(2, 4)))
 def test_polytopes_and_whole_numbers(seed):
     layers, graph = random_net(seed + 50)
     rng = np.random.default_rng(seed)

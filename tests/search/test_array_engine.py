@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from cases import called, combined
 from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops import CURVES
@@ -40,9 +41,9 @@ def samples(rng, lo, hi, count=200):
     return np.concatenate([inner, np.where(rng.random((count, *lo.shape)) < 0.5, lo, hi)])
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("scale", [0.05, 0.7])
+@pytest.mark.parametrize(
+    ("net", "act", "scale"), combined(NETS, ACTS, [0.05, 0.7], rounds=2), ids=called
+)
 def test_bounds_and_forms_lie_below_the_objectives(net, act, scale):
     rng = np.random.default_rng(0)
     tested = engine(net(rng, act), rng)
@@ -60,8 +61,7 @@ def test_bounds_and_forms_lie_below_the_objectives(net, act, scale):
     assert np.isfinite(found.scores).all() and (found.scores >= 0).all()
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
 def test_sub_boxes_inherit_what_is_settled(net, act):
     rng = np.random.default_rng(1)
     tested = engine(net(rng, act), rng)
@@ -125,8 +125,7 @@ def test_an_input_that_does_not_matter_has_no_blame():
     assert (found.scores[..., :2] > 0).all() and (found.scores[..., 2] == 0).all()
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("net", NETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
 def test_gradient_is_that_of_the_objective(net, act):
     rng = np.random.default_rng(7)
     tested = engine(net(rng, act), rng)

@@ -1,5 +1,8 @@
-"""The kernel on random tapes of every make: the same box gets the same bound whatever came before,
-and numbers that overflow make bounds loose, never wrong."""
+"""The kernel on random tapes of every make.
+
+The same box gets the same bound whatever came before, and numbers that overflow make bounds loose,
+never wrong.
+"""
 
 from fractions import Fraction
 

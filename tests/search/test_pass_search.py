@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from outrange.core import Box
 from outrange.core.formula import negate
 from outrange.graph import Builder, Slot, convolve
@@ -47,7 +48,7 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=60)
+    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(5.0, 60.0))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=1.0)
     assert found.methods == METHODS

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import independent_milp
+from cases import cases, combined
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
@@ -27,7 +28,7 @@ def _searched(graph, box, tol=1e-7):
     return search, state, search.run()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(cases(4, 12)))
 def test_ranges_are_those_of_the_box_search(seed):
     rng = np.random.default_rng((31, seed))
     graph = random_graph(rng, curves=LINES if seed % 2 else ("relu",), wild=False)
@@ -94,8 +95,7 @@ def test_without_splits_it_looks_for_nothing_and_ends():
     assert all(grown.tree.nodes < 40 for grown in search._trees.values())
 
 
-@pytest.mark.parametrize("slope", [0.01, 0.3])
-@pytest.mark.parametrize("seed", [7, 10, 11])
+@pytest.mark.parametrize(("slope", "seed"), combined([0.01, 0.3], [7, 10, 11]))
 def test_leaky_kinks_close_as_plain_ones_do(slope, seed):
     """Their code rounds a product, and their facts are two straight pieces all the same."""
     rng = np.random.default_rng(seed)

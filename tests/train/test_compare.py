@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange.train.comparison.plan import Options, epoch_orders
 
 
@@ -22,7 +23,7 @@ OPTIMIZERS = {
 }
 
 
-ENGINES = ["lanes", pytest.param("one by one", marks=pytest.mark.slow)]
+ENGINES = cases(["lanes"], ["lanes", "one by one"])
 
 
 def mlp(outputs):

@@ -1,5 +1,6 @@
 """What is told: frozen records, each with the warrant that stands behind it."""
 
+from .answer import Answer as Answer, Cost as Cost
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
 from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
@@ -10,7 +11,7 @@ from .progress import (
     RobustProgress as RobustProgress,
     VerifyProgress as VerifyProgress,
 )
-from .range import Cost as Cost, Range as Range
+from .range import Range as Range
 from .robust_accuracy import RobustAccuracy as RobustAccuracy
 from .robustness import Robustness as Robustness
 from .sampled import SampledRange as SampledRange

@@ -1,13 +1,9 @@
 """The answer to "what should the last layer, loss and optimizer be?"."""
 
 from dataclasses import dataclass
-from textwrap import fill
-from typing import Any
 
-from .render.jsonable import jsonable
-
-
-WIDTH = 96
+from .answer import Answer
+from .render.document import Code, Document, Entry, EntryList, Paragraph
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(Answer):
     """What fits the data; `print` it for the reasons, `code` to paste.
 
     Args:
@@ -61,6 +57,9 @@ class Advice:
     choices: tuple[Choice, ...]
     warnings: tuple[str, ...] = ()
 
+    FORMAT = "outrange.advice"
+    DERIVED = ("code",)
+
     @property
     def code(self) -> str:
         """The choices as Keras code, with a hidden layer to replace by one's own."""
@@ -82,44 +81,21 @@ class Advice:
             ]
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        record = jsonable(vars(self)) | {"choices": [jsonable(vars(c)) for c in self.choices]}
-        return {
-            "format": "outrange.advice",
-            "version": 1,
-            **record,
-            "code": self.code,
-            "warnings": list(self.warnings),
-        }
-
     def __repr__(self) -> str:
         return (
             f"Advice({self.kind}: Dense({self.units}, {self.activation!r}), loss={self.loss!r}, "
             f"{self.optimizer}({self.learning_rate:g}))"
         )
 
-    def notes(self) -> list[str]:
-        """What to know beside the choices."""
+    def document(self) -> Document:
+        """The choices, what else to know, and the code."""
         doubt = [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
-        return [*doubt, *self.warnings]
-
-    def __str__(self) -> str:
-        width = max(len(c.what) for c in self.choices)
-        indent = " " * (width + 2)
-        lines = [f"The targets are {self.meaning}.", ""]
-        for c in self.choices:
-            because = fill(c.reason, WIDTH, initial_indent=indent, subsequent_indent=indent)
-            lines += [f"{c.what.ljust(width)}  {c.value}", because]
-        notes = [fill(note, WIDTH) for note in self.notes()]
-        return "\n".join([*lines, "", *notes, *([""] if notes else []), self.code])
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        from .render.html import html_table
-
-        rows = [[c.what, c.value, c.reason] for c in self.choices]
-        caption = f"The targets are {self.meaning}."
-        shown = html_table(["choice", "take", "because"], rows, caption, " ".join(self.notes()))
-        return f"{shown}<pre>{escape(self.code)}</pre>"
+        return Document(
+            f"The targets are {self.meaning}.",
+            "",
+            (
+                EntryList([Entry(c.what, c.value, [c.reason]) for c in self.choices]),
+                Paragraph("\n".join((*doubt, *self.warnings))),
+                Code(self.code),
+            ),
+        )

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
-from .range import Cost
+from .answer import Answer, Cost
 from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
 from .regions.piece import Piece, Slab
-from .render.jsonable import jsonable
-from .render.text import number, size
+from .render.document import Document, Drawing, Paragraph
+from .render.planes import rectangle
+from .render.plot import plot_drawing
+from .render.text import entry_names, number
 
 
 STATUSES = {
@@ -25,9 +27,12 @@ STATUSES = {
 }
 """Why it stopped, as told; the shares are bounds in every case."""
 
+MOST_SHAPES = 4000
+"""Of more boxes and polytopes, a notebook shows no drawing."""
+
 
 @dataclass(frozen=True, eq=False)
-class BadInputs:
+class BadInputs(Answer):
     """All inputs of a set that break a property: boxes, polytopes, and what is undecided.
 
     Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights): the bounds
@@ -83,6 +88,9 @@ class BadInputs:
     cost: Cost
     methods: tuple[str, ...] = ()
     locator: Locator = field(repr=False, kw_only=True)
+
+    FORMAT = "outrange.bad_inputs"
+    OMITTED = ("bands", "locator")
 
     def __post_init__(self):
         if not 0 <= self.share_lo <= self.share_hi <= 1:
@@ -183,31 +191,6 @@ class BadInputs:
         shapes = list(self.inputs.values())
         return _rows(x, shapes[0] if len(shapes) == 1 else (total,), "x")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = (
-            "model",
-            "claim",
-            "inputs",
-            "lo",
-            "hi",
-            "share_lo",
-            "share_hi",
-            "share_tol",
-            "box_lo",
-            "box_hi",
-            "undecided_lo",
-            "undecided_hi",
-            "nowhere",
-            "status",
-        )
-        record = {"format": "outrange.bad_inputs", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        parts = ("a", "b", "lo", "hi", "at")
-        record["pieces"] = [{n: jsonable(getattr(p, n)) for n in parts} for p in self.pieces]
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
-
     def __repr__(self) -> str:
         counts = f"{len(self.box_lo)} boxes, {len(self.pieces)} polytopes"
         if len(self.undecided_lo):
@@ -217,17 +200,52 @@ class BadInputs:
             f"{counts}, {self.reason})"
         )
 
-    def __str__(self) -> str:
-        return (
-            f"Inputs that break: {self.claim}\n{self.sentence}\n"
-            f"{self.reason}; {self.warrant.name}, {size(self.cost.seconds)}, "
-            f"{self.cost.boxes:,} boxes."
+    def document(self) -> Document:
+        """The shares in a sentence, and a drawing where one or two inputs vary."""
+        count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
+        drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES
+        return Document(
+            "Inputs that break",
+            self.claim,
+            (
+                Paragraph(self.sentence),
+                *([self.drawing()] if drawn else []),
+                Paragraph(f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."),
+            ),
         )
 
-    def _repr_html_(self) -> str:
-        from .render.planes import bad_inputs_html
+    @property
+    def varying(self) -> np.ndarray:
+        """The flat inputs that vary over the set."""
+        if not len(self.lo):
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.lo.min(axis=0) < self.hi.max(axis=0))
 
-        return bad_inputs_html(self)
+    def drawing(self) -> Drawing:
+        """The set in the plane of the inputs that vary; one input gets a height of 0 to 1.
+
+        Raises:
+            InputError: Not one or two inputs vary.
+        """
+        at = self.varying
+        if at.size not in (1, 2):
+            raise InputError(
+                "Only one or two varying inputs can be drawn; fix the others in the box. "
+                f"Received: {at.size} that vary."
+            )
+        undecided, boxes = (self.undecided_lo, self.undecided_hi), (self.box_lo, self.box_hi)
+        polygons = [(False, rectangle(lo[at], hi[at])) for lo, hi in zip(*undecided, strict=True)]
+        polygons += [(True, rectangle(lo[at], hi[at])) for lo, hi in zip(*boxes, strict=True)]
+        polygons += [(True, piece.corners(at)) for piece in self.pieces]
+        hull = rectangle(self.lo.min(axis=0)[at], self.hi.max(axis=0)[at])
+        names = [entry_names(self.inputs)[i] for i in at]
+        right, up = (*names, "")[:2]
+        caption = f"{right} from {number(hull[0, 0])} to {number(hull[2, 0])}, to the right"
+        if up:
+            caption += f"; {up} from {number(hull[0, 1])} to {number(hull[2, 1])}, upwards"
+        caption += "; red: bad" + "; beige: undecided" * bool(len(self.undecided_lo)) + "."
+        shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
+        return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
     def plot(self, ax):
         """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.
@@ -241,9 +259,8 @@ class BadInputs:
         Raises:
             InputError: Not one or two inputs vary.
         """
-        from .render.planes import draw
-
-        return draw(self, ax)
+        share = f"{number(100 * self.share_lo)} to {number(100 * self.share_hi)} %"
+        return plot_drawing(f"{self.claim}: broken by {share}", self.drawing(), ax)
 
 
 def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:

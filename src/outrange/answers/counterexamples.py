@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import overload
 
 from ..core import Warrant
-from .range import Cost
-from .render.jsonable import jsonable
-from .render.text import size, vector
+from .answer import Answer, Cost
+from .render.document import MOST_ROWS, Document, Paragraph, Table
+from .render.text import vector
 from .verdict import Counterexample
 
 
@@ -24,9 +24,11 @@ STATUSES = {
 }
 """Why the search stopped, as told."""
 
+REPRODUCED = {None: "not run", True: "yes", False: "no: rounding decides it there"}
+
 
 @dataclass(frozen=True, eq=False)
-class Counterexamples(Sequence):
+class Counterexamples(Answer, Sequence):
     """A list of inputs that break a property, and a statement about the others.
 
     Each breaks the property in real arithmetic and was run on the model (`reproduced` says what
@@ -56,6 +58,8 @@ class Counterexamples(Sequence):
     cost: Cost
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.counterexamples"
+
     @overload
     def __getitem__(self, index: int) -> Counterexample: ...
     @overload
@@ -79,36 +83,20 @@ class Counterexamples(Sequence):
         """Why the search stopped, in words."""
         return STATUSES[self.status].format(boxes=self.cost.boxes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "claim", "asked", "apart", "status")
-        record = {"format": "outrange.counterexamples", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        parts = ("x", "y", "model_y", "reproduced")
-        record["examples"] = [{n: jsonable(getattr(e, n)) for n in parts} for e in self.examples]
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
-
     def __repr__(self) -> str:
         return f"Counterexamples({self.claim!r}, {len(self)} of {self.asked}, {self.reason})"
 
-    def __str__(self) -> str:
-        lines = [f"{len(self)} of {self.asked} inputs that break: {self.claim}"]
-        lines += [f"  {vector(example.flat_x)}" for example in self.examples]
-        tail = f"{self.reason}; {self.warrant.name}, {size(self.cost.seconds)}"
-        return "\n".join([*lines, f"{tail}, {self.cost.boxes:,} boxes."])
-
-    def _repr_html_(self) -> str:
-        from .render.html import html_table
-
+    def document(self) -> Document:
+        """A row an input."""
         rows = [
-            [
-                i,
-                vector(e.flat_x),
-                vector(e.flat_y),
-                {None: "not run", True: "yes"}.get(e.reproduced, "no: rounding decides it there"),
-            ]
-            for i, e in enumerate(self.examples)
+            (i, vector(found.flat_x), vector(found.flat_y), REPRODUCED[found.reproduced])
+            for i, found in enumerate(self.examples[:MOST_ROWS])
         ]
-        head = ["", "inputs", "outputs", "model breaks it too"]
-        return html_table(head, rows, f"{self.model}: {self.claim}", self.reason)
+        head = ("", "inputs", "outputs", "model breaks it too")
+        table = Table(head, rows, "rl", len(self) - len(rows))
+        standing = f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."
+        return Document(
+            f"{len(self)} of {self.asked} inputs that break",
+            self.claim,
+            (*([table] if rows else []), Paragraph(standing)),
+        )

@@ -1,10 +1,10 @@
 """The answer to "how likely is it that units start dead?"."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from .render.jsonable import jsonable
-from .render.text import table
+from .answer import Answer
+from .render.document import Document, Interval, Table
+from .render.text import short
 
 
 CLOSED, SAMPLED = "closed form", "sampled"
@@ -43,7 +43,7 @@ class DeadLayer:
 
 
 @dataclass(frozen=True)
-class DeadStart:
+class DeadStart(Answer):
     """Chances of a dead start, over the layers' own initializers.
 
     Args:
@@ -62,6 +62,8 @@ class DeadStart:
     seed: int
     kept: tuple[str, ...] = ()
 
+    FORMAT = "outrange.dead_start"
+
     def __getitem__(self, name: str) -> DeadLayer:
         for layer in self.layers:
             if layer.name == name:
@@ -75,19 +77,6 @@ class DeadStart:
         """The layer whose units are likeliest to start dead; None if no activation is flat."""
         return max(self.layers, key=lambda layer: layer.chance, default=None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "format": "outrange.dead_start",
-            "version": 1,
-            "model": self.model,
-            "rows": self.rows,
-            "confidence": self.confidence,
-            "seed": self.seed,
-            "kept": list(self.kept),
-            "layers": [jsonable(vars(layer)) for layer in self.layers],
-        }
-
     def __repr__(self) -> str:
         if self.worst is None:
             return f"DeadStart({self.model!r}, no activation with a flat piece)"
@@ -96,50 +85,30 @@ class DeadStart:
         what = f"{w.name}: a unit starts dead with {w.chance:.4g}, {span}"
         return f"DeadStart({self.model!r}, {what})"
 
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of the table, as text."""
-        head = [
-            "Layer (type)",
-            "Units",
-            "A unit starts dead",
-            "Interval",
-            "All start dead",
-            "Interval",
-            "How",
-        ]
-        return head, [
-            [
-                f"{a.name} ({a.kind})",
-                str(a.units),
-                f"{a.chance:.4g}",
-                _span(a.method, a.lo, a.hi),
-                f"{a.all_dead:.4g}",
-                _span(a.method, a.all_lo, a.all_hi),
+    def document(self) -> Document:
+        """A row a layer."""
+        title = f"Dead starts of {self.model}"
+        if not self.layers:
+            said = "no activation has a flat piece; no unit is ever dead."
+            return Document(title, said, ())
+        head = ("Layer (type)", "Units", "A unit starts dead", "Interval")
+        head += ("All start dead", "Interval", "How")
+        rows = [
+            (
+                f"{a.name} ({a.kind})", a.units,
+                short(a.chance), _interval(a.method, a.lo, a.hi),
+                short(a.all_dead), _interval(a.method, a.all_lo, a.all_hi),
                 a.method if a.method == CLOSED else f"{a.trials} starts",
-            ]
+            )
             for a in self.layers
-        ]
-
-    def note(self) -> str:
-        """What to know when reading the table."""
+        ]  # fmt: skip
         kept = f" Kept as they are: {', '.join(self.kept)}." if self.kept else ""
-        return (
-            f"Dead: flat at all {self.rows} rows of the data. Intervals hold with "
+        note = (
+            f"dead is what is flat at all {self.rows} rows of the data. Intervals hold with "
             f"{100 * self.confidence:g} % confidence each.{kept}"
         )
-
-    def __str__(self) -> str:
-        if not self.layers:
-            return f'Model: "{self.model}": no activation has a flat piece; no unit is ever dead.'
-        head, rows = self.cells()
-        return "\n".join([f'Model: "{self.model}"', "", table(head, rows), "", self.note()])
-
-    def _repr_html_(self) -> str:
-        from .render.html import html_table
-
-        head, rows = self.cells()
-        return html_table(head, rows, f"Dead starts of {self.model}", self.note())
+        return Document(title, note, (Table(head, rows, "lrrrrrl"),))
 
 
-def _span(method: str, lo: float, hi: float) -> str:
-    return "exact" if method == CLOSED else f"[{lo:.4g}, {hi:.4g}]"
+def _interval(method: str, lo: float, hi: float) -> str | Interval:
+    return "exact" if method == CLOSED else Interval(short(lo), short(hi))

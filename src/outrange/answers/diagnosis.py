@@ -8,7 +8,11 @@ from enum import IntEnum
 from typing import Any
 
 from ..core import InputError
-from .render.jsonable import jsonable
+from .answer import Answer
+from .render.document import Document, Entry, EntryList, Interval, Listing
+from .render.jsonable import field_dict
+from .render.sarif import sarif
+from .render.text import block_lines, cell_text
 
 
 class Level(IntEnum):
@@ -67,23 +71,28 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return {
-            "code": self.code,
-            "title": self.title,
-            "level": self.level.name,
-            "layer": self.layer,
-            "message": self.message,
-            "fix": self.fix,
-            "holds_for": self.holds_for,
-            "interval": jsonable(self.interval),
-            "cost": jsonable(self.cost),
-            "note": self.note,
-        }
+        return field_dict(self)
+
+    @property
+    def where(self) -> str:
+        """The layer, before what is said of it."""
+        return f"layer '{self.layer}': " if self.layer else ""
+
+    def entry(self) -> Entry:
+        """What, the numbers, for which set, what to write instead."""
+        lines = [f"{self.where}{self.message}"]
+        if self.holds_for:
+            lines.append(f"Holds for {self.holds_for}.")
+        if self.interval is not None:
+            lines.append(f"Proved by the interval {cell_text(Interval(*self.interval))}.")
+        return Entry(self.code, self.title, lines, self.level.name, self.fix)
 
     def __str__(self) -> str:
-        from .render.findings import finding_text
+        return "\n".join(block_lines(EntryList([self.entry()])))
 
-        return finding_text(self)
+
+MOST_UNREAD = 8
+"""More of what could not be looked at is only counted."""
 
 
 class FoundFault(AssertionError):
@@ -91,7 +100,7 @@ class FoundFault(AssertionError):
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis(Sequence):
+class Diagnosis(Answer, Sequence):
     """What was found in one model with one data set; a sequence of its findings.
 
     Args:
@@ -117,6 +126,9 @@ class Diagnosis(Sequence):
     ignored: tuple[str, ...] = ()
     rows: int = 0
     seconds: float = 0.0
+
+    FORMAT = "outrange.diagnosis"
+    OMITTED = ("explanations",)
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -164,31 +176,13 @@ class Diagnosis(Sequence):
             raise InputError(f"The codes are {known}. Received: {code!r}.")
         return self.explanations[code]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "format": "outrange.diagnosis",
-            "version": 1,
-            "model": self.model,
-            "backend": self.backend,
-            "rows": self.rows,
-            "seconds": self.seconds,
-            "findings": [finding.as_dict() for finding in self.findings],
-            "notes": [finding.as_dict() for finding in self.notes],
-            "unread": list(self.unread),
-            "ignored": list(self.ignored),
-            "rules": dict(self.rules),
-        }
-
     def sarif(self, uri: str = "model") -> dict[str, Any]:
         """The findings in the format that code scanners exchange (SARIF 2.1.0).
 
         Args:
             uri: The model's file, which the results point to.
         """
-        from .render.sarif import sarif
-
-        return sarif(self, uri)
+        return sarif(self.as_dict(), self.explanations, uri)
 
     def __repr__(self) -> str:
         counts = [
@@ -197,12 +191,21 @@ class Diagnosis(Sequence):
         ]
         return f"Diagnosis({self.model!r}, {', '.join(counts)})"
 
-    def __str__(self) -> str:
-        from .render.findings import diagnosis_text
-
-        return diagnosis_text(self)
-
-    def _repr_html_(self) -> str:
-        from .render.findings import diagnosis_html
-
-        return diagnosis_html(self)
+    def document(self) -> Document:
+        """All findings, then the notes, then what could not be looked at."""
+        count = len(self.findings)
+        what = f"{count} finding{'s' * (count > 1)}" if count else "nothing found"
+        notes = [
+            f"{n.code} {n.level.name} ({n.title}) {n.where}{n.message} Fix: {n.fix}"
+            for n in self.notes
+        ]
+        left = max(len(self.unread) - MOST_UNREAD, 0)
+        return Document(
+            f"Diagnosis of {self.model} on {self.backend}, {self.rows:,} rows",
+            f"{what} ({len(self.rules)} rules, {self.seconds:.1f} s).",
+            (
+                EntryList([finding.entry() for finding in self.findings]),
+                Listing("Notes (true, and no fault by themselves):", notes),
+                Listing("Not looked at:", self.unread[:MOST_UNREAD], left),
+            ),
+        )

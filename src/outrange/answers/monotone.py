@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .range import Cost
-from .render.jsonable import jsonable
-from .render.text import number, size, vector
+from .answer import Answer, Cost
+from .render.document import MOST_ROWS, Document, Paragraph, Table
+from .render.jsonable import field_dict
+from .render.text import number, point
 from .verdict import HOLDS, REASONS, UNKNOWN, VIOLATED, Verdict
 
 
@@ -35,6 +36,10 @@ class FallingPair:
     model_y: float | None
     model_then_y: float | None
     reproduced: bool | None
+
+    def __str__(self) -> str:
+        here = f"from {number(self.y)} at {point(self.x)}"
+        return f"{here} to {number(self.then_y)} at {point(self.then)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +71,20 @@ class Trend:
 
     @property
     def direction(self) -> str:
-        """`"rises"`, `"falls"`, `"constant"`, `"neither"` or `"unknown"`; the first two include
-        staying level."""
+        """`"rises"` or `"falls"` (level included), `"constant"`, `"neither"` or `"unknown"`."""
         if self.rises and self.falls:
             return "constant"
         if self.rises or self.falls:
             return "rises" if self.rises else "falls"
         return "neither" if self.rises is False and self.falls is False else "unknown"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return field_dict(self) | {"direction": self.direction}
+
 
 @dataclass(frozen=True, eq=False)
-class Monotone:
+class Monotone(Answer):
     """Whether outputs rise or fall in inputs, and whether a chosen index never falls.
 
     True (as a condition) only where everything asked is proved.
@@ -101,6 +109,9 @@ class Monotone:
     cost: Cost
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.monotone"
+    DERIVED = ("status",)
+
     def _each(self) -> list[str]:
         found = [] if self.order is None else [self.order.status]
         for trend in self.trends:
@@ -115,8 +126,7 @@ class Monotone:
 
     @property
     def status(self) -> str:
-        """`"VIOLATED"` if something asked is refuted, `"HOLDS"` if all is proved, else
-        `"UNKNOWN"`."""
+        """`"VIOLATED"` if anything is refuted, `"HOLDS"` if all is proved, else `"UNKNOWN"`."""
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)
 
@@ -132,18 +142,6 @@ class Monotone:
         """The trend of `(output, input)`, named as `"y[0]", "x[1]"`."""
         return next(t for t in self.trends if (t.output, t.input) == tuple(pair))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        return {
-            "format": "outrange.monotone", "version": 1, "model": self.model,
-            "status": self.status, "wanted": self.wanted, "reason": self.reason,
-            "trends": [_trend(trend) for trend in self.trends],
-            "order": None if self.order is None else self.order.as_dict(),
-            "warrant": self.warrant.name,
-            "cost": {"seconds": self.cost.seconds, "boxes": self.cost.boxes},
-            "methods": list(self.methods),
-        }  # fmt: skip
-
     def __repr__(self) -> str:
         told = [f"{t.output} {t.direction} in {t.input}" for t in self.trends[:4]]
         if len(self.trends) > 4:
@@ -151,40 +149,25 @@ class Monotone:
         told += [] if self.order is None else [self.order.claim]
         return f"Monotone({self.status}, {'; '.join(told)})"
 
-    def __str__(self) -> str:
-        lines = [f"{self.status} ({REASONS[self.reason]})"]
-        for trend in self.trends:
-            lines.append(f"{trend.output} in {trend.input}: {trend.direction}")
-            for word, step in (("falls", trend.fall), ("rises", trend.rise)):
-                if step is not None:
-                    lines.append(f"  {word} from {_at(step)}")
-        if self.order is not None:
-            lines.append(str(self.order))
-        boxes = f"{self.cost.boxes:,} boxes"
-        return "\n".join([*lines, f"{self.warrant.name}, {size(self.cost.seconds)}, {boxes}."])
-
-    def _repr_html_(self) -> str:
-        from .render.html import html_table
-
-        rows = [(t.output, t.input, t.direction) for t in self.trends]
+    def document(self) -> Document:
+        """A row a pair of output and input, and where each falls or rises."""
+        shown = self.trends[:MOST_ROWS]
+        rows = [(t.output, t.input, t.direction) for t in shown]
         rows += [] if self.order is None else [("index", "group", self.order.status)]
-        return html_table(("output", "input", "direction"), rows, f"{self.model}: {self.status}")
-
-
-def _at(step: FallingPair) -> str:
-    def told(x):
-        parts = x if isinstance(x, dict) else {"": x}
-        return ", ".join(f"{name}{': ' if name else ''}{vector(v)}" for name, v in parts.items())
-
-    return f"{number(step.y)} at {told(step.x)} to {number(step.then_y)} at {told(step.then)}"
-
-
-def _trend(trend: Trend) -> dict[str, Any]:
-    def shown(step: FallingPair | None):
-        return None if step is None else {k: jsonable(v) for k, v in vars(step).items()}
-
-    return {
-        "output": trend.output, "input": trend.input, "direction": trend.direction,
-        "rises": trend.rises, "falls": trend.falls,
-        "fall": shown(trend.fall), "rise": shown(trend.rise),
-    }  # fmt: skip
+        table = Table(("output", "input", "direction"), rows, "l", len(self.trends) - len(shown))
+        steps = [
+            f"{trend.output} {word} in {trend.input} {step}"
+            for trend in shown
+            for word, step in (("falls", trend.fall), ("rises", trend.rise))
+            if step is not None
+        ]
+        order = () if self.order is None else (self.order.document(),)
+        return Document(
+            f"Monotonicity of {self.model}",
+            f"{self.status} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
+            (
+                table,
+                Paragraph("\n".join(steps)),
+                *(part for d in order for part in (Paragraph(f"{d.title}: {d.lead}"), *d.blocks)),
+            ),
+        )

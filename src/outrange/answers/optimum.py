@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .range import STATUSES, Cost
-from .render.jsonable import jsonable
-from .render.text import number, vector
+from .answer import Answer, Cost
+from .range import STATUSES
+from .render.document import Document, Paragraph, Table
+from .render.text import number, point
 
 
 REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
+class Optimum(Answer):
     """The least or largest value of a form, bracketed: `lo <= optimal value <= hi`.
 
     One end is a proof, the other a value reached: of a minimum `lo` is proved and `hi` is the value
@@ -56,6 +56,8 @@ class Optimum:
     cost: Cost
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.optimum"
+
     def __post_init__(self):
         if self.status not in REASONS or self.sense not in ("min", "max"):
             raise OutrangeError(f"No such answer. Received: {self.status!r}, {self.sense!r}.")
@@ -90,14 +92,6 @@ class Optimum:
         """Why the search stopped, in words."""
         return REASONS[self.status].format(tol=self.tol)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "objective", "sense", "lo", "hi", "at", "y", "model_y", "tol", "status")
-        record = {"format": "outrange.optimum", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
-
     def __repr__(self) -> str:
         if self.status == "infeasible":
             return f"Optimum({self.sense} {self.objective}: {self.reason}, {self.warrant.name})"
@@ -105,14 +99,16 @@ class Optimum:
         what = f"{self.sense} {self.objective} = {ends}"
         return f"Optimum({what}, {self.reason}, {self.warrant.name})"
 
-    def __str__(self) -> str:
-        if self.at is None:
-            return repr(self)
-        at = self.at if isinstance(self.at, dict) else {"x": self.at}
-        shown = ", ".join(f"{name} = {vector(part)}" for name, part in at.items())
-        return f"{self!r}\nat {shown}"
-
-    def _repr_html_(self) -> str:
-        from .render.html import optimum_html
-
-        return optimum_html(self)
+    def document(self) -> Document:
+        """One row, and the best input known."""
+        row = (f"{self.sense} {self.objective}", self.lo, self.hi)
+        found = (
+            "No admissible input is known."
+            if self.at is None
+            else f"At {point(self.at, 'x')} the network returns {point(self.y, 'y')}."
+        )
+        return Document(
+            f"Optimum of {self.model}",
+            f"{self.reason}; {self.warrant.name}, {self.cost}.",
+            (Table(("form", "at least", "at most"), [row]), Paragraph(found)),
+        )

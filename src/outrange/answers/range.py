@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
-from .render.jsonable import jsonable
-from .render.text import number, tidy, vector
+from .answer import Answer, Cost
+from .render.document import MOST_ROWS, Bar, Document, Paragraph, Table
+from .render.plot import plot_bars
+from .render.text import entry_names, number, point, short, tidy, vector
 
 
 STATUSES = {
@@ -21,20 +22,12 @@ STATUSES = {
 }
 """Why a search stopped, as told; the bounds are valid in every case."""
 
-STATEMENT = "real-valued network with the stored weights"
-"""What `lo` and `hi` are bounds of."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an answer took: wall-clock `seconds`, and `boxes`, the sub-problems bounded."""
-
-    seconds: float
-    boxes: int
+MOST_INPUTS, MOST_NAMED = 12, 10
+"""The inputs that give the values seen are shown up to so many entries, and so many outputs."""
 
 
 @dataclass(frozen=True, eq=False)
-class Range:
+class Range(Answer):
     """What every output can be over an input set: a claim, its evidence, and why it stopped.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
@@ -87,6 +80,9 @@ class Range:
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+
+    FORMAT = "outrange.range"
+    DERIVED = ("statement", "gap", "relative_gap")
 
     def __post_init__(self):
         if self.status not in STATUSES:
@@ -151,29 +147,20 @@ class Range:
         """Why the search stopped, in words."""
         return STATUSES[self.status].format(tol=self.tol)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = (
-            "model",
-            "inputs",
-            "outputs",
-            "lo",
-            "hi",
-            "seen_lo",
-            "seen_hi",
-            "at_lo",
-            "at_hi",
-            "model_lo",
-            "model_hi",
-            "gap",
-            "relative_gap",
-            "tol",
-            "status",
-        )
-        record = {"format": "outrange.range", "version": 1, "statement": STATEMENT}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {"warrant": self.warrant.name, "cost": cost, "methods": list(self.methods)}
+    @property
+    def statement(self) -> str:
+        """What `lo` and `hi` are bounds of."""
+        return "real-valued network with the stored weights"
+
+    @property
+    def closed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which lower ends are known to `tol`, and which upper ends.
+
+        Only there is the value seen the least, or the most, that there is.
+        """
+        below, above = self.seen_lo - self.lo, self.hi - self.seen_hi
+        lo, hi = (relative(gap, self.seen_lo, self.seen_hi) <= self.tol for gap in (below, above))
+        return lo | self.is_exact, hi | self.is_exact
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
         """`lo` and `hi` rounded for display."""
@@ -190,10 +177,48 @@ class Range:
             f"Range(lo={vector(lo)}, hi={vector(hi)}, {self.reason}{open_gap}, {self.warrant.name})"
         )
 
-    def _repr_html_(self) -> str:
-        from .render.html import range_html
+    def document(self) -> Document:
+        """A row an output, and where the values seen are taken if that is short."""
+        names = entry_names(self.outputs)
+        lo, hi = (np.ravel(ends) for ends in self.shown())
+        gaps, seen_lo, seen_hi = map(np.ravel, (self.relative_gap, self.seen_lo, self.seen_hi))
+        rows = [
+            (name, lo[i], hi[i], short(gaps[i], 2), Bar(lo[i], hi[i], seen_lo[i], seen_hi[i]))
+            for i, name in enumerate(names[:MOST_ROWS])
+        ]
+        head = ("output", "lo", "hi", "relative gap", "range (dark: seen)")
+        return Document(
+            f"Output range of {self.model}",
+            f"{self.reason}; {self.warrant.name}, {self.cost}.",
+            (
+                Table(head, rows, "lrrrl", len(names) - len(rows)),
+                Paragraph("\n".join(self._attained(names))),
+            ),
+        )
 
-        return range_html(self)
+    def _attained(self, names: list[str]) -> list[str]:
+        """One line an end: the value seen, and the input that gives it."""
+        width = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
+        if width > MOST_INPUTS or len(names) > MOST_NAMED:
+            return ["The inputs that give the values seen are in at_lo and at_hi (JSON has them)."]
+        ends = [
+            (word, *(np.ravel(part) for part in (seen, closed)), at)
+            for word, seen, closed, at in (
+                ("least", self.seen_lo, self.closed[0], self.at_lo),
+                ("most", self.seen_hi, self.closed[1], self.at_hi),
+            )
+        ]
+        return [
+            f"{name} is {number(float(tidy(seen[i], abs(seen[i]))))} "
+            f"({word}{'' if closed[i] else ' seen'}) at {self._point(at, i)}"
+            for i, name in enumerate(names)
+            for word, seen, closed, at in ends
+        ]
+
+    def _point(self, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
+        parts = at if isinstance(at, dict) else {next(iter(self.inputs)): at}
+        rows = {name: part.reshape(self.lo.size, -1)[i] for name, part in parts.items()}
+        return point(rows, most=MOST_INPUTS)
 
     def plot(self, ax=None):
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
@@ -204,9 +229,14 @@ class Range:
         Returns:
             The axes.
         """
-        from .render.plot import plot_range
-
-        return plot_range(self, ax)
+        if not (np.isfinite(self.lo).all() and np.isfinite(self.hi).all()):
+            raise InputError(
+                "Some bounds are infinite and cannot be drawn; give the search more time."
+            )
+        bars = map(Bar, *map(np.ravel, (self.lo, self.hi, self.seen_lo, self.seen_hi)))
+        return plot_bars(
+            f"{self.model}: {self.reason}", entry_names(self.outputs), list(bars), "output", ax
+        )
 
 
 def relative(gap, seen_lo, seen_hi) -> np.ndarray:

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, OutrangeError, Warrant
+from .answer import Answer
+from .render.document import Document, Table
+from .render.images import Triple
 from .render.jsonable import jsonable
-from .render.text import number, size, table
+from .render.plot import plot_images
+from .render.text import number, size
 from .verdict import Counterexample
 
 
@@ -24,7 +28,7 @@ MEANING = {
 
 
 @dataclass(frozen=True, eq=False)
-class RobustAccuracy:
+class RobustAccuracy(Answer):
     """Per input of a data set, whether the model is right everywhere around it.
 
     The accuracy under the worst change of at most `eps` lies in `[lo, hi]`: `lo` counts proofs,
@@ -61,6 +65,10 @@ class RobustAccuracy:
     warrant: Warrant
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.robust_accuracy"
+    DERIVED = ("accuracy", "lo", "hi")
+    OMITTED = ("x",)
+
     def __post_init__(self):
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
@@ -91,28 +99,9 @@ class RobustAccuracy:
         return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = (
-            "model",
-            "eps",
-            "norm",
-            "clip",
-            "labels",
-            "status",
-            "seconds",
-            "complete",
-            "accuracy",
-            "lo",
-            "hi",
-        )
-        record = {"format": "outrange.robust_accuracy", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        shown = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
-        return record | {
-            "adversarial": shown,
-            "warrant": self.warrant.name,
-            "methods": list(self.methods),
-        }
+        """Everything but the inputs, ready for JSON; of counterexamples their input."""
+        found = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
+        return super().as_dict() | {"adversarial": found}
 
     def __repr__(self) -> str:
         ends = number(self.lo) if self.lo == self.hi else f"{self.lo:.4g} to {self.hi:.4g}"
@@ -122,30 +111,25 @@ class RobustAccuracy:
             f"{number(self.accuracy)} without, {len(self.labels)} inputs{left})"
         )
 
-    def __str__(self) -> str:
-        spent = {name: float(np.nansum(self.seconds[self.status == name])) for name in MEANING}
+    def document(self) -> Document:
+        """A row a status."""
         rows = [
-            [name, str(count), f"{count / len(self.labels):.1%}", size(spent[name]), MEANING[name]]
-            for name, count in self.count.items()
+            (name, n, f"{n / len(self.labels):.1%}", self._spent(name), MEANING[name])
+            for name, n in self.count.items()
         ]
-        head = ["status", "inputs", "share", "time", "meaning"]
-        note = (
-            f"Accuracy {self.accuracy:.1%}; under any change of at most {number(self.eps)} "
-            f"({self.norm}-norm) between {self.lo:.1%} and {self.hi:.1%}. {self.warrant.name}."
+        right = f"accuracy {self.accuracy:.1%}" if (self.status != "").any() else "nothing known"
+        lead = (
+            f"between {self.lo:.1%} and {self.hi:.1%} under any change of at most "
+            f"{number(self.eps)} ({self.norm}-norm), {right} without; {self.warrant.name}."
         )
-        return f"{table(head, rows)}\n{note}"
+        if not self.complete:
+            lead += f" {int((self.status == '').sum())} inputs were not reached."
+        head = ("status", "inputs", "share", "time", "meaning")
+        title = f"Robust accuracy of {self.model}"
+        return Document(title, lead, (Table(head, rows, "lrrrl"),))
 
-    def _repr_html_(self) -> str:
-        from .render.html import html_table
-
-        rows = [[n, c, f"{c / len(self.labels):.1%}", MEANING[n]] for n, c in self.count.items()]
-        return html_table(
-            ["status", "inputs", "share", "meaning"],
-            rows,
-            f"Robust accuracy of {self.model}",
-            f"Between {self.lo:.1%} and {self.hi:.1%} under changes of at most {number(self.eps)} "
-            f"({self.norm}-norm).",
-        )
+    def _spent(self, status: str) -> str:
+        return size(float(np.nansum(self.seconds[self.status == status])))
 
     def plot(self, axes=None, most: int = 8):
         """Draw the broken inputs, what was added, and what came of it.
@@ -160,8 +144,18 @@ class RobustAccuracy:
         Raises:
             InputError: No input is broken, or inputs are no pictures.
         """
-        from .render.images import draw
-
         if not self.adversarial:
             raise InputError("There is no adversarial input to draw. Received: none broken.")
-        return draw(self, axes, most)
+        if isinstance(self.x, dict):
+            raise InputError(
+                "Only models with one input are drawn; the adversarial inputs are in "
+                f"`adversarial`. Received: inputs {list(self.x)}."
+            )
+        triples = [
+            Triple(
+                self.x[i], np.asarray(found.x), f"input {i}: {int(self.labels[i])}",
+                f"becomes {int(found.flat_y.argmax())}", self.clip,
+            )
+            for i, found in list(self.adversarial.items())[:most]
+        ]  # fmt: skip
+        return plot_images(triples, axes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .range import Cost
-from .render.jsonable import jsonable
-from .render.text import number, size
+from .answer import Answer, Cost
+from .render.document import Document, Paragraph
+from .render.text import number
 from .verdict import Counterexample
 
 
@@ -26,7 +25,7 @@ STATUSES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Robustness:
+class Robustness(Answer):
     """The radius within which a decision cannot change: `lo <= radius <= hi`.
 
     `lo` is a proof: no input closer than that breaks the property. `hi` is the distance of an
@@ -65,6 +64,8 @@ class Robustness:
     cost: Cost
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.robustness"
+
     def __post_init__(self):
         if not 0 <= self.lo <= self.hi or np.isfinite(self.hi) != (self.adversarial is not None):
             raise OutrangeError(
@@ -100,43 +101,12 @@ class Robustness:
             f"broken at distance {number(self.hi)}."
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "claim", "norm", "clip", "x", "lo", "hi", "tol", "status")
-        record = {"format": "outrange.robustness", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        found = self.adversarial
-        shown = (
-            None
-            if found is None
-            else {
-                "x": jsonable(found.x),
-                "y": jsonable(found.y),
-                "model_y": jsonable(found.model_y),
-                "reproduced": found.reproduced,
-            }
-        )
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {
-            "adversarial": shown,
-            "warrant": self.warrant.name,
-            "cost": cost,
-            "methods": list(self.methods),
-        }
-
     def __repr__(self) -> str:
         ends = f"lo={number(self.lo)}, hi={number(self.hi)}"
         return f"Robustness({self.claim!r}, norm {self.norm}, {ends}, {self.reason})"
 
-    def __str__(self) -> str:
-        return (
-            f"{self.claim}\n{self.sentence}\n{self.reason}; {self.warrant.name}, "
-            f"{size(self.cost.seconds)}, {self.cost.boxes:,} sub-problems."
-        )
-
-    def _repr_html_(self) -> str:
-        from .render.html import html_table
-
-        rows = [[self.claim, f"norm {self.norm}", number(self.lo), number(self.hi)]]
-        head = ["property", "distance", "proved within", "broken at"]
-        return html_table(head, rows, f"Robustness of {self.model}", self.reason)
+    def document(self) -> Document:
+        """The radius in a sentence."""
+        standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
+        said = Paragraph(f"{self.sentence}\n{standing}")
+        return Document(f"Robustness of {self.model}", self.claim, (said,))

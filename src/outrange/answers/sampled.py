@@ -1,17 +1,17 @@
 """What sampling saw: an answer without a proof, and labelled so."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..core import Warrant
-from .render.jsonable import jsonable
-from .render.text import tidy, vector
+from .answer import Answer
+from .render.document import MOST_ROWS, Bar, Document, Table
+from .render.text import entry_names, tidy, vector
 
 
 @dataclass(frozen=True, eq=False)
-class SampledRange:
+class SampledRange(Answer):
     """The least and largest outputs at finitely many inputs. The true range may be wider.
 
     Args:
@@ -41,29 +41,25 @@ class SampledRange:
     seconds: float
     warrant: Warrant = Warrant.SAMPLED
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = (
-            "model",
-            "inputs",
-            "outputs",
-            "lo",
-            "hi",
-            "at_lo",
-            "at_hi",
-            "samples",
-            "seed",
-            "seconds",
-        )
-        record = {name: jsonable(getattr(self, name)) for name in names}
-        return {"format": "outrange.sampled", "version": 1, "warrant": self.warrant.name} | record
+    FORMAT = "outrange.sampled"
+
+    def shown(self) -> tuple[np.ndarray, np.ndarray]:
+        """`lo` and `hi` rounded for display."""
+        scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
+        return tidy(self.lo, scale), tidy(self.hi, scale)
 
     def __repr__(self) -> str:
-        scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
-        lo, hi = vector(tidy(self.lo, scale)), vector(tidy(self.hi, scale))
+        lo, hi = map(vector, self.shown())
         return f"SampledRange(lo={lo}, hi={hi}, {self.samples} samples, {self.warrant.name})"
 
-    def _repr_html_(self) -> str:
-        from .render.html import sampled_html
-
-        return sampled_html(self)
+    def document(self) -> Document:
+        """A row an output."""
+        names = entry_names(self.outputs)
+        lo, hi = (np.ravel(ends) for ends in self.shown())
+        rows = [(name, lo[i], hi[i], Bar(lo[i], hi[i])) for i, name in enumerate(names[:MOST_ROWS])]
+        head = ("output", "least seen", "largest seen", "range")
+        return Document(
+            f"Outputs of {self.model} seen",
+            f"{self.samples:,} samples; {self.warrant.name}: the true range may be wider.",
+            (Table(head, rows, "lrrl", len(names) - len(rows)),),
+        )

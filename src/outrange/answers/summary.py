@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..core import Bounds, Warrant
-from .render.jsonable import jsonable
-from .render.text import number, table
+from .answer import Answer
+from .render.document import Bar, Document, Interval, Paragraph, Table
+from .render.jsonable import field_dict, jsonable
+from .render.text import short
 
 
 COUNTS = ("dead", "always_on", "saturated", "constant")
@@ -51,13 +53,13 @@ class LayerRow:
         return int(np.count_nonzero(getattr(self, what)))
 
     def as_dict(self) -> dict[str, Any]:
-        names = ("name", "kind", "shape", "parameters", "before", "after")
-        record = {name: jsonable(getattr(self, name)) for name in names}
-        return record | {name: jsonable(np.flatnonzero(getattr(self, name))) for name in COUNTS}
+        """Everything, ready for JSON; the counts are listed as flat unit indices."""
+        units = {name: jsonable(np.flatnonzero(getattr(self, name))) for name in COUNTS}
+        return field_dict(self, without=COUNTS) | units
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(Answer):
     """Like Keras's `model.summary()`, with what each layer can do on an input set.
 
     Args:
@@ -74,6 +76,8 @@ class Summary:
     seconds: float
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
+    FORMAT = "outrange.summary"
+
     def __getitem__(self, name: str) -> LayerRow:
         for row in self.layers:
             if row.name == name:
@@ -89,18 +93,6 @@ class Summary:
         """Number of weights of all layers."""
         return sum(row.parameters for row in self.layers)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; the counts are listed as flat unit indices."""
-        return {
-            "format": "outrange.summary",
-            "version": 1,
-            "model": self.model,
-            "domain": self.domain,
-            "seconds": self.seconds,
-            "warrant": self.warrant.name,
-            "layers": [row.as_dict() for row in self.layers],
-        }
-
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.total(c)} {c.replace('_', ' ')}" for c in COUNTS)
         return (
@@ -108,57 +100,33 @@ class Summary:
             f"{self.warrant.name})"
         )
 
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of the table, as text."""
-        head = [
-            "Layer (type)",
-            "Output shape",
-            "Params",
-            "Before activation",
-            "After",
-            "Dead",
-            "Always on",
-            "Saturated",
-            "Constant",
-        ]
-        return head, [
-            [
-                f"{row.name} ({row.kind})",
-                str((None, *row.shape)),
-                f"{row.parameters:,}",
-                span(row.before),
-                span(row.after),
-                *("-" if (n := row.count(c)) is None else str(n) for c in COUNTS),
-            ]
-            for row in self.layers
-        ]
-
-    def __str__(self) -> str:
-        head, rows = self.cells()
-        return "\n".join(
-            [
-                f'Model: "{self.model}"',
-                "",
-                table(head, rows, left=2),
-                "",
-                f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all units "
-                f"of a layer; counts are proved ({self.warrant.name}).",
-            ]
+    def document(self) -> Document:
+        """A row a layer."""
+        head = ("Layer (type)", "Output shape", "Params", "Before activation", "After")
+        head += tuple(name.replace("_", " ").capitalize() for name in COUNTS)
+        rows = []
+        for row in self.layers:
+            after = hull(row.after)
+            rows.append((
+                f"{row.name} ({row.kind})", str((None, *row.shape)), row.parameters,
+                hull(row.before), after, *map(row.count, COUNTS),
+                "" if after is None else Bar(after.lo, after.hi),
+            ))  # fmt: skip
+        return Document(
+            "Model",
+            f'"{self.model}"',
+            (
+                Table((*head, "Range"), rows, "llrrrrrrrl"),
+                Paragraph(
+                    f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all "
+                    f"units of a layer; counts are proved ({self.warrant.name})."
+                ),
+            ),
         )
 
-    def _repr_html_(self) -> str:
-        from .render.html import summary_html
 
-        return summary_html(self)
-
-
-def span(ends: Bounds | None) -> str:
-    """The hull of all units, `[lo, hi]`."""
+def hull(ends: Bounds | None) -> Interval | None:
+    """The least and the largest end of all units, in a few digits."""
     if ends is None or ends[0].size == 0:
-        return "-"
-    lo, hi = float(ends[0].min()), float(ends[1].max())
-    return f"[{_short(lo)}, {_short(hi)}]"
-
-
-def _short(value: float) -> str:
-    return number(float(f"{value:.4g}") + 0.0)
+        return None
+    return Interval(short(float(ends[0].min())), short(float(ends[1].max())))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core import OutrangeError, Warrant
-from .range import Cost
-from .render.jsonable import jsonable
-from .render.text import number, size, vector
+from .answer import Answer, Cost
+from .render.document import Document, Paragraph
+from .render.jsonable import field_dict
+from .render.text import number, point
 
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
@@ -22,6 +23,9 @@ REASONS = {
     "rounding": "only float64 rounding is left between the bound and the property",
 }
 """Why a search stopped, as told."""
+
+MOST_NUMBERS = 64
+"""A counterexample of more entries is not shown in all its digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +48,27 @@ class Counterexample:
     flat_x: np.ndarray
     flat_y: np.ndarray
 
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON, but the flat copies."""
+        return field_dict(self, without=("flat_x", "flat_y"))
+
+    @property
+    def digits(self) -> str:
+        """A line an array, every number in the digits that give it back."""
+        if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
+            return "The counterexample in full: as_dict(), or --json."
+        shown = {"x": self.x, "y, in real arithmetic": self.y}
+        if self.model_y is not None:
+            shown["y, as the model returned it"] = self.model_y
+        return "\n".join(
+            f"{label}{f' ({name})' if name else ''}: {np.asarray(part).tolist()}"
+            for label, values in shown.items()
+            for name, part in (values if isinstance(values, dict) else {"": values}).items()
+        )
+
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Verdict(Answer):
     """Whether a property holds for every input of a set.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
@@ -84,6 +106,8 @@ class Verdict:
     cost: Cost
     methods: tuple[str, ...] = ()
 
+    FORMAT = "outrange.verdict"
+
     def __post_init__(self):
         if (self.status == VIOLATED) != (self.counterexample is not None):
             raise OutrangeError(
@@ -111,7 +135,7 @@ class Verdict:
                 return "It holds, but for want of inputs: none satisfies its assumptions."
             return "It holds for every input of the set."
         if self.counterexample is not None:
-            return f"It is broken at x = {_shown(self.counterexample.x)}{self._float32_note()}."
+            return f"It is broken at {point(self.counterexample.x, 'x')}{self._float32_note()}."
         near = ""
         if self.nearest is not None and self.nearest > 0:
             near = f"; the nearest input tried stays {number(self.nearest)} away from breaking it"
@@ -126,9 +150,9 @@ class Verdict:
         if found is None or found.reproduced is None:
             return " (the model itself was not run)"
         if found.reproduced:
-            return f", where the model returns {_shown(found.model_y)}"
+            return f", where the model returns {point(found.model_y)}"
         return (
-            f" in real arithmetic; the model's float32 returns {_shown(found.model_y)}, where "
+            f" in real arithmetic; the model's float32 returns {point(found.model_y)}, where "
             "rounding decides it the other way"
         )
 
@@ -139,46 +163,17 @@ class Verdict:
             return " Loosen or tighten the property by a hair to decide it."
         return ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
-        names = ("model", "claim", "status", "margin", "nearest", "reason", "vacuous")
-        record = {"format": "outrange.verdict", "version": 1}
-        record |= {name: jsonable(getattr(self, name)) for name in names}
-        found = self.counterexample
-        shown = (
-            None
-            if found is None
-            else {
-                "x": jsonable(found.x),
-                "y": jsonable(found.y),
-                "model_y": jsonable(found.model_y),
-                "reproduced": found.reproduced,
-            }
-        )
-        cost = {"seconds": self.cost.seconds, "boxes": self.cost.boxes}
-        return record | {
-            "counterexample": shown,
-            "warrant": self.warrant.name,
-            "cost": cost,
-            "methods": list(self.methods),
-        }
-
     def __repr__(self) -> str:
         return f"Verdict({self.status}, {self.claim!r})"
 
-    def __str__(self) -> str:
-        return (
-            f"{self.status}: {self.claim}\n{self.sentence}\n"
-            f"{self.warrant.name}, {size(self.cost.seconds)}, {self.cost.boxes:,} boxes."
-        )
+    @property
+    def standing(self) -> str:
+        """What stands behind the verdict, and what it cost."""
+        return f"{self.warrant.name}, {self.cost}."
 
-    def _repr_html_(self) -> str:
-        from .render.html import verdict_html
-
-        return verdict_html(self)
-
-
-def _shown(values) -> str:
-    if isinstance(values, dict):
-        return ", ".join(f"{name}: {vector(part)}" for name, part in values.items())
-    return "None" if values is None else vector(values)
+    def document(self) -> Document:
+        """The verdict in a sentence, and a counterexample in all its digits."""
+        found = self.counterexample
+        lines = [self.sentence, *([] if found is None else [found.digits])]
+        lines.append(f"{self.standing} Model: {self.model}.")
+        return Document(self.status, self.claim, (Paragraph("\n".join(lines)),))

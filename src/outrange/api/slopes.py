@@ -1,5 +1,7 @@
-"""Public questions about slopes and differences: `monotone`, `gradient_range`, `lipschitz`,
-`difference_range`."""
+"""Public questions about slopes and differences.
+
+`monotone`, `gradient_range`, `lipschitz`, `difference_range`.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,7 @@ def monotone(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Whether outputs rise or fall in inputs everywhere in a box, or a chosen index from group to
-    group.
+    """Whether outputs rise or fall in inputs, or a chosen index from group to group.
 
     For every pair of output and input: "rises" says that the output never falls while that input
     grows and the others stay; where it does, two inputs show it. Slopes are bounded over boxes by

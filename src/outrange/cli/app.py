@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from .. import __version__
+from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 from .options.boxes import BoxOptions
-from .run import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 
 
 BOX_OPTIONS = (
@@ -170,7 +170,7 @@ def verify_command(
       outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
 
     and the first line is `violated`, `holds`, `timeout` or `unknown`.
-    """
+    """  # noqa: D301 (click reads the backspace itself)
     from .commands.verify import ask_verify
 
     return ask_verify(

@@ -20,9 +20,10 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
     reached, found = _behind(makers, starts, blocked=False)
     touched, used = _behind(makers, starts, blocked=True)
     lost = [
-        i for i, weight in enumerate(program.weights)
+        i
+        for i, weight in enumerate(program.weights)
         if weight.trainable and i not in found and i not in program.escaped
-    ]  # fmt: skip
+    ]
     del touched
     groups: list[tuple[list[RecordedStep], list[int]]] = []
     blocked = [i for i in lost if i in used]

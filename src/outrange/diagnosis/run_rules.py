@@ -51,10 +51,14 @@ def diagnose(
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
     return Diagnosis(
-        model=program.name, backend=program.backend,
-        findings=tuple(f for f in found if not f.note), notes=tuple(f for f in found if f.note),
+        model=program.name,
+        backend=program.backend,
+        findings=tuple(f for f in found if not f.note),
+        notes=tuple(f for f in found if f.note),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
-        ignored=left_out, rows=case.rows, seconds=time.perf_counter() - start,
-    )  # fmt: skip
+        ignored=left_out,
+        rows=case.rows,
+        seconds=time.perf_counter() - start,
+    )

@@ -168,9 +168,11 @@ def relax_max(
     offset = np.where(sure, 0.0, offset)
     unbounded = np.isinf(top) & ~sure
     if budget is not None:
-        offset = offset + np.where(offset == 0.0, 0.0, widened(
-            budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)
-        ))  # fmt: skip
+        offset = offset + np.where(
+            offset == 0.0,
+            0.0,
+            widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)),
+        )
     marks = unbounded.astype(np.float64) if unbounded.any() else None
     offset = np.where(unbounded, 0.0, offset)
     slope = np.where(unbounded[..., None], 0.0, slope)

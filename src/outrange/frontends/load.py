@@ -50,7 +50,6 @@ def load(
         UnsupportedError: The model holds an operation that is not described.
 
     Example:
-
         >>> load("controller.txt")
         Traceback (most recent call last):
             ...

@@ -55,8 +55,10 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
     def cut(first: int, last: int) -> list[Slot]:
         return [
             replace(s, limits=(float(np.clip(first, *s.limits)), float(np.clip(last, *s.limits))))
-            if s.whole else s for s in slots
-        ]  # fmt: skip
+            if s.whole
+            else s
+            for s in slots
+        ]
 
     if _broken(b, cut(-_FAR, _FAR), wanted) is None:
         return slots
@@ -83,11 +85,11 @@ def _broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[Within]) -> str 
     """Why a limit is not known to be kept; None if all are."""
     real = np.finfo(np.float32).max
     ends = [
-        np.concatenate([
-            np.full(s.size, s.limits[k] if s.whole else (-real, real)[k]) for s in slots
-        ])[None]
+        np.concatenate(
+            [np.full(s.size, s.limits[k] if s.whole else (-real, real)[k]) for s in slots]
+        )[None]
         for k in (0, 1)
-    ]  # fmt: skip
+    ]
     values = [(ends[0], ends[1])]
     for node in b.nodes[: max(w.value for w in wanted)]:
         before = [values[j] for j in node.inputs]

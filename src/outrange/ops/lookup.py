@@ -27,6 +27,12 @@ def lookup(entries: np.ndarray) -> Step:
         return low + (at - before) * (high - low)
 
     return Step(
-        name="lookup", f=rows.at, df=np.zeros_like, exact=exact, slope_error=0.0, off=rows.off,
-        turns=tuple(np.arange(rows.last + 1.0).tolist()), rows=rows,
-    )  # fmt: skip
+        name="lookup",
+        f=rows.at,
+        df=np.zeros_like,
+        exact=exact,
+        slope_error=0.0,
+        off=rows.off,
+        turns=tuple(np.arange(rows.last + 1.0).tolist()),
+        rows=rows,
+    )

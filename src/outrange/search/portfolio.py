@@ -117,7 +117,9 @@ def is_wide(graph: Graph) -> bool:
 
 
 def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
-    """Decide which search a problem gets. The first row that fits decides:
+    """Decide which search a problem gets.
+
+    The first row that fits decides:
 
     =====================================================  ==========================
     the problem                                            the search

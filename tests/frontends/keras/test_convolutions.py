@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cases import cases
+
 
 pytest.importorskip("keras")
 
@@ -55,10 +57,7 @@ def layer(rng, kind: str, rank: int, data_format: str, channels: int):
     return getattr(L, f"Conv{rank}D")(filters, kernel, **options)
 
 
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9))]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(cases(2, 9)))
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_graph_is_the_layer(kind, seed):
     rng = np.random.default_rng([seed, KINDS.index(kind)])
@@ -87,6 +86,7 @@ def test_on_other_backends(backend):
     tests = Path(__file__).parents[2]
     paths = [str(tests), str(tests.parent / "src"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)}
+    environment["OUTRANGE_CASES"] = "full"
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not backends", __file__]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tests)
     assert done.returncode == 0, done.stdout[-3000:]

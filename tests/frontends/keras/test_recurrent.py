@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from cases import cases
+
 
 pytest.importorskip("keras")
 
@@ -19,7 +21,7 @@ def stateful(batch, states):
     return model
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", cases([1], [1, 2]))
 def test_a_stateful_layer_is_read_at_its_state_and_keeps_it(batch):
     state = np.repeat([[0.3, -0.2, 0.7]], batch, axis=0)
     model = stateful(batch, state)

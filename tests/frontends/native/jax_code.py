@@ -75,4 +75,4 @@ LAYERS = {
         ),
     ),
     "powers": ((3,), lambda: L.Lambda(lambda x: x**3 - jnp.square(x) + jnp.tanh(x) / 3.0)),
-}  # fmt: skip
+}

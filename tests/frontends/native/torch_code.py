@@ -58,4 +58,4 @@ LAYERS = {
         ),
     ),
     "powers": ((3,), lambda: L.Lambda(lambda x: x**3 - torch.square(x) + torch.tanh(x) / 3.0)),
-}  # fmt: skip
+}

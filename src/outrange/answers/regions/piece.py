@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..render.planes import clipped, rectangle
+
 
 NEAR = 1e-10
 """A point this near a face, relative to the size of the face's terms there, is on neither side."""
@@ -39,6 +41,15 @@ class Piece:
         x = np.atleast_2d(np.asarray(x, np.float64))
         inside = ((self.lo <= x) & (x <= self.hi)).all(axis=1)
         return inside & (x @ self.a.T <= self.b).all(axis=1)
+
+    def corners(self, at: np.ndarray) -> np.ndarray:
+        """`(n, 2)` corners in the plane of the one or two inputs `at`, in order around it."""
+        corners = rectangle(self.lo[at], self.hi[at])
+        fixed = np.setdiff1d(np.arange(self.lo.size), at)
+        for row, limit in zip(self.a, self.b, strict=True):
+            direction = np.append(row[at], 0.0)[:2]
+            corners = clipped(corners, direction, limit - row[fixed] @ self.lo[fixed])
+        return corners
 
     def sides(self, x: np.ndarray) -> np.ndarray:
         """`(n,)` 1 for inputs of the box that are inside, -1 for outside, 0 on a face.

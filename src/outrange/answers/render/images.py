@@ -1,40 +1,35 @@
-"""Adversarial inputs as pictures: the input, what was added, the result."""
+"""Inputs as pictures: one, what was added to it, the result."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import InputError
 
 
-if TYPE_CHECKING:
-    from ..robust_accuracy import RobustAccuracy
+@dataclass(frozen=True, eq=False)
+class Triple:
+    """An input before and after a change, in the model's own shape, each with its title.
 
+    `limits` are black and white; of each picture by itself if None.
+    """
 
-def draw(answer: RobustAccuracy, axes, most: int):
-    """See `RobustAccuracy.plot`."""
-    if isinstance(answer.x, dict):
-        raise InputError(
-            "Only models with one input are drawn; the adversarial inputs are in `adversarial`. "
-            f"Received: inputs {list(answer.x)}."
-        )
-    shown = list(answer.adversarial.items())[:most]
-    if axes is None:
-        from .plot import new_axes
+    before: np.ndarray
+    after: np.ndarray
+    title: str
+    then: str
+    limits: tuple[float, float] | None
 
-        axes = new_axes(len(shown), 3)
-    axes = np.atleast_2d(axes)
-    for row, (i, found) in zip(axes, shown, strict=False):
-        before, after = picture(answer.x[i]), picture(np.asarray(found.x))
+    def draw(self, axes) -> None:
+        """The input, the difference and the result on three axes of matplotlib."""
+        before, after = picture(self.before), picture(self.after)
         added = after - before
-        decided = int(found.flat_y.argmax())
-        _show(row[0], before, f"input {i}: {int(answer.labels[i])}", answer.clip)
         reach = max(float(np.abs(added).max()), 1e-12)
-        _show(row[1], _gray(added), f"added (up to {reach:.3g})", (-reach, reach), "coolwarm")
-        _show(row[2], after, f"becomes {decided}", answer.clip)
-    return axes.ravel()[0].figure
+        _show(axes[0], before, self.title, self.limits)
+        _show(axes[1], _gray(added), f"added (up to {reach:.3g})", (-reach, reach), "coolwarm")
+        _show(axes[2], after, self.then, self.limits)
 
 
 def picture(x: np.ndarray) -> np.ndarray:

@@ -1,7 +1,9 @@
-"""Arrays and infinities as JSON can hold them."""
+"""Records, arrays and infinities as JSON can hold them."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,15 @@ def jsonable(value: Any) -> Any:
     """`value` in dicts, lists, strings and finite numbers.
 
     Float64 numbers keep every bit (`repr` round-trips); infinities and NaN, which JSON lacks,
-    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back.
+    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. What has an
+    `as_dict` is that, another dataclass its fields, a member of an enumeration its name.
     """
+    if hasattr(value, "as_dict"):
+        return value.as_dict()
+    if isinstance(value, Enum):
+        return value.name
+    if is_dataclass(value):
+        return field_dict(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
@@ -24,3 +33,9 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def field_dict(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a dataclass by name, ready for JSON."""
+    names = [field.name for field in fields(record) if field.name not in without]
+    return {name: jsonable(getattr(record, name)) for name in names}

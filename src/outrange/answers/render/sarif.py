@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from ..diagnosis import Level
-
-
-if TYPE_CHECKING:
-    from ..diagnosis import Diagnosis
-
-SEVERITY = {Level.PROVED: "error", Level.MEASURED: "warning", Level.SUSPECTED: "note"}
+from collections.abc import Mapping
+from typing import Any
 
 
-def sarif(answer: Diagnosis, uri: str) -> dict[str, Any]:
+SEVERITY = {"PROVED": "error", "MEASURED": "warning", "SUSPECTED": "note"}
+
+
+def sarif(record: Mapping[str, Any], explanations: Mapping[str, str], uri: str) -> dict[str, Any]:
     """The log of one run.
 
     Args:
-        answer: The diagnosis.
+        record: The diagnosis as `Diagnosis.as_dict` gives it.
+        explanations: Code to a longer text.
         uri: What its results point to.
 
     Reference: OASIS, *Static Analysis Results Interchange Format*, version 2.1.0.
@@ -27,22 +24,22 @@ def sarif(answer: Diagnosis, uri: str) -> dict[str, Any]:
             "id": code,
             "name": title,
             "shortDescription": {"text": title},
-            "fullDescription": {"text": answer.explanations.get(code, title)},
+            "fullDescription": {"text": explanations.get(code, title)},
         }
-        for code, title in answer.rules.items()
+        for code, title in record["rules"].items()
     ]
-    place = {code: i for i, code in enumerate(answer.rules)}
+    place = {code: i for i, code in enumerate(record["rules"])}
     results = []
-    for finding in answer.findings:
-        names = [{"fullyQualifiedName": finding.layer}] if finding.layer else []
+    for finding in record["findings"]:
+        names = [{"fullyQualifiedName": finding["layer"]}] if finding["layer"] else []
         results.append({
-            "ruleId": finding.code, "ruleIndex": place.get(finding.code, -1),
-            "level": SEVERITY[finding.level],
-            "message": {"text": f"{finding.message} Fix: {finding.fix}"},
+            "ruleId": finding["code"], "ruleIndex": place.get(finding["code"], -1),
+            "level": SEVERITY[finding["level"]],
+            "message": {"text": f"{finding['message']} Fix: {finding['fix']}"},
             "locations": [{
                 "physicalLocation": {"artifactLocation": {"uri": uri}}, "logicalLocations": names,
             }],
-            "properties": finding.as_dict(),
+            "properties": finding,
         })  # fmt: skip
     driver = {"name": "outrange", "rules": rules}
     return {

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from ..render.text import size, table
+from ..render.document import Table
+from ..render.text import block_lines, short, size
 
 
 EVERY = 1.0
@@ -34,14 +35,9 @@ class StudyProgress:
     leaders: tuple[tuple[str, float, float, float], ...]
 
     def __str__(self) -> str:
-        head = [
-            f"epoch {self.epoch} of {self.epochs}, {size(self.seconds)}",
-            self.metric,
-            "least",
-            "most",
-        ]
-        rows = [[name, *(f"{value:.4g}" for value in values)] for name, *values in self.leaders]
-        return table(head, rows)
+        when = f"epoch {self.epoch} of {self.epochs}, {size(self.seconds)}"
+        rows = [(name, *map(short, values)) for name, *values in self.leaders]
+        return "\n".join(block_lines(Table((when, self.metric, "least", "most"), rows)))
 
 
 def live_table(out: TextIO | None = None) -> Callable[[StudyProgress], None]:

@@ -3,17 +3,23 @@
 import json
 import math
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...core import InputError
+from ..answer import Answer
+from ..render.document import MOST_ROWS, Document, Interval, Listing, Paragraph, Table
+from ..render.plot import plot_curves, plot_heatmap
+from ..render.text import number, short, size
+from .file import read_study
 from .trials import Combination, Reason, Trial, median
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Answer):
     """A comparison of activations, losses and optimizers; `print` it for the table.
 
     Args:
@@ -43,6 +49,8 @@ class Study:
     backend: str
     notes: tuple[str, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+
+    FORMAT = "outrange.study"
 
     # ---- reading it -------------------------------------------------------------------------
 
@@ -161,15 +169,34 @@ class Study:
             f"{self.status})"
         )
 
-    def __str__(self) -> str:
-        from .table import study_text
-
-        return study_text(self)
-
-    def _repr_html_(self) -> str:
-        from .table import study_html
-
-        return study_html(self)
+    def document(self) -> Document:
+        """The ranking, every reason once, and how to read it."""
+        ranking, best = self.ranking, self.best
+        head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "(median of starts in)")
+        head += ("Final loss", "Epochs to goal", "Why not")
+        rows = [_cells(c) for c in ranking[:MOST_ROWS]]
+        reasons = {reason.code: reason for c in ranking for reason in c.why}
+        why = [str(reasons[code]) for code in sorted(reasons)]
+        good = "at least" if self.better == "higher" else "at most"
+        notes = (
+            f"{len(self)} combinations x {len(best.trials)} starts, {self.epochs} epochs planned, "
+            f"{self.status}; {size(self.seconds)} on {self.backend}. A constant prediction has "
+            f"{self.metric} {number(self.baseline)}.",
+            f"The interval holds the median over all starts with {100 * best.interval()[2]:.4g} % "
+            "confidence.",
+            *self.notes,
+        )
+        return Document(
+            "Best",
+            f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach "
+            f"{self.metric} of {good} {number(self.goal)}). Best pair over all optimizers: "
+            f"{' + '.join(self.best_pair)}.",
+            (
+                Table(head, rows, "lllrrrrrl", len(ranking) - len(rows)),
+                Listing("Why trainings fell short (an example each):", why),
+                Paragraph("\n".join(notes)),
+            ),
+        )
 
     def plot_heatmap(self, ax=None, optimizer: str | None = None):
         """Share of starts that succeed, activations against losses.
@@ -181,23 +208,34 @@ class Study:
         Returns:
             The axes.
         """
-        from ..render.plot import plot_study_heatmap
-
-        return plot_study_heatmap(self, ax, optimizer)
+        known = {c.optimizer for c in self.combinations}
+        if optimizer is not None and optimizer not in known:
+            raise InputError(
+                f"The study's optimizers are {sorted(known)}. Received: optimizer={optimizer!r}."
+            )
+        activations = list(dict.fromkeys(c.activation for c in self.combinations))
+        losses = list(dict.fromkeys(c.loss for c in self.combinations))
+        share = np.zeros((len(activations), len(losses)))
+        for c in self.combinations:
+            if optimizer in (None, c.optimizer):
+                at = activations.index(c.activation), losses.index(c.loss)
+                share[at] = max(share[at], float(np.mean(c.solved)))
+        title = f"starts that succeed ({optimizer or 'best optimizer'})"
+        return plot_heatmap(title, activations, losses, share, ax)
 
     def plot_curves(self, ax=None, most: int = 8):
         """The metric of the `most` best combinations over the epochs, with all their starts."""
-        from ..render.plot import plot_study_curves
-
-        return plot_study_curves(self, ax, most)
+        groups = [
+            (c.name, [(self.ticks[: len(t.metrics)], t.metrics) for t in c.trials])
+            for c in self.ranking[:most]
+        ]
+        return plot_curves(("epochs", self.metric), groups, self.goal, ax)
 
     # ---- keeping it -------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        from .file import study_dict
-
-        return study_dict(self)
+        return super().as_dict() | {"best": self.best.name}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it as JSON, at once or not at all."""
@@ -213,9 +251,16 @@ class Study:
         Raises:
             InputError: The file is not a study.
         """
-        from .file import read_study
+        return read_study(Path(path), Study.FORMAT, Study._restored)
 
-        return read_study(Path(path))
+    @staticmethod
+    def _restored(record: dict[str, Any]) -> "Study":
+        kept = {f.name: record[f.name] for f in fields(Study)}
+        kept |= {name: float(kept[name]) for name in ("goal", "baseline", "seconds")}
+        kept["combinations"] = tuple(map(Combination.restored, kept["combinations"]))
+        kept["ticks"] = np.array(kept["ticks"], int)
+        kept["notes"] = tuple(kept["notes"])
+        return Study(**kept)
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
         """The same study; `why[combination, start]` are the reasons of a trial."""
@@ -229,3 +274,14 @@ class Study:
             for i, c in enumerate(self.combinations)
         ]
         return replace(self, combinations=tuple(combinations))
+
+
+def _cells(c: Combination) -> tuple:
+    """One row; four digits are plenty beside the spread of starts."""
+    lo, hi, _ = c.interval()
+    soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
+    solved = f"{int(c.solved.sum())}/{len(c.trials)}"
+    why = ", ".join(reason.code for reason in c.why) or None
+    ends = Interval(short(lo), short(hi))
+    metrics = (short(c.metric), ends, short(c.final_loss))
+    return (c.activation, c.loss, c.optimizer, solved, *metrics, soon, why)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,13 @@ class Trial:
     metrics: np.ndarray
     why: tuple[Reason, ...] = ()
 
+    @staticmethod
+    def restored(record: dict[str, Any]) -> "Trial":
+        """A trial from its entry in the file of a study."""
+        losses, metrics = numbers(record["losses"]), numbers(record["metrics"])
+        why = tuple(Reason(**reason) for reason in record["why"])
+        return Trial(record["start"], record["epochs"], losses, metrics, why)
+
     @property
     def loss(self) -> float:
         """The loss reached."""
@@ -82,6 +90,15 @@ class Combination:
     trials: tuple[Trial, ...]
     solved: np.ndarray
     reached: np.ndarray
+
+    @staticmethod
+    def restored(record: dict[str, Any]) -> "Combination":
+        """A combination from its entry in the file of a study."""
+        return Combination(
+            record["activation"], record["loss"], record["optimizer"],
+            tuple(map(Trial.restored, record["trials"])),
+            np.array(record["solved"], bool), numbers(record["reached"]),
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -127,6 +144,11 @@ class Combination:
             for reason in trial.why:
                 found.setdefault(reason.code, []).append(reason)
         return tuple(group[0] for group in sorted(found.values(), key=len, reverse=True))
+
+
+def numbers(values: list) -> np.ndarray:
+    """An array from JSON, where infinities and NaN are strings."""
+    return np.array([float(value) for value in values])
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:

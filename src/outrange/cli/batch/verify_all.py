@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core import InputError
+from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
 from ..progress import LiveLine
-from ..run import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
 from ..text import BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from ...answers.render.text import number
-from ..run import EXACT
-from ..text import demo_text, range_text
+from ..exit_codes import EXACT
+from ..text import demo_text
 
 
 def demo(echo: Callable[[str], None]) -> int:
@@ -31,7 +31,7 @@ def demo(echo: Callable[[str], None]) -> int:
     network = load(model)
     box = (-arm.REACH, arm.REACH)
     answer = output_range(network, box)
-    echo(range_text(answer))
+    echo(str(answer))
     if answer.model_hi is not None:
         echo(
             f"The Keras model itself returns {answer.model_hi[0]:.6g} (float32) at the input "

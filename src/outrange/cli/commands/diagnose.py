@@ -8,8 +8,8 @@ import numpy as np
 
 from ...answers.diagnosis import Diagnosis, Level
 from ...core import InputError
+from ..exit_codes import EXACT
 from ..options.arrays import read_file
-from ..run import EXACT
 
 
 FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}

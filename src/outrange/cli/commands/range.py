@@ -12,11 +12,11 @@ import numpy as np
 from ...answers import Range, Summary
 from ...answers.render.text import entry_names
 from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..run import EXACT, INTERRUPTED, OPEN
-from ..text import live_text, range_text
+from ..text import live_text
 
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def ask_range(
         )
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
-    echo(json.dumps(answer.as_dict()) if as_json else range_text(answer))
+    echo(json.dumps(answer.as_dict()) if as_json else str(answer))
     return CODES.get(answer.status, OPEN)
 
 

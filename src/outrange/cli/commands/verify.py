@@ -7,15 +7,17 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...answers.render.text import text
 from ...core import InputError
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..run import EXACT, INTERRUPTED, OPEN
-from ..text import competition_word, cost_text, plain_word, verdict_text, verify_live_text
+from ..text import competition_word, plain_word, verify_live_text
 from .range import load_model
 
 
@@ -74,9 +76,10 @@ def ask_verify(
         echo(json.dumps({"result": word, **verdict.as_dict()}))
     elif is_file:
         echo("\n".join([word, *_witness(verdict)]))
-        print(f"{verdict.sentence}\n{cost_text(verdict)}", file=sys.stderr)
+        print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     else:
-        echo(f"{word}\n{verdict_text(verdict)}")
+        # The word stands for the status, which is the title.
+        echo(f"{word}\n{text(replace(verdict.document(), title=''))}")
     if verdict.holds is not None:
         return EXACT
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN

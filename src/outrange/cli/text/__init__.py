@@ -1,18 +1,14 @@
 """Answers as text for a terminal. Sees answers and core only."""
 
-from ...answers.render.code import witness_code as witness_code
 from .demo import demo_text as demo_text
 from .progress import live_text as live_text
-from .range import range_text as range_text
 from .verdict import (
     OPEN as OPEN,
     SAT as SAT,
     TIMEOUT as TIMEOUT,
     UNSAT as UNSAT,
     competition_word as competition_word,
-    cost_text as cost_text,
     plain_word as plain_word,
-    verdict_text as verdict_text,
     verify_live_text as verify_live_text,
 )
 from .verify_all import (

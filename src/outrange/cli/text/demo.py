@@ -3,32 +3,20 @@
 import numpy as np
 
 from ...answers import Range, SampledRange
-from ...answers.render.text import entry_names, number, table
-from .bars import bar
+from ...answers.render.document import Bar, Interval, Table
+from ...answers.render.text import block_lines, entry_names
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
     """One row an output: what can be, what sampling saw, and what share of the range it missed."""
-    lo, hi = (np.ravel(a) for a in answer.shown())
-    left, right = lo.min(), hi.max()
+    ends = (*answer.shown(), *sampled.shown())
     rows = []
-    for i, name in enumerate(entry_names(answer.outputs)):
-        seen = float(np.ravel(sampled.lo)[i]), float(np.ravel(sampled.hi)[i])
-        missed = 1.0 - (seen[1] - seen[0]) / (hi[i] - lo[i]) if hi[i] > lo[i] else 0.0
-        rows.append(
-            [
-                name,
-                f"[{number(lo[i])}, {number(hi[i])}]",
-                f"[{seen[0]:.6g}, {seen[1]:.6g}]",
-                f"{100 * max(missed, 0.0):.1f} %",
-                bar(lo[i], hi[i], left, right, seen),
-            ]
-        )
-    head = [
-        "output",
-        "can be (proved)",
-        f"seen in {sampled.samples:,} samples",
-        "missed",
-        "light: missed by sampling",
-    ]
-    return table(head, rows)
+    for name, *row in zip(entry_names(answer.outputs), *map(np.ravel, ends), strict=True):
+        lo, hi, seen_lo, seen_hi = map(float, row)
+        missed = 1.0 - (seen_hi - seen_lo) / (hi - lo) if hi > lo else 0.0
+        share = f"{100 * max(missed, 0.0):.1f} %"
+        bar = Bar(lo, hi, seen_lo, seen_hi)
+        rows.append((name, Interval(lo, hi), Interval(seen_lo, seen_hi), share, bar))
+    seen = f"seen in {sampled.samples:,} samples"
+    head = ("output", "can be (proved)", seen, "missed", "light: missed by sampling")
+    return "\n".join(block_lines(Table(head, rows, "lrrrl")))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve
 from ...graph.whole import cast_whole
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.complex import Complex, real_fourier
 from ..traced.program import folded
@@ -31,7 +32,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (
@@ -82,18 +83,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Primitive to its rule; see also the functions below."""
 
 
-Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
-
-
-def rule(*names: str) -> Callable[[Entered], Entered]:
-    """Enter the decorated function under some names."""
-
-    def enter(function: Entered) -> Entered:
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("select_n")

@@ -118,10 +118,12 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         reason = f" Received: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
     else:
         chosen = x[kept]
-        allowed = np.concatenate([
-            2.0 * tolerance(graph, stray(graph, chosen[part]))
-            for part in at_once(graph, len(chosen))
-        ])  # fmt: skip
+        allowed = np.concatenate(
+            [
+                2.0 * tolerance(graph, stray(graph, chosen[part]))
+                for part in at_once(graph, len(chosen))
+            ]
+        )
         where = int(kept[:_ALONE].sum())
         with np.errstate(invalid="ignore"):  # At a pole both are infinite.
             same = not (np.abs(found - again) > allowed).any()

@@ -28,7 +28,7 @@ OPAQUE = (
 
 NOT_YET = {
     "sorting with ranks between two places is": ("Quantile", "Percentile", "Argpartition"),
-}  # fmt: skip
+}
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
 
 

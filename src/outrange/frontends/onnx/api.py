@@ -146,10 +146,11 @@ def _attribute(onnx: Any, attribute: Any, folder: Path) -> Any:
     if attribute.type == kinds.GRAPH:
         inside = attribute.g
         return Subgraph(
-            tuple(v.name for v in inside.input), tuple(v.name for v in inside.output),
+            tuple(v.name for v in inside.input),
+            tuple(v.name for v in inside.output),
             {t.name: _array(onnx, t, folder) for t in inside.initializer},
             _nodes(onnx, inside, folder),
-        )  # fmt: skip
+        )
     plain = (kinds.FLOAT, kinds.INT, kinds.STRING, kinds.FLOATS, kinds.INTS, kinds.STRINGS)
     if attribute.type not in plain:
         return Opaque(kinds.AttributeType.Name(attribute.type).lower())
@@ -209,10 +210,11 @@ def evaluated(
     made = onnx.helper.make_node(node.op, names, outputs, domain=node.domain, **attributes)
     kinds = {k: onnx.helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in given.items()}
     graph = onnx.helper.make_graph(
-        [made], "constants",
+        [made],
+        "constants",
         [onnx.helper.make_tensor_value_info(k, kinds[k], v.shape) for k, v in given.items()],
         [onnx.helper.make_value_info(k, onnx.TypeProto()) for k in outputs],
-    )  # fmt: skip
+    )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     found: Any = ReferenceEvaluator(model).run(None, given)
     return list(found)

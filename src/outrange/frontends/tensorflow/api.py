@@ -44,10 +44,15 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
             constants[op.outputs[0].name] = tf.make_ndarray(op.get_attr("value"))
             continue
         attributes = {a.name: _plain(op, a.name) for a in op.op_def.attr}
-        steps.append(TracedStep(
-            op.type, [x.name for x in op.inputs], [x.name for x in op.outputs], attributes,
-            _runner(tf, op),
-        ))  # fmt: skip
+        steps.append(
+            TracedStep(
+                op.type,
+                [x.name for x in op.inputs],
+                [x.name for x in op.outputs],
+                attributes,
+                _runner(tf, op),
+            )
+        )
     return TracedProgram(
         [x.name for x in traced.inputs], steps, [x.name for x in traced.outputs], constants
     )

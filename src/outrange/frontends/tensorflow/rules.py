@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.program import folded
 from ..traced.rules import (
@@ -30,7 +31,7 @@ from ..traced.rules import (
     select,
     sign,
     windows,
-)  # fmt: skip
+)
 
 
 MOVING = (
@@ -99,18 +100,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
-
-
-def rule(*names: str) -> Callable[[Entered], Entered]:
-    """Enter the decorated function under some names."""
-
-    def enter(function: Entered) -> Entered:
-        for name in names:
-            RULES[name] = function
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 @rule("Sum", "Mean", "Max", "Min")

@@ -1,9 +1,8 @@
-"""Arguments of an ATen operation by the names of its schema, and the decorator of rules."""
+"""Arguments of an ATen operation by the names of its schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -36,20 +35,3 @@ def number(c: TracedCall, name: str, default: float) -> float:
     """A plain number as the float32 that the model computes with."""
     found = get(c, name, default)
     return float(np.float32(default if found is None else found))
-
-
-Entered = TypeVar("Entered", bound=Callable[["TracedCall"], object])
-
-
-def entering(table: dict[str, Callable[[TracedCall], Any]]) -> Callable:
-    """`@rule("mm.default")` enters a function in `table` under these names."""
-
-    def rule(*names: str) -> Callable[[Entered], Entered]:
-        def enter(function: Entered) -> Entered:
-            for name in names:
-                table[name] = function
-            return function
-
-        return enter
-
-    return rule

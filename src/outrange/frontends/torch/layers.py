@@ -9,9 +9,10 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve, convolve_transposed
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.rules import pooled, windows
-from .arguments import entering, get, number
+from .arguments import get, number
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}

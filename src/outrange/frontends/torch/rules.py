@@ -9,14 +9,14 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, Value, log_softmax, softmax
-from ...graph.composites import logic, pointwise
+from ...graph.composites import logic
 from ...graph.whole import cast_whole
+from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.program import folded
 from ..traced.rules import (
     both,
     curve,
-    described,
     either,
     limited,
     matmul,
@@ -27,8 +27,8 @@ from ..traced.rules import (
     scaled,
     select,
     sign,
-)  # fmt: skip
-from .arguments import entering, get, number, tensor
+)
+from .arguments import get, number, tensor
 from .layers import RULES as LAYERS
 
 
@@ -73,9 +73,7 @@ def _moved(c: TracedCall) -> list[Operand]:
 
 
 def _compared(how: str) -> Callable[[TracedCall], Any]:
-    return lambda c: described(
-        pointwise.compare(c.b, how, tensor(c, "self"), tensor(c, "other")), c
-    )
+    return lambda c: logic.compare(c.b, how, tensor(c, "self"), tensor(c, "other"))
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
-from ...graph.composites import pointwise
+from ...graph.composites import logic
 from .call import TracedCall
 
 
@@ -28,49 +28,41 @@ def same(c: TracedCall) -> Operand:
     return c.x
 
 
-def described(found: Operand | None, c: TracedCall) -> Operand:
-    """What `graph.pointwise` made, if it made something."""
-    if found is None:
-        raise UnsupportedError(f"{c.kind} of values of different inputs is not described yet")
-    return found
-
-
 def compare(how: str) -> Callable[[TracedCall], Operand]:
     """A rule: a comparison of the first two operands, as 0 or 1."""
-    return lambda c: described(pointwise.compare(c.b, how, c.inputs[0], c.inputs[1]), c)
+    return lambda c: logic.compare(c.b, how, c.inputs[0], c.inputs[1])
 
 
 def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
     """`x` where the condition holds, else `y`; both branches move if it is a constant."""
     if isinstance(condition, Value):
-        return described(pointwise.select(c.b, condition, x, y), c)
-    mask = np.asarray(condition, bool)
-    shape = np.broadcast_shapes(mask.shape, tuple(x.shape), tuple(y.shape))
-    return c.b.structural(
-        lambda a: np.where(mask, np.broadcast_to(a[0], shape), np.broadcast_to(a[1], shape)),
-        [x, y],
-        name="where",
-    )
+        condition = logic.truth(c.b, condition)
+    return logic.select(c.b, condition, x, y)
+
+
+def _truths(c: TracedCall) -> list[Operand]:
+    """The first two operands as 0 or 1."""
+    return [logic.truth(c.b, x) for x in c.inputs[:2]]
 
 
 def both(c: TracedCall) -> Operand:
     """A rule: whether both of two conditions hold."""
-    return c.b.multiply(*(described(pointwise.truth(c.b, x), c) for x in c.inputs[:2]))
+    return logic.both(c.b, *_truths(c))
 
 
 def either(c: TracedCall) -> Operand:
     """A rule: whether one of two conditions holds."""
-    return c.b.maximum(*(described(pointwise.truth(c.b, x), c) for x in c.inputs[:2]))
+    return logic.either(c.b, *_truths(c))
 
 
 def negated(c: TracedCall) -> Operand:
     """A rule: whether a condition does not hold."""
-    return described(pointwise.logical_not(c.b, c.x), c)
+    return logic.negate(c.b, logic.truth(c.b, c.x))
 
 
 def sign(c: TracedCall) -> Operand:
     """A rule: -1, 0 or 1."""
-    return described(pointwise.sign(c.b, c.x), c)
+    return c.b.curve("sign", c.x)
 
 
 def power(b: Builder, x: Operand, exponent: float) -> Operand:

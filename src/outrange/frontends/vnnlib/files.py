@@ -46,18 +46,20 @@ def read_text(path: Path) -> str:
     zero = content.find(b"\0")
     if zero >= 0:
         raise refusal(
-            path.name, content.count(b"\n", 0, zero) + 1,
+            path.name,
+            content.count(b"\n", 0, zero) + 1,
             "a property is a text file in UTF-8; this is binary, or another encoding.",
             "a zero byte",
-        )  # fmt: skip
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refusal(
-            path.name, content.count(b"\n", 0, error.start) + 1,
+            path.name,
+            content.count(b"\n", 0, error.start) + 1,
             "a property is a text file in UTF-8; save it in that encoding.",
             f"byte 0x{content[error.start]:02x}",
-        ) from None  # fmt: skip
+        ) from None
     if not text.strip():
         raise refusal(path.name, line_of(text, len(text)), "the file is empty.", text[:20])
     return text

@@ -53,9 +53,11 @@ def _version(name: str, text: str) -> str:
     found = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
     if found is None or found[1] != "2.0":
         raise refusal(
-            name, line_of(text, opening[0].start()),
+            name,
+            line_of(text, opening[0].start()),
             "versions 1.0 (which no form states) and 2.0, stated as `(vnnlib-version <2.0>)`, "
             "are read.",
-            f"(vnnlib-version {stated}", UnsupportedError,
-        )  # fmt: skip
+            f"(vnnlib-version {stated}",
+            UnsupportedError,
+        )
     return "2.0"

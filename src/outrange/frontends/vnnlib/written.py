@@ -42,7 +42,7 @@ def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
 
 
 def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """What `write_counterexample` was given; a line `sat` in front is allowed.
+    r"""What `write_counterexample` was given; a line `sat` in front is allowed.
 
     Args:
         text: The block, as this library or another tool wrote it.
@@ -54,7 +54,7 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
         ModelError: The text is not such a block, or skips or repeats an index.
 
     Example:
-        >>> read_counterexample("sat\\n((X_0 0.5)\\n(Y_0 2))")
+        >>> read_counterexample("sat\n((X_0 0.5)\n(Y_0 2))")
         (array([0.5]), array([2.]))
     """
     block = text.strip().removeprefix("sat").strip()

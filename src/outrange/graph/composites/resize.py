@@ -69,8 +69,9 @@ def resample(b: Builder, x: Operand, along: dict[int, Weights], *, ulps: int = 2
             continue
         places = np.arange(x.size).reshape(x.shape)
         picked = np.moveaxis(np.take(places, index, axis=axis), axis + 1, -1)
-        each = np.moveaxis(np.broadcast_to(weight, (*np.delete(x.shape, axis), count, terms)),
-                           -2, axis)  # fmt: skip
+        each = np.moveaxis(
+            np.broadcast_to(weight, (*np.delete(x.shape, axis), count, terms)), -2, axis
+        )
         windows = np.where(each.reshape(-1, terms) == 0.0, -1, picked.reshape(-1, terms))
         x = b.gather_sum(
             x, windows, each.reshape(-1, terms), picked.shape[:-1], name="resize", ulps=ulps

@@ -10,7 +10,13 @@ from ..step import Step
 def ceil() -> Step:
     """The facts."""
     return Step(
-        name="ceil", f=np.ceil,
-        df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.0,
-        exact=lambda mp, x: mp.ceil(x), slope_error=0.0,
-    )  # fmt: skip
+        name="ceil",
+        f=np.ceil,
+        df=np.zeros_like,
+        bends=("cup",),
+        rises=True,
+        spacing=1.0,
+        start=0.0,
+        exact=lambda mp, x: mp.ceil(x),
+        slope_error=0.0,
+    )

@@ -10,7 +10,13 @@ from ..step import Step
 def floor() -> Step:
     """The facts."""
     return Step(
-        name="floor", f=np.floor,
-        df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.0,
-        exact=lambda mp, x: mp.floor(x), slope_error=0.0,
-    )  # fmt: skip
+        name="floor",
+        f=np.floor,
+        df=np.zeros_like,
+        bends=("cup",),
+        rises=True,
+        spacing=1.0,
+        start=0.0,
+        exact=lambda mp, x: mp.floor(x),
+        slope_error=0.0,
+    )

@@ -10,7 +10,13 @@ from ..step import Step
 def round_half_even() -> Step:
     """The facts."""
     return Step(
-        name="round", f=np.rint,
-        df=np.zeros_like, bends=("cup",), rises=True, spacing=1.0, start=0.5,
-        exact=lambda mp, x: mp.nint(x), slope_error=0.0,
-    )  # fmt: skip
+        name="round",
+        f=np.rint,
+        df=np.zeros_like,
+        bends=("cup",),
+        rises=True,
+        spacing=1.0,
+        start=0.5,
+        exact=lambda mp, x: mp.nint(x),
+        slope_error=0.0,
+    )

@@ -146,7 +146,7 @@ class RelaxedNet:
             start: Rows `(P, n)` per value.
             relaxed: The lines.
             beta: `(P, s)` signed multipliers, or None.
-            cuts: What they multiply.
+            splits: What they multiply.
         """
         waiting = dict(start)
         top = max(start)

@@ -36,7 +36,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 
     Args:
         net: The graph over its box.
-        bend: Which units.
+        activation: Which units.
         steps: Of ascent.
     """
     place, source = activation.place, activation.source

@@ -57,9 +57,9 @@ def tighten(
 
     Args:
         net: The graph over its box.
-        cuts: The sub-problems; their ranges move. An empty range says that nothing of the
+        splits: The sub-problems; their ranges move. An empty range says that nothing of the
             sub-problem is of interest.
-        bend: Which units.
+        activation: Which units.
         steps: Of ascent.
         wanted: Which points count.
         worth: `(P, s)` which units to work on, if not all.

@@ -112,15 +112,20 @@ class MaskedDense(keras.layers.Layer):
             return _kept(allowed, draw(shape, dtype=dtype))
 
         self._kernel = self.add_weight(
-            name="kernel", shape=self._mask.shape, initializer=masked,
+            name="kernel",
+            shape=self._mask.shape,
+            initializer=masked,
             regularizer=self.kernel_regularizer,
             constraint=_KeepZero(self._mask, self.kernel_constraint),
-        )  # fmt: skip
+        )
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
-            )  # fmt: skip
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.built = True
 
     def call(self, inputs: Any) -> Any:

@@ -72,9 +72,11 @@ class MonotoneIndexHead(keras.layers.Layer):
         """Make the weights."""
         columns = self.classes + (self.groups - 1) * (self.classes - 1)
         self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], columns), initializer=self.kernel_initializer,
+            name="kernel",
+            shape=(input_shape[-1], columns),
+            initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
-        )  # fmt: skip
+        )
         self.bias = self.add_weight(
             name="bias", shape=(columns,), initializer=self.bias_initializer
         )

@@ -6,6 +6,7 @@ operation's class. To describe another operation, add a rule to the file it belo
 
 from collections.abc import Callable
 
+from ...rule_table import enter
 from . import (
     arithmetic,
     convolution,
@@ -14,7 +15,6 @@ from . import (
     logic,
     native,
     normal,
-    pointwise,
     pooling,
     reductions,
     resizing,
@@ -24,8 +24,10 @@ from . import (
 
 
 TABLES = (
-    shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers, pointwise,
+    shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers,
     native, logic, normal, tabulated,
 )  # fmt: skip
 
-RULES: dict[str, Callable] = {name: rule for table in TABLES for name, rule in table.RULES.items()}
+RULES: dict[str, Callable] = {}
+for _table in TABLES:
+    enter(RULES, _table.RULES)

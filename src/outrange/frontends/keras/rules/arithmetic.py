@@ -8,8 +8,8 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.softmax import log_add_exp
+from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, operand, single
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -8,8 +8,8 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
+from ...rule_table import entering
 from ..lower.call import KerasCall
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

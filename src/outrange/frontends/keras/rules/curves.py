@@ -6,8 +6,8 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand
+from ...rule_table import entering
 from ..lower.call import KerasCall, is_value, single
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Operand, Value
+from ...rule_table import entering
 from ..lower.call import KerasCall
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

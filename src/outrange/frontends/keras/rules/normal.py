@@ -7,8 +7,8 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import attention, logic, normalization as normal
+from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, operand, single
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

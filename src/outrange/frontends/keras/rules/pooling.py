@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Operand
+from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
 from .convolution import each, same_padding
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -6,8 +6,8 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand, log_softmax, log_sum_exp, softmax
+from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -9,8 +9,8 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.resize import half_pixel, linear_weights, resample
+from ...rule_table import entering
 from ..lower.call import KerasCall
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -8,9 +8,9 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
+from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
 from ..refuse import LOW_PRECISION
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

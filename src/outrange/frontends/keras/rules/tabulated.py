@@ -8,9 +8,9 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
 from ....graph.whole import is_whole
+from ...rule_table import entering
 from ..lower.call import KerasCall, is_value
 from ..refuse import TABULATED
-from .table import entering
 
 
 RULES: dict[str, Callable] = {}

@@ -45,11 +45,12 @@ def measurer(k: Any, model: Any, index: dict[int, int]) -> Callable[[Any, Any], 
             warnings.simplefilter("ignore")
             try:
                 scalar, found = gradients(
-                    k, model,
+                    k,
+                    model,
                     lambda: model.compute_loss(
                         x=cut[0], y=cut[1], y_pred=model(cut[0], training=False), training=False
                     ),
-                )  # fmt: skip
+                )
             except Exception as error:
                 # The loss is the user's code on the user's data: what it raises is the answer.
                 return Measured(float("nan"), {}, _first(error))
@@ -118,7 +119,10 @@ def _copy(k: Any, model: Any) -> Any:
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     compiled = model._compile_loss
     copy.compile(
-        optimizer=optimizer, loss=compiled._user_loss, loss_weights=compiled._user_loss_weights,
-        run_eagerly=model.run_eagerly, jit_compile=False,
-    )  # fmt: skip
+        optimizer=optimizer,
+        loss=compiled._user_loss,
+        loss_weights=compiled._user_loss_weights,
+        run_eagerly=model.run_eagerly,
+        jit_compile=False,
+    )
     return copy

@@ -50,10 +50,15 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     rank = len(source.shape)
     axis = -1 if axis is None else (axis - rank if axis >= 0 else axis)
     return Head(
-        kind, record.source, width, axis, number.get(id(source)),
-        ACTIVATIONS.get(inner.kind, "") if inner is not None else "", dropped,
+        kind,
+        record.source,
+        width,
+        axis,
+        number.get(id(source)),
+        ACTIVATIONS.get(inner.kind, "") if inner is not None else "",
+        dropped,
         _recovered(k, model, output, record, loss),
-    )  # fmt: skip
+    )
 
 
 def _behind(k: Any, maker: dict[int, OperationRecord], tensor: Any) -> OperationRecord | None:

@@ -63,10 +63,14 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     outputs = k.tree.flatten(found.trace.outputs) if found else []
     records = _losses(found, objects, number)
     names = {loss.output: loss.name for loss in records}
-    heads = tuple(
-        head(k, model, _model_part(found), t, number, names.get(i, ""))
-        for i, t in enumerate(outputs)
-    ) if found else ()  # fmt: skip
+    heads = (
+        tuple(
+            head(k, model, _model_part(found), t, number, names.get(i, ""))
+            for i, t in enumerate(outputs)
+        )
+        if found
+        else ()
+    )
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
@@ -74,22 +78,29 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
     return Program(
-        name=model.name, backend=k.backend.backend(),
+        name=model.name,
+        backend=k.backend.backend(),
         inputs=tuple(tuple(t.shape[1:]) for t in k.tree.flatten(struct)),
         outputs=tuple(zip(labels, shapes, strict=True)),
         output_tensors=tuple(number[id(t)] for t in outputs),
-        layers=layers, weights=weights,
-        escaped=frozenset(index[i] for i in found.escaped if i in index) if found
+        layers=layers,
+        weights=weights,
+        escaped=frozenset(index[i] for i in found.escaped if i in index)
+        if found
         else frozenset(index.values()),
-        steps=tuple(made), heads=heads, losses=tuple(records),
-        optimizer=optimizer_record(k, model) if compiled else None, whole=whole, free=free,
+        steps=tuple(made),
+        heads=heads,
+        losses=tuple(records),
+        optimizer=optimizer_record(k, model) if compiled else None,
+        whole=whole,
+        free=free,
         predict=predictions(k, model),
         measure=measurer(k, model, index) if compiled and y is not None else None,
         rehearse=rehearser(k, model, index) if compiled and y is not None else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=may_draw(k, model),
-    )  # fmt: skip
+    )
 
 
 def _built(k: Any, model: Any, x: Any) -> None:
@@ -157,9 +168,12 @@ def _model_part(found: Followed) -> Trace:
 def _weight(k: Any, variable: Any) -> Weight:
     path = "/".join(variable.path.split("/")[-2:])
     return Weight(
-        path, path.split("/")[0], tuple(variable.shape), bool(variable.trainable),
+        path,
+        path.split("/")[0],
+        tuple(variable.shape),
+        bool(variable.trainable),
         lambda: np.asarray(k.ops.convert_to_numpy(variable)),
-    )  # fmt: skip
+    )
 
 
 def _layers(
@@ -172,10 +186,14 @@ def _layers(
         kind = type(visit.layer).__name__
         before = number.get(id(visit.before)) if visit.before is not None else None
         yield Layer(
-            visit.path, kind, before, number.get(id(outputs[0]), -1),
-            tuple(outputs[0].shape[1:]), kind in NOISY,
+            visit.path,
+            kind,
+            before,
+            number.get(id(outputs[0]), -1),
+            tuple(outputs[0].shape[1:]),
+            kind in NOISY,
             formats.get(visit.layer.name, "float32"),
-        )  # fmt: skip
+        )
 
 
 def _parts(
@@ -209,9 +227,12 @@ def _part(
         return None
     data = sum(slot.size for slot in slots)
     return PartialGraph(
-        graph, data, tuple(reasons), {number[i]: v for i, v in values.items() if i in number},
+        graph,
+        data,
+        tuple(reasons),
+        {number[i]: v for i, v in values.items() if i in number},
         {number[i]: a for i, a in constants.items() if i in number},
-    )  # fmt: skip
+    )
 
 
 def _changing(k: Any, found: Followed) -> dict[int, str]:

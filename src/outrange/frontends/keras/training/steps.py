@@ -81,10 +81,15 @@ def _step(
     is_opaque = id(record) in opaque
     if is_opaque:
         passing = tuple(weights[id(v)] for v in record.layer.variables if id(v) in weights)
-    options = {} if is_opaque else {
-        name: value for name, value in vars(record.op).items()
-        if name in OPTIONS and isinstance(value, str | int | float | bool | type(None))
-    }  # fmt: skip
+    options = (
+        {}
+        if is_opaque
+        else {
+            name: value
+            for name, value in vars(record.op).items()
+            if name in OPTIONS and isinstance(value, str | int | float | bool | type(None))
+        }
+    )
     gives = tuple(numbered(t) for t in k.tree.flatten(record.outputs))
     layer = record.source if inside else ""
     return RecordedStep(

@@ -96,9 +96,10 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
         # A schedule may start at 0 to warm up: the rate that counts is the largest soon after.
         rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
     plain = {
-        name: value for name, value in vars(inner).items()
+        name: value
+        for name, value in vars(inner).items()
         if isinstance(value, int | float) and not name.startswith("_")
-    }  # fmt: skip
+    }
     return Optimizer(
         type(inner).__name__,
         float(k.ops.convert_to_numpy(rate)),

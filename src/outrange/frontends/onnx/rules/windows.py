@@ -42,8 +42,10 @@ def _value(c: OnnxCall) -> Value:
 
 
 def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
-    """The input positions under each window (`-1` in the padding), the output's shape, and how
-    many places of each window lie in the input or its stated padding."""
+    """The input positions under each window, the output's shape, and the sizes of the windows.
+
+    A position is `-1` in the padding; a size counts the places in the input or its stated padding.
+    """
     shape = tuple(c.x.shape)
     spatial = shape[2:]
     kernel = [int(n) for n in c.attr("kernel_shape")]

@@ -1,4 +1,4 @@
-"""What a stranger broke about inputs of whole numbers."""
+"""Inputs of whole numbers: where they wrap around, what limits they keep, what is refused."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What a stranger with odd but legal Keras models found broken."""
+"""Odd but legal Keras models: exact ends, warnings and messages of theirs."""
 
 import warnings
 

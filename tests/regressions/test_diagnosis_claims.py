@@ -1,4 +1,4 @@
-"""What was said to be proved and was not, each found by somebody who did not know the code."""
+"""What a diagnosis called proved and was not, or took for a fault that was none."""
 
 import keras
 import numpy as np

@@ -1,0 +1,212 @@
+"""The last layer and the loss for each kind of targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .targets import Targets
+
+
+OUTLIERS = 10.0
+"""Deviations from the median, in median absolute deviations, beyond which a target is far out."""
+
+FAR = 0.005
+"""Share of far-out targets from which on squares are dominated by them."""
+
+SCALES = (0.1, 10.0)
+"""Standard deviations, of inputs and of targets, that need no scaling."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A last layer with its loss, and the facts of the targets it follows from.
+
+    Args:
+        units: Width of the last layer.
+        activation: Its activation, by Keras's name.
+        loss: The loss, by Keras's name.
+        metric: The metric to watch, by Keras's name.
+        activation_why: What speaks for the activation.
+        loss_why: What speaks for the loss.
+        targets: The targets to train on, an expression of `y`.
+        targets_why: What speaks for them, if they are not `y` itself.
+    """
+
+    units: int
+    activation: str
+    loss: str
+    metric: str
+    activation_why: str
+    loss_why: str
+    targets: str = "y"
+    targets_why: str = ""
+
+
+def span(values: np.ndarray) -> str:
+    """`least to most`, as a reason shows it."""
+    lo, hi = float(values.min()), float(values.max())
+    return f"{lo:.3g}" if lo == hi else f"{lo:.3g} to {hi:.3g}"
+
+
+def _binary(t: Targets) -> Head:
+    fix, why = "y", ""
+    if t.names == (-1, 1):
+        fix, why = "(y + 1) / 2", "labels -1 and 1 become 0 and 1, what a cross-entropy takes"
+    elif t.renamed:
+        fix = f"(y == {t.names[1]!r}).astype('float32')"
+        why = f"{t.names[0]!r} becomes 0, {t.names[1]!r} becomes 1"
+    return Head(
+        1,
+        "sigmoid",
+        "binary_crossentropy",
+        "accuracy",
+        "one number in (0, 1) is the chance of the second class; a softmax over one unit is always "
+        "1",
+        "the likelihood of two classes; its gradient does not vanish where the sigmoid is "
+        "flat and wrong, unlike that of MSE",
+        fix,
+        why,
+    )
+
+
+def _classes(t: Targets) -> Head:
+    fix, why = "y", ""
+    if t.renamed:
+        fix = "np.unique(y, return_inverse=True)[1]"
+        why = f"the {t.classes} labels become 0 to {t.classes - 1}, what a sparse loss takes"
+    return Head(
+        t.classes,
+        "softmax",
+        "sparse_categorical_crossentropy",
+        "accuracy",
+        f"{t.classes} classes, of which one is right: chances that sum to 1",
+        "takes class numbers as they are; the likelihood of one class among several",
+        fix,
+        why,
+    )
+
+
+def _one_hot(t: Targets) -> Head:
+    return Head(
+        t.classes,
+        "softmax",
+        "categorical_crossentropy",
+        "accuracy",
+        f"each row has a single 1 among {t.classes}: chances that sum to 1",
+        "takes one-hot rows; the likelihood of one class among several",
+    )
+
+
+def _multi_label(t: Targets) -> Head:
+    most = int(t.values.sum(axis=1).max())
+    return Head(
+        t.classes,
+        "sigmoid",
+        "binary_crossentropy",
+        "binary_accuracy",
+        f"up to {most} of {t.classes} answers are 1 in a row: each is its own chance, a softmax "
+        "would make them compete",
+        "the likelihood of each answer by itself",
+    )
+
+
+def _distribution(t: Targets) -> Head:
+    return Head(
+        t.classes,
+        "softmax",
+        "kl_divergence",
+        "kl_divergence",
+        "rows are chances that sum to 1, and so are those of a softmax",
+        "0 exactly where the prediction is the target, unlike the cross-entropy",
+    )
+
+
+def _unit_interval(t: Targets) -> Head:
+    ends = bool(((t.values == 0) | (t.values == 1)).any())
+    why = "targets lie in [0, 1], and so does a sigmoid"
+    if ends:
+        why += "; it only comes close to the 0 and 1 among them"
+    return Head(
+        t.values.shape[1],
+        "sigmoid",
+        "binary_crossentropy",
+        "mean_absolute_error",
+        why,
+        "least at the target for every target in [0, 1], with a gradient where the sigmoid is flat",
+    )
+
+
+def _counts(t: Targets) -> Head:
+    v = t.values
+    return Head(
+        t.values.shape[1],
+        "exponential",
+        "poisson",
+        "mean_absolute_error",
+        f"whole numbers from {v.min():.0f} to {v.max():.0f}: a rate is above 0 and has no top",
+        f"the likelihood of counts (mean {v.mean():.3g}, variance {v.var():.3g})",
+    )
+
+
+def _positive(t: Targets) -> Head:
+    v = t.values
+    return Head(
+        v.shape[1],
+        "linear",
+        "mse",
+        "mean_absolute_error",
+        "the logarithm of a positive number can be any number",
+        "on logarithms it weighs relative errors, the same for small and large targets",
+        "np.log(y)",
+        f"targets from {v.min():.3g} to {v.max():.3g} span magnitudes",
+    )
+
+
+def _real(t: Targets) -> Head:
+    v = t.values
+    mean, std = v.mean(axis=0), v.std(axis=0)
+    middle = np.median(v, axis=0)
+    spread = np.median(np.abs(v - middle), axis=0)
+    far = np.abs(v - middle) > OUTLIERS * spread
+    share = float(np.mean(far[:, spread > 0])) if (spread > 0).any() else 0.0
+    fix, why = "y", ""
+    scaled = (std > 0) & ((std < SCALES[0]) | (std > SCALES[1]) | (np.abs(mean) > 10 * std))
+    if scaled.any():
+        fix = "(y - y.mean(axis=0)) / y.std(axis=0)"
+        why = (
+            f"mean {span(mean)} and standard deviation {span(std)}: at the start a network's "
+            "outputs are of size 1; keep both numbers to turn predictions back"
+        )
+    loss, loss_why = "mse", "the likelihood of a normal error; its best constant is the mean"
+    if share >= FAR:
+        loss = "huber"
+        loss_why = (
+            f"{share:.1%} of the targets are more than {OUTLIERS:g} median deviations out: their "
+            "squares would dominate"
+        )
+    return Head(
+        v.shape[1],
+        "linear",
+        loss,
+        "mean_absolute_error",
+        f"targets in [{v.min():.4g}, {v.max():.4g}]: a bounded activation could not reach them "
+        "all, or those beyond them",
+        loss_why,
+        fix,
+        why,
+    )
+
+
+HEADS: dict[str, Callable[[Targets], Head]] = {
+    "binary": _binary,
+    "classes": _classes,
+    "one_hot": _one_hot,
+    "multi_label": _multi_label,
+    "distribution": _distribution,
+    "unit_interval": _unit_interval,
+    "counts": _counts,
+    "positive": _positive,
+    "real": _real,
+}
+"""Kind of targets to what fits them."""

@@ -1,0 +1,391 @@
+"""Instances of every record, plain and odd: infinite bounds, many entries, searches cut short."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from outrange.answers import (
+    BadInputs,
+    Cost,
+    Counterexample,
+    Counterexamples,
+    Diagnosis,
+    FallingPair,
+    Finding,
+    LayerRow,
+    Level,
+    Monotone,
+    Optimum,
+    Range,
+    RobustAccuracy,
+    Robustness,
+    SampledRange,
+    Summary,
+    Trend,
+    Verdict,
+)
+from outrange.answers.advice import Advice, Choice
+from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
+from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
+from outrange.answers.regions.piece import Piece, Slab
+from outrange.answers.study.study import Study
+from outrange.answers.study.trials import Reason, Trial, judged
+from outrange.core import Warrant
+
+
+HOSTILE = '<svg onload="alert(1)"><script>alert(2)</script>&amp; *[b]'
+"""A name that HTML must not run, and no rendering lose."""
+
+PROOF = Warrant.FLOAT64_ROUNDED
+COST = Cost(83.5, 12_345)
+METHODS = ("CROWN (Zhang et al. 2018)",)
+
+
+def output_range(count: int, status: str = "exact", spread: float = 0.0, **changes) -> Range:
+    rng = np.random.default_rng(count)
+    seen_lo = rng.normal(size=count) * 10.0 ** rng.integers(-4, 4, count)
+    seen_hi = seen_lo + rng.exponential(size=count)
+    x = rng.uniform(size=(2, count, 2)).astype(np.float32).astype(np.float64)
+    answer = Range(
+        "arm", {"x": (2,)}, {"y": (count,)}, seen_lo - spread, seen_hi + spread, seen_lo, seen_hi,
+        x[0], x[1], np.float32(seen_lo), np.float32(seen_hi), 1e-6, status, PROOF, COST, METHODS,
+    )  # fmt: skip
+    return replace(answer, **changes)
+
+
+def ranges() -> dict[str, Range]:
+    infinite = output_range(3, "interrupted")
+    lo, hi = infinite.lo.copy(), infinite.hi.copy()
+    lo[0], hi[1] = -np.inf, np.inf
+    two = output_range(4, "time", 0.25, outputs={"force": (3,), HOSTILE: ()})
+    inputs = {"speed": two.at_lo[:, :1], "turn": two.at_hi[:, 1:]}
+    return {
+        "exact": output_range(2),
+        "interrupted": output_range(3, "interrupted", 0.1),
+        "rounding": output_range(1, "rounding", 1e-9),
+        "one end open": output_range(2, "time", hi=output_range(2).hi + [0.5, 0.0]),
+        "unbounded": replace(infinite, lo=lo, hi=hi),
+        "nothing seen": output_range(
+            1, "time", lo=np.array([-np.inf]), hi=np.array([np.inf]), model_lo=None, model_hi=None
+        ),
+        "many": output_range(1000, "time", 0.1),
+        "several": replace(two, inputs={"speed": (1,), "turn": (1,)}, at_lo=inputs, at_hi=inputs),
+        "wide input": output_range(
+            2, inputs={"x": (40,)}, at_lo=np.zeros((2, 40)), at_hi=np.ones((2, 40))
+        ),
+        "hostile": output_range(2, model=HOSTILE, outputs={HOSTILE: (2,)}),
+        "scalar": output_range(1).by_name["y"],
+        "no outputs": output_range(0),
+    }
+
+
+def sampled() -> dict[str, SampledRange]:
+    def of(count, **changes):
+        known = output_range(count)
+        answer = SampledRange(
+            "arm", known.inputs, known.outputs, known.seen_lo, known.seen_hi, known.at_lo,
+            known.at_hi, 100_000, 0, 0.75,
+        )  # fmt: skip
+        return replace(answer, **changes)
+
+    return {
+        "plain": of(2),
+        "many": of(500),
+        "infinite": of(2, hi=np.array([np.inf, 1e300]), lo=np.array([-1e300, -np.inf])),
+        "hostile": of(1, model=HOSTILE, outputs={HOSTILE: (1,)}),
+    }
+
+
+def summaries() -> dict[str, Summary]:
+    def row(name, kind, size, bent=True):
+        rng = np.random.default_rng(size)
+        lo = rng.normal(size=size)
+        ends = lo, lo + rng.exponential(size=size)
+        flags = [rng.uniform(size=size) < 0.3 for _ in range(4)]
+        before = (lo * 3, ends[1] * 3 + 9) if bent else None
+        return LayerRow(name, kind, (size,), 17 * size, before, ends, *flags)
+
+    rows = (row("hidden", "Dense", 40), row("out", "Dense", 3, bent=False))
+    wide = replace(rows[0], after=(np.full(40, -np.inf), np.full(40, np.inf)))
+    empty = replace(rows[1], shape=(0,), after=(np.zeros(0), np.zeros(0)), constant=np.zeros(0))
+    return {
+        "plain": Summary("arm", rows, "linear", 1.5),
+        "infinite": Summary("arm", (wide, rows[1], empty), "intervals", 0.1),
+        "hostile": Summary(HOSTILE, (replace(rows[0], name=HOSTILE, kind=HOSTILE),), "linear", 1.0),
+        "many": Summary("deep", tuple(row(f"d{i}", "Dense", i) for i in range(150)), "linear", 1),
+    }  # fmt: skip
+
+
+def counterexample(size: int = 2, reproduced: bool | None = True, **changes) -> Counterexample:
+    x = np.linspace(-0.1, 1 / 3, size).astype(np.float32).astype(np.float64)
+    y = np.array([1.25, -0.1])
+    model_y = None if reproduced is None else np.float32(y).astype(np.float64)
+    found = Counterexample(x, y, model_y, reproduced, x, y if model_y is None else model_y)
+    return replace(found, **changes)
+
+
+def verdicts() -> dict[str, Verdict]:
+    holds = Verdict(
+        "arm", "y[0] <= 3.99", "HOLDS", None, 0.125, 0.5, "decided", False, PROOF, COST, METHODS
+    )
+    broken = replace(
+        holds, status="VIOLATED", counterexample=counterexample(), margin=-np.inf, nearest=-0.2
+    )
+    by_name = {"a": np.array([0.5]), "b": np.array([[-1.5]])}
+    unknown = replace(holds, status="UNKNOWN", reason="time", margin=-0.375, nearest=0.0625)
+    return {
+        "holds": holds,
+        "vacuous": replace(holds, vacuous=True, margin=np.inf, nearest=None),
+        "violated": broken,
+        "not run": replace(broken, counterexample=counterexample(reproduced=None)),
+        "rounding": replace(broken, counterexample=counterexample(reproduced=False)),
+        "by name": replace(broken, counterexample=counterexample(x=by_name)),
+        "many inputs": replace(broken, counterexample=counterexample(3072)),
+        "out of time": unknown,
+        "interrupted": replace(unknown, reason="interrupted", margin=-np.inf, nearest=None),
+        "near": replace(unknown, reason="rounding", nearest=-1e-12),
+        "hostile": replace(broken, model=HOSTILE, claim=f"y[{HOSTILE!r}] <= 1"),
+    }
+
+
+def optima() -> dict[str, Optimum]:
+    least = Optimum(
+        "arm", "y[0] - 2 y[1]", "min", -0.5, -0.4999999, np.array([0.25, 1.0]),
+        np.array([1.5, 1.0]), np.array([1.5, 1.0]), 1e-6, "exact", PROOF, COST, METHODS,
+    )  # fmt: skip
+    parts = {"a": np.array([0.5]), HOSTILE: np.zeros(20)}
+    return {
+        "least": least,
+        "most": replace(least, sense="max", lo=2.0, hi=2.5, status="time"),
+        "infeasible": replace(
+            least, lo=np.inf, hi=np.inf, at=None, y=None, model_y=None, status="infeasible"
+        ),
+        "nothing known": replace(
+            least, lo=-np.inf, hi=np.inf, at=None, y=None, model_y=None, status="interrupted"
+        ),
+        "hostile": replace(least, model=HOSTILE, objective=HOSTILE, at=parts, y=parts),
+    }
+
+
+def bad_inputs() -> dict[str, BadInputs]:
+    lo, hi = np.array([[-1.0, -1.0]]), np.array([[1.0, 1.0]])
+    triangle = Piece(
+        np.array([[-1.0, 0.0], [1.0, 1.0]]), np.array([0.0, 0.5]), np.zeros(2), np.ones(2),
+        np.array([0.1, 0.1]),
+    )  # fmt: skip
+    leaves = np.array([0, -1 - PIECES, -1 - UNDECIDED])
+    locator = Locator(
+        lo, hi, np.array([0]), leaves, np.zeros(3), np.array([1, 0, 0]), np.array([2, 1, 1])
+    )
+    whole = Locator(
+        lo, hi, np.array([0]), np.array([-1 - INSIDE]), np.zeros(1), np.zeros(1), np.zeros(1)
+    )
+    nothing = replace(whole, cut=np.array([-1 - OUTSIDE]))
+    none = np.zeros((0, 2))
+    some = BadInputs(
+        "arm", "y[0] >= 1", {"x": (2,)}, lo, hi, 0.25, 0.375, 1e-3, none, none, (triangle,),
+        np.array([[-1.0, -1.0]]), np.array([[-0.5, 0.0]]),
+        (Slab(np.zeros((0, 3)), np.zeros((0, 3))),), False, "time", PROOF, COST, METHODS,
+        locator=locator,
+    )  # fmt: skip
+    empty = {"undecided_lo": none, "undecided_hi": none, "bands": (), "pieces": ()}
+    boxes = np.random.default_rng(0).uniform(-1, 0.9, (5000, 2))
+    return {
+        "some": some,
+        "all": replace(
+            some, share_lo=1.0, share_hi=1.0, box_lo=lo, box_hi=hi, locator=whole, status="known",
+            **empty,
+        ),
+        "nowhere": replace(
+            some, share_lo=0.0, share_hi=0.0, nowhere=True, locator=nothing, status="known", **empty
+        ),
+        "interrupted": replace(
+            some, share_lo=0.0, share_hi=1.0, pieces=(), undecided_lo=lo, undecided_hi=hi,
+            status="interrupted",
+        ),
+        "many boxes": replace(some, box_lo=boxes, box_hi=boxes + 0.1),
+        "three inputs": replace(
+            some, inputs={"x": (3,)}, lo=-np.ones((1, 3)), hi=np.ones((1, 3)),
+            box_lo=np.zeros((1, 3)), box_hi=np.ones((1, 3)), locator=whole, **empty,
+        ),
+        "hostile": replace(some, model=HOSTILE, claim=HOSTILE, inputs={HOSTILE: (2,)}),
+    }  # fmt: skip
+
+
+def diagnoses() -> dict[str, Diagnosis]:
+    proved = Finding(
+        "OR001", "targets are outside what the network can output", Level.PROVED, "line",
+        "the output (sigmoid) stays in [0, 1] whatever the weights are; your targets are in "
+        "[3, 15]. 7 of 7 targets are unreachable, MSE cannot go below 80.0 (now 90.2).",
+        "activation=None in the last layer\nor scale: y = (y - 3) / 12",
+        "all trainable weights", (0.0, 1.0), {"loss_floor": 80.0, "targets": 7, "worst": np.inf},
+    )  # fmt: skip
+    measured = Finding(
+        "OR012", "gradients vanish", Level.MEASURED, "", "the first layer's are 1e-9.", "relu"
+    )
+    suspected = Finding(
+        "OR014", "inputs are not scaled", Level.SUSPECTED, "in/1", "up to 1e+06.", "Normalization()"
+    )
+    hostile = dict.fromkeys(("title", "layer", "message", "fix", "holds_for"), HOSTILE)
+    open_end = replace(proved, interval=(-np.inf, 2.0), **hostile)
+    note = Finding(
+        "OR020", "units do nothing", Level.PROVED, "hidden", "3 of 8 units are dead on your rows.",
+        'activation="leaky_relu"', "the stored weights and your rows", None, {"share": 0.375}, True,
+    )  # fmt: skip
+    rules = {"OR001": proved.title, "OR012": measured.title, "OR014": "inputs", "OR020": note.title}
+    plain = Diagnosis(
+        "arm", "jax", (proved, measured, suspected), (note,), ("layer 'lstm': it has no rule",),
+        rules, {"OR001": "OR001 ..."}, ("OR019",), 1234, 2.5,
+    )  # fmt: skip
+    unread = tuple(f"layer 'odd{i}': <b>no rule</b>" for i in range(30))
+    return {
+        "plain": plain,
+        "healthy": replace(plain, findings=(), notes=(), unread=(), ignored=()),
+        "unread": replace(plain, unread=unread, rows=0),
+        "hostile": replace(plain, model=HOSTILE, backend=HOSTILE, findings=(open_end,)),
+    }
+
+
+def dead_starts() -> dict[str, DeadStart]:
+    closed = DeadLayer("line", "Dense", 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, CLOSED, 0)
+    drawn = DeadLayer(
+        "deep/one", "Conv2D", 64, 0.0123456, 0.01, 0.02, 1e-30, 0.0, 0.0012, SAMPLED, 4000
+    )
+    return {
+        "plain": DeadStart("arm", (closed, drawn), 7, 0.95, 0, ("scale",)),
+        "none": DeadStart("arm", (), 7, 0.95, 0),
+        "hostile": DeadStart(HOSTILE, (replace(closed, name=HOSTILE),), 7, 0.95, 0, (HOSTILE,)),
+    }
+
+
+def monotones() -> dict[str, Monotone]:
+    up = FallingPair(np.array([0.0, 0.5]), np.array([1.0, 0.5]), 1.25, 2.5, 1.25, 2.5, True)
+    down = replace(up, y=2.5, then_y=-1 / 3)
+    trends = (
+        Trend("y[0]", "x[0]", True, False, rise=up),
+        Trend("y[0]", "x[1]", False, None, fall=down),
+        Trend("y[1]", "x[0]", None, None),
+        Trend("y[1]", "x[1]", True, True),
+    )
+    plain = Monotone("arm", trends, None, None, "decided", PROOF, COST, METHODS)
+    parts = {"a": np.array([0.0]), HOSTILE: np.array([np.pi])}
+    odd = replace(down, x=parts, then=parts, model_y=None, model_then_y=None, reproduced=None)
+    hostile = Trend(HOSTILE, HOSTILE, False, None, fall=odd)
+    return {
+        "plain": plain,
+        "order": replace(plain, trends=(), order=verdicts()["violated"]),
+        "interrupted": replace(plain, trends=trends[2:3], wanted="rises", reason="interrupted"),
+        "many": replace(plain, trends=trends[2:] * 200, reason="time"),
+        "hostile": replace(plain, model=HOSTILE, trends=(hostile,), order=verdicts()["hostile"]),
+    }
+
+
+def robustnesses() -> dict[str, Robustness]:
+    plain = Robustness(
+        "arm", "y.argmax() == 2", "inf", (0.0, 1.0), np.array([0.25, 0.5]), 0.03125, 0.03128,
+        counterexample(), 1e-3, "exact", PROOF, COST, METHODS,
+    )  # fmt: skip
+    return {
+        "exact": plain,
+        "broken": replace(plain, lo=0.0, hi=0.0, status="broken"),
+        "never": replace(plain, hi=np.inf, adversarial=None, status="never", norm="2", clip=None),
+        "interrupted": replace(
+            plain, lo=0.0, hi=np.inf, adversarial=None, status="interrupted", norm="1"
+        ),
+        "hostile": replace(plain, model=HOSTILE, claim=HOSTILE),
+    }
+
+
+def counterexample_lists() -> dict[str, Counterexamples]:
+    some = tuple(counterexample(2 + i, run) for i, run in enumerate((True, False, None)))
+    plain = Counterexamples("arm", "y[0] <= 1", some, 5, 0.01, "no more", PROOF, COST, METHODS)
+    return {
+        "some": plain,
+        "none": replace(plain, examples=(), status="none"),
+        "interrupted": replace(plain, examples=some[:1], status="interrupted"),
+        "effort": replace(plain, examples=(), status="effort"),
+        "many": replace(plain, examples=some * 100, asked=300, status="all"),
+        "hostile": replace(plain, model=HOSTILE, claim=HOSTILE),
+    }
+
+
+def robust_accuracies() -> dict[str, RobustAccuracy]:
+    status = np.array(["robust", "wrong", "broken", "open", "robust", "robust"])
+    seconds = np.array([0.25, 0.01, 70.5, 10.0, 0.5, 0.5])
+    plain = RobustAccuracy(
+        "arm", 0.015, "inf", (0.0, 1.0), np.zeros((6, 4)), np.arange(6), status, seconds,
+        {2: counterexample(4)}, True, PROOF, METHODS,
+    )  # fmt: skip
+    early = status.copy()
+    early[3:] = ""
+    spent = np.where(early == "", np.nan, seconds)
+    return {
+        "plain": plain,
+        "interrupted": replace(plain, status=early, seconds=spent, complete=False),
+        "nothing": replace(
+            plain, status=np.array([""] * 6), seconds=np.full(6, np.nan), adversarial={},
+            complete=False,
+        ),
+        "hostile": replace(plain, model=HOSTILE),
+    }  # fmt: skip
+
+
+def advices() -> dict[str, Advice]:
+    plain = Advice(
+        "binary", "two classes", True, "", 1, "sigmoid", "binary_crossentropy", "Adam", 1e-3,
+        "accuracy", "y", "keras.layers.Normalization()",
+        (
+            Choice("last layer", 'Dense(1, "sigmoid")', "one number in (0, 1) is the chance. " * 6),
+            Choice("loss", "binary_crossentropy", "the likelihood of a coin"),
+        ),
+    )  # fmt: skip
+    hostile = Choice(HOSTILE, HOSTILE, HOSTILE)
+    return {
+        "plain": plain,
+        "doubt": replace(plain, sure=False, other="count", warnings=("3 rows are alike", "so are")),
+        "hostile": replace(plain, meaning=HOSTILE, choices=(hostile,), warnings=(HOSTILE,)),
+    }
+
+
+def studies() -> dict[str, Study]:
+    ticks = np.array([0, 5, 10])
+
+    def trial(start, *metrics, why=()):
+        return Trial(start, 10, np.array([1.0, 0.5, 0.25]), np.array(metrics, float), tuple(why))
+
+    late = Reason("T4", "MEASURED", "the loss still falls <b>.", "more epochs")
+    flat = Reason("OR002", "PROVED", "always 1.")
+    rows = [
+        (("tanh", "mse", "sgd"), [trial(0, 0.5, 0.5, 1.0), trial(1, 0.5, 1.0, 1.0)]),
+        (("softmax", "mse", "sgd"), [trial(0, 0.5, 0.5, math.nan, why=[flat]),
+                                     trial(1, 0.5, 0.5, 0.5, why=[flat, late])]),
+    ]  # fmt: skip
+    many = [((f"a{i}", "mse", "sgd"), [trial(0, 0.5, 0.5, i / 100)]) for i in range(90)]
+    odd = [((HOSTILE,) * 3, [trial(0, 0.5, np.inf, np.inf, why=[Reason(HOSTILE, "T", HOSTILE)])])]
+
+    def of(rows, **changes):
+        combinations = tuple(judged(names, trials, ticks, 0.9, "higher") for names, trials in rows)
+        plain = Study(
+            combinations, "accuracy", "higher", 0.9, 0.5, ticks, 10, "complete", 61.5, "jax"
+        )
+        return replace(plain, **changes)
+
+    return {
+        "plain": of(rows, notes=("Starts share their weights.",)),
+        "interrupted": of(rows, status="interrupted", better="lower", goal=0.1),
+        "many": of(many, status="time"),
+        "hostile": of(odd, notes=(HOSTILE,), backend=HOSTILE),
+    }
+
+
+KINDS = {
+    Range: ranges, SampledRange: sampled, Summary: summaries, Verdict: verdicts, Optimum: optima,
+    BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts, Monotone: monotones,
+    Robustness: robustnesses, Counterexamples: counterexample_lists,
+    RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
+}  # fmt: skip
+"""Record type to its instances by name."""
+
+CASES = {f"{kind.__name__}, {name}": record
+         for kind, make in KINDS.items() for name, record in make().items()}  # fmt: skip

@@ -1,0 +1,252 @@
+"""Laws over every record: text, HTML and JSON say the same, and HTML runs nothing it is told."""
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from answers.record_cases import CASES, HOSTILE, KINDS
+from outrange.answers import Answer, Range
+from outrange.answers.render.document import MOST_ROWS
+
+
+TAGS = {
+    "div", "p", "strong", "br", "pre", "ul", "li", "figure", "figcaption",
+    "table", "thead", "tbody", "tr", "th", "td", "svg", "rect", "path", "polygon",
+}  # fmt: skip
+ATTRIBUTES = {"style", "width", "height", "x", "y", "d", "points", "fill", "stroke"}
+ALONE = {"br", "rect", "path", "polygon"}
+
+PICTURES = re.compile("[─░█]+")
+"""What text draws."""
+
+ABOUT_PICTURES = {"unbounded", "Range", "range", "(dark:", "seen)"}
+"""Words of the columns of bars, which text leaves out of wide tables."""
+
+
+class Page(HTMLParser):
+    """Reads HTML: what it shows outside figures, its tables, and whether its tags close."""
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        assert tag in TAGS
+        assert {name for name, _ in attributes} <= ATTRIBUTES
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in ALONE:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ALONE:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "figure" in self.open:
+            return
+        if self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+        # Where a tag ends a word of text may go on: `<strong>title</strong>: lead`.
+        if self.words and self.open[-1] == "p" and data.startswith(":"):
+            self.words[-1] += ":"
+            data = data[1:]
+        self.words += data.split()
+
+
+def words(text: str) -> Counter:
+    return Counter(PICTURES.sub(" ", text).split())
+
+
+@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+def test_text_and_html_say_the_same(record):
+    text, html = words(str(record)), Counter(Page(record._repr_html_()).words)
+    assert not text - html
+    assert set(html - text) <= ABOUT_PICTURES
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "hostile" in name])
+def test_a_hostile_name_is_shown_and_does_nothing(name):
+    record = CASES[name]
+    page = Page(record._repr_html_())
+    assert " ".join(HOSTILE.split()) in " ".join(page.words)
+    assert HOSTILE in str(record)
+
+
+@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+def test_json_is_strict_and_says_what_it_is(record):
+    kept = json.loads(json.dumps(record.as_dict(), allow_nan=False))
+    assert kept["format"] == record.FORMAT
+    assert kept["version"] == 1
+    assert kept == record.as_dict()
+
+
+@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+def test_what_is_shown_is_short(record):
+    assert len(repr(record)) < 900
+    assert len(str(record).splitlines()) < 3 * MOST_ROWS
+
+
+def test_every_record_has_instances():
+    known = {kind for kind in Answer.__subclasses__() if kind.__module__.startswith("outrange.")}
+    assert known == set(KINDS)
+
+
+# ---- the numbers, recomputed from JSON alone ---------------------------------------------------
+
+
+def flat(values) -> list[float]:
+    return [float(v) for v in np.ravel(np.array(values, dtype=object)).tolist()]
+
+
+def hull(ends):
+    if ends is None or not ends[0]:
+        return "-"
+    return min(flat(ends[0])), max(flat(ends[1]))
+
+
+def median(values):
+    return float(np.sort(values)[(len(values) - 1) // 2])
+
+
+def range_rows(r):
+    return zip(flat(r["lo"]), flat(r["hi"]), flat(r["relative_gap"]), strict=True)
+
+
+def summary_rows(r):
+    counts = ("dead", "always_on", "saturated", "constant")
+    for row in r["layers"]:
+        bent = row["before"] is not None
+        units = [len(row[c]) if bent or c == "constant" else "-" for c in counts]
+        yield row["parameters"], hull(row["before"]), hull(row["after"]), *units
+
+
+def dead_rows(r):
+    for a in r["layers"]:
+        exact = a["method"] == "closed form"
+        ends = ["exact" if exact else (a[f"{n}lo"], a[f"{n}hi"]) for n in ("", "all_")]
+        yield a["units"], a["chance"], ends[0], a["all_dead"], ends[1]
+
+
+def study_rows(r):
+    best = sorted(r["combinations"], key=lambda c: -sum(c["solved"]))
+    for c in best if len(best) < MOST_ROWS // 2 else []:
+        metrics = [float(t["metrics"][-1]) for t in c["trials"]]
+        solved = f"{sum(c['solved'])}/{len(metrics)}"
+        losses = [t["losses"][-1] for t in c["trials"]]
+        yield (c["activation"], c["loss"], c["optimizer"], solved, median(metrics),
+               (np.sort(metrics)[0], np.sort(metrics)[-1]), median(losses))  # fmt: skip
+
+
+TABLES = {
+    "range": (1, range_rows),
+    "sampled": (1, lambda r: zip(flat(r["lo"]), flat(r["hi"]), strict=True)),
+    "summary": (2, summary_rows),
+    "optimum": (1, lambda r: [(float(r["lo"]), float(r["hi"]))]),
+    "dead_start": (1, dead_rows),
+    "monotone": (2, lambda r: [(t["direction"],) for t in r["trends"]]),
+    "counterexamples": (0, lambda r: [(i,) for i in range(len(r["examples"]))]),
+    "robust_accuracy": (1, lambda r: [
+        (n, f"{n / len(r['status']):.1%}")
+        for n in map(r["status"].count, ("wrong", "robust", "broken", "open"))
+    ]),
+    "diagnosis": (0, lambda r: [(f["code"], f["level"]) for f in r["findings"]]),
+    "advice": (0, lambda r: [(c["what"],) for c in r["choices"]]),
+    "study": (0, study_rows),
+}  # fmt: skip
+"""Format to the first column compared, and what the cells from there on must say."""
+
+
+def agrees(cell: str, value, scale: float) -> bool:
+    """Whether a cell shows a value, in two digits or more."""
+    if isinstance(value, tuple):
+        ends = cell.strip("[]").split(", ")
+        return len(ends) == 2 and all(map(agrees, ends, value, (scale, scale)))
+    if isinstance(value, str):
+        return cell == " ".join(value.split())
+    shown = float(cell.replace(",", ""))
+    if not np.isfinite(value):
+        return shown == value or bool(np.isnan(shown) and np.isnan(value))
+    return abs(shown - value) <= max(0.05 * abs(value), 1e-5 * scale) and (
+        len(cell.lstrip("-0.")) < 4 or abs(shown - value) <= max(5e-4 * abs(value), 1e-5 * scale)
+    )
+
+
+@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+def test_tables_say_what_json_says(record):
+    told = json.loads(json.dumps(record.as_dict()))
+    if record.FORMAT.removeprefix("outrange.") not in TABLES:
+        return
+    first, expected = TABLES[record.FORMAT.removeprefix("outrange.")]
+    rows = [row for row in Page(record._repr_html_()).rows if row]
+    rows = rows if record.FORMAT.endswith(("diagnosis", "advice")) else rows[1:]
+    wanted = [tuple(row) for row in expected(told)]
+    left_out = re.search(r"\.\.\. and ([\d,]+) more", str(record))
+    if wanted and len(rows) < len(wanted):
+        assert len(rows) == MOST_ROWS
+        assert int(left_out[1].replace(",", "")) == len(wanted) - MOST_ROWS
+    for row, values in zip(rows, wanted, strict=False):
+        finite = [abs(v) for v in values if isinstance(v, float) and np.isfinite(v)]
+        scale = max(finite[:2], default=0.0)
+        for cell, value in zip(row[first:], values, strict=False):
+            assert agrees(cell, value, scale), (row, values)
+
+
+def verdict_numbers(r):
+    found = r["counterexample"]
+    if found is None:
+        return [r["margin"]] if r["status"] == "UNKNOWN" and r["margin"] != "-inf" else []
+    parts = found["x"].values() if isinstance(found["x"], dict) else [found["x"]]
+    every = [v for part in parts for v in flat(part)]
+    return every if len(every) < 64 else []
+
+
+SENTENCES = {
+    "outrange.verdict": verdict_numbers,
+    "outrange.bad_inputs": lambda r: (
+        [] if r["nowhere"] else [100 * r["share_lo"], 100 * r["share_hi"]]
+    ),
+    "outrange.robustness": lambda r: (
+        [] if r["status"] == "broken" else [v for v in (r["lo"], r["hi"]) if v != "inf"]
+    ),
+}
+"""Format to numbers that a sentence must hold."""
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d*)?(?:e[+-]?\d+)?")
+
+
+@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+def test_sentences_say_what_json_says(record):
+    told = json.loads(json.dumps(record.as_dict()))
+    shown = [float(n.replace(",", "")) for n in NUMBER.findall(str(record))]
+    for value in SENTENCES.get(record.FORMAT, lambda r: [])(told):
+        assert np.isclose(shown, value, rtol=1e-5, atol=0).any(), value
+
+
+# ---- what is the least, and what only the least seen -------------------------------------------
+
+
+@pytest.mark.parametrize("record", KINDS[Range]().values(), ids=KINDS[Range]())
+def test_an_end_is_the_least_only_where_it_is_closed(record):
+    lo, hi, seen_lo, seen_hi = map(np.ravel, (record.lo, record.hi, record.seen_lo, record.seen_hi))
+    known = record.tol * np.maximum(
+        seen_hi - seen_lo, 1e-6 * np.abs([seen_lo, seen_hi]).max(axis=0)
+    )
+    closed = np.stack([seen_lo - lo <= known, hi - seen_hi <= known], axis=1).ravel()
+    words = re.findall(r" is \S+ \((least|most)( seen)?\) at ", str(record))
+    if record.lo.size > 10 or record.inputs == {"x": (40,)}:
+        assert not words
+        return
+    assert [word for word, _ in words] == ["least", "most"] * record.lo.size
+    assert [not seen for _, seen in words] == (closed | record.is_exact).tolist()
