@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Range(Answer):
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise OutrangeError(f"`status` is one of {list(STATUSES)}. Received: {self.status!r}.")
         held = (self.lo <= self.seen_lo) & (self.seen_lo <= self.hi)
@@ -127,7 +128,7 @@ class Range(Answer):
         return parts
 
     def _part(self, name: str, shape: tuple[int, ...], where: slice) -> Range:
-        def cut(values):
+        def cut(values: Any) -> Any:
             if values is None:
                 return None
             if isinstance(values, dict):
@@ -221,7 +222,7 @@ class Range(Answer):
         rows = {name: part.reshape(self.lo.size, -1)[i] for name, part in parts.items()}
         return point(rows, most=MOST_INPUTS)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
 
         Args:
@@ -240,7 +241,7 @@ class Range(Answer):
         )
 
 
-def relative(gap, seen_lo, seen_hi) -> np.ndarray:
+def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
     """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
     # Halves, whose difference cannot overflow: beside an infinite range every gap would be nothing.
     least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7

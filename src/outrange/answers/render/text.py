@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .document import (
     Bar,
@@ -39,7 +40,7 @@ WIDEST = 120
 CLAIM, SEEN, EMPTY = "░", "█", " "
 
 
-def tidy(values, scale) -> np.ndarray:
+def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
     """`values` rounded to nearest at `DIGITS` digits of `scale`; no negative zeros, no residues.
 
     For display only. A bound of -4e-16 beside a range of 2 shows as 0.
@@ -53,7 +54,7 @@ def tidy(values, scale) -> np.ndarray:
     return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
 
 
-def vector(values, most: int = 8) -> str:
+def vector(values: ArrayLike, most: int = 8) -> str:
     """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
     values = np.asarray(values)
     if values.ndim == 0:

@@ -7,9 +7,8 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...answers.render.text import number
-from ...core import down
+from ...core import Bounds, down
 from ...program import Head, Loss
-from ..bounds import Ends
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, span
@@ -106,7 +105,7 @@ def _finding(
     head: Head,
     name: str,
     y: np.ndarray,
-    ends: Ends,
+    ends: Bounds,
     miss: np.ndarray,
 ) -> Finding:
     count, total = int((miss > 0).any(axis=1).sum()), len(y)
