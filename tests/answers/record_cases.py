@@ -75,6 +75,14 @@ def ranges() -> dict[str, Range]:
             2, inputs={"x": (40,)}, at_lo=np.zeros((2, 40)), at_hi=np.ones((2, 40))
         ),
         "hostile": output_range(2, model=HOSTILE, outputs={HOSTILE: (2,)}),
+        "huge": output_range(
+            2,
+            "time",
+            lo=np.full(2, -1.7e308),
+            hi=np.full(2, 1.7e308),
+            seen_lo=np.full(2, -1.6e308),
+            seen_hi=np.array([-1.5e308, 1.6e308]),
+        ),
         "scalar": output_range(1).by_name["y"],
         "no outputs": output_range(0),
     }
@@ -114,7 +122,7 @@ def summaries() -> dict[str, Summary]:
         "infinite": Summary("arm", (wide, rows[1], empty), "intervals", 0.1),
         "hostile": Summary(HOSTILE, (replace(rows[0], name=HOSTILE, kind=HOSTILE),), "linear", 1.0),
         "many": Summary("deep", tuple(row(f"d{i}", "Dense", i) for i in range(150)), "linear", 1),
-    }  # fmt: skip
+    }
 
 
 def counterexample(size: int = 2, reproduced: bool | None = True, **changes) -> Counterexample:

@@ -79,8 +79,8 @@ def test_final_losses_are_those_of_plain_keras(engine):
         X,
         XOR,
         activations=["sigmoid"],
-        losses=["mse", "binary_crossentropy"],
-        optimizers={name: OPTIMIZERS[name] for name in ("sgd", "clipped")},
+        losses=cases(["binary_crossentropy"], ["mse", "binary_crossentropy"]),
+        optimizers={name: OPTIMIZERS[name] for name in cases(["clipped"], ["sgd", "clipped"])},
         starts=2,
         epochs=12,
         engine=engine,
@@ -113,7 +113,9 @@ def test_batches_are_drawn_from_the_seed_and_trained_as_keras_does(engine):
         X3,
         Y3,
         activations=["softmax"],
-        losses=["sparse_categorical_crossentropy", "categorical_hinge"],
+        losses=cases(
+            ["categorical_hinge"], ["sparse_categorical_crossentropy", "categorical_hinge"]
+        ),
         optimizers={"adam": OPTIMIZERS["adam"]},
         starts=2,
         epochs=4,

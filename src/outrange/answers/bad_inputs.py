@@ -92,7 +92,7 @@ class BadInputs(Answer):
     FORMAT = "outrange.bad_inputs"
     OMITTED = ("bands", "locator")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
                 "The bounds of a share are in order, between 0 and 1; this is a bug in outrange. "
@@ -247,7 +247,7 @@ class BadInputs(Answer):
         shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
-    def plot(self, ax):
+    def plot(self, ax: Any) -> Any:
         """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.
 
         Args:

@@ -64,7 +64,7 @@ class Counterexamples(Answer, Sequence):
     def __getitem__(self, index: int) -> Counterexample: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[Counterexample, ...]: ...
-    def __getitem__(self, index: int) -> Counterexample:
+    def __getitem__(self, index: int | slice) -> Counterexample | tuple[Counterexample, ...]:
         return self.examples[index]
 
     def __len__(self) -> int:

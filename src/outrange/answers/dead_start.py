@@ -95,13 +95,16 @@ class DeadStart(Answer):
         head += ("All start dead", "Interval", "How")
         rows = [
             (
-                f"{a.name} ({a.kind})", a.units,
-                short(a.chance), _interval(a.method, a.lo, a.hi),
-                short(a.all_dead), _interval(a.method, a.all_lo, a.all_hi),
+                f"{a.name} ({a.kind})",
+                a.units,
+                short(a.chance),
+                _interval(a.method, a.lo, a.hi),
+                short(a.all_dead),
+                _interval(a.method, a.all_lo, a.all_hi),
                 a.method if a.method == CLOSED else f"{a.trials} starts",
             )
             for a in self.layers
-        ]  # fmt: skip
+        ]
         kept = f" Kept as they are: {', '.join(self.kept)}." if self.kept else ""
         note = (
             f"dead is what is flat at all {self.rows} rows of the data. Intervals hold with "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, overload
 
 from ..core import InputError
 from .answer import Answer
@@ -133,7 +133,11 @@ class Diagnosis(Answer, Sequence):
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __getitem__(self, key):
+    @overload
+    def __getitem__(self, key: int) -> Finding: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, key: int | slice) -> Finding | tuple[Finding, ...]:
         return self.findings[key]
 
     def __iter__(self) -> Iterator[Finding]:

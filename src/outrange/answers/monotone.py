@@ -63,7 +63,7 @@ class Trend:
     fall: FallingPair | None = None
     rise: FallingPair | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (
             self.rise is not None
         ):

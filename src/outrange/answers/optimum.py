@@ -58,7 +58,7 @@ class Optimum(Answer):
 
     FORMAT = "outrange.optimum"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.status not in REASONS or self.sense not in ("min", "max"):
             raise OutrangeError(f"No such answer. Received: {self.status!r}, {self.sense!r}.")
         if not self.lo <= self.hi:

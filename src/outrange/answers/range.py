@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Range(Answer):
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise OutrangeError(f"`status` is one of {list(STATUSES)}. Received: {self.status!r}.")
         held = (self.lo <= self.seen_lo) & (self.seen_lo <= self.hi)
@@ -100,7 +101,7 @@ class Range(Answer):
     @property
     def gap(self) -> np.ndarray:
         """What is not known of each output, in its own unit: the larger of the gaps at its ends."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)
 
@@ -127,7 +128,7 @@ class Range(Answer):
         return parts
 
     def _part(self, name: str, shape: tuple[int, ...], where: slice) -> Range:
-        def cut(values):
+        def cut(values: Any) -> Any:
             if values is None:
                 return None
             if isinstance(values, dict):
@@ -158,8 +159,9 @@ class Range(Answer):
 
         Only there is the value seen the least, or the most, that there is.
         """
-        below, above = self.seen_lo - self.lo, self.hi - self.seen_hi
-        lo, hi = (relative(gap, self.seen_lo, self.seen_hi) <= self.tol for gap in (below, above))
+        with np.errstate(invalid="ignore", over="ignore"):
+            gaps = self.seen_lo - self.lo, self.hi - self.seen_hi
+        lo, hi = (relative(gap, self.seen_lo, self.seen_hi) <= self.tol for gap in gaps)
         return lo | self.is_exact, hi | self.is_exact
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
@@ -220,7 +222,7 @@ class Range(Answer):
         rows = {name: part.reshape(self.lo.size, -1)[i] for name, part in parts.items()}
         return point(rows, most=MOST_INPUTS)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
 
         Args:
@@ -239,9 +241,11 @@ class Range(Answer):
         )
 
 
-def relative(gap, seen_lo, seen_hi) -> np.ndarray:
+def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
     """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
+    # Halves, whose difference cannot overflow: beside an infinite range every gap would be nothing.
+    least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
     with np.errstate(invalid="ignore", over="ignore"):
-        size = np.maximum(seen_hi - seen_lo, 1e-6 * np.maximum(np.abs(seen_lo), np.abs(seen_hi)))
-        share = np.where(size > 1e-300, gap / np.maximum(size, 1e-300), np.inf)
+        half = np.maximum(seen_hi / 2 - seen_lo / 2, least)
+        share = np.where(half > 5e-301, gap / 2 / np.maximum(half, 5e-301), np.inf)
     return np.where(gap <= 1e-300, 0.0, np.where(np.isnan(share), np.inf, share))

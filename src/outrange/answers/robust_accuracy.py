@@ -69,7 +69,7 @@ class RobustAccuracy(Answer):
     DERIVED = ("accuracy", "lo", "hi")
     OMITTED = ("x",)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
             raise OutrangeError(
@@ -131,7 +131,7 @@ class RobustAccuracy(Answer):
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))
 
-    def plot(self, axes=None, most: int = 8):
+    def plot(self, axes: Any = None, most: int = 8) -> Any:
         """Draw the broken inputs, what was added, and what came of it.
 
         Args:
@@ -153,9 +153,12 @@ class RobustAccuracy(Answer):
             )
         triples = [
             Triple(
-                self.x[i], np.asarray(found.x), f"input {i}: {int(self.labels[i])}",
-                f"becomes {int(found.flat_y.argmax())}", self.clip,
+                self.x[i],
+                np.asarray(found.x),
+                f"input {i}: {int(self.labels[i])}",
+                f"becomes {int(found.flat_y.argmax())}",
+                self.clip,
             )
             for i, found in list(self.adversarial.items())[:most]
-        ]  # fmt: skip
+        ]
         return plot_images(triples, axes)

@@ -66,7 +66,7 @@ class Robustness(Answer):
 
     FORMAT = "outrange.robustness"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.lo <= self.hi or np.isfinite(self.hi) != (self.adversarial is not None):
             raise OutrangeError(
                 "The evidence contradicts the claim; this is a bug in outrange, please report it. "

@@ -107,11 +107,17 @@ class Summary(Answer):
         rows = []
         for row in self.layers:
             after = hull(row.after)
-            rows.append((
-                f"{row.name} ({row.kind})", str((None, *row.shape)), row.parameters,
-                hull(row.before), after, *map(row.count, COUNTS),
-                "" if after is None else Bar(after.lo, after.hi),
-            ))  # fmt: skip
+            rows.append(
+                (
+                    f"{row.name} ({row.kind})",
+                    str((None, *row.shape)),
+                    row.parameters,
+                    hull(row.before),
+                    after,
+                    *map(row.count, COUNTS),
+                    "" if after is None else Bar(after.lo, after.hi),
+                )
+            )
         return Document(
             "Model",
             f'"{self.model}"',

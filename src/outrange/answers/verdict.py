@@ -108,7 +108,7 @@ class Verdict(Answer):
 
     FORMAT = "outrange.verdict"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.status == VIOLATED) != (self.counterexample is not None):
             raise OutrangeError(
                 "`VIOLATED` needs a counterexample, and only it. "

@@ -7,7 +7,7 @@ import numpy as np
 from ..ops import Curve
 from ..program import Layer
 from ..questions.summary import behaviour
-from .context import Case
+from .context import DiagnosisContext
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Behaviour:
     saturated: np.ndarray
 
 
-def curves_of(case: Case, layer: Layer) -> list[Curve]:
+def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
     """The curves that are applied to what enters a layer's activation."""
     part = case.program.whole
     if part is None or layer.before is None or layer.before not in part.values:
@@ -32,7 +32,9 @@ def curves_of(case: Case, layer: Layer) -> list[Curve]:
     return [node.op for node in readers if isinstance(node.op, Curve)]
 
 
-def behaviour_at(case: Case, layer: Layer, lo: np.ndarray, hi: np.ndarray) -> Behaviour | None:
+def behaviour_at(
+    case: DiagnosisContext, layer: Layer, lo: np.ndarray, hi: np.ndarray
+) -> Behaviour | None:
     """Where the activation is flat, linear or saturated on `[lo, hi]`; None if it has no curve."""
     curves = curves_of(case, layer)
     if not curves:
@@ -41,7 +43,7 @@ def behaviour_at(case: Case, layer: Layer, lo: np.ndarray, hi: np.ndarray) -> Be
     return Behaviour(*(np.logical_and.reduce([f[i] for f in facts]) for i in range(3)))
 
 
-def behind_noise(case: Case, layer: Layer) -> bool:
+def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
     """Whether training gives a layer other inputs than inference: batch statistics, dropout."""
     for other in case.program.layers:
         if other is layer:

@@ -109,7 +109,7 @@ class DiagnosisContext:
                 found = Ranges(tight)
         return found
 
-    def box_ends(self, tensor: int) -> Bounds | None:
+    def box_ends(self, tensor: int | None) -> Bounds | None:
         """Range of a tensor over the box of the data, stored weights."""
         return _of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
@@ -243,8 +243,8 @@ def _finite(array: np.ndarray) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def _of(part: PartialGraph | None, tensor: int, ends: list[Bounds] | None) -> Bounds | None:
-    if part is None or ends is None:
+def _of(part: PartialGraph | None, tensor: int | None, ends: list[Bounds] | None) -> Bounds | None:
+    if part is None or ends is None or tensor is None:
         return None
     if tensor in part.constants:
         flat = np.ravel(part.constants[tensor]).astype(np.float64)

@@ -5,15 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..core import gamma
+from ..core import Bounds, gamma
 from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Rearrange
 from ..program import Layer
-from .bounds import Ends
-from .context import Case
+from .context import DiagnosisContext
 
 
-def sensitivity(case: Case, layer: Layer) -> float | None:
+def sensitivity(case: DiagnosisContext, layer: Layer) -> float | None:
     """A bound on `|change of any output| / |largest change of an entry of layer's output|`.
 
     Every op is replaced by the largest factor by which it can pass on a change: `|A|` for an affine
@@ -48,7 +47,7 @@ def sensitivity(case: Case, layer: Layer) -> float | None:
     return float(changes[output].max()) if output in changes else 0.0
 
 
-def _passed(op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Ends]) -> np.ndarray | None:
+def _passed(op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]) -> np.ndarray | None:
     """What an op makes of changes of its inputs, at most; None if that is not known."""
     if isinstance(op, Affine):
         return op.apply(changes, True) * (1.0 + 2.0 * gamma(2 * op.terms + 8))

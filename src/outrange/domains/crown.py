@@ -91,9 +91,8 @@ class CrownPlan:
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
         origins = {source: Origins.of(graph, source) for source in factors}
         counting = _counting(graph, curves)
-        return CrownPlan(
-            graph, OperationCounts.of(graph), curves, tops, products, origins, boxes, counting
-        )
+        counts = OperationCounts.of(graph)
+        return CrownPlan(graph, counts, curves, tops, products, origins, boxes, counting)
 
 
 def _counting(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
@@ -156,35 +155,24 @@ class CrownPass:
             lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
         return lo, hi
 
-    def _relax(
-        self, net: RelaxedGraph, value: int, node: Node, sizes_of: Sequence[np.ndarray]
-    ) -> None:
+    def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
         """Add a node's lines and payments to the net."""
-        budget = self.plan.budget
+        op, budget, source = node.op, self.plan.budget, node.inputs[0]
         paying = budget if self.radii else None
-        source = node.inputs[0]
-        if isinstance(node.op, Curve):
-            reads = budget.reads[source]
-            net.lines[value] = relax_curve(
-                node.op, *self.ends[source], None, paying, reads, node.size
-            )
-        elif isinstance(node.op, Largest):
-            net.lines[value] = relax_max(node.op, *self.ends[source], paying)
-        elif isinstance(node.op, Product):
-            net.lines[value] = relax_product(
-                node.op,
-                *self.factors(node.op, node.inputs),
-                None,
-                paying,
-                (budget.reads[node.inputs[0]], budget.reads[node.inputs[1]]),
-            )
+        ends, reads = self.ends[source], budget.reads
+        if isinstance(op, Curve):
+            net.lines[value] = relax_curve(op, *ends, None, paying, reads[source], node.size)
+        elif isinstance(op, Largest):
+            net.lines[value] = relax_max(op, *ends, paying)
+        elif isinstance(op, Product):
+            both = reads[source], reads[node.inputs[1]]
+            net.lines[value] = relax_product(op, *self.factors(op, node.inputs), None, paying, both)
         if self.radii:
-            before = [sizes_of[j] for j in node.inputs]
+            before = [sizes[j] for j in node.inputs]
             net.underflow += underflow(node, before)
-            if not isinstance(node.op, Curve | Product):
-                net.rounding_terms[value] = RoundingTerm.of(
-                    radius(budget, node, before, sizes_of[value])
-                )
+            if not isinstance(op, Curve | Product):
+                own = radius(budget, node, before, sizes[value])
+                net.rounding_terms[value] = RoundingTerm.of(own)
 
     def _open_rows(self, value: int) -> np.ndarray:
         """Entries of a value that some box leaves undecided."""

@@ -143,7 +143,7 @@ def _rearrange(
 
 
 def _curve(op: Curve, before: Sequence[Bounds], slopes: Bounds, _ends: Sequence[Bounds]) -> Bounds:
-    return _hull(tuple(end[:, None] for end in slopes), before[0])
+    return _hull((slopes[0][:, None], slopes[1][:, None]), before[0])
 
 
 def _product(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..answers.advice import Advice, Choice
 from ..core import InputError
-from .heads import HEADS, SCALES, span
+from .last_layers import LAST_LAYERS, SCALES, span
 from .targets import KINDS, Targets, read_targets
 
 
@@ -21,31 +21,31 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
     """See `outrange.recommend`."""
     targets = read_targets(y, kind)
     inputs = _inputs(x, len(targets.values))
-    head = HEADS[targets.kind](targets)
+    last = LAST_LAYERS[targets.kind](targets)
     layer, layer_why, odd = _scaling(inputs)
     optimizer, rate, optimizer_why = _optimizer(inputs, layer)
     take = layer if layer else "as they are"
     choices = [
-        Choice("last layer", f"Dense({head.units}, {head.activation!r})", head.activation_why),
-        Choice("loss", head.loss, head.loss_why),
+        Choice("last layer", f"Dense({last.units}, {last.activation!r})", last.activation_why),
+        Choice("loss", last.loss, last.loss_why),
         Choice("optimizer", f"{optimizer}({rate:g})", optimizer_why),
         Choice("inputs", take, layer_why),
     ]
-    if head.targets != "y":
-        choices.append(Choice("targets", head.targets, head.targets_why))
+    if last.targets != "y":
+        choices.append(Choice("targets", last.targets, last.targets_why))
     warnings = [*odd, *_imbalance(targets)]
     return Advice(
         kind=targets.kind,
         meaning=KINDS[targets.kind],
         sure=targets.sure,
         other=targets.other,
-        units=head.units,
-        activation=head.activation,
-        loss=head.loss,
+        units=last.units,
+        activation=last.activation,
+        loss=last.loss,
         optimizer=optimizer,
         learning_rate=rate,
-        metric=head.metric,
-        targets=head.targets,
+        metric=last.metric,
+        targets=last.targets,
         inputs=layer,
         choices=tuple(choices),
         warnings=tuple(warnings),

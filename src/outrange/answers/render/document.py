@@ -113,7 +113,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryList:
-    """EntryList in order."""
+    """Entries, one below the other."""
 
     items: Sequence[Entry]
 

@@ -98,7 +98,9 @@ def _bar(bar: Bar, left: float, right: float) -> str:
     """The interval on the axis, what was seen inside it, a mark at 0."""
 
     def at(x: float) -> float:
-        return 1 + (WIDTH - 2) * ((x - left) / (right - left) if right > left else 0.5)
+        # Halves: the width of the axis itself may overflow.
+        share = (x / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
+        return 1 + (WIDTH - 2) * share
 
     def rect(lo: float, hi: float, color: str, height: int) -> str:
         return (

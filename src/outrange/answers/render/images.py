@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Triple:
     then: str
     limits: tuple[float, float] | None
 
-    def draw(self, axes) -> None:
+    def draw(self, axes: Any) -> None:
         """The input, the difference and the result on three axes of matplotlib."""
         before, after = picture(self.before), picture(self.after)
         added = after - before
@@ -61,7 +62,9 @@ def _gray(x: np.ndarray) -> np.ndarray:
     return np.take_along_axis(x, np.abs(x).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
-def _show(ax, x: np.ndarray, title: str, limits, colors: str = "gray") -> None:
+def _show(
+    ax: Any, x: np.ndarray, title: str, limits: tuple[float, float] | None, colors: str = "gray"
+) -> None:
     lo, hi = limits if limits is not None else (float(x.min()), float(x.max()))
     scaled = np.clip((x - lo) / (hi - lo if hi > lo else 1.0), 0.0, 1.0)
     ax.imshow(scaled, cmap=colors if x.ndim == 2 else None, vmin=0.0, vmax=1.0)

@@ -28,9 +28,9 @@ def plot_bars(
 ) -> Any:
     """Intervals below each other, what was seen of each inside it; the axes."""
     ax = _subplots(figsize=(6.4, 1.0 + 0.3 * len(bars))) if ax is None else ax
-    lo, hi, seen_lo, seen_hi = np.array(
-        [(bar.lo, bar.hi, bar.seen_lo, bar.seen_hi) for bar in bars]
-    ).reshape(-1, 4).T  # fmt: skip
+    lo, hi, seen_lo, seen_hi = (
+        np.array([(bar.lo, bar.hi, bar.seen_lo, bar.seen_hi) for bar in bars]).reshape(-1, 4).T
+    )
     rows = np.arange(len(bars))
     ax.barh(rows, hi - lo, left=lo, height=0.6, color=CLAIM, label="can be (proved)")
     width = np.maximum(seen_hi - seen_lo, 0.0)

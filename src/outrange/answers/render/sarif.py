@@ -32,15 +32,21 @@ def sarif(record: Mapping[str, Any], explanations: Mapping[str, str], uri: str) 
     results = []
     for finding in record["findings"]:
         names = [{"fullyQualifiedName": finding["layer"]}] if finding["layer"] else []
-        results.append({
-            "ruleId": finding["code"], "ruleIndex": place.get(finding["code"], -1),
-            "level": SEVERITY[finding["level"]],
-            "message": {"text": f"{finding['message']} Fix: {finding['fix']}"},
-            "locations": [{
-                "physicalLocation": {"artifactLocation": {"uri": uri}}, "logicalLocations": names,
-            }],
-            "properties": finding,
-        })  # fmt: skip
+        results.append(
+            {
+                "ruleId": finding["code"],
+                "ruleIndex": place.get(finding["code"], -1),
+                "level": SEVERITY[finding["level"]],
+                "message": {"text": f"{finding['message']} Fix: {finding['fix']}"},
+                "locations": [
+                    {
+                        "physicalLocation": {"artifactLocation": {"uri": uri}},
+                        "logicalLocations": names,
+                    }
+                ],
+                "properties": finding,
+            }
+        )
     driver = {"name": "outrange", "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

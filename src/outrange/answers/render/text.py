@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .document import (
     Bar,
@@ -39,7 +40,7 @@ WIDEST = 120
 CLAIM, SEEN, EMPTY = "░", "█", " "
 
 
-def tidy(values, scale) -> np.ndarray:
+def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
     """`values` rounded to nearest at `DIGITS` digits of `scale`; no negative zeros, no residues.
 
     For display only. A bound of -4e-16 beside a range of 2 shows as 0.
@@ -53,7 +54,7 @@ def tidy(values, scale) -> np.ndarray:
     return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
 
 
-def vector(values, most: int = 8) -> str:
+def vector(values: ArrayLike, most: int = 8) -> str:
     """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
     values = np.asarray(values)
     if values.ndim == 0:
@@ -184,7 +185,8 @@ def _table(table: Table) -> list[str]:
 
 def _bar(bar: Bar, left: float, right: float) -> str:
     """Cells whose middle lies in the interval are filled, and at least one."""
-    middle = left + (right - left) * (np.arange(BAR) + 0.5) / BAR
+    share = (np.arange(BAR) + 0.5) / BAR
+    middle = left * (1 - share) + right * share
     cells = np.full(BAR, EMPTY)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
         if lo <= hi:
@@ -213,6 +215,10 @@ def fix_lines(entry: Entry) -> list[str]:
 
 def _wrapped(sentence: str, first: str, then: str) -> list[str]:
     return wrap(
-        sentence, WIDTH, initial_indent=first, subsequent_indent=then,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        sentence,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

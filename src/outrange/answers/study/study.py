@@ -198,7 +198,7 @@ class Study(Answer):
             ),
         )
 
-    def plot_heatmap(self, ax=None, optimizer: str | None = None):
+    def plot_heatmap(self, ax: Any = None, optimizer: str | None = None) -> Any:
         """Share of starts that succeed, activations against losses.
 
         Args:
@@ -223,7 +223,7 @@ class Study(Answer):
         title = f"starts that succeed ({optimizer or 'best optimizer'})"
         return plot_heatmap(title, activations, losses, share, ax)
 
-    def plot_curves(self, ax=None, most: int = 8):
+    def plot_curves(self, ax: Any = None, most: int = 8) -> Any:
         """The metric of the `most` best combinations over the epochs, with all their starts."""
         groups = [
             (c.name, [(self.ticks[: len(t.metrics)], t.metrics) for t in c.trials])

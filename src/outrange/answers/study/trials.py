@@ -95,10 +95,13 @@ class Combination:
     def restored(record: dict[str, Any]) -> "Combination":
         """A combination from its entry in the file of a study."""
         return Combination(
-            record["activation"], record["loss"], record["optimizer"],
+            record["activation"],
+            record["loss"],
+            record["optimizer"],
             tuple(map(Trial.restored, record["trials"])),
-            np.array(record["solved"], bool), numbers(record["reached"]),
-        )  # fmt: skip
+            np.array(record["solved"], bool),
+            numbers(record["reached"]),
+        )
 
     @property
     def name(self) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...graph import Graph, Node
 from ...ops import Affine, Rearrange
-from ...program import Layer, Part, Program
-from ..context import Case
+from ...program import Layer, PartialGraph, Program
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -38,7 +38,7 @@ def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
     narrower than input and output, the stack is a low-rank map, perhaps on purpose: a note.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Walk the graph back from the last activation."""
     program = case.program
     part = program.whole
@@ -83,7 +83,7 @@ def _behind(graph: Graph, value: int) -> list[int]:
     return sorted(found)
 
 
-def _reads_unknown(part: Part, nodes: Sequence[Node]) -> bool:
+def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
     """Whether a node reads past the model's own inputs."""
     if part.graph.size == part.data:
         return False
@@ -96,7 +96,7 @@ def _reads_unknown(part: Part, nodes: Sequence[Node]) -> bool:
     return False
 
 
-def _weighted(program: Program, behind: Iterable[int], part: Part) -> list[Layer]:
+def _weighted(program: Program, behind: Iterable[int], part: PartialGraph) -> list[Layer]:
     """The layers with a kernel on the way, of which one stands on another."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
     seen = set(behind)

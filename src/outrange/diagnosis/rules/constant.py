@@ -7,7 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
@@ -40,7 +40,7 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
         lambda k: _binary(k, 2, "softmax", "categorical_crossentropy"),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Look for outputs whose free range is a point."""
     program = case.program
     for i, tensor in enumerate(program.output_tensors):
@@ -63,7 +63,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _loss(case: Case, head: Head) -> str:
+def _loss(case: DiagnosisContext, head: Head) -> str:
     """What training does meanwhile, on this backend."""
     if head.recovered:
         return (

@@ -8,7 +8,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import Layer
 from ..activation import behaviour_at, behind_noise
-from ..context import Case, Rows
+from ..context import DiagnosisContext, UnitRanges
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
@@ -65,7 +65,7 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     ),
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Enclose what enters each activation, at every row."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
@@ -91,7 +91,7 @@ TINY = 2.0**-150
 """Half of the least positive float32."""
 
 
-def _gets_nothing(case: Case, layer: Layer, units: np.ndarray) -> bool | None:
+def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bool | None:
     """Whether the backend itself gives the layer's weights a gradient of 0; None if not known."""
     measured = case.measured
     if measured is None or measured.error:
@@ -104,7 +104,9 @@ def _gets_nothing(case: Case, layer: Layer, units: np.ndarray) -> bool | None:
     return not any(np.any(np.nan_to_num(g) != 0) for g in mine) if mine else None
 
 
-def _finding(rule: Rule, case: Case, layer: Layer, rows: Rows, units: np.ndarray) -> Finding:
+def _finding(
+    rule: Rule, case: DiagnosisContext, layer: Layer, rows: UnitRanges, units: np.ndarray
+) -> Finding:
     lo, hi = float(rows.lo[:, units].min()), float(rows.hi[:, units].max())
     count, total = int(units.sum()), units.size
     who = "its only unit" if total == 1 else f"{share(count, total)} units"

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
@@ -33,7 +33,7 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Look at what enters each softmax, and what reads it."""
     program = case.program
     for i, head in enumerate(program.heads):

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
@@ -37,7 +37,7 @@ def _last(keras: ModuleType, rate: float, last: bool) -> ModelAndData:
     up to 1. PROVED is a fact of the structure. Dropout belongs between hidden layers.""",
     Example(lambda k: _last(k, 0.5, True), lambda k: _last(k, 0.5, False)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """A dropout layer that returns the output itself."""
     for head in case.program.heads:
         if head.dropped > 0:

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
 
@@ -45,7 +45,7 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Data first, then outputs, then the loss; the first that fails explains the others."""
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
@@ -58,7 +58,9 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
         yield from _reachable(rule, case)
 
 
-def _data(rule: Rule, case: Case, arrays: Sequence[np.ndarray], name: str) -> Iterator[Finding]:
+def _data(
+    rule: Rule, case: DiagnosisContext, arrays: Sequence[np.ndarray], name: str
+) -> Iterator[Finding]:
     for array in arrays:
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue
@@ -76,7 +78,7 @@ def _data(rule: Rule, case: Case, arrays: Sequence[np.ndarray], name: str) -> It
         )  # fmt: skip
 
 
-def _witness(case: Case, rows: np.ndarray) -> tuple[int | None, bool]:
+def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool]:
     """`(row, True)` of which loss or gradient are not finite, `(None, True)` if there is none.
 
     Where nothing can be run the first row, and False: the program may handle it.
@@ -92,7 +94,7 @@ def _witness(case: Case, rows: np.ndarray) -> tuple[int | None, bool]:
     return None, True
 
 
-def _outputs(rule: Rule, case: Case) -> Iterator[Finding]:
+def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for (name, _), output in zip(case.program.outputs, case.predictions, strict=False):
         bad = ~np.isfinite(output.reshape(len(output), -1)).all(axis=1)
         if bad.any():
@@ -106,7 +108,7 @@ def _outputs(rule: Rule, case: Case) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _loss(rule: Rule, case: Case) -> Iterator[Finding]:
+def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     measured = case.measured
     if measured is None:
         return
@@ -125,7 +127,7 @@ def _loss(rule: Rule, case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _reachable(rule: Rule, case: Case) -> Iterator[Finding]:
+def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     ranges, part = case.over_box, case.program.whole
     if ranges is None or part is None:
         return

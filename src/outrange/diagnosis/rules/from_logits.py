@@ -9,7 +9,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...core import down
 from ...program import Loss
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, Rule, register
 from ..wording import short, span
 from .mismatch import _three, _two
@@ -41,7 +41,7 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
         backends=("jax", "torch"),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Range of what the loss takes for logits, weights free."""
     for loss in case.program.losses:
         head = case.head(loss)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Step
-from ..context import Case
+from ...program import RecordedStep
+from ..context import DiagnosisContext
 from ..paths import lost_weights
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share
@@ -87,7 +87,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Follow the recording backwards from the losses."""
     program = case.program
     if not program.losses:
@@ -119,7 +119,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _place(step: Step) -> str:
+def _place(step: RecordedStep) -> str:
     return f"`{_called(step.kind)}` in " + (f"layer {step.layer!r}" if step.inside else "the loss")
 
 
@@ -127,7 +127,7 @@ def _called(kind: str) -> str:
     return {"ConvertToTensor": "cast"}.get(kind, kind.lower())
 
 
-def _contradicted(case: Case, weights: Iterable[int]) -> bool:
+def _contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
     """Whether the backend finds a gradient after all, or cannot be asked: nothing is claimed then.
 
     Losses that layers add by themselves are in the measured gradient, and not in the recording.
@@ -139,7 +139,7 @@ def _contradicted(case: Case, weights: Iterable[int]) -> bool:
     return any(g is not None and np.any(g != 0) for g in found)
 
 
-def _consequence(case: Case, everything: bool) -> str:
+def _consequence(case: DiagnosisContext, everything: bool) -> str:
     if case.program.backend == "jax":
         return "On JAX this raises nothing: training goes on with these weights frozen."
     if case.program.backend == "tensorflow":
@@ -152,7 +152,9 @@ def _consequence(case: Case, everything: bool) -> str:
     return "On PyTorch this raises nothing: training goes on with these weights frozen."
 
 
-def _measured(rule: Rule, case: Case, among: Iterable[int] | None = None) -> Iterator[Finding]:
+def _measured(
+    rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
+) -> Iterator[Finding]:
     """What could not be followed: what the backend's differentiation says of these weights."""
     measured = case.measured
     if measured is None or measured.error or not measured.gradients:

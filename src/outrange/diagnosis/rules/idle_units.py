@@ -8,7 +8,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import Layer
 from ..activation import behaviour_at, behind_noise
-from ..context import Case, Rows
+from ..context import DiagnosisContext, UnitRanges
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
 
@@ -48,7 +48,7 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
     OR003.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Count per layer, over the rows (dead) and over the box (always on)."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
@@ -74,7 +74,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
         yield from _copies(rule, layer, rows, dead)
 
 
-def _always_on(rule: Rule, case: Case, layer: Layer) -> Iterator[Finding]:
+def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Finding]:
     ends = case.box_ends(layer.before)
     found = None if ends is None else behaviour_at(case, layer, *ends)
     if found is not None and found.always_on.all():
@@ -86,7 +86,7 @@ def _always_on(rule: Rule, case: Case, layer: Layer) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _copies(rule: Rule, layer: Layer, rows: Rows, dead: np.ndarray) -> Iterator[Finding]:
+def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Iterator[Finding]:
     """Units whose inputs are enclosed by the very same numbers at all rows."""
     if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
         return

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
@@ -49,7 +49,7 @@ def _sparse(
         lambda k: _sparse(k, units=3),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the values of the labels with what the loss reads."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
@@ -75,7 +75,9 @@ Complaint = tuple[str, str, dict[str, Any]]
 """What is wrong, what to do, and what it costs."""
 
 
-def _of_classes(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
+def _of_classes(
+    case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head
+) -> Iterator[Complaint]:
     shape = case.program.outputs[loss.output][1]
     if y.shape[1:] == shape and head.width > 1:
         yield (
@@ -106,7 +108,7 @@ def _of_classes(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[C
         )  # fmt: skip
 
 
-def _of_rows(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
+def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
     if head.width == 1:
         return
     if y.ndim == 1 or y.shape[-1] != head.width:
@@ -126,7 +128,9 @@ def _of_rows(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Comp
         )  # fmt: skip
 
 
-def _of_probabilities(case: Case, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
+def _of_probabilities(
+    case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head
+) -> Iterator[Complaint]:
     outside = (y < 0) | (y > 1)
     if not outside.any():
         return

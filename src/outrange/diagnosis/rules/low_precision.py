@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short
 
@@ -42,7 +42,7 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     returns infinity. Scale the inputs, or use bfloat16, or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare enclosures with the format of each layer."""
     for layer in case.program.layers:
         limit = LARGEST.get(layer.dtype)

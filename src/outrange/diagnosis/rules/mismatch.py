@@ -8,7 +8,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -89,7 +89,7 @@ def _two(
         lambda k: _three(k, "softmax", "sparse_categorical_crossentropy", False),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the head of each output with its loss."""
     for loss in case.program.losses:
         head = case.head(loss)
@@ -110,7 +110,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _probabilities(case: Case, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
+def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     wants = PROBABILITIES[loss.name]
     short = loss.name.replace("_", " ")
     if loss.name == "categorical_crossentropy" and head.width == 1:
@@ -154,7 +154,7 @@ def _probabilities(case: Case, loss: Loss, head: Head) -> tuple[Level, str, str]
     return None
 
 
-def _outside(case: Case, loss: Loss) -> str:
+def _outside(case: DiagnosisContext, loss: Loss) -> str:
     """How many predictions are no probabilities now, and what becomes of them."""
     if not case.predictions:
         return "Where it is outside [0, 1] the loss clips it, and its gradient is 0."
@@ -175,7 +175,7 @@ def _outside(case: Case, loss: Loss) -> str:
     return text + ", where the loss clips it and its gradient is 0."
 
 
-def _squared(case: Case, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
+def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     y = case.targets(loss)
     if y is None or head.activation != "softmax" or head.width < 2:
         return None

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
@@ -60,7 +60,7 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """The curvature of a linear model; a rehearsal for others."""
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
@@ -82,7 +82,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
     yield from _rehearsed(rule, case, optimizer, rehearsal)
 
 
-def _curvature(case: Case, optimizer: Optimizer) -> tuple[str, float, float] | None:
+def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
     """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program
     kernels = [w for w in program.weights if w.trainable]
@@ -123,7 +123,7 @@ def _diverges(rehearsal: Rehearsal | None) -> bool:
 
 
 def _rehearsed(
-    rule: Rule, case: Case, optimizer: Optimizer, rehearsal: Rehearsal
+    rule: Rule, case: DiagnosisContext, optimizer: Optimizer, rehearsal: Rehearsal
 ) -> Iterator[Finding]:
     losses, layer = rehearsal.losses, case.program.heads[0].layer if case.program.heads else ""
     steps = f"{len(losses)} steps on a copy"
@@ -159,7 +159,7 @@ def _rehearsed(
     )  # fmt: skip
 
 
-def _pace(case: Case, losses: Sequence[float]) -> float | None:
+def _pace(case: DiagnosisContext, losses: Sequence[float]) -> float | None:
     """Steps in which a regression's error would be gone, at the pace measured."""
     names = [loss.name for loss in case.program.losses]
     if names not in (["mean_squared_error"], ["mean_absolute_error"]) or losses[0] <= 0:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ..activation import behaviour_at, behind_noise
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import span
 
@@ -43,7 +43,7 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
     the weights started too large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Count the pairs of unit and row in the tails."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:

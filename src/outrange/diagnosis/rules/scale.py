@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short, span
 
@@ -46,7 +46,7 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
     OR017. Nothing is said if the model scales its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
-def check_inputs(rule: Rule, case: Case) -> Iterator[Finding]:
+def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Size and spread of the raw features, where they reach weights unscaled."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
@@ -76,7 +76,7 @@ def check_inputs(rule: Rule, case: Case) -> Iterator[Finding]:
     OR017 measures what it does to this network.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
-def check_targets(rule: Rule, case: Case) -> Iterator[Finding]:
+def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Size of the targets of a regression."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -38,7 +38,7 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
     backend cannot even compute the loss, its error is reported.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare shapes as the loss will see them."""
     program = case.program
     for loss in program.losses:

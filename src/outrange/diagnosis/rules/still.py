@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -26,7 +26,7 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Weights, rate, then the measured gradient."""
     program = case.program
     if program.optimizer is None or not program.losses:

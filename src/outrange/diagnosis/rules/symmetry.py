@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Program, Step
-from ..context import Case
+from ...program import Program, RecordedStep
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
 
@@ -51,7 +51,7 @@ def _xor(keras: ModuleType, initializer: Callable[[ModuleType], Any]) -> ModelAn
         lambda k: _xor(k, lambda k: k.initializers.RandomNormal(stddev=0.5, seed=2)),
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the columns of each kernel, and the rows of the kernel behind it."""
     program = case.program
     readers: dict[int, list] = {}
@@ -81,7 +81,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _is_dense(program: Program, step: Step) -> bool:
+def _is_dense(program: Program, step: RecordedStep) -> bool:
     return (
         step.kind == "Matmul" and step.inside and len(step.weights) == 1
         and len(program.weights[step.weights[0]].shape) == 2 and len(step.reads) == 1
@@ -89,8 +89,8 @@ def _is_dense(program: Program, step: Step) -> bool:
 
 
 def _next_dense(
-    program: Program, readers: dict[int, list[Step]], step: Step
-) -> tuple[Step | None, list[int]]:
+    program: Program, readers: dict[int, list[RecordedStep]], step: RecordedStep
+) -> tuple[RecordedStep | None, list[int]]:
     """The matrix product that alone reads a layer's units, and the biases added on the way."""
     tensor, bias = step.gives[0], []
     while True:

@@ -7,10 +7,9 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...answers.render.text import number
-from ...core import down
+from ...core import Bounds, down
 from ...program import Head, Loss
-from ..bounds import Ends
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, span
 
@@ -50,7 +49,7 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare targets with the range of the output, weights free."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
@@ -83,7 +82,7 @@ def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
 
 
 def _simplex(
-    rule: Rule, case: Case, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
+    rule: Rule, case: DiagnosisContext, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
 ) -> Finding:
     """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
     count = int((far > 1e-3).sum())
@@ -101,12 +100,12 @@ def _simplex(
 
 def _finding(
     rule: Rule,
-    case: Case,
+    case: DiagnosisContext,
     loss: Loss,
     head: Head,
     name: str,
     y: np.ndarray,
-    ends: Ends,
+    ends: Bounds,
     miss: np.ndarray,
 ) -> Finding:
     count, total = int((miss > 0).any(axis=1).sum()), len(y)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Weight
-from ..context import Case
+from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
 from ..wording import short
@@ -48,7 +48,7 @@ def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> Model
         level=Level.MEASURED,
     ),
 )  # fmt: skip
-def check(rule: Rule, case: Case) -> Iterator[Finding]:
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Bound the response of the output to the first layer, then measure the gradients."""
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
@@ -73,7 +73,7 @@ def check(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 def _measured(
-    rule: Rule, case: Case, kernels: list[tuple[int, Weight]], fix: str
+    rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
 ) -> Iterator[Finding]:
     measured = case.measured
     if measured is None or measured.error:
@@ -103,7 +103,7 @@ def _measured(
     )  # fmt: skip
 
 
-def _grown(case: Case) -> float | None:
+def _grown(case: DiagnosisContext) -> float | None:
     """The size of the outputs, where it is far beyond that of the targets."""
     if case.y is None or not case.predictions:
         return None

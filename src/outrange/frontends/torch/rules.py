@@ -236,7 +236,9 @@ def _reduce(c: TracedCall) -> Operand:
 
 @rule("embedding.default")
 def _embedding(c: TracedCall) -> Operand:
-    return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
+    table, places = c.constant(0, "weights"), c.inputs[1]
+    assert isinstance(places, Value)  # what is constant is folded before
+    return logic.lookup(c.b, table, places)
 
 
 TABLE = folded({**RULES, **LAYERS})

@@ -63,7 +63,7 @@ class TracedCall:
     def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
         """Run the step on the positions of some operands: it only moves their entries."""
 
-        def run(marked: list[np.ndarray]) -> np.ndarray:
+        def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)
             for i, marks in zip(data, marked, strict=True):
                 arrays[i] = marks

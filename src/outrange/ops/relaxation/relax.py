@@ -17,7 +17,9 @@ from .offsets import MANY, fall, least_over
 from .side import Side
 
 
-Rule = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.Found]
+Rule = Callable[
+    [np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.EnvelopeLine
+]
 """A rule of `envelope`: of ends, first and last gap, and theta."""
 
 
@@ -198,7 +200,7 @@ def _situations(
         yield several & (cups > 1), lambda a, b, g, h, t: envelope.humps(side, a, b, g, h)
 
 
-def _at_point(side: Side, at: np.ndarray) -> envelope.Found:
+def _at_point(side: Side, at: np.ndarray) -> envelope.EnvelopeLine:
     """An interval of one point: its slope there, so that thin intervals do not surprise."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)

@@ -208,7 +208,7 @@ class AlphaAscent:
             with np.errstate(all="ignore"):
                 move = turn * distance / (hi - lo)
             theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
-            new = relax_curve(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
+            new = relax_curve(op, lo, hi, theta, paying, budget.reads[source], node.size)
             at = (side, np.arange(pair.size))
             line.slope[side, pair, unit] = new.slope[at]
             line.offset[side, pair, unit] = new.offset[at]
@@ -279,7 +279,7 @@ def _forward(
         for v, node in enumerate(net.graph.nodes[:last], 1):
             op, source = node.op, values[node.inputs[0]]
             picks = net.lines.get(v)
-            if v in chosen and isinstance(picks, ProductRelaxation):
+            if v in chosen and isinstance(op, Product):
                 left, right, offset, _ = chosen[v]
                 u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
                 values.append(left * u + right * w + offset)

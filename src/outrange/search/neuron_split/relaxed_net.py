@@ -19,7 +19,7 @@ from ...core import Box, check_deadline, down
 from ...core.rounding import UNIT
 from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
 from ...domains.crown import CrownPass, CrownPlan
-from ...domains.relaxations import CurveRelaxation, MaxRelaxation
+from ...domains.relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
 from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
 from ...graph import Graph
 from ...graph.graph import Op
@@ -238,7 +238,7 @@ class RelaxedNet:
     ) -> Proof:
         """`walk` with every rounding paid."""
         relaxed = self.relax(self.prepare(splits), alpha)
-        lines: dict[int, CurveRelaxation | MaxRelaxation] = {
+        lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
         }
         net = RelaxedGraph(self.graph, lines, self.rounding_terms, self.underflow)

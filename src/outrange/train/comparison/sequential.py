@@ -8,7 +8,7 @@ import numpy as np
 
 from ...frontends.keras.api import keras
 from ...frontends.keras.training.gradients import gradients
-from .plan import Data, Group, Objective, OptimizerChoice, Options, same_shapes
+from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
 
 
 ROWS = 4096
@@ -30,7 +30,7 @@ class Loops(Group):
         rebuild: Callable[[], Any],
         objectives: Sequence[Objective],
         optimizers: Sequence[OptimizerChoice],
-        data: Data,
+        data: TrainingData,
         options: Options,
     ) -> None:
         super().__init__(models, rebuild, objectives, optimizers, data, options)

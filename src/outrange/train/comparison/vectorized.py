@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...frontends.keras.training.gradients import jax_module
-from .plan import Data, Group, Objective, OptimizerChoice, Options, same_shapes
+from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
 
 
 jax = jax_module()
@@ -36,7 +36,7 @@ class Lanes(Group):
         rebuild: Callable[[], Any],
         objectives: Sequence[Objective],
         optimizers: Sequence[OptimizerChoice],
-        data: Data,
+        data: TrainingData,
         options: Options,
     ) -> None:
         super().__init__(models, rebuild, objectives, optimizers, data, options)

@@ -20,7 +20,7 @@ from ..records import LARGEST_VALUE, OnnxNode, Opaque
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 """Attributes in which an infinity means "no limit", or is data."""
 
-TABLE: dict[str, Callable[["OnnxCall"], object]] = {}
+TABLE: dict[str, Callable[["OnnxCall"], Any]] = {}
 
 
 Entered = TypeVar("Entered", bound=Callable[["OnnxCall"], object])

@@ -19,7 +19,7 @@ SCALES = (0.1, 10.0)
 
 
 @dataclass(frozen=True)
-class Head:
+class LastLayer:
     """A last layer with its loss, and the facts of the targets it follows from.
 
     Args:
@@ -49,14 +49,14 @@ def span(values: np.ndarray) -> str:
     return f"{lo:.3g}" if lo == hi else f"{lo:.3g} to {hi:.3g}"
 
 
-def _binary(t: Targets) -> Head:
+def _binary(t: Targets) -> LastLayer:
     fix, why = "y", ""
     if t.names == (-1, 1):
         fix, why = "(y + 1) / 2", "labels -1 and 1 become 0 and 1, what a cross-entropy takes"
     elif t.renamed:
         fix = f"(y == {t.names[1]!r}).astype('float32')"
         why = f"{t.names[0]!r} becomes 0, {t.names[1]!r} becomes 1"
-    return Head(
+    return LastLayer(
         1,
         "sigmoid",
         "binary_crossentropy",
@@ -70,12 +70,12 @@ def _binary(t: Targets) -> Head:
     )
 
 
-def _classes(t: Targets) -> Head:
+def _classes(t: Targets) -> LastLayer:
     fix, why = "y", ""
     if t.renamed:
         fix = "np.unique(y, return_inverse=True)[1]"
         why = f"the {t.classes} labels become 0 to {t.classes - 1}, what a sparse loss takes"
-    return Head(
+    return LastLayer(
         t.classes,
         "softmax",
         "sparse_categorical_crossentropy",
@@ -87,8 +87,8 @@ def _classes(t: Targets) -> Head:
     )
 
 
-def _one_hot(t: Targets) -> Head:
-    return Head(
+def _one_hot(t: Targets) -> LastLayer:
+    return LastLayer(
         t.classes,
         "softmax",
         "categorical_crossentropy",
@@ -98,9 +98,9 @@ def _one_hot(t: Targets) -> Head:
     )
 
 
-def _multi_label(t: Targets) -> Head:
+def _multi_label(t: Targets) -> LastLayer:
     most = int(t.values.sum(axis=1).max())
-    return Head(
+    return LastLayer(
         t.classes,
         "sigmoid",
         "binary_crossentropy",
@@ -111,8 +111,8 @@ def _multi_label(t: Targets) -> Head:
     )
 
 
-def _distribution(t: Targets) -> Head:
-    return Head(
+def _distribution(t: Targets) -> LastLayer:
+    return LastLayer(
         t.classes,
         "softmax",
         "kl_divergence",
@@ -122,12 +122,12 @@ def _distribution(t: Targets) -> Head:
     )
 
 
-def _unit_interval(t: Targets) -> Head:
+def _unit_interval(t: Targets) -> LastLayer:
     ends = bool(((t.values == 0) | (t.values == 1)).any())
     why = "targets lie in [0, 1], and so does a sigmoid"
     if ends:
         why += "; it only comes close to the 0 and 1 among them"
-    return Head(
+    return LastLayer(
         t.values.shape[1],
         "sigmoid",
         "binary_crossentropy",
@@ -137,9 +137,9 @@ def _unit_interval(t: Targets) -> Head:
     )
 
 
-def _counts(t: Targets) -> Head:
+def _counts(t: Targets) -> LastLayer:
     v = t.values
-    return Head(
+    return LastLayer(
         t.values.shape[1],
         "exponential",
         "poisson",
@@ -149,9 +149,9 @@ def _counts(t: Targets) -> Head:
     )
 
 
-def _positive(t: Targets) -> Head:
+def _positive(t: Targets) -> LastLayer:
     v = t.values
-    return Head(
+    return LastLayer(
         v.shape[1],
         "linear",
         "mse",
@@ -163,7 +163,7 @@ def _positive(t: Targets) -> Head:
     )
 
 
-def _real(t: Targets) -> Head:
+def _real(t: Targets) -> LastLayer:
     v = t.values
     mean, std = v.mean(axis=0), v.std(axis=0)
     middle = np.median(v, axis=0)
@@ -185,7 +185,7 @@ def _real(t: Targets) -> Head:
             f"{share:.1%} of the targets are more than {OUTLIERS:g} median deviations out: their "
             "squares would dominate"
         )
-    return Head(
+    return LastLayer(
         v.shape[1],
         "linear",
         loss,
@@ -198,7 +198,7 @@ def _real(t: Targets) -> Head:
     )
 
 
-HEADS: dict[str, Callable[[Targets], Head]] = {
+LAST_LAYERS: dict[str, Callable[[Targets], LastLayer]] = {
     "binary": _binary,
     "classes": _classes,
     "one_hot": _one_hot,
