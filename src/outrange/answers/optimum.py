@@ -102,11 +102,12 @@ class Optimum(Answer):
     def document(self) -> Document:
         """One row, and the best input known."""
         row = (f"{self.sense} {self.objective}", self.lo, self.hi)
-        found = (
-            "No admissible input is known."
-            if self.at is None
-            else f"At {point(self.at, 'x')} the network returns {point(self.y, 'y')}."
-        )
+        found = "No admissible input is known."
+        if self.at is not None:
+            best = "" if self.is_exact else "best seen "
+            found = (
+                f"{best}at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
+            )
         return Document(
             f"Optimum of {self.model}",
             f"{self.reason}; {self.warrant.name}, {self.cost}.",

@@ -111,6 +111,21 @@ class Range(Answer):
         return relative(self.gap, self.seen_lo, self.seen_hi)
 
     @property
+    def closed_lo(self) -> np.ndarray:
+        """Of each output, whether `seen_lo` is its least value to `tol`."""
+        return self._closed(self.seen_lo, self.lo)
+
+    @property
+    def closed_hi(self) -> np.ndarray:
+        """Of each output, whether `seen_hi` is its largest value to `tol`."""
+        return self._closed(self.hi, self.seen_hi)
+
+    def _closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", over="ignore"):
+            share = relative(upper - lower, self.seen_lo, self.seen_hi)
+        return np.asarray((share <= self.tol) | self.is_exact)
+
+    @property
     def is_exact(self) -> bool:
         """Whether every end is known to `tol`."""
         return self.status == "exact"
@@ -153,17 +168,6 @@ class Range(Answer):
         """What `lo` and `hi` are bounds of."""
         return "real-valued network with the stored weights"
 
-    @property
-    def closed(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which lower ends are known to `tol`, and which upper ends.
-
-        Only there is the value seen the least, or the most, that there is.
-        """
-        with np.errstate(invalid="ignore", over="ignore"):
-            gaps = self.seen_lo - self.lo, self.hi - self.seen_hi
-        lo, hi = (relative(gap, self.seen_lo, self.seen_hi) <= self.tol for gap in gaps)
-        return lo | self.is_exact, hi | self.is_exact
-
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
         """`lo` and `hi` rounded for display."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
@@ -180,7 +184,7 @@ class Range(Answer):
         )
 
     def document(self) -> Document:
-        """A row an output, and where the values seen are taken if that is short."""
+        """A row an output, then where its ends were seen if that is short."""
         names = entry_names(self.outputs)
         lo, hi = (np.ravel(ends) for ends in self.shown())
         gaps, seen_lo, seen_hi = map(np.ravel, (self.relative_gap, self.seen_lo, self.seen_hi))
@@ -194,25 +198,30 @@ class Range(Answer):
             f"{self.reason}; {self.warrant.name}, {self.cost}.",
             (
                 Table(head, rows, "lrrrl", len(names) - len(rows)),
-                Paragraph("\n".join(self._attained(names))),
+                Paragraph("\n".join(self._evidence(names))),
             ),
         )
 
-    def _attained(self, names: list[str]) -> list[str]:
-        """One line an end: the value seen, and the input that gives it."""
+    def _evidence(self, names: list[str]) -> list[str]:
+        """One line an end: the value seen, the input that gives it, and whether no other goes
+        beyond.
+
+        That is said of an end that is closed to the tolerance; of others only that nothing beyond
+        was seen.
+        """
+        closed_lo, closed_hi = np.ravel(self.closed_lo), np.ravel(self.closed_hi)
         width = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
         if width > MOST_INPUTS or len(names) > MOST_NAMED:
-            return ["The inputs that give the values seen are in at_lo and at_hi (JSON has them)."]
-        ends = [
-            (word, *(np.ravel(part) for part in (seen, closed)), at)
-            for word, seen, closed, at in (
-                ("least", self.seen_lo, self.closed[0], self.at_lo),
-                ("most", self.seen_hi, self.closed[1], self.at_hi),
-            )
-        ]
+            closed = closed_lo.all() and closed_hi.all()
+            what = "attain the ends" if closed else "give the least and the most seen"
+            return [f"The inputs that {what} are in at_lo and at_hi (JSON has them)."]
+        ends = (
+            ("least", np.ravel(self.seen_lo), closed_lo, self.at_lo),
+            ("most", np.ravel(self.seen_hi), closed_hi, self.at_hi),
+        )
         return [
             f"{name} is {number(float(tidy(seen[i], abs(seen[i]))))} "
-            f"({word}{'' if closed[i] else ' seen'}) at {self._point(at, i)}"
+            f"({word if closed[i] else f'{word} seen'}) at {self._point(at, i)}"
             for i, name in enumerate(names)
             for word, seen, closed, at in ends
         ]

@@ -32,7 +32,7 @@ def plot_bars(
         np.array([(bar.lo, bar.hi, bar.seen_lo, bar.seen_hi) for bar in bars]).reshape(-1, 4).T
     )
     rows = np.arange(len(bars))
-    ax.barh(rows, hi - lo, left=lo, height=0.6, color=CLAIM, label="can be (proved)")
+    ax.barh(rows, hi - lo, left=lo, height=0.6, color=CLAIM, label="stays within (proved)")
     width = np.maximum(seen_hi - seen_lo, 0.0)
     ax.barh(rows, width, left=seen_lo, height=0.3, color=SEEN, label="seen")
     ax.set_yticks(rows, names)

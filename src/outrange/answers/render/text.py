@@ -96,10 +96,12 @@ def point(x: Any, name: str = "", most: int = 8) -> str:
     """An input or output in short: `x = [0., 2.5]`, or just the vector without a name.
 
     Args:
-        x: An array, or a mapping from names to arrays.
+        x: An array, or a mapping from names to arrays; None for what is not known.
         name: Of an array.
         most: As for `vector`.
     """
+    if x is None:
+        return "None"
     parts = x if isinstance(x, Mapping) else {name: x}
     return ", ".join(
         f"{name} = {vector(part, most)}" if name else vector(part, most)

@@ -8,15 +8,18 @@ from ...answers.render.text import block_lines, entry_names
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
-    """One row an output: what can be, what sampling saw, and what share of the range it missed."""
-    ends = (*answer.shown(), *sampled.shown())
+    """One row an output: what can be, what sampling saw, and what share of the range it missed.
+
+    An end that is not closed is no value of the output: the share is of the values attained.
+    """
+    ends = (*answer.shown(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []
     for name, *row in zip(entry_names(answer.outputs), *map(np.ravel, ends), strict=True):
-        lo, hi, seen_lo, seen_hi = map(float, row)
-        missed = 1.0 - (seen_hi - seen_lo) / (hi - lo) if hi > lo else 0.0
+        lo, hi, seen_lo, seen_hi, width = map(float, row)
+        missed = 1.0 - (seen_hi - seen_lo) / width if width > 0 else 0.0
         share = f"{100 * max(missed, 0.0):.1f} %"
         bar = Bar(lo, hi, seen_lo, seen_hi)
         rows.append((name, Interval(lo, hi), Interval(seen_lo, seen_hi), share, bar))
-    seen = f"seen in {sampled.samples:,} samples"
-    head = ("output", "can be (proved)", seen, "missed", "light: missed by sampling")
-    return "\n".join(block_lines(Table(head, rows, "lrrrl")))
+    can = "can be (proved)" if answer.is_exact else "stays within (proved)"
+    head = ("output", can, f"seen in {sampled.samples:,} samples", "missed")
+    return "\n".join(block_lines(Table((*head, "light: missed by sampling"), rows, "lrrrl")))
