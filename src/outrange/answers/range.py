@@ -203,8 +203,7 @@ class Range(Answer):
         )
 
     def _evidence(self, names: list[str]) -> list[str]:
-        """One line an end: the value seen, the input that gives it, and whether no other goes
-        beyond.
+        """One line an end: the value seen, its input, and whether no other goes beyond.
 
         That is said of an end that is closed to the tolerance; of others only that nothing beyond
         was seen.
