@@ -10,6 +10,7 @@ import numpy as np
 from ..core import InputError, OutrangeError
 from ..graph import Graph
 from ..graph.graph import Op
+from ..graph.limits import check_within
 
 
 KINDS: tuple[type, ...] = get_args(Op)
@@ -67,7 +68,8 @@ def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Ends]:
         Unbounded ends are infinite; no end is NaN. Sound: every rounding is paid for.
 
     Raises:
-        InputError: A box is inverted, has NaN or the wrong length, or the domain is unknown.
+        InputError: A box is inverted, has NaN or the wrong length, or leaves the limits of an
+            input; or the domain is unknown.
 
     Example:
         >>> import numpy as np
@@ -95,4 +97,5 @@ def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Ends]:
             "A box needs `lo <= hi` in every entry, and no NaN. "
             f"Received: box {i} with lo[{j}]={lo[i, j]:.6g}, hi[{j}]={hi[i, j]:.6g}."
         )
+    check_within(graph.inputs, lo, hi)
     return DOMAINS[domain].run(graph, lo, hi)

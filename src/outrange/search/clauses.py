@@ -12,6 +12,7 @@ from ..core.rounding import UNIT, up
 from ..domains import bounds
 from ..graph import Graph
 from ..graph.gates import simplified
+from ..graph.limits import check_within
 from ..graph.measure import measure
 from .array_engine import ArrayEngine
 from .engine import Bounds
@@ -47,6 +48,7 @@ class Clauses:
         hull: Box,
         engine: str = "auto",
     ):
+        check_within(graph.inputs, hull.lo, hull.hi)
         self.graph = simplified(measure(graph, clauses, distances))
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
+from ..graph.limits import check_within
 from .cases import Cases as Cases
 from .hunt import Either, Hunt, hunt
 from .sieve import sieve
@@ -72,9 +73,14 @@ def decide(
     Returns:
         A `Decision`.
 
+    Raises:
+        InputError: A box leaves the limits of an input.
+
     Sound: yes, float64 rounding paid. Complete: for piecewise-linear graphs up to float64
     resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
     """
+    for group in groups:
+        check_within(graph.inputs, group.roots.lo, group.roots.hi)
     clock = State(np.zeros((1, 1)), 0.0, time_limit, None)
     hunts: list[Hunt | Either] = []
     sieved = False
