@@ -4,8 +4,9 @@ import string
 
 import numpy as np
 
-from ...graph import Value
+from ...graph import Value, integers
 from ...graph.builder import Operand
+from .kinds import FLOATS, NUMBERS
 from .table import Call, op
 
 
@@ -22,7 +23,7 @@ def _pair(c: Call) -> tuple[Operand, Operand]:
     return x, y
 
 
-@op("Add", "Sub", "Mul")
+@op("Add", "Sub", "Mul", types="T T -> T", T=NUMBERS)
 def add(c: Call):
     x, y = _pair(c)
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
@@ -32,31 +33,37 @@ def add(c: Call):
     return getattr(np, name)(x, y)
 
 
-@op("Div")
+@op("Div", types="T T -> T", T=NUMBERS)
 def divide(c: Call):
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
-    if not isinstance(x, Value) and not isinstance(y, Value):
-        if x.dtype.kind in "iu" and y.dtype.kind in "iu":
-            return np.trunc(x / y).astype(x.dtype)
-        return np.divide(x, y)
-    return c.b.divide(x, y)
+    if not c.counts:
+        varies = isinstance(x, Value) or isinstance(y, Value)
+        return c.b.divide(x, y) if varies else np.divide(x, y)
+    if isinstance(y, Value):
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor depends on the network's input")
+    if not isinstance(x, Value):
+        down, left = np.divmod(x, y)
+        return down + ((left != 0) & ((x < 0) != (y < 0)))
+    if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
+    return integers.quotient(c.b, x, y)
 
 
-@op("Neg")
+@op("Neg", types="T -> T", T=NUMBERS)
 def negative(c: Call):
     return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
 
 
-@op("Sum")
+@op("Sum", types="T* -> T", T=FLOATS)
 def total(c: Call):
     operands = c.all()
     c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
-@op("Mean")
+@op("Mean", types="T* -> T", T=FLOATS)
 def mean(c: Call):
     operands = c.all()
     c.together(*operands)
@@ -65,7 +72,7 @@ def mean(c: Call):
     return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1)
 
 
-@op("Max", "Min")
+@op("Max", "Min", types="T* -> T", T=NUMBERS, chooses=True)
 def largest(c: Call):
     least = c.node.op == "Min"
     operands = c.all()
@@ -98,12 +105,12 @@ def _against(c: Call, x: Operand, limit: np.ndarray, least: bool):
     return c.b.affine_map(over, sign, limit)
 
 
-@op("MatMul")
+@op("MatMul", types="T T -> T", T=NUMBERS)
 def matmul(c: Call):
     return product(c, c.x, c.operand(1))
 
 
-@op("Gemm")
+@op("Gemm", types="T T T -> T", T=FLOATS)
 def gemm(c: Call):
     x, y = c.x, c.operand(1)
     alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
@@ -172,7 +179,7 @@ def _batched(c: Call, x: Operand, y: Operand) -> Operand:
     return c.b.reshape(out, shape)
 
 
-@op("Einsum")
+@op("Einsum", types="T* -> T", T=NUMBERS)
 def einsum(c: Call):
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all()
@@ -200,7 +207,7 @@ def einsum(c: Call):
     return c.b.transpose(x, [kept.index(q) for q in out])
 
 
-@op("BatchNormalization")
+@op("BatchNormalization", types="T U U V V -> T", T=FLOATS, U=FLOATS, V=FLOATS)
 def batch_normalization(c: Call):
     scale, bias, average, variance = (
         np.asarray(c.constant(i, what), np.float64)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from ...graph.convolution import convolve, convolve_transposed
+from .kinds import FLOATS
 from .table import Call, op
 from .windows import pads
 
 
-@op("Conv")
+@op("Conv", types="T T T -> T", T=FLOATS)
 def conv(c: Call):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
@@ -31,7 +32,7 @@ def conv(c: Call):
     )
 
 
-@op("ConvTranspose")
+@op("ConvTranspose", types="T T T -> T", T=FLOATS)
 def conv_transpose(c: Call):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...graph import Value
+from ...graph import Value, integers
 from ...graph.builder import Operand
+from .kinds import FLOATS, INDEX, NUMBERS
 from .table import Call, op
 
 
 _SAME = {
-    "Relu": "relu",
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
     "Softplus": "softplus",
@@ -20,7 +20,6 @@ _SAME = {
     "Log": "log",
     "Sqrt": "sqrt",
     "Reciprocal": "reciprocal",
-    "Abs": "abs",
     "Sin": "sin",
     "Cos": "cos",
     "Sinh": "sinh",
@@ -30,8 +29,8 @@ _SAME = {
 """Operators without attributes, and the curve each is."""
 
 ACTIVATIONS = frozenset(_SAME) | {
-    "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "HardSigmoid",
-    "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
+    "Relu", "Abs", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink",
+    "HardSigmoid", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
 }  # fmt: skip
 """Operators whose input is worth showing beside their output."""
 
@@ -41,15 +40,27 @@ def _same(c: Call):
     return c.b.curve(_SAME[c.node.op], c.x)
 
 
-op(*_SAME)(_same)
+op(*_SAME, types="T -> T", T=FLOATS)(_same)
 
 
-@op("LeakyRelu")
+@op("Relu", types="T -> T", T=NUMBERS, chooses=True)
+def relu(c: Call):
+    c.attr("consumed_inputs")
+    return c.b.curve("relu", c.x)
+
+
+@op("Abs", types="T -> T", T=NUMBERS)
+def absolute(c: Call):
+    c.attr("consumed_inputs")
+    return c.b.curve("abs", c.x)
+
+
+@op("LeakyRelu", types="T -> T", T=FLOATS)
 def leaky_relu(c: Call):
     return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
 
 
-@op("PRelu")
+@op("PRelu", types="T T -> T", T=FLOATS)
 def prelu(c: Call):
     slope = c.constant(1, "slope")
     x = c.x
@@ -59,12 +70,12 @@ def prelu(c: Call):
     return c.b.prelu(c.b.broadcast(x, shape), np.broadcast_to(slope, shape))
 
 
-@op("Elu")
+@op("Elu", types="T -> T", T=FLOATS)
 def elu(c: Call):
     return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
-@op("Selu")
+@op("Selu", types="T -> T", T=FLOATS)
 def selu(c: Call):
     # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
     alpha = float(c.attr("alpha", 1.67326319217681884765625))
@@ -72,19 +83,21 @@ def selu(c: Call):
     return c.b.affine_map(c.b.curve("elu", c.x, alpha=alpha), gamma)
 
 
-@op("Celu")
+@op("Celu", types="T -> T", T=FLOATS)
 def celu(c: Call):
     return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
-@op("ThresholdedRelu")
+@op("ThresholdedRelu", types="T -> T", T=FLOATS)
 def thresholded_relu(c: Call):
     return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
 
 
-@op("Shrink")
+@op("Shrink", types="T -> T", T=NUMBERS)
 def shrink(c: Call):
     bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
+    if c.counts and bias != 0.0:
+        raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is cut off there")
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
     if bias == limit:
@@ -92,13 +105,13 @@ def shrink(c: Call):
     raise c.refuse(f"its attribute `bias` = {bias} must be 0 or equal to `lambd` = {limit}")
 
 
-@op("HardSigmoid")
+@op("HardSigmoid", types="T -> T", T=FLOATS)
 def hard_sigmoid(c: Call):
     alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
     return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
 
 
-@op("Gelu")
+@op("Gelu", types="T -> T", T=FLOATS)
 def gelu(c: Call):
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
@@ -106,7 +119,7 @@ def gelu(c: Call):
     return c.b.curve("gelu" if kind == "none" else "gelu_tanh", c.x)
 
 
-@op("Swish")
+@op("Swish", types="T -> T", T=FLOATS)
 def swish(c: Call):
     # x * sigmoid(a x) = silu(a x) / a
     alpha = float(c.attr("alpha", 1.0))
@@ -117,7 +130,7 @@ def swish(c: Call):
     return y if alpha == 1.0 else c.b.divide(y, alpha)
 
 
-@op("Clip")
+@op("Clip", types="T T T -> T", T=NUMBERS, chooses=True)
 def clip(c: Call):
     if c.opset >= 11:
         lo, hi = c.option(1, "lower limit"), c.option(2, "upper limit")
@@ -129,7 +142,7 @@ def clip(c: Call):
     return c.b.clip(c.x, min(lo, hi), hi)
 
 
-@op("Pow")
+@op("Pow", types="T U -> T", T=FLOATS | INDEX, U=NUMBERS)
 def power(c: Call):
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
@@ -141,7 +154,13 @@ def power(c: Call):
     if p.size != 1:
         raise c.refuse("its exponent must be one number for all entries")
     base = c.b.broadcast(base, np.broadcast_shapes(tuple(base.shape), exponent.shape))
-    return _constant_power(c, base, float(p[0]))
+    if not c.counts:
+        return _constant_power(c, base, float(p[0]))
+    if p[0] < 0 or not float(p[0]).is_integer():
+        raise c.refuse_kind(
+            str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is cut off there"
+        )
+    return integers.power(c.b, base, int(p[0]))
 
 
 def _constant_power(c: Call, base: Operand, p: float):
@@ -158,6 +177,8 @@ def _constant_power(c: Call, base: Operand, p: float):
 def _exponential(c: Call, base, exponent: Value):
     if isinstance(base, Value):
         raise c.refuse("its base and its exponent both depend on the network's input")
+    if c.counts:
+        raise c.refuse_kind(str(c.kinds[0]), "its exponent depends on the network's input")
     base = np.asarray(base, np.float64)
     if not (base > 0).all():
         raise c.refuse(f"its base must be positive, and is {base.min():g}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .kinds import FLOATS
 from .records import OnnxModel, OnnxNode, Subgraph
 from .table import Call, op
 
@@ -64,13 +65,15 @@ def _product_and_bias(node: OnnxNode, producers, constants) -> tuple[OnnxNode, s
         weight = constants.get(product.inputs[1])
         if weight is None or weight.ndim != 2 or product.inputs[0] in constants:
             continue
+        if str(weight.dtype) not in FLOATS:
+            continue
         # Leading axes of 1 change nothing as long as the product has at least as many.
         if bias.size == weight.shape[1] == bias.shape[-1:][0] and bias.ndim <= 2:
             return product, second
     return None
 
 
-@op(FUSED)
+@op(FUSED, types="T T T -> T", T=FLOATS)
 def matmul_add(c: Call):
     from .arithmetic import affine
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ...graph import Value, logic
+from ...graph import Operand, Value, integers, logic
+from .kinds import BOOL, EVERY, FLOATS, INTEGERS, NUMBERS
 from .table import Call, op
 
 
@@ -17,7 +18,8 @@ _NUMPY = {
 }  # fmt: skip
 
 
-@op(*_COMPARE)
+@op("Equal", types="T T -> bool", T=EVERY)
+@op("Greater", "GreaterOrEqual", "Less", "LessOrEqual", types="T T -> bool", T=NUMBERS)
 def compare(c: Call):
     x, y, how = c.x, c.operand(1), _COMPARE[c.node.op]
     if c.opset < 7:
@@ -26,40 +28,52 @@ def compare(c: Call):
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return logic.COMPARE[how](x, y)
-    return logic.compare(c.b, how, x, y)
+    return _compared(c, how, x, y)
 
 
-@op(*_STEPS)
+def _compared(c: Call, how: str, x: Operand, y: Operand) -> Operand:
+    """The comparison that is meant: of numbers between which others lie, or none."""
+    if c.kinds[0] in FLOATS:
+        return logic.compare(c.b, how, x, y)
+    return integers.compare(c.b, how, x, y)
+
+
+@op("Sign", types="T -> T", T=NUMBERS)
+@op("Floor", "Ceil", "Round", types="T -> T", T=FLOATS)
 def step(c: Call):
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
+    if c.counts:  # from -1 to 1 without a jump
+        return c.b.clip(c.x, -1.0, 1.0)
     return c.b.curve(_STEPS[c.node.op], c.x)
 
 
-@op("And", "Or", "Xor")
+@op("And", "Or", "Xor", types="T T -> T", T=BOOL)
 def both(c: Call):
     x, y = c.x, c.operand(1)
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return _NUMPY[c.node.op](x, y)
     if c.node.op == "Xor":
-        return logic.compare(c.b, "not_equal", x, y)
+        return integers.compare(c.b, "not_equal", x, y)
     return (logic.both if c.node.op == "And" else logic.either)(c.b, x, y)
 
 
-@op("Not")
+@op("Not", types="T -> T", T=BOOL)
 def opposite(c: Call):
     return logic.negate(c.b, c.x) if isinstance(c.x, Value) else np.logical_not(c.x)
 
 
-@op("Where")
+@op("Where", types="bool T T -> T", T=EVERY, chooses=True)
 def where(c: Call):
     condition, x, y = c.x, c.operand(1), c.operand(2)
     c.together(condition, x, y)
-    return logic.select(c.b, condition, x, y)
+    if isinstance(condition, Value) or isinstance(x, Value) or isinstance(y, Value):
+        return logic.select(c.b, condition, x, y)
+    return np.where(condition, x, y)
 
 
-@op("Mod")
+@op("Mod", types="T T -> T", T=NUMBERS)
 def modulo(c: Call):
     y = c.constant(1, "divisor")
     c.together(c.x, y)
@@ -68,10 +82,14 @@ def modulo(c: Call):
     floored = not c.attr("fmod", 0)
     if not isinstance(c.x, Value):
         return np.mod(c.x, y) if floored else np.fmod(c.x, y)
-    return logic.modulo(c.b, c.x, y, floored=floored)
+    if not c.counts:
+        return logic.modulo(c.b, c.x, y, floored=floored)
+    if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
+    return integers.remainder(c.b, c.x, y, floored=floored)
 
 
-@op("ArgMax", "ArgMin")
+@op("ArgMax", "ArgMin", types="T -> int64", T=NUMBERS)
 def arg_largest(c: Call):
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
@@ -83,7 +101,7 @@ def arg_largest(c: Call):
     return logic.arg_largest(c.b, x, axis % len(x.shape), keep)
 
 
-@op("TopK")
+@op("TopK", types="T int64 -> T int64", T=NUMBERS, chooses=True)
 def top_k(c: Call):
     x, axis = c.x, int(c.attr("axis", -1))
     count = c.ints(1, "count") if c.opset >= 10 else [int(c.attr("k"))]
@@ -106,14 +124,17 @@ def top_k(c: Call):
     return [first(best, largest), first(places, False)]
 
 
-@op("OneHot")
+@op("OneHot", types="T U V -> V", T=NUMBERS, U=NUMBERS, V=EVERY, chooses=True)
 def one_hot(c: Call):
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))
-    # Indices from -depth to -1 count from the end.
+    # An index of floats is cast to integers first; those from -depth to -1 count from the end.
+    x = c.x if c.kinds[0] in INTEGERS else logic.truncate(c.b, c.x)
+    places = c.b.reshape(x, (*x.shape, 1))
     hot = c.b.add(
-        logic.one_hot(c.b, c.x, depth), logic.one_hot(c.b, c.b.affine_map(c.x, 1.0, depth), depth)
+        integers.compare(c.b, "equal", places, np.arange(depth, dtype=float)),
+        integers.compare(c.b, "equal", places, np.arange(-depth, 0, dtype=float)),
     )
     moved = c.b.structural(lambda a: np.moveaxis(a[0], -1, axis), [hot])
     return c.b.affine_map(moved, on - off, off)

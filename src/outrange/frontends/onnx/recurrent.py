@@ -6,6 +6,7 @@ import numpy as np
 
 from ...graph import Value, normal
 from ...graph.builder import Operand
+from .kinds import FLOATS
 from .table import Call, op
 
 
@@ -16,7 +17,7 @@ _ACTIVATIONS = {
 }  # fmt: skip
 
 
-@op("RNN", "GRU", "LSTM")
+@op("RNN", "GRU", "LSTM", types="T T T T int32 T T T -> T", T=FLOATS)
 def recurrent(c: Call):
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
@@ -138,7 +139,7 @@ def _lstm(c: Call, w, r, bias, functions, peep) -> Callable:
 _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
-@op("LayerNormalization")
+@op("LayerNormalization", types="T T T -> T", T=FLOATS)
 def layer_normalization(c: Call):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
@@ -147,7 +148,7 @@ def layer_normalization(c: Call):
     return c.b.add(out, c.constant(2, "bias")) if c.has(2) else out
 
 
-@op("GroupNormalization", "InstanceNormalization")
+@op("GroupNormalization", "InstanceNormalization", types="T T T -> T", T=FLOATS)
 def group_normalization(c: Call):
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
@@ -161,7 +162,7 @@ def group_normalization(c: Call):
     return c.b.affine_map(out, scale.reshape(shape), bias.reshape(shape))
 
 
-@op("RMSNormalization")
+@op("RMSNormalization", types="T V -> V", T=FLOATS, V=FLOATS)
 def rms_normalization(c: Call):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")

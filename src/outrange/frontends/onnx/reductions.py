@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from ...graph import Value, log_softmax, log_sum_exp, softmax
+from ...graph import Value, integers, log_softmax, log_sum_exp, softmax
 from ...graph.builder import Operand
+from .kinds import BOOL, FLOATS, HELD, NUMBERS
 from .table import Call, op
 
 
@@ -24,34 +25,33 @@ def _reduce(c: Call, how: str, x: Operand, *, since: int = 18) -> Operand:
     return x if axes is None else c.b.reduce(how, x, axes, keep)
 
 
-@op("ReduceSum")
+@op("ReduceSum", types="T int64 -> T", T=NUMBERS)
 def reduce_sum(c: Call):
-    return _whole(c, _reduce(c, "sum", c.x, since=13))
+    return _reduce(c, "sum", c.x, since=13)
 
 
-@op("ReduceMean")
+@op("ReduceMean", types="T int64 -> T", T=NUMBERS)
 def reduce_mean(c: Call):
-    return _reduce(c, "mean", c.x)
+    if not c.counts:
+        return _reduce(c, "mean", c.x)
+    total = _reduce(c, "sum", c.x)
+    # The sum is divided as integers are; it must fit the type already.
+    c.within(total, *HELD[str(c.kinds[0])], "adds up integers in a type that may wrap around")
+    count = math.prod(c.x.shape) // max(math.prod(total.shape), 1)
+    return integers.quotient(c.b, total, np.full((), count))
 
 
-@op("ReduceMax")
+@op("ReduceMax", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
 def reduce_max(c: Call):
-    return _whole(c, _reduce(c, "max", c.x))
+    return _reduce(c, "max", c.x)
 
 
-@op("ReduceMin")
+@op("ReduceMin", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
 def reduce_min(c: Call):
-    return _whole(c, _reduce(c, "min", c.x))
+    return _reduce(c, "min", c.x)
 
 
-def _whole(c: Call, found: Operand) -> Operand:
-    """Integers stay integers: such results are shapes."""
-    if isinstance(found, Value) or isinstance(c.x, Value) or c.x.dtype.kind not in "iu":
-        return found
-    return np.asarray(found).astype(c.x.dtype)
-
-
-@op("ReduceProd")
+@op("ReduceProd", types="T int64 -> T", T=NUMBERS)
 def reduce_prod(c: Call):
     x = c.constant(0, "operand")
     axes = _axes(c, since=18)
@@ -59,22 +59,28 @@ def reduce_prod(c: Call):
     return x if axes is None else np.prod(x, axis=tuple(axes), keepdims=keep, dtype=x.dtype)
 
 
-@op("ReduceL1")
+@op("ReduceL1", types="T int64 -> T", T=NUMBERS)
 def reduce_l1(c: Call):
     return _reduce(c, "sum", c.b.curve("abs", c.x))
 
 
-@op("ReduceSumSquare")
+@op("ReduceSumSquare", types="T int64 -> T", T=NUMBERS)
 def reduce_sum_square(c: Call):
     return _reduce(c, "sum", c.b.curve("square", c.x))
 
 
-@op("ReduceL2")
+@op("ReduceL2", types="T int64 -> T", T=NUMBERS)
 def reduce_l2(c: Call):
-    return c.b.curve("sqrt", _reduce(c, "sum", c.b.curve("square", c.x)))
+    squares = _reduce(c, "sum", c.b.curve("square", c.x))
+    if not c.counts:
+        return c.b.curve("sqrt", squares)
+    least, most = HELD[str(c.kinds[0])]
+    most = min(most, integers.MOST_SQUARED)
+    c.within(squares, least, most, "adds up squares of integers in a type that may wrap around")
+    return integers.root(c.b, squares)
 
 
-@op("ReduceLogSumExp")
+@op("ReduceLogSumExp", types="T int64 -> T", T=FLOATS)
 def reduce_log_sum_exp(c: Call):
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
@@ -90,7 +96,7 @@ def reduce_log_sum_exp(c: Call):
     return c.b.reshape(log_sum_exp(c.b, rows, 1), shape)
 
 
-@op("Softmax", "LogSoftmax")
+@op("Softmax", "LogSoftmax", types="T -> T", T=FLOATS)
 def soft(c: Call):
     function = softmax if c.node.op == "Softmax" else log_softmax
     shape = tuple(c.x.shape)

@@ -6,15 +6,17 @@ from fractions import Fraction
 import numpy as np
 
 from ...graph.resize import Weights, linear_weights, resample
+from .kinds import EVERY, FLOATS
 from .table import Call, op
 
 
-@op("Upsample")
+@op("Upsample", types="T float32 -> T", T=EVERY, chooses=True)
 def upsample(c: Call):
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
         raise c.refuse(f"its mode is {mode!r} and its scales are {given}")
+    _only_floats(c, mode)
     scales = [_exact(s) for s in np.ravel(given)]
     sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
     along = {}
@@ -27,7 +29,7 @@ def upsample(c: Call):
     return resample(c.b, c.x, along)
 
 
-@op("Resize")
+@op("Resize", types="T U float32 int64 -> T", T=EVERY, U=FLOATS | {"float16"}, chooses=True)
 def resize(c: Call):
     if c.opset < 11:
         return upsample(c)
@@ -45,6 +47,7 @@ def resize(c: Call):
         raise c.refuse("it keeps the aspect ratio")
     if mode not in ("nearest", "linear"):
         raise c.refuse(f"its attribute `mode` is {mode!r}")
+    _only_floats(c, mode)
     axes = c.attr("axes") or range(len(shape))
     axes = [int(a) % len(shape) for a in axes]
     scales, sizes = c.option(2, "scales"), c.ints(3, "sizes")
@@ -62,6 +65,14 @@ def resize(c: Call):
         along[axis] = _nearest(at, n, rounding) if mode == "nearest" else _linear(at, n)
     c.limit([along[a][0].shape[0] if a in along else n for a, n in enumerate(shape)])
     return resample(c.b, c.x, along)
+
+
+def _only_floats(c: Call, mode: str) -> None:
+    """Refuse what lies between entries of a type that holds nothing between them."""
+    if mode != "nearest" and c.kinds[0] not in FLOATS:
+        raise c.refuse_kind(
+            str(c.kinds[0]), f"its attribute `mode` is {mode!r}; cast to float32 before it"
+        )
 
 
 def _exact(scale) -> Fraction:

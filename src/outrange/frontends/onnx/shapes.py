@@ -5,15 +5,16 @@ import math
 import numpy as np
 
 from ...graph import Value, logic
+from .kinds import EVERY, FLOATS, INDEX
 from .table import Call, op
 
 
-@op("Identity")
+@op("Identity", types="T -> T", T=EVERY, chooses=True)
 def identity(c: Call):
     return c.x
 
 
-@op("Dropout")
+@op("Dropout", types="T U bool -> T", T=FLOATS, U=FLOATS | {"float16"})
 def dropout(c: Call):
     c.attr("ratio")
     c.attr("seed")
@@ -36,7 +37,7 @@ def _axes(c: Call, axes, rank: int) -> list[int]:
     return [_axis(c, int(a), rank) for a in axes]
 
 
-@op("Flatten")
+@op("Flatten", types="T -> T", T=EVERY, chooses=True)
 def flatten(c: Call):
     axis = int(c.attr("axis", 1))
     shape = tuple(c.x.shape)
@@ -44,7 +45,7 @@ def flatten(c: Call):
     return c.b.reshape(c.x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
-@op("Reshape")
+@op("Reshape", types="T int64 -> T", T=EVERY, chooses=True)
 def reshape(c: Call):
     wanted = c.attr_or_input("shape", 1, since=5)
     if wanted is None:
@@ -61,13 +62,13 @@ def reshape(c: Call):
     return c.b.reshape(c.x, wanted)
 
 
-@op("Transpose")
+@op("Transpose", types="T -> T", T=EVERY, chooses=True)
 def transpose(c: Call):
     order = c.attr("perm")
     return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
 
 
-@op("Squeeze")
+@op("Squeeze", types="T int64 -> T", T=EVERY, chooses=True)
 def squeeze(c: Call):
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
@@ -78,7 +79,7 @@ def squeeze(c: Call):
     return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
 
 
-@op("Unsqueeze")
+@op("Unsqueeze", types="T int64 -> T", T=EVERY, chooses=True)
 def unsqueeze(c: Call):
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is None:
@@ -89,14 +90,14 @@ def unsqueeze(c: Call):
     return c.b.reshape(c.x, [1 if i in axes else next(rest) for i in range(rank)])
 
 
-@op("Concat")
+@op("Concat", types="T* -> T", T=EVERY, chooses=True)
 def concat(c: Call):
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     return c.b.concat(operands, axis)
 
 
-@op("Split")
+@op("Split", types="T int64 -> T", T=EVERY, chooses=True)
 def split(c: Call):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     sizes = c.attr_or_input("split", 1, since=13)
@@ -113,7 +114,7 @@ def split(c: Call):
     return c.b.structural(lambda a: list(np.split(a[0], ends, axis)), [c.x], name="split")
 
 
-@op("Slice")
+@op("Slice", types="T I* -> T", T=EVERY, I=INDEX, chooses=True)
 def slices(c: Call):
     starts = c.attr_or_input("starts", 1, since=10)
     ends = c.attr_or_input("ends", 2, since=10)
@@ -139,11 +140,12 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
     return slice(max(start, 0), None if end < 0 else end, step)
 
 
-@op("Gather")
+@op("Gather", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
 def gather(c: Call):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
-    if isinstance(c.operand(1), Value) and not isinstance(c.x, Value):
-        return _picked(c, np.asarray(c.x, np.float64), c.operand(1), axis)
+    places = c.operand(1)
+    if isinstance(places, Value) and not isinstance(c.x, Value):
+        return _picked(c, np.asarray(c.x, np.float64), places, axis)
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
     c.limit((*c.x.shape[:axis], *index.shape, *c.x.shape[axis + 1 :]))
@@ -159,7 +161,7 @@ def _picked(c: Call, table: np.ndarray, index: Value, axis: int):
     return c.b.transpose(found, places)
 
 
-@op("GatherElements")
+@op("GatherElements", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
 def gather_elements(c: Call):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     index = c.constant(1, "indices").astype(np.int64)
@@ -172,7 +174,7 @@ def _check_index(c: Call, index: np.ndarray, length: int) -> None:
         raise c.refuse(f"its indices leave an axis of length {length}")
 
 
-@op("Pad")
+@op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
 def pad(c: Call):
     mode = c.attr("mode", "constant")
     amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
@@ -198,14 +200,14 @@ def pad(c: Call):
     )
 
 
-@op("Expand")
+@op("Expand", types="T int64 -> T", T=EVERY, chooses=True)
 def expand(c: Call):
     shape = c.ints(1, "shape") or []
     shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
     return c.b.broadcast(c.x, shape)
 
 
-@op("Tile")
+@op("Tile", types="T int64 -> T", T=EVERY, chooses=True)
 def tile(c: Call):
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
@@ -214,7 +216,7 @@ def tile(c: Call):
     return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
 
 
-@op("DepthToSpace")
+@op("DepthToSpace", types="T -> T", T=EVERY, chooses=True)
 def depth_to_space(c: Call):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
@@ -226,7 +228,7 @@ def depth_to_space(c: Call):
     return c.b.reshape(moved, (n, channels // k**2, height * k, width * k))
 
 
-@op("SpaceToDepth")
+@op("SpaceToDepth", types="T -> T", T=EVERY, chooses=True)
 def space_to_depth(c: Call):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))

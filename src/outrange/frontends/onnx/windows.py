@@ -5,16 +5,17 @@ import math
 import numpy as np
 
 from ...graph import Value
+from .kinds import FLOATS
 from .table import Call, op
 
 
-@op("GlobalAveragePool", "GlobalMaxPool")
+@op("GlobalAveragePool", "GlobalMaxPool", types="T -> T", T=FLOATS)
 def global_pool(c: Call):
     how = "mean" if c.node.op == "GlobalAveragePool" else "max"
     return c.b.reduce(how, c.x, range(2, len(c.x.shape)), True)
 
 
-@op("MaxPool")
+@op("MaxPool", types="T -> T", T=FLOATS | {"int8", "uint8"}, chooses=True)
 def max_pool(c: Call):
     c.attr("storage_order")  # concerns the second output alone
     windows, shape, _ = _windows(c)
@@ -23,7 +24,7 @@ def max_pool(c: Call):
     return c.b.largest(_value(c), windows, shape)
 
 
-@op("AveragePool")
+@op("AveragePool", types="T -> T", T=FLOATS)
 def average_pool(c: Call):
     count_all = c.attr("count_include_pad", 0)
     windows, shape, inside = _windows(c)
