@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,12 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
+from ...graph.whole import RANGES
 from .complex import Complex, split
+
+
+INTEGERS = frozenset(RANGES) - {"bool"}
+"""Dtypes in which arithmetic is that of integers."""
 
 
 @dataclass(eq=False)
@@ -23,6 +28,7 @@ class Step:
         makes: Keys of its results.
         attributes: By name.
         run: The operation itself, on arrays: one array per result.
+        dtypes: Of each operand, where the recording knows.
     """
 
     kind: str
@@ -30,6 +36,7 @@ class Step:
     makes: Sequence[Hashable]
     attributes: Mapping[str, Any]
     run: Callable[..., list[np.ndarray]]
+    dtypes: Sequence[str] = ()
 
 
 @dataclass(eq=False)
@@ -66,6 +73,14 @@ class Call:
     def x(self) -> Operand:
         """The first operand."""
         return self.inputs[0]
+
+    @property
+    def integer(self) -> str | None:
+        """The type of integers that an operand is of, if one is and depends on the input."""
+        for x, dtype in zip(self.inputs, self.step.dtypes, strict=False):
+            if isinstance(x, Value) and dtype in INTEGERS:
+                return dtype
+        return None
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute."""
@@ -120,17 +135,28 @@ def _results(b: Builder, step: Step, inputs: list[Operand], rules: Rules) -> lis
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
-def folded(rules: dict[str, Callable[[Call], Any]]) -> Rules:
-    """Rules that run the framework's own operation where no operand is a value."""
+def folded(rules: dict[str, Callable[[Call], Any]], counting: Collection[str]) -> Rules:
+    """Rules that run the framework's own operation where no operand is a value.
 
-    def guarded(rule: Callable[[Call], Any]):
+    Args:
+        rules: Kind of step to its rule.
+        counting: The kinds whose rule holds for types of integers too; elsewhere a quotient is cut
+            off, and "and" is about bits.
+    """
+
+    def guarded(name: str, rule: Callable[[Call], Any]):
         def run(c: Call):
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
-            if any(isinstance(x, Value) for x in c.inputs):
-                return rule(c)
-            return list(c.step.run(*c.inputs))
+            if not any(isinstance(x, Value) for x in c.inputs):
+                return list(c.step.run(*c.inputs))
+            if c.integer is not None and name not in counting:
+                raise UnsupportedError(
+                    f"the operation {c.kind} of whole numbers ({c.integer}) is not described: cast "
+                    "them to float32 before it"
+                )
+            return rule(c)
 
         return run
 
-    return {name: guarded(rule) for name, rule in rules.items()}
+    return {name: guarded(name, rule) for name, rule in rules.items()}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Builder, Operand, Value, pointwise
+from ...graph import Builder, Operand, Value, integers, logic, pointwise
 from .program import Call
 
 
@@ -65,6 +65,34 @@ def either(c: Call) -> Operand:
 def negated(c: Call) -> Operand:
     """A rule: whether a condition does not hold."""
     return described(pointwise.logical_not(c.b, c.x), c)
+
+
+def truth(c: Call) -> Operand:
+    """A rule: whether the first operand is not 0."""
+    if c.integer is not None:
+        return integers.compare(c.b, "not_equal", c.x, np.zeros(()))
+    return described(pointwise.truth(c.b, c.x), c)
+
+
+def divided(c: Call) -> Operand:
+    """A rule: the quotient of the first two operands; of integers its fraction is cut off."""
+    x, y = c.inputs[:2]
+    return c.b.divide(x, y) if c.integer is None else integers.quotient(c.b, x, _divisor(c))
+
+
+def remainder(c: Call) -> Operand:
+    """A rule: what is left of such a quotient, of the sign of the first operand."""
+    divisor = _divisor(c)
+    if c.integer is None:
+        return logic.modulo(c.b, c.x, divisor, floored=False)
+    return integers.remainder(c.b, c.x, divisor, floored=False)
+
+
+def _divisor(c: Call) -> np.ndarray:
+    divisor = c.constant(1, "divisors")
+    if not divisor.all():
+        raise UnsupportedError("a division by the constant 0 has no value")
+    return divisor
 
 
 def sign(c: Call) -> Operand:

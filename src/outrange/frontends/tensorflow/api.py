@@ -46,7 +46,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
         attributes = {a.name: _plain(op, a.name) for a in op.op_def.attr}
         steps.append(Step(
             op.type, [x.name for x in op.inputs], [x.name for x in op.outputs], attributes,
-            _runner(tf, op),
+            _runner(tf, op), [x.dtype.base_dtype.name for x in op.inputs],
         ))  # fmt: skip
     return Program(
         [x.name for x in traced.inputs], steps, [x.name for x in traced.outputs], constants

@@ -28,6 +28,7 @@ from ..native.rules import (
     scaled,
     select,
     sign,
+    truth,
     windows,
 )  # fmt: skip
 
@@ -121,7 +122,7 @@ def _cast(c: Call):
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {c.attr('DstT')}")
-    return c.x
+    return truth(c) if c.attr("DstT") == "bool" and c.attr("SrcT") != "bool" else c.x
 
 
 @rule("BiasAdd")
@@ -223,5 +224,15 @@ def _batch_norm(c: Call):
     return [c.b.affine_map(centered, factor.reshape(shape), offset.reshape(shape), ulps=4)]
 
 
-TABLE = folded(RULES)
+COUNTING = (
+    *MOVING, "Split", "ConcatV2", "Pack", "Identity", "StopGradient", "PreventGradient",
+    "EnsureShape", "Snapshot", "IdentityN", "Relu", "Square", "Abs", "Neg", "AddV2", "Add", "Sub",
+    "Mul", "AddN", "SquaredDifference", "Maximum", "Minimum", "ClipByValue", "Greater",
+    "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Sign", "SelectV2", "Select",
+    "MatMul", "BatchMatMul", "BatchMatMulV2", "Cumsum", "Shape", "Size", "Rank", "ZerosLike",
+    "OnesLike", "Sum", "Max", "Min", "Cast", "BiasAdd", "PadV2", "Einsum", "MaxPool",
+)  # fmt: skip
+"""Operations whose rule holds for integers: `Mean` and `Div` cut off fractions there."""
+
+TABLE = folded(RULES, COUNTING)
 """The rules, where an operand depends on the input; constants run in TensorFlow."""

@@ -185,7 +185,8 @@ def _step(t: Any, node: Any) -> Step:
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
         return Step("same", [source], makes, {}, lambda x: [x])
-    return Step(kind, [n.name for n in reads], makes, attributes, _runner(t, node, place))
+    dtypes = [str(getattr(n.meta.get("val"), "dtype", "")).removeprefix("torch.") for n in reads]
+    return Step(kind, [n.name for n in reads], makes, attributes, _runner(t, node, place), dtypes)
 
 
 class Place(int):
