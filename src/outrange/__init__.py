@@ -57,6 +57,7 @@ from .api.training import (
 )
 from .core import (
     Box as Box,
+    ContradictionError as ContradictionError,
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,

@@ -2,6 +2,7 @@
 
 from .box import Box as Box
 from .errors import (
+    ContradictionError as ContradictionError,
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,

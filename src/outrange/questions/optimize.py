@@ -18,7 +18,8 @@ from ..search import solve as search
 from ..search.decide import Decision, decide
 from .bracket import Bracket
 from .cases import asked
-from .evidence import enclose, model_values
+from .contradictions import check_least, check_never, inside, sampled
+from .evidence import enclose, run_model
 from .input_set import place
 from .limits import check_hooks, check_limits
 from .named import by_name
@@ -258,8 +259,13 @@ def optimum(
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
-                returned = model_values(network, network.predict, at[None])[0]
-            model_y = by_name(graph.outputs, returned)
+                run = run_model(network, network.predict, at[None])
+            model_y = by_name(graph.outputs, run.y[0])
+            check_least(inside(run, regions), form, found.lower)
+    if where == TRUE:
+        check_least(sampled(network, regions, seed=seed), form, found.lower)
+    elif found.status == "infeasible":
+        check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
     return Optimum(
         network.name,
         text,

@@ -1,7 +1,7 @@
 """What can each output be?"""
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Warrant
+from ..core import Box, Region, Warrant
 from ..domains import bounds
 from ..search import solve as search
-from .evidence import enclose, model_values
+from .contradictions import check_forms, inside, sampled
+from .evidence import enclose, run_model
 from .limits import check_hooks, check_limits
 from .network import NetworkLike
 from .range_over import range_over
@@ -52,10 +53,12 @@ def output_range(
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
-        return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
+        found = range_over(asked.formed, sets, tol=tol, time=time)
+        return _answer(network, asked, found, tol, sets)
     found = _search(asked, sets[0].box, tol, time, solver, progress)
     ends = sets[0].box
-    return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
+    found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
+    return _answer(network, asked, found, tol, sets)
 
 
 def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
@@ -101,7 +104,9 @@ def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
         return _Stopped(lower, at, np.zeros(2 * k), "interrupted", boxes, seconds)
 
 
-def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
+def _answer(
+    network: NetworkLike, asked: Target, found, tol: float, sets: Sequence[Region]
+) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
@@ -116,7 +121,10 @@ def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
         with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-            returned = model_values(network, network.predict, points) @ asked.rows.T
+            run = run_model(network, network.predict, points)
+            returned = run.y @ asked.rows.T
+        for one in (inside(run, sets), sampled(network, sets)):
+            check_forms(one, asked.rows, lo, hi)
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
     status = found.status

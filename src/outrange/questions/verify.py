@@ -14,6 +14,7 @@ from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.decide import Decision, decide
 from .cases import asked, cases
+from .contradictions import check_never, sampled
 from .finite import holds_nowhere
 from .input_set import place
 from .limits import check_hooks, check_limits
@@ -62,6 +63,7 @@ def verify(
     if not question.groups and question.complete:
         found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
         empty = _no_inputs(network, unsafe, regions, seed, time)
+        check_never(sampled(network, regions, seed=seed), unsafe, f"`{text}` holds")
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = Examiner(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
@@ -75,6 +77,9 @@ def verify(
     if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
         found = replace(found, status="unsat", lower=max(float(found.lower), 0.0))
     empty = False
+    if found.status == "unsat":
+        at = [*examiner.shown, *([found.at] if found.at.size else [])]
+        check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
     if found.status == "unsat" and not all(region.is_box for region in regions):
         left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)
