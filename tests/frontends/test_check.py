@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from outrange.core import Box, InputError, ModelError
-from outrange.frontends.check import check_same
+from outrange.frontends.check import check_same, points
 from outrange.frontends.network import Network
-from outrange.graph import Builder, Slot
+from outrange.graph import Builder, Slot, integers, logic
 from outrange.graph.float32 import stray, tolerance
 
 
@@ -195,3 +195,47 @@ def test_the_bound_holds_for_float32_in_any_order(rng):
         error = np.abs(y.astype(float) - strayed.values[graph.output])
         assert (error <= strayed.bounds[graph.output]).all()
         assert (error <= tolerance(graph, strayed)).all()
+
+
+def test_the_points_hold_whole_numbers_and_halves():
+    graph = graph_of(weights(3, 2), "relu")
+    for few in (False, True):
+        x = points(graph, None, 0, few)
+        whole, half = (x == np.rint(x)).all(axis=1), (x + 0.5 == np.rint(x + 0.5)).all(axis=1)
+        for rows in (x[whole], x[half]):
+            assert (rows > 1).any() and (rows < -1).any() and (np.abs(rows) > 50).any()
+        assert (~whole & ~half).any()
+
+
+@pytest.mark.parametrize("limits", [(-3.0, 0.25), (2.0, 1e30), (5.0, 5.0)])
+def test_the_points_keep_the_limits_of_the_inputs(limits):
+    b = Builder([Slot("x", (3,), limits=limits)])
+    x = points(b.finish(b.input_values(), ["y"]), None, 0)
+    assert (limits[0] <= x).all() and (x <= limits[1]).all()
+    assert limits[0] == limits[1] or len(np.unique(x)) > 100
+
+
+def counted(divide):
+    """The whole part of `x`, halved as integers are or as real numbers."""
+    b = Builder([Slot("x", (2,))])
+    whole = logic.truncate(b, b.input_values()[0])
+    halved = integers.quotient(b, whole, np.array([2.0])) if divide else b.affine_map(whole, 0.5)
+    return b.finish([halved], ["y"])
+
+
+def test_integers_read_as_real_numbers_are_seen():
+    """What picks one of its operands rounds nothing, so no point is beside a jump for it."""
+    for graph, predict in (
+        (counted(False), lambda x: np.trunc(np.trunc(x) / 2)),
+        (counted(True), lambda x: np.trunc(x) / 2),
+    ):
+        with pytest.raises(ModelError, match="Received: the input"):
+            check_same(Network(graph, predict, "net", "test"))
+    check_same(Network(counted(True), lambda x: np.trunc(np.trunc(x) / 2), "net", "test"))
+
+
+def test_whole_numbers_are_exact_in_float32():
+    graph = counted(True)
+    strayed = stray(graph, np.array([[3.0, -7.0], [6.5, 1e5]]))
+    assert not strayed.near_jump.any() and (strayed.bounds[graph.output] == 0).all()
+    assert stray(graph, np.array([[3.0, 2.0**30]])).bounds[graph.output].max() >= 0

@@ -49,12 +49,14 @@ def _say_no_more() -> None:
 
 
 def _fail_on(error: Exception) -> int:
-    from ..core import InputError, ModelError
+    from ..core import ContradictionError, InputError, ModelError
 
     if os.environ.get("OUTRANGE_DEBUG"):
         raise error
     if isinstance(error, InputError):
         return fail(str(error), USAGE)
+    if isinstance(error, ContradictionError):
+        return fail(str(error), BUG)
     if isinstance(error, ModelError):
         return fail(str(error), MODEL)
     if isinstance(error, MemoryError):

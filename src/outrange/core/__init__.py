@@ -10,6 +10,7 @@ from .clock import (
     seconds_left as seconds_left,
 )
 from .errors import (
+    ContradictionError as ContradictionError,
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,

@@ -3,6 +3,7 @@
 * OutrangeError
   + InputError        an argument of the caller's breaks a rule (box, tolerance, shape, path)
   + ModelError        the model cannot be read, or the graph read from it is not the model
+    - ContradictionError   the model contradicts an answer: a bug of outrange, not of the caller's
   + UnsupportedError  the model holds an operation no file in `outrange/ops` describes
 """
 
@@ -17,6 +18,13 @@ class InputError(OutrangeError, ValueError):
 
 class ModelError(OutrangeError):
     """The model cannot be read, or what was read does not compute what the model computes."""
+
+
+class ContradictionError(ModelError):
+    """The model itself contradicts an answer beyond rounding: a bug in outrange.
+
+    Nothing is answered then; the message names the input and both values.
+    """
 
 
 class UnsupportedError(ModelError):

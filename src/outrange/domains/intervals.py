@@ -57,9 +57,28 @@ def _entrywise(factor: np.ndarray, bias: np.ndarray, lo: np.ndarray, hi: np.ndar
         return add_toward(below, bias, -np.inf), add_toward(above, bias, np.inf)
 
 
+def _together(
+    coefficients: Sequence[float],
+    bias: np.ndarray,
+    los: Sequence[np.ndarray],
+    his: Sequence[np.ndarray],
+) -> Bounds:
+    """`sum_i c_i x_i + b`, exact where float64 is: whole numbers add up to whole numbers."""
+    least = most = np.zeros_like(los[0])
+    with np.errstate(all="ignore"):
+        for c, lo, hi in zip(coefficients, los, his, strict=True):
+            low, high = (lo, hi) if c >= 0 else (hi, lo)
+            least = add_toward(least, multiply_toward(c, low, -np.inf), -np.inf)
+            most = add_toward(most, multiply_toward(c, high, np.inf), np.inf)
+        least, most = add_toward(least, bias, -np.inf), add_toward(most, bias, np.inf)
+    return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
+
+
 def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
     if op.factor is not None and op.ulps == 0:
         return _entrywise(op.factor, op.bias, los[0], his[0])
+    if op.coefficients is not None and op.ulps == 0:
+        return _together(op.coefficients, op.bias, los, his)
     g = gamma(2 * op.terms + 6)
     centers, reaches = [], []
     with np.errstate(over="ignore", invalid="ignore"):

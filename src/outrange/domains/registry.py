@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..core import Bounds, InputError, OutrangeError
 from ..graph import Graph
 from ..graph.graph import Op
+from ..graph.limits import check_within
 
 
 KINDS: tuple[type, ...] = get_args(Op)
@@ -65,7 +66,8 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
         Unbounded ends are infinite; no end is NaN. Sound: every rounding is paid for.
 
     Raises:
-        InputError: A box is inverted, has NaN or the wrong length, or the domain is unknown.
+        InputError: A box is inverted, has NaN or the wrong length, or leaves the limits of an
+            input; or the domain is unknown.
 
     Example:
         >>> import numpy as np
@@ -93,4 +95,5 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
             "A box needs `lo <= hi` in every entry, and no NaN. "
             f"Received: box {i} with lo[{j}]={lo[i, j]:.6g}, hi[{j}]={hi[i, j]:.6g}."
         )
+    check_within(graph.inputs, lo, hi)
     return DOMAINS[domain].run(graph, lo, hi)

@@ -14,6 +14,9 @@ from .network import Network
 SCALES = (0.1, 1.0, 10.0, 1e3)
 """Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
 
+_COUNTS = (2.0, 20.0, 200.0)
+"""Standard deviations of the random whole numbers and halves."""
+
 _ENTRIES = 2**22
 """Values of the graph held at once, over all points; they set the memory of a comparison."""
 
@@ -30,9 +33,10 @@ _LARGE = 2**17
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
     """Compare the graph (in float64) with the model itself (in its float32).
 
-    Random points of several magnitudes, sign vectors, zero, and points of `box` are run through
-    both. The difference allowed at each is an estimate of what float32 rounding does there.
-    Nothing is compared where a value overflows float32 on the way, or at a pole.
+    Random points of several magnitudes, whole numbers, halves, sign vectors, zero, and points of
+    `box` are run through both, within the limits of the inputs. The difference allowed at each is
+    an estimate of what float32 rounding does there. Nothing is compared where a value overflows
+    float32 on the way, or at a pole.
 
     Args:
         network: What a front-end returns. Without a `predict` there is nothing to compare; with
@@ -90,6 +94,8 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
     """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
 
     Inputs that take whole numbers within limits get such.
+    Whole numbers and halves are among the points: where a model counts, it is there that a wrong
+    reading shows.
     """
     rng, size = np.random.default_rng(seed), graph.size
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
@@ -98,6 +104,9 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
         normal = scale * rng.standard_normal((normals, size))
         normal[: normals // 4] = np.abs(normal[: normals // 4])
         rows += [normal, scale * rng.choice([-1.0, 1.0], (corners, size))]
+    for scale in _COUNTS:
+        count = scale * rng.standard_normal((2, 1 if few else _CORNERS, size))
+        rows += [np.rint(count[0]), np.rint(count[1]) + 0.5]
     if box is not None:
         if box.size != size:
             raise InputError(
@@ -110,11 +119,22 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
     x = np.concatenate(rows).astype(np.float32).astype(np.float64)
     start = 0
     for slot in graph.inputs:
-        if slot.whole:
-            part = x[:, start : start + slot.size]
-            part[:] = _whole(part, slot, rng)
+        part = x[:, start : start + slot.size]
+        part[:] = _whole(part, slot, rng) if slot.whole else _within(part, slot, rng)
         start += slot.size
     return x
+
+
+def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
+    """The points; where they leave the limits of an input, any others within."""
+    least, most = slot.limits
+    outside = (part < least) | (part > most)
+    if not outside.any():
+        return part
+    low, high = max(least, -SCALES[-1]), min(most, SCALES[-1])
+    drawn = rng.uniform(low, high, part.shape) if low < high else np.full(part.shape, least)
+    drawn = np.clip(drawn.astype(np.float32).astype(np.float64), least, most)
+    return np.where(outside, drawn, part)
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:

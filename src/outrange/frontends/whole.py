@@ -1,8 +1,8 @@
-"""For which whole numbers a model is what its graph says: no type overflows, no table is left."""
+"""For which inputs a model is what its graph says: no type overflows, no table is left."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,14 @@ from ..ops.pointwise.op import Pointwise
 
 
 _FAR = 2**24
+
+_REAL = float(np.finfo(np.float32).max)
+
+_OCTAVES = 120
+"""Limits of real numbers are sought from 2^-120 to 2^120."""
+
+_CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
+"""Where limits of real numbers are sought, in turn: what a table or a type holds is near."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,23 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
     """The inputs, limited so far that everything stays within its limits.
 
     The limits are the widest of the form `first <= x <= last` around 0 (or around what is nearest
-    to 0) for all inputs alike; found by halving, each try an interval pass.
+    to 0) for all inputs alike; found by halving, each try an interval pass. Inputs of real numbers
+    are limited only where there are none of whole numbers, and may lie around another center.
 
     Raises:
-        UnsupportedError: Not even one number is known to keep within them.
+        UnsupportedError: Not even one input is known to keep within them.
     """
     slots = list(limited(b))
     wanted = [*wanted] + [
         Within(value, least, most, "a table has no more rows") for value, least, most in b.bounded
     ]
-    if not wanted or not any(slot.whole for slot in slots):
+    if not wanted:
         return slots
+    slots = [s if s.whole else replace(s, limits=(-_REAL, _REAL)) for s in slots]
+    if _broken(b, slots, wanted) is None:
+        return slots
+    if not any(slot.whole for slot in slots):
+        return _limited_reals(b, slots, wanted)
 
     def cut(first: int, last: int) -> list[Slot]:
         return [
@@ -60,8 +74,6 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
             for s in slots
         ]
 
-    if _broken(b, cut(-_FAR, _FAR), wanted) is None:
-        return slots
     why = _broken(b, cut(0, 0), wanted)
     if why is not None:
         raise UnsupportedError(
@@ -72,7 +84,27 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
     return cut(first, last)
 
 
-def _farthest(holds: Any) -> int:
+def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[Within]) -> list[Slot]:
+    """Limits of inputs of real numbers, all alike."""
+
+    def cut(first: float, last: float) -> list[Slot]:
+        return [replace(s, limits=(first, last)) for s in slots]
+
+    def keeps(first: float, last: float) -> bool:
+        return _broken(b, cut(first, last), wanted) is None
+
+    center = next((c for c in _CENTERS if keeps(c, c)), None)
+    if center is None:
+        raise UnsupportedError(
+            "No numbers are known for which the model does what its layers say: "
+            f"{_broken(b, cut(0.0, 0.0), wanted)}."
+        )
+    last = center + _reach(lambda r: keeps(center, center + r))
+    first = center - _reach(lambda r: keeps(center - r, last))
+    return cut(first, last)
+
+
+def _farthest(holds: Callable[[int], bool]) -> int:
     """The largest `k` up to `_FAR` for which it holds, if it holds up to there and not beyond."""
     low, high = 0, _FAR + 1
     while high - low > 1:
@@ -81,12 +113,33 @@ def _farthest(holds: Any) -> int:
     return low
 
 
+def _reach(holds: Callable[[float], bool]) -> float:
+    """A length that holds, within 0.1 % of the longest."""
+    if holds(_REAL):
+        return _REAL
+    low, high = -_OCTAVES, _OCTAVES
+    if not holds(2.0**low):
+        return 0.0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(2.0**middle) else (low, middle)
+    length = step = 2.0**low
+    for _ in range(10):
+        step *= 0.5
+        length = length + step if holds(length + step) else length
+    return length
+
+
 def _broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[Within]) -> str | None:
     """Why a limit is not known to be kept; None if all are."""
-    real = np.finfo(np.float32).max
     ends = [
         np.concatenate(
-            [np.full(s.size, s.limits[k] if s.whole else (-real, real)[k]) for s in slots]
+            [
+                np.full(
+                    s.size, float(s.limits[k] if s.whole else np.clip(s.limits[k], -_REAL, _REAL))
+                )
+                for s in slots
+            ]
         )[None]
         for k in (0, 1)
     ]

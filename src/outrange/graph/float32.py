@@ -5,6 +5,15 @@ of the weights: it holds in any order of summation, and is loose for deep networ
 carries random roundings of the same local sizes through the graph itself: tight, but blind to a
 jump that rounding may step across. A point near a jump is judged by the bound alone.
 
+The bound, for an op that float32 computes from operands off by `e`:
+
+* a sum of `n` products is off by at most `|W| e + gamma(n + k) (|W| (|x| + e) + |b|)`, where `k`
+  roundings stand for weights and scales that the runtime computes itself;
+* what only picks one of its operands or a constant (a maximum, a relu, a clip, a negation) adds no
+  rounding of its own, and whole numbers up to 2^24 are added and multiplied without any;
+* a curve is off by what its exact range over `x +- e` says, so a jump counts as soon as it is
+  within reach, and by the roundings of its own formula.
+
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
 """
 
@@ -23,17 +32,24 @@ from .graph import Graph, Node
 UNIT32 = 2.0**-24
 """Unit roundoff of float32, round to nearest."""
 
+WHOLE32 = 2.0**24
+"""Up to here every whole number is a float32."""
+
 LARGEST32 = 1e37
 """Values beyond this are taken to overflow in float32 (a margin of 30 for sums on the way)."""
 
 _EXTRA_TERMS = 8
 """Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
 
+OPERATIONS = 16
+"""Elementary operations that a model may spend where the graph has one: a softmax that subtracts
+its largest entry first, a variance as the mean of squares less a square, a gelu by its erf."""
+
 _ABSOLUTE = 2e-6
 """Float32 transcendental functions miss by up to this much, whatever the size of the value."""
 
-_TINY = 1e-37
-"""Float32 results below this may be flushed to zero."""
+_TINY = 2.0**-126
+"""Float32 results below this, its least normal number, may be flushed to zero."""
 
 _RUNS = 4
 _SPREAD = 16.0
@@ -55,8 +71,15 @@ class Strayed:
     """`(batch,)`: whether a value on the way may be too large for float32."""
 
 
-def stray(graph: Graph, x: np.ndarray) -> Strayed:
-    """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside."""
+def stray(graph: Graph, x: np.ndarray, operations: int = 1) -> Strayed:
+    """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside.
+
+    Args:
+        graph: What the model computes.
+        x: Float32 numbers.
+        operations: How many operations the model may spend where the graph has one: see
+            `OPERATIONS`.
+    """
     values = graph.run_all(np.asarray(x, np.float64))
     bounds, roundings = [np.zeros(values[0].shape)], [np.zeros(values[0].shape)]
     near_jump, overflows = np.zeros(len(x), bool), np.zeros(len(x), bool)
@@ -65,6 +88,7 @@ def stray(graph: Graph, x: np.ndarray) -> Strayed:
             before = tuple(bounds[j] for j in node.inputs)
             inputs = tuple(values[j] for j in node.inputs)
             moved, rounding = _node(node, inputs, before, y)
+            rounding = operations * rounding
             if isinstance(node.op, Pointwise) and node.op.jumps:
                 near_jump |= (moved > 0).any(axis=1)
             if isinstance(node.op, Curve):
@@ -85,7 +109,8 @@ def _node(
     """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
     op = node.op
     if isinstance(op, Pointwise):
-        return _pointwise(op, inputs, before, y), _EXTRA_TERMS * UNIT32 * np.abs(y) + _TINY
+        moved = _pointwise(op, inputs, before, y)
+        return moved, _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
     if isinstance(op, Rearrange):
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
@@ -93,15 +118,70 @@ def _node(
     if isinstance(op, Product):
         u, v = (np.abs(x) for x in inputs)
         moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
-        return moved, _EXTRA_TERMS * UNIT32 * (np.abs(y) + moved) + _TINY
+        rounding = _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
+        counted = _are_whole(inputs, before, op) & (np.abs(y) < WHOLE32)
+        return moved, np.where(counted, 0.0, rounding)
     if isinstance(op, Affine):
-        terms = (op.terms + _EXTRA_TERMS) * UNIT32
-        size = op.apply(tuple(np.abs(x) for x in inputs), True) + np.abs(op.bias)
-        return op.apply(before, True), terms * size + _TINY * op.terms
-    rounding = _EXTRA_TERMS * UNIT32 * np.abs(y) + _TINY
+        moved = op.apply(before, True)
+        if _only_picks(op):
+            return moved, _flushed(y, moved)
+        size = op.apply(tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True)), True)
+        size = size + np.abs(op.bias)
+        rounding = _gamma(op.terms + _EXTRA_TERMS) * size + _TINY * op.terms
+        if _has_whole_coefficients(op):
+            rounding = np.where(_are_whole(inputs, before) & (size < WHOLE32), 0.0, rounding)
+        return moved, rounding
+    moved = _curve(op, inputs[0], before[0], y)
+    if _only_picks(op):
+        return moved, _flushed(y, moved)
+    rounding = _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
     if not op.is_piecewise_linear:
         rounding = rounding + _ABSOLUTE
-    return _curve(op, inputs[0], before[0], y), rounding
+    return moved, rounding
+
+
+def _are_whole(inputs, before, op: Product | None = None) -> np.ndarray:
+    """Which entries are made of whole numbers that are known without error."""
+    known = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
+    if op is not None:
+        known = [k[..., places] for k, places in zip(known, (op.left, op.right), strict=True)]
+    return np.logical_and.reduce(known)
+
+
+def _has_whole_coefficients(op: Affine) -> bool:
+    """Whether an op is a sum, entry by entry, of whole multiples and a whole number."""
+    numbers = op.factor if op.factor is not None else op.coefficients
+    whole = (np.asarray(part) for part in (numbers, op.bias) if part is not None)
+    return numbers is not None and all(bool((part == np.rint(part)).all()) for part in whole)
+
+
+def _gamma(terms: int) -> float:
+    """`n u / (1 - n u)`: what `n` roundings make of a relative error."""
+    share = terms * UNIT32
+    return share / (1.0 - share) if share < 1.0 else np.inf
+
+
+def _only_picks(op: Affine | Curve) -> bool:
+    """Whether every result is an operand, its negative, or a constant: nothing is rounded."""
+    if isinstance(op, Affine):
+        return op.factor is not None and bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())
+    if isinstance(op, Step) and op.is_staircase:
+        return op.spacing == 1.0  # whole numbers
+    lines = op.lines or (None,)
+    return all(line is not None and _is_picked(*line) for line in lines)
+
+
+def _is_picked(slope: float, offset: float) -> bool:
+    """Whether a line is `x`, `-x` or a float32 number."""
+    if slope == 0.0:
+        return float(np.float32(offset)) == offset
+    return abs(slope) == 1.0 and offset == 0.0
+
+
+def _flushed(y: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """What a picked number may lose: nothing, unless it is too small."""
+    small = (np.abs(y) - moved < _TINY) & ((y != 0) | (moved != 0))
+    return np.where(small, _TINY, 0.0)
 
 
 def _pointwise(

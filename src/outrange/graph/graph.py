@@ -38,7 +38,8 @@ class Slot:
         name: As the user knows it.
         shape: Without the batch axis.
         whole: Whether an input takes whole numbers only.
-        limits: The least and the largest number that an input of whole numbers takes.
+        limits: The least and the largest number that an input takes: beyond them the graph need
+            not be the model (a type of whole numbers may overflow, a table may end).
     """
 
     name: str

@@ -136,12 +136,17 @@ def compare_whole(b: Builder, how: str, x: Operand, y: Operand) -> Operand | Non
     """
     if not any(slot.whole for slot in b.inputs):
         return None
-    if how in ("less", "less_equal"):
-        x, y, how = y, x, how.replace("less", "greater")
     for part in (x, y):
         known = is_whole(b, part) if isinstance(part, Value) else _is_whole(np.asarray(part)).all()
         if not known:
             return None
+    return whole_comparison(b, how, x, y)
+
+
+def whole_comparison(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
+    """`compare_whole` of operands known to be whole."""
+    if how in ("less", "less_equal"):
+        x, y, how = y, x, how.replace("less", "greater")
     difference = b.subtract(x, y)
     if how in ("greater", "greater_equal"):
         shift = float(how == "greater_equal")

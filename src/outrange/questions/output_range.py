@@ -1,6 +1,6 @@
 """What can each output be?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box
+from ..core import Box, Region
 from ..search.common.solution import Solution
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
@@ -16,7 +16,8 @@ from .common.named import Named
 from .common.network import NetworkLike
 from .common.progress import range_reporter
 from .common.target import Target, target
-from .evidence.evaluate import enclose, model_values
+from .evidence.contradictions import check_forms, inside, sampled
+from .evidence.evaluate import enclose, run_model
 from .inputs.sets import regions
 from .optimize.range_of_set import range_over
 
@@ -39,12 +40,12 @@ def output_range(
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
-        return _answer(
-            network, asked, range_over(asked.formed, sets, tol=tol, time_limit=time_limit), tol
-        )
+        found = range_over(asked.formed, sets, tol=tol, time_limit=time_limit)
+        return _answer(network, asked, found, tol, sets)
     found = _search(asked, sets[0].box, tol, time_limit, solver, progress)
     ends = sets[0].box
-    return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
+    found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
+    return _answer(network, asked, found, tol, sets)
 
 
 def _search(
@@ -67,7 +68,9 @@ def _search(
     )
 
 
-def _answer(network: NetworkLike, asked: Target, found: Solution, tol: float) -> Range:
+def _answer(
+    network: NetworkLike, asked: Target, found: Solution, tol: float, sets: Sequence[Region]
+) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
@@ -82,7 +85,10 @@ def _answer(network: NetworkLike, asked: Target, found: Solution, tol: float) ->
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
         with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-            returned = model_values(network, network.predict, points) @ asked.rows.T
+            run = run_model(network, network.predict, points)
+            returned = run.y @ asked.rows.T
+        for one in (inside(run, sets), sampled(network, sets)):
+            check_forms(one, asked.rows, lo, hi)
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
     status = str(found.status)

@@ -20,6 +20,7 @@ from .common.network import NetworkLike
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
 from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
+from .evidence.contradictions import check_never, sampled
 from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
@@ -64,6 +65,7 @@ def verify(
         methods = ("interval arithmetic",)
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
         empty = _no_inputs(network, unsafe, regions, seed, time_limit)
+        check_never(sampled(network, regions, seed=seed), unsafe, f"`{text}` holds")
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
@@ -77,6 +79,9 @@ def verify(
     if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
+    if found.status is Status.UNSAT:
+        at = [*examiner.shown, *([] if found.point is None else [found.point])]
+        check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
         left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
+from ..graph.limits import check_within
 from .common.clause_groups import ClauseGroup
 from .common.solution import Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
@@ -48,9 +49,14 @@ def decide(
         point was accepted), `UNSAT` (proved: nowhere), or why neither is known; `lower` is proved
         of every open clause, `seen` is the least value met, at `at`.
 
+    Raises:
+        InputError: A box leaves the limits of an input.
+
     Sound: yes, float64 rounding paid. Complete: for piecewise-linear graphs up to float64
     resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
     """
+    for group in groups:
+        check_within(graph.inputs, group.roots.lo, group.roots.hi)
     with deadline(time_limit), np.errstate(all="ignore"):
         return _Decision(graph, groups, accept, progress, seed, engine).run()
 

@@ -95,7 +95,8 @@ class _Flattening:
         makes = [self.fresh() for _ in eqn.outvars]
         shapes = [tuple(v.aval.shape) for v in eqn.outvars]
         attributes = {**params, "shapes": shapes}
-        self.steps.append(TracedStep(name, inputs, makes, attributes, self.runner(eqn)))
+        dtypes = [str(v.aval.dtype) for v in eqn.invars]
+        self.steps.append(TracedStep(name, inputs, makes, attributes, self.runner(eqn), dtypes))
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:

@@ -20,17 +20,20 @@ from ..traced.rules import (
     compare,
     contract,
     curve,
+    divided,
     either,
     limited,
     negated,
     pooled,
     power,
     powers,
+    remainder,
     running_sum,
     same,
     scaled,
     select,
     sign,
+    truth,
     windows,
 )
 
@@ -63,7 +66,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{n: lambda c: c.b.add(*c.inputs) for n in ("add", "add_any")},
     "sub": lambda c: c.b.subtract(*c.inputs),
     "mul": lambda c: c.b.multiply(*c.inputs),
-    "div": lambda c: c.b.divide(*c.inputs),
+    "div": divided, "rem": remainder,
     "max": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
     "min": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
     "clamp": lambda c: limited(
@@ -100,7 +103,7 @@ def _cast(c: TracedCall) -> Operand:
         return whole
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
-    return c.x
+    return truth(c) if dtype == "bool" and c.step.dtypes[:1] != ["bool"] else c.x
 
 
 @rule("real", "imag", "abs")
@@ -190,5 +193,14 @@ def _window(c: TracedCall) -> Operand:
     return c.b.gather_sum(c.x, found, 1.0, shape, name="window_sum")
 
 
-TABLE = folded(RULES)
+COUNTING = (
+    *MOVING, "concatenate", "stack", "stop_gradient", "copy", "copy_p", "optimization_barrier",
+    "neg", "add", "add_any", "sub", "mul", "div", "rem", "max", "min", "clamp", "integer_pow",
+    "square", "gt", "ge", "lt", "le", "eq", "ne", "sign", "abs", "cumsum", "reduce_sum",
+    "reduce_max", "reduce_min", "select_n", "convert_element_type", "pad", "dot_general",
+    "conv_general_dilated", "reduce_window_max", "reduce_window_sum", "real", "imag",
+)  # fmt: skip
+"""Primitives whose rule holds for integers."""
+
+TABLE = folded(RULES, COUNTING)
 """The rules, where an operand depends on the input; constants run in JAX."""

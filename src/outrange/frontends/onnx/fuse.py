@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...graph import Operand
+from .kinds import FLOATS
 from .records import OnnxModel, OnnxNode, Subgraph
 from .rules.table import OnnxCall, op
 
@@ -68,14 +68,16 @@ def _product_and_bias(
         weight = constants.get(product.inputs[1])
         if weight is None or weight.ndim != 2 or product.inputs[0] in constants:
             continue
+        if str(weight.dtype) not in FLOATS:
+            continue
         # Leading axes of 1 change nothing as long as the product has at least as many.
         if bias.size == weight.shape[1] == bias.shape[-1:][0] and bias.ndim <= 2:
             return product, second
     return None
 
 
-@op(FUSED)
-def matmul_add(c: OnnxCall) -> Operand:
+@op(FUSED, types="T T T -> T", T=FLOATS)
+def matmul_add(c: OnnxCall):
     from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

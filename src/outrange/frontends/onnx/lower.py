@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -9,10 +10,12 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
 from ..network import LayerInfo
+from ..whole import Within, limited_inputs
 from .api import evaluated
 from .fuse import fuse_bias
+from .kinds import FLOATS, Tensor
 from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
-from .rules import (
+from .rules import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
     convolution as convolution,
@@ -23,7 +26,7 @@ from .rules import (
     shapes as shapes,
     windows as windows,
 )
-from .rules.control import CONTROL, RANDOM
+from .rules.control import CONTROL, RANDOM, Env
 from .rules.elementwise import ACTIVATIONS
 from .rules.table import TABLE, OnnxCall
 
@@ -55,9 +58,10 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
         ModelError: The file leaves another axis than the first open, or the size is absurd.
         UnsupportedError: The input is of numbers of another type.
     """
-    if info.kind not in ("float32", "float64"):
+    if info.kind not in FLOATS:
         raise UnsupportedError(
-            f"Input `{info.name}` must hold float32 or float64 numbers. Received: {info.kind}."
+            f"Input `{info.name}` must hold float32 or float64 numbers; export the model with such "
+            f"an input, and a cast behind it. Received: {info.kind}."
         )
     if info.dims is None:
         raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")
@@ -108,14 +112,16 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for info, shape in zip(model.inputs, full, strict=True)
     ]
     b = Builder(slots)
-    env: dict[str, Operand] = dict(model.constants)
+    env = {name: Tensor.of(array) for name, array in model.constants.items()}
     for info, shape, value in zip(model.inputs, full, b.input_values(), strict=True):
-        env[info.name] = b.reshape(value, shape)
+        env[info.name] = Tensor(b.reshape(value, shape), info.kind)
     layers: list[LayerInfo] = []
+    wanted: list[Within] = []
     for node in fuse_bias(model):
         b.source = node.name
-        layers += _layer(model, b, node, env, _lower_node(model, b, node, env))
+        layers += _layer(model, b, node, env, _lower_node(model, b, node, env, wanted))
     outputs = [_output(b, env, info) for info in model.outputs]
+    b.inputs = limited_inputs(b, wanted)
     kept = [v for info in layers for v in (info.before, info.after) if v is not None]
     graph = b.finish(outputs, [info.name for info in model.outputs], kept)
     moved = b.moved
@@ -123,19 +129,19 @@ def lower(model: OnnxModel) -> OnnxGraph:
         replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
         for i in layers
     )
-    values = {name: v.index for name, v in env.items() if isinstance(v, Value)}
+    values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
     return OnnxGraph(graph, infos, values, b.plain)
 
 
 def _lower_node(
-    model: OnnxModel, b: Builder, node: OnnxNode, env: dict[str, Operand]
-) -> list[Operand]:
-    def run(nodes: Sequence[OnnxNode], inner: dict[str, Operand]) -> None:
+    model: OnnxModel, b: Builder, node: OnnxNode, env: Env, wanted: list[Within]
+) -> list[Tensor]:
+    def run(nodes: Sequence[OnnxNode], inner: Env) -> None:
         for part in nodes:
             b.source = f"{node.name}/{part.name}"
-            _lower_node(model, b, part, inner)
+            _lower_node(model, b, part, inner, wanted)
 
-    operands: list[Operand | None] = []
+    tensors: list[Tensor | None] = []
     for name in node.inputs:
         if name and name not in env:
             raise ModelError(
@@ -143,15 +149,15 @@ def _lower_node(
                 f"graph runs in a circle. Received: node `{node.name}` ({node.op}) reads `{name}`."
             )
         found = env[name] if name else None
-        if isinstance(found, np.ndarray) and node.op not in _MAY_BE_INFINITE:
-            _refuse_infinite(node, name, found)
-        operands.append(found)
+        if found is not None and node.op not in _MAY_BE_INFINITE:
+            _refuse_infinite(node, name, found.operand)
+        tensors.append(found)
     if node.op in CONTROL and not node.domain:
         results = CONTROL[node.op](b, node, env, run)
-    elif _is_constant(node, operands):
-        results = _evaluated(model, node, [x for x in operands if not isinstance(x, Value)])
+    elif _is_constant(node, tensors):
+        results = _evaluated(model, node, tensors)
     else:
-        results = OnnxCall(b, node, operands, model.opset).run()
+        results = OnnxCall(b, node, tensors, model.opset, wanted).run()
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(
@@ -162,15 +168,14 @@ def _lower_node(
     return results
 
 
-def _is_constant(node: OnnxNode, operands: list[Operand | None]) -> bool:
+def _is_constant(node: OnnxNode, tensors: list[Tensor | None]) -> bool:
     """Whether no rule is needed: an operator without one, of constants."""
     known = node.domain or node.op in TABLE or node.op in RANDOM
-    return not known and not any(isinstance(x, Value) for x in operands)
+    return not known and not any(t is not None and isinstance(t.operand, Value) for t in tensors)
 
 
-def _evaluated(
-    model: OnnxModel, node: OnnxNode, operands: Sequence[np.ndarray | None]
-) -> list[Operand]:
+def _evaluated(model: OnnxModel, node: OnnxNode, tensors: list[Tensor | None]) -> list[Tensor]:
+    operands: list[Any] = [None if t is None else t.operand for t in tensors]
     try:
         found = evaluated(node, operands, model.opset)
     except Exception as error:  # the reference evaluation raises many classes
@@ -184,11 +189,11 @@ def _evaluated(
                 f"Node `{node.name}` ({node.op}) must return a tensor that fits a computer. "
                 f"Received: shape {np.shape(x)}."
             )
-    return [np.asarray(x) for x in found]
+    return [Tensor.of(x) for x in found]
 
 
-def _refuse_infinite(node: OnnxNode, name: str, array: np.ndarray) -> None:
-    if array.dtype.kind == "f" and np.isinf(array).any():
+def _refuse_infinite(node: OnnxNode, name: str, x: Operand) -> None:
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isinf(x).any():
         raise ModelError(
             f"Every weight must be finite; the network was not trained or saved properly. "
             f"Received: an infinity in `{name}`, read by node `{node.name}` ({node.op})."
@@ -196,36 +201,32 @@ def _refuse_infinite(node: OnnxNode, name: str, array: np.ndarray) -> None:
 
 
 def _layer(
-    model: OnnxModel,
-    b: Builder,
-    node: OnnxNode,
-    env: dict[str, Operand],
-    results: Sequence[Operand],
+    model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
     """The rows of a summary for one node: one, or none."""
-    found = results[0] if results else None
+    found = results[0].operand if results else None
     if not isinstance(found, Value):
         return []
     b.mark_layer(node.name, found)
-    first = env.get(node.inputs[0]) if node.inputs else None
-    first = first.index if isinstance(first, Value) else None
+    read = [env[name].operand for name in node.inputs if name in env]
+    varying = [x for x in read if isinstance(x, Value)]
+    first = varying[0].index if varying and read[0] is varying[0] else None
     if node.op in _HIDDEN or first == found.index:
         return []
     last = b.nodes[found.index - 1]
-    one_input = len([i for i in node.inputs if isinstance(env.get(i), Value)]) == 1
-    before = first if node.op in ACTIVATIONS and one_input else None
+    before = first if node.op in ACTIVATIONS and len(varying) == 1 else None
     weights = sum(model.constants[i].size for i in node.inputs if i in model.constants)
     shape = last.shape[1:] if _has_batch(last.shape) else last.shape
     return [LayerInfo(node.name, node.op, tuple(shape), int(weights), before, found.index)]
 
 
-def _output(b: Builder, env: dict[str, Operand], info: TensorInfo) -> Operand:
+def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     if info.name not in env:
         raise ModelError(
             f"Every output must be returned by a node; the file may be cut short. "
             f"Received: output `{info.name}`, which none returns."
         )
-    found = env[info.name]
+    found = env[info.name].operand
     found = found if isinstance(found, Value) else np.asarray(found, np.float64)
     shape = tuple(found.shape)
     return found if _has_batch(shape) else b.reshape(found, (1, *shape))

@@ -51,6 +51,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
                 [x.name for x in op.outputs],
                 attributes,
                 _runner(tf, op),
+                [x.dtype.base_dtype.name for x in op.inputs],
             )
         )
     return TracedProgram(

@@ -30,6 +30,7 @@ from ..traced.rules import (
     scaled,
     select,
     sign,
+    truth,
     windows,
 )
 
@@ -115,7 +116,7 @@ def _cast(c: TracedCall) -> Operand:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {c.attr('DstT')}")
-    return c.x
+    return truth(c) if c.attr("DstT") == "bool" and c.attr("SrcT") != "bool" else c.x
 
 
 @rule("BiasAdd")
@@ -220,5 +221,15 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
     return [c.b.affine_map(centered, factor.reshape(shape), offset.reshape(shape), ulps=4)]
 
 
-TABLE = folded(RULES)
+COUNTING = (
+    *MOVING, "Split", "ConcatV2", "Pack", "Identity", "StopGradient", "PreventGradient",
+    "EnsureShape", "Snapshot", "IdentityN", "Relu", "Square", "Abs", "Neg", "AddV2", "Add", "Sub",
+    "Mul", "AddN", "SquaredDifference", "Maximum", "Minimum", "ClipByValue", "Greater",
+    "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Sign", "SelectV2", "Select",
+    "MatMul", "BatchMatMul", "BatchMatMulV2", "Cumsum", "Shape", "Size", "Rank", "ZerosLike",
+    "OnesLike", "Sum", "Max", "Min", "Cast", "BiasAdd", "PadV2", "Einsum", "MaxPool",
+)  # fmt: skip
+"""Operations whose rule holds for integers: `Mean` and `Div` cut off fractions there."""
+
+TABLE = folded(RULES, COUNTING)
 """The rules, where an operand depends on the input; constants run in TensorFlow."""

@@ -185,7 +185,9 @@ def _step(t: Any, node: Any) -> TracedStep:
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
         return TracedStep("same", [source], makes, {}, lambda x: [x])
-    return TracedStep(kind, [n.name for n in reads], makes, attributes, _runner(t, node, place))
+    dtypes = [str(getattr(n.meta.get("val"), "dtype", "")).removeprefix("torch.") for n in reads]
+    run = _runner(t, node, place)
+    return TracedStep(kind, [n.name for n in reads], makes, attributes, run, dtypes)
 
 
 class Place(int):

@@ -27,6 +27,7 @@ from ..traced.rules import (
     scaled,
     select,
     sign,
+    truth,
 )
 from .arguments import get, number, tensor
 from .layers import RULES as LAYERS
@@ -192,7 +193,7 @@ def _cast(c: TracedCall) -> Operand:
         return whole
     if dtype not in ("float32", "float64", "bool", "None"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
-    return c.x
+    return truth(c) if dtype == "bool" and list(c.step.dtypes[:1]) != ["bool"] else c.x
 
 
 @rule("cat.default", "stack.default")
@@ -241,5 +242,12 @@ def _embedding(c: TracedCall) -> Operand:
     return logic.lookup(c.b, table, places)
 
 
-TABLE = folded({**RULES, **LAYERS})
+COUNTING = frozenset({**RULES, **LAYERS}) - {
+    "bitwise_and.Tensor", "bitwise_or.Tensor", "bitwise_not.default",
+    "mean.dim", "mean.default", "avg_pool1d.default", "avg_pool2d.default",
+}  # fmt: skip
+"""Operations whose rule holds for integers: PyTorch divides them as real numbers, and functions
+return floats."""
+
+TABLE = folded({**RULES, **LAYERS}, COUNTING)
 """The rules, where an operand depends on the input; constants run in PyTorch."""

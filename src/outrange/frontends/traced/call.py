@@ -10,6 +10,11 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
+from ...graph.whole import RANGES
+
+
+INTEGERS = frozenset(RANGES) - {"bool"}
+"""Dtypes in which arithmetic is that of integers."""
 
 
 @dataclass(eq=False)
@@ -22,6 +27,7 @@ class TracedStep:
         makes: Keys of its results.
         attributes: By name.
         run: The operation itself, on arrays: one array per result.
+        dtypes: Of each operand, where the recording knows.
     """
 
     kind: str
@@ -29,6 +35,7 @@ class TracedStep:
     makes: Sequence[Hashable]
     attributes: Mapping[str, Any]
     run: Callable[..., list[np.ndarray]]
+    dtypes: Sequence[str] = ()
 
 
 @dataclass(eq=False)
@@ -48,6 +55,14 @@ class TracedCall:
     def x(self) -> Operand:
         """The first operand."""
         return self.inputs[0]
+
+    @property
+    def integer(self) -> str | None:
+        """The type of integers that an operand is of, if one is and depends on the input."""
+        for x, dtype in zip(self.inputs, self.step.dtypes, strict=False):
+            if isinstance(x, Value) and dtype in INTEGERS:
+                return dtype
+        return None
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,28 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
-def folded(rules: dict[str, Callable[[TracedCall], Any]]) -> Rules:
-    """Rules that run the framework's own operation where no operand is a value."""
+def folded(rules: dict[str, Callable[[TracedCall], Any]], counting: Collection[str]) -> Rules:
+    """Rules that run the framework's own operation where no operand is a value.
 
-    def guarded(rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:
+    Args:
+        rules: Kind of step to its rule.
+        counting: The kinds whose rule holds for types of integers too; elsewhere a quotient is cut
+            off, and "and" is about bits.
+    """
+
+    def guarded(name: str, rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:
         def run(c: TracedCall) -> Any:
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
-            if any(isinstance(x, Value) for x in c.inputs):
-                return rule(c)
-            return list(c.step.run(*c.inputs))
+            if not any(isinstance(x, Value) for x in c.inputs):
+                return list(c.step.run(*c.inputs))
+            if c.integer is not None and name not in counting:
+                raise UnsupportedError(
+                    f"the operation {c.kind} of whole numbers ({c.integer}) is not described: cast "
+                    "them to float32 before it"
+                )
+            return rule(c)
 
         return run
 
-    return {name: guarded(rule) for name, rule in rules.items()}
+    return {name: guarded(name, rule) for name, rule in rules.items()}

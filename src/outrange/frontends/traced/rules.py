@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Builder, Operand, Value
+from ...graph import Builder, Operand, Value, integers
 from ...graph.composites import logic
 from .call import TracedCall
 
@@ -58,6 +58,34 @@ def either(c: TracedCall) -> Operand:
 def negated(c: TracedCall) -> Operand:
     """A rule: whether a condition does not hold."""
     return logic.negate(c.b, logic.truth(c.b, c.x))
+
+
+def truth(c: TracedCall) -> Operand:
+    """A rule: whether the first operand is not 0."""
+    if c.integer is not None:
+        return integers.compare(c.b, "not_equal", c.x, np.zeros(()))
+    return logic.truth(c.b, c.x)
+
+
+def divided(c: TracedCall) -> Operand:
+    """A rule: the quotient of the first two operands; of integers its fraction is cut off."""
+    x, y = c.inputs[:2]
+    return c.b.divide(x, y) if c.integer is None else integers.quotient(c.b, x, _divisor(c))
+
+
+def remainder(c: TracedCall) -> Operand:
+    """A rule: what is left of such a quotient, of the sign of the first operand."""
+    divisor = _divisor(c)
+    if c.integer is None:
+        return logic.modulo(c.b, c.x, divisor, floored=False)
+    return integers.remainder(c.b, c.x, divisor, floored=False)
+
+
+def _divisor(c: TracedCall) -> np.ndarray:
+    divisor = c.constant(1, "divisors")
+    if not divisor.all():
+        raise UnsupportedError("a division by the constant 0 has no value")
+    return divisor
 
 
 def sign(c: TracedCall) -> Operand:

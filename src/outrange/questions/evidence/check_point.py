@@ -18,6 +18,9 @@ from ..common.network import NetworkLike
 from .evaluate import enclose, model_values
 
 
+REMEMBERED = 8
+"""Points that an examiner keeps of the first it is shown, and of the last."""
+
 PATIENCE = 2.0
 """Seconds of further search once a counterexample is known that float32 does not reproduce."""
 
@@ -104,9 +107,12 @@ class CounterexampleChecker:
         self._judge = ExactChecker(network.graph, formula)
         self._since: float | None = None
         self.witness: Witness | None = None
+        self.shown: list[np.ndarray] = []
+        """What was looked at first and last, `(d,)` each."""
 
     def __call__(self, x: np.ndarray) -> bool:
         """Whether the search may end with this point (or one shown before)."""
+        self.shown = [*self.shown[:REMEMBERED], *self.shown[REMEMBERED:][1 - REMEMBERED :], x]
         for point in nearby(x, self._regions):
             found = self._examine(point)
             if found is None:

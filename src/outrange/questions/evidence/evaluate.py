@@ -1,20 +1,21 @@
 """Values at named inputs: of the real-valued network, and of the user's own model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import ModelError
+from ...core import ContradictionError
 from ...domains import bounds
 from ...graph import Graph
-from ...graph.float32 import stray
+from ...graph.float32 import OPERATIONS, stray
 from ..common.network import NetworkLike
 
 
-SLACK = 16.0
-"""How many times the first-order float32 error bound a model may be off before it is an error."""
-
 _BATCH = 4096
+
+_ENTRIES = 2**22
+"""Values of the graph held at once while the model is compared with it."""
 
 
 def enclose(
@@ -39,43 +40,82 @@ def enclose(
     return np.concatenate(lows), np.concatenate(highs)
 
 
-def model_values(
+@dataclass(frozen=True, eq=False)
+class ModelRun:
+    """What the user's model returned at some inputs.
+
+    Args:
+        x: `(batch, inputs)` the inputs, float32 numbers.
+        y: `(batch, outputs)` what it returned, float64.
+        off: `(batch, outputs)` how far float32 may have moved each value from the real one;
+            infinite where nothing can be said (an overflow, a pole).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    off: np.ndarray
+
+
+def run_model(
     network: NetworkLike, predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray
-) -> np.ndarray:
-    """What the user's model returns at `points` rounded to float32, checked against the graph.
+) -> ModelRun:
+    """Run the user's model at `points` rounded to float32, and check it against the graph.
 
     Args:
         network: The model; the outputs of its graph are those of `predict`.
         predict: The model in its own float32, flat to flat.
         points: `(batch, inputs)`.
 
-    Returns:
-        `(batch, outputs)` float64.
-
     Raises:
-        ModelError: Model and graph differ by more than float32 rounding can explain.
+        ContradictionError: Model and graph differ by more than float32 rounding can explain.
     """
-    graph = network.graph
+    graph = network.written
     with np.errstate(over="ignore"):
         single = np.asarray(points, np.float32)
     returned = np.asarray(predict(single), np.float64).reshape(len(single), -1)
-    strayed = stray(graph, single.astype(np.float64))
-    value, error = strayed.values[graph.output], strayed.bounds[graph.output]
-    error = np.where(strayed.overflows[:, None], np.inf, error)
+    x = single.astype(np.float64)
+    parts = [_strayed(graph, x[part]) for part in _at_once(graph, len(x))]
+    value, off = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     with np.errstate(invalid="ignore"):
-        off = np.abs(returned - value)
-    bad = np.isfinite(error) & ~(off <= SLACK * error)
-    odd = np.any(bad & ~np.isfinite(returned), axis=1)
-    if odd.any():
-        # A step inside a curve may overflow float32 where the curve does not: log(1 + exp(90)).
-        odd[odd] = stray(network.written, single[odd].astype(np.float64)).overflows
-        bad[odd] = False
+        bad = np.isfinite(off) & ~(np.abs(returned - value) <= off)
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
-        raise ModelError(
+        raise ContradictionError(
             "The graph read from the model does not compute what the model computes: at an input "
             f"found by the search, output {j} is {value[i, j]:.9g} by the graph and "
             f"{returned[i, j]:.9g} by the model, and float32 rounding explains at most "
-            f"{SLACK * error[i, j]:.2g}. This is a bug in outrange; please report the model."
+            f"{off[i, j]:.2g}. This is a bug in outrange; please report the model. "
+            f"Received: the input {shown(x[i])}."
         )
-    return returned
+    return ModelRun(x, returned, off)
+
+
+def model_values(
+    network: NetworkLike, predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray
+) -> np.ndarray:
+    """The values `(batch, outputs)` of `run_model`."""
+    return run_model(network, predict, points).y
+
+
+def _strayed(graph: Graph, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The real outputs at float32 points, and how far float32 may be from them."""
+    strayed = stray(graph, x, OPERATIONS)
+    off = np.where(strayed.overflows[:, None], np.inf, strayed.bounds[graph.output])
+    return strayed.values[graph.output], np.where(np.isnan(off), np.inf, off)
+
+
+def _at_once(graph: Graph, count: int) -> Iterator[slice]:
+    """Parts of `count` points that fit the memory of one comparison."""
+    rows = max(1, _ENTRIES // max(entries(graph), 1))
+    for start in range(0, count, rows):
+        yield slice(start, start + rows)
+
+
+def entries(graph: Graph) -> int:
+    """Entries of all values of a graph."""
+    return graph.size + sum(node.size for node in graph.nodes)
+
+
+def shown(x: np.ndarray) -> str:
+    """A flat input in a message."""
+    return f"[{', '.join(f'{v:.9g}' for v in x[:8])}{', ...' if x.size > 8 else ''}]"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError
+from ...graph.limits import check_within
 from .boxes import data_box, numbers, what_came
 
 
@@ -157,6 +158,7 @@ def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
                 f"{f' (nor do {at.size - 1} others)' if at.size > 1 else ''}. "
                 f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
             )
+    check_within(slots, lo, hi)
     return _whole(slots, lo, hi) if any(slot.whole for slot in slots) else Box(lo, hi)
 
 
@@ -167,17 +169,6 @@ def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
 
 def _whole(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
     """The box cut down to whole numbers where the model takes no others."""
-    least, most = (
-        np.concatenate([np.full(slot.size, slot.limits[k]) for slot in slots]) for k in (0, 1)
-    )
-    beyond = np.flatnonzero((lo < least) | (hi > most))
-    if beyond.size:
-        i = int(beyond[0])
-        raise InputError(
-            f"{place(slots, i)} takes whole numbers from {least[i]:.0f} to {most[i]:.0f} (what its "
-            "type and the layers that read it are described for): choose the box within. "
-            f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
-        )
     whole = whole_entries(slots)
     first, last = np.where(whole, np.ceil(lo), lo) + 0.0, np.where(whole, np.floor(hi), hi) + 0.0
     empty = np.flatnonzero(first > last)

@@ -22,7 +22,8 @@ from ..common.named import by_name
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import asked
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
-from ..evidence.evaluate import enclose, model_values
+from ..evidence.contradictions import check_least, check_never, inside, sampled
+from ..evidence.evaluate import enclose, run_model
 from ..inputs.parse_box import place
 from .bracket import Bracket
 
@@ -230,8 +231,13 @@ def optimum(
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
-                returned = model_values(network, network.predict, at[None])[0]
-            model_y = by_name(graph.outputs, returned)
+                run = run_model(network, network.predict, at[None])
+            model_y = by_name(graph.outputs, run.y[0])
+            check_least(inside(run, regions), form, lower)
+    if where == TRUE:
+        check_least(sampled(network, regions, seed=seed), form, lower)
+    elif found.status is Status.INFEASIBLE:
+        check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
     return Optimum(
         network.name,
         text,

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...answers import Cost, Counterexample, Robustness, Verdict
 from ...core import Box, Formula, InputError, Region, Warrant
+from ...graph.limits import check_within
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
@@ -249,6 +250,16 @@ def _scale(around: Neighborhood) -> float:
 
 
 def _largest(around: Neighborhood, most: float | None) -> float:
+    found = _wanted(around, most)
+    box = around.region(found).box
+    try:
+        check_within(around.slots, box.lo, box.hi)
+    except InputError as error:
+        raise InputError(f"{error} Pass `most` or `clip` for balls that stay within.") from error
+    return found
+
+
+def _wanted(around: Neighborhood, most: float | None) -> float:
     if most is None:
         return around.farthest() if around.clip is not None else 2.0**20 * _scale(around)
     if not isinstance(most, int | float | np.number) or not 0 < most < np.inf:

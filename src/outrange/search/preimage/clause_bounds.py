@@ -11,6 +11,7 @@ from ...core.formula import And, atoms, holds
 from ...core.rounding import UNIT, up
 from ...domains import bounds
 from ...graph import Graph
+from ...graph.limits import check_within
 from ...graph.measure import measure
 from ..common.domain_boxes import DomainBoxes
 from ..engines.array_engine import ArrayEngine
@@ -47,6 +48,7 @@ class ClauseBounds:
         hull: Box,
         engine: str = "auto",
     ) -> None:
+        check_within(graph.inputs, hull.lo, hull.hi)
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)

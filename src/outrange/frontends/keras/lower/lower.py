@@ -24,6 +24,10 @@ MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
 """Operations in which an infinite constant means "no limit"."""
 
 
+INTEGERS = frozenset(RANGES) - {"bool"}
+"""Dtypes in which arithmetic may wrap around."""
+
+
 @dataclass(frozen=True, eq=False)
 class KerasGraph:
     """A graph, and where each recorded tensor is in it."""
@@ -171,15 +175,13 @@ class _Lowering:
 
         Inside a layer of the backend's own code every value counts: its types are not recorded.
         """
-        if not any(slot.whole for slot in self.builder.inputs):
-            return
         why = f"layer `{record.source}` computes {record.kind} in a type of whole numbers that "
         tensors = self.k.tree.flatten(record.outputs)
         for t, value in zip(tensors, results, strict=True):
-            if isinstance(value, Value) and str(t.dtype) in RANGES:
+            if isinstance(value, Value) and str(t.dtype) in INTEGERS:
                 yield Within(value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})")
         read = [str(t.dtype) for t in record.op.symbols] if record.kind == "NativeCall" else []
-        for dtype in set(read) & set(RANGES) - {"bool"}:
+        for dtype in set(read) & INTEGERS:
             for value in range(count + 1, len(self.builder.nodes) + 1):
                 yield Within(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import Operand
+from ....graph import Operand, integers
 from ....graph.composites import logic
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, operand
@@ -127,9 +127,14 @@ def _mod(c: KerasCall) -> Operand:
     kind, y = type(c.op).__name__, array(c.operand(1, "x2"))
     if not y.all():
         raise UnsupportedError("a division by the constant 0 has no value")
+    x = operand(c.args[0])
+    if all("int" in dtype for dtype in c.dtypes[:2]) and len(c.dtypes) > 1:
+        if kind == "FloorDivide":
+            return integers.quotient(c.builder, x, y, floored=True)
+        return integers.remainder(c.builder, x, y, floored=kind == "Mod")
     if kind == "FloorDivide":
-        return c.builder.curve("floor", c.builder.divide(operand(c.args[0]), y))
-    return logic.modulo(c.builder, operand(c.args[0]), y, floored=kind == "Mod")
+        return c.builder.curve("floor", c.builder.divide(x, y))
+    return logic.modulo(c.builder, x, y, floored=kind == "Mod")
 
 
 @rule("Any", "All")

@@ -121,4 +121,6 @@ def _filled(c: KerasCall) -> Operand:
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")
+        if "int" in str(c.config.get("dtype") or c.dtypes[0]):
+            fill = np.trunc(fill)
     return np.broadcast_to(np.asarray(fill, np.float64), c.shapes[0])

@@ -4,8 +4,9 @@ import string
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Value, integers
 from ....graph.builder import Operand
+from ..kinds import FLOATS, NUMBERS
 from .table import OnnxCall, op
 
 
@@ -22,8 +23,8 @@ def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
     return x, y
 
 
-@op("Add", "Sub", "Mul")
-def add(c: OnnxCall) -> Operand:
+@op("Add", "Sub", "Mul", types="T T -> T", T=NUMBERS)
+def add(c: OnnxCall):
     x, y = _pair(c)
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
     if isinstance(x, Value) or isinstance(y, Value):
@@ -32,32 +33,38 @@ def add(c: OnnxCall) -> Operand:
     return getattr(np, name)(x, y)
 
 
-@op("Div")
-def divide(c: OnnxCall) -> Operand:
+@op("Div", types="T T -> T", T=NUMBERS)
+def divide(c: OnnxCall):
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
-    if not isinstance(x, Value) and not isinstance(y, Value):
-        if x.dtype.kind in "iu" and y.dtype.kind in "iu":
-            return np.trunc(x / y).astype(x.dtype)
-        return np.divide(x, y)
-    return c.b.divide(x, y)
+    if not c.counts:
+        varies = isinstance(x, Value) or isinstance(y, Value)
+        return c.b.divide(x, y) if varies else np.divide(x, y)
+    if isinstance(y, Value):
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor depends on the network's input")
+    if not isinstance(x, Value):
+        down, left = np.divmod(x, y)
+        return down + ((left != 0) & ((x < 0) != (y < 0)))
+    if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
+    return integers.quotient(c.b, x, y)
 
 
-@op("Neg")
-def negative(c: OnnxCall) -> Operand:
+@op("Neg", types="T -> T", T=NUMBERS)
+def negative(c: OnnxCall):
     return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
 
 
-@op("Sum")
-def total(c: OnnxCall) -> Operand:
+@op("Sum", types="T* -> T", T=FLOATS)
+def total(c: OnnxCall):
     operands = c.all()
     c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
-@op("Mean")
-def mean(c: OnnxCall) -> Operand:
+@op("Mean", types="T* -> T", T=FLOATS)
+def mean(c: OnnxCall):
     operands = c.all()
     c.together(*operands)
     if len(operands) == 1:
@@ -65,8 +72,8 @@ def mean(c: OnnxCall) -> Operand:
     return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1)
 
 
-@op("Max", "Min")
-def largest(c: OnnxCall) -> Operand:
+@op("Max", "Min", types="T* -> T", T=NUMBERS, chooses=True)
+def largest(c: OnnxCall):
     least = c.node.op == "Min"
     operands = c.all()
     c.together(*operands)
@@ -100,13 +107,13 @@ def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand
     return c.b.affine_map(over, sign, limit)
 
 
-@op("MatMul")
-def matmul(c: OnnxCall) -> Operand:
+@op("MatMul", types="T T -> T", T=NUMBERS)
+def matmul(c: OnnxCall):
     return product(c, c.x, c.operand(1))
 
 
-@op("Gemm")
-def gemm(c: OnnxCall) -> Operand:
+@op("Gemm", types="T T T -> T", T=FLOATS)
+def gemm(c: OnnxCall):
     x, y = c.x, c.operand(1)
     alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
     if c.opset < 7:
@@ -174,8 +181,8 @@ def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
     return c.b.reshape(out, shape)
 
 
-@op("Einsum")
-def einsum(c: OnnxCall) -> Operand:
+@op("Einsum", types="T* -> T", T=NUMBERS)
+def einsum(c: OnnxCall):
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all()
     if "." in spec:
@@ -202,8 +209,8 @@ def einsum(c: OnnxCall) -> Operand:
     return c.b.transpose(x, [kept.index(q) for q in out])
 
 
-@op("BatchNormalization")
-def batch_normalization(c: OnnxCall) -> Operand:
+@op("BatchNormalization", types="T U U V V -> T", T=FLOATS, U=FLOATS, V=FLOATS)
+def batch_normalization(c: OnnxCall):
     scale, bias, average, variance = (
         np.asarray(c.constant(i, what), np.float64)
         for i, what in enumerate(("scale", "bias", "mean", "variance"), 1)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ....core import ModelError, UnsupportedError
-from ....graph import Builder, Operand, Value
+from ....graph import Builder, Value
+from ..kinds import Tensor
 from ..records import OnnxNode, Subgraph
 
 
@@ -17,7 +18,7 @@ MOST_ROUNDS = 10_000
 RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
           "Bernoulli")  # fmt: skip
 
-Env = dict[str, Operand]
+Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
 """Lowers nodes in order, reading from and adding to the tensors by name."""
@@ -33,7 +34,7 @@ def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
     """Input `i` as one constant; `default` where it is absent."""
     if i >= len(node.inputs) or not node.inputs[i]:
         return default
-    found = env[node.inputs[i]]
+    found = env[node.inputs[i]].operand
     if isinstance(found, Value):
         raise _refusal(node, f"its input {i} depends on the network's input")
     return np.asarray(found).reshape(-1)[0]
@@ -46,48 +47,52 @@ def _inside(node: OnnxNode, name: str) -> Subgraph:
     return found
 
 
-def _called(inside: Subgraph, inputs: Sequence[Operand], env: Env, run: Run) -> list[Operand]:
+def _called(inside: Subgraph, inputs: Sequence[Tensor], env: Env, run: Run) -> list[Tensor]:
     """What a graph inside a node returns; it may read the tensors around it."""
-    own: Env = {**env, **inside.constants}
+    own = env | {name: Tensor.of(array) for name, array in inside.constants.items()}
     own.update(zip(inside.inputs, inputs, strict=True))
     run(inside.nodes, own)
     return [own[name] for name in inside.outputs]
 
 
-def conditional(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Operand]:
+def conditional(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
     """`If` with a condition that does not depend on the network's input."""
     holds = bool(_constant(node, env, 0, True))
     return _called(_inside(node, "then_branch" if holds else "else_branch"), [], env, run)
 
 
-def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Operand]:
+def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
     """`Loop` whose number of rounds does not depend on the network's input."""
     body = _inside(node, "body")
     rounds = int(_constant(node, env, 0, MOST_ROUNDS + 1))
     goes_on = bool(_constant(node, env, 1, True))
     state = [env[name] for name in node.inputs[2:]]
-    rows: list[list[Operand]] = []
+    rows: list[list[Tensor]] = []
     i = 0
     while goes_on and i < rounds:
         if i >= MOST_ROUNDS:
             raise _refusal(node, f"it runs more than {MOST_ROUNDS} rounds")
-        found = _called(body, [np.array(i), np.array(True), *state], env, run)
-        if isinstance(found[0], Value):
+        count, holds = Tensor.of(np.array(i, np.int64)), Tensor.of(np.array(True))
+        found = _called(body, [count, holds, *state], env, run)
+        if isinstance(found[0].operand, Value):
             raise _refusal(node, "its number of rounds depends on the network's input")
-        goes_on = bool(np.asarray(found[0]).reshape(-1)[0])
+        goes_on = bool(np.asarray(found[0].operand).reshape(-1)[0])
         rows.append(found[1 + len(state) :])
         state = found[1 : 1 + len(state)]
         i += 1
     if not rows and len(node.outputs) > len(state):
         raise _refusal(node, "it runs no round, and collects the results of its rounds")
     stacked = [
-        b.structural(lambda a: np.stack(a), list(column), name="loop")
+        Tensor(
+            b.structural(lambda a: np.stack(a), [t.operand for t in column], name="loop"),
+            column[0].kind,
+        )
         for column in zip(*rows, strict=True)
     ]
     return [*state, *stacked]
 
 
-CONTROL: dict[str, Callable[[Builder, OnnxNode, Env, Run], list[Operand]]] = {
+CONTROL: dict[str, Callable[[Builder, OnnxNode, Env, Run], list[Tensor]]] = {
     "If": conditional,
     "Loop": loop,
 }

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
+from ..kinds import FLOATS
 from .table import OnnxCall, op
 from .windows import pads
 
 
-@op("Conv")
-def conv(c: OnnxCall) -> Operand:
+@op("Conv", types="T T T -> T", T=FLOATS)
+def conv(c: OnnxCall):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2
@@ -32,8 +32,8 @@ def conv(c: OnnxCall) -> Operand:
     )
 
 
-@op("ConvTranspose")
-def conv_transpose(c: OnnxCall) -> Operand:
+@op("ConvTranspose", types="T T T -> T", T=FLOATS)
+def conv_transpose(c: OnnxCall):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Value, integers
 from ....graph.builder import Operand
+from ..kinds import FLOATS, INDEX, NUMBERS
 from .table import OnnxCall, op
 
 
 _SAME = {
-    "Relu": "relu",
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
     "Softplus": "softplus",
@@ -20,7 +20,6 @@ _SAME = {
     "Log": "log",
     "Sqrt": "sqrt",
     "Reciprocal": "reciprocal",
-    "Abs": "abs",
     "Sin": "sin",
     "Cos": "cos",
     "Sinh": "sinh",
@@ -30,8 +29,8 @@ _SAME = {
 """Operators without attributes, and the curve each is."""
 
 ACTIVATIONS = frozenset(_SAME) | {
-    "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "HardSigmoid",
-    "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
+    "Relu", "Abs", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink",
+    "HardSigmoid", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
 }  # fmt: skip
 """Operators whose input is worth showing beside their output."""
 
@@ -41,16 +40,28 @@ def _same(c: OnnxCall) -> Operand:
     return c.b.curve(_SAME[c.node.op], c.x)
 
 
-op(*_SAME)(_same)
+op(*_SAME, types="T -> T", T=FLOATS)(_same)
 
 
-@op("LeakyRelu")
-def leaky_relu(c: OnnxCall) -> Operand:
+@op("Relu", types="T -> T", T=NUMBERS, chooses=True)
+def relu(c: OnnxCall):
+    c.attr("consumed_inputs")
+    return c.b.curve("relu", c.x)
+
+
+@op("Abs", types="T -> T", T=NUMBERS)
+def absolute(c: OnnxCall):
+    c.attr("consumed_inputs")
+    return c.b.curve("abs", c.x)
+
+
+@op("LeakyRelu", types="T -> T", T=FLOATS)
+def leaky_relu(c: OnnxCall):
     return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
 
 
-@op("PRelu")
-def prelu(c: OnnxCall) -> Operand:
+@op("PRelu", types="T T -> T", T=FLOATS)
+def prelu(c: OnnxCall):
     slope = c.constant(1, "slope")
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
@@ -59,32 +70,34 @@ def prelu(c: OnnxCall) -> Operand:
     return c.b.prelu(c.b.broadcast(x, shape), np.broadcast_to(slope, shape))
 
 
-@op("Elu")
-def elu(c: OnnxCall) -> Operand:
+@op("Elu", types="T -> T", T=FLOATS)
+def elu(c: OnnxCall):
     return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
-@op("Selu")
-def selu(c: OnnxCall) -> Operand:
+@op("Selu", types="T -> T", T=FLOATS)
+def selu(c: OnnxCall):
     # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
     alpha = float(c.attr("alpha", 1.67326319217681884765625))
     gamma = float(c.attr("gamma", 1.05070102214813232421875))
     return c.b.affine_map(c.b.curve("elu", c.x, alpha=alpha), gamma)
 
 
-@op("Celu")
-def celu(c: OnnxCall) -> Operand:
+@op("Celu", types="T -> T", T=FLOATS)
+def celu(c: OnnxCall):
     return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
-@op("ThresholdedRelu")
-def thresholded_relu(c: OnnxCall) -> Operand:
+@op("ThresholdedRelu", types="T -> T", T=FLOATS)
+def thresholded_relu(c: OnnxCall):
     return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
 
 
-@op("Shrink")
-def shrink(c: OnnxCall) -> Operand:
+@op("Shrink", types="T -> T", T=NUMBERS)
+def shrink(c: OnnxCall):
     bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
+    if c.counts and bias != 0.0:
+        raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is cut off there")
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
     if bias == limit:
@@ -92,22 +105,22 @@ def shrink(c: OnnxCall) -> Operand:
     raise c.refuse(f"its attribute `bias` = {bias} must be 0 or equal to `lambd` = {limit}")
 
 
-@op("HardSigmoid")
-def hard_sigmoid(c: OnnxCall) -> Operand:
+@op("HardSigmoid", types="T -> T", T=FLOATS)
+def hard_sigmoid(c: OnnxCall):
     alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
     return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
 
 
-@op("Gelu")
-def gelu(c: OnnxCall) -> Operand:
+@op("Gelu", types="T -> T", T=FLOATS)
+def gelu(c: OnnxCall):
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
         raise c.refuse(f"its attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
     return c.b.curve("gelu" if kind == "none" else "gelu_tanh", c.x)
 
 
-@op("Swish")
-def swish(c: OnnxCall) -> Operand:
+@op("Swish", types="T -> T", T=FLOATS)
+def swish(c: OnnxCall):
     # x * sigmoid(a x) = silu(a x) / a
     alpha = float(c.attr("alpha", 1.0))
     if alpha == 0.0:
@@ -117,8 +130,8 @@ def swish(c: OnnxCall) -> Operand:
     return y if alpha == 1.0 else c.b.divide(y, alpha)
 
 
-@op("Clip")
-def clip(c: OnnxCall) -> Operand:
+@op("Clip", types="T T T -> T", T=NUMBERS, chooses=True)
+def clip(c: OnnxCall):
     if c.opset >= 11:
         lo, hi = c.option(1, "lower limit"), c.option(2, "upper limit")
     else:
@@ -129,8 +142,8 @@ def clip(c: OnnxCall) -> Operand:
     return c.b.clip(c.x, min(lo, hi), hi)
 
 
-@op("Pow")
-def power(c: OnnxCall) -> Operand:
+@op("Pow", types="T U -> T", T=FLOATS | INDEX, U=NUMBERS)
+def power(c: OnnxCall):
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
     if isinstance(exponent, Value):
@@ -141,7 +154,13 @@ def power(c: OnnxCall) -> Operand:
     if p.size != 1:
         raise c.refuse("its exponent must be one number for all entries")
     base = c.b.broadcast(base, np.broadcast_shapes(tuple(base.shape), exponent.shape))
-    return _constant_power(c, base, float(p[0]))
+    if not c.counts:
+        return _constant_power(c, base, float(p[0]))
+    if p[0] < 0 or not float(p[0]).is_integer():
+        raise c.refuse_kind(
+            str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is cut off there"
+        )
+    return integers.power(c.b, base, int(p[0]))
 
 
 def _constant_power(c: OnnxCall, base: Operand, p: float) -> Operand:
@@ -158,6 +177,8 @@ def _constant_power(c: OnnxCall, base: Operand, p: float) -> Operand:
 def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:
     if isinstance(base, Value):
         raise c.refuse("its base and its exponent both depend on the network's input")
+    if c.counts:
+        raise c.refuse_kind(str(c.kinds[0]), "its exponent depends on the network's input")
     base = np.asarray(base, np.float64)
     if not (base > 0).all():
         raise c.refuse(f"its base must be positive, and is {base.min():g}")

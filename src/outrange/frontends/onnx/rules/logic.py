@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ....graph import Operand, Value
+from ....graph import Operand, Value, integers
 from ....graph.composites import logic
+from ..kinds import BOOL, EVERY, FLOATS, INTEGERS, NUMBERS
 from .table import OnnxCall, op
 
 
@@ -18,8 +19,9 @@ _NUMPY = {
 }  # fmt: skip
 
 
-@op(*_COMPARE)
-def compare(c: OnnxCall) -> Operand:
+@op("Equal", types="T T -> bool", T=EVERY)
+@op("Greater", "GreaterOrEqual", "Less", "LessOrEqual", types="T T -> bool", T=NUMBERS)
+def compare(c: OnnxCall):
     x, y, how = c.x, c.operand(1), _COMPARE[c.node.op]
     if c.opset < 7:
         c.attr("broadcast")
@@ -27,41 +29,53 @@ def compare(c: OnnxCall) -> Operand:
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return logic.COMPARE[how](x, y)
-    return logic.compare(c.b, how, x, y)
+    return _compared(c, how, x, y)
 
 
-@op(*_STEPS)
-def step(c: OnnxCall) -> Operand:
+def _compared(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
+    """The comparison that is meant: of numbers between which others lie, or none."""
+    if c.kinds[0] in FLOATS:
+        return logic.compare(c.b, how, x, y)
+    return integers.compare(c.b, how, x, y)
+
+
+@op("Sign", types="T -> T", T=NUMBERS)
+@op("Floor", "Ceil", "Round", types="T -> T", T=FLOATS)
+def step(c: OnnxCall):
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
+    if c.counts:  # from -1 to 1 without a jump
+        return c.b.clip(c.x, -1.0, 1.0)
     return c.b.curve(_STEPS[c.node.op], c.x)
 
 
-@op("And", "Or", "Xor")
-def both(c: OnnxCall) -> Operand:
+@op("And", "Or", "Xor", types="T T -> T", T=BOOL)
+def both(c: OnnxCall):
     x, y = c.x, c.operand(1)
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return _NUMPY[c.node.op](x, y)
     if c.node.op == "Xor":
-        return logic.compare(c.b, "not_equal", x, y)
+        return integers.compare(c.b, "not_equal", x, y)
     return (logic.both if c.node.op == "And" else logic.either)(c.b, x, y)
 
 
-@op("Not")
-def opposite(c: OnnxCall) -> Operand:
+@op("Not", types="T -> T", T=BOOL)
+def opposite(c: OnnxCall):
     return logic.negate(c.b, c.x) if isinstance(c.x, Value) else np.logical_not(c.x)
 
 
-@op("Where")
-def where(c: OnnxCall) -> Operand:
+@op("Where", types="bool T T -> T", T=EVERY, chooses=True)
+def where(c: OnnxCall):
     condition, x, y = c.x, c.operand(1), c.operand(2)
     c.together(condition, x, y)
-    return logic.select(c.b, condition, x, y)
+    if isinstance(condition, Value) or isinstance(x, Value) or isinstance(y, Value):
+        return logic.select(c.b, condition, x, y)
+    return np.where(condition, x, y)
 
 
-@op("Mod")
-def modulo(c: OnnxCall) -> Operand:
+@op("Mod", types="T T -> T", T=NUMBERS)
+def modulo(c: OnnxCall):
     y = c.constant(1, "divisor")
     c.together(c.x, y)
     if not np.all(y):
@@ -69,11 +83,15 @@ def modulo(c: OnnxCall) -> Operand:
     floored = not c.attr("fmod", 0)
     if not isinstance(c.x, Value):
         return np.mod(c.x, y) if floored else np.fmod(c.x, y)
-    return logic.modulo(c.b, c.x, y, floored=floored)
+    if not c.counts:
+        return logic.modulo(c.b, c.x, y, floored=floored)
+    if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
+        raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
+    return integers.remainder(c.b, c.x, y, floored=floored)
 
 
-@op("ArgMax", "ArgMin")
-def arg_largest(c: OnnxCall) -> Operand:
+@op("ArgMax", "ArgMin", types="T -> int64", T=NUMBERS)
+def arg_largest(c: OnnxCall):
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
         raise c.refuse("it takes the last of equal entries")
@@ -84,8 +102,8 @@ def arg_largest(c: OnnxCall) -> Operand:
     return logic.arg_largest(c.b, x, axis % len(x.shape), keep)
 
 
-@op("TopK")
-def top_k(c: OnnxCall) -> list[Operand]:
+@op("TopK", types="T int64 -> T int64", T=NUMBERS, chooses=True)
+def top_k(c: OnnxCall):
     x, axis = c.x, int(c.attr("axis", -1))
     count = c.ints(1, "count") if c.opset >= 10 else [int(c.attr("k"))]
     largest = bool(c.attr("largest", 1))
@@ -107,14 +125,17 @@ def top_k(c: OnnxCall) -> list[Operand]:
     return [first(best, largest), first(places, False)]
 
 
-@op("OneHot")
-def one_hot(c: OnnxCall) -> Operand:
+@op("OneHot", types="T U V -> V", T=NUMBERS, U=NUMBERS, V=EVERY, chooses=True)
+def one_hot(c: OnnxCall):
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))
-    # Indices from -depth to -1 count from the end.
+    # An index of floats is cast to integers first; those from -depth to -1 count from the end.
+    x = c.x if c.kinds[0] in INTEGERS else logic.truncate(c.b, c.x)
+    places = c.b.reshape(x, (*x.shape, 1))
     hot = c.b.add(
-        logic.one_hot(c.b, c.x, depth), logic.one_hot(c.b, c.b.affine_map(c.x, 1.0, depth), depth)
+        integers.compare(c.b, "equal", places, np.arange(depth, dtype=float)),
+        integers.compare(c.b, "equal", places, np.arange(-depth, 0, dtype=float)),
     )
     moved = c.b.structural(lambda a: np.moveaxis(a[0], -1, axis), [hot])
     return c.b.affine_map(moved, on - off, off)

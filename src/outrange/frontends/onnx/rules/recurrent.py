@@ -7,7 +7,8 @@ import numpy as np
 
 from ....graph import Value
 from ....graph.builder import Operand
-from ....graph.composites import normalization as normal
+from ....graph.composites import normalization
+from ..kinds import FLOATS
 from .table import OnnxCall, op
 
 
@@ -18,8 +19,8 @@ _ACTIVATIONS = {
 }  # fmt: skip
 
 
-@op("RNN", "GRU", "LSTM")
-def recurrent(c: OnnxCall) -> list[Operand]:
+@op("RNN", "GRU", "LSTM", types="T T T T int32 T T T -> T", T=FLOATS)
+def recurrent(c: OnnxCall):
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -163,22 +164,22 @@ def _lstm(
 _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
-@op("LayerNormalization")
-def layer_normalization(c: OnnxCall) -> Operand:
+@op("LayerNormalization", types="T T T -> T", T=FLOATS)
+def layer_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
-    out = normal.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
+    out = normalization.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
     out = c.b.multiply(out, c.constant(1, "scale"))
     return c.b.add(out, c.constant(2, "bias")) if c.has(2) else out
 
 
-@op("GroupNormalization", "InstanceNormalization")
-def group_normalization(c: OnnxCall) -> Operand:
+@op("GroupNormalization", "InstanceNormalization", types="T T T -> T", T=FLOATS)
+def group_normalization(c: OnnxCall):
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
     grouped = c.b.reshape(x, (x.shape[0], groups, -1))
-    out = c.b.reshape(normal.standardize(c.b, grouped, [2], epsilon), x.shape)
+    out = c.b.reshape(normalization.standardize(c.b, grouped, [2], epsilon), x.shape)
     shape = (channels, *(1,) * (len(x.shape) - 2))
     scale, bias = (np.asarray(c.constant(i, w), np.float64) for i, w in ((1, "scale"), (2, "bias")))
     if scale.size != channels:
@@ -186,10 +187,10 @@ def group_normalization(c: OnnxCall) -> Operand:
     return c.b.affine_map(out, scale.reshape(shape), bias.reshape(shape))
 
 
-@op("RMSNormalization")
-def rms_normalization(c: OnnxCall) -> Operand:
+@op("RMSNormalization", types="T V -> V", T=FLOATS, V=FLOATS)
+def rms_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))
-    out = normal.by_root_mean_square(c.b, x, axes, epsilon)
+    out = normalization.by_root_mean_square(c.b, x, axes, epsilon)
     return c.b.multiply(out, c.constant(1, "scale"))

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from ....graph import Value, log_softmax, log_sum_exp, softmax
+from ....graph import Value, integers, log_softmax, log_sum_exp, softmax
 from ....graph.builder import Operand
+from ..kinds import BOOL, FLOATS, HELD, NUMBERS
 from .table import OnnxCall, op
 
 
@@ -24,58 +25,63 @@ def _reduce(c: OnnxCall, how: str, x: Operand, *, since: int = 18) -> Operand:
     return x if axes is None else c.b.reduce(how, x, axes, keep)
 
 
-@op("ReduceSum")
-def reduce_sum(c: OnnxCall) -> Operand:
-    return _whole(c, _reduce(c, "sum", c.x, since=13))
+@op("ReduceSum", types="T int64 -> T", T=NUMBERS)
+def reduce_sum(c: OnnxCall):
+    return _reduce(c, "sum", c.x, since=13)
 
 
-@op("ReduceMean")
-def reduce_mean(c: OnnxCall) -> Operand:
-    return _reduce(c, "mean", c.x)
+@op("ReduceMean", types="T int64 -> T", T=NUMBERS)
+def reduce_mean(c: OnnxCall):
+    if not c.counts:
+        return _reduce(c, "mean", c.x)
+    total = _reduce(c, "sum", c.x)
+    # The sum is divided as integers are; it must fit the type already.
+    c.within(total, *HELD[str(c.kinds[0])], "adds up integers in a type that may wrap around")
+    count = math.prod(c.x.shape) // max(math.prod(total.shape), 1)
+    return integers.quotient(c.b, total, np.full((), count))
 
 
-@op("ReduceMax")
-def reduce_max(c: OnnxCall) -> Operand:
-    return _whole(c, _reduce(c, "max", c.x))
+@op("ReduceMax", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
+def reduce_max(c: OnnxCall):
+    return _reduce(c, "max", c.x)
 
 
-@op("ReduceMin")
-def reduce_min(c: OnnxCall) -> Operand:
-    return _whole(c, _reduce(c, "min", c.x))
+@op("ReduceMin", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
+def reduce_min(c: OnnxCall):
+    return _reduce(c, "min", c.x)
 
 
-def _whole(c: OnnxCall, found: Operand) -> Operand:
-    """Integers stay integers: such results are shapes."""
-    if isinstance(found, Value) or isinstance(c.x, Value) or c.x.dtype.kind not in "iu":
-        return found
-    return np.asarray(found).astype(c.x.dtype)
-
-
-@op("ReduceProd")
-def reduce_prod(c: OnnxCall) -> Operand:
+@op("ReduceProd", types="T int64 -> T", T=NUMBERS)
+def reduce_prod(c: OnnxCall):
     x = c.constant(0, "operand")
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
     return x if axes is None else np.prod(x, axis=tuple(axes), keepdims=keep, dtype=x.dtype)
 
 
-@op("ReduceL1")
-def reduce_l1(c: OnnxCall) -> Operand:
+@op("ReduceL1", types="T int64 -> T", T=NUMBERS)
+def reduce_l1(c: OnnxCall):
     return _reduce(c, "sum", c.b.curve("abs", c.x))
 
 
-@op("ReduceSumSquare")
-def reduce_sum_square(c: OnnxCall) -> Operand:
+@op("ReduceSumSquare", types="T int64 -> T", T=NUMBERS)
+def reduce_sum_square(c: OnnxCall):
     return _reduce(c, "sum", c.b.curve("square", c.x))
 
 
-@op("ReduceL2")
-def reduce_l2(c: OnnxCall) -> Operand:
-    return c.b.curve("sqrt", _reduce(c, "sum", c.b.curve("square", c.x)))
+@op("ReduceL2", types="T int64 -> T", T=NUMBERS)
+def reduce_l2(c: OnnxCall):
+    squares = _reduce(c, "sum", c.b.curve("square", c.x))
+    if not c.counts:
+        return c.b.curve("sqrt", squares)
+    least, most = HELD[str(c.kinds[0])]
+    most = min(most, integers.MOST_SQUARED)
+    c.within(squares, least, most, "adds up squares of integers in a type that may wrap around")
+    return integers.root(c.b, squares)
 
 
-@op("ReduceLogSumExp")
-def reduce_log_sum_exp(c: OnnxCall) -> Operand:
+@op("ReduceLogSumExp", types="T int64 -> T", T=FLOATS)
+def reduce_log_sum_exp(c: OnnxCall):
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
     if axes is None:
@@ -90,8 +96,8 @@ def reduce_log_sum_exp(c: OnnxCall) -> Operand:
     return c.b.reshape(log_sum_exp(c.b, rows, 1), shape)
 
 
-@op("Softmax", "LogSoftmax")
-def soft(c: OnnxCall) -> Operand:
+@op("Softmax", "LogSoftmax", types="T -> T", T=FLOATS)
+def soft(c: OnnxCall):
     function = softmax if c.node.op == "Softmax" else log_softmax
     shape = tuple(c.x.shape)
     if c.opset >= 13:

@@ -5,17 +5,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from ....graph import Operand
 from ....graph.composites.resize import Weights, linear_weights, resample
+from ..kinds import EVERY, FLOATS
 from .table import OnnxCall, op
 
 
-@op("Upsample")
-def upsample(c: OnnxCall) -> Operand:
+@op("Upsample", types="T float32 -> T", T=EVERY, chooses=True)
+def upsample(c: OnnxCall):
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
         raise c.refuse(f"its mode is {mode!r} and its scales are {given}")
+    _only_floats(c, mode)
     scales = [_exact(s) for s in np.ravel(given)]
     sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
     along = {}
@@ -28,8 +29,8 @@ def upsample(c: OnnxCall) -> Operand:
     return resample(c.b, c.x, along)
 
 
-@op("Resize")
-def resize(c: OnnxCall) -> Operand:
+@op("Resize", types="T U float32 int64 -> T", T=EVERY, U=FLOATS | {"float16"}, chooses=True)
+def resize(c: OnnxCall):
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)
@@ -46,6 +47,7 @@ def resize(c: OnnxCall) -> Operand:
         raise c.refuse("it keeps the aspect ratio")
     if mode not in ("nearest", "linear"):
         raise c.refuse(f"its attribute `mode` is {mode!r}")
+    _only_floats(c, mode)
     axes = c.attr("axes") or range(len(shape))
     axes = [int(a) % len(shape) for a in axes]
     scales, sizes = c.option(2, "scales"), c.ints(3, "sizes")
@@ -65,7 +67,15 @@ def resize(c: OnnxCall) -> Operand:
     return resample(c.b, c.x, along)
 
 
-def _exact(scale: float) -> Fraction:
+def _only_floats(c: OnnxCall, mode: str) -> None:
+    """Refuse what lies between entries of a type that holds nothing between them."""
+    if mode != "nearest" and c.kinds[0] not in FLOATS:
+        raise c.refuse_kind(
+            str(c.kinds[0]), f"its attribute `mode` is {mode!r}; cast to float32 before it"
+        )
+
+
+def _exact(scale) -> Fraction:
     """The stated float as the ratio of small integers that it is the float of, if it is one."""
     whole = Fraction(float(scale))
     near = whole.limit_denominator(4096)

@@ -7,16 +7,17 @@ import numpy as np
 
 from ....graph import Operand, Value
 from ....graph.composites import logic
+from ..kinds import EVERY, FLOATS, INDEX
 from .table import OnnxCall, op
 
 
-@op("Identity")
-def identity(c: OnnxCall) -> Operand:
+@op("Identity", types="T -> T", T=EVERY, chooses=True)
+def identity(c: OnnxCall):
     return c.x
 
 
-@op("Dropout")
-def dropout(c: OnnxCall) -> Operand:
+@op("Dropout", types="T U bool -> T", T=FLOATS, U=FLOATS | {"float16"})
+def dropout(c: OnnxCall):
     c.attr("ratio")
     c.attr("seed")
     if c.opset < 7 and not c.attr("is_test", 1):
@@ -38,16 +39,16 @@ def _axes(c: OnnxCall, axes: Iterable[int], rank: int) -> list[int]:
     return [_axis(c, int(a), rank) for a in axes]
 
 
-@op("Flatten")
-def flatten(c: OnnxCall) -> Operand:
+@op("Flatten", types="T -> T", T=EVERY, chooses=True)
+def flatten(c: OnnxCall):
     axis = int(c.attr("axis", 1))
     shape = tuple(c.x.shape)
     axis = axis + len(shape) if axis < 0 else axis
     return c.b.reshape(c.x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
-@op("Reshape")
-def reshape(c: OnnxCall) -> Operand:
+@op("Reshape", types="T int64 -> T", T=EVERY, chooses=True)
+def reshape(c: OnnxCall):
     wanted = c.attr_or_input("shape", 1, since=5)
     if wanted is None:
         raise c.refuse("it states no shape")
@@ -63,14 +64,14 @@ def reshape(c: OnnxCall) -> Operand:
     return c.b.reshape(c.x, wanted)
 
 
-@op("Transpose")
-def transpose(c: OnnxCall) -> Operand:
+@op("Transpose", types="T -> T", T=EVERY, chooses=True)
+def transpose(c: OnnxCall):
     order = c.attr("perm")
     return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
 
 
-@op("Squeeze")
-def squeeze(c: OnnxCall) -> Operand:
+@op("Squeeze", types="T int64 -> T", T=EVERY, chooses=True)
+def squeeze(c: OnnxCall):
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
@@ -80,8 +81,8 @@ def squeeze(c: OnnxCall) -> Operand:
     return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
 
 
-@op("Unsqueeze")
-def unsqueeze(c: OnnxCall) -> Operand:
+@op("Unsqueeze", types="T int64 -> T", T=EVERY, chooses=True)
+def unsqueeze(c: OnnxCall):
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is None:
         raise c.refuse("it states no axes")
@@ -91,15 +92,15 @@ def unsqueeze(c: OnnxCall) -> Operand:
     return c.b.reshape(c.x, [1 if i in axes else next(rest) for i in range(rank)])
 
 
-@op("Concat")
-def concat(c: OnnxCall) -> Operand:
+@op("Concat", types="T* -> T", T=EVERY, chooses=True)
+def concat(c: OnnxCall):
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     return c.b.concat(operands, axis)
 
 
-@op("Split")
-def split(c: OnnxCall) -> Operand:
+@op("Split", types="T int64 -> T", T=EVERY, chooses=True)
+def split(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     sizes = c.attr_or_input("split", 1, since=13)
     length = c.x.shape[axis]
@@ -115,8 +116,8 @@ def split(c: OnnxCall) -> Operand:
     return c.b.structural(lambda a: list(np.split(a[0], ends, axis)), [c.x], name="split")
 
 
-@op("Slice")
-def slices(c: OnnxCall) -> Operand:
+@op("Slice", types="T I* -> T", T=EVERY, I=INDEX, chooses=True)
+def slices(c: OnnxCall):
     starts = c.attr_or_input("starts", 1, since=10)
     ends = c.attr_or_input("ends", 2, since=10)
     axes = c.attr_or_input("axes", 3, since=10)
@@ -141,8 +142,8 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
     return slice(max(start, 0), None if end < 0 else end, step)
 
 
-@op("Gather")
-def gather(c: OnnxCall) -> Operand:
+@op("Gather", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
+def gather(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     places = c.operand(1)
     if isinstance(places, Value) and not isinstance(c.x, Value):
@@ -162,8 +163,8 @@ def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
     return c.b.transpose(found, places)
 
 
-@op("GatherElements")
-def gather_elements(c: OnnxCall) -> Operand:
+@op("GatherElements", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
+def gather_elements(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
@@ -175,8 +176,8 @@ def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
         raise c.refuse(f"its indices leave an axis of length {length}")
 
 
-@op("Pad")
-def pad(c: OnnxCall) -> Operand:
+@op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
+def pad(c: OnnxCall):
     mode = c.attr("mode", "constant")
     amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
     value = c.option(2, "value") if c.opset >= 11 else c.attr("value")
@@ -201,15 +202,15 @@ def pad(c: OnnxCall) -> Operand:
     )
 
 
-@op("Expand")
-def expand(c: OnnxCall) -> Operand:
+@op("Expand", types="T int64 -> T", T=EVERY, chooses=True)
+def expand(c: OnnxCall):
     shape = c.ints(1, "shape") or []
     shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
     return c.b.broadcast(c.x, shape)
 
 
-@op("Tile")
-def tile(c: OnnxCall) -> Operand:
+@op("Tile", types="T int64 -> T", T=EVERY, chooses=True)
+def tile(c: OnnxCall):
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
         raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
@@ -217,8 +218,8 @@ def tile(c: OnnxCall) -> Operand:
     return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
 
 
-@op("DepthToSpace")
-def depth_to_space(c: OnnxCall) -> Operand:
+@op("DepthToSpace", types="T -> T", T=EVERY, chooses=True)
+def depth_to_space(c: OnnxCall):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     if c.attr("mode", "DCR") == "DCR":
@@ -229,8 +230,8 @@ def depth_to_space(c: OnnxCall) -> Operand:
     return c.b.reshape(moved, (n, channels // k**2, height * k, width * k))
 
 
-@op("SpaceToDepth")
-def space_to_depth(c: OnnxCall) -> Operand:
+@op("SpaceToDepth", types="T -> T", T=EVERY, chooses=True)
+def space_to_depth(c: OnnxCall):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))
