@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .api.training import compare as compare, expected as expected, recommend as recommend
     from .core import (
         Box as Box,
+        ContradictionError as ContradictionError,
         InputError as InputError,
         ModelError as ModelError,
         OutrangeError as OutrangeError,
@@ -99,7 +100,7 @@ _HOMES = {
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "difference_range gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
-    "core": "Box InputError ModelError OutrangeError UnsupportedError Warrant",
+    "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "questions.expressions": "implies x y",
     "questions.inputs.boxes": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",

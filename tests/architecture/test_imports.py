@@ -116,11 +116,23 @@ _COMPOSITES = (
     "graph/composites/products.py", "graph/values.py", "graph/whole.py",
 )  # fmt: skip
 
+_EXPRESSIONS = (
+    "questions/expressions/arrays.py", "questions/expressions/evaluate.py",
+    "questions/expressions/nodes.py", "questions/expressions/numpy_calls.py",
+    "questions/expressions/order.py", "questions/expressions/text.py",
+)  # fmt: skip
+
+_FORMULAS = (
+    "ops/pointwise/expression.py", "ops/pointwise/identities.py", "ops/pointwise/text.py",
+)  # fmt: skip
+
 CIRCLES: dict[frozenset[str], str] = {
     frozenset(_COMPOSITES): "the builder offers composites as methods; they take a builder, which "
     "they import for its type alone",
-    frozenset({"ops/pointwise/expression.py", "ops/pointwise/identities.py"}): "expressions are "
-    "simplified while they are built; the identities import the table for its type alone",
+    frozenset(_FORMULAS): "formulas are simplified and written while they are built; identities "
+    "and text import the table for its type alone",
+    frozenset(_EXPRESSIONS): "an expression has the operators of Python and NumPy, which make "
+    "expressions: what they do to one is a file a topic",
 }
 """Files that import each other, if only for types, to the reason why they may."""
 

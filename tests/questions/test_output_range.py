@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from outrange.core import InputError, ModelError, OutrangeError, Warrant
-from outrange.questions import output_range as module
 from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.output_range import output_range
+from outrange.search import solve
 from questions.nets import Net, dense_net, two_in_two_out
 
 
@@ -116,7 +116,7 @@ def test_interrupted_before_the_search_reports_interval_bounds(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.search, "solve", interrupted)
+    monkeypatch.setattr(solve, "select_search", interrupted)
     net = dense_net((3, 8, 4), ("relu", None))
     answer = output_range(net, (-1, 1))
     assert answer.status == "interrupted"

@@ -15,7 +15,7 @@ from ..ops.pointwise.definitions import largest
 from ..ops.pointwise.limits import exact
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
-from .rewrites.regions import Region
+from .rewrites.regions import FusedRegion
 
 
 MOST_FORMULAS = 512
@@ -59,7 +59,7 @@ def entries(
     return known[value]
 
 
-def placed(nodes: Sequence[Node], region: Region, values: Sequence[int], size: int) -> bool:
+def placed(nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int) -> bool:
     """Whether each entry of `values` hangs on one entry of the root: `entries` without formulas.
 
     Args:

@@ -140,7 +140,9 @@ def _node(
     return moved, rounding
 
 
-def _are_whole(inputs, before, op: Product | None = None) -> np.ndarray:
+def _are_whole(
+    inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
+) -> np.ndarray:
     """Which entries are made of whole numbers that are known without error."""
     known = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...graph import Operand
 from .kinds import FLOATS
 from .records import OnnxModel, OnnxNode, Subgraph
 from .rules.table import OnnxCall, op
@@ -77,7 +78,7 @@ def _product_and_bias(
 
 
 @op(FUSED, types="T T T -> T", T=FLOATS)
-def matmul_add(c: OnnxCall):
+def matmul_add(c: OnnxCall) -> Operand:
     from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

@@ -25,7 +25,7 @@ from ...ops.pointwise.op import Pointwise
 from ...ops.relaxation.offsets import MANY
 from ..graph import Node
 from .entrywise import input_sizes, is_bent
-from .regions import Region, has_region, regions
+from .regions import FusedRegion, has_region, regions
 
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Fusion:
             for j in self.nodes[v - 1].inputs:
                 self.readers[j].add(v)
         wanted = {self.output, *self.kept} - {0}
-        plans: dict[int, tuple[Region, Entries]] = {}
+        plans: dict[int, tuple[FusedRegion, Entries]] = {}
         for v in range(len(self.nodes), 0, -1):
             if v in wanted:
                 found = self.region(v)
@@ -124,7 +124,7 @@ class _Fusion:
         op = self.nodes[v - 1].op
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
-    def region(self, v: int) -> tuple[Region, Entries] | None:
+    def region(self, v: int) -> tuple[FusedRegion, Entries] | None:
         """The best region that ends at `v`, with the expressions of the entries."""
         if not self.may_end(v):
             return None
@@ -136,7 +136,7 @@ class _Fusion:
         if isinstance(op, Pointwise):
             # What somebody else reads as well is then computed twice.
             candidates += regions(self.nodes, v, None)
-        costly: list[Region] = []
+        costly: list[FusedRegion] = []
         failed: set[int] = set()
         reason: Exception | None = None
         for region in candidates:
@@ -161,7 +161,7 @@ class _Fusion:
         raise self.refusal(v, reason)
 
     def tried(
-        self, region: Region, v: int, work: int
+        self, region: FusedRegion, v: int, work: int
     ) -> tuple[Entries | None, UnsupportedError | None]:
         """The expressions of the entries, analyzed; None, and perhaps why, if that is no use."""
         from ..entries import entries
@@ -230,7 +230,7 @@ class _Fusion:
 
     # ---- writing ----------------------------------------------------------------------------
 
-    def emit(self, v: int, plan: tuple[Region, Entries] | None) -> None:
+    def emit(self, v: int, plan: tuple[FusedRegion, Entries] | None) -> None:
         node = self.nodes[v - 1]
         if plan is None:
             op: Any = node.op

@@ -21,7 +21,7 @@ MOST_BENT = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class FusedRegion:
     """Values that become curves of the value `root`; the last of them is what is computed.
 
     Args:
@@ -37,7 +37,7 @@ class Region:
     forced: bool
 
 
-def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[Region]:
+def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[FusedRegion]:
     """Candidates that end at `v`, those with the most bent ops first, then small ones.
 
     Args:
@@ -55,7 +55,7 @@ def has_region(nodes: Sequence[Node], v: int) -> bool:
     return next(_grown(nodes, {v}, _sources(nodes, v), None), None) is not None
 
 
-def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[Region]:
+def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[FusedRegion]:
     """Candidates of an op that would read `values` and has no other form; it is not in them."""
     return list(_grown(nodes, set(), set(values), None, forced=True, bent=1))
 
@@ -67,7 +67,7 @@ def _grown(
     readers: Sequence[Set[int]] | None,
     forced: bool = False,
     bent: int = 0,
-) -> Iterator[Region]:
+) -> Iterator[FusedRegion]:
     """Regions from the smallest on, each of which holds those before."""
     ends_here = False
     for v in inner:
@@ -75,7 +75,7 @@ def _grown(
     while frontier and len(inner) < MOST_VALUES:
         w = max(frontier)
         if len(frontier) == 1 and (forced or bent > 1):
-            yield Region(w, tuple(sorted(inner)), bent, forced)
+            yield FusedRegion(w, tuple(sorted(inner)), bent, forced)
             ends_here = True
         if w == 0 or not is_entrywise(nodes[w - 1].op):
             return

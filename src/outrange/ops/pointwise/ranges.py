@@ -55,7 +55,7 @@ def values(t: Expressions, e: int) -> Range:
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)
     known: dict[int, Bounds] = {
-        b: tuple(np.array([end]) for end in t.ranges.get(b, _ALL))  # type: ignore[misc]
+        b: tuple(np.array([end]) for end in t.ranges.get(b, _ALL))  # pyright: ignore[reportGeneralTypeIssues]
         for b in t.children(e)
     }
     low, high = sum_ends(node, known, (1,))

@@ -1,7 +1,7 @@
 """A curve seen from below: `f` itself, or `-f` for what must be bounded from above."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,8 +10,28 @@ from ...core.arrays import Numbers
 from ...core.rounding import UNIT
 
 
-if TYPE_CHECKING:
-    from ..curve import Curve
+class CurveFacts(Protocol):
+    """The facts of a `Curve` that its lines follow from."""
+
+    def f(self, x: Any, /) -> Any: ...
+    def df(self, x: Any, /) -> Any: ...
+    @property
+    def knots(self) -> tuple[float, ...]: ...
+    @property
+    def bends(self) -> tuple[str, ...]: ...
+    @property
+    def on(self) -> tuple[float, float]: ...
+    @property
+    def jumps(self) -> tuple[float, ...]: ...
+    @property
+    def ulps(self) -> float: ...
+    @property
+    def off(self) -> float: ...
+    @property
+    def slope_error(self) -> float: ...
+    @property
+    def lines(self) -> tuple[tuple[float, float] | None, ...] | None: ...
+    def range(self, lo: Any, hi: Any) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 SAFE = 1.0 + 2.0**-50
@@ -47,7 +67,7 @@ class Side:
         sign: 1 for `f`, -1 for `-f`.
     """
 
-    def __init__(self, curve: "Curve", sign: float) -> None:
+    def __init__(self, curve: CurveFacts, sign: float) -> None:
         self.curve, self.sign = curve, sign
         bends = curve.bends if sign > 0 else tuple(MIRROR[b] for b in curve.bends)
         self.is_cup = np.array([b == "cup" for b in bends])

@@ -24,7 +24,7 @@ def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
 
 
 @op("Add", "Sub", "Mul", types="T T -> T", T=NUMBERS)
-def add(c: OnnxCall):
+def add(c: OnnxCall) -> Operand:
     x, y = _pair(c)
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
     if isinstance(x, Value) or isinstance(y, Value):
@@ -34,7 +34,7 @@ def add(c: OnnxCall):
 
 
 @op("Div", types="T T -> T", T=NUMBERS)
-def divide(c: OnnxCall):
+def divide(c: OnnxCall) -> Operand:
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
@@ -52,19 +52,19 @@ def divide(c: OnnxCall):
 
 
 @op("Neg", types="T -> T", T=NUMBERS)
-def negative(c: OnnxCall):
+def negative(c: OnnxCall) -> Operand:
     return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
 
 
 @op("Sum", types="T* -> T", T=FLOATS)
-def total(c: OnnxCall):
+def total(c: OnnxCall) -> Operand:
     operands = c.all()
     c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
 @op("Mean", types="T* -> T", T=FLOATS)
-def mean(c: OnnxCall):
+def mean(c: OnnxCall) -> Operand:
     operands = c.all()
     c.together(*operands)
     if len(operands) == 1:
@@ -73,7 +73,7 @@ def mean(c: OnnxCall):
 
 
 @op("Max", "Min", types="T* -> T", T=NUMBERS, chooses=True)
-def largest(c: OnnxCall):
+def largest(c: OnnxCall) -> Operand:
     least = c.node.op == "Min"
     operands = c.all()
     c.together(*operands)
@@ -108,12 +108,12 @@ def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand
 
 
 @op("MatMul", types="T T -> T", T=NUMBERS)
-def matmul(c: OnnxCall):
+def matmul(c: OnnxCall) -> Operand:
     return product(c, c.x, c.operand(1))
 
 
 @op("Gemm", types="T T T -> T", T=FLOATS)
-def gemm(c: OnnxCall):
+def gemm(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
     alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
     if c.opset < 7:
@@ -182,7 +182,7 @@ def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
 
 
 @op("Einsum", types="T* -> T", T=NUMBERS)
-def einsum(c: OnnxCall):
+def einsum(c: OnnxCall) -> Operand:
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all()
     if "." in spec:
@@ -210,7 +210,7 @@ def einsum(c: OnnxCall):
 
 
 @op("BatchNormalization", types="T U U V V -> T", T=FLOATS, U=FLOATS, V=FLOATS)
-def batch_normalization(c: OnnxCall):
+def batch_normalization(c: OnnxCall) -> Operand:
     scale, bias, average, variance = (
         np.asarray(c.constant(i, what), np.float64)
         for i, what in enumerate(("scale", "bias", "mean", "variance"), 1)

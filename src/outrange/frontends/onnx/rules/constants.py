@@ -22,7 +22,7 @@ _SPELLED = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
 
 
 @op("Constant", types="-> ?")
-def constant(c: OnnxCall):
+def constant(c: OnnxCall) -> Operand:
     given = [name for name in c.node.attributes if name != "name"]
     if len(given) != 1 or not given[0].startswith("value"):
         raise c.refuse(f"its attributes {given} must be one value")
@@ -33,7 +33,7 @@ def constant(c: OnnxCall):
 
 
 @op("ConstantOfShape", types="int64 -> ?")
-def constant_of_shape(c: OnnxCall):
+def constant_of_shape(c: OnnxCall) -> Operand:
     shape = c.limit(c.ints(0, "shape") or [])
     value = c.attr("value")
     value = np.zeros((), np.float32) if value is None else np.asarray(value).reshape(())
@@ -41,18 +41,18 @@ def constant_of_shape(c: OnnxCall):
 
 
 @op("Shape", types="T -> int64", T=EVERY)
-def shape(c: OnnxCall):
+def shape(c: OnnxCall) -> Operand:
     start, end = c.attr("start", 0), c.attr("end")
     return np.array(tuple(c.x.shape)[start:end], np.int64)
 
 
 @op("Size", types="T -> int64", T=EVERY)
-def size(c: OnnxCall):
+def size(c: OnnxCall) -> Operand:
     return np.array(math.prod(c.x.shape), np.int64)
 
 
 @op("Cast", types="T -> ?", T=EVERY)
-def cast(c: OnnxCall):
+def cast(c: OnnxCall) -> Operand:
     c.attr("saturate")
     c.attr("round_mode")
     to = c.attr("to")
@@ -63,7 +63,7 @@ def cast(c: OnnxCall):
 
 
 @op("CastLike", types="T U -> ?", T=EVERY, U=EVERY)
-def cast_like(c: OnnxCall):
+def cast_like(c: OnnxCall) -> Operand:
     c.operand(1)
     c.attr("saturate")
     c.attr("round_mode")
@@ -96,7 +96,7 @@ def _constant(c: OnnxCall, x: np.ndarray, kind: str) -> np.ndarray:
 
 
 @op("Range", types="T T T -> T", T=NUMBERS)
-def arange(c: OnnxCall):
+def arange(c: OnnxCall) -> Operand:
     start, stop, step = (c.constant(i, "limits").item() for i in range(3))
     c.limit([max(math.ceil((stop - start) / step), 0)])
     return np.arange(start, stop, step)

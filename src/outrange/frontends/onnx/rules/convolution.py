@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
 from ..kinds import FLOATS
 from .table import OnnxCall, op
@@ -9,7 +10,7 @@ from .windows import pads
 
 
 @op("Conv", types="T T T -> T", T=FLOATS)
-def conv(c: OnnxCall):
+def conv(c: OnnxCall) -> Operand:
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2
@@ -33,7 +34,7 @@ def conv(c: OnnxCall):
 
 
 @op("ConvTranspose", types="T T T -> T", T=FLOATS)
-def conv_transpose(c: OnnxCall):
+def conv_transpose(c: OnnxCall) -> Operand:
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2

@@ -44,24 +44,24 @@ op(*_SAME, types="T -> T", T=FLOATS)(_same)
 
 
 @op("Relu", types="T -> T", T=NUMBERS, chooses=True)
-def relu(c: OnnxCall):
+def relu(c: OnnxCall) -> Operand:
     c.attr("consumed_inputs")
     return c.b.curve("relu", c.x)
 
 
 @op("Abs", types="T -> T", T=NUMBERS)
-def absolute(c: OnnxCall):
+def absolute(c: OnnxCall) -> Operand:
     c.attr("consumed_inputs")
     return c.b.curve("abs", c.x)
 
 
 @op("LeakyRelu", types="T -> T", T=FLOATS)
-def leaky_relu(c: OnnxCall):
+def leaky_relu(c: OnnxCall) -> Operand:
     return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
 
 
 @op("PRelu", types="T T -> T", T=FLOATS)
-def prelu(c: OnnxCall):
+def prelu(c: OnnxCall) -> Operand:
     slope = c.constant(1, "slope")
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
@@ -71,12 +71,12 @@ def prelu(c: OnnxCall):
 
 
 @op("Elu", types="T -> T", T=FLOATS)
-def elu(c: OnnxCall):
+def elu(c: OnnxCall) -> Operand:
     return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("Selu", types="T -> T", T=FLOATS)
-def selu(c: OnnxCall):
+def selu(c: OnnxCall) -> Operand:
     # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
     alpha = float(c.attr("alpha", 1.67326319217681884765625))
     gamma = float(c.attr("gamma", 1.05070102214813232421875))
@@ -84,17 +84,17 @@ def selu(c: OnnxCall):
 
 
 @op("Celu", types="T -> T", T=FLOATS)
-def celu(c: OnnxCall):
+def celu(c: OnnxCall) -> Operand:
     return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("ThresholdedRelu", types="T -> T", T=FLOATS)
-def thresholded_relu(c: OnnxCall):
+def thresholded_relu(c: OnnxCall) -> Operand:
     return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
 
 
 @op("Shrink", types="T -> T", T=NUMBERS)
-def shrink(c: OnnxCall):
+def shrink(c: OnnxCall) -> Operand:
     bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
     if c.counts and bias != 0.0:
         raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is cut off there")
@@ -106,13 +106,13 @@ def shrink(c: OnnxCall):
 
 
 @op("HardSigmoid", types="T -> T", T=FLOATS)
-def hard_sigmoid(c: OnnxCall):
+def hard_sigmoid(c: OnnxCall) -> Operand:
     alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
     return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
 
 
 @op("Gelu", types="T -> T", T=FLOATS)
-def gelu(c: OnnxCall):
+def gelu(c: OnnxCall) -> Operand:
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
         raise c.refuse(f"its attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
@@ -120,7 +120,7 @@ def gelu(c: OnnxCall):
 
 
 @op("Swish", types="T -> T", T=FLOATS)
-def swish(c: OnnxCall):
+def swish(c: OnnxCall) -> Operand:
     # x * sigmoid(a x) = silu(a x) / a
     alpha = float(c.attr("alpha", 1.0))
     if alpha == 0.0:
@@ -131,7 +131,7 @@ def swish(c: OnnxCall):
 
 
 @op("Clip", types="T T T -> T", T=NUMBERS, chooses=True)
-def clip(c: OnnxCall):
+def clip(c: OnnxCall) -> Operand:
     if c.opset >= 11:
         lo, hi = c.option(1, "lower limit"), c.option(2, "upper limit")
     else:
@@ -143,7 +143,7 @@ def clip(c: OnnxCall):
 
 
 @op("Pow", types="T U -> T", T=FLOATS | INDEX, U=NUMBERS)
-def power(c: OnnxCall):
+def power(c: OnnxCall) -> Operand:
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
     if isinstance(exponent, Value):

@@ -21,7 +21,7 @@ _NUMPY = {
 
 @op("Equal", types="T T -> bool", T=EVERY)
 @op("Greater", "GreaterOrEqual", "Less", "LessOrEqual", types="T T -> bool", T=NUMBERS)
-def compare(c: OnnxCall):
+def compare(c: OnnxCall) -> Operand:
     x, y, how = c.x, c.operand(1), _COMPARE[c.node.op]
     if c.opset < 7:
         c.attr("broadcast")
@@ -41,7 +41,7 @@ def _compared(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
 
 @op("Sign", types="T -> T", T=NUMBERS)
 @op("Floor", "Ceil", "Round", types="T -> T", T=FLOATS)
-def step(c: OnnxCall):
+def step(c: OnnxCall) -> Operand:
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
     if c.counts:  # from -1 to 1 without a jump
@@ -50,7 +50,7 @@ def step(c: OnnxCall):
 
 
 @op("And", "Or", "Xor", types="T T -> T", T=BOOL)
-def both(c: OnnxCall):
+def both(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
@@ -61,12 +61,12 @@ def both(c: OnnxCall):
 
 
 @op("Not", types="T -> T", T=BOOL)
-def opposite(c: OnnxCall):
+def opposite(c: OnnxCall) -> Operand:
     return logic.negate(c.b, c.x) if isinstance(c.x, Value) else np.logical_not(c.x)
 
 
 @op("Where", types="bool T T -> T", T=EVERY, chooses=True)
-def where(c: OnnxCall):
+def where(c: OnnxCall) -> Operand:
     condition, x, y = c.x, c.operand(1), c.operand(2)
     c.together(condition, x, y)
     if isinstance(condition, Value) or isinstance(x, Value) or isinstance(y, Value):
@@ -75,7 +75,7 @@ def where(c: OnnxCall):
 
 
 @op("Mod", types="T T -> T", T=NUMBERS)
-def modulo(c: OnnxCall):
+def modulo(c: OnnxCall) -> Operand:
     y = c.constant(1, "divisor")
     c.together(c.x, y)
     if not np.all(y):
@@ -91,7 +91,7 @@ def modulo(c: OnnxCall):
 
 
 @op("ArgMax", "ArgMin", types="T -> int64", T=NUMBERS)
-def arg_largest(c: OnnxCall):
+def arg_largest(c: OnnxCall) -> Operand:
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
         raise c.refuse("it takes the last of equal entries")
@@ -103,7 +103,7 @@ def arg_largest(c: OnnxCall):
 
 
 @op("TopK", types="T int64 -> T int64", T=NUMBERS, chooses=True)
-def top_k(c: OnnxCall):
+def top_k(c: OnnxCall) -> list[Operand]:
     x, axis = c.x, int(c.attr("axis", -1))
     count = c.ints(1, "count") if c.opset >= 10 else [int(c.attr("k"))]
     largest = bool(c.attr("largest", 1))
@@ -126,7 +126,7 @@ def top_k(c: OnnxCall):
 
 
 @op("OneHot", types="T U V -> V", T=NUMBERS, U=NUMBERS, V=EVERY, chooses=True)
-def one_hot(c: OnnxCall):
+def one_hot(c: OnnxCall) -> Operand:
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))

@@ -20,7 +20,7 @@ _ACTIVATIONS = {
 
 
 @op("RNN", "GRU", "LSTM", types="T T T T int32 T T T -> T", T=FLOATS)
-def recurrent(c: OnnxCall):
+def recurrent(c: OnnxCall) -> list[Operand]:
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -165,7 +165,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
 @op("LayerNormalization", types="T T T -> T", T=FLOATS)
-def layer_normalization(c: OnnxCall):
+def layer_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     out = normalization.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
@@ -174,7 +174,7 @@ def layer_normalization(c: OnnxCall):
 
 
 @op("GroupNormalization", "InstanceNormalization", types="T T T -> T", T=FLOATS)
-def group_normalization(c: OnnxCall):
+def group_normalization(c: OnnxCall) -> Operand:
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
@@ -188,7 +188,7 @@ def group_normalization(c: OnnxCall):
 
 
 @op("RMSNormalization", types="T V -> V", T=FLOATS, V=FLOATS)
-def rms_normalization(c: OnnxCall):
+def rms_normalization(c: OnnxCall) -> Operand:
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))

@@ -26,12 +26,12 @@ def _reduce(c: OnnxCall, how: str, x: Operand, *, since: int = 18) -> Operand:
 
 
 @op("ReduceSum", types="T int64 -> T", T=NUMBERS)
-def reduce_sum(c: OnnxCall):
+def reduce_sum(c: OnnxCall) -> Operand:
     return _reduce(c, "sum", c.x, since=13)
 
 
 @op("ReduceMean", types="T int64 -> T", T=NUMBERS)
-def reduce_mean(c: OnnxCall):
+def reduce_mean(c: OnnxCall) -> Operand:
     if not c.counts:
         return _reduce(c, "mean", c.x)
     total = _reduce(c, "sum", c.x)
@@ -42,17 +42,17 @@ def reduce_mean(c: OnnxCall):
 
 
 @op("ReduceMax", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
-def reduce_max(c: OnnxCall):
+def reduce_max(c: OnnxCall) -> Operand:
     return _reduce(c, "max", c.x)
 
 
 @op("ReduceMin", types="T int64 -> T", T=NUMBERS | BOOL, chooses=True)
-def reduce_min(c: OnnxCall):
+def reduce_min(c: OnnxCall) -> Operand:
     return _reduce(c, "min", c.x)
 
 
 @op("ReduceProd", types="T int64 -> T", T=NUMBERS)
-def reduce_prod(c: OnnxCall):
+def reduce_prod(c: OnnxCall) -> Operand:
     x = c.constant(0, "operand")
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
@@ -60,17 +60,17 @@ def reduce_prod(c: OnnxCall):
 
 
 @op("ReduceL1", types="T int64 -> T", T=NUMBERS)
-def reduce_l1(c: OnnxCall):
+def reduce_l1(c: OnnxCall) -> Operand:
     return _reduce(c, "sum", c.b.curve("abs", c.x))
 
 
 @op("ReduceSumSquare", types="T int64 -> T", T=NUMBERS)
-def reduce_sum_square(c: OnnxCall):
+def reduce_sum_square(c: OnnxCall) -> Operand:
     return _reduce(c, "sum", c.b.curve("square", c.x))
 
 
 @op("ReduceL2", types="T int64 -> T", T=NUMBERS)
-def reduce_l2(c: OnnxCall):
+def reduce_l2(c: OnnxCall) -> Operand:
     squares = _reduce(c, "sum", c.b.curve("square", c.x))
     if not c.counts:
         return c.b.curve("sqrt", squares)
@@ -81,7 +81,7 @@ def reduce_l2(c: OnnxCall):
 
 
 @op("ReduceLogSumExp", types="T int64 -> T", T=FLOATS)
-def reduce_log_sum_exp(c: OnnxCall):
+def reduce_log_sum_exp(c: OnnxCall) -> Operand:
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
     if axes is None:
@@ -97,7 +97,7 @@ def reduce_log_sum_exp(c: OnnxCall):
 
 
 @op("Softmax", "LogSoftmax", types="T -> T", T=FLOATS)
-def soft(c: OnnxCall):
+def soft(c: OnnxCall) -> Operand:
     function = softmax if c.node.op == "Softmax" else log_softmax
     shape = tuple(c.x.shape)
     if c.opset >= 13:

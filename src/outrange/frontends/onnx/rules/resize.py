@@ -5,13 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from ....graph import Operand
 from ....graph.composites.resize import Weights, linear_weights, resample
 from ..kinds import EVERY, FLOATS
 from .table import OnnxCall, op
 
 
 @op("Upsample", types="T float32 -> T", T=EVERY, chooses=True)
-def upsample(c: OnnxCall):
+def upsample(c: OnnxCall) -> Operand:
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
@@ -30,7 +31,7 @@ def upsample(c: OnnxCall):
 
 
 @op("Resize", types="T U float32 int64 -> T", T=EVERY, U=FLOATS | {"float16"}, chooses=True)
-def resize(c: OnnxCall):
+def resize(c: OnnxCall) -> Operand:
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)
@@ -75,7 +76,7 @@ def _only_floats(c: OnnxCall, mode: str) -> None:
         )
 
 
-def _exact(scale) -> Fraction:
+def _exact(scale: float) -> Fraction:
     """The stated float as the ratio of small integers that it is the float of, if it is one."""
     whole = Fraction(float(scale))
     near = whole.limit_denominator(4096)

@@ -12,12 +12,12 @@ from .table import OnnxCall, op
 
 
 @op("Identity", types="T -> T", T=EVERY, chooses=True)
-def identity(c: OnnxCall):
+def identity(c: OnnxCall) -> Operand:
     return c.x
 
 
 @op("Dropout", types="T U bool -> T", T=FLOATS, U=FLOATS | {"float16"})
-def dropout(c: OnnxCall):
+def dropout(c: OnnxCall) -> Operand:
     c.attr("ratio")
     c.attr("seed")
     if c.opset < 7 and not c.attr("is_test", 1):
@@ -40,7 +40,7 @@ def _axes(c: OnnxCall, axes: Iterable[int], rank: int) -> list[int]:
 
 
 @op("Flatten", types="T -> T", T=EVERY, chooses=True)
-def flatten(c: OnnxCall):
+def flatten(c: OnnxCall) -> Operand:
     axis = int(c.attr("axis", 1))
     shape = tuple(c.x.shape)
     axis = axis + len(shape) if axis < 0 else axis
@@ -48,7 +48,7 @@ def flatten(c: OnnxCall):
 
 
 @op("Reshape", types="T int64 -> T", T=EVERY, chooses=True)
-def reshape(c: OnnxCall):
+def reshape(c: OnnxCall) -> Operand:
     wanted = c.attr_or_input("shape", 1, since=5)
     if wanted is None:
         raise c.refuse("it states no shape")
@@ -65,13 +65,13 @@ def reshape(c: OnnxCall):
 
 
 @op("Transpose", types="T -> T", T=EVERY, chooses=True)
-def transpose(c: OnnxCall):
+def transpose(c: OnnxCall) -> Operand:
     order = c.attr("perm")
     return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
 
 
 @op("Squeeze", types="T int64 -> T", T=EVERY, chooses=True)
-def squeeze(c: OnnxCall):
+def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
@@ -82,7 +82,7 @@ def squeeze(c: OnnxCall):
 
 
 @op("Unsqueeze", types="T int64 -> T", T=EVERY, chooses=True)
-def unsqueeze(c: OnnxCall):
+def unsqueeze(c: OnnxCall) -> Operand:
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is None:
         raise c.refuse("it states no axes")
@@ -93,14 +93,14 @@ def unsqueeze(c: OnnxCall):
 
 
 @op("Concat", types="T* -> T", T=EVERY, chooses=True)
-def concat(c: OnnxCall):
+def concat(c: OnnxCall) -> Operand:
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     return c.b.concat(operands, axis)
 
 
 @op("Split", types="T int64 -> T", T=EVERY, chooses=True)
-def split(c: OnnxCall):
+def split(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     sizes = c.attr_or_input("split", 1, since=13)
     length = c.x.shape[axis]
@@ -117,7 +117,7 @@ def split(c: OnnxCall):
 
 
 @op("Slice", types="T I* -> T", T=EVERY, I=INDEX, chooses=True)
-def slices(c: OnnxCall):
+def slices(c: OnnxCall) -> Operand:
     starts = c.attr_or_input("starts", 1, since=10)
     ends = c.attr_or_input("ends", 2, since=10)
     axes = c.attr_or_input("axes", 3, since=10)
@@ -143,7 +143,7 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
 
 
 @op("Gather", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
-def gather(c: OnnxCall):
+def gather(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     places = c.operand(1)
     if isinstance(places, Value) and not isinstance(c.x, Value):
@@ -164,7 +164,7 @@ def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
 
 
 @op("GatherElements", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
-def gather_elements(c: OnnxCall):
+def gather_elements(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
@@ -177,7 +177,7 @@ def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
 
 
 @op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
-def pad(c: OnnxCall):
+def pad(c: OnnxCall) -> Operand:
     mode = c.attr("mode", "constant")
     amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
     value = c.option(2, "value") if c.opset >= 11 else c.attr("value")
@@ -203,14 +203,14 @@ def pad(c: OnnxCall):
 
 
 @op("Expand", types="T int64 -> T", T=EVERY, chooses=True)
-def expand(c: OnnxCall):
+def expand(c: OnnxCall) -> Operand:
     shape = c.ints(1, "shape") or []
     shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
     return c.b.broadcast(c.x, shape)
 
 
 @op("Tile", types="T int64 -> T", T=EVERY, chooses=True)
-def tile(c: OnnxCall):
+def tile(c: OnnxCall) -> Operand:
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
         raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
@@ -219,7 +219,7 @@ def tile(c: OnnxCall):
 
 
 @op("DepthToSpace", types="T -> T", T=EVERY, chooses=True)
-def depth_to_space(c: OnnxCall):
+def depth_to_space(c: OnnxCall) -> Operand:
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     if c.attr("mode", "DCR") == "DCR":
@@ -231,7 +231,7 @@ def depth_to_space(c: OnnxCall):
 
 
 @op("SpaceToDepth", types="T -> T", T=EVERY, chooses=True)
-def space_to_depth(c: OnnxCall):
+def space_to_depth(c: OnnxCall) -> Operand:
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))

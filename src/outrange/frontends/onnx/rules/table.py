@@ -30,7 +30,9 @@ TYPES: dict[str, Types] = {}
 """The element types that each operator of `TABLE` is described for."""
 
 
-def op(*names: str, types: str, chooses: bool = False, **taken: frozenset[str]):
+def op(
+    *names: str, types: str, chooses: bool = False, **taken: frozenset[str]
+) -> Callable[[Callable], Callable]:
     """Enter the decorated function in the table under each of `names`.
 
     The function takes a `Call` and returns one operand, or a list with one per output.

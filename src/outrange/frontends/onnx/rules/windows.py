@@ -5,19 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....graph import Value
+from ....graph import Operand, Value
 from ..kinds import FLOATS
 from .table import OnnxCall, op
 
 
 @op("GlobalAveragePool", "GlobalMaxPool", types="T -> T", T=FLOATS)
-def global_pool(c: OnnxCall):
+def global_pool(c: OnnxCall) -> Operand:
     how = "mean" if c.node.op == "GlobalAveragePool" else "max"
     return c.b.reduce(how, c.x, range(2, len(c.x.shape)), True)
 
 
 @op("MaxPool", types="T -> T", T=FLOATS | {"int8", "uint8"}, chooses=True)
-def max_pool(c: OnnxCall):
+def max_pool(c: OnnxCall) -> Operand:
     c.attr("storage_order")  # concerns the second output alone
     windows, shape, _ = _windows(c)
     if (windows < 0).all(axis=1).any():
@@ -26,7 +26,7 @@ def max_pool(c: OnnxCall):
 
 
 @op("AveragePool", types="T -> T", T=FLOATS)
-def average_pool(c: OnnxCall):
+def average_pool(c: OnnxCall) -> Operand:
     count_all = c.attr("count_include_pad", 0)
     windows, shape, inside = _windows(c)
     counts = inside if count_all else (windows >= 0).sum(axis=1)
