@@ -424,9 +424,9 @@ def test_an_interrupt_leaves_valid_bounds(calls, place, monkeypatch, rng):
     net, left = _hard(), [calls]
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))
     owner, name = {
-        "bound": (module.Clauses, "bound"),
+        "bound": (module.ClauseBounds, "bound"),
         "halve": (paving, "_place"),
-        "tell": (module, "patterns"),
+        "tell": (module, "enumerate_patterns"),
     }[place]
     work = getattr(owner, name)
 
@@ -446,7 +446,7 @@ def test_interrupted_before_anything_is_known(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "Clauses", interrupted)
+    monkeypatch.setattr(module, "ClauseBounds", interrupted)
     answer = ask(diamond(), y[0] >= 1, (-1, 1))
     assert (answer.share_lo, answer.share_hi, answer.holds) == (0, 1, None)
     assert answer.contains([0.0, 0.0]) is None

@@ -172,7 +172,7 @@ def test_what_float32_does_not_repeat_is_said():
 
 @pytest.mark.parametrize("calls", [1, 2, 4])
 def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
-    net, left, work = dense_net((2, 8, 1), ("relu", None), 2), [calls], module.points_in
+    net, left, work = dense_net((2, 8, 1), ("relu", None), 2), [calls], module.violations_in
 
     def interrupted(*arguments):
         left[0] -= 1
@@ -180,7 +180,7 @@ def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
             raise KeyboardInterrupt
         return work(*arguments)
 
-    monkeypatch.setattr(module, "points_in", interrupted)
+    monkeypatch.setattr(module, "violations_in", interrupted)
     found = ask(net, y[0] >= 0, (-1, 1), count=500)
     assert found.status == "interrupted"
     assert len(found) >= calls

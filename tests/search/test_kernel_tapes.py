@@ -122,7 +122,7 @@ def test_random_tapes_are_bounded_soundly_in_exact_arithmetic(part):
         least, *_ = kernel.bound(lo, hi, np.zeros(tape.states, np.int8), 5)
         for x in (lo, hi, np.where(rng.random(tape.inputs) < 0.5, lo, hi)):
             values = [[Fraction(float(v)) for v in x]]
-            for level in tape.levels:
+            for level in tape.layers:
                 z = [Fraction(float(v)) for v in level.bias]
                 for s, matrix in level.sources.items():
                     for i, j in np.argwhere(matrix):

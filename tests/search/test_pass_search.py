@@ -61,21 +61,21 @@ def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
 
 
 def test_a_forward_pass_is_enough_for_a_small_box(graph, wide, monkeypatch):
-    monkeypatch.setattr(wide_search, "Sweep", None)
+    monkeypatch.setattr(wide_search, "CrownPass", None)
     assert solve(graph, _box(1e-6), np.eye(3), tol=1e-6, time_limit=10).status == "exact"
 
 
 def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
     given = []
 
-    class Sweep(wide_search.Sweep):
+    class CrownPass(wide_search.CrownPass):
         def run(self):
             given.append({v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()})
             if len(given) == len(wide_search.EFFORTS):
                 raise KeyboardInterrupt  # All passes have begun: what follows takes all the time.
             return super().run()
 
-    monkeypatch.setattr(wide_search, "Sweep", Sweep)
+    monkeypatch.setattr(wide_search, "CrownPass", CrownPass)
     found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
     assert found.status == "interrupted"
     assert len(given) == len(wide_search.EFFORTS)

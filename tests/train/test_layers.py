@@ -11,7 +11,7 @@ from outrange.layers import (
     GroupedSoftmax,
     MaskedDense,
     MonotoneIndexHead,
-    Node,
+    WiredNode,
     wire,
 )
 
@@ -211,7 +211,7 @@ def everything():
     h = MaskedDense(6, np.tri(3, 6, 2), activation="tanh", kernel_constraint="max_norm")(x)
     h = ChannelActivation([(slice(0, 2), "relu"), (-1, L.LeakyReLU(0.2))], others="sigmoid")(h)
     h = L.Dense(4, activation=ChannelActivation({0: "relu"}))(h)
-    h = Node(4, "relu")([h, h])
+    h = WiredNode(4, "relu")([h, h])
     return Model(x, L.Concatenate()([GroupedSoftmax([2, 2])(h), MonotoneIndexHead(2, 3)(h)]))
 
 

@@ -55,8 +55,9 @@ def values(t: Expressions, e: int) -> Range:
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)
     known: dict[int, Bounds] = {
-        b: tuple(np.array([end]) for end in t.ranges.get(b, _ALL))  # pyright: ignore[reportGeneralTypeIssues]
+        b: (np.array([lo]), np.array([hi]))
         for b in t.children(e)
+        for lo, hi in [t.ranges.get(b, _ALL)]
     }
     low, high = sum_ends(node, known, (1,))
     t.ranges[e] = float(low[0]), float(high[0])

@@ -122,5 +122,5 @@ def _filled(c: KerasCall) -> Operand:
     if fill is None:
         fill = c.constant(1, "fill_value")
         if "int" in str(c.config.get("dtype") or c.dtypes[0]):
-            fill = np.trunc(fill)
+            fill = np.trunc(np.asarray(fill, np.float64))
     return np.broadcast_to(np.asarray(fill, np.float64), c.shapes[0])

@@ -39,8 +39,9 @@ def divide(c: OnnxCall) -> Operand:
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
     if not c.counts:
-        varies = isinstance(x, Value) or isinstance(y, Value)
-        return c.b.divide(x, y) if varies else np.divide(x, y)
+        if isinstance(x, Value) or isinstance(y, Value):
+            return c.b.divide(x, y)
+        return np.divide(x, y)
     if isinstance(y, Value):
         raise c.refuse_kind(str(c.kinds[0]), "its divisor depends on the network's input")
     if not isinstance(x, Value):
