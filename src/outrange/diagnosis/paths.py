@@ -36,6 +36,23 @@ def lost_weights(program: Program) -> list[tuple[list[Step], list[int]]]:
     return groups
 
 
+def is_the_only_way(program: Program, tensor: int) -> bool:
+    """Whether all weights behind a tensor act on the outputs through it alone.
+
+    Args:
+        program: A program.
+        tensor: Any tensor of it.
+
+    Returns:
+        False also where uses of such a weight could not be recorded.
+    """
+    makers = {t: step for step in program.steps for t in step.gives}
+    _, behind = _behind(makers, [tensor], blocked=True)
+    makers.pop(tensor, None)
+    _, around = _behind(makers, program.output_tensors, blocked=True)
+    return not behind & (around | program.escaped)
+
+
 def _behind(makers, starts: Iterable[int], blocked: bool) -> tuple[set[int], set[int]]:
     """Tensors and weights that lie behind some tensors; with `blocked` past every wall."""
     tensors, weights, waiting = set(starts), set(), list(starts)

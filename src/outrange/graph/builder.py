@@ -35,6 +35,8 @@ class Builder:
         bounded: `(value, least, most)`: limits beyond which the graph is not the model.
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
+        bypassed: After `finish`: the values of the graph that a fused curve bypasses; what depends
+            on them reads them in `plain` only.
     """
 
     inputs: Sequence[Slot]
@@ -46,6 +48,7 @@ class Builder:
     bounded: list[tuple[int, float, float]] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     plain: Graph | None = None
+    bypassed: frozenset[int] = frozenset()
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -78,7 +81,8 @@ class Builder:
         marked = {v for values in self.layers.values() for v in values}
         marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
         inputs = tuple(limited(self))
-        nodes, self.moved = fuse(self.nodes, last.index, {*kept, *marked})
+        nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
+        self.bypassed = frozenset(self.moved[v] for v in bypassed)
         if nodes != self.nodes:
             self.plain = Graph(inputs, tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
@@ -87,6 +91,11 @@ class Builder:
             for v, ranking in self.rankings.items()
         }
         return Graph(inputs, tuple(nodes), self.moved[last.index], slots, layers, rankings)
+
+    @property
+    def places(self) -> dict[int, int]:
+        """After `finish`: from each value of the graph to the same value of `plain`."""
+        return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
         """Append a node; the general form behind every method below."""

@@ -123,6 +123,14 @@ class Graph:
                 found[j].append(i + 1)
         return found
 
+    def behind(self, value: int) -> set[int]:
+        """The values that `value` is computed from, itself included."""
+        found = {value}
+        for v in range(value, 0, -1):
+            if v in found:
+                found.update(self.nodes[v - 1].inputs)
+        return found
+
     def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
         """The part of the graph that computes `values`, which become its outputs."""
         from .rewrites.rewrite import ending_at

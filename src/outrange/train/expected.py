@@ -11,6 +11,7 @@ from ..frontends.keras.api import keras
 from ..frontends.network import LayerInfo, Network
 from ..graph import Graph
 from ..ops import Curve
+from ..questions.summary import activation_curves
 from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
 from .comparison.structure import Structure
 
@@ -96,13 +97,7 @@ def _model(model: Any, x: Any) -> Any:
 
 def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
     """The activations of a layer, if each has a piece of slope 0; else none."""
-    if info.before is None:
-        return []
-    curves = [
-        node.op
-        for node in network.graph.nodes[: info.after]
-        if isinstance(node.op, Curve) and node.inputs == (info.before,)
-    ]
+    curves = activation_curves(network, info)
     return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
 
 
@@ -200,6 +195,7 @@ def _dead(network: Network, graph: Graph, rows: np.ndarray, wanted) -> dict[str,
                 (np.asarray(curve.df(z)) == 0.0).all(axis=0)
                 for curve in _flat_curves(network, info)
             ]
-        mask = np.logical_and.reduce(flat)
+        # With other weights the activation may have no flat piece: then nothing is dead.
+        mask = np.logical_and.reduce(flat) if flat else np.zeros(z.shape[1], bool)
         masks[info.path] = mask.reshape(-1, info.shape[-1] if info.shape else 1).all(axis=0)
     return masks

@@ -71,6 +71,8 @@ def load_keras(
         layers=lowered.layers,
         probe=prober(recording, lowered, taken),
         plain=lowered.plain,
+        places=lowered.places,
+        bypassed=lowered.bypassed,
     )
     _rows_apart(network, predict)
     check_same(network)

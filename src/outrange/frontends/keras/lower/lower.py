@@ -34,6 +34,10 @@ class Lowered:
     """Each recorded tensor that depends on the input, with its value in the graph as written."""
     plain: Graph | None
     """The graph as written, if elementwise sub-graphs became single curves."""
+    places: dict[int, int]
+    """From each value of `graph` to the same value of the graph as written."""
+    bypassed: frozenset[int]
+    """The values of `graph` that such a curve bypasses."""
 
 
 def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> Lowered:
@@ -88,7 +92,8 @@ class _Lowering:
             for key, value in self.known.items()
             if isinstance(value, Value)
         ]
-        return Lowered(graph, infos, values, self.builder.plain)
+        b = self.builder
+        return Lowered(graph, infos, values, b.plain, b.places, b.bypassed)
 
     def needed(self) -> list[Record]:
         """The records the outputs depend on; masks nobody reads are not among them."""
