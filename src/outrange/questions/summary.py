@@ -1,6 +1,7 @@
 """What does each layer do on this input set?"""
 
 import time as clock
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ def summary(network: LayeredNetwork, box: Any) -> Summary:
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
-    rows = tuple(_row(network, layer, ends) for layer in network.layers)
+    rows = tuple(layer_row(network, layer, ends) for layer in network.layers)
     return Summary(network.name, rows, domain, clock.perf_counter() - start)
 
 
-def _row(network: LayeredNetwork, layer: LayerLike, ends) -> LayerRow:
+def layer_row(
+    network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> LayerRow:
+    """What a layer does, given the ends `(n,)` of every value of the network's graph."""
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):

@@ -12,6 +12,7 @@ from ..frontends.network import LayerInfo, Network
 from ..graph import Graph
 from ..ops import Curve
 from ..questions.summary import activation_curves
+from .arguments import data_arrays
 from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
 from .comparison.structure import Structure
 
@@ -28,13 +29,8 @@ def expected(
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
         raise InputError(f"`trials` is a whole number >= 1. Received: trials={trials!r}.")
     model = _model(model, x)
-    structure = Structure(model)
-    rows = structure.flat(x)
-    if rows.shape[1] != structure.network.graph.size or not len(rows):
-        raise InputError(
-            "`x` is data in the model's input shape, "
-            f"{structure.network.graph.size} numbers a row. Received: {rows.shape}."
-        )
+    structure = Structure(model, data_arrays(x, "x"))
+    rows = structure.rows()
     makers = Initializers(model)
     bent = [info for info in structure.network.layers if _flat_curves(structure.network, info)]
     known = {
