@@ -110,7 +110,7 @@ class Optimum:
             return repr(self)
         at = self.at if isinstance(self.at, dict) else {"x": self.at}
         shown = ", ".join(f"{name} = {vector(part)}" for name, part in at.items())
-        return f"{self!r}\nat {shown}"
+        return f"{self!r}\n{'' if self.is_exact else 'best seen '}at {shown}"
 
     def _repr_html_(self) -> str:
         from .render.html import optimum_html

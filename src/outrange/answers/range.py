@@ -114,6 +114,21 @@ class Range:
         return relative(self.gap, self.seen_lo, self.seen_hi)
 
     @property
+    def closed_lo(self) -> np.ndarray:
+        """Of each output, whether `seen_lo` is its least value to `tol`."""
+        return self._closed(self.seen_lo, self.lo)
+
+    @property
+    def closed_hi(self) -> np.ndarray:
+        """Of each output, whether `seen_hi` is its largest value to `tol`."""
+        return self._closed(self.hi, self.seen_hi)
+
+    def _closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            share = relative(upper - lower, self.seen_lo, self.seen_hi)
+        return np.asarray((share <= self.tol) | self.is_exact)
+
+    @property
     def is_exact(self) -> bool:
         """Whether every end is known to `tol`."""
         return self.status == "exact"

@@ -35,7 +35,7 @@ def plot_range(answer, ax=None):
         _, ax = pyplot.subplots(figsize=(6.4, 1.0 + 0.3 * lo.size), layout="constrained")
     names = entry_names(answer.outputs)
     rows = np.arange(lo.size)
-    ax.barh(rows, hi - lo, left=lo, height=0.6, color="#b7c9e8", label="can be (proved)")
+    ax.barh(rows, hi - lo, left=lo, height=0.6, color="#b7c9e8", label="stays within (proved)")
     width = np.maximum(seen_hi - seen_lo, 0.0)
     ax.barh(rows, width, left=seen_lo, height=0.3, color="#1f4e9c", label="seen")
     ax.set_yticks(rows, names)

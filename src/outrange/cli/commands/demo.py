@@ -37,7 +37,8 @@ def demo(echo: Callable[[str], None]) -> int:
     if answer.model_hi is not None:
         echo(
             f"The Keras model itself returns {answer.model_hi[0]:.6g} (float32) at the input "
-            f"where {next(iter(answer.outputs))}[0] is largest.\n"
+            f"where {next(iter(answer.outputs))}[0] is "
+            f"{'largest' if answer.closed_hi[0] else 'the largest seen'}.\n"
         )
     sampled = sample_range(network, box)
     echo("Beside what 100,000 random motions and all corners show:\n")

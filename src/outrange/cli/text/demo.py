@@ -8,13 +8,17 @@ from .bars import bar
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
-    """One row an output: what can be, what sampling saw, and what share of the range it missed."""
+    """One row an output: what can be, what sampling saw, and what share of the range it missed.
+
+    An end that is not closed is no value of the output: the share is of the values attained.
+    """
     lo, hi = (np.ravel(a) for a in answer.shown())
     left, right = lo.min(), hi.max()
     rows = []
     for i, name in enumerate(entry_names(answer.outputs)):
         seen = float(np.ravel(sampled.lo)[i]), float(np.ravel(sampled.hi)[i])
-        missed = 1.0 - (seen[1] - seen[0]) / (hi[i] - lo[i]) if hi[i] > lo[i] else 0.0
+        width = float(np.ravel(answer.seen_hi)[i] - np.ravel(answer.seen_lo)[i])
+        missed = 1.0 - (seen[1] - seen[0]) / width if width > 0 else 0.0
         rows.append(
             [
                 name,
@@ -26,7 +30,7 @@ def demo_text(answer: Range, sampled: SampledRange) -> str:
         )
     head = [
         "output",
-        "can be (proved)",
+        "can be (proved)" if answer.is_exact else "stays within (proved)",
         f"seen in {sampled.samples:,} samples",
         "missed",
         "light: missed by sampling",

@@ -13,7 +13,7 @@ MOST_NAMED = 10
 
 
 def range_text(answer: Range) -> str:
-    """The table of a `Range`, then where its ends are attained if that is short.
+    """The table of a `Range`, then where its ends were seen if that is short.
 
     Args:
         answer: What `outrange.output_range` returned.
@@ -46,23 +46,30 @@ def range_text(answer: Range) -> str:
     ]
     if len(names) > MOST_ROWS:
         lines.append(f"... and {len(names) - MOST_ROWS} more (--json gives all)")
-    lines += ["", *attained(answer, names)]
+    lines += ["", *evidence(answer, names)]
     return "\n".join(lines).rstrip()
 
 
-def attained(answer: Range, names: list[str]) -> list[str]:
-    """One line an end: the value seen, and the input that gives it."""
+def evidence(answer: Range, names: list[str]) -> list[str]:
+    """One line an end: the value seen, the input that gives it, and whether no other goes beyond.
+
+    That is said of an end that is closed to the tolerance; of others only that nothing beyond was
+    seen.
+    """
+    closed = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_INPUTS or len(names) > MOST_NAMED:
-        return ["The inputs that attain the ends are in at_lo and at_hi (--json)."]
+        what = "attain the ends" if np.all(closed) else "give the least and the most seen"
+        return [f"The inputs that {what} are in at_lo and at_hi (--json)."]
     lines = []
     for i, name in enumerate(names):
-        for word, seen, at in (
-            ("least", answer.seen_lo, answer.at_lo),
-            ("most", answer.seen_hi, answer.at_hi),
+        for word, seen, at, known in (
+            ("least", answer.seen_lo, answer.at_lo, closed[0]),
+            ("most", answer.seen_hi, answer.at_hi, closed[1]),
         ):
             value = float(np.ravel(seen)[i])
             shown = number(float(tidy(value, abs(value))))
+            word = word if known[i] else f"{word} seen"
             lines.append(f"{name} is {shown} ({word}) at {_point(answer, at, i)}")
     return lines
 

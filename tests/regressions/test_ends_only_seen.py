@@ -1,0 +1,80 @@
+"""An end that a search left open was printed as the least or the most there is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.answers import Cost, Range
+from outrange.cli.text import demo_text, range_text
+from outrange.core import Warrant
+from outrange.questions.output_range import output_range
+from outrange.questions.sample_range import sample_range
+from questions.nets import dense_net
+
+
+def answer(status, outputs=2, inputs=3):
+    """The lower end of the first output is closed, and the upper one of the last."""
+    lo, hi = np.full(outputs, -4.0), np.full(outputs, 4.0)
+    seen_lo, seen_hi = np.full(outputs, -1.0), np.full(outputs, 1.0)
+    lo[0], hi[-1] = seen_lo[0] - 1e-7, seen_hi[-1] + 1e-7
+    at = np.zeros((outputs, inputs))
+    return Range(
+        "net", {"x": (inputs,)}, {"y": (outputs,)}, lo, hi, seen_lo, seen_hi, at, at, None, None,
+        1e-6, status, Warrant.FLOAT64_ROUNDED, Cost(1.0, 7),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["interrupted", "time", "rounding"])
+def test_each_end_says_what_is_known_of_it(status):
+    lines = range_text(answer(status)).splitlines()[-4:]
+    words = [line[line.index("(") : line.index(")") + 1] for line in lines]
+    assert words == ["(least)", "(most seen)", "(least seen)", "(most)"]
+    found = answer(status)
+    assert found.closed_lo.tolist() == [True, False]
+    assert found.closed_hi.tolist() == [False, True]
+
+
+def test_inputs_that_are_not_listed_are_not_claimed_to_attain_the_ends():
+    assert "give the least and the most seen" in range_text(answer("time", inputs=20))
+    closed = replace(answer("time", inputs=20), lo=np.full(2, -1.0), hi=np.full(2, 1.0))
+    assert "attain the ends" in range_text(closed)
+
+
+def test_infinite_ends_are_open():
+    found = replace(answer("time"), lo=np.full(2, -np.inf), hi=np.full(2, np.inf))
+    assert not found.closed_lo.any() and not found.closed_hi.any()
+    assert range_text(found).count("(least seen)") == range_text(found).count("(most seen)") == 2
+
+
+def stopped(now):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_search_claims_nothing_beyond_what_it_saw():
+    net = dense_net((4, 24, 24, 1), ("relu", "relu", None))
+    whole, broken = output_range(net, (-3, 3)), output_range(net, (-3, 3), progress=stopped)
+    assert broken.status == "interrupted" and not broken.closed_hi.all()
+    assert "(most seen)" in range_text(broken)
+    text = range_text(whole)
+    assert "(least)" in text and "(most)" in text
+    assert "least seen" not in text and "most seen" not in text
+
+
+def test_sampling_is_not_said_to_miss_what_nothing_attains():
+    net = dense_net((2, 3, 1), ("relu", None))
+    exact, sampled = output_range(net, (-1, 1)), sample_range(net, (-1, 1), samples=1000)
+    loose = replace(exact, lo=exact.lo - 100.0, hi=exact.hi + 100.0, status="time")
+    missed = [
+        float(demo_text(found, sampled).split(" %")[0].split()[-1]) for found in (exact, loose)
+    ]
+    assert missed[0] == missed[1] < 50.0
+    assert "can be (proved)" not in demo_text(loose, sampled)
+
+
+def test_the_point_of_an_open_optimum_is_the_best_seen():
+    net = dense_net((2, 3, 1), ("relu", None))
+    found = outrange.minimize(net.graph, outrange.y[0], (-1, 1))
+    assert "\nat x = " in str(found)
+    assert "\nbest seen at x = " in str(replace(found, status="time", lo=found.lo - 1.0))
