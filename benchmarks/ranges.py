@@ -44,7 +44,7 @@ def ours(case, limit):
     shape = network.graph.inputs[0].shape
     box = (case.lo.reshape(shape), case.hi.reshape(shape))
     begin = time.perf_counter()
-    answer = outrange.output_range(network, box, tol=TOLERANCE, time=limit)
+    answer = outrange.output_range(network, box, tol=TOLERANCE, time_limit=limit)
     seconds = time.perf_counter() - begin
     lo, hi = answer.lo.ravel(), answer.hi.ravel()
     seen_lo, seen_hi = answer.seen_lo.ravel(), answer.seen_hi.ravel()

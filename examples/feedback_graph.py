@@ -47,7 +47,7 @@ for passes in (2, 3):
     model.fit(x, y, epochs=15, verbose=0)
     after = model.evaluate(x, y, verbose=0)
     forbidden = np.asarray(model.get_layer("B_to_Y").kernel)[2:]
-    answer = outrange.output_range(model, (-1, 1), tol=1e-3, time=20)
+    answer = outrange.output_range(model, (-1, 1), tol=1e-3, time_limit=20)
     print(
         f"{passes} passes: loss {before:.3f} -> {after:.3f}, forbidden weights "
         f"{np.abs(forbidden).max():g}, Y in [{answer.lo[0]:.4f}, {answer.hi[0]:.4f}], "

@@ -41,7 +41,7 @@ def falls_on_samples(model: keras.Model) -> int:
 free = [keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)]
 for name, head in (("penalty", free), ("by construction", [MonotoneIndexHead(GROUPS, CLASSES)])):
     model = trained(head)
-    answer = outrange.monotone(model, (-1, 1), groups=GROUPS, time=60)
+    answer = outrange.monotone(model, (-1, 1), groups=GROUPS, time_limit=60)
     print(f"{name}: {falls_on_samples(model)} of {len(x)} samples break the order")
     print(f"  everywhere in the box: {answer.status}")
     if answer.order.counterexample is not None:

@@ -82,7 +82,7 @@ def main() -> None:
         network, x, y, options.eps, clip=(0, 1), each=options.each, file=options.file
     )
     print(f"{answer}\n{time.perf_counter() - begin:.1f} s for {options.count} pictures\n")
-    one = outrange.robustness(network, x[0], int(y[0]), clip=(0, 1), tol=0.05, time=30)
+    one = outrange.robustness(network, x[0], int(y[0]), clip=(0, 1), tol=0.05, time_limit=30)
     print(f"The first picture, a {y[0]}: {one.sentence}")
     if options.plot and answer.adversarial:
         answer.plot().savefig(options.plot)

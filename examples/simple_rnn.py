@@ -22,7 +22,7 @@ y = np.stack([x[:, 0, 0] * x[:, 0, 1], x[:, 0, 2]], axis=1)
 model.compile("adam", "mse")
 model.fit(x, y, epochs=5, verbose=0)
 
-answer = outrange.output_range(model, (-1, 1), tol=1e-3, time=30)
+answer = outrange.output_range(model, (-1, 1), tol=1e-3, time_limit=30)
 for output in range(2):
     print(f"output {output}: [{answer.lo[output]:.5f}, {answer.hi[output]:.5f}], {answer.reason}")
 
@@ -30,5 +30,5 @@ for output in range(2):
 other = keras.models.clone_model(model)
 weights = model.get_weights()
 other.set_weights([weights[0], weights[1] + 1.0, *weights[2:]])
-apart = outrange.difference_range(model, other, (-1, 1), time=30)
+apart = outrange.difference_range(model, other, (-1, 1), time_limit=30)
 print(f"with other recurrent weights: at most {np.abs([apart.lo, apart.hi]).max():g} apart")

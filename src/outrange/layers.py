@@ -12,5 +12,5 @@ from .train.layers.channels import ChannelActivation as ChannelActivation
 from .train.layers.grouped import GroupedSoftmax as GroupedSoftmax
 from .train.layers.masked import MaskedDense as MaskedDense
 from .train.layers.monotone_head import MonotoneIndexHead as MonotoneIndexHead
-from .train.layers.node import Node as Node
+from .train.layers.node import WiredNode as WiredNode
 from .train.layers.wiring import wire as wire

@@ -20,7 +20,10 @@ NETS = [dense_net((2, 3), ("relu",)), two_in_two_out(), dense_net((3, 120), ("ta
 
 @pytest.mark.parametrize("net", NETS)
 def test_answers_render(net):
-    answer, sampled = output_range(net, (0, 1), time=5), sample_range(net, (0, 1), samples=100)
+    answer, sampled = (
+        output_range(net, (0, 1), time_limit=5),
+        sample_range(net, (0, 1), samples=100),
+    )
     layers = summary(net, (0, 1))
     for record in (answer, sampled, layers):
         json.dumps(record.as_dict(), allow_nan=False)

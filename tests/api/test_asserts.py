@@ -87,12 +87,12 @@ def test_an_output_below_its_range_is_named(small):
 
 def test_unknown_fails_in_its_own_words_or_skips(folder):
     asked = (str(folder / "hard.onnx"), y[0] <= 10000, (-1, 1))
-    message = failure(assert_holds, *asked, time=0.3)
+    message = failure(assert_holds, *asked, time_limit=0.3)
     assert "could be neither proved nor broken. Unknown: time ran out" in message
     with pytest.raises(pytest.skip.Exception, match="neither proved nor broken"):
-        assert_holds(*asked, time=0.3, unknown="skip")
+        assert_holds(*asked, time_limit=0.3, unknown="skip")
     with pytest.raises(pytest.skip.Exception):
-        assert_range(str(folder / "hard.onnx"), (-1, 1), hi=10000, time=0.3, unknown="skip")
+        assert_range(str(folder / "hard.onnx"), (-1, 1), hi=10000, time_limit=0.3, unknown="skip")
     # A counterexample is never skipped.
     assert "does not hold" in failure(
         assert_holds, str(folder / "small.onnx"), y[0] <= 1, (0, 1), unknown="skip"
@@ -125,7 +125,7 @@ def test_keras_models_are_called(folder):
     [
         {}, {"lo": np.nan}, {"lo": np.inf}, {"hi": -np.inf}, {"hi": np.inf}, {"lo": [1, 2, 3]},
         {"lo": 2, "hi": 1}, {"lo": [0, 2], "hi": 1}, {"hi": {"z": 1}}, {"hi": {}}, {"hi": "a"},
-        {"hi": 1, "unknown": "pass"}, {"hi": 1, "time": 0},
+        {"hi": 1, "unknown": "pass"}, {"hi": 1, "time_limit": 0},
     ],
 )  # fmt: skip
 def test_mistakes_are_told(small, options):

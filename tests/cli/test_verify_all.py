@@ -141,7 +141,7 @@ def test_open_instances_are_asked_again_only_if_told(call, folder):
 
 def signalled(monkeypatch, number, name="hard.vnnlib"):
     """Workers get a signal once they have been given the instance `name`."""
-    give = crew.Hand._hand_over
+    give = crew.WorkerProcess._hand_over
 
     def hand_over(self):
         give(self)
@@ -149,7 +149,7 @@ def signalled(monkeypatch, number, name="hard.vnnlib"):
             time.sleep(0.5)
             os.kill(self._process.pid, number)
 
-    monkeypatch.setattr(crew.Hand, "_hand_over", hand_over)
+    monkeypatch.setattr(crew.WorkerProcess, "_hand_over", hand_over)
 
 
 def among_others(folder):

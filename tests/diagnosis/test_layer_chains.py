@@ -11,7 +11,7 @@ import pytest
 
 from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
-from outrange.diagnosis.context import Case
+from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.sensitivity import sensitivity
 from outrange.frontends.keras.training.program import read_program
 
@@ -118,7 +118,7 @@ def response(model, layer, x):
 def check(model, x):
     """Compare every bound of a response, and every PROVED finding, with the model."""
     program = replace(read_program(model, x, None), predict=lambda _: [])
-    case = Case(program, [x], None, (x, None))
+    case = DiagnosisContext(program, [x], None, (x, None))
     size = np.abs(keras.ops.convert_to_numpy(model(x, training=False))).max()
     known = 0
     for name in dict.fromkeys(layer.path for layer in program.layers[:-1]):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.diagnosis.context import Case
+from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.sensitivity import sensitivity, steepest
 from outrange.frontends.keras.training.program import read_program
 from outrange.ops import CURVES, curve
@@ -234,7 +234,7 @@ def test_the_response_of_a_network_is_within_its_bound():
         layers.Dense(6, "tanh", name="first"), layers.Dense(5, "sigmoid"), layers.Dense(2),
     ), "mse")  # fmt: skip
     x, _ = data()
-    case = Case(read_program(model, x, None), [x], None, (x, None))
+    case = DiagnosisContext(read_program(model, x, None), [x], None, (x, None))
     first = next(layer for layer in case.program.layers if layer.path == "first")
     bound = sensitivity(case, [first])
     rest = keras.Sequential([keras.Input((6,)), *model.layers[1:]])

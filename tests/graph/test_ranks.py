@@ -7,7 +7,7 @@ from outrange.core import Atom
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot, log_softmax, softmax
 from outrange.graph.measure import measure
-from outrange.graph.rewrites.rewrite import fold
+from outrange.graph.rewrites.rewrite import ending_at, fold
 
 
 def grouped(rng, function, classes=(3, 4)):
@@ -62,7 +62,7 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
 def test_rankings_survive_an_early_end_and_are_gone_after_other_rewrites(rng):
     graph = grouped(rng, softmax)
     (value, ranking) = next(iter(graph.rankings.items()))
-    part = graph.ending_at([value], [Slot("p", (graph.value_size(value),))])
+    part = ending_at(graph, [value], [Slot("p", (graph.value_size(value),))])
     ((_, kept),) = part.rankings.items()
     np.testing.assert_array_equal(kept.groups, ranking.groups)
     logits = part.run_all(rng.normal(size=(5, 2)))[kept.source]

@@ -35,7 +35,7 @@ def test_ending_at_any_values(seed):
     for count in (1, 2, 3):
         values = [int(v) for v in rng.integers(0, len(graph.nodes) + 1, count)]
         slots = [Slot(f"v{v}", (graph.value_size(v),)) for v in values]
-        end = graph.ending_at(values, slots)
+        end = ending_at(graph, values, slots)
         expected = np.concatenate([everything[v] for v in values], axis=1)
         np.testing.assert_array_equal(end.run(x), expected)
         assert end.outputs == tuple(slots)

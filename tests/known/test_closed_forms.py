@@ -110,7 +110,7 @@ def test_weights_of_any_scale(scale):
     ],
 )
 def test_one_smooth_curve(name, box, lo, hi):
-    check(graph(1, lambda b, x: b.curve(name, x)), box, lo, hi, tol=1e-5, time=60)
+    check(graph(1, lambda b, x: b.curve(name, x)), box, lo, hi, tol=1e-5, time_limit=60)
 
 
 def test_difference_of_two_sigmoids():
@@ -121,4 +121,4 @@ def test_difference_of_two_sigmoids():
         return b.subtract(left, b.curve("sigmoid", b.affine_map(x, 1.0, -1.0)))
 
     edge = 1 / (1 + np.exp(-6.0)) - 1 / (1 + np.exp(-4.0))
-    check(graph(1, build), (-3, 5), edge, np.tanh(0.5), tol=1e-4, time=60)
+    check(graph(1, build), (-3, 5), edge, np.tanh(0.5), tol=1e-4, time_limit=60)

@@ -6,9 +6,9 @@ import pytest
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
 from outrange.domains import bounds, cone as cones, crown as linear
-from outrange.domains.backward import Cells
+from outrange.domains.backward import BoxBatch
 from outrange.domains.cone import cone, costs_at_most
-from outrange.domains.crown import Plan, Sweep
+from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot
 from small_graphs import NETS
 
@@ -22,7 +22,7 @@ def every_value(graph):
 
 
 def swept(graph, lo, hi, **options):
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), extra=every_value(graph), **options)
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi), extra=every_value(graph), **options)
     sweep.run()
     return sweep.ends
 
@@ -66,7 +66,7 @@ def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeyp
     lo, hi = boxes(rng, graph, 0.4)
     plain = bounds(graph, lo, hi, "intervals")
     monkeypatch.setattr(linear, "_WIDE", 0)
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), effort=effort)
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi), effort=effort)
     sweep.run()
     x = np.where(rng.random((200, *lo.shape)) < 0.5, lo, hi)
     values = graph.run_all(x.reshape(-1, graph.size))
@@ -84,8 +84,8 @@ def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
 
     def run(graph, lo, hi, radii=True):
         extra = every_value(graph) if effort == np.inf else frozenset()
-        cells = Cells.of(lo, hi, radii)
-        sweep = Sweep(Plan.of(graph), cells, extra=extra, radii=radii, effort=effort)
+        cells = BoxBatch.of(lo, hi, radii)
+        sweep = CrownPass(CrownPlan.of(graph), cells, extra=extra, radii=radii, effort=effort)
         sweep.run()
         return sweep.ends
 
@@ -159,7 +159,7 @@ def test_bounds_of_a_graph_twice_as_deep_look_at_twice_the_nodes(effort, monkeyp
     for depth in (32, 64):
         graph = residual_net(depth)
         looked.clear()
-        cells = Cells.of(np.full((1, 8), -0.1), np.full((1, 8), 0.1))
-        Sweep(Plan.of(graph), cells, effort=effort).run()
+        cells = BoxBatch.of(np.full((1, 8), -0.1), np.full((1, 8), 0.1))
+        CrownPass(CrownPlan.of(graph), cells, effort=effort).run()
         counts.append(len(looked))
     assert 0 < counts[1] <= 2.2 * counts[0]

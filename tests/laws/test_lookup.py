@@ -59,7 +59,7 @@ def test_a_line_of_any_slope():
 
 WRONG = {
     "another table": {"f": lambda x: np.asarray(x) * 0.0},
-    "a table too short": {"rows": rows.Rows(TABLES["a zigzag"][:4])},
+    "a table too short": {"rows": rows.TableRows(TABLES["a zigzag"][:4])},
 }
 
 

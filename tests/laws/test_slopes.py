@@ -12,7 +12,7 @@ from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.questions.gradients.gradients import gradient_range, lipschitz
-from outrange.search.gradients.exact_affine import Cell, integers
+from outrange.search.gradients.exact_affine import ArrangementCell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
 
@@ -130,7 +130,7 @@ def test_exact_gradients_are_those_of_linear_programs(seed):
 def test_gradients_enclose_those_of_samples(act):
     rng = np.random.default_rng(5)
     graph = dense_net(rng, act)
-    answer = gradient_range(Net(graph), (-0.4, 0.3), tol=0.2, time=3)
+    answer = gradient_range(Net(graph), (-0.4, 0.3), tol=0.2, time_limit=3)
     x = rng.uniform(-0.4, 0.3, (5000, 3))
     for i in range(3):
         step = np.where(np.arange(3) == i, 1e-6, 0.0)
@@ -149,7 +149,7 @@ def test_a_cell_is_empty_where_a_linear_program_says_so(seed):
             a[1] = -a[0]
         lo, hi = -rng.random(d), rng.random(d) + 0.1
         rows = [[int(c) for c in row] for row in integers(a)[0]]
-        point = Cell(lo, hi).point(rows, best=bool(rng.integers(2)))
+        point = ArrangementCell(lo, hi).point(rows, best=bool(rng.integers(2)))
         margins = np.concatenate([-a[:, :d], np.ones((n, 1))], axis=1)
         best = -linprog(
             [0.0] * d + [-1.0], A_ub=margins, b_ub=a[:, d],
@@ -168,7 +168,7 @@ def test_steps_are_within_the_lipschitz_constant(norm, act):
     rng = np.random.default_rng(9)
     graph = dense_net(rng, act)
     answer = lipschitz(Net(graph), (-0.5, 0.5), norm=norm, tol=1e-6 if act == "relu" else 0.2,
-                       time=5)  # fmt: skip
+                       time_limit=5)  # fmt: skip
     x, z = rng.uniform(-0.5, 0.5, (2, 4000, 3))
     z = np.where(rng.random((4000, 1)) < 0.5, np.clip(x + 1e-5 * z, -0.5, 0.5), z)
     length = np.linalg.norm(x - z, np.inf if norm == "inf" else norm, axis=1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.ops import Affine, Largest, Part, Rearrange, convolution, dense, gather_sum
+from outrange.ops import Affine, Largest, Rearrange, SubOp, convolution, dense, gather_sum
 from outrange.testing import (
     LawBroken,
     check_absolute,
@@ -131,7 +131,7 @@ def _part(op: Affine, change) -> Affine:
     return replace(op, part=lambda wanted: change(op.restricted(wanted)))
 
 
-def _shifted(part: Part) -> Part:
+def _shifted(part: SubOp) -> SubOp:
     return replace(part, inputs=tuple(np.roll(entries, 1) for entries in part.inputs))
 
 

@@ -58,14 +58,16 @@ class Problem:
     number: Callable = Fraction
     vacuous: bool | None = False
 
-    def ask(self, engine: str, time: float = LIMIT) -> Verdict:
+    def ask(self, engine: str, time_limit: float = LIMIT) -> Verdict:
         """The verdict of one engine."""
         network = self.net.network
         assert network is not None
         if engine == "auto":
-            return outrange.verify(network, self.claim, self.box, where=self.where, time=time)
+            return outrange.verify(
+                network, self.claim, self.box, where=self.where, time_limit=time_limit
+            )
         unsafe, regions, text = asked(network, self.claim, self.box, self.where)
-        return ask_engine(network, unsafe, regions, text=text, time=time, engine=engine)
+        return ask_engine(network, unsafe, regions, text=text, time_limit=time_limit, engine=engine)
 
     def check(self, engine: str) -> None:
         """Ask, and fail where the answer is wrong, or missing and not known to be open."""

@@ -310,7 +310,7 @@ KERAS = {
 def test_models_of_keras(name):
     make, shape, claim, expect, box = KERAS[name]
     model = keras.Sequential([keras.Input(shape), make()])
-    found = outrange.verify(model, claim, box, time=10)
+    found = outrange.verify(model, claim, box, time_limit=10)
     if expect == NOT_VIOLATED:
         assert found.status != VIOLATED, str(found)
         return

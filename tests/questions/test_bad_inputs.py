@@ -17,7 +17,7 @@ from outrange.questions.inputs.sets import L1Ball, L2Ball, Mixed, Polytope, Unio
 from outrange.questions.violations import bad_inputs as module
 from outrange.questions.violations.bad_inputs import bad_inputs
 from outrange.search.preimage import paving
-from outrange.search.preimage.disjoint_boxes import cells, disjoint
+from outrange.search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from outrange.search.preimage.halfspace_volumes import share_below
 from questions.nets import Net, dense_net, two_in_two_out
 from random_graphs import LINES, SMOOTH, random_box, random_graph
@@ -253,7 +253,7 @@ def test_wild_graphs_and_boxes(seed):
     limits = np.quantile(out[:, 0], np.sort(rng.random(2)))
     inside = And((Atom(((d, 1.0),), -float(limits[1])), Atom(((d, -1.0),), float(limits[0]), True)))
     unsafe = inside if seed % 4 else Or((inside, Atom(((d, 1.0),), -float(out.min()))))
-    answer = ask(Net(graph), unsafe, box, most_pieces=400, time=5)
+    answer = ask(Net(graph), unsafe, box, most_pieces=400, time_limit=5)
     near = 1e-9 * max(np.abs(out).max(), np.abs(points).max())
     check_points(answer, Net(graph), unsafe, points, near)
     bad = np.mean(height(Net(graph), unsafe, points) <= 0)
@@ -304,7 +304,7 @@ def test_boxes_cut_along_each_other_cover_the_same_once(seed):
     boxes = [tuple(pair) for pair in ends]
     inner = [(low + 1, high) for low, high in boxes]
     about = [(box, k) for k, box in enumerate(inner) if (box[0] <= box[1]).all()]
-    lo, hi, wanted = cells(disjoint(boxes), about, len(boxes), 1000)
+    lo, hi, wanted = grid_cells(disjoint_boxes(boxes), about, len(boxes), 1000)
     points = rng.integers(0, 7, (400, 2)) + rng.uniform(0.1, 0.9, (400, 2))
     inside = ((lo <= points[:, None]) & (points[:, None] <= hi)).all(axis=2)
     once = [((low <= points) & (points <= high)).all(axis=1) for low, high in boxes]
@@ -405,7 +405,9 @@ def _brackets(answer, net, unsafe, rng):
     check_points(answer, net, unsafe, points)
 
 
-@pytest.mark.parametrize("options", [{"time": 1e-6}, {"time": 0.3}, {"most_pieces": 40}])
+@pytest.mark.parametrize(
+    "options", [{"time_limit": 1e-6}, {"time_limit": 0.3}, {"most_pieces": 40}]
+)
 def test_a_limit_leaves_valid_bounds(options, rng):
     net = _hard()
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))
@@ -455,7 +457,7 @@ def test_interrupted_before_anything_is_known(monkeypatch):
 
 @pytest.mark.parametrize(("options", "word"), [
     ({"share_tol": -0.1}, "share_tol"), ({"share_tol": np.nan}, "share_tol"),
-    ({"share_tol": "small"}, "share_tol"), ({"time": 0}, "time"),
+    ({"share_tol": "small"}, "share_tol"), ({"time_limit": 0}, "time"),
     ({"most_pieces": 0}, "most_pieces"), ({"most_pieces": 2.5}, "most_pieces"),
 ])  # fmt: skip
 def test_bad_arguments(options, word):

@@ -164,7 +164,7 @@ def test_what_float32_does_not_repeat_is_said():
     graph = b.finish([b.dense(b.input_values()[0], np.ones((1, 1)))], ["y"])
     other = Net(graph, lambda points: np.float32(graph.run(points)) - np.float32(1e-7))
     # Bad by less than the model is off: no input of it is bad for the model.
-    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time=4)
+    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time_limit=4)
     assert len(found) >= 1
     assert found[0].reproduced is False
 
@@ -187,7 +187,7 @@ def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
 
 def test_time_and_effort_end_it(monkeypatch):
     net = dense_net((6, 16, 16, 1), ("relu", "relu", None), 2)
-    found = ask(net, y[0] >= 0, (-1, 1), count=100_000, time=0.5)
+    found = ask(net, y[0] >= 0, (-1, 1), count=100_000, time_limit=0.5)
     assert found.status == "time"
     assert len(found) > 10
     monkeypatch.setattr(module, "MOST_BOXES", 100)
@@ -197,7 +197,7 @@ def test_time_and_effort_end_it(monkeypatch):
 
 @pytest.mark.parametrize(("options", "word"), [
     ({"count": 0}, "count"), ({"count": 1.5}, "count"), ({"apart": -1}, "apart"),
-    ({"apart": np.nan}, "apart"), ({"time": -1}, "time"), ({"seed": -1}, "seed"),
+    ({"apart": np.nan}, "apart"), ({"time_limit": -1}, "time"), ({"seed": -1}, "seed"),
 ])  # fmt: skip
 def test_bad_arguments(options, word):
     with pytest.raises(InputError, match=word):

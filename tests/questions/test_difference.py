@@ -77,7 +77,7 @@ def test_refactored_layers_differ_by_rounding_alone():
     a, c = (rng.normal(size=(3, 3)).astype("float32") for _ in range(2))
     first = dense_net((3, 3, 3), (None, "relu"), weights=[(a, np.zeros(3)), (c, np.zeros(3))])
     second = dense_net((3, 3), ("relu",), weights=[(a @ c, np.zeros(3))])
-    answer = difference_range(first.graph, second.graph, (-1, 1), time=2)
+    answer = difference_range(first.graph, second.graph, (-1, 1), time_limit=2)
     assert (np.abs([answer.lo, answer.hi]) < 1e-5).all()
 
 

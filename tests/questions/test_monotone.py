@@ -63,7 +63,7 @@ def test_outputs_and_layers_are_picked():
 
 def test_time_is_an_answer(rng):
     net = dense_net((6, 40, 40, 1), ("tanh", "tanh", None), seed=3)
-    answer = monotone(net.graph, (-3, 3), inputs=0, time=0.3)
+    answer = monotone(net.graph, (-3, 3), inputs=0, time_limit=0.3)
     assert answer.reason in ("time", "decided")
     assert answer.holds is None or answer.trends[0].fall is not None
 
@@ -79,7 +79,7 @@ def test_time_is_an_answer(rng):
         (lambda g: monotone(g, (0, 1), groups=2, inputs=0), "groups"),
         (lambda g: monotone(g, (0, 1), groups=[[0, 1], [1, 2]]), "[[0, 1], [1, 2]]"),
         (lambda g: monotone(g, (0, 1), groups=4), "groups=4"),
-        (lambda g: monotone(g, (0, 1), time=-1), "-1"),
+        (lambda g: monotone(g, (0, 1), time_limit=-1), "-1"),
     ],
 )
 def test_refused(call, part):

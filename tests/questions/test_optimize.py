@@ -156,7 +156,7 @@ def test_without_conditions_it_is_an_end_of_the_range():
 
 def test_an_open_bracket_is_an_answer():
     _, graph = random_net(4, (6, 40, 40, 2))
-    answer = outrange.minimize(graph, y[0], (-3, 3), where=y[1] >= 0, time=0.3, tol=1e-12)
+    answer = outrange.minimize(graph, y[0], (-3, 3), where=y[1] >= 0, time_limit=0.3, tol=1e-12)
     assert answer.status in ("time", "exact")
     assert answer.lo <= answer.hi
 
@@ -167,7 +167,7 @@ def test_an_open_bracket_is_an_answer():
         (lambda x, y: y[0] <= 1, {}, "linear expression"),
         (y, {}, "scalar|one"),
         (y[0], {"tol": -1}, "`tol`"),
-        (y[0], {"time": 0}, "`time`"),
+        (y[0], {"time_limit": 0}, "`time_limit`"),
         (y[0], {"seed": 0.5}, "`seed`"),
         (y[0], {"where": True}, "condition"),
         (y[5], {}, r"y\[5\]|index"),

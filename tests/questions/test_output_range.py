@@ -86,8 +86,8 @@ def test_fixed_inputs():
         ({"tol": -1e-6}, "tol"),
         ({"tol": float("nan")}, "tol"),
         ({"tol": "small"}, "tol"),
-        ({"time": 0}, "time"),
-        ({"time": float("inf")}, "time"),
+        ({"time_limit": 0}, "time"),
+        ({"time_limit": float("inf")}, "time"),
         ({"layer": "dense0"}, "Did you mean `dense_0`"),
         ({"layer": "zzz"}, "It has: dense_0"),
         ({"rows": [[1, 2, 3]]}, "shape"),
@@ -109,7 +109,7 @@ def test_a_model_that_is_not_its_graph_is_an_error():
 
 def test_float32_rounding_is_not_an_error():
     net = dense_net((10, 64, 64, 64, 3), ("tanh", "relu", "relu", None))
-    output_range(net, (-1e-3, 1e-3), time=5, tol=0.5)
+    output_range(net, (-1e-3, 1e-3), time_limit=5, tol=0.5)
 
 
 def test_interrupted_before_the_search_reports_interval_bounds(monkeypatch):
@@ -137,7 +137,7 @@ def test_progress_speaks_of_outputs():
 
 def test_time_gives_valid_bounds():
     net = dense_net((12, 64, 64, 1), ("relu", "relu", None))
-    answer = output_range(net, (-1, 1), time=0.5)
+    answer = output_range(net, (-1, 1), time_limit=0.5)
     assert answer.status == "time"
     y = net.graph.run(np.random.default_rng(1).uniform(-1, 1, (10_000, 12)))
     assert answer.lo[0] <= y.min()

@@ -60,7 +60,7 @@ def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
 def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     model = small_net(seed, softmax=softmax)
     x = np.random.default_rng(seed).uniform(0.2, 0.8, 2).astype("float32")
-    answer = outrange.robustness(model, x, clip=(0, 1), tol=1e-2, time=20)
+    answer = outrange.robustness(model, x, clip=(0, 1), tol=1e-2, time_limit=20)
     steps = np.linspace(-1, 1, 81)
     network = outrange.load(model)
     label = int(network.graph.run(x[None].astype(float)).argmax())
@@ -133,7 +133,7 @@ def test_balls_hold_what_their_distance_says(norm, rng):
     [
         ({"norm": 3}, "norm"), ({"norm": None}, "norm"), ({"clip": (1, 0)}, "clip"),
         ({"clip": (0, 0.5)}, "within"), ({"most": 0}, "most"), ({"label": 2}, "label"),
-        ({"label": True}, "label"), ({"tol": -1}, "tol"), ({"time": 0}, "time"),
+        ({"label": True}, "label"), ({"tol": -1}, "tol"), ({"time_limit": 0}, "time"),
         ({"label": 0, "property": outrange.y[0] <= 1}, "property"),
     ],
 )  # fmt: skip
@@ -186,7 +186,7 @@ def test_the_file_is_taken_up_wherever_it_ends(data, tmp_path):
         assert again.status.tolist() == whole.status.tolist()
         assert set(again.adversarial) == set(whole.adversarial)
         assert len(path.read_text().splitlines()) == 25
-    stopped = outrange.robust_accuracy(model, x, labels, 0.05, time=1e-9)
+    stopped = outrange.robust_accuracy(model, x, labels, 0.05, time_limit=1e-9)
     assert not stopped.complete and "not reached" in repr(stopped)
 
 

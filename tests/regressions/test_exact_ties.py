@@ -33,5 +33,5 @@ def test_a_tie_of_dead_outputs_breaks_an_argmax(tmp_path):
         for box in ((0, 1), (-1, 0), (0, 0)):
             if label == 0 and box != (0, 1):
                 continue  # There both are 0 all over, and the first of equal entries wins.
-            verdict = verify(net, unsafe, regions(graph.inputs, box), text="", time=30)
+            verdict = verify(net, unsafe, regions(graph.inputs, box), text="", time_limit=30)
             assert verdict.status == status, (label, box, verdict)

@@ -11,6 +11,6 @@ def test_a_step_inside_a_curve_overflows():
     model = keras.Sequential([
         keras.Input((1,)), L.Activation(lambda x: ops.log(1 + ops.exp(30 * x)) / 30),
     ])  # fmt: skip
-    answer = outrange.output_range(model, (-3, 3), time=5)
+    answer = outrange.output_range(model, (-3, 3), time_limit=5)
     assert answer.lo[0] <= 0 < 3 <= answer.hi[0] <= 3.001
     assert np.isinf(np.asarray(model(np.array([[3.0]])))).all()

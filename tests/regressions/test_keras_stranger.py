@@ -31,8 +31,8 @@ def built(function, shape=(3,), scale=1.0):
     ids=["pool", "tanh", "softmax"],
 )
 def test_the_search_ends_where_intervals_are_exact(function, shape):
-    """The search went on for ever (to `time`) though interval bounds had closed every gap."""
-    answer = outrange.output_range(built(function, shape), U, time=30)
+    """The search went on for ever (to `time_limit`) though interval bounds had closed every gap."""
+    answer = outrange.output_range(built(function, shape), U, time_limit=30)
     assert answer.status == "exact"
     assert answer.warrant.name == "FLOAT64_ROUNDED"
     assert answer.cost.seconds < 10
@@ -43,7 +43,7 @@ def test_the_search_ends_where_intervals_are_exact(function, shape):
 )
 def test_exact_is_what_the_documents_say(function):
     """`status` was "exact" with a `relative_gap` of 1e285, for an output that is always 0."""
-    answer = outrange.output_range(built(function), U, time=10)
+    answer = outrange.output_range(built(function), U, time_limit=10)
     assert answer.status == "rounding" or (answer.relative_gap <= 1e-6).all()
 
 
@@ -54,21 +54,25 @@ def test_negative_moving_variance(variance):
     model = keras.Sequential([keras.Input((2,)), norm])
     norm.moving_variance.assign([variance, 1.0])
     with pytest.raises(outrange.OutrangeError, match=r"`odd`.*variance"):
-        outrange.output_range(model, U, time=10)
+        outrange.output_range(model, U, time_limit=10)
 
 
 def test_no_entries():
     """A NumPy ValueError about broadcasting reached the user."""
     model = built(lambda x: keras.layers.Dense(2)(x[:, :0]))
     with pytest.raises(outrange.UnsupportedError, match="no entries"):
-        outrange.output_range(model, U, time=10)
+        outrange.output_range(model, U, time_limit=10)
 
 
 def test_widths_beyond_float64():
     """OverflowError of numpy.random: the width of the box is not a float64 number."""
     model = built(lambda x: keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(x)))
     for ask in (outrange.output_range, outrange.sample_range):
-        ask(model, (-1.7e308, 1.7e308), **({"time": 5} if ask is outrange.output_range else {}))
+        ask(
+            model,
+            (-1.7e308, 1.7e308),
+            **({"time_limit": 5} if ask is outrange.output_range else {}),
+        )
 
 
 @pytest.mark.parametrize("scale", [1e9, 1.0])
@@ -78,7 +82,7 @@ def test_no_warnings_of_numpy(scale):
         warnings.simplefilter("error", RuntimeWarning)
         repr(outrange.output_range(built(keras.layers.Dense(2), scale=scale), U))
         outrange.load(built(lambda x: 1.0 / x))
-        outrange.output_range(built(keras.layers.Dense(2)), U, rows=[[1e308, 1e308]], time=5)
+        outrange.output_range(built(keras.layers.Dense(2)), U, rows=[[1e308, 1e308]], time_limit=5)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +102,12 @@ def test_wrong_arguments(ask):
 
 def test_root_at_the_edge_of_its_domain():
     """`sqrt(x + 1)` on [-1, 1] was refused: rounding makes the lower end -3.6e-15."""
-    answer = outrange.output_range(built(lambda x: keras.ops.sqrt(x + 1.0)), U, time=10)
+    answer = outrange.output_range(built(lambda x: keras.ops.sqrt(x + 1.0)), U, time_limit=10)
     np.testing.assert_allclose(answer.hi, np.sqrt(2.0), rtol=1e-6)
 
 
 def test_large_arguments_of_sine_have_evidence():
     """On [-2e4, 2e4] `seen_lo` was 2 and `seen_hi` -2: evaluation at a point said nothing."""
     model = built(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))
-    answer = outrange.output_range(model, (-2e4, 2e4), time=2)
+    answer = outrange.output_range(model, (-2e4, 2e4), time_limit=2)
     assert (answer.seen_lo < -1.5).all() and (answer.seen_hi > 1.5).all()

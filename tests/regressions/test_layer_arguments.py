@@ -6,7 +6,7 @@ import pytest
 from outrange import InputError
 from outrange.layers import ChannelActivation, MaskedDense, wire
 from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
-from outrange.train.layers.node import Node
+from outrange.train.layers.node import WiredNode
 
 
 A, B = {"name": "A", "units": 2, "input": True}, {"name": "B", "units": 3}
@@ -34,8 +34,8 @@ def _wire(**changed):
         (lambda: MonotoneIndexPenalty(2, weight="a"), "`weight` is a number >= 0"),
         (lambda: MonotoneIndexPenalty(2, margin=np.inf), "`margin` is a number"),
         (lambda: MonotoneIndexPenalty(2, loss="foo"), "`loss` is a name"),
-        (lambda: Node(-1), "`units` is a whole number"),
-        (lambda: Node("a"), "`units` is a whole number"),
+        (lambda: WiredNode(-1), "`units` is a whole number"),
+        (lambda: WiredNode("a"), "`units` is a whole number"),
         (lambda: GroupedCrossentropy(2)(np.zeros((1, 4)), np.zeros((1, 6))), "the same shape"),
     ],
 )

@@ -57,7 +57,7 @@ def test_time_ends_the_expansion_too():
 
     question = asked(crossed(8), [REGION], str, late)
     assert not question.complete
-    verdict = verify(NET, crossed(12, at_least(2, 0.5)), [REGION], text="", time=0.3)
+    verdict = verify(NET, crossed(12, at_least(2, 0.5)), [REGION], text="", time_limit=0.3)
     assert verdict.status in ("UNKNOWN", "VIOLATED")
 
 

@@ -17,7 +17,7 @@ def of(function, shape=(1,), dtype="int32"):
 
 def check(model, box, values, size, tol=1e-5):
     """Every output of the model at all tuples of `values` lies inside."""
-    found = outrange.output_range(model, box, time=20)
+    found = outrange.output_range(model, box, time_limit=20)
     kind = model.inputs[0].dtype
     x = np.array(list(itertools.product(values, repeat=size))).astype(kind)
     y = np.asarray(model(x.reshape(-1, *model.inputs[0].shape[1:])), float)
@@ -141,7 +141,7 @@ def test_a_difference_keeps_the_limits_of_both():
         one, two = map(_dense, pair)
         with pytest.raises(outrange.InputError, match="from 0 to 4"):
             outrange.difference_range(one, two, (0, 9))
-        outrange.difference_range(one, two, (0, 4), time=10)
+        outrange.difference_range(one, two, (0, 4), time_limit=10)
 
 
 @pytest.mark.parametrize(("kind", "last"), [("int8", 127), ("uint8", 255), ("int16", 32767)])

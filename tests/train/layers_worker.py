@@ -88,7 +88,7 @@ def read(folder: Path) -> None:
         returned = keras.ops.convert_to_numpy(model(x.astype("float32")))
         np.testing.assert_allclose(network.graph.run(x), returned, atol=1e-5)
         found[name] = network.graph.run(x)
-    order = outrange.monotone(folder / "head.keras", (-1, 1), groups=2, time=60)
+    order = outrange.monotone(folder / "head.keras", (-1, 1), groups=2, time_limit=60)
     found["order"] = np.array(order.status)
     np.savez(folder / f"{keras.backend.backend()}.npz", **found)
 

@@ -3,7 +3,7 @@
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
 from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
-from .monotone import Monotone as Monotone, Step as Step, Trend as Trend
+from .monotone import FallingPair as FallingPair, Monotone as Monotone, Trend as Trend
 from .optimum import Optimum as Optimum
 from .progress import (
     RangeProgress as RangeProgress,

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import InputError, OutrangeError, Warrant
 from .range import Cost
 from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
-from .regions.piece import Band, Piece
+from .regions.piece import Piece, Slab
 from .render.jsonable import jsonable
 from .render.text import number, size
 
@@ -51,7 +51,7 @@ class BadInputs:
         pieces: Polytopes of bad inputs, `Piece` each; some may overlap.
         undecided_lo: `(k, inputs)` boxes that may hold bad inputs and good ones.
         undecided_hi: `(k, inputs)`.
-        bands: What is proved about parts of them, one `Band` each.
+        bands: What is proved about parts of them, one `Slab` each.
         nowhere: Whether it is proved that no input is bad.
         status: `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         warrant: What stands behind the shares and the boxes.
@@ -76,7 +76,7 @@ class BadInputs:
     pieces: tuple[Piece, ...]
     undecided_lo: np.ndarray
     undecided_hi: np.ndarray
-    bands: tuple[Band, ...]
+    bands: tuple[Slab, ...]
     nowhere: bool
     status: str
     warrant: Warrant

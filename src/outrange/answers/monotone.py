@@ -15,7 +15,7 @@ from .verdict import HOLDS, REASONS, UNKNOWN, VIOLATED, Verdict
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FallingPair:
     """Two inputs of a set that differ in one entry, which is larger in the second.
 
     Args:
@@ -55,8 +55,8 @@ class Trend:
     input: str
     rises: bool | None
     falls: bool | None
-    fall: Step | None = None
-    rise: Step | None = None
+    fall: FallingPair | None = None
+    rise: FallingPair | None = None
 
     def __post_init__(self):
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (
@@ -171,7 +171,7 @@ class Monotone:
         return html_table(("output", "input", "direction"), rows, f"{self.model}: {self.status}")
 
 
-def _at(step: Step) -> str:
+def _at(step: FallingPair) -> str:
     def told(x):
         parts = x if isinstance(x, dict) else {"": x}
         return ", ".join(f"{name}{': ' if name else ''}{vector(v)}" for name, v in parts.items())
@@ -180,7 +180,7 @@ def _at(step: Step) -> str:
 
 
 def _trend(trend: Trend) -> dict[str, Any]:
-    def shown(step: Step | None):
+    def shown(step: FallingPair | None):
         return None if step is None else {k: jsonable(v) for k, v in vars(step).items()}
 
     return {

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Warrant
+from ..core import Bounds, Warrant
 from .render.jsonable import jsonable
 from .render.text import number, table
 
-
-Ends = tuple[np.ndarray, np.ndarray]
 
 COUNTS = ("dead", "always_on", "saturated", "constant")
 
@@ -39,8 +37,8 @@ class LayerRow:
     kind: str
     shape: tuple[int, ...]
     parameters: int
-    before: Ends | None
-    after: Ends
+    before: Bounds | None
+    after: Bounds
     dead: np.ndarray
     always_on: np.ndarray
     saturated: np.ndarray
@@ -154,7 +152,7 @@ class Summary:
         return summary_html(self)
 
 
-def span(ends: Ends | None) -> str:
+def span(ends: Bounds | None) -> str:
     """The hull of all units, `[lo, hi]`."""
     if ends is None or ends[0].size == 0:
         return "-"

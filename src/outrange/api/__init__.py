@@ -1,1 +1,1 @@
-"""What joins front-ends to questions: the public functions about properties."""
+"""The public functions: each reads the model, checks arguments, and asks a question."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError, Specification
+from ..core import InputError
 from ..core.formula import negate
+from .read import read_property
 
 
 if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
-def loaded(model: Any, custom_objects, safe_mode: bool) -> Network:
+def loaded(model: Any) -> Network:
     """The model, read once."""
     from ..frontends.load import load
 
-    return load(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    return load(model)
 
 
 def asked(network: Network, property: Any, box: Any, where: Any):
@@ -44,28 +45,3 @@ def asked(network: Network, property: Any, box: Any, where: Any):
         )
     formula = resolve(property, slots, outputs)
     return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
-
-
-def read_property(path: str | os.PathLike) -> Specification:
-    """The property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
-
-    Args:
-        path: A `.vnnlib` or `.vnnlib.gz` file.
-
-    Returns:
-        A `Specification`: what an unsafe input and output satisfy.
-
-    Raises:
-        InputError: There is no such file, or it is of another kind.
-        ModelError: The file is damaged; the message says in which line.
-        UnsupportedError: It states something that is not linear.
-    """
-    name = os.fspath(path)
-    if not name.lower().endswith((".vnnlib", ".vnnlib.gz")):
-        raise InputError(
-            "A property is a condition on `outrange.x` and `outrange.y`, a function of both, or a "
-            f"file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
-        )
-    from ..frontends.vnnlib import read_vnnlib
-
-    return read_vnnlib(path)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..core import InputError
+from .arguments import loaded
 from .properties import verify
 
 
 if TYPE_CHECKING:
     from ..answers import Counterexample, Verdict
-    from ..frontends.network import Network
     from ..graph import Slot
 
 UNKNOWN = ("fail", "skip")
 
-OPTIONS = ("where", "seed", "progress", "custom_objects", "safe_mode")
+OPTIONS = ("where", "seed", "progress")
 
 
 def assert_holds(
@@ -28,7 +28,7 @@ def assert_holds(
     property: Any,
     box: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -41,9 +41,9 @@ def assert_holds(
         model: As for `outrange.verify`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
+        **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`, which holds.
@@ -62,8 +62,8 @@ def assert_holds(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = _network(model, options)
-    verdict = verify(network, property, box, time=time, **options)
+    network = loaded(model)
+    verdict = verify(network, property, box, time_limit=time_limit, **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
 
 
@@ -73,7 +73,7 @@ def assert_range(
     lo: Any = None,
     hi: Any = None,
     *,
-    time: float | None = 60.0,
+    time_limit: float | None = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -86,9 +86,9 @@ def assert_range(
             (no batch axis), or for several outputs a dict from name to these. None for no limit,
             as are entries of minus infinity.
         hi: The most that is allowed, likewise.
-        time: Seconds until the question is given up; None for no limit.
+        time_limit: Seconds until the question is given up; None for no limit.
         unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `custom_objects`, `safe_mode` of `outrange.verify`.
+        **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`, which holds.
@@ -107,22 +107,14 @@ def assert_range(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = _network(model, options)
+    network = loaded(model)
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
-    verdict = verify(network, _within(slots, *limits), box, time=time, **options)
+    verdict = verify(network, _within(slots, *limits), box, time_limit=time_limit, **options)
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
     return _judged(verdict, claim, model, unknown, outside)
-
-
-def _network(model: Any, options: dict[str, Any]) -> Network:
-    """The model, read once; what only reading needs is taken out of the options."""
-    from ..frontends.load import load
-
-    reading = {k: options.pop(k) for k in ("custom_objects", "safe_mode") if k in options}
-    return load(model, **reading)
 
 
 def _check(unknown: str, options: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .arguments import asked, loaded
@@ -20,11 +19,9 @@ def counterexamples(
     *,
     count: int = 10,
     apart: float = 0.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Counterexamples:
     """Distinct inputs that break a property, spread over where it is broken.
 
@@ -44,11 +41,9 @@ def counterexamples(
         count: How many are wanted.
         apart: Every two shall differ by at least this share of the input set's width, in some
             input; 0 asks for distinct inputs only.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points tried.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether they are all
@@ -74,9 +69,18 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(network, unsafe, regions, text=text, count=count, apart=apart, time=time, seed=seed)
+    return ask(
+        network,
+        unsafe,
+        regions,
+        text=text,
+        count=count,
+        apart=apart,
+        time_limit=time_limit,
+        seed=seed,
+    )
 
 
 def bad_inputs(
@@ -85,11 +89,9 @@ def bad_inputs(
     box: Any = None,
     *,
     share_tol: float = 0.01,
-    time: float | None = None,
+    time_limit: float | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> BadInputs:
     """All inputs that break a property: boxes, exact polytopes, and how much of the set they are.
 
@@ -110,12 +112,10 @@ def bad_inputs(
         property: What shall hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`; but of real numbers only.
         share_tol: Stop when the share of the set's volume that is bad is known to this much.
-        time: Stop after this many seconds; None for no limit. The answer is valid either way.
+        time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
         most_pieces: Stop at this many boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
@@ -139,7 +139,7 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -147,6 +147,6 @@ def bad_inputs(
         regions,
         text=text,
         share_tol=share_tol,
-        time=time,
+        time_limit=time_limit,
         most_pieces=most_pieces,
     )

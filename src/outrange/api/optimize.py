@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 
@@ -17,10 +16,8 @@ def minimize(
     *,
     where: Any = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Optimum:
     """The least value of a linear form of outputs and inputs, under conditions on both.
 
@@ -39,10 +36,8 @@ def minimize(
             inputs are looked for, but where none is found only the proved end is told, and a
             narrow band in place of the equation does better.
         tol: Stop when the value is known to `tol` times the range of the form seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values; no proof depends on it.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         An `Optimum`: `lo <= least value <= hi`, and the input `at` that reaches `hi`.
@@ -58,7 +53,7 @@ def minimize(
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
     """
-    return _optimum("min", model, objective, box, where, tol, time, seed, custom_objects, safe_mode)
+    return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
 
 def maximize(
@@ -68,10 +63,8 @@ def maximize(
     *,
     where: Any = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Optimum:
     """The largest value of a linear form of outputs and inputs, under conditions on both.
 
@@ -81,10 +74,8 @@ def maximize(
         box: See `outrange.minimize`.
         where: See `outrange.minimize`.
         tol: See `outrange.minimize`.
-        time: See `outrange.minimize`.
+        time_limit: See `outrange.minimize`.
         seed: See `outrange.minimize`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         An `Optimum`: `lo <= largest value <= hi`, and the input `at` that reaches `lo`.
@@ -92,23 +83,29 @@ def maximize(
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
     """
-    return _optimum("max", model, objective, box, where, tol, time, seed, custom_objects, safe_mode)
+    return _optimum("max", model, objective, box, where, tol, time_limit, seed)
 
 
-def _optimum(
-    sense, model, objective, box, where, tol, time, seed, custom_objects, safe_mode
-) -> Optimum:
+def _optimum(sense, model, objective, box, where, tol, time_limit, seed) -> Optimum:
     from ..core.formula import TRUE
     from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network = load(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    network = load(model)
     slots, outputs = network.graph.inputs, network.graph.outputs
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
     return optimum(
-        network, form, sense, text, regions(slots, box), condition, tol=tol, time=time, seed=seed
+        network,
+        form,
+        sense,
+        text,
+        regions(slots, box),
+        condition,
+        tol=tol,
+        time_limit=time_limit,
+        seed=seed,
     )

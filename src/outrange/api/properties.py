@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .arguments import asked, loaded
@@ -18,11 +18,9 @@ def verify(
     box: Any = None,
     *,
     where: Any = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Verdict:
     """Whether a property holds for every input of a set: a proof, or an input that breaks it.
 
@@ -45,11 +43,9 @@ def verify(
             `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
             given as well, what lies in both counts.
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for a counterexample; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Verdict`; it is true only where the property is proved.
@@ -71,6 +67,8 @@ def verify(
     """
     from ..questions.verify import verify as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(network, unsafe, regions, text=text, time=time, seed=seed, progress=progress)
+    return ask(
+        network, unsafe, regions, text=text, time_limit=time_limit, seed=seed, progress=progress
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +27,9 @@ def robustness(
     clip: tuple[float, float] | None = None,
     most: float | None = None,
     tol: float = 1e-3,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Robustness:
     """How far an input may move before the decision changes: proved from below, shown from above.
 
@@ -53,11 +51,9 @@ def robustness(
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called with `(lo, hi)` after each decision.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -79,7 +75,7 @@ def robustness(
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.robust.robustness import robustness as ask
 
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
@@ -90,7 +86,7 @@ def robustness(
         text=str(kept),
         tol=tol,
         most=most,
-        time=time,
+        time_limit=time_limit,
         seed=seed,
         progress=progress,
     )
@@ -134,12 +130,10 @@ def robust_accuracy(
     norm: Any = "inf",
     clip: tuple[float, float] | None = None,
     each: float = 10.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> RobustAccuracy:
     """On which share of a data set the model is right, whatever change of at most `eps` is added.
 
@@ -158,12 +152,10 @@ def robust_accuracy(
         norm: `"inf"` (every entry by itself), 1 or 2.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
-        time: Seconds in all; None for no limit.
+        time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
         seed: Of the points that look for counterexamples; no proof depends on it.
         progress: Called after every input with a `RobustProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.
@@ -182,10 +174,10 @@ def robust_accuracy(
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
     """
     from ..questions.expressions import resolve, y as outputs
-    from ..questions.robust.robust_accuracy import Data, robust_accuracy as ask
+    from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network = loaded(model, custom_objects, safe_mode)
-    data = Data.of(network, x, y)
+    network = loaded(model)
+    data = LabeledData.of(network, x, y)
     graph = network.graph
 
     def unsafe(label: int):
@@ -199,7 +191,7 @@ def robust_accuracy(
         norm=norm,
         clip=clip,
         each=each,
-        time=time,
+        time_limit=time_limit,
         file=file,
         seed=seed,
         progress=progress,

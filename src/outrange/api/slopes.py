@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .arguments import loaded
@@ -22,11 +22,9 @@ def monotone(
     direction: str | None = None,
     groups: Any = None,
     layer: str | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Monotone:
     """Whether outputs rise or fall in inputs everywhere in a box, or a chosen index from group to
     group.
@@ -53,11 +51,9 @@ def monotone(
         groups: How many equal groups, a list of their sizes, or a list of lists of outputs, in
             their order. Asks about groups instead of single outputs.
         layer: Ask about the values of this layer instead of the model's outputs.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points tried; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. True only where
@@ -78,19 +74,19 @@ def monotone(
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
     2020.
     """
-    network = loaded(model, custom_objects, safe_mode)
+    network = loaded(model)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         return ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time=time, seed=seed, progress=progress,
+            time_limit=time_limit, seed=seed, progress=progress,
         )  # fmt: skip
     from ..questions.gradients.group_order import groups_monotone
 
     return groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time=time, seed=seed, progress=progress,
+        time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -102,11 +98,9 @@ def gradient_range(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """The least and largest partial derivatives of outputs by inputs over a box.
 
@@ -115,7 +109,7 @@ def gradient_range(
     count. The slope in an input that is held counts where it exists.
 
     Sound: every float64 rounding is paid for. Complete: for piecewise-linear networks; for smooth
-    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time`.
+    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time_limit`.
     Cost: exponential in the number of inputs at worst.
 
     Args:
@@ -125,11 +119,9 @@ def gradient_range(
         outputs: Which outputs, likewise.
         layer: Take the values of this layer instead of the model's outputs.
         tol: Stop when each end is known to `tol` times the range seen of that derivative.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` of shape `(*output shape, *input shape)`.
@@ -148,8 +140,8 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     return ask(
-        loaded(model, custom_objects, safe_mode), box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time=time, seed=seed, progress=progress,
+        loaded(model), box, inputs=inputs, outputs=outputs, layer=layer,
+        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -161,11 +153,9 @@ def lipschitz(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """How fast each output can change over a box: its least Lipschitz constant.
 
@@ -181,11 +171,9 @@ def lipschitz(
         outputs: Which outputs: flat indices, names, or a list of them; None for all.
         layer: Take the values of this layer instead of the model's outputs.
         tol: Stop when each constant is known to `tol` times the range seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         seed: Of the random points that look for good values.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` reached.
@@ -204,8 +192,8 @@ def lipschitz(
     from ..questions.gradients.gradients import lipschitz as ask
 
     return ask(
-        loaded(model, custom_objects, safe_mode), box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time=time, seed=seed, progress=progress,
+        loaded(model), box, norm=norm, outputs=outputs, layer=layer,
+        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -215,12 +203,10 @@ def difference_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
 ) -> Range:
     """The exact range of `model_a(x) - model_b(x)`, both given the same input.
 
@@ -234,12 +220,10 @@ def difference_range(
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
         tol: Stop when each end is known to `tol` times the range of the difference seen.
-        time: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`: bound these linear forms of the differences instead.
         solver: See `outrange.output_range`.
         progress: Called a few times a second with a `RangeProgress`.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
 
     Returns:
         A `Range` in the shape of the outputs of `model_a`.
@@ -260,5 +244,7 @@ def difference_range(
     """
     from ..questions.difference import difference_range as ask
 
-    one, two = (loaded(m, custom_objects, safe_mode) for m in (model_a, model_b))
-    return ask(one, two, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)
+    one, two = (loaded(m) for m in (model_a, model_b))
+    return ask(
+        one, two, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+    )

@@ -7,6 +7,10 @@ import numpy as np
 from .errors import InputError
 
 
+Bounds = tuple[np.ndarray, np.ndarray]
+"""Lower and upper bounds, two arrays of one shape."""
+
+
 @dataclass(frozen=True, eq=False)
 class Box:
     """All vectors `x` with `lo <= x <= hi`, entry by entry.

@@ -5,20 +5,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import InputError
+from ..core import Bounds, InputError
 from ..domains import bounds
 from ..domains.intervals import RULES
 from ..graph import Graph
-
-
-Ends = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(eq=False)
 class Ranges:
     """Ends of every value; `leaves` lists nodes whose inputs may leave their op's domain."""
 
-    ends: list[Ends]
+    ends: list[Bounds]
     leaves: list[int] = field(default_factory=list)
 
 
@@ -57,7 +54,7 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     return found
 
 
-def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Ends] | None:
+def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
     """Tighter bounds over one finite box; None where an op has no rule or may leave its domain."""
     if any(type(node.op) not in RULES for node in graph.nodes):
         return None

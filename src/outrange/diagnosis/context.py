@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core import Bounds
 from ..graph import Graph
-from ..program import Head, Layer, Loss, Measured, Part, Program, Rehearsal
-from .bounds import Ends, Ranges, interval_ends, linear_ends
+from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
+from .bounds import Ranges, interval_ends, linear_ends
 
 
 WORK = 40_000_000
@@ -25,7 +26,7 @@ LARGE, DEEP = 2_000_000, 60
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class UnitRanges:
     """What a tensor is at each row of the data: `(rows, units)` enclosures."""
 
     lo: np.ndarray
@@ -33,7 +34,7 @@ class Rows:
 
 
 @dataclass(eq=False)
-class Case:
+class DiagnosisContext:
     """What is diagnosed.
 
     Args:
@@ -90,7 +91,7 @@ class Case:
         part = self.program.free
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
-    def free_ends(self, tensor: int) -> Ends | None:
+    def free_ends(self, tensor: int) -> Bounds | None:
         """Range of a tensor whatever the trainable weights: `(units,)` each."""
         return _of(self.program.free, tensor, self.free.ends if self.free else None)
 
@@ -102,11 +103,11 @@ class Case:
 
     @cached_property
     def written_over_box(self) -> Ranges | None:
-        """The same for the values of the graph as written, `Part.written`."""
+        """The same for the values of the graph as written, `PartialGraph.written`."""
         part = self.program.whole
         return None if part is None else self._over_box(part, part.written)
 
-    def _over_box(self, part: Part, graph: Graph) -> Ranges:
+    def _over_box(self, part: PartialGraph, graph: Graph) -> Ranges:
         lo, hi = self._box(part)
         found = interval_ends(graph, lo, hi)
         small = sum(n.size for n in graph.nodes) <= 4096
@@ -116,11 +117,11 @@ class Case:
                 found = Ranges(tight)
         return found
 
-    def box_ends(self, tensor: int) -> Ends | None:
+    def box_ends(self, tensor: int) -> Bounds | None:
         """Range of a tensor over the box of the data, stored weights."""
         return _of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
-    def _box(self, part: Part) -> Ends:
+    def _box(self, part: PartialGraph) -> Bounds:
         x = self.flat[self.sound_rows]
         lo = np.full((1, part.graph.size), -np.inf)
         hi = np.full((1, part.graph.size), np.inf)
@@ -139,7 +140,7 @@ class Case:
         return found[: max(1, WORK // max(size, 1))]
 
     @cached_property
-    def at_rows(self) -> dict[int, Rows]:
+    def at_rows(self) -> dict[int, UnitRanges]:
         """Enclosures of every tensor that layers show, at each of `bounded_rows`."""
         part = self.program.whole
         if part is None or not len(self.bounded_rows):
@@ -149,7 +150,7 @@ class Case:
         kept = {t: part.values[t] for t in wanted if t is not None and t in part.values}
         size = sum(n.size for n in part.graph.nodes) + part.graph.size
         count = max(1, 4_000_000 // max(size, 1))
-        pieces: dict[int, list[Ends]] = {t: [] for t in kept}
+        pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
         for start in range(0, len(self.bounded_rows), count):
             x = self.flat[self.bounded_rows[start : start + count]]
             lo = np.full((len(x), part.graph.size), -np.inf)
@@ -158,9 +159,11 @@ class Case:
             ends = interval_ends(part.graph, lo, hi).ends
             for tensor, value in kept.items():
                 pieces[tensor].append(ends[value])
-        return {t: Rows(*map(np.concatenate, zip(*p, strict=True))) for t, p in pieces.items()}
+        return {
+            t: UnitRanges(*map(np.concatenate, zip(*p, strict=True))) for t, p in pieces.items()
+        }
 
-    def rows_of(self, tensor: int | None) -> Rows | None:
+    def rows_of(self, tensor: int | None) -> UnitRanges | None:
         """Enclosures of one tensor at each of `bounded_rows`; constants included."""
         if tensor is None:
             return None
@@ -169,7 +172,7 @@ class Case:
         part = self.program.whole
         if part is not None and tensor in part.constants:
             flat = np.ravel(part.constants[tensor])[None]
-            return Rows(*(np.repeat(flat, len(self.bounded_rows), axis=0),) * 2)
+            return UnitRanges(*(np.repeat(flat, len(self.bounded_rows), axis=0),) * 2)
         return None
 
     @property
@@ -248,7 +251,7 @@ def _finite(array: np.ndarray) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def _of(part: Part | None, tensor: int, ends: list[Ends] | None) -> Ends | None:
+def _of(part: PartialGraph | None, tensor: int, ends: list[Bounds] | None) -> Bounds | None:
     if part is None or ends is None:
         return None
     if tensor in part.constants:

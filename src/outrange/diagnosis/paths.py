@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from ..program import Program, Step
+from ..program import Program, RecordedStep
 
 
-def lost_weights(program: Program) -> list[tuple[list[Step], list[int]]]:
+def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
     """Trainable weights, all of whose uses are recorded, that no gradient of the losses reaches.
 
     Args:
@@ -24,7 +24,7 @@ def lost_weights(program: Program) -> list[tuple[list[Step], list[int]]]:
         if weight.trainable and i not in found and i not in program.escaped
     ]  # fmt: skip
     del touched
-    groups: list[tuple[list[Step], list[int]]] = []
+    groups: list[tuple[list[RecordedStep], list[int]]] = []
     blocked = [i for i in lost if i in used]
     if blocked:
         walls = [s for s in program.steps if _stands_before(s, reached, makers, blocked)]
@@ -72,7 +72,7 @@ def _behind(makers, starts: Iterable[int], blocked: bool) -> tuple[set[int], set
     return tensors, weights
 
 
-def _stands_before(step: Step, reached: set[int], makers, lost: list[int]) -> bool:
+def _stands_before(step: RecordedStep, reached: set[int], makers, lost: list[int]) -> bool:
     """Whether a gradient arrives at `step`, stops, and would have gone on to a lost weight."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False

@@ -11,7 +11,7 @@ from ..core import OutrangeError
 
 
 if TYPE_CHECKING:
-    from .context import Case
+    from .context import DiagnosisContext
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Rule:
     code: str
     title: str
     why: str
-    check: Callable[[Case], Iterable[Finding]]
+    check: Callable[[DiagnosisContext], Iterable[Finding]]
     examples: tuple[Example, ...] = field(default_factory=tuple)
 
     def found(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:

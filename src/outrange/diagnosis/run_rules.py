@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-import time as clock
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..answers.diagnosis import Diagnosis, Finding
 from ..core import InputError
 from ..program import Program
 from . import rules
-from .context import Case
+from .context import DiagnosisContext
 from .registry import RULES
 
 
@@ -40,8 +40,8 @@ def diagnose(
             raise InputError(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
-    start = clock.perf_counter()
-    case = Case(program, x, y, given, steps)
+    start = time.perf_counter()
+    case = DiagnosisContext(program, x, y, given, steps)
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
@@ -56,5 +56,5 @@ def diagnose(
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
-        ignored=left_out, rows=case.rows, seconds=clock.perf_counter() - start,
+        ignored=left_out, rows=case.rows, seconds=time.perf_counter() - start,
     )  # fmt: skip

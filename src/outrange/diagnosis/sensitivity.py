@@ -15,10 +15,10 @@ from ..program import Layer
 
 
 if TYPE_CHECKING:
-    from .context import Case
+    from .context import DiagnosisContext
 
 
-def sensitivity(case: Case, layers: Sequence[Layer]) -> float | None:
+def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None:
     """A bound on the derivatives of any output by what some layers return, added up.
 
     That is `|change of an output| / |largest change of an entry of the layers' outputs|` for small

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import down, gamma
+from ..core import check_deadline, down, gamma
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from .relaxations import Lines, Picks, Planes
-from .rounding import Payment, widened
+from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
+from .rounding import RoundingTerm, widened
 
 
 @dataclass(eq=False)
-class Relaxed:
+class RelaxedGraph:
     """A graph with lines in the place of its bent ops.
 
     Args:
@@ -31,13 +31,13 @@ class Relaxed:
     """
 
     graph: Graph
-    lines: dict[int, Lines | Picks | Planes]
-    payments: list[Payment | None]
-    drain: float
+    lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
+    rounding_terms: list[RoundingTerm | None]
+    underflow: float
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class LinearForm:
     """`rows @ x + constant`, every rounding paid: `(R, d)` and `(R,)`, or with boxes in front."""
 
     rows: np.ndarray
@@ -45,7 +45,7 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class BoxBatch:
     """Boxes as centers and radii; `reach` is the radius with the noise of concretizing."""
 
     lo: np.ndarray
@@ -54,7 +54,7 @@ class Cells:
     reach: np.ndarray
 
     @staticmethod
-    def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "Cells":
+    def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "BoxBatch":
         """Centers and radii of boxes `(B, d)`."""
         with np.errstate(invalid="ignore"):
             center = 0.5 * lo + 0.5 * hi
@@ -62,13 +62,13 @@ class Cells:
             if radii:
                 g = gamma(2 * lo.shape[1] + 8)
                 reach = widened(reach + g * (np.abs(center) + reach))
-        return Cells(lo, hi, center, reach)
+        return BoxBatch(lo, hi, center, reach)
 
-    def take(self, index: np.ndarray) -> "Cells":
+    def take(self, index: np.ndarray) -> "BoxBatch":
         """Some of the boxes, repeats allowed."""
-        return Cells(self.lo[index], self.hi[index], self.center[index], self.reach[index])
+        return BoxBatch(self.lo[index], self.hi[index], self.center[index], self.reach[index])
 
-    def least(self, form: Form) -> np.ndarray:
+    def least(self, form: LinearForm) -> np.ndarray:
         """A lower bound of each form over each box, `(B, R)`; `-inf` where there is none."""
         a = form.rows
         with np.errstate(invalid="ignore", over="ignore"):
@@ -105,7 +105,7 @@ def rearrange(op: Rearrange, line: None, rows):
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
 
-def curve(op: Curve, lines: Lines, rows):
+def curve(op: Curve, lines: CurveRelaxation, rows):
     """Positive coefficients take the lower line, negative ones the upper line."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = _offsets(lines, rising, falling)
@@ -119,15 +119,15 @@ def curve(op: Curve, lines: Lines, rows):
     return (out,), constant
 
 
-def _offsets(lines: Lines | Planes, rising, falling):
+def _offsets(lines: CurveRelaxation | ProductRelaxation, rising, falling):
     constant = dots(rising, lines.offset[0]) + dots(falling, lines.offset[1])
-    if lines.endless is not None:
-        endless = dots(rising, lines.endless[0]) - dots(falling, lines.endless[1])
-        constant = np.where(endless > 0, -np.inf, constant)
+    if lines.unbounded is not None:
+        unbounded = dots(rising, lines.unbounded[0]) - dots(falling, lines.unbounded[1])
+        constant = np.where(unbounded > 0, -np.inf, constant)
     return constant
 
 
-def product(op: Product, planes: Planes, rows):
+def product(op: Product, planes: ProductRelaxation, rows):
     """Positive coefficients take the lower plane, negative ones the upper plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     parts = []
@@ -138,12 +138,12 @@ def product(op: Product, planes: Planes, rows):
     return op.pull(*parts), _offsets(planes, rising, falling)
 
 
-def largest(op: Largest, picks: Picks, rows):
+def largest(op: Largest, picks: MaxRelaxation, rows):
     """Positive coefficients take the best argument, negative ones the plane."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)
-    if picks.endless is not None:
-        constant = np.where(dots(falling, picks.endless) < 0, -np.inf, constant)
+    if picks.unbounded is not None:
+        constant = np.where(dots(falling, picks.unbounded) < 0, -np.inf, constant)
     parts = rising[..., None] * picks.lower[:, None]
     parts += falling[..., None] * picks.slope[:, None]
     return (op.scattered(parts, picks.size),), constant
@@ -156,7 +156,7 @@ RULES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Join:
+class RowInjection:
     """Rows that come in on the way.
 
     Args:
@@ -169,13 +169,13 @@ class Join:
 
 
 def back_substitute(
-    net: Relaxed,
+    net: RelaxedGraph,
     value: int,
     rows: np.ndarray,
     record: dict | None = None,
     tilt: dict[int, np.ndarray] | None = None,
-    joins: dict[int, list[Join]] | None = None,
-) -> Form:
+    joins: dict[int, list[RowInjection]] | None = None,
+) -> LinearForm:
     """A linear lower bound of `rows . value` in terms of the input.
 
     Args:
@@ -190,11 +190,12 @@ def back_substitute(
     """
     joins, tilt = joins or {}, tilt or {}
     waiting = {value: rows}
-    constant = np.full(rows.shape[:-1], -net.drain)
+    constant = np.full(rows.shape[:-1], -net.underflow)
     with np.errstate(invalid="ignore", over="ignore"):
         for v in range(value, 0, -1):
             if v not in waiting and v not in joins and v not in tilt:
                 continue
+            check_deadline()
             rows = waiting.pop(v, np.zeros(1))
             for join in joins.get(v, ()):
                 rows = rows + join.rows
@@ -204,7 +205,7 @@ def back_substitute(
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
                 record[v] = rows
-            due = net.payments[v]
+            due = net.rounding_terms[v]
             if due is not None:
                 constant = constant - _paid(due, rows)
             parts, moved = RULES[type(node.op)](node.op, net.lines.get(v), rows)
@@ -219,10 +220,10 @@ def back_substitute(
         constant = constant - dots(np.abs(waiting[0]), join.price)
     if 0 in tilt:
         waiting[0] = waiting[0] - tilt[0]
-    return Form(waiting[0], constant)
+    return LinearForm(waiting[0], constant)
 
 
-def _paid(due: Payment, rows: np.ndarray) -> np.ndarray:
+def _paid(due: RoundingTerm, rows: np.ndarray) -> np.ndarray:
     size_of = np.abs(rows)
     amount = dots(size_of, due.finite)
     if due.infinite is not None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core import Bounds
 from ..graph import Graph, Node, Slot
 from ..ops import Curve, Rearrange
-from .backward import Cells, Relaxed
-from .registry import Ends
-from .relaxations import Lines, Picks, Planes
-from .rounding import Payment
+from .backward import BoxBatch, RelaxedGraph
+from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
+from .rounding import RoundingTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +43,33 @@ class Cone:
     work: int
     widest: int
 
-    def relaxed(self, net: Relaxed) -> Relaxed:
+    def relaxed(self, net: RelaxedGraph) -> RelaxedGraph:
         """The lines and the payments of this part of `net`.
 
         Payments are those of the whole: sums of fewer terms lose no more.
         """
-        lines: dict[int, Lines | Picks | Planes] = {}
-        payments: list[Payment | None] = []
+        lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {}
+        rounding_terms: list[RoundingTerm | None] = []
         for k, (value, some) in enumerate(zip(self.values, self.entries, strict=True)):
             # Nothing is due on a leaf: its bounds are known.
-            due = net.payments[value] if k and value >= 0 else None
-            payments.append(None if due is None else due.entries(some))
+            due = net.rounding_terms[value] if k and value >= 0 else None
+            rounding_terms.append(None if due is None else due.entries(some))
             if k and value in net.lines:
                 found = net.lines[value]
-                if isinstance(found, Picks):
+                if isinstance(found, MaxRelaxation):
                     source = self.entries[self.graph.nodes[k - 1].inputs[0]]
                     lines[k] = found.entries(some, source)
                 else:
                     lines[k] = found.entries(some)
-        return Relaxed(self.graph, lines, payments, net.drain)
+        return RelaxedGraph(self.graph, lines, rounding_terms, net.underflow)
 
-    def cells(self, ends: Sequence[Ends], radii: bool) -> Cells:
+    def cells(self, ends: Sequence[Bounds], radii: bool) -> BoxBatch:
         """The boxes that the leaves lie in."""
         lo, hi = (
             np.concatenate([ends[v][side][:, some] for v, some in self.leaves], axis=1)
             for side in (0, 1)
         )
-        return Cells.of(lo, hi, radii)
+        return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
         """Where entries of the value asked for are in the last value of the part."""

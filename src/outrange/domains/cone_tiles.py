@@ -24,7 +24,7 @@ SMALL = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles:
+class ConeTiles:
     """Splits entries of one value into groups whose cones are small.
 
     Args:

@@ -14,16 +14,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core import Bounds, OutOfTime
 from ..graph import Graph, Node
 from ..ops import Curve, Largest, Product, Step
 from . import intervals
-from .backward import RULES, Cells, Form, Relaxed, back_substitute
-from .cone_tiles import Tiles
+from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, back_substitute
+from .cone_tiles import ConeTiles
 from .origins import Origins
-from .registry import Ends, register
-from .relaxations import curve_lines, largest_picks, product_planes
-from .rounding import Budget, Payment, drain, drain_of_cells, magnitude, radius
-from .stability import settled
+from .registry import register
+from .relaxations import relax_curve, relax_max, relax_product
+from .rounding import (
+    OperationCounts,
+    RoundingTerm,
+    magnitude,
+    radius,
+    underflow,
+    underflow_of_boxes,
+)
+from .stability import is_stable
 
 
 _ROOM = 1 << 18
@@ -39,14 +47,14 @@ _AT_ONCE = 1 << 21
 """Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
 
 EFFORT = 2.0**30
-"""Default of `Sweep.effort`: some ten seconds a layer."""
+"""Default of `CrownPass.effort`: some ten seconds a layer."""
 
 _SHARES = 1 << 24
 """Float64 numbers that the shares of one value may hold; with more, they are not noted."""
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class CrownPlan:
     """What is known of a graph before any box.
 
     Args:
@@ -61,7 +69,7 @@ class Plan:
     """
 
     graph: Graph
-    budget: Budget
+    budget: OperationCounts
     curves: tuple[tuple[int, int, Curve], ...]
     largest: tuple[tuple[int, int, Largest], ...]
     products: tuple[tuple[int, tuple[int, ...], Product], ...]
@@ -70,7 +78,7 @@ class Plan:
     counting: np.ndarray
 
     @staticmethod
-    def of(graph: Graph) -> "Plan":
+    def of(graph: Graph) -> "CrownPlan":
         """Look the graph over."""
         nodes = list(enumerate(graph.nodes, 1))
         curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
@@ -83,7 +91,9 @@ class Plan:
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
         origins = {source: Origins.of(graph, source) for source in factors}
         counting = _counting(graph, curves)
-        return Plan(graph, Budget.of(graph), curves, tops, products, origins, boxes, counting)
+        return CrownPlan(
+            graph, OperationCounts.of(graph), curves, tops, products, origins, boxes, counting
+        )
 
 
 def _counting(graph: Graph, curves) -> np.ndarray:
@@ -96,7 +106,7 @@ def _counting(graph: Graph, curves) -> np.ndarray:
 
 
 @dataclass(eq=False)
-class Sweep:
+class CrownPass:
     """Bounds of every value over one chunk of boxes.
 
     Args:
@@ -109,33 +119,36 @@ class Sweep:
             they would be more, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
+        late: Found: the deadline passed on the way. Values after that have the intervals that
+            follow from the bounds before them: looser, and sound.
     """
 
-    plan: Plan
-    cells: Cells
-    known: dict[int, Ends] = field(default_factory=dict)
+    plan: CrownPlan
+    cells: BoxBatch
+    known: dict[int, Bounds] = field(default_factory=dict)
     extra: frozenset[int] = frozenset()
     radii: bool = True
     effort: float = EFFORT
-    ends: list[Ends] = field(default_factory=list)
+    ends: list[Bounds] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    late: bool = False
 
-    def run(self) -> Relaxed:
+    def run(self) -> RelaxedGraph:
         """Bound everything; returns the lines in force."""
-        net = Relaxed(self.plan.graph, {}, [None], drain_of_cells(self.plan.graph.size))
+        net = RelaxedGraph(self.plan.graph, {}, [None], underflow_of_boxes(self.plan.graph.size))
         self.ends = [(self.cells.lo, self.cells.hi)]
         sizes_of = [magnitude(*self.ends[0])]
         self._refine(net, 0)
         for v, node in enumerate(self.plan.graph.nodes, 1):
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
-            net.payments.append(None)
+            net.rounding_terms.append(None)
             self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
         return net
 
-    def _forward(self, value: int, node: Node) -> Ends:
+    def _forward(self, value: int, node: Node) -> Bounds:
         before = [self.ends[j] for j in node.inputs]
         rule = intervals.RULES[type(node.op)]
         lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
@@ -143,20 +156,20 @@ class Sweep:
             lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
         return lo, hi
 
-    def _relax(self, net: Relaxed, value: int, node: Node, sizes_of) -> None:
+    def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes_of) -> None:
         """Add a node's lines and payments to the net."""
         budget = self.plan.budget
         paying = budget if self.radii else None
         source = node.inputs[0]
         if isinstance(node.op, Curve):
             reads = budget.reads[source]
-            net.lines[value] = curve_lines(
+            net.lines[value] = relax_curve(
                 node.op, *self.ends[source], None, paying, reads, node.size
             )
         elif isinstance(node.op, Largest):
-            net.lines[value] = largest_picks(node.op, *self.ends[source], paying)
+            net.lines[value] = relax_max(node.op, *self.ends[source], paying)
         elif isinstance(node.op, Product):
-            net.lines[value] = product_planes(
+            net.lines[value] = relax_product(
                 node.op,
                 *self.factors(node.op, node.inputs),
                 None,
@@ -165,9 +178,11 @@ class Sweep:
             )
         if self.radii:
             before = [sizes_of[j] for j in node.inputs]
-            net.drain += drain(node, before)
+            net.underflow += underflow(node, before)
             if not isinstance(node.op, Curve | Product):
-                net.payments[value] = Payment.of(radius(budget, node, before, sizes_of[value]))
+                net.rounding_terms[value] = RoundingTerm.of(
+                    radius(budget, node, before, sizes_of[value])
+                )
 
     def _open_rows(self, value: int) -> np.ndarray:
         """Entries of a value that some box leaves undecided."""
@@ -177,7 +192,7 @@ class Sweep:
         undecided = np.zeros(lo.shape[1], bool)
         for _, source, op in self.plan.curves:
             if source == value:
-                undecided |= ~settled(op, lo, hi).all(axis=0)
+                undecided |= ~is_stable(op, lo, hi).all(axis=0)
         for _, source, op in self.plan.largest:
             if source == value:
                 undecided[_rivals(op, lo, hi)] = True
@@ -186,7 +201,7 @@ class Sweep:
                 undecided |= self._open_factors(value, op, sources)
         return np.flatnonzero(undecided)
 
-    def factors(self, op: Product, sources: Sequence[int]) -> tuple[Ends, Ends]:
+    def factors(self, op: Product, sources: Sequence[int]) -> tuple[Bounds, Bounds]:
         """Ends of the two factors of every product."""
         (lu, hu), (lv, hv) = self.ends[sources[0]], self.ends[sources[1]]
         return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
@@ -201,19 +216,28 @@ class Sweep:
         origins = self.plan.origins[value]
         return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
 
-    def _refine(self, net: Relaxed, value: int) -> bool:
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the open entries of a value by back-substitution; note the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0:
+        if rows.size == 0 or self.late:
             return False
-        lo, hi = self.ends[value]
-        lo, hi = lo.copy(), hi.copy()
+        try:
+            self._substitute(net, value, rows)
+        except OutOfTime:
+            self.late = True
+        return True
+
+    def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
+        """Meet the ends of some entries of a value with what back-substitution says of them."""
+        lo, hi = (end.copy() for end in self.ends[value])
+        # Both move in place: what is known when the time is over counts.
+        self.ends[value] = (lo, hi)
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
         wide = max(widths) > _WIDE
         if wide or (widths[0] > _IMAGE[0] and max(widths) > _IMAGE[1]):
             effort = self.effort / boxes if wide and value not in self.extra else np.inf
-            tiles = Tiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
+            tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
             for some, part in tiles.of(rows):
                 units = _units(part.units(some), part.entries[-1].size)
                 cells = part.cells(self.ends, self.radii)
@@ -224,8 +248,6 @@ class Sweep:
             self._meet(lo, hi, rows, self.cells.least(form))
             if boxes * rows.size * widths[0] <= _SHARES:
                 self.shares[value] = (rows, self._shares(form, rows.size))
-        self.ends[value] = (lo, hi)
-        return True
 
     @staticmethod
     def _meet(lo, hi, rows: np.ndarray, found: np.ndarray) -> None:
@@ -233,7 +255,7 @@ class Sweep:
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
 
-    def _shares(self, form: Form, count: int) -> np.ndarray:
+    def _shares(self, form: LinearForm, count: int) -> np.ndarray:
         """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
         size_of = np.abs(form.rows)
         size_of = size_of[..., :count, :] + size_of[..., count:, :]
@@ -262,25 +284,25 @@ def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.unique(source[able.any(axis=0)])
 
 
-def run(graph: Graph, lo, hi, radii: bool = True) -> list[Ends]:
+def run(graph: Graph, lo, hi, radii: bool = True) -> list[Bounds]:
     """Ends of every value; those of the output and of the layers by back-substitution too.
 
     Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.
     """
-    plan = Plan.of(graph)
+    plan = CrownPlan.of(graph)
     shown = {v for values in graph.layers.values() for v in values}
     extra = {graph.output, *(v for v in shown if graph.value_size(v) <= _WIDE)}
-    parts: list[list[Ends]] = []
+    parts: list[list[Bounds]] = []
     for start in range(0, len(lo), plan.boxes):
         piece = slice(start, start + plan.boxes)
-        cells = Cells.of(lo[piece], hi[piece], radii)
-        sweep = Sweep(plan, cells, extra=frozenset(extra), radii=radii)
+        cells = BoxBatch.of(lo[piece], hi[piece], radii)
+        sweep = CrownPass(plan, cells, extra=frozenset(extra), radii=radii)
         sweep.run()
         parts.append(sweep.ends)
     return [joined(pairs) for pairs in zip(*parts, strict=True)]
 
 
-def joined(pairs: Sequence[Ends]) -> Ends:
+def joined(pairs: Sequence[Bounds]) -> Bounds:
     """Chunks put together again."""
     return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
 

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import UNIT, down, gamma, up
+from ..core import UNIT, Bounds, check_deadline, down, gamma, up
 from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.relax import relax
 from . import intervals
-from .registry import Ends, register
+from .registry import register
 from .rounding import widened
 
 
@@ -46,7 +46,7 @@ Each = Callable[[Callable, Sequence], Any]
 
 
 @dataclass(eq=False)
-class Form:
+class ForwardForm:
     """See above: `center` `(n,)`, `rows` `(k, n)`, `rest` `(n,)`."""
 
     center: np.ndarray
@@ -62,7 +62,7 @@ class Form:
             sums += np.abs(self.rows[first : first + step]).sum(axis=0)
         return widened(sums * (1.0 + gamma(len(self.rows) + 2)) + self.rest)
 
-    def ends(self) -> Ends:
+    def ends(self) -> Bounds:
         """Least and largest, `(1, n)`."""
         with np.errstate(invalid="ignore"):
             lo, hi = down(self.center - self.reach), up(self.center + self.reach)
@@ -81,7 +81,9 @@ def _by_parts(work: Callable, rows: np.ndarray, size: int, each: Each) -> np.nda
     return out
 
 
-def _affine(op: Affine, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
+def _affine(
+    op: Affine, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
+) -> ForwardForm:
     g = gamma(2 * op.terms + 6)
     sizes = tuple(widened(np.abs(f.center) + f.reach)[None] for f in forms)
     rests = tuple(f.rest[None] for f in forms)
@@ -93,16 +95,20 @@ def _affine(op: Affine, forms: Sequence[Form], ends: Sequence[Ends], each: Each)
     rows = _by_parts(
         lambda at: op.apply(tuple(f.rows[at] for f in forms), False), widest, op.size, each
     )
-    return Form(center, rows, rest)
+    return ForwardForm(center, rows, rest)
 
 
-def _rearrange(op: Rearrange, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
+def _rearrange(
+    op: Rearrange, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
+) -> ForwardForm:
     center = op.run(tuple(f.center for f in forms))
     rows = op.run(tuple(f.rows for f in forms), fill=False)
-    return Form(center, rows, op.run(tuple(f.rest for f in forms), fill=False))
+    return ForwardForm(center, rows, op.run(tuple(f.rest for f in forms), fill=False))
 
 
-def _curve(op: Curve, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
+def _curve(
+    op: Curve, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
+) -> ForwardForm:
     form, (lo, hi) = forms[0], (end[0] for end in ends[0])
     with np.errstate(all="ignore"):
         slope, low, high = _between(op, lo, hi)
@@ -111,7 +117,7 @@ def _curve(op: Curve, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -
         wide = np.maximum(high - middle, middle - low)
         rest = widened(np.abs(slope) * form.rest + wide + gamma(12) * size)
         center = slope * form.center + middle
-    return Form(center, form.rows * slope, rest)
+    return ForwardForm(center, form.rows * slope, rest)
 
 
 def _between(op: Curve, lo: np.ndarray, hi: np.ndarray):
@@ -150,7 +156,9 @@ def _extremes(op: Curve, lo, hi, slope, at_ends):
     return low, high
 
 
-def _largest(op: Largest, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> Form:
+def _largest(
+    op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
+) -> ForwardForm:
     """One argument of each window, and by how much another can exceed it."""
     form, (lo, hi) = forms[0], (end[0] for end in ends[0])
     source, absent = np.maximum(op.windows, 0), op.windows < 0
@@ -172,20 +180,20 @@ def _largest(op: Largest, forms: Sequence[Form], ends: Sequence[Ends], each: Eac
     half = 0.5 * more
     center = form.center[best] + half
     rest = widened(form.rest[best] + half + gamma(4) * (np.abs(center) + half))
-    return Form(center, form.rows[:, best], rest)
+    return ForwardForm(center, form.rows[:, best], rest)
 
 
-def _constant(ends: Ends, count: int) -> Form:
+def _constant(ends: Bounds, count: int) -> ForwardForm:
     """What is known of a value without forms."""
     lo, hi = ends[0][0], ends[1][0]
     with np.errstate(invalid="ignore", over="ignore"):
         center = 0.5 * lo + 0.5 * hi
         center = np.where(np.isfinite(center), center, 0.0)
         rest = up(np.maximum(hi - center, center - lo))
-    return Form(center, np.zeros((count, lo.size)), rest)
+    return ForwardForm(center, np.zeros((count, lo.size)), rest)
 
 
-def _none(op, forms: Sequence[Form], ends: Sequence[Ends], each: Each) -> None:
+def _none(op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
     """Steps and products have no form, only their intervals."""
 
 
@@ -195,7 +203,7 @@ RULES = {
 }  # fmt: skip
 
 
-def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Ends]:
+def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Bounds]:
     """Ends of every value over one box, `(1, n)` each.
 
     Args:
@@ -208,6 +216,7 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
     known, forms = [start], {0: _inputs(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for v, node in enumerate(graph.nodes, 1):
+        check_deadline()
         forms[v], found = _step(
             node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], each
         )
@@ -218,18 +227,20 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
     return known
 
 
-def _inputs(lo: np.ndarray, hi: np.ndarray) -> Form:
+def _inputs(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
     whole = _constant((lo[None], hi[None]), int((lo < hi).sum()))
     moves = np.flatnonzero(lo < hi)
     whole.rows[np.arange(moves.size), moves] = whole.rest[moves]
     whole.center = np.where(lo == hi, lo, whole.center)
     whole.rest[:] = 0.0
-    endless = ~np.isfinite(whole.rows).all(axis=0)
-    whole.rest[endless], whole.rows[:, endless] = np.inf, 0.0
+    unbounded = ~np.isfinite(whole.rows).all(axis=0)
+    whole.rest[unbounded], whole.rows[:, unbounded] = np.inf, 0.0
     return whole
 
 
-def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[Form, Ends]:
+def _step(
+    node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
+) -> tuple[ForwardForm, Bounds]:
     """A node's form and ends; entries whose interval is much the better give up their form."""
     rule = intervals.RULES[type(node.op)]
     least, most = rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
@@ -251,18 +262,18 @@ def _step(node: Node, forms: list[Form], ends: list[Ends], each: Each) -> tuple[
     return form if carries else _constant((lo, hi), 0), (lo, hi)
 
 
-def _of_one_count(forms: list[Form]) -> list[Form]:
+def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
     """Forms that were given up have no rows: zeros, where others still have some."""
     count = max(len(form.rows) for form in forms)
     return [
         form
         if len(form.rows) == count
-        else Form(form.center, np.zeros((count, form.rest.size)), form.rest)
+        else ForwardForm(form.center, np.zeros((count, form.rest.size)), form.rest)
         for form in forms
     ]
 
 
-def run(graph: Graph, lo, hi) -> list[Ends]:
+def run(graph: Graph, lo, hi) -> list[Bounds]:
     """Ends of every value over each box, one box after the other."""
     boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
     return [

@@ -16,9 +16,9 @@ Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 
 import numpy as np
 
-from ..core import add_toward, down, gamma, multiply_toward, up
+from ..core import Bounds, add_toward, down, gamma, multiply_toward, up
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from .registry import Ends, register
+from .registry import register
 from .rounding import widened
 
 
@@ -29,7 +29,7 @@ _DENSE_LIMIT = 1 << 24
 """The largest matrix entries x boxes for which infinite ends are traced entry by entry."""
 
 
-def affine(op: Affine, los, his) -> Ends:
+def affine(op: Affine, los, his) -> Bounds:
     """Ends of `A x + b`; infinite ends spread only along non-zero coefficients."""
     if all(np.isfinite(end).all() for end in (*los, *his)):
         return _affine_finite(op, los, his)
@@ -44,7 +44,7 @@ def affine(op: Affine, los, his) -> Ends:
     return np.where(spread_lo, -np.inf, lo), np.where(spread_hi, np.inf, hi)
 
 
-def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Ends:
+def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Bounds:
     """`factor * x + b`, exact where float64 is: `x + 1` at -1 is 0, inside the domain of a root."""
     least = np.where(factor >= 0, lo, hi)
     most = np.where(factor >= 0, hi, lo)
@@ -54,7 +54,7 @@ def _entrywise(factor: np.ndarray, bias: np.ndarray, lo, hi) -> Ends:
         return add_toward(below, bias, -np.inf), add_toward(above, bias, np.inf)
 
 
-def _affine_finite(op: Affine, los, his) -> Ends:
+def _affine_finite(op: Affine, los, his) -> Bounds:
     if op.factor is not None and op.ulps == 0:
         return _entrywise(op.factor, op.bias, los[0], his[0])
     g = gamma(2 * op.terms + 6)
@@ -117,22 +117,22 @@ def _reach_of_infinities(op: Affine, slot: int, lo_infinite, hi_infinite):
     return (below @ rising + above @ falling) > 0, (above @ rising + below @ falling) > 0
 
 
-def rearrange(op: Rearrange, los, his) -> Ends:
+def rearrange(op: Rearrange, los, his) -> Bounds:
     """Entries keep their ends."""
     return op.run(los), op.run(his)
 
 
-def curve(op: Curve, los, his) -> Ends:
+def curve(op: Curve, los, his) -> Bounds:
     """The exact range, pushed outward by the stated error of the function."""
     return op.range(los[0], his[0])
 
 
-def largest(op: Largest, los, his) -> Ends:
+def largest(op: Largest, los, his) -> Bounds:
     """The largest of the lower ends, and of the upper ends."""
     return op.run(los), op.run(his)
 
 
-def product(op: Product, los, his) -> Ends:
+def product(op: Product, los, his) -> Bounds:
     """The extremes lie where both factors are at an end. An infinite end times 0 is 0."""
     (lu, lv), (hu, hv) = ((ends[0][..., op.left], ends[1][..., op.right]) for ends in (los, his))
     corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
@@ -152,9 +152,9 @@ RULES = {
 }  # fmt: skip
 
 
-def run(graph, lo, hi) -> list[Ends]:
+def run(graph, lo, hi) -> list[Bounds]:
     """Ends of every value, in the order of the graph."""
-    values: list[Ends] = [(lo, hi)]
+    values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
         ends = [values[j] for j in node.inputs]
         rule = RULES[type(node.op)]

@@ -7,16 +7,13 @@ from typing import get_args
 
 import numpy as np
 
-from ..core import InputError, OutrangeError
+from ..core import Bounds, InputError, OutrangeError
 from ..graph import Graph
 from ..graph.graph import Op
 
 
 KINDS: tuple[type, ...] = get_args(Op)
 """Every kind of op a graph may hold."""
-
-Ends = tuple[np.ndarray, np.ndarray]
-"""Least and largest values, `(boxes, n)` each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Domain:
 
     name: str
     rules: Mapping[type, Callable]
-    run: Callable[[Graph, np.ndarray, np.ndarray], list[Ends]]
+    run: Callable[[Graph, np.ndarray, np.ndarray], list[Bounds]]
 
 
 DOMAINS: dict[str, Domain] = {}
@@ -52,7 +49,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
     return DOMAINS[name]
 
 
-def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Ends]:
+def bounds(graph: Graph, lo, hi, domain: str = "linear") -> list[Bounds]:
     """Least and largest values of every value of `graph` over each of many boxes.
 
     Args:

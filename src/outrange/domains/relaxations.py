@@ -8,15 +8,15 @@ from ..core import gamma
 from ..ops import Curve, Largest, Product
 from ..ops.product import planes
 from ..ops.relaxation.relax import relax
-from .rounding import Budget, outward, outward_of, widened
+from .rounding import OperationCounts, widen_offset, widen_offsets, widened
 
 
 @dataclass(eq=False)
-class Lines:
+class CurveRelaxation:
     """`slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, noise paid.
 
     Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset
-    are 0 and its `endless` mark is 1.
+    are 0 and its `unbounded` mark is 1.
 
     Args:
         slope: Of the lines.
@@ -29,35 +29,37 @@ class Lines:
 
     slope: np.ndarray
     offset: np.ndarray
-    endless: np.ndarray | None
+    unbounded: np.ndarray | None
     theta: np.ndarray
     pivot: np.ndarray
     gain: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Lines":
+    def take(self, index: np.ndarray) -> "CurveRelaxation":
         """The lines of some boxes, repeats allowed, as copies."""
-        return Lines(
+        return CurveRelaxation(
             self.slope[:, index],
             self.offset[:, index],
-            None if self.endless is None else self.endless[:, index],
+            None if self.unbounded is None else self.unbounded[:, index],
             self.theta[:, index],
             self.pivot[:, index],
             self.gain[:, index],
         )
 
-    def entries(self, index: np.ndarray) -> "Lines":
+    def entries(self, index: np.ndarray) -> "CurveRelaxation":
         """The lines of some entries of the value."""
-        return Lines(
+        return CurveRelaxation(
             self.slope[..., index],
             self.offset[..., index],
-            None if self.endless is None else self.endless[..., index],
+            None if self.unbounded is None else self.unbounded[..., index],
             self.theta[..., index],
             self.pivot[..., index],
             self.gain[..., index],
         )
 
 
-def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, size: int) -> Lines:
+def relax_curve(
+    op: Curve, lo, hi, theta, budget: OperationCounts | None, reads: int, size: int
+) -> CurveRelaxation:
     """The lines of `op` over `[lo, hi]`, arrays of any one shape.
 
     Args:
@@ -75,16 +77,16 @@ def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, siz
     offset = np.stack([found.lo_offset, found.hi_offset])
     if budget is not None:
         size_of = np.maximum(-lo, hi)
-        offset = outward(budget, reads, size, slope, offset, size_of)
+        offset = widen_offset(budget, reads, size, slope, offset, size_of)
     fine = np.isfinite(slope) & np.isfinite(offset)
-    endless = None
+    unbounded = None
     if not fine.all():
         slope, offset = np.where(fine, slope, 0.0), np.where(fine, offset, 0.0)
-        endless = (~fine).astype(np.float64)
-    return Lines(
+        unbounded = (~fine).astype(np.float64)
+    return CurveRelaxation(
         slope,
         offset,
-        endless,
+        unbounded,
         np.stack([found.lo_theta, found.hi_theta]),
         np.stack([found.lo_pivot, found.hi_pivot]),
         np.stack([found.lo_gain, found.hi_gain]),
@@ -92,7 +94,7 @@ def curve_lines(op: Curve, lo, hi, theta, budget: Budget | None, reads: int, siz
 
 
 @dataclass(frozen=True, eq=False)
-class Picks:
+class MaxRelaxation:
     """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, noise paid.
 
     Args:
@@ -113,24 +115,24 @@ class Picks:
     lower: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
-    endless: np.ndarray | None = None
+    unbounded: np.ndarray | None = None
 
-    def take(self, index: np.ndarray) -> "Picks":
+    def take(self, index: np.ndarray) -> "MaxRelaxation":
         """The picks of some boxes, repeats allowed."""
         return self._of(index, self.arg[index], self.size)
 
-    def entries(self, index: np.ndarray, source: np.ndarray) -> "Picks":
+    def entries(self, index: np.ndarray, source: np.ndarray) -> "MaxRelaxation":
         """The picks of some windows, where only the entries `source` of `x` are left."""
         at = (slice(None), index)
         return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
 
-    def _of(self, at, arg: np.ndarray, size: int) -> "Picks":
-        marks = None if self.endless is None else self.endless[at]
+    def _of(self, at, arg: np.ndarray, size: int) -> "MaxRelaxation":
+        marks = None if self.unbounded is None else self.unbounded[at]
         sure, top, offset = self.sure[at], self.top[at], self.offset[at]
-        return Picks(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
+        return MaxRelaxation(size, arg, sure, top, self.lower[at], self.slope[at], offset, marks)
 
 
-def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
+def relax_max(op: Largest, lo, hi, budget: OperationCounts | None) -> MaxRelaxation:
     """The argument with the largest lower end below, and a plane above.
 
     Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
@@ -155,16 +157,18 @@ def largest_picks(op: Largest, lo, hi, budget: Budget | None) -> Picks:
     slope, offset = _plane(low, high, best)
     slope = np.where(sure[..., None], hot, slope)
     offset = np.where(sure, 0.0, offset)
-    endless = np.isinf(top) & ~sure
+    unbounded = np.isinf(top) & ~sure
     if budget is not None:
         offset = offset + np.where(offset == 0.0, 0.0, widened(
             budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)
         ))  # fmt: skip
-    marks = endless.astype(np.float64) if endless.any() else None
-    offset = np.where(endless, 0.0, offset)
-    slope = np.where(endless[..., None], 0.0, slope)
+    marks = unbounded.astype(np.float64) if unbounded.any() else None
+    offset = np.where(unbounded, 0.0, offset)
+    slope = np.where(unbounded[..., None], 0.0, slope)
     top = np.where(np.isinf(top), 0.0, top)
-    return Picks(lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks)
+    return MaxRelaxation(
+        lo.shape[1], arg[..., 0], sure, top, hot.astype(np.float64), slope, offset, marks
+    )
 
 
 def _plane(low, high, best):
@@ -196,43 +200,43 @@ def _plane(low, high, best):
 
 
 @dataclass(eq=False)
-class Planes:
+class ProductRelaxation:
     """Planes `left u + right v + offset` that enclose `u v`, noise paid.
 
-    Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, `Lines` for
-    `endless`.
+    Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, and
+    `CurveRelaxation` for `unbounded`.
     """
 
     left: np.ndarray
     right: np.ndarray
     offset: np.ndarray
-    endless: np.ndarray | None
+    unbounded: np.ndarray | None
     theta: np.ndarray
 
-    def entries(self, some: np.ndarray) -> "Planes":
+    def entries(self, some: np.ndarray) -> "ProductRelaxation":
         """The planes of some products."""
-        return Planes(
+        return ProductRelaxation(
             self.left[..., some],
             self.right[..., some],
             self.offset[..., some],
-            None if self.endless is None else self.endless[..., some],
+            None if self.unbounded is None else self.unbounded[..., some],
             self.theta[..., some],
         )
 
-    def take(self, index: np.ndarray) -> "Planes":
+    def take(self, index: np.ndarray) -> "ProductRelaxation":
         """The planes of some boxes, repeats allowed, as copies."""
-        return Planes(
+        return ProductRelaxation(
             self.left[:, index],
             self.right[:, index],
             self.offset[:, index],
-            None if self.endless is None else self.endless[:, index],
+            None if self.unbounded is None else self.unbounded[:, index],
             self.theta[:, index],
         )
 
 
-def product_planes(
-    op: Product, u, v, theta, budget: Budget | None, reads: tuple[int, int]
-) -> Planes:
+def relax_product(
+    op: Product, u, v, theta, budget: OperationCounts | None, reads: tuple[int, int]
+) -> ProductRelaxation:
     """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
 
     Args:
@@ -250,10 +254,10 @@ def product_planes(
             (op.terms + reads[0], left, np.maximum(-u[0], u[1])),
             (op.terms + reads[1], right, np.maximum(-v[0], v[1])),
         )
-        offset = outward_of(budget, op.size, parts, offset)
+        offset = widen_offsets(budget, op.size, parts, offset)
     fine = np.isfinite(left) & np.isfinite(right) & np.isfinite(offset)
-    endless = None
+    unbounded = None
     if not fine.all():
         left, right, offset = (np.where(fine, part, 0.0) for part in (left, right, offset))
-        endless = (~fine).astype(np.float64)
-    return Planes(left, right, offset, endless, found.theta)
+        unbounded = (~fine).astype(np.float64)
+    return ProductRelaxation(left, right, offset, unbounded, found.theta)

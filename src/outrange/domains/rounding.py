@@ -33,7 +33,7 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
    `gamma(n_v + K) |o|`.
 5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
    products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
-   all nodes once, and subtracted from every row (`drain`).
+   all nodes once, and subtracted from every row (`underflow`).
 6. *The payments themselves* are float64 sums of at most `n_v` non-negative products that pass `K`
    additions, and are computed from rounded radii: radii are enlarged by `1 + 4 gamma(n + K + 8)`,
    and by `FLOOR` against underflow in themselves.
@@ -69,27 +69,29 @@ def widened(x: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Payment:
+class RoundingTerm:
     """Non-negative amounts per unit of `|row|`; infinite ones kept apart so that 0 * inf is 0."""
 
     finite: np.ndarray
     infinite: np.ndarray | None
 
     @staticmethod
-    def of(amount: np.ndarray) -> "Payment | None":
+    def of(amount: np.ndarray) -> "RoundingTerm | None":
         """None if nothing is to be paid."""
-        endless = ~np.isfinite(amount)
-        if endless.any():
-            return Payment(np.where(endless, 0.0, amount), endless.astype(np.float64))
-        return Payment(amount, None) if amount.any() else None
+        unbounded = ~np.isfinite(amount)
+        if unbounded.any():
+            return RoundingTerm(np.where(unbounded, 0.0, amount), unbounded.astype(np.float64))
+        return RoundingTerm(amount, None) if amount.any() else None
 
-    def entries(self, index: np.ndarray) -> "Payment":
+    def entries(self, index: np.ndarray) -> "RoundingTerm":
         """The amounts of some entries."""
-        return Payment(self.finite[index], None if self.infinite is None else self.infinite[index])
+        return RoundingTerm(
+            self.finite[index], None if self.infinite is None else self.infinite[index]
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Budget:
+class OperationCounts:
     """The counts of the derivation above that depend on the graph alone.
 
     Args:
@@ -101,13 +103,13 @@ class Budget:
     additions: int
 
     @staticmethod
-    def of(graph: Graph) -> "Budget":
+    def of(graph: Graph) -> "OperationCounts":
         """Count them."""
         reads = [0] * (len(graph.nodes) + 1)
         for node in graph.nodes:
             for j in node.inputs:
                 reads[j] += 1
-        return Budget(tuple(reads), 2 * len(graph.nodes) + 8)
+        return OperationCounts(tuple(reads), 2 * len(graph.nodes) + 8)
 
     def excess(self, length: int) -> float:
         """The factor of point 6."""
@@ -123,7 +125,9 @@ def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.maximum(-lo.min(axis=0), hi.max(axis=0))
 
 
-def radius(budget: Budget, node: Node, sizes_of: list[np.ndarray], own: np.ndarray) -> np.ndarray:
+def radius(
+    budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], own: np.ndarray
+) -> np.ndarray:
     """`rho_v` of one node.
 
     Args:
@@ -166,7 +170,7 @@ def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:
     return reach
 
 
-def drain(node: Node, sizes_of: list[np.ndarray]) -> float:
+def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
     """Point 5: what underflow in one node's step may cost any one row."""
     op = node.op
     terms = 1 if isinstance(op, Curve | Largest) else op.terms
@@ -176,12 +180,14 @@ def drain(node: Node, sizes_of: list[np.ndarray]) -> float:
     return TINY * 4.0 * total
 
 
-def drain_of_cells(size: int) -> float:
+def underflow_of_boxes(size: int) -> float:
     """Point 5 for concretizing over boxes of `size` inputs."""
     return TINY * (8.0 * size + 16.0)
 
 
-def outward(budget: Budget, reads: int, size: int, slope, offset, size_of) -> np.ndarray:
+def widen_offset(
+    budget: OperationCounts, reads: int, size: int, slope, offset, size_of
+) -> np.ndarray:
     """Point 3: offsets of lines, the first moved down and the second up.
 
     Args:
@@ -192,10 +198,10 @@ def outward(budget: Budget, reads: int, size: int, slope, offset, size_of) -> np
         offset: `(2, ...)`; infinite where there is no line.
         size_of: `(...)`: `H_w` of each box.
     """
-    return outward_of(budget, size, ((1 + reads, slope, size_of),), offset)
+    return widen_offsets(budget, size, ((1 + reads, slope, size_of),), offset)
 
 
-def outward_of(budget: Budget, size: int, parts, offset) -> np.ndarray:
+def widen_offsets(budget: OperationCounts, size: int, parts, offset) -> np.ndarray:
     """Point 3 for lines of one or several variables.
 
     Args:

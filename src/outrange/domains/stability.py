@@ -22,7 +22,7 @@ def _gaps(curve: Curve):
             yield code, least, most, (least in curve.jumps, most in curve.jumps)
 
 
-def gap_codes(curve: Curve, lo, hi) -> np.ndarray:
+def phase_codes(curve: Curve, lo, hi) -> np.ndarray:
     """The byte of each unit over `[lo, hi]`, int8 of that shape."""
     codes = np.zeros(lo.shape, np.int8)
     for code, least, most, strict in _gaps(curve):
@@ -32,16 +32,16 @@ def gap_codes(curve: Curve, lo, hi) -> np.ndarray:
     return codes
 
 
-def settled(curve: Curve, lo, hi) -> np.ndarray:
+def is_stable(curve: Curve, lo, hi) -> np.ndarray:
     """Where the linear bounds of the unit are exact whatever its ends."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:
         return np.full(lo.shape, True) if curve.bends[0] == "line" else lo == hi
-    return (gap_codes(curve, lo, hi) != 0) | (lo == hi)
+    return (phase_codes(curve, lo, hi) != 0) | (lo == hi)
 
 
-def clip_to_gaps(curve: Curve, codes: np.ndarray, lo, hi):
+def clip_to_phases(curve: Curve, codes: np.ndarray, lo, hi):
     """`lo`, `hi` cut to the gap that each unit is known to lie in (in place)."""
     for code, least, most, _ in _gaps(curve):
         known = codes == code

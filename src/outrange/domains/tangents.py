@@ -18,12 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import UnsupportedError, add_toward, multiply_toward
+from ..core import Bounds, UnsupportedError, add_toward, multiply_toward
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.slopes import slope_range
 from . import intervals
-from .registry import Ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class TangentPlan:
         return TangentPlan(graph, tuple(linear))
 
 
-def slopes(graph: Graph, ends: list[Ends]) -> dict[int, Ends]:
+def slopes(graph: Graph, ends: list[Bounds]) -> dict[int, Bounds]:
     """The slope range of every curve, by value, given the ends of all values."""
     return {
         v: slope_range(node.op, *ends[node.inputs[0]])
@@ -69,8 +68,8 @@ def slopes(graph: Graph, ends: list[Ends]) -> dict[int, Ends]:
 
 
 def tangents(
-    plan: TangentPlan, known: Mapping[int, Ends], ends: list[Ends], directions: np.ndarray
-) -> list[Ends]:
+    plan: TangentPlan, known: Mapping[int, Bounds], ends: list[Bounds], directions: np.ndarray
+) -> list[Bounds]:
     """Tangents of every value over `B` boxes.
 
     Args:
@@ -86,7 +85,7 @@ def tangents(
     graph, count = plan.graph, len(ends[0][0])
     unit = np.zeros((count, directions.size, graph.size))
     unit[:, np.arange(directions.size), directions] = 1.0
-    found: list[Ends] = [(unit, unit)]
+    found: list[Bounds] = [(unit, unit)]
     for v, (node, op) in enumerate(zip(graph.nodes, plan.linear, strict=True), 1):
         before = [found[j] for j in node.inputs]
         around = None
@@ -125,25 +124,25 @@ def plain_tangents(
     return found
 
 
-def _affine(op: Affine, before, _slopes, _ends) -> Ends:
+def _affine(op: Affine, before, _slopes, _ends) -> Bounds:
     shape = before[0][0].shape[:2]
     flat = [tuple(end.reshape(-1, end.shape[-1]) for end in pair) for pair in before]
     lo, hi = intervals.affine(op, tuple(p[0] for p in flat), tuple(p[1] for p in flat))
     return lo.reshape(*shape, -1), hi.reshape(*shape, -1)
 
 
-def _rearrange(op: Rearrange, before, _slopes, _ends) -> Ends:
+def _rearrange(op: Rearrange, before, _slopes, _ends) -> Bounds:
     return (
         op.run(tuple(p[0] for p in before), fill=False),
         op.run(tuple(p[1] for p in before), fill=False),
     )
 
 
-def _curve(op: Curve, before, slopes, _ends) -> Ends:
+def _curve(op: Curve, before, slopes, _ends) -> Bounds:
     return _hull(tuple(end[:, None] for end in slopes), before[0])
 
 
-def _product(op: Product, before, _slopes, ends) -> Ends:
+def _product(op: Product, before, _slopes, ends) -> Bounds:
     """`(u v)' = u' v + u v'`."""
     (first, second), (u, v) = before, ends
     pairs = []
@@ -159,7 +158,7 @@ def _product(op: Product, before, _slopes, ends) -> Ends:
     return np.where(np.isnan(below), -np.inf, below), np.where(np.isnan(above), np.inf, above)
 
 
-def _hull(slopes: Ends, tangent: Ends) -> Ends:
+def _hull(slopes: Bounds, tangent: Bounds) -> Bounds:
     """All products of a slope and a tangent."""
     (least, most), (lo, hi) = slopes, tangent
     fixed = (lo == hi) & (least == most)
@@ -178,7 +177,7 @@ def _times(slope, tangent, direction: float) -> np.ndarray:
     return np.where((slope == 0) | (tangent == 0), 0.0, product)
 
 
-def _largest(op: Largest, before, _slopes, ends) -> Ends:
+def _largest(op: Largest, before, _slopes, ends) -> Bounds:
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, ends[0][0][:, source])
     high = np.where(absent, -np.inf, ends[0][1][:, source])

@@ -127,7 +127,7 @@ def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray
 
 
 @dataclass(frozen=True)
-class _Difference:
+class _Mismatch:
     point: int
     output: int
     expected: float
@@ -135,7 +135,7 @@ class _Difference:
     allowed: float
 
 
-def _worst(expected, found, allowed, strayed: Strayed, x) -> _Difference | None:
+def _worst(expected, found, allowed, strayed: Strayed, x) -> _Mismatch | None:
     """The difference that most exceeds what is allowed, if one does."""
     calm = ~strayed.overflows[:, None]
     with np.errstate(all="ignore"):
@@ -151,12 +151,12 @@ def _worst(expected, found, allowed, strayed: Strayed, x) -> _Difference | None:
         return None
     point, output = np.unravel_index(int(np.argmax(excess)), excess.shape)
     at = (point, output)
-    return _Difference(
+    return _Mismatch(
         int(point), int(output), float(expected[at]), float(found[at]), float(allowed[at])
     )
 
 
-def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Difference) -> str:
+def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Mismatch) -> str:
     point = x[worst.point]
     shown = ", ".join(f"{v:.6g}" for v in point[:8]) + (", ..." if point.size > 8 else "")
     return (

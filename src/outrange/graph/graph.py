@@ -1,6 +1,5 @@
 """Nodes in topological order, and what makes a graph legal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -130,9 +129,3 @@ class Graph:
             if v in found:
                 found.update(self.nodes[v - 1].inputs)
         return found
-
-    def ending_at(self, values: Sequence[int], slots: Sequence[Slot]) -> "Graph":
-        """The part of the graph that computes `values`, which become its outputs."""
-        from .rewrites.rewrite import ending_at
-
-        return ending_at(self, values, slots)

@@ -18,8 +18,8 @@ from .curve import Curve as Curve
 from .kinds import (
     Affine as Affine,
     Largest as Largest,
-    Part as Part,
     Rearrange as Rearrange,
+    SubOp as SubOp,
 )
 from .product import Product as Product
 from .registry import CURVES as CURVES, STAIRS as STAIRS, curve as curve

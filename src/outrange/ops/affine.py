@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from .kinds import Affine, Part
+from .kinds import Affine, SubOp
 from .numerics.scatter import Scatter
 
 
@@ -40,7 +40,7 @@ def dense(weight, bias=None, *, copies: int = 1, name: str = "dense") -> Affine:
         used = np.unique(outputs // columns)
         op = dense(weight, bias, copies=len(used), name=name)
         whole = [(used[:, None] * n + np.arange(n)).ravel() for n in (columns, rows)]
-        return Part(op, whole[0], (whole[1],))
+        return SubOp(op, whole[0], (whole[1],))
 
     return Affine(
         name,
@@ -94,7 +94,7 @@ def scale(factor, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps:
 
     def part(outputs):
         op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (outputs,))
+        return SubOp(op, outputs, (outputs,))
 
     return Affine(
         name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part, True
@@ -119,7 +119,7 @@ def combine(
 
     def part(outputs):
         op = combine(coefficients, len(outputs), bias[outputs], name=name)
-        return Part(op, outputs, (outputs,) * len(coefficients))
+        return SubOp(op, outputs, (outputs,) * len(coefficients))
 
     return Affine(
         name,
@@ -192,7 +192,7 @@ def gather_sum(
         used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)
         moved = np.where(own < 0, -1, np.searchsorted(used, own))
         op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
-        return Part(op, outputs, (used,))
+        return SubOp(op, outputs, (used,))
 
     plain = _plain(index)
     return Affine(

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .kinds import Affine, Part
+from .kinds import Affine, SubOp
 from .numerics.slide import Slide
 
 
@@ -163,7 +163,7 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
         cut = replace(linear, slide=slide.between(seen, places))
         outputs = results.entries(places)
         inputs = _Image(linear.channels[0], slide.inputs, first).entries(seen)
-        return Part(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        return SubOp(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,
@@ -230,7 +230,7 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
         cut = replace(linear, slide=slide.between(places, seen))
         outputs = results.entries(places)
         inputs = _Image(linear.channels[1], slide.outputs, first).entries(seen)
-        return Part(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        return SubOp(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,

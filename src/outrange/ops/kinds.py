@@ -19,7 +19,7 @@ from .numerics.scatter import Scatter
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SubOp:
     """An op cut down to some of its results and to what those read.
 
     Args:
@@ -51,7 +51,7 @@ class Affine:
             it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
-        part: `part(outputs)`: a `Part` with the results `outputs` (increasing) and perhaps more,
+        part: `part(outputs)`: a `SubOp` with the results `outputs` (increasing) and perhaps more,
             where it is cheaper than the whole op; its bias is not read. None if nothing smaller
             is known.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
@@ -66,7 +66,7 @@ class Affine:
     terms: int
     ulps: int = 0
     factor: np.ndarray | None = None
-    part: "Callable[[np.ndarray], Part] | None" = None
+    part: "Callable[[np.ndarray], SubOp] | None" = None
     plain: bool = False
     coefficients: tuple[float, ...] | None = None
 
@@ -74,14 +74,14 @@ class Affine:
         """The value, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to at least the results `outputs`."""
         if self.part is not None:
             found = self.part(outputs)
             # The op may have been given another bias than the one it was made with.
             own = replace(found.op, bias=self.bias[found.outputs])  # type: ignore[call-arg]
             return replace(found, op=own)
-        return Part(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
+        return SubOp(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class Rearrange:
         ends = np.cumsum((0, *self.sizes))
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`; inputs that it does not read stay, empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
@@ -127,7 +127,7 @@ class Rearrange:
         inputs = tuple(used[(used >= a) & (used < b)] - a for a, b in pairwise(ends))
         moved = np.where(index < 0, -1, np.searchsorted(used, index))
         sizes = tuple(len(entries) for entries in inputs)
-        return Part(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
+        return SubOp(Rearrange(self.name, moved, sizes, self.fill[outputs]), outputs, inputs)
 
     @cached_property
     def _scatter(self) -> Scatter:
@@ -159,12 +159,12 @@ class Largest:
     def size(self) -> int:
         return len(self.windows)
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`."""
         windows = self.windows[outputs]
         used = np.unique(windows[windows >= 0])
         moved = np.where(windows < 0, -1, np.searchsorted(used, windows))
-        return Part(Largest(self.name, moved), outputs, (used,))
+        return SubOp(Largest(self.name, moved), outputs, (used,))
 
     def scattered(self, parts: np.ndarray, size: int) -> np.ndarray:
         """What stands at each place of each window, `(..., m, k)`, added up by entry: `(..., n)`.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .rows import Rows
+from .rows import TableRows
 from .step import Step
 
 
@@ -16,7 +16,7 @@ def lookup(entries: np.ndarray) -> Step:
         >>> lookup([3.0, -1.0, 2.0]).range([0, 1], [1, 2])[1].tolist()
         [3.0, 2.0]
     """
-    rows = Rows(entries)
+    rows = TableRows(entries)
 
     def exact(mp, x):
         at = min(max(x, mp.mpf(0)), mp.mpf(rows.last))

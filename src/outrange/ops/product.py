@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ..core.rounding import UNIT
-from .kinds import Part
+from .kinds import SubOp
 from .numerics.scatter import Scatter
 
 
@@ -57,13 +57,13 @@ class Product:
             second.sums(np.take(right, second.order, axis=-1)),
         )
 
-    def restricted(self, outputs: np.ndarray) -> Part:
+    def restricted(self, outputs: np.ndarray) -> SubOp:
         """The op cut down to the results `outputs`."""
         left, first = np.unique(self.left[outputs], return_inverse=True)
         right, second = np.unique(self.right[outputs], return_inverse=True)
         sizes = left.size, right.size
         op = Product(self.name, first.ravel(), second.ravel(), sizes, self.limits)
-        return Part(op, outputs, (left, right))
+        return SubOp(op, outputs, (left, right))
 
     @cached_property
     def _scatters(self) -> tuple[Scatter, Scatter]:

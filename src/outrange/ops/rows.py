@@ -12,7 +12,7 @@ import numpy as np
 from .relaxation.side import fall
 
 
-class Rows:
+class TableRows:
     """One number a row.
 
     Args:

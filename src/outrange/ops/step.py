@@ -14,7 +14,7 @@ import numpy as np
 from ..core import down, up
 from .curve import Curve
 from .relaxation.side import fall
-from .rows import Rows
+from .rows import TableRows
 
 
 HUGE = 2.0**50
@@ -37,7 +37,7 @@ class Step(Curve):
     spacing: float = np.inf
     start: float = 0.0
     rises: bool = False
-    rows: Rows | None = None
+    rows: TableRows | None = None
 
     @property
     def is_staircase(self) -> bool:

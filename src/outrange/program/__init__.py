@@ -9,9 +9,9 @@ from .records import (
     Loss as Loss,
     Measured as Measured,
     Optimizer as Optimizer,
-    Part as Part,
+    PartialGraph as PartialGraph,
     Program as Program,
+    RecordedStep as RecordedStep,
     Rehearsal as Rehearsal,
-    Step as Step,
     Weight as Weight,
 )

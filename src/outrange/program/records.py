@@ -29,7 +29,7 @@ class Weight:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class RecordedStep:
     """One operation of the model or of its loss, tensors and weights as numbers.
 
     Args:
@@ -150,7 +150,7 @@ class Optimizer:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PartialGraph:
     """What of the model could be written as a graph.
 
     Args:
@@ -244,12 +244,12 @@ class Program:
     layers: tuple[Layer, ...]
     weights: tuple[Weight, ...]
     escaped: frozenset[int]
-    steps: tuple[Step, ...]
+    steps: tuple[RecordedStep, ...]
     heads: tuple[Head, ...]
     losses: tuple[Loss, ...]
     optimizer: Optimizer | None
-    whole: Part | None
-    free: Part | None
+    whole: PartialGraph | None
+    free: PartialGraph | None
     predict: Callable[[Any], list[np.ndarray]]
     measure: Callable[[Any, Any], Measured] | None
     rehearse: Callable[[Any, Any, int], Rehearsal] | None

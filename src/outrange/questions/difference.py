@@ -32,7 +32,7 @@ def difference_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
@@ -48,4 +48,6 @@ def difference_range(
     known = one is not None and two is not None
     written = difference(first.written, second.written)
     both = _Difference(graph, written, apart if known else None, f"{first.name} - {second.name}")
-    return output_range(both, box, tol=tol, time=time, rows=rows, solver=solver, progress=progress)
+    return output_range(
+        both, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+    )

@@ -1,37 +1,23 @@
 """What can each output be?"""
 
-import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Warrant
-from ..domains import bounds
-from ..search import solve as search
+from ..core import Box
+from ..search.common.solution import Solution
+from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
+from .common.progress import range_reporter
 from .common.target import Target, target
 from .evidence.evaluate import enclose, model_values
 from .inputs.sets import regions
 from .optimize.range_of_set import range_over
-
-
-@dataclass(frozen=True, eq=False)
-class _Stopped:
-    """A solution put together where the search could not: see `Solution` for the fields."""
-
-    lower: np.ndarray
-    at: np.ndarray
-    tolerance: np.ndarray
-    status: str
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...] = ("interval arithmetic",)
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
 
 def output_range(
@@ -39,69 +25,41 @@ def output_range(
     box: Any,
     *,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The exact range of every output of a loaded network; see `outrange.output_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress)
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
-        return _answer(network, asked, range_over(asked.formed, sets, tol=tol, time=time), tol)
-    found = _search(asked, sets[0].box, tol, time, solver, progress)
+        return _answer(
+            network, asked, range_over(asked.formed, sets, tol=tol, time_limit=time_limit), tol
+        )
+    found = _search(asked, sets[0].box, tol, time_limit, solver, progress)
     ends = sets[0].box
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
-    """The search's solution for `[rows; -rows]`, or what is known if it was interrupted early."""
-    k = len(asked.rows)
-    rows = np.concatenate([asked.rows, -asked.rows])
-    last = []
-
-    def report(now):
-        last[:] = [now]
-        if progress is not None:
-            progress(
-                RangeProgress(
-                    now.seconds,
-                    now.boxes,
-                    now.lower[:k],
-                    -now.lower[k:],
-                    now.seen[:k],
-                    -now.seen[k:],
-                    now.open,
-                )
-            )
-
-    start = clock.perf_counter()
-    try:
-        return search.solve(
-            asked.graph,
-            where,
-            rows,
-            np.zeros(2 * k),
-            tol=tol,
-            time_limit=time,
-            solver=solver,
-            progress=report,
-        )
-    except KeyboardInterrupt:
-        least, most = bounds(asked.formed, where.lo, where.hi, "intervals")[asked.formed.output]
-        lower = np.concatenate([least[0], -most[0]])
-        lower = np.maximum(lower, last[0].lower) if last else lower
-        at = np.repeat((0.5 * where.lo + 0.5 * where.hi)[None], 2 * k, axis=0)
-        boxes = last[0].boxes if last else 1
-        seconds = clock.perf_counter() - start
-        return _Stopped(lower, at, np.zeros(2 * k), "interrupted", boxes, seconds)
+def _search(asked: Target, where: Box, tol, time_limit, solver: bool, progress) -> Solution:
+    """The least values of `[rows; -rows]`."""
+    return solve(
+        asked.graph,
+        where,
+        np.concatenate([asked.rows, -asked.rows]),
+        tol=tol,
+        time_limit=time_limit,
+        solver=solver,
+        progress=range_reporter(progress, len(asked.rows)),
+    )
 
 
-def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
+def _answer(network: NetworkLike, asked: Target, found: Solution, tol: float) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
@@ -119,7 +77,7 @@ def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
             returned = model_values(network, network.predict, points) @ asked.rows.T
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
-    status = found.status
+    status = str(found.status)
     if status == "exact":
         loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
         far = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi) > 2 * tol + 1e-12

@@ -1,6 +1,6 @@
 """What do finitely many inputs give? The honest comparison: it proves nothing."""
 
-import time as clock
+import time
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def sample_range(
             raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
     graph = network.graph
     where, whole = input_box(graph.inputs, box), whole_entries(graph.inputs)
-    start = clock.perf_counter()
+    start = time.perf_counter()
     width = max(graph.value_size(v) for v in range(len(graph.nodes) + 1))
     batch = max(1, min(16384, _CELLS // width))
     rng = np.random.default_rng(seed)
@@ -61,7 +61,7 @@ def sample_range(
         at_hi=split_inputs(network, at_hi, shape),
         samples=done,
         seed=int(seed),
-        seconds=clock.perf_counter() - start,
+        seconds=time.perf_counter() - start,
     )
 
 

@@ -1,6 +1,6 @@
 """What does each layer do on this input set?"""
 
-import time as clock
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,12 +23,12 @@ def summary(network: LayeredNetwork, box: Any) -> Summary:
     """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
-    start = clock.perf_counter()
+    start = time.perf_counter()
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     rows = tuple(layer_row(network, layer, ends) for layer in network.layers)
-    return Summary(network.name, rows, domain, clock.perf_counter() - start)
+    return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
 def layer_row(

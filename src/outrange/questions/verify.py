@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,14 @@ from ..answers import Cost, Counterexample, Verdict, VerifyProgress
 from ..core import And, Formula, Region, Warrant
 from ..core.formula import TRUE
 from ..graph import Graph
-from ..search.decide import Decision, decide
+from ..search.common.solution import Solution, Status
+from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.named import by_name
 from .common.network import NetworkLike
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
-from .evidence.check_point import Examiner, Judge, Witness
+from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
@@ -33,7 +34,7 @@ def verify(
     regions: Sequence[Region],
     *,
     text: str,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
@@ -45,38 +46,39 @@ def verify(
         unsafe: What must never hold, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     graph = network.graph
-    began = clock.perf_counter()
+    began = time.perf_counter()
 
     def late() -> bool:
-        return time is not None and clock.perf_counter() - began > time
+        return time_limit is not None and time.perf_counter() - began > time_limit
 
     question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
     if not question.groups and question.complete:
-        found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
-        empty = _no_inputs(network, unsafe, regions, seed, time)
+        methods = ("interval arithmetic",)
+        found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
+        empty = _no_inputs(network, unsafe, regions, seed, time_limit)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
-    examiner = Examiner(network, unsafe, regions)
+    examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
-    left = None if time is None else max(0.0, time - (clock.perf_counter() - began))
+    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
     found = decide(
         graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
     )
-    if found.status == "unsat" and not question.complete:
-        found = replace(found, status="time", lower=-np.inf)
-    tied = found.status == "rounding" and examiner.witness is None and question.complete
-    if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
-        found = replace(found, status="unsat", lower=max(float(found.lower), 0.0))
+    if found.status is Status.UNSAT and not question.complete:
+        found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
+    tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
+    if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
+        found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
-    if found.status == "unsat" and not all(region.is_box for region in regions):
-        left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
+    if found.status is Status.UNSAT and not all(region.is_box for region in regions):
+        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
 
@@ -99,10 +101,10 @@ def _no_inputs(network: NetworkLike, unsafe: Formula, regions, seed: int, left) 
         return False  # All of a box counts.
     if not groups:
         return True
-    examiner = Examiner(_Unrun(network.graph), asks, regions)
+    examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
     seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
     found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
-    return found.status == "unsat"
+    return found.status is Status.UNSAT
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,21 +120,21 @@ class _Unrun:
 def _verdict(
     network: NetworkLike,
     text: str,
-    found: Decision,
+    found: Solution,
     witness: Witness | None,
     apart: float,
     vacuous: bool = False,
 ) -> Verdict:
-    decided = witness is not None or found.status == "unsat"
+    decided = witness is not None or found.status is Status.UNSAT
     status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
     return Verdict(
         model=network.name,
         claim=text,
         status=status,
         counterexample=None if witness is None else counterexample_at(network, witness),
-        margin=min(float(found.lower), apart),
-        nearest=float(found.seen) if np.isfinite(found.seen) else None,
-        reason="decided" if decided else found.status,
+        margin=min(float(found.lower[0]), apart),
+        nearest=float(found.seen[0]) if np.isfinite(found.seen[0]) else None,
+        reason="decided" if decided else str(found.status),
         vacuous=vacuous,
         warrant=found.warrant if witness is None else Warrant.FLOAT64_ROUNDED,
         cost=Cost(found.seconds, found.boxes),

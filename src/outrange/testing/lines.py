@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import down, up
 from ..ops import Curve
-from ..ops.relaxation.relax import Lines, least_offset, most_offset, relax
+from ..ops.relaxation.relax import LinePair, least_offset, most_offset, relax
 from .broken import require
 from .definition import Oracle, boxes, samples
 
@@ -92,7 +92,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
         _check_below(curve, -1.0, value, -slope, -most, x, "most_offset of")
 
 
-def _check_theta(curve: Curve, lo, hi, default: Lines) -> None:
+def _check_theta(curve: Curve, lo, hi, default: LinePair) -> None:
     """The theta that a default line names gives this line again."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):

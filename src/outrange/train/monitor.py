@@ -1,6 +1,6 @@
 """Ranges during `fit`: `outrange.callbacks.RangeMonitor`."""
 
-import time as clock
+import time
 import warnings
 from typing import Any
 
@@ -127,7 +127,7 @@ class RangeMonitor(keras().callbacks.Callback):
         self.rows = self.structure.rows(sound[:: max(1, len(sound) // ROWS)][:ROWS])
         self.blank = dict.fromkeys(self.names(), np.nan)
         self.spent, self.last, self.known, self.over = 0.0, 0.0, {}, False
-        self.begun = clock.perf_counter()
+        self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         """Measure if it is time, and write the numbers into `logs`."""
@@ -135,12 +135,12 @@ class RangeMonitor(keras().callbacks.Callback):
         if model.trainable_variables:
             # Waits for what the backend still computes, so that its time is not taken for ours.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
-        now = clock.perf_counter()
+        now = time.perf_counter()
         allowed = self.share * (now - self.begun)
         is_time = not self.known or self.share == 1.0 or self.spent + self.last <= allowed
         if is_time and not self.over:
             self.look(epoch)
-            self.last = clock.perf_counter() - now
+            self.last = time.perf_counter() - now
             self.spent += self.last
         if logs is not None:
             logs.update(self.known)

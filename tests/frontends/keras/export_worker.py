@@ -45,7 +45,7 @@ TOLERANCE = 1e-10
 
 def ends(network):
     """The range, flat."""
-    answer = outrange.output_range(network, BOX, tol=TOLERANCE, time=30)
+    answer = outrange.output_range(network, BOX, tol=TOLERANCE, time_limit=30)
     parts = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     return [np.ravel(part).tolist() for part in parts]
 
@@ -66,7 +66,7 @@ def asked(network, lo: float, hi: float):
     found = []
     for condition in properties(graph.size, lo, hi):
         unsafe = negate(resolve(condition, x, y))
-        verdict = verify(network, unsafe, regions(graph.inputs, BOX), text="", time=30)
+        verdict = verify(network, unsafe, regions(graph.inputs, BOX), text="", time_limit=30)
         found.append([verdict.status, verdict.margin if verdict.holds else None])
     return found
 

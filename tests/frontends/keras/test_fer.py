@@ -13,11 +13,11 @@ sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 from fer_file import fer_file
 
 from outrange.domains import bounds
-from outrange.domains.backward import Cells
-from outrange.domains.crown import Plan, Sweep
+from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.frontends.load import load
 from outrange.graph import Slot
-from outrange.graph.rewrites.rewrite import fold
+from outrange.graph.rewrites.rewrite import ending_at, fold
 
 
 FILE = fer_file()
@@ -28,12 +28,14 @@ FILE = fer_file()
 def test_it_is_read_and_bounded():
     graph = load(FILE).graph
     (logits,) = graph.layers["global_average_pooling2d_1"]
-    graph = fold(graph.ending_at([logits], [Slot("logits", (7,))]))
+    graph = fold(ending_at(graph, [logits], [Slot("logits", (7,))]))
     rng = np.random.default_rng(0)
     center = rng.uniform(-0.2, 0.2, (1, graph.size))
     lo, hi = center - 1e-4, center + 1e-4
     plain = bounds(graph, lo, hi, "intervals")[graph.output]
-    sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), extra=frozenset({graph.output}), effort=2.0**27)
+    sweep = CrownPass(
+        CrownPlan.of(graph), BoxBatch.of(lo, hi), extra=frozenset({graph.output}), effort=2.0**27
+    )
     sweep.run()
     least, most = sweep.ends[graph.output]
     seen = graph.run(np.where(rng.random((32, graph.size)) < 0.5, lo, hi))

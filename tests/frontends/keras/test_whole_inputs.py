@@ -102,7 +102,7 @@ def test_numbers_that_the_table_does_not_have(priced, box, told):
 def test_slopes_need_fixed_words(priced, ask):
     with pytest.raises(outrange.InputError, match="whole numbers only"):
         ask(priced, {"words": (0, 5), "price": (-1, 1)})
-    ask(priced, {"words": np.array([1, 2, 3]), "price": (-1, 1)}, time=5)
+    ask(priced, {"words": np.array([1, 2, 3]), "price": (-1, 1)}, time_limit=5)
 
 
 def test_a_radius_needs_real_inputs(priced):
@@ -132,7 +132,7 @@ def test_masked_words_leave_a_pooled_embedding():
         L.Embedding(5, 2, mask_zero=True, embeddings_initializer="normal"),
         L.LSTM(2),
     ])  # fmt: skip
-    found = outrange.output_range(model, (1, 4), time=20)
+    found = outrange.output_range(model, (1, 4), time_limit=20)
     least, most = brute(model, range(1, 5), 3)
     assert (found.lo <= least + 1e-6).all() and (most - 1e-6 <= found.hi).all()
 

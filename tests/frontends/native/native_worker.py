@@ -40,7 +40,7 @@ def curves(network) -> list[Curve]:
 
 def encloses(network) -> None:
     """The range of the outputs holds what the model itself returns."""
-    answer = outrange.output_range(network, (-0.5, 0.5), time=1)
+    answer = outrange.output_range(network, (-0.5, 0.5), time_limit=1)
     x = np.random.default_rng(1).uniform(-0.5, 0.5, (200, network.graph.size))
     y = network.predict(x.astype(np.float32))
     assert (y >= answer.lo.ravel() - 1e-4).all() and (y <= answer.hi.ravel() + 1e-4).all()

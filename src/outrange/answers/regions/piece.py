@@ -53,7 +53,7 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class Band:
+class Slab:
     """What linear bounds prove about an undecided box.
 
     Args:

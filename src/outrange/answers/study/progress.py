@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time as clock
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
@@ -53,9 +53,9 @@ def live_table(out: TextIO | None = None) -> Callable[[StudyProgress], None]:
         nonlocal drawn, at
         wait = EVERY if stream.isatty() else 10 * EVERY
         done = now.epoch >= now.epochs
-        if not done and clock.perf_counter() - at < wait:
+        if not done and time.perf_counter() - at < wait:
             return
-        at = clock.perf_counter()
+        at = time.perf_counter()
         text = str(now)
         if stream.isatty() and drawn:
             stream.write(f"\x1b[{drawn}A\x1b[J")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
-import time as clock
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ..run import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
 from ..text import BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results
-from .worker_process import Hand
+from .worker_process import WorkerProcess
 
 
 TICK = 0.25
@@ -125,9 +125,10 @@ class _Batch:
         self._keys = [i.key for i in instances]
         self._results = results
         self._hands = [
-            Hand(k, options.jobs, options.memory, options.seed) for k in range(options.jobs)
+            WorkerProcess(k, options.jobs, options.memory, options.seed)
+            for k in range(options.jobs)
         ]
-        self._start = clock.perf_counter()
+        self._start = time.perf_counter()
         self._done = 0
 
     def run(self, asked: Sequence[Instance]) -> None:
@@ -165,7 +166,7 @@ class _Batch:
         known = self._results.known
         tasks = [hand.task for hand in self._hands if hand.task is not None]
         return BatchProgress(
-            clock.perf_counter() - self._start,
+            time.perf_counter() - self._start,
             [known[key].verdict for key in self._keys if key in known],
             len(self._keys),
             self._done,

@@ -8,7 +8,7 @@ import queue
 import signal
 import sys
 import threading
-import time as clock
+import time
 from typing import Any
 
 
@@ -72,7 +72,7 @@ class Worker:
         """
         from ...core import OutrangeError
 
-        start = clock.perf_counter()
+        start = time.perf_counter()
         try:
             answer = self._decide(task, start)
         except OutrangeError as error:
@@ -82,7 +82,7 @@ class Worker:
         except Exception as error:
             detail = f"a bug in outrange: {type(error).__name__}: {error}"
             answer = {"verdict": "error", "detail": detail, "worn": True}
-        return answer | {"seconds": clock.perf_counter() - start}
+        return answer | {"seconds": time.perf_counter() - start}
 
     def _decide(self, task: dict, start: float) -> dict:
         from ...api.properties import verify
@@ -90,8 +90,8 @@ class Worker:
         from ..text import competition_word
 
         network = self._network(task["model"])
-        left = task["seconds"] - (clock.perf_counter() - start)
-        verdict = verify(network, task["property"], time=max(left, 1e-3), seed=task["seed"])
+        left = task["seconds"] - (time.perf_counter() - start)
+        verdict = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
         answer: dict[str, Any] = {"verdict": competition_word(verdict), "detail": ""}
         if verdict.holds is None:
             answer["detail"] = verdict.sentence
@@ -105,7 +105,7 @@ class Worker:
         return answer
 
     def _network(self, path: str) -> Any:
-        from ...frontends.load import load
+        from ...api.read import load
 
         state = os.stat(path)
         known = path, state.st_mtime_ns, state.st_size

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time as clock
+import time
 from typing import IO, Any
 
 from ...core import InputError
@@ -30,7 +30,7 @@ LONGEST = 1000
 """Characters of a detail."""
 
 
-class Hand:
+class WorkerProcess:
     """One worker process, started when it is needed, and again after it ended.
 
     Args:
@@ -69,7 +69,7 @@ class Hand:
         """Seconds until it is overdue."""
         assert self.task is not None
         limit = 1.1 * self.task.seconds + GRACE if self._ready else START
-        return self._since + limit - clock.perf_counter()
+        return self._since + limit - time.perf_counter()
 
     def listen(self) -> Result | None:
         """What came of its task, if that is known; call when `pipe` can be read.
@@ -88,14 +88,14 @@ class Hand:
         for line in lines:
             answer = json.loads(line)
             if "ready" in answer:
-                self._ready, self._failed, self._since = True, 0, clock.perf_counter()
+                self._ready, self._failed, self._since = True, 0, time.perf_counter()
             else:
                 return self._answered(answer)
         return None
 
     def give_up(self) -> Result:
         """End it in the middle of its task, which has taken too long."""
-        late = f"ended after {clock.perf_counter() - self._since:.0f} s; it did not stop by itself"
+        late = f"ended after {time.perf_counter() - self._since:.0f} s; it did not stop by itself"
         self.end()
         return self._done("timeout", late)
 
@@ -122,7 +122,7 @@ class Hand:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        self._heard, self._ready, self._since = b"", False, clock.perf_counter()
+        self._heard, self._ready, self._since = b"", False, time.perf_counter()
         self._share_processors()
 
     def _share_processors(self) -> None:
@@ -140,7 +140,7 @@ class Hand:
     def _hand_over(self) -> None:
         assert self.task is not None
         assert self._process is not None and self._process.stdin is not None
-        self._since = clock.perf_counter()
+        self._since = time.perf_counter()
         task = {
             "model": str(self.task.model_file),
             "property": str(self.task.property_file),
@@ -188,7 +188,7 @@ class Hand:
 
     def _done(self, verdict: str, detail: str, seconds: float | None = None, **more: Any) -> Result:
         assert self.task is not None
-        taken = clock.perf_counter() - self._since if seconds is None else seconds
+        taken = time.perf_counter() - self._since if seconds is None else seconds
         task, self.task = self.task, None
         detail = " ".join(detail.split())[:LONGEST]
         return Result(task.onnx, task.vnnlib, verdict, round(taken, 4), detail, **more)

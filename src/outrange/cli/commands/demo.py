@@ -11,11 +11,9 @@ from ..text import demo_text, range_text
 def demo(echo: Callable[[str], None]) -> int:
     """Train a network on the torques of a robot arm; print its exact range, and how it compares."""
     from ..._demo import arm
+    from ...api.ranges import output_range, sample_range, summary
+    from ...api.read import load
     from ...frontends.keras.api import keras as find_keras
-    from ...frontends.load import load
-    from ...questions.output_range import output_range
-    from ...questions.sample_range import sample_range
-    from ...questions.summary import summary
 
     keras = find_keras()
     echo(

@@ -21,7 +21,7 @@ CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
 
 def load_model(model: str, unsafe: bool):
     """The network in the file `model`."""
-    from ...frontends.load import load
+    from ...api.read import load
 
     return load(model, safe_mode=not unsafe)
 
@@ -41,7 +41,7 @@ def ask_range(
     unsafe: bool,
 ) -> int:
     """Print the output range; the exit code says how far it was closed."""
-    from ...questions.output_range import output_range
+    from ...api.ranges import output_range
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
         raise InputError("--output goes with neither --layer nor --rows; choose one.")
@@ -64,7 +64,7 @@ def ask_range(
             network,
             where,
             tol=tol,
-            time=seconds,
+            time_limit=seconds,
             rows=forms,
             layer=layer,
             solver=solver,
@@ -106,7 +106,7 @@ def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
 
 def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
     """The summary of the model in a file."""
-    from ...questions.summary import summary
+    from ...api.ranges import summary
 
     network = load_model(model, unsafe)
     return summary(network, box_of(box, network.graph.inputs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time as clock
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def ask_verify(
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
-    start = clock.perf_counter()
+    start = time.perf_counter()
     from ...questions.common.arguments import check_hooks, check_limits
 
     check_limits(0.0, seconds)
@@ -59,7 +59,7 @@ def ask_verify(
     asked, cut = _read(property, is_file, box, where)
     try:
         network = load_model(model, unsafe)
-        left = seconds - (clock.perf_counter() - start)
+        left = seconds - (time.perf_counter() - start)
         region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         with LiveLine(verify_live_text) as live:
@@ -104,7 +104,7 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
 def _verify(network, asked, region, cut, seconds: float, seed: int, live) -> Verdict:
     from ...api.properties import verify
 
-    return verify(network, asked, region, where=cut, time=seconds, seed=seed, progress=live)
+    return verify(network, asked, region, where=cut, time_limit=seconds, seed=seed, progress=live)
 
 
 def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...questions.expressions import Condition, Expression, implies
-from ...questions.expressions.nodes import Node, arithmetic
+from ...questions.expressions.nodes import ExpressionNode, arithmetic
 
 
 class Refusal(Exception):
@@ -94,7 +94,7 @@ def combine(sign: str, left: Any, right: Any) -> Any:
     Raises:
         Refusal: They do not combine, or the result is no finite number.
     """
-    if isinstance(left, Node) or isinstance(right, Node):
+    if isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode):
         return arithmetic(sign, left, right)
     if sign == "@" or not (isinstance(left, Number) and isinstance(right, Number)):
         raise Refusal("one side must use `x` or `y`")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core import InputError
 from ...questions.expressions import Condition, Expression, x, y
-from ...questions.expressions.nodes import Node, compare, logic
+from ...questions.expressions.nodes import ExpressionNode, compare, logic
 from ...questions.expressions.variables import Variable
 from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combine
 
@@ -59,7 +59,7 @@ def read_condition(text: str) -> Condition:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             written = ast.parse(text, mode="eval").body
-        value = _Reader(text).value(written)
+        value = _PropertyReader(text).value(written)
     except SyntaxError as error:
         place = f", at character {error.offset}" if error.offset else ""
         raise _refused(f"{error.msg}{place}", text) from None
@@ -80,7 +80,7 @@ def _refused(why: str, text: str) -> InputError:
     return InputError(f"{RULE}; {why}. Received: `{shown}`.")
 
 
-class _Reader:
+class _PropertyReader:
     """From syntax to nodes; numbers, lists of numbers and names of outputs stay what they are.
 
     Args:
@@ -119,7 +119,7 @@ class _Reader:
 
     def _list(self, node: ast.List) -> list:
         entries = [self.value(entry) for entry in node.elts]
-        if any(isinstance(entry, Node) for entry in entries):
+        if any(isinstance(entry, ExpressionNode) for entry in entries):
             raise Refusal("a list holds numbers")
         return entries
 
@@ -165,14 +165,14 @@ class _Reader:
         for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
             if type(op) not in COMPARISONS:
                 raise Refusal("comparisons are <= < >= > == !=")
-            if not (isinstance(left, Node) or isinstance(right, Node)):
+            if not (isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode)):
                 raise Refusal("one side of a comparison must use `x` or `y`")
             links.append(compare(COMPARISONS[type(op)], left, right))
         return reduce(lambda a, b: logic("&", a, b), links)
 
     def _subscript(self, node: ast.Subscript) -> Any:
         value, index = self.value(node.value), node.slice
-        if not isinstance(value, Node):
+        if not isinstance(value, ExpressionNode):
             raise Refusal("an index follows `x`, `y` or a part of them")
         if isinstance(index, ast.Constant) and isinstance(index.value, str):
             if not isinstance(value, Variable):
@@ -220,17 +220,17 @@ class _Reader:
         return value
 
 
-RULES: dict[type, Callable[[_Reader, Any], Any]] = {
-    ast.Name: _Reader._name,
-    ast.Constant: _Reader._constant,
-    ast.List: _Reader._list,
-    ast.UnaryOp: _Reader._unary,
-    ast.BinOp: _Reader._binary,
-    ast.BoolOp: _Reader._bool,
-    ast.Compare: _Reader._compare,
-    ast.Subscript: _Reader._subscript,
-    ast.Attribute: _Reader._attribute,
-    ast.Call: _Reader._call,
+RULES: dict[type, Callable[[_PropertyReader, Any], Any]] = {
+    ast.Name: _PropertyReader._name,
+    ast.Constant: _PropertyReader._constant,
+    ast.List: _PropertyReader._list,
+    ast.UnaryOp: _PropertyReader._unary,
+    ast.BinOp: _PropertyReader._binary,
+    ast.BoolOp: _PropertyReader._bool,
+    ast.Compare: _PropertyReader._compare,
+    ast.Subscript: _PropertyReader._subscript,
+    ast.Attribute: _PropertyReader._attribute,
+    ast.Call: _PropertyReader._call,
 }
 """Everything that may be written; what is not here is refused."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ..traced import Program, Step
+from ..traced import TracedProgram, TracedStep
 
 
 CALLS = (
@@ -30,7 +30,7 @@ def jax() -> Any:
     return jax
 
 
-def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
+def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
     """Trace a function of arrays; calls in it are written out, loops of fixed length unrolled.
 
     Args:
@@ -44,7 +44,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     work = _Flattening(jax)
     inputs = [work.fresh() for _ in closed.jaxpr.invars]
     outputs = work.run(closed.jaxpr, closed.consts, inputs)
-    return Program(inputs, work.steps, outputs, work.constants)
+    return TracedProgram(inputs, work.steps, outputs, work.constants)
 
 
 class _Flattening:
@@ -54,7 +54,7 @@ class _Flattening:
         from jax.extend.core import Literal
 
         self.jax, self.literal = jax, Literal
-        self.steps: list[Step] = []
+        self.steps: list[TracedStep] = []
         self.constants: dict[Hashable, np.ndarray] = {}
         self.numbers = count()
 
@@ -95,7 +95,7 @@ class _Flattening:
         makes = [self.fresh() for _ in eqn.outvars]
         shapes = [tuple(v.aval.shape) for v in eqn.outvars]
         attributes = {**params, "shapes": shapes}
-        self.steps.append(Step(name, inputs, makes, attributes, self.runner(eqn)))
+        self.steps.append(TracedStep(name, inputs, makes, attributes, self.runner(eqn)))
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
@@ -133,12 +133,12 @@ class _Flattening:
 
     def row(self, x: int, i: int) -> int:
         key = self.fresh()
-        self.steps.append(Step("row", [x], [key], {"row": i}, lambda a: [np.asarray(a)[i]]))
+        self.steps.append(TracedStep("row", [x], [key], {"row": i}, lambda a: [np.asarray(a)[i]]))
         return key
 
     def stacked(self, rows: list[int]) -> int:
         key = self.fresh()
-        self.steps.append(Step("stack", rows, [key], {}, lambda *a: [np.stack(a)]))
+        self.steps.append(TracedStep("stack", rows, [key], {}, lambda *a: [np.stack(a)]))
         return key
 
     def loop(self, params: Any, inputs: list[int]) -> list[int]:

@@ -11,8 +11,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Value, convolve
 from ...graph.whole import cast_whole
+from ..traced.call import TracedCall
 from ..traced.complex import real_fourier
-from ..traced.program import Call, folded
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     compare,
@@ -40,13 +41,13 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: Call):
+def _moved(c: TracedCall):
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0])
 
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
@@ -84,7 +85,7 @@ RULES: dict[str, Callable[[Call], Any]] = {
 def rule(*names: str):
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]):
+    def enter(function: Callable[[TracedCall], Any]):
         for name in names:
             RULES[name] = function
         return function
@@ -93,14 +94,14 @@ def rule(*names: str):
 
 
 @rule("select_n")
-def _select(c: Call):
+def _select(c: TracedCall):
     if len(c.inputs) != 3:
         raise UnsupportedError("a select between more than two branches")
     return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
 
 
 @rule("convert_element_type", "reduce_precision")
-def _cast(c: Call):
+def _cast(c: TracedCall):
     dtype = str(c.attr("new_dtype", "float32"))
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -110,7 +111,7 @@ def _cast(c: Call):
 
 
 @rule("real", "imag", "abs")
-def _magnitude(c: Call):
+def _magnitude(c: TracedCall):
     return (
         c.b.curve("abs", c.x)
         if c.kind == "abs"
@@ -121,7 +122,7 @@ def _magnitude(c: Call):
 
 
 @rule("fft")
-def _fourier(c: Call):
+def _fourier(c: TracedCall):
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
         raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
@@ -129,7 +130,7 @@ def _fourier(c: Call):
 
 
 @rule("pad")
-def _pad(c: Call):
+def _pad(c: TracedCall):
     fill = float(c.constant(1, "values"))
 
     def run(a):
@@ -140,7 +141,7 @@ def _pad(c: Call):
 
 
 @rule("dot_general")
-def _dot(c: Call):
+def _dot(c: TracedCall):
     (left_axes, right_axes), (left_batch, right_batch) = c.attr("dimension_numbers")
     x, y = c.inputs
     letters = iter(string.ascii_letters)
@@ -161,7 +162,7 @@ def _dot(c: Call):
 
 
 @rule("conv_general_dilated")
-def _convolve(c: Call):
+def _convolve(c: TracedCall):
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
     if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
         raise UnsupportedError("a transposed convolution in JAX")
@@ -181,7 +182,7 @@ def _convolve(c: Call):
 
 
 @rule("reduce_window_max", "reduce_window_sum")
-def _window(c: Call):
+def _window(c: TracedCall):
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
     found, shape = windows(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .api import keras
-from .lower.lower import Lowered
+from .lower.lower import KerasGraph
 from .lower.recurrent import remembering
 from .signature import Signature
 from .trace.records import Trace
@@ -65,7 +65,7 @@ def split(x: np.ndarray, signature: Signature) -> list[Any]:
     return parts
 
 
-def prober(trace: Trace, lowered: Lowered, signature: Signature) -> Callable:
+def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
     """One point `(1, size)` to the model's own value of every recorded tensor.
 
     The recorded operations are run again one by one, each by Keras itself.

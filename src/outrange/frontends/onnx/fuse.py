@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .records import OnnxModel, OnnxNode, Subgraph
-from .rules.table import Call, op
+from .rules.table import OnnxCall, op
 
 
 FUSED = "MatMul+Add"
@@ -71,7 +71,7 @@ def _product_and_bias(node: OnnxNode, producers, constants) -> tuple[OnnxNode, s
 
 
 @op(FUSED)
-def matmul_add(c: Call):
+def matmul_add(c: OnnxCall):
     from .rules.arithmetic import affine
 
     return affine(c, c.x, c.constant(1, "weights"), c.constant(2, "bias"))

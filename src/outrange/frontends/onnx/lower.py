@@ -25,7 +25,7 @@ from .rules import (
 )
 from .rules.control import CONTROL, RANDOM
 from .rules.elementwise import ACTIVATIONS
-from .rules.table import TABLE, Call
+from .rules.table import TABLE, OnnxCall
 
 
 _HIDDEN = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
@@ -36,7 +36,7 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class OnnxGraph:
     """A graph, its layers, and where each tensor of the file is in the graph as written.
 
     `plain` is the graph as written, if elementwise sub-graphs became single curves; `places` leads
@@ -96,7 +96,7 @@ def feeds(model: OnnxModel, x: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def lower(model: OnnxModel) -> Lowered:
+def lower(model: OnnxModel) -> OnnxGraph:
     """The graph of `model`.
 
     Raises:
@@ -127,7 +127,7 @@ def lower(model: OnnxModel) -> Lowered:
         for i in layers
     )
     values = {name: v.index for name, v in env.items() if isinstance(v, Value)}
-    return Lowered(graph, infos, values, b.plain, b.places, b.bypassed)
+    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
 
 def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Operand]:
@@ -152,7 +152,7 @@ def _lower_node(model: OnnxModel, b: Builder, node: OnnxNode, env) -> list[Opera
     elif _is_constant(node, operands):
         results = _evaluated(model, node, operands)
     else:
-        results = Call(b, node, operands, model.opset).run()
+        results = OnnxCall(b, node, operands, model.opset).run()
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...core import ModelError
-from .lower import Lowered, feeds
+from .lower import OnnxGraph, feeds
 from .records import OnnxModel
 from .runtime import has_runtime, session
 
@@ -16,7 +16,7 @@ class Runner:
         lowered: The graph read from it, for the sizes and for `probe`.
     """
 
-    def __init__(self, model: OnnxModel, lowered: Lowered):
+    def __init__(self, model: OnnxModel, lowered: OnnxGraph):
         self._model, self._lowered = model, lowered
         self._outputs = [info.name for info in model.outputs]
         self._session = self._reference = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..traced import Program, Step
+from ..traced import TracedProgram, TracedStep
 
 
 RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}
@@ -22,7 +22,7 @@ def tensorflow() -> Any:
     return tensorflow
 
 
-def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
+def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
     """Trace a function of tensors.
 
     Args:
@@ -44,11 +44,11 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
             constants[op.outputs[0].name] = tf.make_ndarray(op.get_attr("value"))
             continue
         attributes = {a.name: _plain(op, a.name) for a in op.op_def.attr}
-        steps.append(Step(
+        steps.append(TracedStep(
             op.type, [x.name for x in op.inputs], [x.name for x in op.outputs], attributes,
             _runner(tf, op),
         ))  # fmt: skip
-    return Program(
+    return TracedProgram(
         [x.name for x in traced.inputs], steps, [x.name for x in traced.outputs], constants
     )
 

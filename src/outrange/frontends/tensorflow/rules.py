@@ -10,7 +10,8 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
-from ..traced.program import Call, folded
+from ..traced.call import TracedCall
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     compare,
@@ -40,7 +41,7 @@ MOVING = (
 )  # fmt: skip
 """Operations that only move entries of their first operand."""
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{name: lambda c: c.moved([0]) for name in MOVING},
     "Split": lambda c: c.moved([1]),
     "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
@@ -101,7 +102,7 @@ RULES: dict[str, Callable[[Call], Any]] = {
 def rule(*names: str):
     """Enter the decorated function under some names."""
 
-    def enter(function: Callable[[Call], Any]):
+    def enter(function: Callable[[TracedCall], Any]):
         for name in names:
             RULES[name] = function
         return function
@@ -110,13 +111,13 @@ def rule(*names: str):
 
 
 @rule("Sum", "Mean", "Max", "Min")
-def _reduce(c: Call):
+def _reduce(c: TracedCall):
     axes = np.atleast_1d(c.constant(1, "axes")).tolist()
     return c.b.reduce(c.kind.lower(), c.x, axes, bool(c.attr("keep_dims")))
 
 
 @rule("Cast")
-def _cast(c: Call):
+def _cast(c: TracedCall):
     if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
@@ -125,7 +126,7 @@ def _cast(c: Call):
 
 
 @rule("BiasAdd")
-def _bias(c: Call):
+def _bias(c: TracedCall):
     if c.attr("data_format") != b"NCHW":
         return c.b.add(*c.inputs)
     bias = c.b.reshape(c.inputs[1], (-1, *(1,) * (len(c.x.shape) - 2)))
@@ -133,7 +134,7 @@ def _bias(c: Call):
 
 
 @rule("PadV2")
-def _pad(c: Call):
+def _pad(c: TracedCall):
     fill = float(c.constant(2, "values"))
     pads = [tuple(p) for p in c.constant(1, "paddings").tolist()]
     return c.b.structural(
@@ -144,7 +145,7 @@ def _pad(c: Call):
 
 
 @rule("Einsum")
-def _einsum(c: Call):
+def _einsum(c: TracedCall):
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
@@ -154,17 +155,17 @@ def _einsum(c: Call):
     return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
 
 
-def _is_first(c: Call) -> bool:
+def _is_first(c: TracedCall) -> bool:
     return (c.attr("data_format") or b"NHWC").decode().startswith("NC")
 
 
-def _spatial(c: Call, name: str) -> list[int]:
+def _spatial(c: TracedCall, name: str) -> list[int]:
     """An attribute with one number an axis, those of the image alone."""
     given = c.attr(name) or [1] * len(c.x.shape)
     return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
 
 
-def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
+def _padding(c: TracedCall, size, strides, dilation) -> list[tuple[int, int]]:
     how, shape = c.attr("padding").decode(), c.x.shape
     spatial = shape[2:] if _is_first(c) else shape[1:-1]
     if how == "SAME":
@@ -176,7 +177,7 @@ def _padding(c: Call, size, strides, dilation) -> list[tuple[int, int]]:
 
 
 @rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-def _convolve(c: Call):
+def _convolve(c: TracedCall):
     kernel = c.constant(1, "kernels")
     strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
     padding = _padding(c, kernel.shape[:-2], strides, dilation)
@@ -197,7 +198,7 @@ def _convolve(c: Call):
 
 
 @rule("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
-def _pool(c: Call):
+def _pool(c: TracedCall):
     size, strides = _spatial(c, "ksize"), _spatial(c, "strides")
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
@@ -212,7 +213,7 @@ def _pool(c: Call):
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
-def _batch_norm(c: Call):
+def _batch_norm(c: TracedCall):
     if c.attr("is_training"):
         raise UnsupportedError("a batch normalization by statistics of the input")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError
-from ..traced import Program, Step
+from ..traced import TracedProgram, TracedStep
 
 
 def torch() -> Any:
@@ -127,7 +127,7 @@ def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
     return found
 
 
-def recorded(program: Any) -> Program:
+def recorded(program: Any) -> TracedProgram:
     """An exported program in core ATen operations."""
     t = torch()
     with quiet(), t.no_grad():
@@ -154,7 +154,7 @@ def recorded(program: Any) -> Program:
         else:
             steps.append(_step(t, node))
     mutated = len(signature.buffers_to_mutate) + len(signature.user_inputs_to_mutate)
-    return Program(inputs, steps, outputs[mutated:], constants)
+    return TracedProgram(inputs, steps, outputs[mutated:], constants)
 
 
 def _nodes(tree: Any) -> list[Any]:
@@ -166,7 +166,7 @@ def _nodes(tree: Any) -> list[Any]:
     return []
 
 
-def _step(t: Any, node: Any) -> Step:
+def _step(t: Any, node: Any) -> TracedStep:
     reads = _nodes([node.args, list(node.kwargs.values())])
     schema = getattr(node.target, "_schema", None)
     names = [] if schema is None else [a.name for a in schema.arguments]
@@ -184,8 +184,8 @@ def _step(t: Any, node: Any) -> Step:
         kind = str(node.target).removeprefix("aten.")
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
-        return Step("same", [source], makes, {}, lambda x: [x])
-    return Step(kind, [n.name for n in reads], makes, attributes, _runner(t, node, place))
+        return TracedStep("same", [source], makes, {}, lambda x: [x])
+    return TracedStep(kind, [n.name for n in reads], makes, attributes, _runner(t, node, place))
 
 
 class Place(int):
@@ -220,7 +220,9 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
     return run
 
 
-def recorded_function(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> Program:
+def recorded_function(
+    function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]
+) -> TracedProgram:
     """A function of tensors, with a flat list of results, in core ATen operations."""
     t = torch()
 

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from ...graph import Operand, Value
-from ..traced.program import Call
+from ..traced.call import TracedCall
 from .api import Place
 
 
-def get(c: Call, name: str, default: Any = None) -> Any:
+def get(c: TracedCall, name: str, default: Any = None) -> Any:
     """An argument by its name in the schema: an operand, a list of them, or a plain value."""
     found = c.step.attributes.get(name, default)
     return _given(c, found) if found is not None else default
 
 
-def _given(c: Call, found: Any) -> Any:
+def _given(c: TracedCall, found: Any) -> Any:
     if isinstance(found, Place):
         return c.inputs[found]
     return [_given(c, part) for part in found] if isinstance(found, list) else found
 
 
-def tensor(c: Call, name: str) -> Operand:
+def tensor(c: TracedCall, name: str) -> Operand:
     """An argument as an operand; a number as the float32 that the model computes with."""
     found = get(c, name)
     if isinstance(found, int | float) and not isinstance(found, bool):
@@ -32,17 +32,17 @@ def tensor(c: Call, name: str) -> Operand:
     return found if isinstance(found, Value) else np.asarray(found, np.float64)
 
 
-def number(c: Call, name: str, default: float) -> float:
+def number(c: TracedCall, name: str, default: float) -> float:
     """A plain number as the float32 that the model computes with."""
     found = get(c, name, default)
     return float(np.float32(default if found is None else found))
 
 
-def entering(table: dict[str, Callable[[Call], Any]]) -> Callable:
+def entering(table: dict[str, Callable[[TracedCall], Any]]) -> Callable:
     """`@rule("mm.default")` enters a function in `table` under these names."""
 
     def rule(*names: str):
-        def enter(function: Callable[[Call], Any]):
+        def enter(function: Callable[[TracedCall], Any]):
             for name in names:
                 table[name] = function
             return function

@@ -9,17 +9,17 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Value, convolve, convolve_transposed
-from ..traced.program import Call
+from ..traced.call import TracedCall
 from ..traced.rules import pooled, windows
 from .arguments import entering, get, number
 
 
-RULES: dict[str, Callable[[Call], Any]] = {}
+RULES: dict[str, Callable[[TracedCall], Any]] = {}
 rule = entering(RULES)
 
 
 @rule("_native_batch_norm_legit_no_training.default")
-def _batch_norm(c: Call):
+def _batch_norm(c: TracedCall):
     mean, variance = (np.asarray(get(c, n), float) for n in ("running_mean", "running_var"))
     factor = 1.0 / np.sqrt(variance + number(c, "eps", 1e-5))
     weight, bias = get(c, "weight"), get(c, "bias")
@@ -32,7 +32,7 @@ def _batch_norm(c: Call):
 
 
 @rule("convolution.default")
-def _convolve(c: Call):
+def _convolve(c: TracedCall):
     kernel, bias = get(c, "weight"), get(c, "bias")
     if isinstance(kernel, Value) or isinstance(bias, Value):
         raise UnsupportedError("a convolution by what depends on the input")
@@ -75,7 +75,7 @@ def _convolve(c: Call):
     )
 
 
-def _window(c: Call, size: list[int]):
+def _window(c: TracedCall, size: list[int]):
     """Windows over the spatial axes; the result's shape."""
     rank, lead = len(size), len(c.x.shape) - len(size)
 
@@ -96,19 +96,19 @@ def _window(c: Call, size: list[int]):
     )
 
 
-def _size(c: Call) -> list[int]:
+def _size(c: TracedCall) -> list[int]:
     size, rank = list(get(c, "kernel_size")), int(c.kind.split("pool")[1][0])
     return size * rank if len(size) == 1 else size
 
 
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
-def _max_pool(c: Call):
+def _max_pool(c: TracedCall):
     found, shape = _window(c, _size(c))
     return [pooled(c, "max", c.x, found, shape), np.zeros(0)]
 
 
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
-def _avg_pool(c: Call):
+def _avg_pool(c: TracedCall):
     size = _size(c)
     found, shape = _window(c, size)
     if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
@@ -118,7 +118,7 @@ def _avg_pool(c: Call):
 
 
 @rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
-def _adaptive(c: Call):
+def _adaptive(c: TracedCall):
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)

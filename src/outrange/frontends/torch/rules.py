@@ -11,7 +11,8 @@ from ...core import UnsupportedError
 from ...graph import Value, log_softmax, softmax
 from ...graph.composites import logic, pointwise
 from ...graph.whole import cast_whole
-from ..traced.program import Call, folded
+from ..traced.call import TracedCall
+from ..traced.program import folded
 from ..traced.rules import (
     both,
     curve,
@@ -65,19 +66,19 @@ COMPARISONS = {
 }
 
 
-def _moved(c: Call):
+def _moved(c: TracedCall):
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.moved([0], c.kind.split(".")[0])
 
 
-def _compared(how: str) -> Callable[[Call], Any]:
+def _compared(how: str) -> Callable[[TracedCall], Any]:
     return lambda c: described(
         pointwise.compare(c.b, how, tensor(c, "self"), tensor(c, "other")), c
     )
 
 
-RULES: dict[str, Callable[[Call], Any]] = {
+RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **dict.fromkeys(SAME, same),
     **{f"{name}.default": curve(f) for name, f in CURVES.items()},
@@ -127,13 +128,13 @@ rule = entering(RULES)
 
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")
-def _add(c: Call):
+def _add(c: TracedCall):
     alpha = float(get(c, "alpha", 1)) * (-1.0 if c.kind.startswith("sub") else 1.0)
     return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
 
 
 @rule("addmm.default")
-def _addmm(c: Call):
+def _addmm(c: TracedCall):
     weight, bias = get(c, "mat2"), tensor(c, "self")
     alpha, beta = float(get(c, "alpha", 1)), float(get(c, "beta", 1))
     if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
@@ -142,7 +143,7 @@ def _addmm(c: Call):
     return c.b.combine([alpha, beta], [product, tensor(c, "self")])
 
 
-def _elu(c: Call):
+def _elu(c: TracedCall):
     alpha, scale = number(c, "alpha", 1.0), number(c, "scale", 1.0)
     inner = number(c, "input_scale", 1.0)
     if inner == 1.0:
@@ -155,7 +156,7 @@ def _elu(c: Call):
 
 
 @rule("softplus.default")
-def _softplus(c: Call):
+def _softplus(c: TracedCall):
     # Beyond `threshold` PyTorch returns the argument itself: less than float32 can tell.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
@@ -165,7 +166,7 @@ def _softplus(c: Call):
 
 
 @rule("clamp.default", "clamp_min.default", "clamp_max.default", "clamp.Tensor")
-def _clamp(c: Call):
+def _clamp(c: TracedCall):
     x = c.x
     for name, negate in (("min", False), ("max", True)):
         if get(c, name) is not None:
@@ -174,12 +175,12 @@ def _clamp(c: Call):
 
 
 @rule("pow.Tensor_Scalar")
-def _pow(c: Call):
+def _pow(c: TracedCall):
     return power(c.b, c.x, float(get(c, "exponent")))
 
 
 @rule("pow.Tensor_Tensor")
-def _pow_tensor(c: Call):
+def _pow_tensor(c: TracedCall):
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError("powers with several exponents")
@@ -187,7 +188,7 @@ def _pow_tensor(c: Call):
 
 
 @rule("_to_copy.default")
-def _cast(c: Call):
+def _cast(c: TracedCall):
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
@@ -197,12 +198,12 @@ def _cast(c: Call):
 
 
 @rule("cat.default", "stack.default")
-def _cat(c: Call):
+def _cat(c: TracedCall):
     return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
 
 
 @rule("constant_pad_nd.default")
-def _pad(c: Call):
+def _pad(c: TracedCall):
     value = float(get(c, "value", 0) or 0)
     pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
@@ -218,7 +219,7 @@ def _pad(c: Call):
 
 
 @rule("index.Tensor")
-def _index(c: Call):
+def _index(c: TracedCall):
     places = get(c, "indices")
     if any(isinstance(p, Value) for p in places):
         raise UnsupportedError("an index that depends on the input")
@@ -230,13 +231,13 @@ HOW = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min"}
 
 
 @rule("sum.dim_IntList", "sum.default", "mean.dim", "mean.default", "amax.default", "amin.default")
-def _reduce(c: Call):
+def _reduce(c: TracedCall):
     axes = get(c, "dim")
     return c.b.reduce(HOW[c.kind.split(".")[0]], c.x, axes or None, bool(get(c, "keepdim", False)))
 
 
 @rule("embedding.default")
-def _embedding(c: Call):
+def _embedding(c: TracedCall):
     return logic.lookup(c.b, c.constant(0, "weights"), c.inputs[1])
 
 

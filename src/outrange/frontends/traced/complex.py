@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand
-
-
-if TYPE_CHECKING:
-    from .program import Call
+from .call import TracedCall
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +32,7 @@ def real_fourier(b: Builder, x: Operand, length: int) -> Complex:
     return Complex(*parts)
 
 
-def split(c: Call, rules: dict[str, Callable]) -> Complex | Operand:
+def split(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
     """A step with complex operands, by what it does to real and imaginary parts.
 
     Raises:
@@ -61,7 +57,7 @@ def split(c: Call, rules: dict[str, Callable]) -> Complex | Operand:
     raise UnsupportedError(f"{c.kind} of complex numbers is not described yet")
 
 
-def _each(c: Call, rules: dict[str, Callable], inputs: Sequence) -> Complex:
+def _each(c: TracedCall, rules: dict[str, Callable], inputs: Sequence) -> Complex:
     found = []
     for name in ("real", "imag"):
         part = [getattr(x, name) if isinstance(x, Complex) else x for x in inputs]

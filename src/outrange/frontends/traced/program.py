@@ -10,30 +10,12 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
+from .call import TracedCall, TracedStep
 from .complex import Complex, split
 
 
 @dataclass(eq=False)
-class Step:
-    """One operation of a recording.
-
-    Args:
-        kind: The framework's name of it.
-        reads: Keys of its operands.
-        makes: Keys of its results.
-        attributes: By name.
-        run: The operation itself, on arrays: one array per result.
-    """
-
-    kind: str
-    reads: Sequence[Hashable]
-    makes: Sequence[Hashable]
-    attributes: Mapping[str, Any]
-    run: Callable[..., list[np.ndarray]]
-
-
-@dataclass(eq=False)
-class Program:
+class TracedProgram:
     """A recording.
 
     Args:
@@ -44,57 +26,17 @@ class Program:
     """
 
     inputs: Sequence[Hashable]
-    steps: Sequence[Step]
+    steps: Sequence[TracedStep]
     outputs: Sequence[Hashable]
     constants: Mapping[Hashable, np.ndarray]
 
 
-@dataclass(eq=False)
-class Call:
-    """A step as a rule sees it: values of the graph and arrays in place of tensors."""
-
-    b: Builder
-    step: Step
-    inputs: list[Operand]
-
-    @property
-    def kind(self) -> str:
-        """The framework's name of the operation."""
-        return self.step.kind
-
-    @property
-    def x(self) -> Operand:
-        """The first operand."""
-        return self.inputs[0]
-
-    def attr(self, name: str, default: Any = None) -> Any:
-        """An attribute."""
-        return self.step.attributes.get(name, default)
-
-    def constant(self, i: int, what: str) -> np.ndarray:
-        """An operand that must not depend on the input."""
-        found = self.inputs[i]
-        if isinstance(found, Value):
-            raise UnsupportedError(f"{self.kind} with {what} that depend on the input")
-        return np.asarray(found)
-
-    def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
-        """Run the step on the positions of some operands: it only moves their entries."""
-
-        def run(marked):
-            arrays = list(self.inputs)
-            for i, marks in zip(data, marked, strict=True):
-                arrays[i] = marks
-            return self.step.run(*arrays)
-
-        operands = [self.inputs[i] for i in data]
-        return self.b.structural(run, operands, name=name or self.kind.lower())
+Rules = Mapping[str, Callable[[TracedCall], Any]]
 
 
-Rules = Mapping[str, Callable[[Call], Any]]
-
-
-def lower(b: Builder, program: Program, operands: Sequence[Operand], rules: Rules) -> list[Operand]:
+def lower(
+    b: Builder, program: TracedProgram, operands: Sequence[Operand], rules: Rules
+) -> list[Operand]:
     """What a program returns for some operands.
 
     Steps none of whose operands is a value run in the framework itself; each other needs a rule.
@@ -111,20 +53,20 @@ def lower(b: Builder, program: Program, operands: Sequence[Operand], rules: Rule
     return [known[k] for k in program.outputs]
 
 
-def _results(b: Builder, step: Step, inputs: list[Operand], rules: Rules) -> list[Operand]:
+def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
     if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
         return list(step.run(*inputs))
     if step.kind not in rules:
         raise UnsupportedError(f"the operation {step.kind} is not described yet")
-    found = rules[step.kind](Call(b, step, inputs))
+    found = rules[step.kind](TracedCall(b, step, inputs))
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
-def folded(rules: dict[str, Callable[[Call], Any]]) -> Rules:
+def folded(rules: dict[str, Callable[[TracedCall], Any]]) -> Rules:
     """Rules that run the framework's own operation where no operand is a value."""
 
-    def guarded(rule: Callable[[Call], Any]):
-        def run(c: Call):
+    def guarded(rule: Callable[[TracedCall], Any]):
+        def run(c: TracedCall):
             if any(isinstance(x, Complex) for x in c.inputs):
                 return split(c, rules)
             if any(isinstance(x, Value) for x in c.inputs):

@@ -10,37 +10,37 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import pointwise
-from .program import Call
+from .call import TracedCall
 
 
-def curve(name: str, **attributes: float) -> Callable[[Call], Operand]:
+def curve(name: str, **attributes: float) -> Callable[[TracedCall], Operand]:
     """A rule: the curve `name` of the first operand."""
     return lambda c: c.b.curve(name, c.x, **attributes)
 
 
-def scaled(factor: float, shift: float = 0.0) -> Callable[[Call], Operand]:
+def scaled(factor: float, shift: float = 0.0) -> Callable[[TracedCall], Operand]:
     """A rule: `factor * x + shift`."""
     return lambda c: c.b.affine_map(c.x, factor, shift)
 
 
-def same(c: Call) -> Operand:
+def same(c: TracedCall) -> Operand:
     """A rule: the first operand itself."""
     return c.x
 
 
-def described(found: Operand | None, c: Call) -> Operand:
+def described(found: Operand | None, c: TracedCall) -> Operand:
     """What `graph.pointwise` made, if it made something."""
     if found is None:
         raise UnsupportedError(f"{c.kind} of values of different inputs is not described yet")
     return found
 
 
-def compare(how: str) -> Callable[[Call], Operand]:
+def compare(how: str) -> Callable[[TracedCall], Operand]:
     """A rule: a comparison of the first two operands, as 0 or 1."""
     return lambda c: described(pointwise.compare(c.b, how, c.inputs[0], c.inputs[1]), c)
 
 
-def select(c: Call, condition: Operand, x: Operand, y: Operand) -> Operand:
+def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
     """`x` where the condition holds, else `y`; both branches move if it is a constant."""
     if isinstance(condition, Value):
         return described(pointwise.select(c.b, condition, x, y), c)
@@ -53,22 +53,22 @@ def select(c: Call, condition: Operand, x: Operand, y: Operand) -> Operand:
     )
 
 
-def both(c: Call) -> Operand:
+def both(c: TracedCall) -> Operand:
     """A rule: whether both of two conditions hold."""
     return c.b.multiply(*(described(pointwise.truth(c.b, x), c) for x in c.inputs[:2]))
 
 
-def either(c: Call) -> Operand:
+def either(c: TracedCall) -> Operand:
     """A rule: whether one of two conditions holds."""
     return c.b.maximum(*(described(pointwise.truth(c.b, x), c) for x in c.inputs[:2]))
 
 
-def negated(c: Call) -> Operand:
+def negated(c: TracedCall) -> Operand:
     """A rule: whether a condition does not hold."""
     return described(pointwise.logical_not(c.b, c.x), c)
 
 
-def sign(c: Call) -> Operand:
+def sign(c: TracedCall) -> Operand:
     """A rule: -1, 0 or 1."""
     return described(pointwise.sign(c.b, c.x), c)
 
@@ -87,7 +87,7 @@ def power(b: Builder, x: Operand, exponent: float) -> Operand:
     return b.curve("power", x, exponent=float(exponent))
 
 
-def powers(c: Call) -> Operand:
+def powers(c: TracedCall) -> Operand:
     """A rule: the first operand to the power of the second, one constant."""
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
@@ -95,7 +95,7 @@ def powers(c: Call) -> Operand:
     return power(c.b, c.x, float(exponent[0]))
 
 
-def limited(c: Call, x: Operand, limit, negate: bool) -> Operand:
+def limited(c: TracedCall, x: Operand, limit, negate: bool) -> Operand:
     """The larger (with `negate` the smaller) of two operands; against one constant a curve."""
     if not isinstance(x, Value):
         x, limit = limit, x
@@ -185,7 +185,7 @@ def same_padding(
     return found
 
 
-def pooled(c: Call, how: str, x: Operand, found: np.ndarray, shape) -> Operand:
+def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape) -> Operand:
     """The largest or the mean of what each window holds."""
     if how == "max":
         return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), found, shape)
@@ -194,7 +194,7 @@ def pooled(c: Call, how: str, x: Operand, found: np.ndarray, shape) -> Operand:
     return c.b.gather_sum(x, found, weight, shape, name="average_pool", ulps=1)
 
 
-def running_sum(c: Call, x: Operand, axis: int, reverse=False, exclusive=False) -> Operand:
+def running_sum(c: TracedCall, x: Operand, axis: int, reverse=False, exclusive=False) -> Operand:
     """Sums of all entries up to each one along an axis."""
     if not isinstance(x, Value):
         return c.step.run(*c.inputs)[0]

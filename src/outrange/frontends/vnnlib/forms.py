@@ -20,7 +20,7 @@ _REFUSED = frozenset("ite min max abs xor distinct forall exists div mod ^".spli
 _MOST_COPIED = 10**6
 
 
-class Forms:
+class FormReader:
     """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
 
     `places` holds the index in `[x, y]` of every variable; whoever reads declarations fills it.

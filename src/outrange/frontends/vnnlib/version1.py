@@ -12,7 +12,7 @@ from itertools import count
 from ...core import And, Specification, UnsupportedError
 from .conditions import Draft, joined, settled
 from .errors import Fault, line_of, refusal
-from .forms import BINDING, BINDINGS, Forms
+from .forms import BINDING, BINDINGS, FormReader
 from .terms import CONSTANT
 from .tokens import DEEPEST, words
 
@@ -34,16 +34,16 @@ def read(text: str, name: str, file: str) -> Specification:
         ModelError: It is not well formed.
         UnsupportedError: It uses a form that is not read.
     """
-    reader = _Reader(text, file)
+    reader = _Version1Reader(text, file)
     unsafe = reader.run()
     if reader.inputs != reader.assumed:
         # An input declared after the first assertion moves the outputs to higher places.
-        reader = _Reader(text, file, reader.inputs)
+        reader = _Version1Reader(text, file, reader.inputs)
         unsafe = reader.run()
     return Specification(name, reader.inputs, reader.outputs, settled(unsafe))
 
 
-class _Reader:
+class _Version1Reader:
     """Reads one text once, the number of inputs being what is declared before an assertion.
 
     Args:
@@ -59,7 +59,7 @@ class _Reader:
         self.final = assumed is not None
         self.indices: dict[str, list[int]] = {"X": [], "Y": []}
         self.declared: dict[str, int] = {}
-        self.forms = Forms()
+        self.forms = FormReader()
         self.assertions: list[Draft] = []
 
     @property

@@ -47,7 +47,7 @@ def read(text: str, name: str, file: str) -> Specification:
     """
     _check(text, file)
     query = _parsed(text, file)
-    reader = _Reader()
+    reader = _Version2Reader()
     try:
         inputs, outputs = reader.declare(query.networks)
         parts = [reader.condition(assertion.expr) for assertion in query.assertions]
@@ -58,7 +58,7 @@ def read(text: str, name: str, file: str) -> Specification:
     return Specification(name, inputs, outputs, joined(And, parts), reader.declared)
 
 
-class _Reader:
+class _Version2Reader:
     """Turns the package's tree into a formula; `line` is the last one seen."""
 
     def __init__(self):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ops import Rearrange
 from ..graph import Graph, Node, Slot
+from .rewrite import ending_at
 
 
 def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
@@ -38,8 +39,8 @@ def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     node = Node(op, tuple(values), index.size, (1, index.size), "order")
     nodes = (*graph.nodes, node)
     slot = Slot("order", (index.size,))
-    return replace(graph, nodes=nodes, output=len(nodes), outputs=(slot,)).ending_at(
-        [len(nodes)], [slot]
+    return ending_at(
+        replace(graph, nodes=nodes, output=len(nodes), outputs=(slot,)), [len(nodes)], [slot]
     )
 
 

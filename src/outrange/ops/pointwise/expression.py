@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ...core import UnsupportedError
 from . import identities
-from .nodes import Apply, Expression, Monomial, Sum, Switch, Terms, Variable, merged
+from .nodes import Apply, CurveVariable, Expression, Monomial, Sum, Switch, Terms, merged
 
 
 MOST = 4000
@@ -38,7 +38,7 @@ class Expressions:
     def __init__(self):
         self.nodes: list[Expression] = []
         self._known: dict[Expression, int] = {}
-        self.x = self._enter(Variable())
+        self.x = self._enter(CurveVariable())
         self.zero, self.one = self.constant(0), self.constant(1)
 
     def _enter(self, node: Expression) -> int:
@@ -266,7 +266,7 @@ class Expressions:
     def show(self, e: int) -> str:
         """The formula, for reports."""
         node = self.nodes[e]
-        if isinstance(node, Variable):
+        if isinstance(node, CurveVariable):
             return "x"
         if isinstance(node, Apply):
             extra = "".join(f", {k}={v:g}" for k, v in node.attributes)

@@ -13,16 +13,14 @@ from functools import reduce
 
 import numpy as np
 
-from ...core import down, up
+from ...core import Bounds, down, up
 from ..curve import Curve
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Variable
+from .nodes import Apply, CurveVariable, Monomial, Sum
 from .primitives import PRIMITIVES, facts, spread
 
 
-Ends = tuple[np.ndarray, np.ndarray]
-
-_Numbers = Ends | tuple[np.float64, np.float64]
+_Numbers = Bounds | tuple[np.float64, np.float64]
 
 _FLOOR = 2.0**-1040
 """More than any product loses by underflow."""
@@ -42,7 +40,7 @@ def fraction_ends(value: Fraction) -> tuple[float, float]:
     return low, near if exact >= value else float(up(near))
 
 
-def _product(a: _Numbers, b: Ends) -> Ends:
+def _product(a: _Numbers, b: Bounds) -> Bounds:
     if a is b:
         return _whole_power(b, 2)
     with np.errstate(all="ignore"):
@@ -57,14 +55,14 @@ def _product(a: _Numbers, b: Ends) -> Ends:
     return lo, np.where(opposite, np.minimum(hi, 0.0), hi)
 
 
-def _outward(lo, hi, rounds: float = 2.0) -> Ends:
+def _outward(lo, hi, rounds: float = 2.0) -> Bounds:
     with np.errstate(all="ignore"):
         lo = lo - (rounds * _ROUND * np.abs(lo) + _FLOOR)
         hi = hi + (rounds * _ROUND * np.abs(hi) + _FLOOR)
     return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
 
-def _whole_power(x: Ends, n: int) -> Ends:
+def _whole_power(x: Bounds, n: int) -> Bounds:
     lo, hi = x
     if n == 1:
         return x
@@ -82,7 +80,7 @@ def _whole_power(x: Ends, n: int) -> Ends:
     return np.maximum(low, 0.0), high
 
 
-def _reciprocal(x: Ends) -> Ends:
+def _reciprocal(x: Bounds) -> Bounds:
     lo, hi = x
     with np.errstate(all="ignore"):
         first, last = 1.0 / hi, 1.0 / lo
@@ -98,7 +96,7 @@ def _reciprocal(x: Ends) -> Ends:
     return np.where(across, -np.inf, low), np.where(across, np.inf, high)
 
 
-def _applied(node: Apply, x: Ends) -> Ends:
+def _applied(node: Apply, x: Bounds) -> Bounds:
     """A primitive of a cell; outside its domain the real argument cannot be."""
     primitive, c = PRIMITIVES[node.name], facts(node)
     lo, hi = x
@@ -124,7 +122,7 @@ def _applied(node: Apply, x: Ends) -> Ends:
     return np.where(np.isnan(low), limits[0], low), np.where(np.isnan(high), limits[1], high)
 
 
-def _waves(name: str, c: Curve, lo, hi) -> Ends:
+def _waves(name: str, c: Curve, lo, hi) -> Bounds:
     """Sine and cosine: the ends, and 1 or -1 where a crest or a trough may lie between them."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
@@ -140,12 +138,12 @@ def _waves(name: str, c: Curve, lo, hi) -> Ends:
     return low, np.where(calm & ~crest, np.minimum(up(high), 1.0), 1.0)
 
 
-def product_ends(monomial: Monomial, known: dict[int, Ends]) -> Ends:
+def product_ends(monomial: Monomial, known: dict[int, Bounds]) -> Bounds:
     """Ends of a monomial, from those of its bases."""
     return reduce(_product, (_whole_power(known[b], p) for b, p in monomial))
 
 
-def _sum(node: Sum, known: dict[int, Ends], shape) -> Ends:
+def _sum(node: Sum, known: dict[int, Bounds], shape) -> Bounds:
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
@@ -175,7 +173,9 @@ def _sum(node: Sum, known: dict[int, Ends], shape) -> Ends:
     return np.where(rising, np.maximum(lo, 0.0), lo), np.where(falling, np.minimum(hi, 0.0), hi)
 
 
-def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray) -> dict[int, Ends]:
+def enclosures(
+    t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray
+) -> dict[int, Bounds]:
     """Ends of every expression that `roots` are made of, over each cell `[lo, hi]`.
 
     Args:
@@ -184,10 +184,10 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
         lo: `(cells,)`; may be `-inf`.
         hi: `(cells,)`; may be `inf`.
     """
-    known: dict[int, Ends] = {}
+    known: dict[int, Bounds] = {}
     for k in t.needed(*roots):
         node = t.nodes[k]
-        if isinstance(node, Variable):
+        if isinstance(node, CurveVariable):
             known[k] = (lo, hi)
         elif isinstance(node, Sum):
             known[k] = _sum(node, known, lo.shape)
@@ -202,7 +202,7 @@ def enclosures(t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray)
     return known
 
 
-def enclose(t: Expressions, e: int, lo, hi) -> Ends:
+def enclose(t: Expressions, e: int, lo, hi) -> Bounds:
     """Ends of one expression over each cell."""
     lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
     low, high = enclosures(t, [e], lo, hi)[e]

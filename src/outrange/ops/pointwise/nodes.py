@@ -13,7 +13,7 @@ Terms = dict[Monomial, Fraction]
 
 
 @dataclass(frozen=True)
-class Variable:
+class CurveVariable:
     """`x`."""
 
 
@@ -44,7 +44,7 @@ class Switch:
     at: tuple[int, ...]
 
 
-Expression = Variable | Sum | Apply | Switch
+Expression = CurveVariable | Sum | Apply | Switch
 
 
 def merged(m: Monomial, n: Monomial) -> Monomial:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core import Bounds
 from .expression import Expressions
-from .intervals import Ends, enclosures, product_ends
-from .nodes import Apply, Monomial, Sum, Variable
+from .intervals import enclosures, product_ends
+from .nodes import Apply, CurveVariable, Monomial, Sum
 from .primitives import PRIMITIVES, facts, spread
 
 
@@ -37,11 +38,11 @@ def error_bound(
     Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.3.
     """
     values = enclosures(t, [e], lo, hi)
-    found: dict[int, Ends] = {}
+    found: dict[int, Bounds] = {}
     with np.errstate(all="ignore"):
         for k in t.needed(e):
             node = t.nodes[k]
-            if isinstance(node, Variable):
+            if isinstance(node, CurveVariable):
                 own = (np.zeros(lo.shape), np.zeros(lo.shape))
             elif isinstance(node, Sum):
                 own = _sum_error(t, node, values, found, lo.shape)
@@ -53,7 +54,7 @@ def error_bound(
     return found[e]
 
 
-def _settled(own: Ends, value: Ends) -> Ends:
+def _settled(own: Bounds, value: Bounds) -> Bounds:
     """Each of the two bounds as good as the other makes it; nothing near overflow."""
     absolute, relative = own
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
@@ -64,14 +65,14 @@ def _settled(own: Ends, value: Ends) -> Ends:
     return np.where(bad, np.inf, absolute), np.where(bad, np.inf, relative)
 
 
-def _overflow(own: Ends, value: Ends, large: float) -> Ends:
+def _overflow(own: Bounds, value: Bounds, large: float) -> Bounds:
     """Nothing is claimed of a value that may overflow, if it is not exact."""
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     bad = (most > large) & (own[1] != 0)
     return np.where(bad, np.inf, own[0]), np.where(bad, np.inf, own[1])
 
 
-def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Ends, Ends]:
+def _monomial_error(t, monomial: Monomial, values, found, shape) -> tuple[Bounds, Bounds]:
     """Bounds for a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
@@ -106,7 +107,7 @@ def _product_error(monomial: Monomial, values, found, shape):
     return np.where(np.isnan(error), np.inf, error)
 
 
-def _sum_error(t, node: Sum, values, found, shape) -> Ends:
+def _sum_error(t, node: Sum, values, found, shape) -> Bounds:
     if not node.terms:
         error = 0.0 if float(node.constant) == node.constant else _U * abs(float(node.constant))
         return np.full(shape, error), np.full(shape, 2 * _U if error else 0.0)
@@ -145,7 +146,7 @@ def _is_power_of_two(factor: float) -> bool:
     return np.frexp(factor)[0] == 0.5
 
 
-def _sizes(value: Ends, factor: float) -> Ends:
+def _sizes(value: Bounds, factor: float) -> Bounds:
     """Least and most absolute value of a term."""
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
@@ -168,7 +169,7 @@ def _dominated(terms: list[tuple], rounds: float):
     return best
 
 
-def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends:
+def _apply_error(node: Apply, value: Bounds, argument: Bounds, before: Bounds) -> Bounds:
     """The function's own error, and what the error of its argument makes of it."""
     c = facts(node)
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
@@ -195,7 +196,7 @@ def _apply_error(node: Apply, value: Ends, argument: Ends, before: Ends) -> Ends
     return absolute, relative
 
 
-def _carried(node: Apply, argument: Ends, before: Ends) -> np.ndarray:
+def _carried(node: Apply, argument: Bounds, before: Bounds) -> np.ndarray:
     """How far a primitive moves when its argument does: by its slope, or all it can."""
     t = Expressions()
     value = t.apply(node.name, t.x, **dict(node.attributes))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import OutrangeError
 from .expression import Expressions
-from .nodes import Apply, Monomial, Sum, Switch, Variable
+from .nodes import Apply, CurveVariable, Monomial, Sum, Switch
 from .primitives import facts
 
 
@@ -30,7 +30,7 @@ def program(t: Expressions, e: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def _step(t: Expressions, k: int) -> Callable:
     node = t.nodes[k]
-    if isinstance(node, Variable):
+    if isinstance(node, CurveVariable):
         return lambda known, x: x
     if isinstance(node, Apply):
         f, argument = facts(node).f, node.argument
@@ -99,7 +99,7 @@ def definition(t: Expressions, e: int) -> Callable:
         known: dict[int, object] = {}
         for k in order:
             node = t.nodes[k]
-            if isinstance(node, Variable):
+            if isinstance(node, CurveVariable):
                 known[k] = x
             elif isinstance(node, Sum):
                 known[k] = _exact_sum(mp, node, known)

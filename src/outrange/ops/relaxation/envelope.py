@@ -1,7 +1,7 @@
 """The best line below a curve at a point, from the curve's bends: one rule per situation.
 
-Every rule takes compressed arrays and returns a `Found`. The best line at `z` is the supporting
-line at `z` of the convex envelope of `f` on `[lo, hi]`.
+Every rule takes compressed arrays and returns an `EnvelopeLine`. The best line at `z` is the
+supporting line at `z` of the convex envelope of `f` on `[lo, hi]`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .side import Side
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class EnvelopeLine:
     """Lines below a curve and how they answer to `theta`: see `relax.Lines`."""
 
     slope: np.ndarray
@@ -27,7 +27,7 @@ class Found:
 def straight(side: Side, lo, hi, gap):
     """Inside a gap that is exactly a line: the line itself."""
     slope, offset = side.line_slope[gap], side.line_offset[gap]
-    return Found(slope, offset)
+    return EnvelopeLine(slope, offset)
 
 
 def tangent(side: Side, lo, hi, gap, theta):
@@ -37,7 +37,7 @@ def tangent(side: Side, lo, hi, gap, theta):
     at = np.clip((1.0 - t) * lo + t * hi, first, last)
     slope = side.slope(at)
     gain = side.slope(last) - side.slope(first)
-    return Found(slope, tangent_offset(side, slope, at, lo, hi), t, at, gain)
+    return EnvelopeLine(slope, tangent_offset(side, slope, at, lo, hi), t, at, gain)
 
 
 def chord(side: Side, lo, hi):
@@ -50,7 +50,7 @@ def chord(side: Side, lo, hi):
     offset = np.minimum(
         fall(low, slope, lo, side.error(low)), fall(high, slope, hi, side.error(high))
     )
-    return Found(slope, offset)
+    return EnvelopeLine(slope, offset)
 
 
 def fan(side: Side, lo, hi, gap, theta):
@@ -60,7 +60,7 @@ def fan(side: Side, lo, hi, gap, theta):
     if theta is None:
         theta = (0.5 * lo + 0.5 * hi > knot).astype(np.float64)
     slope = np.clip(s + theta * (t - s), s, t)
-    return Found(slope, fall(value, slope, knot), theta, knot, t - s)
+    return EnvelopeLine(slope, fall(value, slope, knot), theta, knot, t - s)
 
 
 def _chords(dots):
@@ -122,7 +122,7 @@ def polygon(side: Side, lo, hi, start, stop, theta):
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
     slope, theta, span = _between(theta, first, last, default)
     offset, pivot = least_at_points(dots, slope)
-    return Found(slope, offset, theta, pivot, span)
+    return EnvelopeLine(slope, offset, theta, pivot, span)
 
 
 def _only(dots, masks):
@@ -179,7 +179,7 @@ def mixed(side: Side, lo, hi, start, stop, theta):
     slope = side.slope(at)
     offset = np.minimum(least_at_points(dots, slope)[0], tangent_offset(side, slope, at, a, b))
     gain = np.where(left < right, side.slope(right) - side.slope(left), 0.0)
-    found = Found(slope, offset, theta_at + np.zeros(z.shape), at + np.zeros(z.shape), gain)
+    found = EnvelopeLine(slope, offset, theta_at + np.zeros(z.shape), at + np.zeros(z.shape), gain)
     (odd,) = np.nonzero(~plain)
     if odd.size:
         _bent(side, found, odd, (left, right), (lo, hi, start, stop), theta)
@@ -231,4 +231,4 @@ def humps(side: Side, lo, hi, start, stop):
         better = slope * z + offset > best * z + best_offset
         best, best_offset = np.where(better, slope, best), np.where(better, offset, best_offset)
         slope = span_slope([*dots, *touched], z)
-    return Found(best, best_offset)
+    return EnvelopeLine(best, best_offset)

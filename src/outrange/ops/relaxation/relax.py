@@ -16,7 +16,7 @@ from .side import Side
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class LinePair:
     """`lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
 
     All fields have the shape of `lo`. The last six say how each line answers to `theta`:
@@ -47,7 +47,7 @@ class Lines:
     hi_gain: np.ndarray
 
 
-def relax(curve: Curve, lo, hi, theta=None) -> Lines:
+def relax(curve: Curve, lo, hi, theta=None) -> LinePair:
     """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
 
     Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
@@ -65,7 +65,7 @@ def relax(curve: Curve, lo, hi, theta=None) -> Lines:
         theta: Numbers in [0, 1] of that shape, or None.
 
     Returns:
-        `Lines`.
+        `LinePair`.
 
     Raises:
         InputError: An interval leaves the curve's domain.
@@ -92,7 +92,7 @@ def relax(curve: Curve, lo, hi, theta=None) -> Lines:
             under, over = (_lower(side, lo, hi, theta) for side in curve.sides)
     slope, offset, chosen, pivot, gain = (part.reshape(shape) for part in under)
     top, shift, picked, hinge, boost = (part.reshape(shape) for part in over)
-    return Lines(slope, offset, -top, -shift, chosen, picked, pivot, hinge, gain, -boost)
+    return LinePair(slope, offset, -top, -shift, chosen, picked, pivot, hinge, gain, -boost)
 
 
 def least_offset(curve: Curve, slope, lo, hi):
@@ -195,4 +195,4 @@ def _at_point(side: Side, at):
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)
     value = side.value(at)
-    return envelope.Found(slope, fall(value, slope, at, side.error(value)))
+    return envelope.EnvelopeLine(slope, fall(value, slope, at, side.error(value)))

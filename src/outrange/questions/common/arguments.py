@@ -5,8 +5,8 @@ import numpy as np
 from ...core import InputError
 
 
-def check_limits(tol, time) -> None:
-    """`tol` and `time` are usable numbers.
+def check_limits(tol, time_limit) -> None:
+    """`tol` and `time_limit` are usable numbers.
 
     Raises:
         InputError: One is not.
@@ -16,10 +16,10 @@ def check_limits(tol, time) -> None:
             "`tol` must be a finite number >= 0; it is relative to the range seen. "
             f"Received: tol={tol!r}."
         )
-    if time is not None and not (_is_finite_number(time) and time > 0):
+    if time_limit is not None and not (_is_finite_number(time_limit) and time_limit > 0):
         raise InputError(
-            "`time` must be a finite number of seconds > 0, or None for no limit. "
-            f"Received: time={time!r}."
+            "`time_limit` must be a finite number of seconds > 0, or None for no limit. "
+            f"Received: time_limit={time_limit!r}."
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import InputError
 from ...graph import Graph, Node, Slot
+from ...graph.rewrites.rewrite import ending_at
 from ...ops import dense
 from ..inputs.boxes import numbers
 
@@ -81,4 +82,4 @@ def _cut(graph: Graph, layer: str) -> Graph:
         if value == 0 and len(graph.inputs) == 1:
             shape = graph.inputs[0].shape
         slots.append(Slot(layer if len(values) == 1 else f"{layer}:{call}", tuple(shape)))
-    return graph.ending_at(values, slots)
+    return ending_at(graph, values, slots)

@@ -31,7 +31,7 @@ class Bound:
 
 
 @dataclass
-class Case:
+class PartialClause:
     """A conjunction under construction.
 
     Args:
@@ -50,9 +50,11 @@ class Case:
     pending: list[Or]
     floor: float = -np.inf
 
-    def copy(self) -> Case:
+    def copy(self) -> PartialClause:
         terms, pending = list(self.terms), list(self.pending)
-        return Case(self.lo.copy(), self.hi.copy(), self.inputs, terms, pending, self.floor)
+        return PartialClause(
+            self.lo.copy(), self.hi.copy(), self.inputs, terms, pending, self.floor
+        )
 
 
 class Expansion:
@@ -87,9 +89,9 @@ class Expansion:
         self.apart = np.inf
         """Proved of all that was crossed off: nowhere is its value below this."""
 
-    def of(self, formula: Formula) -> Iterator[Case]:
+    def of(self, formula: Formula) -> Iterator[PartialClause]:
         """The cases, lazily."""
-        first = Case(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
+        first = PartialClause(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
         empty = bool(np.any(first.lo > first.hi))
         stack = [] if empty or not self._add(first, formula) else [(first, 1)]
         while stack:
@@ -116,7 +118,7 @@ class Expansion:
                 if self._add(branch, part):
                     stack.append((branch, wider))
 
-    def _add(self, case: Case, formula: Formula) -> bool:
+    def _add(self, case: PartialClause, formula: Formula) -> bool:
         """Add a part to a case; False if it cannot hold there."""
         waiting = [formula]
         while waiting:
@@ -130,7 +132,7 @@ class Expansion:
                 return False
         return True
 
-    def _atom(self, case: Case, atom: Atom) -> bool:
+    def _atom(self, case: PartialClause, atom: Atom) -> bool:
         case.floor = max(case.floor, self._value_below(atom))
         known = _known(case, atom)
         if known is not None:
@@ -151,7 +153,7 @@ class Expansion:
             case.terms.append(atom)
         return bool(case.lo[i] <= case.hi[i])
 
-    def _propagate(self, case: Case) -> bool:
+    def _propagate(self, case: PartialClause) -> bool:
         """Cross off what the case rules out, until nothing changes; False if nothing is left."""
         changed = True
         while changed:
@@ -181,11 +183,11 @@ class Expansion:
                         case.pending.append(choice)
         return True
 
-    def _lose(self, case: Case, part: Formula) -> None:
+    def _lose(self, case: PartialClause, part: Formula) -> None:
         self.apart = min(self.apart, max(0.0, case.floor, self._value_below(part)))
 
 
-def _known(case: Case, formula: Formula) -> bool | None:
+def _known(case: PartialClause, formula: Formula) -> bool | None:
     """Whether a formula holds, or cannot hold, all over the box of a case."""
     if isinstance(formula, Atom):
         if len(formula.terms) != 1:

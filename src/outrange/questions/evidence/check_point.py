@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,7 +42,7 @@ class Witness:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CheckResult:
     """What a network returns at a point, and whether a formula holds there in real arithmetic.
 
     Args:
@@ -56,7 +56,7 @@ class Judged:
     hi: np.ndarray
 
 
-class Judge:
+class ExactChecker:
     """Decides a formula at points: by enclosures, and where they straddle it by exact values.
 
     Args:
@@ -70,7 +70,7 @@ class Judge:
         self._sharp = self._ranks.sharpened(formula)
         self._rational = Rational(graph)
 
-    def __call__(self, x: np.ndarray) -> Judged:
+    def __call__(self, x: np.ndarray) -> CheckResult:
         graph, sources = self._graph, self._ranks.sources
         lo, hi = (end[0] for end in enclose(graph, x[None], sources))
         outputs = graph.value_size(graph.output)
@@ -87,10 +87,10 @@ class Judge:
             verdict = holds(self._sharp, least, most)
             lo = np.array([float_below(v) for v in least[x.size :]])
             hi = np.array([float_above(v) for v in most[x.size :]])
-        return Judged(verdict, lo[:outputs], hi[:outputs])
+        return CheckResult(verdict, lo[:outputs], hi[:outputs])
 
 
-class Examiner:
+class CounterexampleChecker:
     """Looks at points; keeps the best counterexample that is one in real arithmetic.
 
     Args:
@@ -101,7 +101,7 @@ class Examiner:
 
     def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]):
         self._network, self._formula, self._regions = network, formula, regions
-        self._judge = Judge(network.graph, formula)
+        self._judge = ExactChecker(network.graph, formula)
         self._since: float | None = None
         self.witness: Witness | None = None
 
@@ -115,8 +115,8 @@ class Examiner:
                 self.witness = found
                 return True
             if self.witness is None:
-                self.witness, self._since = found, clock.perf_counter()
-        return self._since is not None and clock.perf_counter() - self._since > PATIENCE
+                self.witness, self._since = found, time.perf_counter()
+        return self._since is not None and time.perf_counter() - self._since > PATIENCE
 
     def _examine(self, x: np.ndarray) -> Witness | None:
         inside = [r for r in self._regions if contains(r, x)]

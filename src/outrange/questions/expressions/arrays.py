@@ -11,10 +11,10 @@ import numpy as np
 
 from ...core import InputError
 from .forms import filled
-from .nodes import Node
+from .nodes import ExpressionNode
 
 
-def broadcast(node: Node, *arrays: np.ndarray) -> list[np.ndarray]:
+def broadcast(node: ExpressionNode, *arrays: np.ndarray) -> list[np.ndarray]:
     """The arrays in one shape, as NumPy aligns them.
 
     Raises:
@@ -36,7 +36,7 @@ def entrywise(rule: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
     return filled([rule(*each) for each in zip(*entries, strict=True)], arrays[0].shape)
 
 
-def axes(node: Node, array: np.ndarray) -> tuple[int, ...]:
+def axes(node: ExpressionNode, array: np.ndarray) -> tuple[int, ...]:
     """The axes a reduction runs over, each from 0.
 
     Raises:
@@ -58,7 +58,7 @@ def axes(node: Node, array: np.ndarray) -> tuple[int, ...]:
 
 
 def groups(
-    node: Node, array: np.ndarray, over: tuple[int, ...]
+    node: ExpressionNode, array: np.ndarray, over: tuple[int, ...]
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """`(groups, entries)`: what is reduced to one entry each, and the shape of the result.
 

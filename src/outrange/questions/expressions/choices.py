@@ -6,27 +6,27 @@ from dataclasses import dataclass
 
 from ...core import Formula, InputError
 from ...core.formula import FALSE, TRUE, negate
-from .forms import Form, Number
+from .forms import AffineForm, Number
 from .formulas import MOST_ATOMS, all_of, any_of, compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class IndexChoice:
     """The index of the first largest of `entries`."""
 
-    entries: tuple[Form, ...]
+    entries: tuple[AffineForm, ...]
 
 
-def choice_compared(op: str, a: Choice | Form, b: Choice | Form) -> Formula:
+def choice_compared(op: str, a: IndexChoice | AffineForm, b: IndexChoice | AffineForm) -> Formula:
     """`a op b` for two choices, or a choice and a constant.
 
     Raises:
         InputError: It is compared with a number that is no index, or with `x` or `y` themselves.
     """
-    if isinstance(a, Form):
+    if isinstance(a, AffineForm):
         turned = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
         return choice_compared(turned.get(op, op), b, a)
-    if isinstance(b, Form):
+    if isinstance(b, AffineForm):
         if not b.is_constant:
             raise InputError(
                 "An `argmax` or `argmin` is an index: compare it with an integer or with another "
@@ -45,7 +45,7 @@ def choice_compared(op: str, a: Choice | Form, b: Choice | Form) -> Formula:
     return below if op == "<=" else negate(below)
 
 
-def _with_number(op: str, choice: Choice, number: Number) -> Formula:
+def _with_number(op: str, choice: IndexChoice, number: Number) -> Formula:
     size = len(choice.entries)
     if op in ("==", "!="):
         k = int(number)
@@ -61,7 +61,7 @@ def _with_number(op: str, choice: Choice, number: Number) -> Formula:
     return found if op in ("<=", "<") else negate(found)
 
 
-def _is(choice: Choice, k: int) -> Formula:
+def _is(choice: IndexChoice, k: int) -> Formula:
     """The choice is `k`: larger than all before, at least as large as all after."""
     mine = choice.entries[k]
     return all_of(
@@ -71,7 +71,7 @@ def _is(choice: Choice, k: int) -> Formula:
     )
 
 
-def _among_first(choice: Choice, count: int) -> Formula:
+def _among_first(choice: IndexChoice, count: int) -> Formula:
     """The choice is below `count`: one of the first is at least as large as all the rest."""
     if count <= 0:
         return FALSE
@@ -81,12 +81,12 @@ def _among_first(choice: Choice, count: int) -> Formula:
     return any_of(all_of(compared(">=", mine, other) for other in rest) for mine in first)
 
 
-def _at_most(a: Choice, b: Choice) -> Formula:
+def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
     """`a <= b`."""
     return any_of(all_of((_is(b, k), _among_first(a, k + 1))) for k in range(len(b.entries)))
 
 
-def _check_size(op: str, a: Choice, b: Choice) -> None:
+def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
     """Every pair of entries counts; where the order is asked for, with all the others."""
     m, n = len(a.entries), len(b.entries)
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6

@@ -11,16 +11,16 @@ import numpy as np
 from ...core import InputError
 from ...core.formula import negate
 from .arrays import axes, broadcast, entrywise, groups
-from .choices import Choice, choice_compared
-from .forms import Form, add, filled, largest, scale, smallest, subtract, total
+from .choices import IndexChoice, choice_compared
+from .forms import AffineForm, add, filled, largest, scale, smallest, subtract, total
 from .formulas import all_of, any_of, compared
-from .nodes import Expression, Index, Node
+from .nodes import Expression, ExpressionNode, Index
 from .order import in_order
 from .scope import Scope
 
 
-def evaluate(node: Node, scope: Scope) -> np.ndarray:
-    """The node's value: an object array of `Form`, `Choice` or `Formula`.
+def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
+    """The node's value: an object array of `AffineForm`, `IndexChoice` or `Formula`.
 
     Raises:
         InputError: Something does not fit the model's names and shapes, or is not linear.
@@ -32,7 +32,7 @@ def evaluate(node: Node, scope: Scope) -> np.ndarray:
     return found[id(node)]
 
 
-def bound_shape(node: Node) -> tuple[int, ...]:
+def bound_shape(node: ExpressionNode) -> tuple[int, ...]:
     """The shape of a node that knows its model.
 
     Raises:
@@ -48,16 +48,16 @@ def bound_shape(node: Node) -> tuple[int, ...]:
     )
 
 
-def _variable(node: Node, scope: Scope) -> np.ndarray:
+def _variable(node: ExpressionNode, scope: Scope) -> np.ndarray:
     kind, name, _ = node.detail
     return scope.variables(kind, name)
 
 
-def _constant(node: Node, scope: Scope) -> np.ndarray:
+def _constant(node: ExpressionNode, scope: Scope) -> np.ndarray:
     return node.detail[1]
 
 
-def _index(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
     index = _plain(node.detail)
     try:
         picked = array[index]
@@ -77,7 +77,7 @@ def _plain(index: Any) -> Any:
     return np.asarray(index, None if index else int) if isinstance(index, list) else index
 
 
-def _reshape(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+def _reshape(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
     try:
         return array.reshape(node.detail)
     except (TypeError, ValueError) as error:
@@ -86,27 +86,27 @@ def _reshape(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
         ) from None
 
 
-def _transposed(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+def _transposed(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
     return array.T
 
 
-def _negative(node: Node, scope: Scope, a: np.ndarray) -> np.ndarray:
+def _negative(node: ExpressionNode, scope: Scope, a: np.ndarray) -> np.ndarray:
     return entrywise(lambda form: scale(form, -1), a)
 
 
-def _abs(node: Node, scope: Scope, a: np.ndarray) -> np.ndarray:
+def _abs(node: ExpressionNode, scope: Scope, a: np.ndarray) -> np.ndarray:
     return entrywise(lambda form: largest((form, scale(form, -1))), a)
 
 
 def _pairwise(rule: Callable[[Any, Any], Any]) -> Callable:
-    def apply(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def apply(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return entrywise(rule, *broadcast(node, a, b))
 
     return apply
 
 
-def _multiply(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    def product(left: Form, right: Form) -> Form:
+def _multiply(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def product(left: AffineForm, right: AffineForm) -> AffineForm:
         if right.is_constant:
             return scale(left, right.offset)
         if left.is_constant:
@@ -116,8 +116,8 @@ def _multiply(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndar
     return entrywise(product, *broadcast(node, a, b))
 
 
-def _divide(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    def quotient(left: Form, right: Form) -> Form:
+def _divide(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def quotient(left: AffineForm, right: AffineForm) -> AffineForm:
         if not right.is_constant:
             raise InputError(
                 "A division by `x` or `y` is not linear; multiply it out: for `b > 0`, "
@@ -130,14 +130,14 @@ def _divide(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarra
     return entrywise(quotient, *broadcast(node, a, b))
 
 
-def _nonlinear(node: Node) -> InputError:
+def _nonlinear(node: ExpressionNode) -> InputError:
     return InputError(
         "A product of `x` or `y` with each other is not linear; one factor must be a constant. "
         f"Received: {node!r}."
     )
 
 
-def _matmul(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     fixed = [all(form.is_constant for form in side.flat) for side in (a, b)]
     if not any(fixed):
         raise _nonlinear(node)
@@ -161,7 +161,7 @@ def _matmul(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarra
 
 
 def _reduction(rule: Callable[[list], Any], least: int) -> Callable:
-    def apply(node: Node, scope: Scope, array: np.ndarray) -> np.ndarray:
+    def apply(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
         rows, shape = groups(node, array, axes(node, array))
         if rows.shape[1] < least:
             raise InputError(
@@ -172,11 +172,11 @@ def _reduction(rule: Callable[[list], Any], least: int) -> Callable:
     return apply
 
 
-def _mean(forms: list[Form]) -> Form:
+def _mean(forms: list[AffineForm]) -> AffineForm:
     return scale(total(forms), Fraction(1, len(forms)))
 
 
-def _compare(node: Node, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _compare(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if node.op in ("==", "!=") and not isinstance(node.parts[0], Expression | Index):
         return entrywise(lambda p, q: _same(p, q, node.op == "=="), *broadcast(node, a, b))
     rule = choice_compared if any(isinstance(p, Index) for p in node.parts) else compared
@@ -207,8 +207,8 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "mean": _reduction(_mean, 1),
     "max": _reduction(largest, 1),
     "min": _reduction(smallest, 1),
-    "argmax": _reduction(lambda forms: Choice(tuple(forms)), 1),
-    "argmin": _reduction(lambda forms: Choice(tuple(scale(f, -1) for f in forms)), 1),
+    "argmax": _reduction(lambda forms: IndexChoice(tuple(forms)), 1),
+    "argmin": _reduction(lambda forms: IndexChoice(tuple(scale(f, -1) for f in forms)), 1),
     **dict.fromkeys(("<=", "<", ">=", ">", "==", "!="), _compare),
     "&": _pairwise(lambda p, q: all_of((p, q))),
     "|": _pairwise(lambda p, q: any_of((p, q))),

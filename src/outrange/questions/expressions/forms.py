@@ -18,7 +18,7 @@ Number = int | Fraction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Form:
+class AffineForm:
     """`sum(c * v[i]) + offset + sum(k * max(alternatives))`.
 
     Args:
@@ -29,19 +29,19 @@ class Form:
 
     terms: dict[int, Number]
     offset: Number
-    peaks: tuple[tuple[Number, tuple[Form, ...]], ...] = ()
+    peaks: tuple[tuple[Number, tuple[AffineForm, ...]], ...] = ()
 
     @property
     def is_constant(self) -> bool:
         return not self.terms and not self.peaks
 
 
-def add(a: Form, b: Form) -> Form:
+def add(a: AffineForm, b: AffineForm) -> AffineForm:
     """`a + b`."""
     if b.is_constant:
-        return Form(a.terms, a.offset + b.offset, a.peaks)
+        return AffineForm(a.terms, a.offset + b.offset, a.peaks)
     if a.is_constant:
-        return Form(b.terms, a.offset + b.offset, b.peaks)
+        return AffineForm(b.terms, a.offset + b.offset, b.peaks)
     if len(a.terms) < len(b.terms):
         a, b = b, a
     terms = dict(a.terms)
@@ -51,32 +51,32 @@ def add(a: Form, b: Form) -> Form:
             terms[i] = c
         else:
             del terms[i]
-    return Form(terms, a.offset + b.offset, a.peaks + b.peaks)
+    return AffineForm(terms, a.offset + b.offset, a.peaks + b.peaks)
 
 
-def scale(a: Form, k: Number) -> Form:
+def scale(a: AffineForm, k: Number) -> AffineForm:
     """`k * a`."""
     if k == 1:
         return a
     if k == 0:
-        return Form({}, 0)
+        return AffineForm({}, 0)
     peaks = tuple((k * c, inner) for c, inner in a.peaks)
-    return Form({i: k * c for i, c in a.terms.items()}, k * a.offset, peaks)
+    return AffineForm({i: k * c for i, c in a.terms.items()}, k * a.offset, peaks)
 
 
-def subtract(a: Form, b: Form) -> Form:
+def subtract(a: AffineForm, b: AffineForm) -> AffineForm:
     """`a - b`."""
     if b.is_constant:
-        return Form(a.terms, a.offset - b.offset, a.peaks)
+        return AffineForm(a.terms, a.offset - b.offset, a.peaks)
     return add(a, scale(b, -1))
 
 
-def total(forms: Iterable[Form], weights: Iterable[Number] | None = None) -> Form:
+def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) -> AffineForm:
     """The sum of all forms, each times its weight."""
     pairs = ((1, form) for form in forms) if weights is None else zip(weights, forms, strict=True)
     terms: dict[int, Number] = {}
     offset: Number = 0
-    peaks: list[tuple[Number, tuple[Form, ...]]] = []
+    peaks: list[tuple[Number, tuple[AffineForm, ...]]] = []
     for k, form in pairs:
         if k == 0:
             continue
@@ -85,27 +85,27 @@ def total(forms: Iterable[Form], weights: Iterable[Number] | None = None) -> For
             terms[i] = terms[i] + c if i in terms else c
         offset += k * form.offset
         peaks += [(k * c, inner) for c, inner in form.peaks]
-    return Form({i: c for i, c in terms.items() if c}, offset, tuple(peaks))
+    return AffineForm({i: c for i, c in terms.items() if c}, offset, tuple(peaks))
 
 
-def largest(forms: Sequence[Form]) -> Form:
+def largest(forms: Sequence[AffineForm]) -> AffineForm:
     """The largest of the forms; a largest inside a largest is taken apart."""
     if len(forms) == 1:
         return forms[0]
     if all(form.is_constant for form in forms):
-        return Form({}, max(form.offset for form in forms))
-    flat: list[Form] = []
+        return AffineForm({}, max(form.offset for form in forms))
+    flat: list[AffineForm] = []
     for form in forms:
         if len(form.peaks) == 1 and form.peaks[0][0] > 0:
             k, inner = form.peaks[0]
-            rest = Form(form.terms, form.offset)
+            rest = AffineForm(form.terms, form.offset)
             flat += [add(rest, scale(part, k)) for part in inner]
         else:
             flat.append(form)
-    return Form({}, 0, ((1, tuple(flat)),))
+    return AffineForm({}, 0, ((1, tuple(flat)),))
 
 
-def smallest(forms: Sequence[Form]) -> Form:
+def smallest(forms: Sequence[AffineForm]) -> AffineForm:
     """The smallest of the forms."""
     return scale(largest([scale(form, -1) for form in forms]), -1)
 
@@ -128,7 +128,7 @@ def constants(value: Any) -> np.ndarray:
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"The numbers of an expression must be finite. Received: {value!r:.60}.")
-    return filled([Form({}, _number(v)) for v in array.ravel().tolist()], array.shape)
+    return filled([AffineForm({}, _number(v)) for v in array.ravel().tolist()], array.shape)
 
 
 def _number(v: Any) -> Number:

@@ -8,14 +8,14 @@ from fractions import Fraction
 
 from ...core import And, Atom, Formula, InputError, Or
 from ...core.formula import FALSE, TRUE
-from .forms import Form, add, scale, subtract
+from .forms import AffineForm, add, scale, subtract
 
 
 MOST_ATOMS = 2**16
 """One comparison of two numbers may become this many linear inequalities."""
 
 
-def compared(op: str, a: Form, b: Form) -> Formula:
+def compared(op: str, a: AffineForm, b: AffineForm) -> Formula:
     """`a op b` for `op` one of `<= < >= > == !=`."""
     if op in ("<=", "<"):
         return _at_most_zero(subtract(a, b), op == "<")
@@ -52,7 +52,7 @@ def any_of(parts: Iterable[Formula]) -> Formula:
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
 
 
-def linear_atom(form: Form, strict: bool = False) -> Atom:
+def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
     """`form <= 0` for a form without peaks, each number rounded once to float64.
 
     Where a division (a mean of three, say) left numbers that float64 does not hold, the inequality
@@ -75,7 +75,7 @@ def linear_atom(form: Form, strict: bool = False) -> Atom:
     return Atom(terms, offset, strict)
 
 
-def _whole(form: Form) -> Form:
+def _whole(form: AffineForm) -> AffineForm:
     """The form times the odd part of its denominators, if float64 then holds every number."""
     numbers = [*form.terms.values(), form.offset]
     denominator = math.lcm(*(number.denominator for number in numbers))
@@ -90,7 +90,7 @@ def _whole(form: Form) -> Form:
     return larger if exact else form
 
 
-def _at_most_zero(form: Form, strict: bool) -> Formula:
+def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     """`form <= 0` (or `< 0`).
 
     A largest that is added must be small for every alternative, one that is subtracted for some:
@@ -109,12 +109,12 @@ def _at_most_zero(form: Form, strict: bool) -> Formula:
         )
     chosen = next((peak for peak in form.peaks if peak[0] < 0), form.peaks[0])
     k, alternatives = chosen
-    rest = Form(form.terms, form.offset, tuple(p for p in form.peaks if p is not chosen))
+    rest = AffineForm(form.terms, form.offset, tuple(p for p in form.peaks if p is not chosen))
     parts = [_at_most_zero(add(rest, scale(part, k)), strict) for part in alternatives]
     return all_of(parts) if k > 0 else any_of(parts)
 
 
-def _atoms(form: Form) -> int:
+def _atoms(form: AffineForm) -> int:
     """Number of linear inequalities in `form <= 0`."""
     return math.prod(sum(_atoms(part) for part in parts) for _, parts in form.peaks)
 

@@ -19,7 +19,7 @@ from .indices import checked
 from .refusals import Undecided
 
 
-class Node(Undecided):
+class ExpressionNode(Undecided):
     """One step of what was written.
 
     Args:
@@ -31,7 +31,7 @@ class Node(Undecided):
     __slots__ = ("detail", "op", "parts")
     __hash__ = object.__hash__
 
-    def __init__(self, op: str, parts: tuple[Node, ...] = (), detail: Any = None):
+    def __init__(self, op: str, parts: tuple[ExpressionNode, ...] = (), detail: Any = None):
         self.op, self.parts, self.detail = op, parts, detail
 
     def __repr__(self) -> str:
@@ -147,7 +147,7 @@ class Node(Undecided):
         return Expression("abs", (as_expression(self),))
 
 
-class Expression(Node):
+class Expression(ExpressionNode):
     """An array of (piecewise) linear forms of the model's inputs and outputs.
 
     `+`, `-`, `*` and `/` by constants, `@` with a constant array, `abs`, and the methods below.
@@ -194,13 +194,13 @@ class Expression(Node):
         return Expression("T", (self,))
 
 
-class Index(Node):
+class Index(ExpressionNode):
     """What `argmax` or `argmin` gives: an index, to be compared with an integer or another."""
 
     __slots__ = ()
 
 
-class Condition(Node):
+class Condition(ExpressionNode):
     """A comparison, or several joined by `&`, `|`, `~` and `implies`; an array of them, maybe.
 
     A condition on an array holds where it holds: say `.all()` or `.any()` to make one of many.
@@ -256,7 +256,7 @@ def as_condition(value: Any) -> Condition:
         flags = np.asarray(value)
         items = [TRUE if flag else FALSE for flag in flags.ravel().tolist()]
         return Condition("constant", (), (value, filled(items, flags.shape)))
-    came = repr(value) if isinstance(value, Node) else what_came(value)
+    came = repr(value) if isinstance(value, ExpressionNode) else what_came(value)
     raise InputError(
         "`&`, `|`, `~` and `implies` join conditions, and bind more tightly than comparisons: "
         "write `(y[0] <= 1) & (y[1] >= 2)`, with parentheses around each comparison. A plain box "

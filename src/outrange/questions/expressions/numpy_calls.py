@@ -10,7 +10,7 @@ from ...core import InputError
 from .nodes import (
     Condition,
     Expression,
-    Node,
+    ExpressionNode,
     arithmetic,
     as_condition,
     as_expression,
@@ -72,7 +72,12 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
         InputError: It is not (piecewise) linear, or not known here.
     """
     name = METHODS.get(function)
-    if name is None or not args or not isinstance(args[0], Node) or not hasattr(args[0], name):
+    if (
+        name is None
+        or not args
+        or not isinstance(args[0], ExpressionNode)
+        or not hasattr(args[0], name)
+    ):
         _refuse(f"np.{getattr(function, '__name__', function)}", "")
     try:
         return getattr(args[0], str(name))(*args[1:], **options)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .nodes import Node
+from .nodes import ExpressionNode
 
 
-def in_order(node: Node) -> list[Node]:
+def in_order(node: ExpressionNode) -> list[ExpressionNode]:
     """Every node once, the parts of each before it."""
-    found: list[Node] = []
+    found: list[ExpressionNode] = []
     seen: set[int] = set()
     pending = [(node, False)]
     while pending:

@@ -12,7 +12,7 @@ from ...core import Atom, Formula, InputError
 from ..inputs.boxes import what_came
 from .evaluate import evaluate
 from .formulas import linear_atom
-from .nodes import Condition, Index, Node, as_expression
+from .nodes import Condition, ExpressionNode, Index, as_expression
 from .order import in_order
 from .scope import Scope
 from .variables import Variable
@@ -55,7 +55,7 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
             f"{WAYS}. Python has compared plain numbers here, before the model was asked; make "
             f"sure that one side uses `x` or `y`. Received: {node!r}."
         )
-    if isinstance(node, Node) and not isinstance(node, Condition):
+    if isinstance(node, ExpressionNode) and not isinstance(node, Condition):
         raise InputError(
             f"{WAYS}. An expression alone says nothing: compare it with something. "
             f"Received: {node!r}."
@@ -97,7 +97,7 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
     rule = "What is minimized or maximized is one linear expression, such as `y[0] - 2 * y[1]`"
     if isinstance(node, Condition | Index):
         raise InputError(f"{rule}; a condition or an index is none. Received: {node!r}.")
-    if not isinstance(node, Node):
+    if not isinstance(node, ExpressionNode):
         raise InputError(f"{rule}, made of `x` and `y`. Received: {what_came(node)}.")
     value = evaluate(as_expression(node), scope)
     if value.size != 1:
@@ -120,7 +120,7 @@ def applied(written: Any, scope: Scope) -> Any:
     Raises:
         InputError: The function takes other arguments.
     """
-    if isinstance(written, Node) or not callable(written):
+    if isinstance(written, ExpressionNode) or not callable(written):
         return written
     known = [Variable(kind, None, scope) for kind in ("x", "y")]
     for arguments in (known, known[:1]) if not scope.slots["y"] else (known,):
@@ -135,6 +135,6 @@ def applied(written: Any, scope: Scope) -> Any:
     )
 
 
-def uses_outputs(condition: Node) -> bool:
+def uses_outputs(condition: ExpressionNode) -> bool:
     """Whether `y` occurs in it."""
     return any(node.op == "variable" and node.detail[0] == "y" for node in in_order(condition))

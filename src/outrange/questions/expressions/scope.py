@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core import InputError
-from .forms import Form, filled
+from .forms import AffineForm, filled
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Scope:
                 if other is slot:
                     break
                 start += other.size
-            items = [Form({i: 1}, 0) for i in range(start, start + slot.size)]
+            items = [AffineForm({i: 1}, 0) for i in range(start, start + slot.size)]
             self._known[kind, slot.name] = filled(items, slot.shape)
         return self._known[kind, slot.name]
 

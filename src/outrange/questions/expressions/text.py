@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import Node
+from .nodes import ExpressionNode
 from .order import in_order
 from .scope import written
 
@@ -24,7 +24,7 @@ BINARY = {
 PREFIX = {"negative": "-", "~": "~"}
 
 
-def text(node: Node) -> str:
+def text(node: ExpressionNode) -> str:
     """The node in Python's notation."""
     found: dict[int, tuple[str, int]] = {}
     for one in in_order(node):
@@ -33,7 +33,7 @@ def text(node: Node) -> str:
     return found[id(node)][0]
 
 
-def _text(node: Node, parts: list[tuple[str, int]]) -> tuple[str, int]:
+def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]:
     """The text, and how tightly it binds."""
     op = node.op
     if op == "variable":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
 from ...core import InputError, down, gamma
-from ...search.gradients.bounds import SlopeEngine
-from ...search.gradients.objectives import Partials, Steepness
-from ...search.gradients.search import least_slopes
+from ...search.gradients.bounds import DerivativeEngine
+from ...search.gradients.objectives import LipschitzObjective, Partials
+from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen
 from ..common.network import NetworkLike
+from ..common.progress import range_reporter
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
@@ -34,14 +35,14 @@ def gradient_range(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """The range of every partial derivative; see `outrange.gradient_range`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = (
@@ -51,15 +52,9 @@ def gradient_range(
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
-    def report(now) -> None:
-        if progress is not None:
-            lo, hi = now.lower[:k], -now.lower[k:]
-            seen = now.seen[:k], -now.seen[k:]
-            progress(RangeProgress(now.seconds, now.boxes, lo, hi, *seen, now.open))
-
-    found = least_slopes(
-        graph, where, _both_ends(partials), tol=tol, time_limit=time, progress=report, seed=seed
-    )
+    report = range_reporter(progress, k)
+    options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
+    found = minimize_derivatives(graph, where, _both_ends(partials), **options)
     points = np.clip(found.at, where.lo, where.hi)
     least, most = _at_points(graph, where, partials, points)
     own = np.arange(k)
@@ -67,7 +62,7 @@ def gradient_range(
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     seen_lo = np.clip(most[best_lo, own], lo, hi)
     seen_hi = np.clip(least[best_hi, own], lo, hi)
-    status = found.status
+    status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
     if status == "exact" and (off > 2 * tol + 1e-12).any():
         status = "rounding"
@@ -91,7 +86,7 @@ def gradient_range(
         tol=float(tol),
         status=status,
         warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)),
+        cost=Cost(time.perf_counter() - began, int(found.boxes)),
         methods=found.methods,
     )
 
@@ -104,35 +99,37 @@ def lipschitz(
     outputs: Any = None,
     layer: str | None = None,
     tol: float = 1e-6,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """How fast each output can change; see `outrange.lipschitz`."""
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if norm not in NORMS:
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
     moving = np.flatnonzero(where.lo < where.hi)
-    steep = Steepness(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
+    steep = LipschitzObjective(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
 
     def report(now) -> None:
         if progress is not None:
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
-    found = least_slopes(graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed)
+    found = minimize_derivatives(
+        graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
+    )
     points = np.clip(found.at, where.lo, where.hi)
     ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
     sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
     inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
     reached = down(
-        -Steepness(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
+        -LipschitzObjective(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
         * (1.0 - 8.0 * gamma(moving.size + 8))
     )
     reached = np.maximum(reached - 1e-149, 0.0)
@@ -150,7 +147,7 @@ def lipschitz(
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
-        cost=Cost(clock.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
     )  # fmt: skip
 
 
@@ -166,7 +163,7 @@ def _both_ends(asked: Partials) -> Partials:
 
 def _at_points(graph, where, asked: Partials, points: np.ndarray):
     """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides."""
-    engine, k = SlopeEngine(graph, where, _both_ends(asked)), asked.form.size
+    engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
     found = np.concatenate([
         engine.bound(part, part).least
         for part in (points[i : i + engine.chunk] for i in range(0, len(points), engine.chunk))

@@ -39,7 +39,7 @@ def group_order(
     groups: Any,
     *,
     layer: str | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
@@ -55,7 +55,7 @@ def group_order(
         unsafe,
         [where],
         text=text,
-        time=time,
+        time_limit=time_limit,
         seed=seed,
         progress=progress,
     )
@@ -75,7 +75,7 @@ def groups_monotone(
     outputs: Any,
     direction: Any,
     layer: str | None,
-    time: float | None,
+    time_limit: float | None,
     seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
@@ -91,7 +91,7 @@ def groups_monotone(
             f"`outputs` and `direction` out. Received: {given}."
         )
     verdict = group_order(
-        network, box, groups, layer=layer, time=time, seed=seed, progress=progress
+        network, box, groups, layer=layer, time_limit=time_limit, seed=seed, progress=progress
     )
     return Monotone(
         network.name, (), None, verdict, verdict.reason, verdict.warrant, verdict.cost,

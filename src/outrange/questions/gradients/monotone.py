@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...answers import Cost, VerifyProgress
-from ...answers.monotone import Monotone, Step, Trend
+from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import InputError, Warrant
-from ...search.gradients.bounds import SlopeEngine
+from ...search.common.solution import Solution
+from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
-from ...search.gradients.search import METHODS, Signs, slope_signs
+from ...search.gradients.search import METHODS, derivative_signs
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.target import target
 from ..inputs.parse_box import real_box
-from .monotone_witness import Steps
+from .monotone_witness import MonotoneWitnesses
 
 
 SAMPLES = 1024
@@ -34,12 +35,12 @@ def monotone(
     outputs: Any = None,
     direction: str | None = None,
     layer: str | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """The trends of every pair of output and input; see `outrange.monotone`."""
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     if direction not in (None, "rises", "falls"):
         raise InputError(
@@ -51,7 +52,7 @@ def monotone(
     columns = chosen(graph.inputs, inputs, "inputs")
     rows = chosen(graph.outputs, outputs, "outputs")
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
-    task = _Task(network, graph, where, form, along, asked.is_output, time, seed, progress)
+    task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
     first = (
         task.likely()
         if direction is None
@@ -69,27 +70,27 @@ def monotone(
     )
     return Monotone(
         network.name, trends, direction, None, task.reason, task.warrant,
-        Cost(clock.perf_counter() - task.began, task.boxes), METHODS,
+        Cost(time.perf_counter() - task.began, task.boxes), METHODS,
     )  # fmt: skip
 
 
 class _Task:
     """The pairs asked about, and what is known of each."""
 
-    def __init__(self, network, graph, box, form, along, is_output, time, seed, progress):
-        self.began = clock.perf_counter()
+    def __init__(self, network, graph, box, form, along, is_output, time_limit, seed, progress):
+        self.began = time.perf_counter()
         self._graph, self._box, self._form, self._along = graph, box, form, along
-        self._time, self._seed, self._progress = time, seed, progress
-        self._steps = Steps(network, graph, box, is_output)
+        self._time, self._seed, self._progress = time_limit, seed, progress
+        self._steps = MonotoneWitnesses(network, graph, box, is_output)
         self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
-        self._found: dict[tuple[float, int], Step] = {}
+        self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)
         self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
 
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
         asked = Partials(self._form, self._along, np.ones(self._form.size))
-        engine = SlopeEngine(self._graph, self._box, asked)
+        engine = DerivativeEngine(self._graph, self._box, asked)
         x = self._box.uniform(np.random.default_rng(self._seed), SAMPLES)
         slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
@@ -117,15 +118,15 @@ class _Task:
         left = (
             None
             if self._time is None
-            else max(1e-3, self._time - (clock.perf_counter() - self.began))
+            else max(1e-3, self._time - (time.perf_counter() - self.began))
         )
-        found = slope_signs(
+        found, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,
         )  # fmt: skip
         self._take(pairs, sign, found)
 
-    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Signs) -> None:
+    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Solution) -> None:
         for k, s, low in zip(pairs, sign, found.lower, strict=True):
             self._true[float(s)][k] = low >= 0
         self.boxes += found.boxes

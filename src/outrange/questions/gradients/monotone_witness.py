@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...answers.monotone import Step
+from ...answers.monotone import FallingPair
 from ...core import Box
 from ...graph import Graph
 from ..common.named import by_name
@@ -16,7 +16,7 @@ REACH = 44
 """Steps of `2**-1` to `2**-REACH` of the box are tried either way."""
 
 
-class Steps:
+class MonotoneWitnesses:
     """Looks for steps along one input through given points.
 
     Args:
@@ -30,7 +30,9 @@ class Steps:
         self._network, self._graph, self._box = network, graph, box
         self._predict = network.predict if is_output else None
 
-    def falling(self, x: np.ndarray, output: int, direction: int, sign: float) -> Step | None:
+    def falling(
+        self, x: np.ndarray, output: int, direction: int, sign: float
+    ) -> FallingPair | None:
         """Two points on the line through `x` along which `sign * output` falls, proved.
 
         Args:
@@ -65,7 +67,7 @@ class Steps:
         points[:, i] = at
         return points
 
-    def _on(self, line: np.ndarray, output: int, sign: float) -> Step | None:
+    def _on(self, line: np.ndarray, output: int, sign: float) -> FallingPair | None:
         """The largest falls of the line that can be proved."""
         with np.errstate(all="ignore"):
             y = sign * self._graph.run(line)[:, output]
@@ -86,7 +88,7 @@ class Steps:
         before = int(np.argmax(y[: after + 1]))
         return (before, after) if y[after] < y[before] else None
 
-    def _told(self, pair: np.ndarray, output: int, sign: float, y: np.ndarray) -> Step:
+    def _told(self, pair: np.ndarray, output: int, sign: float, y: np.ndarray) -> FallingPair:
         model = reproduced = None
         if self._predict is not None:
             with np.errstate(all="ignore"):
@@ -94,7 +96,7 @@ class Steps:
             single = pair.astype(np.float32)
             reproduced = bool(sign * model[1] < sign * model[0] and (single[0] != single[1]).any())
         slots = self._graph.inputs
-        return Step(
+        return FallingPair(
             x=by_name(slots, pair[0]),
             then=by_name(slots, pair[1]),
             y=float(y[0]),

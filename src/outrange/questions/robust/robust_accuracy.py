@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import Formula, InputError, Warrant
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
-from ..evidence.check_point import Examiner
+from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
 from ..inputs.neighborhood import Neighborhood
@@ -23,7 +23,7 @@ from .robust_records import PROBES, Records, digest
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class LabeledData:
     """Inputs and labels, checked.
 
     Args:
@@ -37,7 +37,7 @@ class Data:
     labels: np.ndarray
 
     @classmethod
-    def of(cls, network: NetworkLike, x: Any, labels: Any) -> Data:
+    def of(cls, network: NetworkLike, x: Any, labels: Any) -> LabeledData:
         """From what a user passes.
 
         Raises:
@@ -92,14 +92,14 @@ class Data:
 
 def robust_accuracy(
     network: NetworkLike,
-    data: Data,
+    data: LabeledData,
     unsafe: Callable[[int], Formula],
     *,
     eps: float,
     norm: Any = "inf",
     clip: Any = None,
     each: float = 10.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
@@ -114,12 +114,12 @@ def robust_accuracy(
         norm: See `Neighborhood`.
         clip: See `Neighborhood`.
         each: Seconds per input.
-        time: Seconds in all; None for no limit.
+        time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
         seed: Of the samples.
         progress: Called after every input.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_limits(0.0, each)
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
@@ -134,18 +134,18 @@ def robust_accuracy(
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
     run = _Run(network, data, unsafe, records, float(eps), each, seed)
-    begin, complete = clock.perf_counter(), True
+    begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)
     try:
         for i in range(len(data.flat)):
-            left = np.inf if time is None else time - (clock.perf_counter() - begin)
+            left = np.inf if time_limit is None else time_limit - (time.perf_counter() - begin)
             if left <= 0:
                 complete = False
                 break
             around = Neighborhood.of(slots, _row(data, i), norm, clip)
             run.settle(i, around, bool(wrong[i]), left)
             if progress is not None:
-                progress(run.progress(clock.perf_counter() - begin))
+                progress(run.progress(time.perf_counter() - begin))
     except KeyboardInterrupt:
         complete = False
     return RobustAccuracy(
@@ -164,13 +164,13 @@ def robust_accuracy(
     )
 
 
-def _row(data: Data, i: int):
+def _row(data: LabeledData, i: int):
     if isinstance(data.x, dict):
         return {name: part[i] for name, part in data.x.items()}
     return data.x[i]
 
 
-def _misclassified(network: NetworkLike, data: Data) -> np.ndarray:
+def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
     """By the user's own model where it can be run, as it decides in use."""
     graph = network.graph
     if network.predict is None:
@@ -181,7 +181,7 @@ def _misclassified(network: NetworkLike, data: Data) -> np.ndarray:
 class _Run:
     """The data set as far as it is settled."""
 
-    def __init__(self, network, data: Data, unsafe, records: Records, eps, each, seed):
+    def __init__(self, network, data: LabeledData, unsafe, records: Records, eps, each, seed):
         count = len(data.flat)
         self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
         self.eps, self.each, self.seed = eps, each, seed
@@ -194,7 +194,7 @@ class _Run:
         """Decide input `i`, or take over what its record says."""
         if self._recalled(i, around):
             return
-        begin = clock.perf_counter()
+        begin = time.perf_counter()
         status, found, warrant, methods = WRONG, None, Warrant.FLOAT64_ROUNDED, ()
         if not wrong:
             verdict = verify(
@@ -202,7 +202,7 @@ class _Run:
                 self.unsafe(int(self.data.labels[i])),
                 [around.region(self.eps)],
                 text=f"label {self.data.labels[i]}",
-                time=max(1e-3, min(self.each, left)),
+                time_limit=max(1e-3, min(self.each, left)),
                 seed=self.seed,
             )
             if verdict.reason == "interrupted":
@@ -211,7 +211,7 @@ class _Run:
             status = BROKEN if found is not None else (ROBUST if verdict.holds else OPEN)
             if status == OPEN and left < self.each:
                 return  # It did not get all of its time: a later run may.
-        seconds = clock.perf_counter() - begin
+        seconds = time.perf_counter() - begin
         record: dict[str, Any] = {
             "status": status,
             "seconds": seconds,
@@ -232,7 +232,7 @@ class _Run:
         if record["status"] == BROKEN:
             x = np.asarray(record["x"], np.float64)
             unsafe = self.unsafe(int(self.data.labels[i]))
-            examiner = Examiner(self.network, unsafe, [around.region(self.eps)])
+            examiner = CounterexampleChecker(self.network, unsafe, [around.region(self.eps)])
             if x.shape == around.center.shape:
                 examiner(x)
             if examiner.witness is None:

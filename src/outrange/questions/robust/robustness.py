@@ -6,7 +6,7 @@ Each has a share of the time that grows, so that one that is hard does not stop 
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from ...core import Box, Formula, InputError, Region, Warrant
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
-from ..evidence.check_point import Examiner
+from ..evidence.check_point import CounterexampleChecker
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 
@@ -59,13 +59,13 @@ class _Search:
 
     def ask(self, radius: float) -> Verdict:
         """Decide one radius, within a slice of the time left."""
-        left = max(1e-3, min(self.slice, self.until - clock.perf_counter()))
+        left = max(1e-3, min(self.slice, self.until - time.perf_counter()))
         verdict = verify(
             self.network,
             self.unsafe,
             [self.around.region(radius)],
             text=self.text,
-            time=left if np.isfinite(left) else None,
+            time_limit=left if np.isfinite(left) else None,
             seed=self.seed,
         )
         self.boxes += verdict.cost.boxes
@@ -126,7 +126,7 @@ class _Search:
 
     def _breaks(self, point: np.ndarray) -> Counterexample | None:
         """The counterexample that a single point is, if it is one on the model too."""
-        examiner = Examiner(self.network, self.unsafe, [Region(Box(point, point))])
+        examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         found = examiner.witness
         if found is None or found.reproduced is False:
@@ -151,7 +151,7 @@ def robustness(
     text: str,
     tol: float = 1e-3,
     most: float | None = None,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
 ) -> Robustness:
@@ -164,15 +164,15 @@ def robustness(
         text: The property as the user wrote it.
         tol: Relative tolerance.
         most: The largest radius of interest.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the samples.
         progress: Called with `(lo, hi)` after every decision.
     """
-    check_limits(tol, time)
+    check_limits(tol, time_limit)
     check_hooks(progress, seed)
     limit = _largest(around, most)
-    begin = clock.perf_counter()
-    until = np.inf if time is None else begin + time
+    begin = time.perf_counter()
+    until = np.inf if time_limit is None else begin + time_limit
     search = _Search(network, unsafe, around, text, seed, until)
     values = sum(node.size for node in network.graph.nodes)
     search.slice = FIRST_SLICE * max(1.0, values / A_SECOND)
@@ -192,14 +192,14 @@ def robustness(
         tol=tol,
         status=status,
         warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
-        cost=Cost(clock.perf_counter() - begin, search.boxes),
+        cost=Cost(time.perf_counter() - begin, search.boxes),
         methods=tuple(search.methods),
     )
 
 
 def _search(search: _Search, limit: float, tol: float, progress) -> str:
     first = search.ask(0.0)
-    while first.reason == "time" and clock.perf_counter() < search.until:
+    while first.reason == "time" and time.perf_counter() < search.until:
         # A large network: what a single point takes, every radius will take as well.
         search.slice, search.open_ = 4 * search.slice, np.inf
         first = search.ask(0.0)
@@ -219,7 +219,7 @@ def _search(search: _Search, limit: float, tol: float, progress) -> str:
             return "exact"
         if search.lo >= limit:
             return "never"
-        if clock.perf_counter() >= search.until:
+        if time.perf_counter() >= search.until:
             return "time"
         if verdict.reason == "rounding" and search.ceiling - search.lo <= tol * search.ceiling:
             return "rounding"

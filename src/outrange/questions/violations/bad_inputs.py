@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,17 +11,22 @@ import numpy as np
 from ...answers import Cost
 from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
-from ...core import Box, Formula, InputError, Region, Warrant
+from ...core import Bounds, Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
-from ...search.preimage.activation_patterns import MOST_UNITS, Leaf, Part, patterns
-from ...search.preimage.clause_bounds import Clauses
-from ...search.preimage.disjoint_boxes import Ends, cells, disjoint
-from ...search.preimage.paving import Cell, Paving
+from ...search.preimage.activation_patterns import (
+    MOST_UNITS,
+    PatternBox,
+    PatternPolytope,
+    enumerate_patterns,
+)
+from ...search.preimage.clause_bounds import ClauseBounds
+from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
+from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
 from ..inputs.parse_box import place
-from .flatten_paving import LaidOut
+from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
@@ -43,7 +48,7 @@ def bad_inputs(
     *,
     text: str,
     share_tol: float = 0.01,
-    time: float | None = None,
+    time_limit: float | None = None,
     most_pieces: int = 10_000,
     engine: str = "auto",
 ) -> BadInputs:
@@ -55,24 +60,24 @@ def bad_inputs(
         regions: The input sets; a union.
         text: The property as the user wrote it.
         share_tol: See `outrange.bad_inputs`.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         most_pieces: See `outrange.bad_inputs`.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     asked = _asked(network, unsafe, regions)
-    limit = np.inf if time is None else float(time)
+    limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
-    parts: dict[int, list[Part]] = {}
+    parts: dict[int, list[PatternPolytope]] = {}
     try:
         if asked.clauses:
             hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
-            clauses = Clauses(network.graph, asked.clauses, asked.distances, hull, engine)
+            clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
-            left = SHARE_OF_TIME * limit - (clock.perf_counter() - began)
+            left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
             # A mixed box may take several pieces: half of them are left for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
@@ -82,7 +87,7 @@ def bad_inputs(
             status = None
     except KeyboardInterrupt:
         status = "interrupted"
-    seconds = clock.perf_counter() - began
+    seconds = time.perf_counter() - began
     return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
 
 
@@ -128,7 +133,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
         )
     table: dict[tuple, int] = {}
-    about: list[tuple[Ends, int]] = []
+    about: list[tuple[Bounds, int]] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             for clause in group.clauses:
@@ -137,7 +142,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     if len(whole) < len(regions):  # The property brings its own bounds.
         whole = [box for box, _ in about]
     made = (
-        cells(disjoint(_unlike(whole)), about, len(table), MOST_ROOTS)
+        grid_cells(disjoint_boxes(_unlike(whole)), about, len(table), MOST_ROOTS)
         if whole
         else (
             np.empty((0, network.graph.size)),
@@ -159,29 +164,33 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     return _Asked(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
 
 
-def _unlike(boxes: Sequence[Ends]) -> list[Ends]:
+def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
     """Each box once."""
     return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
 
 
 def _tell(
-    clauses: Clauses, paving: Paving, parts: dict[int, list[Part]], until: float, most: int
+    clauses: ClauseBounds,
+    paving: Paving,
+    parts: dict[int, list[PatternPolytope]],
+    until: float,
+    most: int,
 ) -> str | None:
     """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]
-    if clauses.tape is None:
+    if clauses.program is None:
         return None
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
-    nothing = np.zeros(clauses.tape.states, np.int8)
+    nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
-        if clock.perf_counter() > until:
+        if time.perf_counter() > until:
             return "time"
         if cell.undecided > MOST_UNITS:
             continue
         status = cell.status if clauses.exact_units else nothing
-        leaf = Leaf(cell.lo, cell.hi, status, cell.open, clauses.strict)
-        found = patterns(clauses.tape, leaf, until)
+        leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)
+        found = enumerate_patterns(clauses.program, leaf, until)
         if found is None:
             continue
         if count + len(found) - 1 > most:
@@ -207,7 +216,7 @@ def _answer(
     share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
     if paving is not None:
         share_lo, share_hi = paving.share()
-    found = LaidOut(roots, parts, free, base)
+    found = FlatPaving(roots, parts, free, base)
     if status is None and share_hi - share_lo > share_tol:
         status = "rounding"
     return BadInputs(
@@ -234,7 +243,7 @@ def _answer(
     )
 
 
-def _whole(lo: np.ndarray, hi: np.ndarray, open_: bool) -> Cell:
-    cell = Cell(lo, hi, 1.0, np.array([open_]), np.zeros(0, np.int8))
+def _whole(lo: np.ndarray, hi: np.ndarray, open_: bool) -> PavingBox:
+    cell = PavingBox(lo, hi, 1.0, np.array([open_]), np.zeros(0, np.int8))
     cell.label = search.MIXED if open_ else search.OUTSIDE
     return cell

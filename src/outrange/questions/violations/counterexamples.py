@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,15 +10,16 @@ import numpy as np
 from ...answers import Cost, Counterexample
 from ...answers.counterexamples import Counterexamples
 from ...core import Formula, InputError, Region, Warrant
-from ...search.decide import Cases, decide
+from ...search.common.clause_groups import ClauseGroup
+from ...search.decide import decide
 from ...search.preimage import paving as search
-from ...search.preimage.attack_boxes import points_in
-from ...search.preimage.clause_bounds import Clauses
-from ...search.preimage.paving import Cell, Paving
+from ...search.preimage.attack_boxes import violations_in
+from ...search.preimage.clause_bounds import ClauseBounds
+from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
-from ..evidence.check_point import Examiner, Witness
+from ..evidence.check_point import CounterexampleChecker, Witness
 from ..inputs.parse_box import place
 from ..verify import counterexample_at
 
@@ -39,7 +40,7 @@ def counterexamples(
     text: str,
     count: int = 10,
     apart: float = 0.0,
-    time: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     engine: str = "auto",
 ) -> Counterexamples:
@@ -52,26 +53,28 @@ def counterexamples(
         text: The property as the user wrote it.
         count: How many are wanted.
         apart: See `outrange.counterexamples`.
-        time: Seconds; None for no limit.
+        time_limit: Seconds; None for no limit.
         seed: Of the points tried.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
-    check_limits(0.0, time)
+    check_limits(0.0, time_limit)
     check_hooks(None, seed)
     _check(count, apart)
-    began = clock.perf_counter()
+    began = time.perf_counter()
     groups = cases(unsafe, regions, lambda i: place(network.graph.inputs, i))
     boxes, status, methods = 0, "none", ("interval arithmetic",)
     kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
     if groups:
-        examiner = Examiner(network, unsafe, regions)
-        first = decide(network.graph, groups, examiner, time_limit=time, seed=seed, engine=engine)
+        examiner = CounterexampleChecker(network, unsafe, regions)
+        first = decide(
+            network.graph, groups, examiner, time_limit=time_limit, seed=seed, engine=engine
+        )
         boxes, methods = first.boxes, first.methods
         status = "none" if first.status == "unsat" else first.status
         if examiner.witness is not None:
             status = "all"
             kept.add(examiner.witness)
-            until = np.inf if time is None else began + float(time)
+            until = np.inf if time_limit is None else began + float(time_limit)
             hunt = _Hunt(network, groups, kept, until, seed, engine)
             if not kept.full:
                 status = hunt.run()
@@ -85,7 +88,7 @@ def counterexamples(
         apart=float(apart),
         status=status,
         warrant=Warrant.FLOAT64_ROUNDED,
-        cost=Cost(clock.perf_counter() - began, boxes),
+        cost=Cost(time.perf_counter() - began, boxes),
         methods=methods,
     )
 
@@ -104,8 +107,12 @@ def _check(count, apart) -> None:
 class _Kept:
     """The counterexamples found so far."""
 
-    def __init__(self, network, unsafe, regions, groups: Sequence[Cases], count: int, apart: float):
-        self._new_examiner: Callable[[], Examiner] = lambda: Examiner(network, unsafe, regions)
+    def __init__(
+        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
+    ):
+        self._new_examiner: Callable[[], CounterexampleChecker] = lambda: CounterexampleChecker(
+            network, unsafe, regions
+        )
         self._network, self._count, self.apart = network, count, apart
         self.examples: list[Counterexample] = []
         size = network.graph.size
@@ -163,7 +170,9 @@ class _Kept:
 class _Hunt:
     """Boxes of one size after the other, each searched if no counterexample lies in it yet."""
 
-    def __init__(self, network, groups: Sequence[Cases], kept: _Kept, until, seed: int, engine):
+    def __init__(
+        self, network, groups: Sequence[ClauseGroup], kept: _Kept, until, seed: int, engine
+    ):
         self._kept, self._until = kept, until
         self._graph, self._groups, self._engine = network.graph, groups, engine
         self._rng = np.random.default_rng(seed)
@@ -189,17 +198,19 @@ class _Hunt:
         return "no more"
 
     def _why(self) -> str:
-        return "time" if clock.perf_counter() > self._until else "effort"
+        return "time" if time.perf_counter() > self._until else "effort"
 
     @property
     def _over(self) -> bool:
-        return clock.perf_counter() > self._until or self.boxes >= MOST_BOXES
+        return time.perf_counter() > self._until or self.boxes >= MOST_BOXES
 
-    def _roots(self) -> list[tuple[Paving, Cell, np.ndarray]]:
+    def _roots(self) -> list[tuple[Paving, PavingBox, np.ndarray]]:
         level = []
         for group in self._groups:
             roots = group.roots
-            clauses = Clauses(self._graph, group.clauses, group.distances, roots.hull, self._engine)
+            clauses = ClauseBounds(
+                self._graph, group.clauses, group.distances, roots.hull, self._engine
+            )
             free = clauses.free
             wanted = np.ones((len(roots.lo), clauses.count), bool)
             paving = Paving(
@@ -235,17 +246,17 @@ class _Hunt:
                     return "all"
         return None
 
-    def _empty(self, paving: Paving, cell: Cell) -> bool:
+    def _empty(self, paving: Paving, cell: PavingBox) -> bool:
         lo, hi = paving.clauses.full(np.stack([cell.lo, cell.hi]))
         at = self._kept.at
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
-    def _search(self, paving: Paving, cells: list[Cell], whole: np.ndarray) -> bool:
+    def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
         """Whether there are enough after looking into these boxes."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])
-        for points in points_in(clauses, lo, hi, open_, whole, self._rng):
+        for points in violations_in(clauses, lo, hi, open_, whole, self._rng):
             if points:
                 self._kept.offer(list(clauses.full(np.array(points))))
             if self._kept.full:

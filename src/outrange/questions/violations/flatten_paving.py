@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
-from ...answers.regions.piece import Band, Piece
+from ...answers.regions.piece import Piece, Slab
 from ...search.preimage import paving as search
-from ...search.preimage.activation_patterns import Part
-from ...search.preimage.paving import Cell
+from ...search.preimage.activation_patterns import PatternPolytope
+from ...search.preimage.paving import PavingBox
 
 
-class LaidOut:
+class FlatPaving:
     """The trees of a paving laid out flat: every cell a row, the leaves by kind.
 
     Args:
@@ -25,24 +25,24 @@ class LaidOut:
 
     def __init__(
         self,
-        roots: Sequence[Cell],
-        parts: dict[int, list[Part]],
+        roots: Sequence[PavingBox],
+        parts: dict[int, list[PatternPolytope]],
         free: np.ndarray,
         base: np.ndarray,
     ):
         self._free, self._base, self._parts = free, base, parts
         self._at = np.flatnonzero(free)
         self.pieces: list[Piece] = []
-        self.bands: list[Band] = []
+        self.bands: list[Slab] = []
         self.kinds: list[int] = []
         self._leaves: list[tuple[int, np.ndarray, np.ndarray]] = []
         self._rows: list[tuple[int, float, int, int]] = []
         self._roots = [self._add(root) for root in roots]
 
-    def _add(self, root: Cell) -> int:
+    def _add(self, root: PavingBox) -> int:
         """Lay out one tree; its row."""
         first = len(self._rows)
-        waiting: list[tuple[Cell, int]] = [(root, first)]
+        waiting: list[tuple[PavingBox, int]] = [(root, first)]
         self._rows.append((-1, 0.0, -1, -1))
         while waiting:
             cell, row = waiting.pop()
@@ -55,7 +55,7 @@ class LaidOut:
             waiting += [(cell.children[1], left + 1), (cell.children[0], left)]
         return first
 
-    def _leaf(self, cell: Cell) -> tuple[int, float, int, int]:
+    def _leaf(self, cell: PavingBox) -> tuple[int, float, int, int]:
         lo, hi = self._full(cell.lo), self._full(cell.hi)
         told = self._parts.get(id(cell))
         kind = {search.OUTSIDE: OUTSIDE, search.INSIDE: INSIDE}.get(cell.label, UNDECIDED)
@@ -73,17 +73,17 @@ class LaidOut:
             return -1 - kind, 0.0, len(self.bands) - 1, len(self.bands)
         return -1 - kind, 0.0, start, len(self.pieces)
 
-    def _band(self, cell: Cell) -> Band:
+    def _band(self, cell: PavingBox) -> Slab:
         """The half-spaces of a mixed box; none of it is bad or good by them if it has no bounds."""
         width = self._base.size + 1
         if cell.forms is None:
-            return Band(np.empty((0, width)), np.zeros((1, width)))
+            return Slab(np.empty((0, width)), np.zeros((1, width)))
         slopes, offset = cell.forms
         rows = np.zeros((len(offset), width))
         rows[:, np.append(self._free, True)] = np.concatenate([slopes, offset[:, None]], axis=1)
         rows[~np.isfinite(rows).all(axis=1)] = 0.0
         m = len(rows) // 2
-        return Band(-rows[m:][cell.open], rows[:m][cell.open])
+        return Slab(-rows[m:][cell.open], rows[:m][cell.open])
 
     def _full(self, x: np.ndarray) -> np.ndarray:
         whole = self._base.copy()

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...domains.backward import Relaxed, back_substitute
-from ...domains.crown import Sweep
-from ...domains.relaxations import Picks, Planes, curve_lines, product_planes
+from ...domains.backward import RelaxedGraph, back_substitute
+from ...domains.crown import CrownPass
+from ...domains.relaxations import MaxRelaxation, ProductRelaxation, relax_curve, relax_product
 from ...ops import Step
 
 
@@ -31,7 +31,7 @@ DECAY = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Used:
+class UsedRelaxation:
     """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
 
     coefficient: np.ndarray
@@ -40,7 +40,7 @@ class Used:
 
 
 @dataclass(eq=False)
-class Ascent:
+class AlphaAscent:
     """The best bound found for each pair.
 
     Args:
@@ -57,8 +57,8 @@ class Ascent:
         used: Found: per bent value, what the best bound uses.
     """
 
-    sweep: Sweep
-    net: Relaxed
+    sweep: CrownPass
+    net: RelaxedGraph
     rows: np.ndarray
     box: np.ndarray
     which: np.ndarray
@@ -67,7 +67,7 @@ class Ascent:
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
-    used: dict[int, Used] = field(default_factory=dict)
+    used: dict[int, UsedRelaxation] = field(default_factory=dict)
 
     def __post_init__(self):
         pairs = self.box.size
@@ -82,7 +82,7 @@ class Ascent:
         active = np.arange(self.box.size)
         lines = {v: line.take(self.box) for v, line in self.net.lines.items()}
         for step in range(steps + 1):
-            net = Relaxed(graph, lines, self.net.payments, self.net.drain)
+            net = RelaxedGraph(graph, lines, self.net.rounding_terms, self.net.underflow)
             cells = self.sweep.cells.take(self.box[active])
             record: dict[int, np.ndarray] = {}
             start = self.rows[self.which[active]][:, None]
@@ -120,7 +120,7 @@ class Ascent:
             line = chosen.get(v, ())
             if v not in self.used:
                 shape = (self.box.size, rows.shape[1])
-                self.used[v] = Used(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
+                self.used[v] = UsedRelaxation(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
             kept = self.used[v]
             kept.coefficient[whom] = rows[better]
             for own, part in zip(kept.line, line, strict=True):
@@ -157,7 +157,7 @@ class Ascent:
             if not pair.size:
                 continue
             node, line = graph.nodes[v - 1], lines[v]
-            if isinstance(line, Planes):
+            if isinstance(line, ProductRelaxation):
                 sources = [points[j] for j in node.inputs]
                 self._move_planes(v, line, record[v] > 0, sources, active, DECAY**step)
                 continue
@@ -170,18 +170,18 @@ class Ascent:
             with np.errstate(all="ignore"):
                 move = turn * distance / (hi - lo)
             theta = np.clip(line.theta[side, pair, unit] + np.nan_to_num(move), 0.0, 1.0)
-            new = curve_lines(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
+            new = relax_curve(node.op, lo, hi, theta, paying, budget.reads[source], node.size)
             at = (side, np.arange(pair.size))
             line.slope[side, pair, unit] = new.slope[at]
             line.offset[side, pair, unit] = new.offset[at]
             line.theta[side, pair, unit] = theta
             line.pivot[side, pair, unit] = new.pivot[at]
-            if new.endless is not None:
-                if line.endless is None:
-                    line.endless = np.zeros_like(line.slope)
-                line.endless[side, pair, unit] = new.endless[at]
+            if new.unbounded is not None:
+                if line.unbounded is None:
+                    line.unbounded = np.zeros_like(line.slope)
+                line.unbounded[side, pair, unit] = new.unbounded[at]
 
-    def _move_planes(self, value, planes: Planes, rising, sources, active, pace) -> None:
+    def _move_planes(self, value, planes: ProductRelaxation, rising, sources, active, pace) -> None:
         """Turn every plane in use toward the corner that its point is nearer to, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
@@ -196,8 +196,8 @@ class Ascent:
         theta = planes.theta + np.where(np.stack([rising, ~rising]), move, 0.0)
         paying = plan.budget if self.sweep.radii else None
         reads = (plan.budget.reads[node.inputs[0]], plan.budget.reads[node.inputs[1]])
-        new = product_planes(op, u, v, theta, paying, reads)
-        for name in ("left", "right", "offset", "endless", "theta"):
+        new = relax_product(op, u, v, theta, paying, reads)
+        for name in ("left", "right", "offset", "unbounded", "theta"):
             setattr(planes, name, getattr(new, name))
 
 
@@ -206,9 +206,9 @@ def _chosen(lines, record):
     out = {}
     for v, rows in record.items():
         line = lines[v]
-        if isinstance(line, Picks):
+        if isinstance(line, MaxRelaxation):
             continue
-        if isinstance(line, Planes):
+        if isinstance(line, ProductRelaxation):
             parts = (line.left, line.right, line.offset, line.theta)
         else:
             parts = (line.slope, line.offset)
@@ -223,21 +223,21 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     return out
 
 
-def _forward(net: Relaxed, chosen, record, x, last: int) -> list[np.ndarray]:
+def _forward(net: RelaxedGraph, chosen, record, x, last: int) -> list[np.ndarray]:
     """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
     values = [x]
     with np.errstate(all="ignore"):
         for v, node in enumerate(net.graph.nodes[:last], 1):
             source = values[node.inputs[0]]
             picks = net.lines.get(v)
-            if v in chosen and isinstance(picks, Planes):
+            if v in chosen and isinstance(picks, ProductRelaxation):
                 left, right, offset, _ = chosen[v]
                 u, w = source[:, node.op.left], values[node.inputs[1]][:, node.op.right]
                 values.append(left * u + right * w + offset)
             elif v in chosen:
                 slope, offset = chosen[v]
                 values.append(slope * source + offset)
-            elif isinstance(picks, Picks) and v in record:
+            elif isinstance(picks, MaxRelaxation) and v in record:
                 picked = np.take_along_axis(source, picks.arg, axis=1)
                 loose = (record[v] < 0) & ~picks.sure
                 values.append(np.where(loose, picks.top, picked))

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Bounds:
+class BoxBounds:
     """What an engine proved about `B` boxes and `m` objectives; `d` inputs, `s` decidable units.
 
     For box `i` and objective `k`, every `x` in the box has
@@ -43,7 +43,7 @@ class Engine(Protocol):
         status: np.ndarray,
         wanted: np.ndarray,
         cutoff: np.ndarray,
-    ) -> Bounds:
+    ) -> BoxBounds:
         """Bound `wanted` `(B, m)` bool objectives over the boxes `lo`, `hi` `(B, d)`.
 
         Args:

@@ -8,12 +8,12 @@ box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. A heuristic: no
 
 import numpy as np
 
-from ...domains.relaxations import Picks
-from ...domains.stability import settled
-from .alpha_crown import Ascent
+from ...domains.relaxations import MaxRelaxation
+from ...domains.stability import is_stable
+from .alpha_crown import AlphaAscent
 
 
-def scores(ascent: Ascent) -> np.ndarray:
+def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
     """`(P, d)` scores; the plain widths where there is no finite bound."""
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
@@ -34,7 +34,7 @@ def scores(ascent: Ascent) -> np.ndarray:
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
 
-def product_blame(ascent: Ascent, value: int) -> list[np.ndarray]:
+def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     """`(P, n)` per factor: `|a|` times half the distance at the worst corner, half of it each."""
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
@@ -48,7 +48,7 @@ def product_blame(ascent: Ascent, value: int) -> list[np.ndarray]:
     return list(op.pull(amount, amount))
 
 
-def _spread(ascent: Ascent, source: int, blame: np.ndarray) -> np.ndarray:
+def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
     """`(P, d)`: the blame on entries of a factor, as shares of the inputs they come from."""
     sweep = ascent.sweep
     origins = sweep.plan.origins[source]
@@ -71,13 +71,13 @@ def _spread(ascent: Ascent, source: int, blame: np.ndarray) -> np.ndarray:
     return out
 
 
-def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
+def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
     sweep = ascent.sweep
     op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
     used = ascent.used[value]
     lo, hi = sweep.ends[source]
-    loose = ~settled(op, lo, hi)
+    loose = ~is_stable(op, lo, hi)
     pair, unit = np.nonzero((used.coefficient != 0.0) & loose[ascent.box])
     out = np.zeros(used.coefficient.shape)
     if not pair.size:
@@ -96,12 +96,12 @@ def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
     return out
 
 
-def pick_blame(ascent: Ascent, value: int) -> np.ndarray:
+def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n of the input)`: what a window may lose, put on the argument picked."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
     lo, hi = sweep.ends[source]
-    if not isinstance(picks, Picks):
+    if not isinstance(picks, MaxRelaxation):
         raise TypeError(f"Value {value} is no window.")
     with np.errstate(invalid="ignore"):
         gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]

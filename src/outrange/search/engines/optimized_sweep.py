@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...domains.backward import Form, Relaxed
-from ...domains.crown import Sweep
-from .alpha_crown import Ascent
+from ...domains.backward import LinearForm, RelaxedGraph
+from ...domains.crown import CrownPass
+from .alpha_crown import AlphaAscent
 
 
 STEPS = 4
@@ -23,8 +23,8 @@ ROOM = 1 << 24
 
 
 @dataclass(eq=False)
-class KeenSweep(Sweep):
-    """A sweep whose refinements ascend. See `Sweep`.
+class OptimizedCrownPass(CrownPass):
+    """A sweep whose refinements ascend. See `CrownPass`.
 
     Args:
         steps: Ascent steps of every row.
@@ -32,7 +32,7 @@ class KeenSweep(Sweep):
 
     steps: int = STEPS
 
-    def _refine(self, net: Relaxed, value: int) -> bool:
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
         rows = self._open_rows(value)
         bent = sum(self.ends[v][0].shape[1] for v in net.lines)
         if rows.size == 0:
@@ -44,13 +44,13 @@ class KeenSweep(Sweep):
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
-        ascent = Ascent(self, net, units, box, which, value, keen=True)
+        ascent = AlphaAscent(self, net, units, box, which, value, keen=True)
         ascent.run(np.full(box.size, np.inf), self.steps)
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
         self.ends[value] = (lo, hi)
-        form = Form(ascent.form_rows.reshape(boxes, len(units), -1), found)
+        form = LinearForm(ascent.form_rows.reshape(boxes, len(units), -1), found)
         self.shares[value] = (rows, self._shares(form, rows.size))
         return True

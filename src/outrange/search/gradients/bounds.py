@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import Box
-from ...domains.backward import Cells
-from ...domains.crown import Plan, Sweep
-from ...domains.registry import Ends
+from ...core import Bounds, Box
+from ...domains.backward import BoxBatch
+from ...domains.crown import CrownPass, CrownPlan
 from ...domains.tangents import TangentPlan, plain_tangents, slopes, tangents
 from ...graph import Graph
 from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
@@ -17,7 +16,7 @@ from .objectives import Objectives
 
 
 @dataclass(frozen=True, eq=False)
-class SlopeBounds:
+class DerivativeBounds:
     """What was proved about `B` boxes, `m` objectives.
 
     Args:
@@ -31,11 +30,11 @@ class SlopeBounds:
     least: np.ndarray
     blame: np.ndarray
     undecided: np.ndarray
-    slopes: dict[int, Ends]
-    ends: list[Ends]
+    slopes: dict[int, Bounds]
+    ends: list[Bounds]
 
 
-class SlopeEngine:
+class DerivativeEngine:
     """Bounds objectives about slopes over boxes in a root box.
 
     Args:
@@ -49,11 +48,11 @@ class SlopeEngine:
         self.box = box
         self.asked, self.directions = asked, asked.directions
         self.objectives = asked.form.size
-        self._values, self.plan = Plan.of(self.graph), TangentPlan.of(self.graph)
+        self._values, self.plan = CrownPlan.of(self.graph), TangentPlan.of(self.graph)
         self.is_straight = not self._values.products and all(
             op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
         )
-        root = Sweep(self._values, Cells.of(box.lo[None], box.hi[None]))
+        root = CrownPass(self._values, BoxBatch.of(box.lo[None], box.hi[None]))
         root.run()
         self._known = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
 
@@ -62,17 +61,17 @@ class SlopeEngine:
         """How many boxes make a good call."""
         return self._values.boxes
 
-    def bound(self, lo: np.ndarray, hi: np.ndarray) -> SlopeBounds:
+    def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
-        sweep = Sweep(self._values, Cells.of(lo, hi), dict(self._known))
+        sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._known))
         sweep.run()
         known = slopes(self.graph, sweep.ends)
         found = tangents(self.plan, known, sweep.ends, self.directions)
         blame, undecided = self._blame(sweep, known, found, hi - lo)
         least = self.asked.least(*found[self.graph.output])
-        return SlopeBounds(least, blame, undecided, known, sweep.ends)
+        return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
-    def _blame(self, sweep: Sweep, known, found, width) -> tuple[np.ndarray, np.ndarray]:
+    def _blame(self, sweep: CrownPass, known, found, width) -> tuple[np.ndarray, np.ndarray]:
         """How far slopes vary times what they multiply, shared out among the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
@@ -91,7 +90,7 @@ class SlopeEngine:
                 undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
         return blame, undecided
 
-    def _share(self, sweep: Sweep, source: int, spread, tangent, blame) -> np.ndarray:
+    def _share(self, sweep: CrownPass, source: int, spread, tangent, blame) -> np.ndarray:
         """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...core import Box, InputError, UnsupportedError
+from ...core import Box, InputError, UnsupportedError, check_deadline
 from ...graph import Graph
 from ...ops import Affine, Curve, Largest, Rearrange
 from .highs import module, quiet_solver, run
@@ -83,6 +83,7 @@ class Encoding:
         self.rows: list[tuple[np.ndarray, float, float]] = []
         forms = [np.concatenate([np.zeros((1, box.size)), np.eye(box.size)])]
         for i, node in enumerate(graph.nodes):
+            check_deadline()
             ends = [_finite(bounds[j], graph, j) for j in node.inputs]
             parts = tuple(self._padded(forms[j]) for j in node.inputs)
             forms.append(self._encode(node.op, parts, ends, f"node {i} of `{node.source}`"))

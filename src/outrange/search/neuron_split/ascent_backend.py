@@ -1,4 +1,4 @@
-"""Which arrays the ascent of a phase search computes on: NumPy's, or those that a user chose.
+"""Which arrays the alpha-beta ascent computes on: NumPy's, or those that a user chose.
 
 What an ascent finds are slopes and multipliers; the bounds that follow from them are always
 computed anew by NumPy in float64, every rounding paid. So other arrays, and other numbers, can make
@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 Ascent = Callable[..., bool]
-"""`ascent(net, task, steps, target)`, as `phase_ascent.climb`; False leaves it to NumPy."""
+"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; False: NumPy does it."""
 
-_chosen: list[Ascent] = []
+_chosen: ContextVar[Ascent | None] = ContextVar("outrange_ascent", default=None)
 
 
 def chosen() -> Ascent | None:
     """The ascent in use, None for NumPy's."""
-    return _chosen[-1] if _chosen else None
+    return _chosen.get()
 
 
 @contextmanager
 def choose(ascent: Ascent) -> Iterator[None]:
-    """Use an ascent while the context lasts, in all threads."""
-    _chosen.append(ascent)
+    """Use an ascent while the context lasts, and in the threads that a search starts meanwhile."""
+    token = _chosen.set(ascent)
     try:
         yield
     finally:
-        _chosen.remove(ascent)
+        _chosen.reset(token)

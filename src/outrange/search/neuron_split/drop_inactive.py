@@ -9,17 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...domains.rounding import Payment
+from ...domains.rounding import RoundingTerm
 from ...graph import Graph
 from ...ops import Affine, dense
-from .relaxed_net import PhaseNet
+from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
 """Entries of a matrix that is still written out."""
 
 
-def pruned(net: PhaseNet) -> PhaseNet:
+def drop_inactive(net: RelaxedNet) -> RelaxedNet:
     """An equal net on the same box, with fewer units; the same net if there is nothing to gain."""
     kept = _kept(net)
     if not kept:
@@ -37,30 +37,30 @@ def pruned(net: PhaseNet) -> PhaseNet:
             nodes[v - 1] = replace(node, op=op, size=size, shape=shape)
     smaller = Graph(graph.inputs, tuple(nodes), graph.output, graph.outputs)
     everything = [kept.get(v, slice(None)) for v in range(len(nodes) + 1)]
-    payments = [
+    rounding_terms = [
         None
         if due is None
-        else Payment(due.finite[at], None if due.infinite is None else due.infinite[at])
-        for due, at in zip(net.payments, everything, strict=True)
+        else RoundingTerm(due.finite[at], None if due.infinite is None else due.infinite[at])
+        for due, at in zip(net.rounding_terms, everything, strict=True)
     ]
-    return PhaseNet(
+    return RelaxedNet(
         smaller,
         net.box,
         [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything, strict=True)],
-        payments,
-        net.drain,
+        rounding_terms,
+        net.underflow,
         [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
         net.budget,
         {v: error[everything[v]] for v, error in net.errors.items()},
     )
 
 
-def _kept(net: PhaseNet) -> dict[int, np.ndarray]:
+def _kept(net: RelaxedNet) -> dict[int, np.ndarray]:
     """Per value that gets smaller, the entries that stay."""
     readers = net.graph.readers()
-    sources = [b.source for b in net.bends]
+    sources = [b.source for b in net.activations]
     kept = {}
-    for b in net.bends:
+    for b in net.activations:
         alive = ~((b.below == 0.0) & (net.hi[b.place] <= 0.0))
         if not alive.any():
             alive[0] = True

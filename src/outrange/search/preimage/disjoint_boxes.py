@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-
-Ends = tuple[np.ndarray, np.ndarray]
-"""`(lo, hi)`, `(d,)` each."""
+from ...core import Bounds
 
 
-def apart(box: Ends, other: Ends) -> tuple[Ends | None, list[Ends]]:
+def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
     """The part of `box` in `other`, and boxes that cover the rest; all share faces at most.
 
     Example:
@@ -38,9 +36,9 @@ def apart(box: Ends, other: Ends) -> tuple[Ends | None, list[Ends]]:
     return (lo, hi), rest
 
 
-def disjoint(boxes: Sequence[Ends]) -> list[Ends]:
+def disjoint_boxes(boxes: Sequence[Bounds]) -> list[Bounds]:
     """Boxes of the same union that share faces at most."""
-    found: list[Ends] = []
+    found: list[Bounds] = []
     for box in boxes:
         left = [box]
         for known in found:
@@ -49,20 +47,20 @@ def disjoint(boxes: Sequence[Ends]) -> list[Ends]:
     return found
 
 
-def _without(box: Ends, other: Ends) -> list[Ends]:
+def _without(box: Bounds, other: Bounds) -> list[Bounds]:
     inside, rest = apart(box, other)
     if inside is None or not _overlaps(inside, box):
         return [box]
     return rest
 
 
-def _overlaps(inside: Ends, box: Ends) -> bool:
+def _overlaps(inside: Bounds, box: Bounds) -> bool:
     """Whether what two boxes share is more than a face of the first."""
     return bool(np.all((inside[0] < inside[1]) | (box[0] == box[1])))
 
 
-def cells(
-    whole: Sequence[Ends], asked: Sequence[tuple[Ends, int]], count: int, most: int
+def grid_cells(
+    whole: Sequence[Bounds], asked: Sequence[tuple[Bounds, int]], count: int, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Disjoint boxes, cut so that each question is about all of a box or nothing of it.
 
@@ -76,7 +74,7 @@ def cells(
         `(lo (r, d), hi (r, d), wanted (r, count))`; None if there would be more than `most`.
     """
     parts = [(box, np.zeros(count, bool)) for box in whole]
-    by_box: dict[bytes, tuple[Ends, list[int]]] = {}
+    by_box: dict[bytes, tuple[Bounds, list[int]]] = {}
     for box, k in asked:
         key = np.asarray(box[0]).tobytes() + np.asarray(box[1]).tobytes()
         by_box.setdefault(key, (box, []))[1].append(k)

@@ -10,80 +10,27 @@ from __future__ import annotations
 
 import heapq
 import math
-import time as clock
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...core import gamma
-from ..engines.base import Bounds
+from ...core import OutOfTime, deadline, gamma
+from ..engines.base import BoxBounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
-from .clause_bounds import Clauses
+from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
+from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
 
 
 MOST_AT_ONCE = 64
 """Boxes bounded in one call, unless they take longer than this:"""
 
 SECONDS_A_CALL = 0.1
+"""What a call is sized for."""
 
 SETTLED = 1e-11
 """A box whose share is known to this much of its own volume is not halved any more."""
-
-MIXED, OUTSIDE, INSIDE = 0, 1, 2
-
-
-class Cell:
-    """One box of a paving.
-
-    Args:
-        lo: `(d,)` of the free inputs.
-        hi: `(d,)`.
-        share: Its share of the whole volume.
-        open_: `(m,)` bool: the clauses that may hold somewhere in it.
-        status: `(units,)` what is known of the units.
-    """
-
-    __slots__ = (
-        "at",
-        "blame",
-        "children",
-        "cut",
-        "forms",
-        "hi",
-        "label",
-        "least",
-        "lo",
-        "most",
-        "open",
-        "share",
-        "status",
-        "undecided",
-    )
-
-    def __init__(self, lo, hi, share: float, open_, status):
-        self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
-        self.label, self.least, self.most = MIXED, 0.0, share
-        self.undecided = len(status)
-        self.blame: np.ndarray | None = None
-        self.forms: tuple[np.ndarray, np.ndarray] | None = None
-        self.cut, self.at = -1, 0.0
-        self.children: tuple[Cell, Cell] | None = None
-
-    @property
-    def gap(self) -> float:
-        """The share of the whole volume that is not known to be inside or outside."""
-        return self.most - self.least
-
-    def leaves(self) -> Iterator[Cell]:
-        """The boxes that are not halved, in order."""
-        waiting = [self]
-        while waiting:
-            cell = waiting.pop()
-            if cell.children is None:
-                yield cell
-            else:
-                waiting += [cell.children[1], cell.children[0]]
 
 
 class Paving:
@@ -99,7 +46,7 @@ class Paving:
 
     def __init__(
         self,
-        clauses: Clauses,
+        clauses: ClauseBounds,
         lo: np.ndarray,
         hi: np.ndarray,
         wanted: np.ndarray,
@@ -116,7 +63,8 @@ class Paving:
         unknown = np.zeros(clauses.units, np.int8)
         parts = sizes / self.volume if self.volume > 0 else np.full(len(lo), 1.0 / len(lo))
         self.roots = [
-            Cell(lo[i], hi[i], float(parts[i]), wanted[i].copy(), unknown) for i in range(len(lo))
+            PavingBox(lo[i], hi[i], float(parts[i]), wanted[i].copy(), unknown)
+            for i in range(len(lo))
         ]
         d = lo.shape[1]
         self._slip = gamma(8 * d + 32)
@@ -126,7 +74,7 @@ class Paving:
 
     # ---- what is known ----------------------------------------------------------------------
 
-    def leaves(self) -> Iterator[Cell]:
+    def leaves(self) -> Iterator[PavingBox]:
         """Every box that is not halved."""
         for root in self.roots:
             yield from root.leaves()
@@ -142,15 +90,15 @@ class Paving:
 
     # ---- refining ---------------------------------------------------------------------------
 
-    def look(self, cells: Sequence[Cell]) -> None:
+    def look(self, cells: Sequence[PavingBox]) -> None:
         """Bound the cells, and say of each what is known."""
         if not cells:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         asked = np.array([c.open for c in cells])
-        began = clock.perf_counter()
+        began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
-        each = (clock.perf_counter() - began) / len(cells)
+        each = (time.perf_counter() - began) / len(cells)
         self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
@@ -168,7 +116,7 @@ class Paving:
             elif not asked[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
-    def _shares(self, found: Bounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(self, found: BoxBounds, lo, hi, asked) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -183,9 +131,9 @@ class Paving:
             most[on] += outer
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
-    def halve(self, cells: Sequence[Cell]) -> list[Cell]:
+    def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
         """Cut each cell at the input to blame; the halves, bounded. A point is left as it is."""
-        pairs: list[tuple[Cell, int, float, Cell, Cell]] = []
+        pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)
             if cut < 0:
@@ -196,7 +144,7 @@ class Paving:
             sizes = self._sizes(np.array([e[0] for e in ends]), np.array([e[1] for e in ends]))
             parts = sizes / self.volume if self.volume > 0 else np.full(2, cell.share / 2)
             a, b = (
-                Cell(*end, float(part), cell.open, cell.status)
+                PavingBox(*end, float(part), cell.open, cell.status)
                 for end, part in zip(ends, parts, strict=True)
             )
             pairs.append((cell, cut, at, a, b))
@@ -223,21 +171,27 @@ class Paving:
             None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
             `"interrupted"`.
         """
-        until = clock.perf_counter() + seconds
+        until = time.perf_counter() + seconds
         try:
-            fresh = [c for c in self.leaves() if c.blame is None]
-            while fresh:
-                if clock.perf_counter() > until:
-                    return "time"
-                few = self._at_once
-                self.look(fresh[:few])
-                fresh = fresh[few:]
-            for weight in (_gap, self._untold):
-                stopped = self._until(weight, tol, until, most)
-                if stopped is not None:
-                    return stopped
+            with deadline(seconds):
+                return self._refine(tol, until, most)
         except KeyboardInterrupt:
             return "interrupted"
+        except OutOfTime:
+            return "time"
+
+    def _refine(self, tol: float, until: float, most: int) -> str | None:
+        fresh = [c for c in self.leaves() if c.blame is None]
+        while fresh:
+            if time.perf_counter() > until:
+                return "time"
+            few = self._at_once
+            self.look(fresh[:few])
+            fresh = fresh[few:]
+        for weight in (_gap, self._untold):
+            stopped = self._until(weight, tol, until, most)
+            if stopped is not None:
+                return stopped
         return None
 
     def _until(self, weight, tol: float, until: float, most: int) -> str | None:
@@ -254,7 +208,7 @@ class Paving:
         while heap and total > tol:
             if count >= most:
                 return "pieces"
-            if clock.perf_counter() > until:
+            if time.perf_counter() > until:
                 return "time"
             few = max(1, min(self._at_once, len(heap) // 2, most - count))
             cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]
@@ -269,18 +223,18 @@ class Paving:
                     number += 1
         return None
 
-    def _untold(self, cell: Cell) -> float:
+    def _untold(self, cell: PavingBox) -> float:
         """The volume of a box with too many patterns to tell one by one."""
         clauses = self.clauses
         told = not clauses.exact_units or len(cell.lo) > MOST_INPUTS or cell.undecided <= MOST_UNITS
         return 0.0 if told or cell.label != MIXED else cell.share
 
 
-def _gap(cell: Cell) -> float:
+def _gap(cell: PavingBox) -> float:
     return cell.gap
 
 
-def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
 
     A half-space's share is known exactly, so that the slope of a bound hardly counts.
@@ -294,7 +248,7 @@ def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> 
     return np.where(sound & np.isfinite(blame), blame, hi - lo)
 
 
-def _place(cell: Cell, whole: np.ndarray) -> tuple[int, float]:
+def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
     """The input to halve, and where the lower half ends; -1 if the box is a point in float64."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-import time as clock
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from ...frontends.keras.api import keras
 from ..targets import read_targets
 from .failures import reasons
 from .objectives import labelled, objective, optimizer_choice, yardstick
-from .plan import Data, Group, Options, epoch_orders
-from .record import Record
+from .plan import Group, Options, TrainingData, epoch_orders
+from .record import ComparisonRecord
 from .seeds import arrays_of, built
 
 
@@ -57,7 +57,7 @@ class Comparison:
         self, build, x, y, *, activations, losses, optimizers, starts, epochs, batch_size, budget,
         metric, better, goal, kind, seed, engine, file, progress,
     ):  # fmt: skip
-        self.begun = clock.perf_counter()
+        self.begun = time.perf_counter()
         self.build, self.goal, self.progress = build, goal, progress
         self.limit = seconds_of(budget)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
@@ -78,12 +78,12 @@ class Comparison:
         self.metric, self.better = metric, better
         self.groups: list[Group] = []
         self.group_kind = _engine(engine)
-        self.record: Record | None = None
+        self.record: ComparisonRecord | None = None
         self.file = None if file is None else Path(file)
 
     # ---- setting up -------------------------------------------------------------------------
 
-    def make_groups(self) -> Record:
+    def make_groups(self) -> ComparisonRecord:
         """A group per activation, all at their starts."""
         k = keras()
         first = None
@@ -115,7 +115,7 @@ class Comparison:
         assert first is not None
         labels = (list(self.activations), list(self.losses), [o.label for o in self.optimizers])
         engine = sorted({group.engine for group in self.groups})
-        return Record(
+        return ComparisonRecord(
             groups=self.groups,
             labels=labels,
             yardstick=first,
@@ -153,7 +153,7 @@ class Comparison:
             if record.matches(old, self.file) and old.status == "complete":
                 return old
             earlier = record.restore(old, self.file)
-        status, saved = "complete", clock.perf_counter()
+        status, saved = "complete", time.perf_counter()
         try:
             record.measure_starts()
             for tick in range(record.first_tick, record.ticks):
@@ -164,9 +164,9 @@ class Comparison:
                     self.advance(record, group, tick)
                 if status == "time":
                     break
-                if self.file is not None and clock.perf_counter() - saved > SAVE_EVERY:
+                if self.file is not None and time.perf_counter() - saved > SAVE_EVERY:
                     record.save(self.file, "interrupted", earlier + self.seconds)
-                    saved = clock.perf_counter()
+                    saved = time.perf_counter()
         except KeyboardInterrupt:
             status = "interrupted"
         study = record.study(status, earlier + self.seconds)
@@ -177,13 +177,13 @@ class Comparison:
 
     @property
     def seconds(self) -> float:
-        return clock.perf_counter() - self.begun
+        return time.perf_counter() - self.begun
 
     def over(self) -> bool:
         """Whether the time is over."""
         return self.limit is not None and self.seconds >= self.limit
 
-    def advance(self, record: Record, group: int, tick: int) -> None:
+    def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
         """One group from one tick to the next; a group that is there already (resumed) is not."""
         if record.at(group) > tick:
             return
@@ -225,7 +225,7 @@ def seconds_of(budget: Any) -> float | None:
     return float(match[1]) * units[match[2]]
 
 
-def _data(x: Any, rows: int) -> Data:
+def _data(x: Any, rows: int) -> TrainingData:
     arrays = arrays_of(x)
     for array in keras().tree.flatten(arrays):
         if array.ndim == 0 or len(array) != rows:
@@ -236,7 +236,7 @@ def _data(x: Any, rows: int) -> Data:
     real = keras().tree.map_structure(
         lambda a: a.astype(np.float32) if a.dtype.kind in "fiub" else a, arrays
     )
-    return Data(real, rows)
+    return TrainingData(real, rows)
 
 
 def _default_optimizers() -> dict[str, Any]:

@@ -8,10 +8,10 @@ from ...answers.study.trials import Reason
 from ...diagnosis import diagnose
 from ...frontends.keras.api import keras
 from ...frontends.keras.training.program import read_program
-from .plan import Data, Group
+from .plan import Group, TrainingData
 
 
-def diagnosed(group: Group, lane: int, data: Data, from_start: bool) -> list[Reason]:
+def diagnosed(group: Group, lane: int, data: TrainingData, from_start: bool) -> list[Reason]:
     """Proved and measured findings of a lane's model, with its weights and its loss.
 
     Args:
@@ -41,7 +41,7 @@ def _assign(model: Any, arrays: Any) -> None:
         variable.assign(array)
 
 
-def _found(model: Any, optimizer: Any, objective: Any, data: Data) -> list[Reason]:
+def _found(model: Any, optimizer: Any, objective: Any, data: TrainingData) -> list[Reason]:
     model.compile(optimizer=optimizer, loss=objective.keras_loss)
     return [
         Reason(f.code, f.level.name, f.message, f.fix)

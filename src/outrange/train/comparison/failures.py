@@ -8,8 +8,8 @@ import numpy as np
 from ...answers.study.study import Study
 from ...answers.study.trials import Reason, Trial
 from .diagnosed import diagnosed
-from .plan import Data
-from .record import Record
+from .plan import TrainingData
+from .record import ComparisonRecord
 from .seeds import weights_of
 
 
@@ -154,7 +154,9 @@ def _slow(f: Facts) -> list[Reason]:
     ]
 
 
-def reasons(study: Study, record: Record, data: Data) -> dict[tuple[int, int], tuple]:
+def reasons(
+    study: Study, record: ComparisonRecord, data: TrainingData
+) -> dict[tuple[int, int], tuple]:
     """Why each training fell short: `{(combination, start): reasons}`; each has at least one."""
     places = record.places()
     failed = [
@@ -185,7 +187,12 @@ def reasons(study: Study, record: Record, data: Data) -> dict[tuple[int, int], t
 
 
 def _facts(
-    study: Study, record: Record, combination: int, start: int, steepness: float, least: float
+    study: Study,
+    record: ComparisonRecord,
+    combination: int,
+    start: int,
+    steepness: float,
+    least: float,
 ) -> Facts:
     g, loss, optimizer = record.places()[combination]
     lane = record.lanes_of(g, loss, optimizer)[start]

@@ -11,7 +11,7 @@ from ...core import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class TrainingData:
     """Training data as Keras takes it.
 
     Args:
@@ -91,7 +91,7 @@ class Group(ABC):
         rebuild: Callable[[], Any],
         objectives: Sequence[Objective],
         optimizers: Sequence[OptimizerChoice],
-        data: Data,
+        data: TrainingData,
         options: Options,
     ):
         self.models = list(models)

@@ -20,7 +20,7 @@ GOAL_SHARE = 0.95
 """Of the way from a constant prediction to the best that was reached."""
 
 
-class Record:
+class ComparisonRecord:
     """Curves of every lane of every group."""
 
     def __init__(

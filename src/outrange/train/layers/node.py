@@ -10,7 +10,7 @@ from ..framework import keras, registered
 
 
 @registered
-class Node(keras.layers.Layer):
+class WiredNode(keras.layers.Layer):
     """`activation(sum of the inputs + bias)`.
 
     Args:

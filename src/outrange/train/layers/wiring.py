@@ -6,7 +6,7 @@ from typing import Any
 
 from ..framework import keras
 from .masked import MaskedDense
-from .node import Node
+from .node import WiredNode
 from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
 
 
@@ -105,7 +105,7 @@ def _node_layers(wiring: Wiring) -> dict[str, Any]:
     layers: dict[str, Any] = {}
 
     def made(node: NodeSpec, label: str) -> Any:
-        return Node(node.units, node.activation, node.use_bias, name=label)
+        return WiredNode(node.units, node.activation, node.use_bias, name=label)
 
     for node in wiring.nodes.values():
         label = node.shared or node.name

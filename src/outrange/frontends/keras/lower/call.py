@@ -10,7 +10,7 @@ from ....graph import Builder, Operand, Value
 
 
 @dataclass(eq=False)
-class Call:
+class KerasCall:
     """`op(*args, **kwargs)` with values of the graph and arrays in place of tensors."""
 
     builder: Builder

@@ -16,8 +16,8 @@ from ...whole import Within, limited_inputs
 from .. import refuse
 from ..api import keras
 from ..rules import RULES
-from ..trace.records import Record, Trace
-from .call import Call
+from ..trace.records import OperationRecord, Trace
+from .call import KerasCall
 
 
 MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
@@ -25,7 +25,7 @@ MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class KerasGraph:
     """A graph, and where each recorded tensor is in it."""
 
     graph: Graph
@@ -40,7 +40,7 @@ class Lowered:
     """The values of `graph` that such a curve bypasses."""
 
 
-def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> Lowered:
+def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:
     """Lower every record that the outputs need.
 
     Args:
@@ -73,7 +73,7 @@ class _Lowering:
         if isinstance(value, Value):
             self.holders[value.index] += 1
 
-    def run(self, names: list[str]) -> Lowered:
+    def run(self, names: list[str]) -> KerasGraph:
         for record in self.needed():
             self.record(record)
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
@@ -93,9 +93,9 @@ class _Lowering:
             if isinstance(value, Value)
         ]
         b = self.builder
-        return Lowered(graph, infos, values, b.plain, b.places, b.bypassed)
+        return KerasGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
-    def needed(self) -> list[Record]:
+    def needed(self) -> list[OperationRecord]:
         """The records the outputs depend on; masks nobody reads are not among them."""
         tensor = self.k.KerasTensor
         wanted = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
@@ -118,7 +118,7 @@ class _Lowering:
         uses.update(id(t) for t in flatten(self.trace.outputs))
         return uses
 
-    def bias_added(self, record: Record, args: tuple) -> Operand | None:
+    def bias_added(self, record: OperationRecord, args: tuple) -> Operand | None:
         """`affine + constant` as one affine node, where only this addition reads the first."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
@@ -135,7 +135,7 @@ class _Lowering:
         self.builder.nodes[-1] = replace(node, op=replace(op, bias=bias))
         return x
 
-    def record(self, record: Record) -> None:
+    def record(self, record: OperationRecord) -> None:
         """Lower one operation."""
         where = f"Layer `{record.source}` ({type(record.layer or record.op).__name__})"
         self.builder.source = record.source
@@ -145,7 +145,7 @@ class _Lowering:
         args, kwargs = self.k.tree.map_structure(self.operand, (record.args, record.kwargs))
         self.check_finite(record.kind, (args, kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
-        call = Call(
+        call = KerasCall(
             self.builder,
             record.op,
             args,
@@ -171,7 +171,7 @@ class _Lowering:
                 )
             self.enter(t, value)
 
-    def kept_within(self, record: Record, results: list, count: int) -> Iterator[Within]:
+    def kept_within(self, record: OperationRecord, results: list, count: int) -> Iterator[Within]:
         """What the dtypes of whole numbers hold, for each result of an operation.
 
         Inside a layer of the backend's own code every value counts: its types are not recorded.

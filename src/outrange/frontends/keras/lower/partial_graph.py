@@ -8,12 +8,12 @@ import numpy as np
 from ....core import InputError, ModelError
 from ....graph import Slot, Value
 from ..api import keras
-from ..trace.records import Record, Trace
-from .lower import Lowered, _Lowering
+from ..trace.records import OperationRecord, Trace
+from .lower import KerasGraph, _Lowering
 
 
 @dataclass(frozen=True, eq=False)
-class PartialGraph:
+class LoweredPart:
     """A graph of part of a model, and where the recorded tensors are in it.
 
     Args:
@@ -24,14 +24,14 @@ class PartialGraph:
         constants: `id` of a tensor that depends on no input to what it is.
     """
 
-    lowered: Lowered
+    lowered: KerasGraph
     reasons: list[tuple[str, str]]
     values: dict[int, int]
     places: dict[int, int]
     constants: dict[int, np.ndarray]
 
 
-def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> PartialGraph:
+def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> LoweredPart:
     """The graph of a model, given that nothing is known of some records.
 
     Args:
@@ -80,8 +80,8 @@ def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> Part
     constants = {
         key: np.asarray(v) for key, v in lowering.known.items() if not isinstance(v, Value)
     }
-    return PartialGraph(lowered, reasons, values, places, constants)
+    return LoweredPart(lowered, reasons, values, places, constants)
 
 
-def _gives(k: Any, record: Record, tensors: set[int]) -> bool:
+def _gives(k: Any, record: OperationRecord, tensors: set[int]) -> bool:
     return any(id(t) in tensors for t in k.tree.flatten(record.outputs))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites.softmax import log_add_exp
-from ..lower.call import Call, array, is_value, operand, single
+from ..lower.call import KerasCall, array, is_value, operand, single
 from .table import entering
 
 
@@ -16,22 +16,22 @@ rule = entering(RULES)
 
 
 @rule("Add")
-def _add(c: Call):
+def _add(c: KerasCall):
     return c.builder.add(c.operand(0, "x1"), c.operand(1, "x2"))
 
 
 @rule("Subtract")
-def _subtract(c: Call):
+def _subtract(c: KerasCall):
     return c.builder.subtract(c.operand(0, "x1"), c.operand(1, "x2"))
 
 
 @rule("Multiply")
-def _multiply(c: Call):
+def _multiply(c: KerasCall):
     return c.builder.multiply(c.operand(0, "x1"), c.operand(1, "x2"))
 
 
 @rule("Divide", "TrueDivide")
-def _divide(c: Call):
+def _divide(c: KerasCall):
     x, y = c.operand(0, "x1"), c.operand(1, "x2")
     if not is_value(y) and not array(y).all():
         raise UnsupportedError("a division by the constant 0 has no value")
@@ -39,27 +39,27 @@ def _divide(c: Call):
 
 
 @rule("Negative")
-def _negative(c: Call):
+def _negative(c: KerasCall):
     return c.builder.affine_map(c.x, -1.0, name="negative")
 
 
 @rule("Deg2rad", "Rad2deg")
-def _degrees(c: Call):
+def _degrees(c: KerasCall):
     factor = np.pi / 180.0 if type(c.op).__name__ == "Deg2rad" else 180.0 / np.pi
     return c.builder.affine_map(c.x, factor, ulps=2)
 
 
 @rule("Maximum", "Fmax")
-def _maximum(c: Call):
+def _maximum(c: KerasCall):
     return largest(c, c.operand(0, "x1"), c.operand(1, "x2"), False)
 
 
 @rule("Minimum", "Fmin")
-def _minimum(c: Call):
+def _minimum(c: KerasCall):
     return largest(c, c.operand(0, "x1"), c.operand(1, "x2"), True)
 
 
-def largest(c: Call, x, y, negate: bool):
+def largest(c: KerasCall, x, y, negate: bool):
     """The larger (with `negate` the smaller) of two operands; against a constant it is a curve."""
     b = c.builder
     if not is_value(x):
@@ -80,7 +80,7 @@ def largest(c: Call, x, y, negate: bool):
 
 
 @rule("Clip")
-def _clip(c: Call):
+def _clip(c: KerasCall):
     lo = c.config.get("x_min", c.get(1, "x_min"))
     hi = c.config.get("x_max", c.get(2, "x_max"))
     if np.ndim(lo) == 0 and np.ndim(hi) == 0:
@@ -91,12 +91,12 @@ def _clip(c: Call):
 
 
 @rule("Logaddexp")
-def _log_add_exp(c: Call):
+def _log_add_exp(c: KerasCall):
     return log_add_exp(c.builder, c.operand(0, "x1"), c.operand(1, "x2"))
 
 
 @rule("Matmul")
-def _matmul(c: Call):
+def _matmul(c: KerasCall):
     x, y = c.operand(0, "x1"), c.operand(1, "x2")
     if len(x.shape) < 2 or len(y.shape) < 2:
         return _dot(c)
@@ -109,7 +109,7 @@ def _matmul(c: Call):
 
 
 @rule("Dot")
-def _dot(c: Call):
+def _dot(c: KerasCall):
     x, y = c.operand(0, "x1"), c.operand(1, "x2")
     if not x.shape or not y.shape:
         return c.builder.multiply(x, y)
@@ -121,7 +121,7 @@ def _dot(c: Call):
 
 
 @rule("Tensordot")
-def _tensordot(c: Call):
+def _tensordot(c: KerasCall):
     x, y, axes = c.operand(0, "x1"), c.operand(1, "x2"), c.config["axes"]
     if isinstance(axes, int):
         axes = (range(len(x.shape) - axes, len(x.shape)), range(axes))
@@ -136,7 +136,7 @@ def _tensordot(c: Call):
 
 
 @rule("Einsum")
-def _einsum(c: Call):
+def _einsum(c: KerasCall):
     spec = c.config["subscripts"].replace(" ", "")
     operands = [operand(x) for x in c.args]
     if len(operands) > 2:
@@ -176,7 +176,7 @@ def _named(left: str, operands: list) -> list[str]:
     return terms
 
 
-def contract(c: Call, left: list, right: list, out: list, x, y):
+def contract(c: KerasCall, left: list, right: list, out: list, x, y):
     """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
     b = c.builder
     if not all((*x.shape, *y.shape)):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites.convolution import convolve, convolve_transposed
-from ..lower.call import Call
+from ..lower.call import KerasCall
 from .table import entering
 
 
@@ -15,17 +15,17 @@ rule = entering(RULES)
 
 
 @rule("Conv")
-def _conv(c: Call):
+def _conv(c: KerasCall):
     return _convolved(c, c.x, _kernel(c, 1, "kernel"))
 
 
 @rule("DepthwiseConv")
-def _depthwise(c: Call):
+def _depthwise(c: KerasCall):
     return _convolved(c, c.x, _apart(_kernel(c, 1, "kernel")))
 
 
 @rule("SeparableConv")
-def _separable(c: Call):
+def _separable(c: KerasCall):
     # Two steps, as the model computes it: one kernel for both would cost more and be rounded.
     parts = _convolved(c, c.x, _apart(_kernel(c, 1, "depthwise_kernel")))
     pointwise = _kernel(c, 2, "pointwise_kernel")
@@ -42,7 +42,7 @@ def _separable(c: Call):
 
 
 @rule("ConvTranspose")
-def _conv_transpose(c: Call):
+def _conv_transpose(c: KerasCall):
     kernel = _kernel(c, 1, "kernel")
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
@@ -74,7 +74,7 @@ def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> i
     return max(total // 2, 0)
 
 
-def _convolved(c: Call, x, kernel: np.ndarray):
+def _convolved(c: KerasCall, x, kernel: np.ndarray):
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
     channels = x.shape[1] if first else x.shape[-1]
@@ -99,7 +99,7 @@ def _convolved(c: Call, x, kernel: np.ndarray):
     )
 
 
-def _kernel(c: Call, place: int, name: str) -> np.ndarray:
+def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
     kernel = c.constant(place, name)
     if kernel is None or kernel.ndim < 3:
         raise UnsupportedError(f"a convolution without a `{name}` of 3 or more axes")
@@ -111,7 +111,7 @@ def _apart(kernel: np.ndarray) -> np.ndarray:
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
-def _channels_first(c: Call) -> bool:
+def _channels_first(c: KerasCall) -> bool:
     layout = c.op.data_format or c.keras.config.image_data_format()
     return layout == "channels_first"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ..lower.call import Call, is_value, single
+from ..lower.call import KerasCall, is_value, single
 from .table import entering
 
 
@@ -44,19 +44,19 @@ SCALED = {
 
 
 @rule(*PLAIN)
-def _plain(c: Call):
+def _plain(c: KerasCall):
     return c.builder.curve(PLAIN[type(c.op).__name__], c.x)
 
 
 @rule(*WITH)
-def _with(c: Call):
+def _with(c: KerasCall):
     name, attributes = WITH[type(c.op).__name__]
     given = {ours: single(c.config[theirs]) for theirs, ours in attributes.items()}
     return c.builder.curve(name, c.x, **given)
 
 
 @rule(*SCALED)
-def _scaled(c: Call):
+def _scaled(c: KerasCall):
     inner, name, outer = SCALED[type(c.op).__name__]
     x = c.x if inner == 1.0 else c.builder.affine_map(c.x, inner, ulps=2)
     y = c.builder.curve(name, x)
@@ -64,22 +64,22 @@ def _scaled(c: Call):
 
 
 @rule("Relu6")
-def _relu6(c: Call):
+def _relu6(c: KerasCall):
     return c.builder.clip(c.x, 0.0, 6.0)
 
 
 @rule("HardTanh")
-def _hard_tanh(c: Call):
+def _hard_tanh(c: KerasCall):
     return c.builder.clip(c.x, -1.0, 1.0)
 
 
 @rule("Gelu")
-def _gelu(c: Call):
+def _gelu(c: KerasCall):
     return c.builder.curve("gelu_tanh" if c.config.get("approximate", True) else "gelu", c.x)
 
 
 @rule("ReLU")
-def _relu(c: Call):
+def _relu(c: KerasCall):
     slope = single(c.config.get("negative_slope") or 0.0)
     threshold = single(c.config.get("threshold") or 0.0)
     limit = c.config.get("max_value")
@@ -98,7 +98,7 @@ def _relu(c: Call):
 
 
 @rule("Power")
-def _power(c: Call):
+def _power(c: KerasCall):
     x, exponent = c.operand(0, "x1"), c.get(1, "x2")
     if is_value(exponent) or np.unique(exponent).size != 1:
         raise UnsupportedError("a power by anything but one constant is not described yet")
@@ -108,7 +108,7 @@ def _power(c: Call):
     return power(c, x, exponent)
 
 
-def power(c: Call, x, exponent: float):
+def power(c: KerasCall, x, exponent: float):
     """`x ** exponent`, by the sharpest curve there is for it."""
     b = c.builder
     known = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites import logic
-from ..lower.call import Call, array, is_value, single
+from ..lower.call import KerasCall, array, is_value, single
 from ..refuse import MOVING
 from .table import entering
 
@@ -16,7 +16,7 @@ rule = entering(RULES)
 
 
 @rule("BatchNorm")
-def _batch_norm(c: Call):
+def _batch_norm(c: KerasCall):
     mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
     epsilon = single(c.config["epsilon"])
@@ -38,12 +38,12 @@ def _batch_norm(c: Call):
     )
 
 
-def _weight(c: Call, variable) -> np.ndarray:
+def _weight(c: KerasCall, variable) -> np.ndarray:
     return np.asarray(c.keras.ops.convert_to_numpy(variable), np.float64)
 
 
 @rule("Rescaling")
-def _rescaling(c: Call):
+def _rescaling(c: KerasCall):
     scale, offset = np.asarray(c.op.scale, np.float64), np.asarray(c.op.offset, np.float64)
     if scale.ndim and c.keras.config.image_data_format() == "channels_first":
         scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
@@ -51,7 +51,7 @@ def _rescaling(c: Call):
 
 
 @rule("Normalization")
-def _normalization(c: Call):
+def _normalization(c: KerasCall):
     mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
     spread = np.maximum(np.sqrt(variance), single(c.keras.config.epsilon()))
     if c.op.invert:
@@ -61,7 +61,7 @@ def _normalization(c: Call):
 
 
 @rule("PReLU")
-def _prelu(c: Call):
+def _prelu(c: KerasCall):
     alpha = _weight(c, c.op.alpha)
     if is_value(c.x) and np.unique(alpha).size == 1:
         return c.builder.curve("leaky_relu", c.x, negative_slope=float(np.ravel(alpha)[0]))
@@ -69,7 +69,7 @@ def _prelu(c: Call):
 
 
 @rule("Discretization")
-def _discretization(c: Call):
+def _discretization(c: KerasCall):
     if c.op.output_mode != "int":
         raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not described yet")
     bins = np.asarray(np.float32(c.op.bin_boundaries), np.float64)
@@ -79,7 +79,7 @@ def _discretization(c: Call):
 
 
 @rule(*MOVING)
-def _moving(c: Call):
+def _moving(c: KerasCall):
     ops = c.keras.ops
 
     def run(marked):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites import logic
-from ..lower.call import Call, array, is_value, operand
+from ..lower.call import KerasCall, array, is_value, operand
 from .table import entering
 
 
@@ -20,44 +20,44 @@ COMPARE = {
 
 
 @rule(*COMPARE)
-def _compare(c: Call):
+def _compare(c: KerasCall):
     how = COMPARE[type(c.op).__name__]
     return logic.compare(c.builder, how, c.operand(0, "x1"), c.operand(1, "x2"))
 
 
-def _truths(c: Call) -> list:
+def _truths(c: KerasCall) -> list:
     """The first two arguments as 0 or 1."""
     found = [c.operand(0, "x1"), c.operand(1, "x2")]
     return [x if _is_bool(c, i) else logic.truth(c.builder, x) for i, x in enumerate(found)]
 
 
-def _is_bool(c: Call, place: int) -> bool:
+def _is_bool(c: KerasCall, place: int) -> bool:
     return place < len(c.dtypes) and c.dtypes[place] == "bool"
 
 
 @rule("LogicalAnd")
-def _and(c: Call):
+def _and(c: KerasCall):
     return logic.both(c.builder, *_truths(c))
 
 
 @rule("LogicalOr")
-def _or(c: Call):
+def _or(c: KerasCall):
     return logic.either(c.builder, *_truths(c))
 
 
 @rule("LogicalXor")
-def _xor(c: Call):
+def _xor(c: KerasCall):
     return logic.compare(c.builder, "not_equal", *_truths(c))
 
 
 @rule("LogicalNot")
-def _not(c: Call):
+def _not(c: KerasCall):
     x = c.operand(0, "x")
     return logic.negate(c.builder, x if _is_bool(c, 0) else logic.truth(c.builder, x))
 
 
 @rule("Where")
-def _where(c: Call):
+def _where(c: KerasCall):
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
         raise UnsupportedError("the places where a condition holds have no fixed number")
@@ -68,7 +68,7 @@ def _where(c: Call):
 
 
 @rule("Select")
-def _select(c: Call):
+def _select(c: KerasCall):
     conditions, choices = c.args[0], c.args[1]
     out = operand(c.get(2, "default", 0))
     for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
@@ -77,7 +77,7 @@ def _select(c: Call):
 
 
 @rule("Heaviside")
-def _heaviside(c: Call):
+def _heaviside(c: KerasCall):
     at_zero = c.constant(1, "x2")
     if at_zero is None or np.unique(at_zero).size != 1:
         raise UnsupportedError("a unit step with several values at 0 is not described yet")
@@ -86,32 +86,32 @@ def _heaviside(c: Call):
 
 
 @rule("Sign")
-def _sign(c: Call):
+def _sign(c: KerasCall):
     return c.builder.curve("sign", c.x)
 
 
 @rule("Signbit")
-def _sign_bit(c: Call):
+def _sign_bit(c: KerasCall):
     return logic.compare(c.builder, "less", c.x, 0.0)
 
 
 @rule("Floor")
-def _floor(c: Call):
+def _floor(c: KerasCall):
     return c.builder.curve("floor", c.x)
 
 
 @rule("Ceil")
-def _ceil(c: Call):
+def _ceil(c: KerasCall):
     return c.builder.curve("ceil", c.x)
 
 
 @rule("Trunc")
-def _trunc(c: Call):
+def _trunc(c: KerasCall):
     return logic.truncate(c.builder, c.x)
 
 
 @rule("Round")
-def _round(c: Call):
+def _round(c: KerasCall):
     decimals = int(c.config.get("decimals") or 0)
     if decimals == 0:
         return c.builder.curve("round", c.x)
@@ -122,7 +122,7 @@ def _round(c: Call):
 
 
 @rule("Mod", "Fmod", "FloorDivide")
-def _mod(c: Call):
+def _mod(c: KerasCall):
     kind, y = type(c.op).__name__, array(c.operand(1, "x2"))
     if not y.all():
         raise UnsupportedError("a division by the constant 0 has no value")
@@ -132,34 +132,34 @@ def _mod(c: Call):
 
 
 @rule("Any", "All")
-def _any(c: Call):
+def _any(c: KerasCall):
     x = c.x if _is_bool(c, 0) else logic.truth(c.builder, c.x)
     how = "max" if type(c.op).__name__ == "Any" else "min"
     return c.builder.reduce(how, x, c.config.get("axis"), c.config.get("keepdims", False))
 
 
 @rule("CountNonzero")
-def _count(c: Call):
+def _count(c: KerasCall):
     return c.builder.reduce("sum", logic.truth(c.builder, c.x), c.config.get("axis"))
 
 
 @rule("Isnan", "Isinf", "Isposinf", "Isneginf")
-def _never(c: Call):
+def _never(c: KerasCall):
     return np.zeros(c.shapes[0])
 
 
 @rule("Isfinite", "Isreal")
-def _always(c: Call):
+def _always(c: KerasCall):
     return np.ones(c.shapes[0])
 
 
 @rule("NanToNum")
-def _finite(c: Call):
+def _finite(c: KerasCall):
     return c.x
 
 
 @rule("Argmax", "Argmin")
-def _argmax(c: Call):
+def _argmax(c: KerasCall):
     b, x, axis = c.builder, operand(c.args[0]), c.config.get("axis")
     keep = c.config.get("keepdims", False)
     if not is_value(x):
@@ -171,25 +171,25 @@ def _argmax(c: Call):
 
 
 @rule("OneHot")
-def _one_hot(c: Call):
+def _one_hot(c: KerasCall):
     found = logic.one_hot(c.builder, operand(c.args[0]), int(c.config["num_classes"]))
     axis = int(c.config.get("axis", -1))
     return c.builder.structural(lambda a: np.moveaxis(a[0], -1, axis), [found])
 
 
-def _sorted(c: Call, x, axis):
+def _sorted(c: KerasCall, x, axis):
     if not is_value(x):
         return np.sort(x, axis=axis)
     return logic.ordered(c.builder, x, axis)
 
 
 @rule("Sort")
-def _sort(c: Call):
+def _sort(c: KerasCall):
     return _sorted(c, operand(c.args[0]), int(c.config.get("axis", -1)))
 
 
 @rule("Argsort")
-def _argsort(c: Call):
+def _argsort(c: KerasCall):
     x, axis = operand(c.args[0]), c.config.get("axis", -1)
     if axis is None:
         x, axis = c.builder.reshape(x, (x.size,)), 0
@@ -197,7 +197,7 @@ def _argsort(c: Call):
 
 
 @rule("TopK")
-def _top_k(c: Call):
+def _top_k(c: KerasCall):
     b, x, k = c.builder, operand(c.args[0]), int(c.config["k"])
     best = b.structural(lambda a: a[0][..., ::-1][..., :k], [_sorted(c, x, -1)])
     places = logic.order(b, x, -1, downward=True) if is_value(x) else np.argsort(-x, axis=-1)
@@ -205,7 +205,7 @@ def _top_k(c: Call):
 
 
 @rule("Median")
-def _median(c: Call):
+def _median(c: KerasCall):
     b, x, axis = c.builder, operand(c.args[0]), c.config.get("axis")
     if axis is None:
         x, axis = b.reshape(x, (x.size,)), 0
@@ -219,7 +219,7 @@ def _median(c: Call):
 
 
 @rule("Digitize")
-def _digitize(c: Call):
+def _digitize(c: KerasCall):
     bins = np.asarray(c.get(1, "bins"), np.float64)
     x = c.builder.reshape(operand(c.args[0]), (*c.shapes[0], 1))
     return c.builder.reduce(

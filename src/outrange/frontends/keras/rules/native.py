@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Value
-from ..lower.call import Call
+from ..lower.call import KerasCall
 from .table import entering
 
 
@@ -14,7 +14,7 @@ rule = entering(RULES)
 
 
 @rule("NativeCall")
-def _native(c: Call):
+def _native(c: KerasCall):
     flat = c.keras.tree.flatten((c.args, c.kwargs))
     symbols = c.keras.tree.flatten((c.op.args, c.op.kwargs))
     tensor = c.keras.KerasTensor

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites import attention, logic, normalization as normal
-from ..lower.call import Call, array, is_value, operand, single
+from ..lower.call import KerasCall, array, is_value, operand, single
 from .table import entering
 
 
@@ -14,17 +14,17 @@ RULES: dict[str, Callable] = {}
 rule = entering(RULES)
 
 
-def _axes(c: Call) -> list[int]:
+def _axes(c: KerasCall) -> list[int]:
     rank = len(c.x.shape)
     return sorted({int(i) % rank for i in np.atleast_1d(c.config.get("axis", -1))})
 
 
-def _epsilon(c: Call) -> float:
+def _epsilon(c: KerasCall) -> float:
     given = c.config.get("epsilon")
     return single(c.keras.config.epsilon() if given is None else given)
 
 
-def _weight(c: Call, place: int, name: str) -> np.ndarray | None:
+def _weight(c: KerasCall, place: int, name: str) -> np.ndarray | None:
     """A weight in a shape that broadcasts to the input."""
     weight, axes, rank = c.constant(place, name), _axes(c), len(c.x.shape)
     if weight is None or weight.ndim == rank or axes == [rank - 1]:
@@ -33,7 +33,7 @@ def _weight(c: Call, place: int, name: str) -> np.ndarray | None:
 
 
 @rule("LayerNorm")
-def _layer_norm(c: Call):
+def _layer_norm(c: KerasCall):
     b, x, gamma, beta = c.builder, c.x, _weight(c, 1, "gamma"), _weight(c, 2, "beta")
     if c.config.get("rms_scaling"):
         centered = b.subtract(x, b.reduce("mean", x, _axes(c), True))
@@ -47,14 +47,14 @@ def _layer_norm(c: Call):
 
 
 @rule("RMSNorm")
-def _rms_norm(c: Call):
+def _rms_norm(c: KerasCall):
     scale = c.constant(1, "scale")
     out = normal.by_root_mean_square(c.builder, c.x, _axes(c), _epsilon(c))
     return out if scale is None else c.builder.affine_map(out, scale, name="rms_normalization")
 
 
 @rule("Normalize")
-def _normalize(c: Call):
+def _normalize(c: KerasCall):
     order = c.config.get("order", 2)
     if order not in (1, 2, np.inf):
         raise UnsupportedError(f"normalizing by a norm of order {order} is not described yet")
@@ -62,7 +62,7 @@ def _normalize(c: Call):
 
 
 @rule("DotProductAttention")
-def _attention(c: Call):
+def _attention(c: KerasCall):
     query, key, value = (c.operand(i, n) for i, n in enumerate(("query", "key", "value")))
     bias, mask, scale = (c.get(i, n) for i, n in enumerate(("bias", "mask", "scale"), 3))
     if mask is not None:
@@ -85,7 +85,7 @@ def _attention(c: Call):
 
 
 @rule("Glu")
-def _glu(c: Call):
+def _glu(c: KerasCall):
     half, gate = c.builder.structural(
         lambda a: np.split(a[0], 2, axis=c.config.get("axis", -1)), [c.x]
     )
@@ -93,7 +93,7 @@ def _glu(c: Call):
 
 
 @rule("Sparsemax")
-def _sparsemax(c: Call):
+def _sparsemax(c: KerasCall):
     """`relu(x - tau)` with the `tau` that Keras computes, which is not that of the literature.
 
     Of the entries sorted downward, `S_j` sums the first `j`. Those with `z_j > (S_j - 1) / j` are
@@ -119,7 +119,7 @@ def _sparsemax(c: Call):
 
 
 @rule("Prod")
-def _prod(c: Call):
+def _prod(c: KerasCall):
     b, x, axis = c.builder, c.x, c.config.get("axis")
     keep, rank = c.config.get("keepdims", False), len(c.x.shape)
     axes = range(rank) if axis is None else [int(a) % rank for a in np.atleast_1d(axis)]
@@ -135,7 +135,7 @@ def _prod(c: Call):
 
 
 @rule("Cumprod")
-def _cumprod(c: Call):
+def _cumprod(c: KerasCall):
     b, x, axis = c.builder, c.x, c.config.get("axis")
     if axis is None:
         x, axis = b.reshape(x, (x.size,)), 0
@@ -147,7 +147,7 @@ def _cumprod(c: Call):
 
 
 @rule("Hypot")
-def _hypot(c: Call):
+def _hypot(c: KerasCall):
     b = c.builder
     squares = [b.curve("square", operand(x)) for x in c.args[:2]]
     return b.curve("sqrt", b.add(*squares))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites import pointwise
-from ..lower.call import Call, is_value, operand
+from ..lower.call import KerasCall, is_value, operand
 from .table import entering
 
 
@@ -26,14 +26,14 @@ def _described(found, what: str):
 
 
 @rule(*COMPARISONS)
-def _compare(c: Call):
+def _compare(c: KerasCall):
     how = COMPARISONS[type(c.op).__name__]
     found = pointwise.compare(c.builder, how, c.operand(0, "x1"), c.operand(1, "x2"))
     return _described(found, "a comparison of values of")
 
 
 @rule("LogicalAnd", "LogicalOr", "LogicalXor")
-def _logical(c: Call):
+def _logical(c: KerasCall):
     b, parts = c.builder, [_truth(c, i) for i in range(2)]
     name = type(c.op).__name__
     if name == "LogicalXor":
@@ -43,22 +43,22 @@ def _logical(c: Call):
     return b.maximum(*parts)
 
 
-def _truth(c: Call, i: int):
+def _truth(c: KerasCall, i: int):
     return _described(pointwise.truth(c.builder, c.operand(i, f"x{i + 1}")), "a condition on")
 
 
 @rule("LogicalNot")
-def _not(c: Call):
+def _not(c: KerasCall):
     return _described(pointwise.logical_not(c.builder, c.x), "a condition on")
 
 
 @rule("Sign")
-def _sign(c: Call):
+def _sign(c: KerasCall):
     return _described(pointwise.sign(c.builder, c.x), "the sign of")
 
 
 @rule("Heaviside")
-def _heaviside(c: Call):
+def _heaviside(c: KerasCall):
     b, x = c.builder, c.operand(0, "x1")
     middle = c.operand(1, "x2")
     above = pointwise.compare(b, "greater", x, np.zeros(()))
@@ -68,7 +68,7 @@ def _heaviside(c: Call):
 
 
 @rule("Where", "Select")
-def _where(c: Call):
+def _where(c: KerasCall):
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
         raise UnsupportedError("`where` without two branches is not described")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..lower.call import Call, array, is_value
+from ..lower.call import KerasCall, array, is_value
 from .convolution import each, same_padding
 from .table import entering
 
@@ -14,14 +14,14 @@ rule = entering(RULES)
 
 
 @rule("MaxPool")
-def _max_pool(c: Call):
+def _max_pool(c: KerasCall):
     windows, shape = _windows(c)
     x = c.x if is_value(c.x) else c.builder.constant_value(array(c.x))
     return c.builder.largest(x, windows, shape)
 
 
 @rule("AveragePool")
-def _average_pool(c: Call):
+def _average_pool(c: KerasCall):
     # Keras on PyTorch repeats the border where it must pad one side more than the other.
     repeats = c.keras.backend.backend() == "torch" and not _is_even(c)
     windows, shape = _windows(c, repeats)
@@ -32,7 +32,7 @@ def _average_pool(c: Call):
 
 
 @rule("AdaptiveAveragePool", "AdaptiveMaxPool")
-def _adaptive(c: Call):
+def _adaptive(c: KerasCall):
     first = c.op.data_format == "channels_first"
     spatial = c.x.shape[2:] if first else c.x.shape[1:-1]
     along = []
@@ -53,14 +53,14 @@ def _adaptive(c: Call):
     )
 
 
-def _is_even(c: Call) -> bool:
+def _is_even(c: KerasCall) -> bool:
     """Whether `padding="same"` adds as much before as after, on every axis."""
     _, spatial, size, stride = _geometry(c)
     padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
     return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
 
 
-def _geometry(c: Call):
+def _geometry(c: KerasCall):
     """Whether channels come first, the spatial shape, the pool size and the strides."""
     rank = len(c.x.shape) - 2
     size = each(c.config["pool_size"], rank)
@@ -70,7 +70,7 @@ def _geometry(c: Call):
     return first, c.x.shape[2:] if first else c.x.shape[1:-1], size, stride
 
 
-def _windows(c: Call, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
+def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
     """The positions in each window, `-1` outside of the input, and the result's shape."""
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
@@ -86,7 +86,7 @@ def _windows(c: Call, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...
     return _picked(c, first, along), c.shapes[0]
 
 
-def _picked(c: Call, first: bool, along: list[np.ndarray]) -> np.ndarray:
+def _picked(c: KerasCall, first: bool, along: list[np.ndarray]) -> np.ndarray:
     """Positions `(results, places)`, the places of a window in each axis given: `(count, size)`.
 
     A place of `-1` is outside of the input.

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import log_softmax, log_sum_exp, softmax
-from ..lower.call import Call, array, is_value
+from ..lower.call import KerasCall, array, is_value
 from .table import entering
 
 
@@ -17,14 +17,14 @@ HOW = {"Sum": "sum", "Mean": "mean", "Max": "max", "Min": "min", "Amax": "max", 
 
 
 @rule(*HOW)
-def _reduce(c: Call):
+def _reduce(c: KerasCall):
     c.only(initial=None, where=None)
     how = HOW[type(c.op).__name__]
     return c.builder.reduce(how, c.x, c.config.get("axis"), c.config.get("keepdims", False))
 
 
 @rule("Average")
-def _average(c: Call):
+def _average(c: KerasCall):
     x, weights, axis = c.x, c.constant(1, "weights"), c.config.get("axis")
     if weights is None:
         return c.builder.reduce("mean", x, axis)
@@ -38,7 +38,7 @@ def _average(c: Call):
 
 
 @rule("Var", "Std")
-def _variance(c: Call):
+def _variance(c: KerasCall):
     axis, keep = c.config.get("axis"), c.config.get("keepdims", False)
     b = c.builder
     centered = b.subtract(c.x, b.reduce("mean", c.x, axis, True))
@@ -47,7 +47,7 @@ def _variance(c: Call):
 
 
 @rule("Moments")
-def _moments(c: Call):
+def _moments(c: KerasCall):
     axes, keep, b = c.config.get("axes"), c.config.get("keepdims", False), c.builder
     centered = b.subtract(c.x, b.reduce("mean", c.x, axes, True))
     variance = b.reduce("mean", b.curve("square", centered), axes, keep)
@@ -55,7 +55,7 @@ def _moments(c: Call):
 
 
 @rule("Norm")
-def _norm(c: Call):
+def _norm(c: KerasCall):
     order, axis, keep = c.config.get("ord"), c.config.get("axis"), c.config.get("keepdims", False)
     rank = len(c.x.shape) if axis is None else np.size(axis)
     b = c.builder
@@ -69,7 +69,7 @@ def _norm(c: Call):
 
 
 @rule("Cumsum")
-def _cumsum(c: Call):
+def _cumsum(c: KerasCall):
     axis, x = c.config.get("axis"), c.x
     flat = x.shape if axis is not None else (int(np.prod(x.shape)),)
     axis = 0 if axis is None else axis % len(flat)
@@ -83,16 +83,16 @@ def _cumsum(c: Call):
 
 
 @rule("Softmax")
-def _softmax(c: Call):
+def _softmax(c: KerasCall):
     return _along(c, softmax)
 
 
 @rule("LogSoftmax")
-def _log_softmax(c: Call):
+def _log_softmax(c: KerasCall):
     return _along(c, log_softmax)
 
 
-def _along(c: Call, function: Callable):
+def _along(c: KerasCall, function: Callable):
     """`function` along the configured axis; all entries together for `axis=None`."""
     axis = c.config.get("axis", -1)
     if axis is None:
@@ -102,7 +102,7 @@ def _along(c: Call, function: Callable):
 
 
 @rule("Logsumexp")
-def _log_sum_exp(c: Call):
+def _log_sum_exp(c: KerasCall):
     b, x, axis = c.builder, c.x, c.config.get("axis")
     rank = len(x.shape)
     axes = range(rank) if axis is None else np.atleast_1d(axis)

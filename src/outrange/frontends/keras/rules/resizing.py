@@ -7,7 +7,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites.resize import half_pixel, linear_weights, resample
-from ..lower.call import Call
+from ..lower.call import KerasCall
 from .table import entering
 
 
@@ -16,16 +16,16 @@ rule = entering(RULES)
 
 
 @rule("Resize")
-def _resize(c: Call):
+def _resize(c: KerasCall):
     return _resized(c, c.op.size, c.op)
 
 
 @rule("Resizing")
-def _resizing(c: Call):
+def _resizing(c: KerasCall):
     return _resized(c, (c.op.height, c.op.width), c.op)
 
 
-def _resized(c: Call, size: tuple[int, int], options):
+def _resized(c: KerasCall, size: tuple[int, int], options):
     """`size` is height and width; the other arguments are attributes of `options`."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
         raise UnsupportedError("resizing that crops or pads to an aspect ratio")
@@ -45,7 +45,7 @@ def _resized(c: Call, size: tuple[int, int], options):
     return resample(c.builder, c.x, along)
 
 
-def _moved(c: Call):
+def _moved(c: KerasCall):
     """Backends do not agree on which entry is nearest: the operation itself says it."""
     ops = c.keras.ops
     if c.x.size >= 2**24:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph.composites import logic
-from ..lower.call import Call, array, is_value
+from ..lower.call import KerasCall, array, is_value
 from ..refuse import LOW_PRECISION
 from .table import entering
 
@@ -27,7 +27,7 @@ MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
 
 
 @rule(*ONE)
-def _one(c: Call):
+def _one(c: KerasCall):
     others = c.keras.tree.flatten((c.args[1:], c.kwargs))
     if any(is_value(x) for x in others):
         raise UnsupportedError(
@@ -37,7 +37,7 @@ def _one(c: Call):
 
 
 @rule("Take")
-def _take(c: Call):
+def _take(c: KerasCall):
     index, axis = c.get(1, "indices"), c.config.get("axis")
     if not is_value(index):
         return _one(c)
@@ -51,11 +51,11 @@ def _take(c: Call):
 
 
 @rule(*MANY)
-def _many(c: Call):
+def _many(c: KerasCall):
     return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
 
 
-def _moved(c: Call, operands: list):
+def _moved(c: KerasCall, operands: list):
     """Run the operation on the positions of the entries of `operands`."""
     tree, ops = c.keras.tree, c.keras.ops
 
@@ -77,7 +77,7 @@ def _moved(c: Call, operands: list):
 
 
 @rule("Pad")
-def _pad(c: Call):
+def _pad(c: KerasCall):
     mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
     if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
         return _moved(c, [c.args[0]])
@@ -93,17 +93,17 @@ def _pad(c: Call):
 
 
 @rule("StopGradient", "Copy", "Conjugate", "Real")
-def _same(c: Call):
+def _same(c: KerasCall):
     return c.x
 
 
 @rule("Given")
-def _given(c: Call):
+def _given(c: KerasCall):
     return c.x
 
 
 @rule("Cast", "ConvertToTensor", "SaturateCast", "Array")
-def _cast(c: Call):
+def _cast(c: KerasCall):
     dtype, before = str(c.config.get("dtype") or ""), c.dtypes[0] if c.dtypes else ""
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
@@ -115,7 +115,7 @@ def _cast(c: Call):
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")
-def _filled(c: Call):
+def _filled(c: KerasCall):
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")

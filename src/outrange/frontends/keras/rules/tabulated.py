@@ -8,7 +8,7 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
 from ....graph.whole import is_whole
-from ..lower.call import Call, is_value
+from ..lower.call import KerasCall, is_value
 from ..refuse import TABULATED
 from .table import entering
 
@@ -24,7 +24,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 @rule(*TABULATED)
-def _tabulated(c: Call):
+def _tabulated(c: KerasCall):
     x = c.x
     if not is_value(x) or not is_whole(c.builder, x):
         raise UnsupportedError(
@@ -49,7 +49,7 @@ def _tabulated(c: Call):
     return _encoded(c, found, mode, c.shapes[0])
 
 
-def _limits(c: Call) -> tuple[int, int, bool]:
+def _limits(c: KerasCall) -> tuple[int, int, bool]:
     """The first and the last whole number of the table, and whether its ends go on for ever.
 
     A table of known keys is the same for all others: one more at either end stands for them.
@@ -72,7 +72,7 @@ def _limits(c: Call) -> tuple[int, int, bool]:
     return min(keys) - 1, max(keys) + 1, True
 
 
-def _encoded(c: Call, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
+def _encoded(c: KerasCall, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
     """Whole numbers as the layer returns them."""
     if mode == "int":
         return c.builder.reshape(index, shape)

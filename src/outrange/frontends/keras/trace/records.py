@@ -9,7 +9,7 @@ from ..api import keras
 
 
 @dataclass(eq=False)
-class Record:
+class OperationRecord:
     """One operation: `outputs = op(*args, **kwargs)`; tensors among them are KerasTensors."""
 
     op: Any
@@ -44,11 +44,11 @@ class Trace:
 
     inputs: list = field(default_factory=list)
     outputs: Any = None
-    records: list[Record] = field(default_factory=list)
+    records: list[OperationRecord] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
 
 
-def same_constants(first: Trace, second: Trace) -> Record | None:
+def same_constants(first: Trace, second: Trace) -> OperationRecord | None:
     """The first operation of which two runs disagree on a constant, or None.
 
     What is drawn outside Keras's generators (NumPy, the time, a call counter) shows only so.

@@ -14,7 +14,7 @@ from .. import refuse
 from ..api import keras
 from ..signature import _declared
 from .hooks import hooks
-from .records import Record, Trace, Visit
+from .records import OperationRecord, Trace, Visit
 from .trace import Tracer, _operations
 
 
@@ -52,7 +52,7 @@ class TolerantTracer(Tracer):
             outputs = _spec(self.keras, layer, args, kwargs)
         finally:
             self.busy -= 1
-        record = Record(layer, args, kwargs, outputs, self.path_of(layer), layer)
+        record = OperationRecord(layer, args, kwargs, outputs, self.path_of(layer), layer)
         self.opaque[id(record)] = reason
         self.escaped.update(id(v) for v in layer.variables)
         trace.records.append(record)

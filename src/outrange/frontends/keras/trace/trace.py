@@ -15,7 +15,7 @@ from ..lower.recurrent import Given, unrolled
 from .backend_code import NativeCall
 from .control import EXPAND
 from .hooks import activation_seen, hooks
-from .records import Record, Trace, Visit
+from .records import OperationRecord, Trace, Visit
 
 
 MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
@@ -74,7 +74,7 @@ class Tracer:
         source = path or getattr(inner, "name", op.name)
         if named:
             source, inner = f"{path}/{op.name}".lstrip("/"), None
-        self.trace.records.append(Record(op, args, kwargs, outputs, source, inner))
+        self.trace.records.append(OperationRecord(op, args, kwargs, outputs, source, inner))
         if named:
             self.trace.visits.append(Visit(source, op, outputs, None, args))
         return outputs
@@ -128,7 +128,7 @@ class Tracer:
             shape = layer.compute_output_shape(x.shape)
             outputs = self.keras.KerasTensor(shape, layer.compute_dtype)
         self.trace.records.append(
-            Record(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
+            OperationRecord(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )
         return outputs
 
@@ -148,7 +148,7 @@ class Tracer:
             return None  # The first error says more.
         del self.trace.records[start[0] :], self.trace.visits[start[1] :]
         path = self.paths[id(layer)]
-        self.trace.records.append(Record(call, args, kwargs, outputs, path, layer))
+        self.trace.records.append(OperationRecord(call, args, kwargs, outputs, path, layer))
         return outputs
 
     def constant(self, tensor: Any) -> Any:
@@ -156,7 +156,7 @@ class Tracer:
         symbol = self.keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
         layer = self.stack[-1]
         path = self.paths[id(layer)]
-        self.trace.records.append(Record(Given(), (tensor,), {}, symbol, path, layer))
+        self.trace.records.append(OperationRecord(Given(), (tensor,), {}, symbol, path, layer))
         return symbol
 
     def random(self) -> None:

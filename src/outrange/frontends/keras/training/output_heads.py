@@ -3,7 +3,7 @@
 from typing import Any
 
 from ....program import Head
-from ..trace.records import Record, Trace
+from ..trace.records import OperationRecord, Trace
 
 
 SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
@@ -56,7 +56,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     )  # fmt: skip
 
 
-def _behind(k: Any, maker: dict[int, Record], tensor: Any) -> Record | None:
+def _behind(k: Any, maker: dict[int, OperationRecord], tensor: Any) -> OperationRecord | None:
     """The record that computes a tensor's numbers."""
     record = maker.get(id(tensor))
     while record is not None and record.kind in SHAPES:
@@ -64,7 +64,7 @@ def _behind(k: Any, maker: dict[int, Record], tensor: Any) -> Record | None:
     return record
 
 
-def _recovered(k: Any, model: Any, output: Any, record: Record, loss: str) -> bool:
+def _recovered(k: Any, model: Any, output: Any, record: OperationRecord, loss: str) -> bool:
     """Whether this backend's cross-entropy reads the logits behind `output` by itself."""
     if k.backend.backend() != "tensorflow" or not loss.endswith("crossentropy"):
         return False

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core import InputError, ModelError
 from ....graph import Slot
-from ....program import Layer, Loss, Part, Program, Weight
+from ....program import Layer, Loss, PartialGraph, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
 from ..lower.partial_graph import lower_part
@@ -194,7 +194,7 @@ def _parts(k: Any, model: Any, found: Followed | None, number: dict[int, int], s
     return whole, free, missing
 
 
-def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> Part | None:
+def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> PartialGraph | None:
     try:
         found = lower_part(trace, slots, unknown)
     except (ModelError, InputError):
@@ -204,7 +204,7 @@ def _part(trace: Trace, slots: list[Slot], unknown: dict[int, str], number) -> P
     def numbered(table: dict[int, Any]) -> dict[int, Any]:
         return {number[i]: what for i, what in table.items() if i in number}
 
-    return Part(
+    return PartialGraph(
         lowered.graph, sum(slot.size for slot in slots), tuple(found.reasons),
         numbered(found.values), numbered(found.constants), numbered(found.places),
         written=lowered.graph if lowered.plain is None else lowered.plain,

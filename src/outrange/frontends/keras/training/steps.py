@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ....program import Step
-from ..trace.records import Record
+from ....program import RecordedStep
+from ..trace.records import OperationRecord
 from ..trace.tolerant import Followed
 
 
@@ -33,8 +33,10 @@ INDICES = {
 OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 
 
-def steps(k: Any, found: Followed, weights: Mapping[int, int]) -> tuple[list[Step], dict[int, int]]:
-    """Every record as a `Step`.
+def steps(
+    k: Any, found: Followed, weights: Mapping[int, int]
+) -> tuple[list[RecordedStep], dict[int, int]]:
+    """Every record as a `RecordedStep`.
 
     Args:
         k: Keras.
@@ -59,7 +61,9 @@ def steps(k: Any, found: Followed, weights: Mapping[int, int]) -> tuple[list[Ste
     return made, number
 
 
-def _step(k: Any, record: Record, numbered: Any, weights, inside: bool, opaque) -> Step:
+def _step(
+    k: Any, record: OperationRecord, numbered: Any, weights, inside: bool, opaque
+) -> RecordedStep:
     flat = k.tree.flatten((record.args, record.kwargs))
     held = _held(k, record)
     tensors = [t for t in flat if isinstance(t, k.KerasTensor)]
@@ -78,12 +82,12 @@ def _step(k: Any, record: Record, numbered: Any, weights, inside: bool, opaque) 
     }  # fmt: skip
     gives = tuple(numbered(t) for t in k.tree.flatten(record.outputs))
     layer = record.source if inside else ""
-    return Step(
+    return RecordedStep(
         record.kind, layer, gives, reads, blocked, passing, held_weights, inside, is_opaque, options
     )
 
 
-def _held(k: Any, record: Record) -> set[int]:
+def _held(k: Any, record: OperationRecord) -> set[int]:
     """`id` of the arguments that only choose or count."""
     for table in (CONDITION, INDICES):
         if record.kind in table:
@@ -95,7 +99,7 @@ def _held(k: Any, record: Record) -> set[int]:
     return set()
 
 
-def _stops(record: Record) -> bool:
+def _stops(record: OperationRecord) -> bool:
     if record.kind in NO_GRADIENT:
         return True
     if record.kind in ("Cast", "ConvertToTensor", "SaturateCast"):

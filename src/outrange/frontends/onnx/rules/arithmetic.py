@@ -6,10 +6,10 @@ import numpy as np
 
 from ....graph import Value
 from ....graph.builder import Operand
-from .table import Call, op
+from .table import OnnxCall, op
 
 
-def _pair(c: Call) -> tuple[Operand, Operand]:
+def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
     """Both operands, aligned; before operator set 7 an attribute said how."""
     x, y = c.x, c.operand(1)
     if c.opset < 7:
@@ -23,7 +23,7 @@ def _pair(c: Call) -> tuple[Operand, Operand]:
 
 
 @op("Add", "Sub", "Mul")
-def add(c: Call):
+def add(c: OnnxCall):
     x, y = _pair(c)
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
     if isinstance(x, Value) or isinstance(y, Value):
@@ -33,7 +33,7 @@ def add(c: Call):
 
 
 @op("Div")
-def divide(c: Call):
+def divide(c: OnnxCall):
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
@@ -45,19 +45,19 @@ def divide(c: Call):
 
 
 @op("Neg")
-def negative(c: Call):
+def negative(c: OnnxCall):
     return c.b.affine_map(c.x, -1.0) if isinstance(c.x, Value) else -c.x
 
 
 @op("Sum")
-def total(c: Call):
+def total(c: OnnxCall):
     operands = c.all()
     c.together(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
 @op("Mean")
-def mean(c: Call):
+def mean(c: OnnxCall):
     operands = c.all()
     c.together(*operands)
     if len(operands) == 1:
@@ -66,7 +66,7 @@ def mean(c: Call):
 
 
 @op("Max", "Min")
-def largest(c: Call):
+def largest(c: OnnxCall):
     least = c.node.op == "Min"
     operands = c.all()
     c.together(*operands)
@@ -83,7 +83,7 @@ def largest(c: Call):
     return limit if found is None else _against(c, found, limit, least)
 
 
-def _against(c: Call, x: Operand, limit: np.ndarray, least: bool):
+def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool):
     """The larger (or smaller) of `x` and a constant."""
     x = c.b.broadcast(x, np.broadcast_shapes(tuple(x.shape), limit.shape))
     one = np.unique(limit)
@@ -99,12 +99,12 @@ def _against(c: Call, x: Operand, limit: np.ndarray, least: bool):
 
 
 @op("MatMul")
-def matmul(c: Call):
+def matmul(c: OnnxCall):
     return product(c, c.x, c.operand(1))
 
 
 @op("Gemm")
-def gemm(c: Call):
+def gemm(c: OnnxCall):
     x, y = c.x, c.operand(1)
     alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
     if c.opset < 7:
@@ -126,7 +126,7 @@ def gemm(c: Call):
     return c.b.combine((1.0, beta), [found, bias])
 
 
-def affine(c: Call, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operand:
+def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operand:
     """`x @ weight + shift`, as one op where `shift` is the same for every row."""
     columns = weight.shape[-1]
     one_row = shift.size == 1 or (shift.shape[-1:] == (columns,) and shift.size == columns)
@@ -136,12 +136,12 @@ def affine(c: Call, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operan
     return c.b.add(product(c, x, weight), shift)
 
 
-def _check_inner(c: Call, x: Operand, y: Operand) -> None:
+def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
     if x.shape[-1] != y.shape[-2:][0]:
         raise c.refuse(f"it multiplies shapes {tuple(x.shape)} and {tuple(y.shape)}")
 
 
-def product(c: Call, x: Operand, y: Operand) -> Operand:
+def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
     """`numpy.matmul` of two operands."""
     if not x.shape or not y.shape:
         raise c.refuse("a factor of a matrix product must have an axis")
@@ -157,7 +157,7 @@ def product(c: Call, x: Operand, y: Operand) -> Operand:
     return _batched(c, x, y)
 
 
-def _batched(c: Call, x: Operand, y: Operand) -> Operand:
+def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
     """The general product: leading axes broadcast, a vector stands for a matrix of one row."""
     row, column = len(x.shape) == 1, len(y.shape) == 1
     x = c.b.reshape(x, (1, *x.shape)) if row else x
@@ -173,7 +173,7 @@ def _batched(c: Call, x: Operand, y: Operand) -> Operand:
 
 
 @op("Einsum")
-def einsum(c: Call):
+def einsum(c: OnnxCall):
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all()
     if "." in spec:
@@ -201,7 +201,7 @@ def einsum(c: Call):
 
 
 @op("BatchNormalization")
-def batch_normalization(c: Call):
+def batch_normalization(c: OnnxCall):
     scale, bias, average, variance = (
         np.asarray(c.constant(i, what), np.float64)
         for i, what in enumerate(("scale", "bias", "mean", "variance"), 1)

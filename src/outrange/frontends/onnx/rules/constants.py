@@ -7,7 +7,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.composites import logic
 from ....graph.whole import is_whole
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 _ONNX_TYPES = {
@@ -24,7 +24,7 @@ _BOOL = 9
 
 
 @op("Constant")
-def constant(c: Call):
+def constant(c: OnnxCall):
     given = [name for name in c.node.attributes if name != "name"]
     if len(given) != 1 or not given[0].startswith("value"):
         raise c.refuse(f"its attributes {given} must be one value")
@@ -35,7 +35,7 @@ def constant(c: Call):
 
 
 @op("ConstantOfShape")
-def constant_of_shape(c: Call):
+def constant_of_shape(c: OnnxCall):
     shape = c.limit(c.ints(0, "shape") or [])
     value = c.attr("value")
     value = np.zeros((), np.float32) if value is None else np.asarray(value).reshape(())
@@ -43,18 +43,18 @@ def constant_of_shape(c: Call):
 
 
 @op("Shape")
-def shape(c: Call):
+def shape(c: OnnxCall):
     start, end = c.attr("start", 0), c.attr("end")
     return np.array(tuple(c.x.shape)[start:end], np.int64)
 
 
 @op("Size")
-def size(c: Call):
+def size(c: OnnxCall):
     return np.array(math.prod(c.x.shape), np.int64)
 
 
 @op("Cast")
-def cast(c: Call):
+def cast(c: OnnxCall):
     c.attr("saturate")
     c.attr("round_mode")
     to = c.attr("to")
@@ -74,7 +74,7 @@ def cast(c: Call):
 
 
 @op("CastLike")
-def cast_like(c: Call):
+def cast_like(c: OnnxCall):
     like = c.operand(1)
     c.attr("saturate")
     if isinstance(c.x, Value):
@@ -85,7 +85,7 @@ def cast_like(c: Call):
 
 
 @op("Range")
-def arange(c: Call):
+def arange(c: OnnxCall):
     start, stop, step = (c.constant(i, "limits").item() for i in range(3))
     c.limit([max(math.ceil((stop - start) / step), 0)])
     return np.arange(start, stop, step)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from ....graph.composites.convolution import convolve, convolve_transposed
-from .table import Call, op
+from .table import OnnxCall, op
 from .windows import pads
 
 
 @op("Conv")
-def conv(c: Call):
+def conv(c: OnnxCall):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2
@@ -32,7 +32,7 @@ def conv(c: Call):
 
 
 @op("ConvTranspose")
-def conv_transpose(c: Call):
+def conv_transpose(c: OnnxCall):
     kernel = c.constant(1, "kernel")
     bias = c.option(2, "bias")
     rank = kernel.ndim - 2
@@ -81,7 +81,7 @@ def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
     return np.moveaxis(kernel, (1, 0), (rank, rank + 1))
 
 
-def _options(c: Call, kernel: np.ndarray) -> tuple[list[int], list[int], int]:
+def _options(c: OnnxCall, kernel: np.ndarray) -> tuple[list[int], list[int], int]:
     """Strides, dilation and groups; the kernel's stated shape must be its own."""
     rank = kernel.ndim - 2
     shape = c.attr("kernel_shape")

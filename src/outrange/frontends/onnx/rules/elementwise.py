@@ -4,7 +4,7 @@ import numpy as np
 
 from ....graph import Value
 from ....graph.builder import Operand
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 _SAME = {
@@ -36,7 +36,7 @@ ACTIVATIONS = frozenset(_SAME) | {
 """Operators whose input is worth showing beside their output."""
 
 
-def _same(c: Call):
+def _same(c: OnnxCall):
     c.attr("consumed_inputs")  # a hint about memory in the first operator sets
     return c.b.curve(_SAME[c.node.op], c.x)
 
@@ -45,12 +45,12 @@ op(*_SAME)(_same)
 
 
 @op("LeakyRelu")
-def leaky_relu(c: Call):
+def leaky_relu(c: OnnxCall):
     return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
 
 
 @op("PRelu")
-def prelu(c: Call):
+def prelu(c: OnnxCall):
     slope = c.constant(1, "slope")
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
@@ -60,12 +60,12 @@ def prelu(c: Call):
 
 
 @op("Elu")
-def elu(c: Call):
+def elu(c: OnnxCall):
     return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("Selu")
-def selu(c: Call):
+def selu(c: OnnxCall):
     # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
     alpha = float(c.attr("alpha", 1.67326319217681884765625))
     gamma = float(c.attr("gamma", 1.05070102214813232421875))
@@ -73,17 +73,17 @@ def selu(c: Call):
 
 
 @op("Celu")
-def celu(c: Call):
+def celu(c: OnnxCall):
     return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
 
 
 @op("ThresholdedRelu")
-def thresholded_relu(c: Call):
+def thresholded_relu(c: OnnxCall):
     return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
 
 
 @op("Shrink")
-def shrink(c: Call):
+def shrink(c: OnnxCall):
     bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
@@ -93,13 +93,13 @@ def shrink(c: Call):
 
 
 @op("HardSigmoid")
-def hard_sigmoid(c: Call):
+def hard_sigmoid(c: OnnxCall):
     alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
     return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
 
 
 @op("Gelu")
-def gelu(c: Call):
+def gelu(c: OnnxCall):
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
         raise c.refuse(f"its attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
@@ -107,7 +107,7 @@ def gelu(c: Call):
 
 
 @op("Swish")
-def swish(c: Call):
+def swish(c: OnnxCall):
     # x * sigmoid(a x) = silu(a x) / a
     alpha = float(c.attr("alpha", 1.0))
     if alpha == 0.0:
@@ -118,7 +118,7 @@ def swish(c: Call):
 
 
 @op("Clip")
-def clip(c: Call):
+def clip(c: OnnxCall):
     if c.opset >= 11:
         lo, hi = c.option(1, "lower limit"), c.option(2, "upper limit")
     else:
@@ -130,7 +130,7 @@ def clip(c: Call):
 
 
 @op("Pow")
-def power(c: Call):
+def power(c: OnnxCall):
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
     if isinstance(exponent, Value):
@@ -144,7 +144,7 @@ def power(c: Call):
     return _constant_power(c, base, float(p[0]))
 
 
-def _constant_power(c: Call, base: Operand, p: float):
+def _constant_power(c: OnnxCall, base: Operand, p: float):
     if p == 0.0:
         return np.ones(base.shape)
     if p == 1.0:
@@ -155,7 +155,7 @@ def _constant_power(c: Call, base: Operand, p: float):
     return c.b.curve("power", base, exponent=p)
 
 
-def _exponential(c: Call, base, exponent: Value):
+def _exponential(c: OnnxCall, base, exponent: Value):
     if isinstance(base, Value):
         raise c.refuse("its base and its exponent both depend on the network's input")
     base = np.asarray(base, np.float64)

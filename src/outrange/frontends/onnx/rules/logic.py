@@ -4,7 +4,7 @@ import numpy as np
 
 from ....graph import Value
 from ....graph.composites import logic
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 _COMPARE = {
@@ -19,7 +19,7 @@ _NUMPY = {
 
 
 @op(*_COMPARE)
-def compare(c: Call):
+def compare(c: OnnxCall):
     x, y, how = c.x, c.operand(1), _COMPARE[c.node.op]
     if c.opset < 7:
         c.attr("broadcast")
@@ -31,14 +31,14 @@ def compare(c: Call):
 
 
 @op(*_STEPS)
-def step(c: Call):
+def step(c: OnnxCall):
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
     return c.b.curve(_STEPS[c.node.op], c.x)
 
 
 @op("And", "Or", "Xor")
-def both(c: Call):
+def both(c: OnnxCall):
     x, y = c.x, c.operand(1)
     c.together(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
@@ -49,19 +49,19 @@ def both(c: Call):
 
 
 @op("Not")
-def opposite(c: Call):
+def opposite(c: OnnxCall):
     return logic.negate(c.b, c.x) if isinstance(c.x, Value) else np.logical_not(c.x)
 
 
 @op("Where")
-def where(c: Call):
+def where(c: OnnxCall):
     condition, x, y = c.x, c.operand(1), c.operand(2)
     c.together(condition, x, y)
     return logic.select(c.b, condition, x, y)
 
 
 @op("Mod")
-def modulo(c: Call):
+def modulo(c: OnnxCall):
     y = c.constant(1, "divisor")
     c.together(c.x, y)
     if not np.all(y):
@@ -73,7 +73,7 @@ def modulo(c: Call):
 
 
 @op("ArgMax", "ArgMin")
-def arg_largest(c: Call):
+def arg_largest(c: OnnxCall):
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
         raise c.refuse("it takes the last of equal entries")
@@ -85,7 +85,7 @@ def arg_largest(c: Call):
 
 
 @op("TopK")
-def top_k(c: Call):
+def top_k(c: OnnxCall):
     x, axis = c.x, int(c.attr("axis", -1))
     count = c.ints(1, "count") if c.opset >= 10 else [int(c.attr("k"))]
     largest = bool(c.attr("largest", 1))
@@ -108,7 +108,7 @@ def top_k(c: Call):
 
 
 @op("OneHot")
-def one_hot(c: Call):
+def one_hot(c: OnnxCall):
     depth = int(np.ravel(c.constant(1, "depth"))[0])
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))

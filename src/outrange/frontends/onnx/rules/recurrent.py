@@ -7,7 +7,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.composites import normalization as normal
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -18,7 +18,7 @@ _ACTIVATIONS = {
 
 
 @op("RNN", "GRU", "LSTM")
-def recurrent(c: Call):
+def recurrent(c: OnnxCall):
     x, size = c.x, int(c.attr("hidden_size"))
     if c.attr("layout", 0):
         raise c.refuse("its attribute `layout` is 1")
@@ -58,7 +58,7 @@ def recurrent(c: Call):
     return [stacked(rows, 0), *ends]
 
 
-def _functions(c: Call, directions: int) -> list[list[str]]:
+def _functions(c: OnnxCall, directions: int) -> list[list[str]]:
     usual = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
     each = usual[c.node.op]
     names = [str(v) for v in c.attr("activations", each * directions)]
@@ -69,13 +69,13 @@ def _functions(c: Call, directions: int) -> list[list[str]]:
     return [found[i * len(each) : (i + 1) * len(each)] for i in range(directions)]
 
 
-def _initial(c: Call, i: int, direction: int, size: int) -> Operand:
+def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
     if not c.has(i):
         return np.zeros((c.x.shape[1], size))
     return c.b.structural(lambda a: a[0][direction], [c.operand(i)])
 
 
-def _run(c: Call, x: Operand, states: list, cell: Callable, backward: bool):
+def _run(c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool):
     steps = x.shape[0]
     outputs: list = [None] * steps
     for t in range(steps - 1, -1, -1) if backward else range(steps):
@@ -84,11 +84,11 @@ def _run(c: Call, x: Operand, states: list, cell: Callable, backward: bool):
     return outputs, states
 
 
-def _parts(c: Call, z: Operand, count: int):
+def _parts(c: OnnxCall, z: Operand, count: int):
     return c.b.structural(lambda a: np.split(a[0], count, axis=-1), [z])
 
 
-def _rnn(c: Call, w, r, bias, functions, peep) -> Callable:
+def _rnn(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n = len(w)
 
     def cell(x, h):
@@ -98,7 +98,7 @@ def _rnn(c: Call, w, r, bias, functions, peep) -> Callable:
     return cell
 
 
-def _gru(c: Call, w, r, bias, functions, peep) -> Callable:
+def _gru(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n, b, after = len(w), c.b, bool(c.attr("linear_before_reset", 0))
     third = n // 3
 
@@ -117,7 +117,7 @@ def _gru(c: Call, w, r, bias, functions, peep) -> Callable:
     return cell
 
 
-def _lstm(c: Call, w, r, bias, functions, peep) -> Callable:
+def _lstm(c: OnnxCall, w, r, bias, functions, peep) -> Callable:
     n, b = len(w), c.b
     gate, inner, outer = functions
     look = np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
@@ -140,7 +140,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 
 @op("LayerNormalization")
-def layer_normalization(c: Call):
+def layer_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     out = normal.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
@@ -149,7 +149,7 @@ def layer_normalization(c: Call):
 
 
 @op("GroupNormalization", "InstanceNormalization")
-def group_normalization(c: Call):
+def group_normalization(c: OnnxCall):
     x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
@@ -163,7 +163,7 @@ def group_normalization(c: Call):
 
 
 @op("RMSNormalization")
-def rms_normalization(c: Call):
+def rms_normalization(c: OnnxCall):
     x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))

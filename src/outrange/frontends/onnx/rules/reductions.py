@@ -6,10 +6,10 @@ import numpy as np
 
 from ....graph import Value, log_softmax, log_sum_exp, softmax
 from ....graph.builder import Operand
-from .table import Call, op
+from .table import OnnxCall, op
 
 
-def _axes(c: Call, *, since: int) -> list[int] | None:
+def _axes(c: OnnxCall, *, since: int) -> list[int] | None:
     """The axes to reduce; None for none at all. An absent list means every axis."""
     axes = c.attr_or_input("axes", 1, since=since)
     idle = c.attr("noop_with_empty_axes", 0)
@@ -18,33 +18,33 @@ def _axes(c: Call, *, since: int) -> list[int] | None:
     return axes
 
 
-def _reduce(c: Call, how: str, x: Operand, *, since: int = 18) -> Operand:
+def _reduce(c: OnnxCall, how: str, x: Operand, *, since: int = 18) -> Operand:
     axes = _axes(c, since=since)
     keep = bool(c.attr("keepdims", 1))
     return x if axes is None else c.b.reduce(how, x, axes, keep)
 
 
 @op("ReduceSum")
-def reduce_sum(c: Call):
+def reduce_sum(c: OnnxCall):
     return _whole(c, _reduce(c, "sum", c.x, since=13))
 
 
 @op("ReduceMean")
-def reduce_mean(c: Call):
+def reduce_mean(c: OnnxCall):
     return _reduce(c, "mean", c.x)
 
 
 @op("ReduceMax")
-def reduce_max(c: Call):
+def reduce_max(c: OnnxCall):
     return _whole(c, _reduce(c, "max", c.x))
 
 
 @op("ReduceMin")
-def reduce_min(c: Call):
+def reduce_min(c: OnnxCall):
     return _whole(c, _reduce(c, "min", c.x))
 
 
-def _whole(c: Call, found: Operand) -> Operand:
+def _whole(c: OnnxCall, found: Operand) -> Operand:
     """Integers stay integers: such results are shapes."""
     if isinstance(found, Value) or isinstance(c.x, Value) or c.x.dtype.kind not in "iu":
         return found
@@ -52,7 +52,7 @@ def _whole(c: Call, found: Operand) -> Operand:
 
 
 @op("ReduceProd")
-def reduce_prod(c: Call):
+def reduce_prod(c: OnnxCall):
     x = c.constant(0, "operand")
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
@@ -60,22 +60,22 @@ def reduce_prod(c: Call):
 
 
 @op("ReduceL1")
-def reduce_l1(c: Call):
+def reduce_l1(c: OnnxCall):
     return _reduce(c, "sum", c.b.curve("abs", c.x))
 
 
 @op("ReduceSumSquare")
-def reduce_sum_square(c: Call):
+def reduce_sum_square(c: OnnxCall):
     return _reduce(c, "sum", c.b.curve("square", c.x))
 
 
 @op("ReduceL2")
-def reduce_l2(c: Call):
+def reduce_l2(c: OnnxCall):
     return c.b.curve("sqrt", _reduce(c, "sum", c.b.curve("square", c.x)))
 
 
 @op("ReduceLogSumExp")
-def reduce_log_sum_exp(c: Call):
+def reduce_log_sum_exp(c: OnnxCall):
     axes = _axes(c, since=18)
     keep = bool(c.attr("keepdims", 1))
     if axes is None:
@@ -91,7 +91,7 @@ def reduce_log_sum_exp(c: Call):
 
 
 @op("Softmax", "LogSoftmax")
-def soft(c: Call):
+def soft(c: OnnxCall):
     function = softmax if c.node.op == "Softmax" else log_softmax
     shape = tuple(c.x.shape)
     if c.opset >= 13:

@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 
 from ....graph.composites.resize import Weights, linear_weights, resample
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 @op("Upsample")
-def upsample(c: Call):
+def upsample(c: OnnxCall):
     given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if given is None or mode not in ("nearest", "linear", "bilinear"):
@@ -28,7 +28,7 @@ def upsample(c: Call):
 
 
 @op("Resize")
-def resize(c: Call):
+def resize(c: OnnxCall):
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)
@@ -71,7 +71,7 @@ def _exact(scale) -> Fraction:
     return near if np.float32(float(near)) == np.float32(float(whole)) else whole
 
 
-def _positions(c: Call, how: str, n: int, m: int, scale: Fraction) -> list[Fraction]:
+def _positions(c: OnnxCall, how: str, n: int, m: int, scale: Fraction) -> list[Fraction]:
     """Where each of `m` results stands among `n` entries."""
     half = Fraction(1, 2)
     if how == "asymmetric":

@@ -6,16 +6,16 @@ import numpy as np
 
 from ....graph import Value
 from ....graph.composites import logic
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 @op("Identity")
-def identity(c: Call):
+def identity(c: OnnxCall):
     return c.x
 
 
 @op("Dropout")
-def dropout(c: Call):
+def dropout(c: OnnxCall):
     c.attr("ratio")
     c.attr("seed")
     if c.opset < 7 and not c.attr("is_test", 1):
@@ -27,18 +27,18 @@ def dropout(c: Call):
     return c.x
 
 
-def _axis(c: Call, axis: int, rank: int) -> int:
+def _axis(c: OnnxCall, axis: int, rank: int) -> int:
     if not -rank <= axis < max(rank, 1):
         raise c.refuse(f"axis {axis} does not exist in a tensor of rank {rank}")
     return axis % rank if rank else 0
 
 
-def _axes(c: Call, axes, rank: int) -> list[int]:
+def _axes(c: OnnxCall, axes, rank: int) -> list[int]:
     return [_axis(c, int(a), rank) for a in axes]
 
 
 @op("Flatten")
-def flatten(c: Call):
+def flatten(c: OnnxCall):
     axis = int(c.attr("axis", 1))
     shape = tuple(c.x.shape)
     axis = axis + len(shape) if axis < 0 else axis
@@ -46,7 +46,7 @@ def flatten(c: Call):
 
 
 @op("Reshape")
-def reshape(c: Call):
+def reshape(c: OnnxCall):
     wanted = c.attr_or_input("shape", 1, since=5)
     if wanted is None:
         raise c.refuse("it states no shape")
@@ -63,13 +63,13 @@ def reshape(c: Call):
 
 
 @op("Transpose")
-def transpose(c: Call):
+def transpose(c: OnnxCall):
     order = c.attr("perm")
     return c.b.transpose(c.x, None if order is None else [int(a) for a in order])
 
 
 @op("Squeeze")
-def squeeze(c: Call):
+def squeeze(c: OnnxCall):
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
@@ -80,7 +80,7 @@ def squeeze(c: Call):
 
 
 @op("Unsqueeze")
-def unsqueeze(c: Call):
+def unsqueeze(c: OnnxCall):
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is None:
         raise c.refuse("it states no axes")
@@ -91,14 +91,14 @@ def unsqueeze(c: Call):
 
 
 @op("Concat")
-def concat(c: Call):
+def concat(c: OnnxCall):
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     return c.b.concat(operands, axis)
 
 
 @op("Split")
-def split(c: Call):
+def split(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     sizes = c.attr_or_input("split", 1, since=13)
     length = c.x.shape[axis]
@@ -115,7 +115,7 @@ def split(c: Call):
 
 
 @op("Slice")
-def slices(c: Call):
+def slices(c: OnnxCall):
     starts = c.attr_or_input("starts", 1, since=10)
     ends = c.attr_or_input("ends", 2, since=10)
     axes = c.attr_or_input("axes", 3, since=10)
@@ -141,7 +141,7 @@ def _cut(start: int, end: int, step: int, length: int) -> slice:
 
 
 @op("Gather")
-def gather(c: Call):
+def gather(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     if isinstance(c.operand(1), Value) and not isinstance(c.x, Value):
         return _picked(c, np.asarray(c.x, np.float64), c.operand(1), axis)
@@ -151,7 +151,7 @@ def gather(c: Call):
     return c.b.structural(lambda a: np.take(a[0], index, axis=axis), [c.x], name="gather")
 
 
-def _picked(c: Call, table: np.ndarray, index: Value, axis: int):
+def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int):
     """Rows of a constant at places that depend on the input."""
     c.limit((*table.shape[:axis], *index.shape, *table.shape[axis + 1 :]))
     found = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
@@ -161,20 +161,20 @@ def _picked(c: Call, table: np.ndarray, index: Value, axis: int):
 
 
 @op("GatherElements")
-def gather_elements(c: Call):
+def gather_elements(c: OnnxCall):
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
     return c.b.structural(lambda a: np.take_along_axis(a[0], index, axis), [c.x], name="gather")
 
 
-def _check_index(c: Call, index: np.ndarray, length: int) -> None:
+def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
     if index.size and not (-length <= index.min() and index.max() < length):
         raise c.refuse(f"its indices leave an axis of length {length}")
 
 
 @op("Pad")
-def pad(c: Call):
+def pad(c: OnnxCall):
     mode = c.attr("mode", "constant")
     amounts = c.attr_or_input("paddings" if c.opset < 2 else "pads", 1, since=11)
     value = c.option(2, "value") if c.opset >= 11 else c.attr("value")
@@ -200,14 +200,14 @@ def pad(c: Call):
 
 
 @op("Expand")
-def expand(c: Call):
+def expand(c: OnnxCall):
     shape = c.ints(1, "shape") or []
     shape = c.limit(np.broadcast_shapes(tuple(c.x.shape), c.limit(shape)))
     return c.b.broadcast(c.x, shape)
 
 
 @op("Tile")
-def tile(c: Call):
+def tile(c: OnnxCall):
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
         raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
@@ -216,7 +216,7 @@ def tile(c: Call):
 
 
 @op("DepthToSpace")
-def depth_to_space(c: Call):
+def depth_to_space(c: OnnxCall):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     if c.attr("mode", "DCR") == "DCR":
@@ -228,7 +228,7 @@ def depth_to_space(c: Call):
 
 
 @op("SpaceToDepth")
-def space_to_depth(c: Call):
+def space_to_depth(c: OnnxCall):
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))

@@ -1,7 +1,7 @@
 """The table of operators: a name to a small function that speaks to the `Builder`.
 
-An operator is added by writing one function of a `Call` in one of the files beside this one. What
-a function does not ask for is refused: an attribute nobody read, an input nobody read.
+An operator is added by writing one function of an `OnnxCall` in one of the files beside this one.
+What a function does not ask for is refused: an attribute nobody read, an input nobody read.
 """
 
 import math
@@ -20,13 +20,13 @@ from ..records import LARGEST_VALUE, OnnxNode, Opaque
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 """Attributes in which an infinity means "no limit", or is data."""
 
-TABLE: dict[str, Callable[["Call"], object]] = {}
+TABLE: dict[str, Callable[["OnnxCall"], object]] = {}
 
 
 def op(*names: str):
     """Enter the decorated function in the table under each of `names`.
 
-    The function takes a `Call` and returns one operand, or a list with one per output.
+    The function takes a `OnnxCall` and returns one operand, or a list with one per output.
     """
 
     def enter(function):
@@ -40,7 +40,7 @@ def op(*names: str):
 
 
 @dataclass(eq=False)
-class Call:
+class OnnxCall:
     """One node being lowered.
 
     Args:

@@ -5,17 +5,17 @@ import math
 import numpy as np
 
 from ....graph import Value
-from .table import Call, op
+from .table import OnnxCall, op
 
 
 @op("GlobalAveragePool", "GlobalMaxPool")
-def global_pool(c: Call):
+def global_pool(c: OnnxCall):
     how = "mean" if c.node.op == "GlobalAveragePool" else "max"
     return c.b.reduce(how, c.x, range(2, len(c.x.shape)), True)
 
 
 @op("MaxPool")
-def max_pool(c: Call):
+def max_pool(c: OnnxCall):
     c.attr("storage_order")  # concerns the second output alone
     windows, shape, _ = _windows(c)
     if (windows < 0).all(axis=1).any():
@@ -24,7 +24,7 @@ def max_pool(c: Call):
 
 
 @op("AveragePool")
-def average_pool(c: Call):
+def average_pool(c: OnnxCall):
     count_all = c.attr("count_include_pad", 0)
     windows, shape, inside = _windows(c)
     counts = inside if count_all else (windows >= 0).sum(axis=1)
@@ -34,13 +34,13 @@ def average_pool(c: Call):
     return c.b.gather_sum(_value(c), windows, share, shape, name="average pool", ulps=1)
 
 
-def _value(c: Call) -> Value:
+def _value(c: OnnxCall) -> Value:
     if not isinstance(c.x, Value):
         raise c.refuse("it pools a constant")
     return c.x
 
 
-def _windows(c: Call) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
+def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     """The input positions under each window (`-1` in the padding), the output's shape, and how
     many places of each window lie in the input or its stated padding."""
     shape = tuple(c.x.shape)
@@ -90,7 +90,7 @@ def _outer(places, stated, spatial) -> tuple[np.ndarray, np.ndarray]:
     return flat, np.broadcast_to(there, np.shape(absent)).reshape(count, -1)
 
 
-def pads(c: Call, spatial, kernel, strides, dilations) -> tuple[list[int], list[int]]:
+def pads(c: OnnxCall, spatial, kernel, strides, dilations) -> tuple[list[int], list[int]]:
     """Padding in front of each axis and after it, stated or worked out."""
     auto = c.attr("auto_pad", "NOTSET")
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]

@@ -18,7 +18,7 @@ from ..precision import functions, slope_error, value_error
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
 from .joints import Joints
-from .pieces import WHOLE, Edge, Endless, Piece, pieces
+from .pieces import WHOLE, CurvePiece, Edge, Endless, pieces
 
 
 _MOST_KNOTS = 160
@@ -68,7 +68,7 @@ def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def _all_pieces(t: Expressions, e: int) -> tuple[list[Piece], Edge, Edge]:
+def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
     """The pieces, and between which edges: those without end are left out."""
     left, right = WHOLE
     for _ in range(8):

@@ -21,8 +21,8 @@ from ..intervals import enclose
 from ..roundoff import error_bound
 from ..values import program
 from .calculus import derivative, factored
-from .cells import Cells, grid, roots, signs
-from .pieces import Piece
+from .cells import CellGrid, grid, roots, signs
+from .pieces import CurvePiece
 
 
 PAY = 2.0**-64
@@ -50,10 +50,10 @@ class Shape:
         slope_error: The same of the slope.
     """
 
-    piece: Piece
+    piece: CurvePiece
     slope: int
     bend: int
-    cells: Cells
+    cells: CellGrid
     line: tuple | None
     paid: np.ndarray
     broken: np.ndarray
@@ -68,7 +68,7 @@ def price(width, size):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
 
 
-def measure(t: Expressions, piece: Piece) -> Shape:
+def measure(t: Expressions, piece: CurvePiece) -> Shape:
     """The bends and the errors of one piece."""
     e = piece.expression
     first = factored(t, derivative(t, e))
@@ -78,7 +78,7 @@ def measure(t: Expressions, piece: Piece) -> Shape:
         line = (polynomial.get(1, Fraction(0)), polynomial.get(0, Fraction(0)))
         edges = grid(piece.lo, piece.hi)
         zeros = np.zeros(len(edges) - 1)
-        cells = Cells(edges[:-1], edges[1:], zeros.astype(int), zeros, zeros)
+        cells = CellGrid(edges[:-1], edges[1:], zeros.astype(int), zeros, zeros)
     else:
         cells = signs(t, second, piece.lo, piece.hi, lambda w, s: price(w, s) <= PAY, finest=1e-9)
     paid = np.where(cells.sign == 2, price(cells.hi - cells.lo, cells.size), 0.0)
@@ -89,7 +89,7 @@ def measure(t: Expressions, piece: Piece) -> Shape:
     return Shape(piece, first, second, cells, line, paid, broken, (lo, hi), value, slope)
 
 
-def _error(t: Expressions, e: int, piece: Piece, lo, hi):
+def _error(t: Expressions, e: int, piece: CurvePiece, lo, hi):
     """The float64 error in each cell. Next to a pole and far out a value may overflow."""
     found = error_bound(t, e, lo, hi)
     pole = np.zeros(lo.shape, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....core import OutrangeError
 from ..expression import Expressions
-from ..nodes import Apply, Monomial, Sum, Variable, merged
+from ..nodes import Apply, CurveVariable, Monomial, Sum, merged
 from ..primitives import PRIMITIVES
 
 
@@ -13,7 +13,7 @@ def derivative(t: Expressions, e: int) -> int:
     found: dict[int, int] = {}
     for k in t.needed(e):
         node = t.nodes[k]
-        if isinstance(node, Variable):
+        if isinstance(node, CurveVariable):
             found[k] = t.one
         elif isinstance(node, Sum):
             parts = [

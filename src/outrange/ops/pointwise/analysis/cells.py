@@ -34,7 +34,7 @@ _RINGS = 4.0 ** np.arange(0, 40)
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CellGrid:
     """Neighboring cells in order, and what is known of an expression on each.
 
     Args:
@@ -83,7 +83,7 @@ def _cut(lo, hi, count: int):
     return np.clip(edges, lo[:, None], hi[:, None])
 
 
-def _refine(t, e, cells: Cells, payable: Callable, rounds: int) -> Cells:
+def _refine(t, e, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut open cells into four, again and again; those that gain nothing twice are left."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -100,25 +100,25 @@ def _refine(t, e, cells: Cells, payable: Callable, rounds: int) -> Cells:
     return cells
 
 
-def _new(t, e, lo, hi) -> Cells:
+def _new(t, e, lo, hi) -> CellGrid:
     sign, size = _measured(t, e, lo, hi)
-    return Cells(lo, hi, sign, size, np.zeros(lo.shape, int))
+    return CellGrid(lo, hi, sign, size, np.zeros(lo.shape, int))
 
 
-def _merged(cells: Cells, kept, new: Cells) -> Cells:
+def _merged(cells: CellGrid, kept, new: CellGrid) -> CellGrid:
     """Some of the cells, and new ones, in order; those without width are dropped."""
     proper = new.lo < new.hi
     parts = [
         np.concatenate([getattr(cells, f.name)[kept], getattr(new, f.name)[proper]])
-        for f in fields(Cells)
+        for f in fields(CellGrid)
     ]
     order = np.argsort(parts[0], kind="stable")
-    return Cells(*(p[order] for p in parts))
+    return CellGrid(*(p[order] for p in parts))
 
 
 def signs(
     t: Expressions, e: int, lo: float, hi: float, payable: Callable, finest: float = 1e-9
-) -> Cells:
+) -> CellGrid:
     """The sign of `e` between `lo` and `hi`.
 
     Args:

@@ -11,7 +11,7 @@ from ....core import UnsupportedError, up
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
 from .bends import Gap, Turns
-from .pieces import Edge, Piece, jumping
+from .pieces import CurvePiece, Edge, jumping
 
 
 _CLOSE = 1e-9
@@ -39,7 +39,7 @@ class Joints:
     thresholds: dict[float, float] = field(default_factory=dict)
     """From the edge at a jump to the first number that the piece right of it computes."""
 
-    def starts(self, piece: Piece) -> float:
+    def starts(self, piece: CurvePiece) -> float:
         """The first number that a piece computes."""
         return self.thresholds.get(piece.left.at, piece.left.at)
 
@@ -86,7 +86,7 @@ class Joints:
                 return True
         return False
 
-    def _refuse_single_point(self, left: Piece, right: Piece, edge: Edge) -> None:
+    def _refuse_single_point(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
         """Where a function is cut it may have a value that neither side has.
 
         Raises:
@@ -121,7 +121,7 @@ class Joints:
             return 2.0 * size
         return None
 
-    def _jump(self, left: Piece, right: Piece, edge: Edge) -> None:
+    def _jump(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
         if not edge.exact and edge.after > up(edge.before):
             raise UnsupportedError(f"a jump near {edge.at:.6g} whose place is not a float64 number")
         self.thresholds[edge.at] = self._threshold(left, right, edge)
@@ -129,7 +129,7 @@ class Joints:
         self.jumps.append(edge.at)
         self.turns.append(edge.at)
 
-    def _threshold(self, left: Piece, right: Piece, edge: Edge) -> float:
+    def _threshold(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> float:
         """The first number that the right piece computes."""
         if not edge.exact:
             return edge.after  # The real edge lies strictly between two numbers.

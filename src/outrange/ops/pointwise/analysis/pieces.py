@@ -38,7 +38,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Piece:
+class CurvePiece:
     """`expression`, without branches, between two edges."""
 
     left: Edge
@@ -78,7 +78,7 @@ def pieces(
     left: Edge = WHOLE[0],
     right: Edge = WHOLE[1],
     settled: frozenset = frozenset(),
-) -> list[Piece]:
+) -> list[CurvePiece]:
     """Cut the line between two edges; where `e` is not defined there is no piece.
 
     Args:
@@ -92,7 +92,7 @@ def pieces(
         UnsupportedError: There is no end to the branches, or one cannot be told from another.
     """
     switch = next((k for k in t.needed(e) if isinstance(t.nodes[k], Switch)), None)
-    found: list[Piece] = []
+    found: list[CurvePiece] = []
     if switch is not None:
         node = t.nodes[switch]
         assert isinstance(node, Switch)
@@ -113,7 +113,7 @@ def pieces(
             if both or gap == 1:
                 found += pieces(t, e, a, b, settled | {(argument, limit)})
         return found
-    return [Piece(left, right, e)]
+    return [CurvePiece(left, right, e)]
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:

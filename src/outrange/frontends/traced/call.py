@@ -1,0 +1,73 @@
+"""One operation of a recording, and what a rule sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand, Value
+
+
+@dataclass(eq=False)
+class TracedStep:
+    """One operation of a recording.
+
+    Args:
+        kind: The framework's name of it.
+        reads: Keys of its operands.
+        makes: Keys of its results.
+        attributes: By name.
+        run: The operation itself, on arrays: one array per result.
+    """
+
+    kind: str
+    reads: Sequence[Hashable]
+    makes: Sequence[Hashable]
+    attributes: Mapping[str, Any]
+    run: Callable[..., list[np.ndarray]]
+
+
+@dataclass(eq=False)
+class TracedCall:
+    """A step as a rule sees it: values of the graph and arrays in place of tensors."""
+
+    b: Builder
+    step: TracedStep
+    inputs: list[Operand]
+
+    @property
+    def kind(self) -> str:
+        """The framework's name of the operation."""
+        return self.step.kind
+
+    @property
+    def x(self) -> Operand:
+        """The first operand."""
+        return self.inputs[0]
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """An attribute."""
+        return self.step.attributes.get(name, default)
+
+    def constant(self, i: int, what: str) -> np.ndarray:
+        """An operand that must not depend on the input."""
+        found = self.inputs[i]
+        if isinstance(found, Value):
+            raise UnsupportedError(f"{self.kind} with {what} that depend on the input")
+        return np.asarray(found)
+
+    def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
+        """Run the step on the positions of some operands: it only moves their entries."""
+
+        def run(marked):
+            arrays = list(self.inputs)
+            for i, marks in zip(data, marked, strict=True):
+                arrays[i] = marks
+            return self.step.run(*arrays)
+
+        operands = [self.inputs[i] for i in data]
+        return self.b.structural(run, operands, name=name or self.kind.lower())

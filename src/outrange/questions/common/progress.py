@@ -1,0 +1,28 @@
+"""From the progress of a search to that of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...answers import RangeProgress
+from ...search.common.solution import SearchProgress
+
+
+def range_reporter(
+    progress: Callable[[RangeProgress], None] | None, count: int
+) -> Callable[[SearchProgress], None] | None:
+    """A callback for the search of `[rows; -rows]` that speaks of both ends of a range.
+
+    Args:
+        progress: The user's callback, or None.
+        count: How many rows, without their negatives.
+    """
+    if progress is None:
+        return None
+    tell = progress
+
+    def report(now: SearchProgress) -> None:
+        ends = (now.lower[:count], -now.lower[count:], now.seen[:count], -now.seen[count:])
+        tell(RangeProgress(now.seconds, now.boxes, *ends, now.open))
+
+    return report

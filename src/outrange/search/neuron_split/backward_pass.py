@@ -1,0 +1,35 @@
+"""What one back-substitution through a relaxed net leaves: fast bounds, or proved ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class BackwardPass:
+    """What one back-substitution left.
+
+    Args:
+        least: `(P,)` the bounds, rounding not paid.
+        rows: `(P, s)` coefficients that arrive at the units.
+        form: `(P, d)` coefficients of the inputs.
+        slopes: Per bent value, the slopes of the lines in use.
+        offsets: The same of their offsets.
+    """
+
+    least: np.ndarray
+    rows: np.ndarray
+    form: np.ndarray
+    slopes: dict[int, np.ndarray]
+    offsets: dict[int, np.ndarray]
+
+
+@dataclass(eq=False)
+class Proof:
+    """Proved lower bounds `(P,)`; coefficients at the units `(P, s)` and the inputs `(P, d)`."""
+
+    least: np.ndarray
+    rows: np.ndarray
+    form: np.ndarray

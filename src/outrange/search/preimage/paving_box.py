@@ -1,0 +1,64 @@
+"""One box of a paving, and the tree of its halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+MIXED, OUTSIDE, INSIDE = 0, 1, 2
+"""What is known of a box."""
+
+
+class PavingBox:
+    """One box of a paving.
+
+    Args:
+        lo: `(d,)` of the free inputs.
+        hi: `(d,)`.
+        share: Its share of the whole volume.
+        open_: `(m,)` bool: the clauses that may hold somewhere in it.
+        status: `(units,)` what is known of the units.
+    """
+
+    __slots__ = (
+        "at",
+        "blame",
+        "children",
+        "cut",
+        "forms",
+        "hi",
+        "label",
+        "least",
+        "lo",
+        "most",
+        "open",
+        "share",
+        "status",
+        "undecided",
+    )
+
+    def __init__(self, lo, hi, share: float, open_, status):
+        self.lo, self.hi, self.share, self.open, self.status = lo, hi, share, open_, status
+        self.label, self.least, self.most = MIXED, 0.0, share
+        self.undecided = len(status)
+        self.blame: np.ndarray | None = None
+        self.forms: tuple[np.ndarray, np.ndarray] | None = None
+        self.cut, self.at = -1, 0.0
+        self.children: tuple[PavingBox, PavingBox] | None = None
+
+    @property
+    def gap(self) -> float:
+        """The share of the whole volume that is not known to be inside or outside."""
+        return self.most - self.least
+
+    def leaves(self) -> Iterator[PavingBox]:
+        """The boxes that are not halved, in order."""
+        waiting = [self]
+        while waiting:
+            cell = waiting.pop()
+            if cell.children is None:
+                yield cell
+            else:
+                waiting += [cell.children[1], cell.children[0]]

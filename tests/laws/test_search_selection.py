@@ -1,0 +1,123 @@
+"""The same graph and box get the same search, whichever question asks."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.core.formula import TRUE
+from outrange.graph import Builder, Slot
+from outrange.questions.expressions import resolve, resolve_linear, y
+from outrange.questions.inputs.sets import regions
+from outrange.questions.optimize.optimize import least
+from outrange.questions.output_range import output_range
+from outrange.questions.verify import verify
+from outrange.questions.violations.bad_inputs import bad_inputs
+from outrange.search import portfolio
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.portfolio import FEW_INPUTS, SOME_INPUTS, Kind, Problem, choose_kind
+from questions.nets import Net
+from small_graphs import NETS, PIECEWISE
+
+
+CURVES = [*PIECEWISE[:4], "tanh", "sigmoid", "gelu"]
+
+
+def _wide_mlp(inputs, curve, seed):
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (inputs,))])
+    (x,) = b.input_values()
+    for n, m in ((inputs, 6), (6, 4)):
+        x = b.curve(curve, b.dense(x, rng.normal(size=(n, m)) / np.sqrt(n), rng.normal(size=m)))
+    return b.finish([b.dense(x, rng.normal(size=(4, 2)))], ["y"])
+
+
+def _small(make, curve):
+    return make(np.random.default_rng(3), curve)
+
+
+GRAPHS = [
+    pytest.param(partial(_small, make, curve), id=f"{make.__name__}-{curve}")
+    for curve in CURVES
+    for make in NETS
+] + [
+    pytest.param(partial(_wide_mlp, inputs, curve, 5), id=f"mlp{inputs}-{curve}")
+    for inputs in (FEW_INPUTS, FEW_INPUTS + 1, SOME_INPUTS, SOME_INPUTS + 1)
+    for curve in ("relu", "tanh")
+]
+
+
+class _Log:
+    """What every question chose."""
+
+    def __init__(self, monkeypatch):
+        self.kinds, self.kernels = [], []
+        choose, compile_problem = portfolio.choose_kind, portfolio.compile_problem
+
+        def logged_choice(problem, engine="auto"):
+            self.kinds.append(choose(problem, engine))
+            return self.kinds[-1]
+
+        def logged_compilation(problem):
+            program = compile_problem(problem)
+            self.kernels.append(program is not None)
+            return program
+
+        monkeypatch.setattr(portfolio, "choose_kind", logged_choice)
+        monkeypatch.setattr(portfolio, "compile_problem", logged_compilation)
+        from outrange.search.preimage import clause_bounds
+
+        monkeypatch.setattr(clause_bounds, "compile_problem", logged_compilation)
+
+
+@pytest.mark.parametrize("make", GRAPHS)
+def test_every_question_takes_the_same_search(make, monkeypatch):
+    graph = make()
+    box = (-0.1, 0.1)
+    log = _Log(monkeypatch)
+    net = Net(graph)
+    everywhere = regions(graph.inputs, box)
+    output = y[graph.outputs[0].name]
+    unsafe = resolve((output <= 0.0).any(), graph.inputs, graph.outputs)
+    output_range(net, box, time_limit=0.05)
+    verify(net, unsafe, everywhere, text="", time_limit=0.05)
+    objective = resolve_linear(output.sum(), graph.inputs, graph.outputs)
+    least(net, objective, everywhere, TRUE, time_limit=0.05)
+    assert len(set(log.kinds)) == 1, log.kinds
+    kind, kernels = log.kinds[0], set(log.kernels)
+    bad_inputs(net, unsafe, everywhere, text="", time_limit=0.05)
+    assert set(log.kinds) == {kind}, "a pre-image chose anew"
+    if kind in (Kind.INPUT_SPLIT, Kind.PORTFOLIO):
+        assert len(kernels) == 1 and set(log.kernels) == kernels
+    else:
+        assert not kernels, "layers were compiled for a search that was not taken"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind"),
+    [
+        (1, Kind.INPUT_SPLIT),
+        (FEW_INPUTS, Kind.INPUT_SPLIT),
+        (FEW_INPUTS + 1, Kind.PORTFOLIO),
+        (SOME_INPUTS, Kind.PORTFOLIO),
+        (SOME_INPUTS + 1, Kind.NEURON_SPLIT),
+    ],
+)
+def test_the_table_of_the_docstring(inputs, kind):
+    graph = _wide_mlp(inputs, "relu", 1)
+    one = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
+    rows = np.eye(2)
+    assert choose_kind(Problem(graph, rows, np.zeros(2), one)) is kind
+    assert choose_kind(Problem(graph, rows, np.zeros(2), one), "array") is Kind.INPUT_SPLIT
+    two = DomainBoxes(np.tile(one.lo, (2, 1)), np.tile(one.hi, (2, 1)), one.whole)
+    assert choose_kind(Problem(graph, rows, np.zeros(2), two)) is Kind.INPUT_SPLIT
+    fixed = DomainBoxes(one.lo, np.where(np.arange(inputs) < 2, one.hi, one.lo), one.whole)
+    assert choose_kind(Problem(graph, rows, np.zeros(2), fixed)) is Kind.INPUT_SPLIT
+
+
+def test_a_wide_graph_is_not_split(monkeypatch):
+    graph = _wide_mlp(3, "relu", 1)
+    one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
+    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is Kind.WIDE
