@@ -238,7 +238,7 @@ def test_the_response_of_a_network_is_within_its_bound():
     x, _ = data()
     case = DiagnosisContext(read_program(model, x, None), [x], None, (x, None))
     first = next(layer for layer in case.program.layers if layer.path == "first")
-    bound = sensitivity(case, first)
+    bound = sensitivity(case, [first])
     rest = keras.Sequential([keras.Input((6,)), *model.layers[1:]])
     values = ops.convert_to_numpy(model.layers[0](x))
 

@@ -1,6 +1,6 @@
 """Small networks whose ranges are known, built without a framework."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Net:
     predict: object = None
     name: str = "toy"
     layers: tuple = ()
+    places: dict = field(default_factory=dict)
+    bypassed: frozenset = frozenset()
 
     @property
     def written(self):

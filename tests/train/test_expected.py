@@ -155,5 +155,5 @@ def test_arguments_that_break_a_rule():
         outrange.expected(relu(), LINE, confidence=1)
     with pytest.raises(outrange.InputError, match="layer is needed"):
         outrange.expected("model.onnx", LINE)
-    with pytest.raises(outrange.InputError, match="2 numbers a row"):
+    with pytest.raises(outrange.InputError, match=r"input shape \(2,\)"):
         outrange.expected(model(relu(), inputs=2), LINE)

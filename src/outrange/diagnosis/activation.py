@@ -6,7 +6,7 @@ import numpy as np
 
 from ..ops import Curve
 from ..program import Layer
-from ..questions.summary import behaviour
+from ..questions.summary import behaviour, curves_between
 from .context import DiagnosisContext
 
 
@@ -20,16 +20,13 @@ class Behaviour:
 
 
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
-    """The curves that are applied to what enters a layer's activation."""
-    part = case.program.whole
-    if part is None or layer.before is None or layer.before not in part.values:
+    """The curves of a layer's activation, if all that it returns comes through them; else none."""
+    part, ends = case.program.whole, (layer.before, layer.after)
+    if part is None or not all(t in part.places for t in ends):
         return []
-    value = part.values[layer.before]
-    last = part.values.get(layer.after, len(part.graph.nodes))
-    readers = [node for node in part.graph.nodes[:last] if value in node.inputs]
-    if not all(isinstance(node.op, Curve) for node in readers):
-        return []
-    return [node.op for node in readers if isinstance(node.op, Curve)]
+    fused = all(t in part.values for t in ends) and part.values[ends[0]] not in part.bypassed
+    graph, table = (part.graph, part.values) if fused else (part.written, part.places)
+    return curves_between(graph, *(table[t] for t in ends))
 
 
 def behaviour_at(

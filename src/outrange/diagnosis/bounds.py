@@ -23,7 +23,8 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     """Interval bounds over boxes, infinite ends allowed.
 
     Where an op is not defined on all its input may be, its result may be anything, and its value is
-    listed in `leaves`.
+    listed in `leaves`. The result of an op without a rule (graphs as written have such ops) may be
+    anything too.
 
     Sound: the rules are those of the domain `intervals`. Cost: one forward pass.
 
@@ -35,11 +36,14 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     found = Ranges([(lo, hi)])
     for value, node in enumerate(graph.nodes, 1):
         before = [found.ends[j] for j in node.inputs]
+        rule: Callable | None = RULES.get(type(node.op))
+        ends = None
         try:
-            rule: Callable = RULES[type(node.op)]
-            ends = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+            if rule is not None:
+                ends = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
         except InputError:
             found.leaves.append(value)
+        if ends is None:
             shape = (len(lo), node.size)
             ends = np.full(shape, -np.inf), np.full(shape, np.inf)
         low, high = ends
@@ -51,7 +55,9 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
 
 
 def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Tighter bounds over one finite box; None where an op may leave its domain."""
+    """Tighter bounds over one finite box; None where an op has no rule or may leave its domain."""
+    if any(type(node.op) not in RULES for node in graph.nodes):
+        return None
     try:
         return bounds(graph, lo, hi, "linear")
     except InputError:

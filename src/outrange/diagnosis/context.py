@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Bounds
+from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
 from .bounds import Ranges, interval_ends, linear_ends
 
@@ -98,13 +99,20 @@ class DiagnosisContext:
     def over_box(self) -> Ranges | None:
         """Ranges with the stored weights, over the box of the data."""
         part = self.program.whole
-        if part is None:
-            return None
+        return None if part is None else self._over_box(part, part.graph)
+
+    @cached_property
+    def written_over_box(self) -> Ranges | None:
+        """The same for the values of the graph as written, `PartialGraph.written`."""
+        part = self.program.whole
+        return None if part is None else self._over_box(part, part.written)
+
+    def _over_box(self, part: PartialGraph, graph: Graph) -> Ranges:
         lo, hi = self._box(part)
-        found = interval_ends(part.graph, lo, hi)
-        small = sum(n.size for n in part.graph.nodes) <= 4096
+        found = interval_ends(graph, lo, hi)
+        small = sum(n.size for n in graph.nodes) <= 4096
         if small and np.isfinite(lo).all() and not found.leaves:
-            tight = linear_ends(part.graph, lo, hi)
+            tight = linear_ends(graph, lo, hi)
             if tight is not None:
                 found = Ranges(tight)
         return found
@@ -225,9 +233,9 @@ class DiagnosisContext:
 
     # ---- layers ---------------------------------------------------------------------------
 
-    def layer(self, path: str) -> Layer | None:
-        """The last call of a layer."""
-        return next((x for x in reversed(self.program.layers) if x.path == path), None)
+    def calls(self, name: str) -> list[Layer]:
+        """Every call of the layers of this name, whatever models are around them."""
+        return [x for x in self.program.layers if x.path.split("/")[-1] == name]
 
 
 def _cut(data: Any, rows: np.ndarray) -> Any:

@@ -37,6 +37,23 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
     return groups
 
 
+def is_the_only_way(program: Program, tensor: int) -> bool:
+    """Whether all weights behind a tensor act on the outputs through it alone.
+
+    Args:
+        program: A program.
+        tensor: Any tensor of it.
+
+    Returns:
+        False also where uses of such a weight could not be recorded.
+    """
+    makers = {t: step for step in program.steps for t in step.gives}
+    _, behind = _behind(makers, [tensor], blocked=True)
+    makers.pop(tensor, None)
+    _, around = _behind(makers, program.output_tensors, blocked=True)
+    return not behind & (around | program.escaped)
+
+
 def _behind(
     makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
 ) -> tuple[set[int], set[int]]:

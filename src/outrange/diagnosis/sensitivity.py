@@ -1,50 +1,78 @@
 """How much a network's output can respond to a value inside it: a bound on a Jacobian."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import Bounds, gamma
+from ..graph import Graph
 from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Rearrange
 from ..program import Layer
-from .context import DiagnosisContext
 
 
-def sensitivity(case: DiagnosisContext, layer: Layer) -> float | None:
-    """A bound on `|change of any output| / |largest change of an entry of layer's output|`.
+if TYPE_CHECKING:
+    from .context import DiagnosisContext
 
-    Every op is replaced by the largest factor by which it can pass on a change: `|A|` for an affine
-    one, the largest slope over the range of its input for a curve.
+
+def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None:
+    """A bound on the derivatives of any output by what some layers return, added up.
+
+    That is `|change of an output| / |largest change of an entry of the layers' outputs|` for small
+    changes. Every op is replaced by the largest factor by which it can pass on a change: `|A|` for
+    an affine one, the largest slope over the range of its input for a curve. The changes are
+    followed in a graph in which everything that depends on the layers reads them: where a fused
+    curve bypasses one of them, that is the graph as written.
 
     Sound: over the box of the data, with the stored weights. Complete: no; signs do not cancel.
     Cost: one forward pass.
 
     Args:
         case: What is diagnosed.
-        layer: Whose output changes.
+        layers: Calls of layers, all of whose outputs change at once.
 
     Returns:
-        The bound; None if some op on the way is of a kind without such a factor.
+        The bound; None if some op on the way is of a kind without such a factor, if nothing is
+        known of some tensor (it may depend on the layers), or if no value shows what they return.
     """
-    part, ranges = case.program.whole, case.over_box
-    if part is None or ranges is None or layer.after not in part.values:
+    part = case.program.whole
+    tensors = [t for layer in layers for t in (layer.after, *layer.others)]
+    if part is None or part.unknown or any(t in part.constants for t in tensors):
         return None
-    start = part.values[layer.after]
-    changes: dict[int, np.ndarray] = {start: np.ones(part.graph.value_size(start))}
-    for value, node in enumerate(part.graph.nodes, 1):
-        if value <= start or not any(j in changes for j in node.inputs):
-            continue
-        before = tuple(
-            changes.get(j, np.zeros(part.graph.value_size(j)))[None] for j in node.inputs
-        )
-        passed = _passed(node.op, before, [ranges.ends[j] for j in node.inputs])
-        if passed is None:
+    # What no output needs was never lowered, and is in neither table.
+    needed = [t for t in tensors if t in part.places]
+    fused = all(t in part.values and part.values[t] not in part.bypassed for t in needed)
+    graph, places = (part.graph, part.values) if fused else (part.written, part.places)
+    ranges = case.over_box if fused else case.written_over_box
+    starts = {places[t] for t in needed}
+    if not starts or ranges is None:
+        return None
+    changes: dict[int, np.ndarray] = {}
+    for value in sorted(v for v in graph.behind(graph.output) if v >= min(starts)):
+        found = _arriving(graph, value, changes, ranges.ends)
+        if found is None:
             return None
-        changes[value] = passed[0]
-    output = part.graph.output
-    return float(changes[output].max()) if output in changes else 0.0
+        if value in starts:
+            found = found + 1.0
+        if found.any():
+            changes[value] = found
+    # Every start is needed, so what does not change the output here does not in the model.
+    return float(changes[graph.output].max()) if graph.output in changes else 0.0
+
+
+def _arriving(graph: Graph, value: int, changes, ends) -> np.ndarray | None:
+    """How much a value changes at most as its inputs change; None if that is not known."""
+    zero = np.zeros(graph.value_size(value))
+    if value == 0 or not any(j in changes for j in graph.nodes[value - 1].inputs):
+        return zero
+    node = graph.nodes[value - 1]
+    before = tuple(changes.get(j, np.zeros(graph.value_size(j)))[None] for j in node.inputs)
+    passed = _passed(node.op, before, [ends[j] for j in node.inputs])
+    return None if passed is None else passed[0]
 
 
 def _passed(op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]) -> np.ndarray | None:
@@ -56,7 +84,8 @@ def _passed(op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]) -> 
     if isinstance(op, Largest):
         return op.run(changes)
     if isinstance(op, Curve):
-        return changes[0] * steepest(op, *ends[0]) * (1.0 + 1e-12)
+        slope = np.where(changes[0] == 0.0, 0.0, steepest(op, *ends[0]))
+        return changes[0] * slope * (1.0 + 1e-12)
     return None
 
 

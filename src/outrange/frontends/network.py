@@ -1,6 +1,6 @@
 """A model as the rest of the library sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,9 @@ class Network:
             `(1, graph.size)` to a dict from value of `written` to its flat float32 value. A failed
             comparison uses it to name the layer.
         plain: The graph before elementwise sub-graphs became single curves, if any did.
+        places: From each value of `graph` to the same value of `written`, where they differ.
+        bypassed: The values of `graph` that such a curve bypasses: what depends on them, and how
+            steeply, is read off `written` only.
     """
 
     graph: Graph
@@ -32,6 +35,8 @@ class Network:
     layers: tuple["LayerInfo", ...] = field(default_factory=tuple)
     probe: Callable[[np.ndarray], dict[int, np.ndarray]] | None = None
     plain: Graph | None = None
+    places: Mapping[int, int] = field(default_factory=dict)
+    bypassed: frozenset[int] = frozenset()
 
     @property
     def written(self) -> Graph:

@@ -40,6 +40,8 @@ class Builder:
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
         whole: Which entries of a value are known to be whole numbers, and its op at that time.
+        bypassed: After `finish`: the values of the graph that a fused curve bypasses; what depends
+            on them reads them in `plain` only.
     """
 
     inputs: Sequence[Slot]
@@ -52,6 +54,7 @@ class Builder:
     moved: dict[int, int] = field(default_factory=dict)
     plain: Graph | None = None
     whole: dict[int, tuple[Op | None, np.ndarray]] = field(default_factory=dict, repr=False)
+    bypassed: frozenset[int] = frozenset()
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -84,7 +87,8 @@ class Builder:
         marked = {v for values in self.layers.values() for v in values}
         marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
         inputs = tuple(limited(self))
-        nodes, self.moved = fuse(self.nodes, last.index, {*kept, *marked})
+        nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
+        self.bypassed = frozenset(self.moved[v] for v in bypassed)
         if nodes != self.nodes:
             self.plain = Graph(inputs, tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
@@ -93,6 +97,11 @@ class Builder:
             for v, ranking in self.rankings.items()
         }
         return Graph(inputs, tuple(nodes), self.moved[last.index], slots, layers, rankings)
+
+    @property
+    def places(self) -> dict[int, int]:
+        """After `finish`: from each value of the graph to the same value of `plain`."""
+        return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
         """Append a node; the general form behind every method below."""

@@ -122,3 +122,11 @@ class Graph:
             for j in set(node.inputs):
                 found[j].append(i + 1)
         return found
+
+    def behind(self, value: int) -> set[int]:
+        """The values that `value` is computed from, itself included."""
+        found = {value}
+        for v in range(value, 0, -1):
+            if v in found:
+                found.update(self.nodes[v - 1].inputs)
+        return found

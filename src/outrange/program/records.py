@@ -66,6 +66,7 @@ class Layer:
         kind: Its class.
         before: The tensor that enters its activation; None if it has none.
         after: The tensor it returns (the first of several).
+        others: The other tensors it returns.
         shape: Of `after`, without the batch axis.
         noisy: Whether it computes something else in training (dropout, batch statistics).
         dtype: What it computes in.
@@ -78,6 +79,7 @@ class Layer:
     shape: tuple[int, ...]
     noisy: bool = False
     dtype: str = "float32"
+    others: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,11 @@ class PartialGraph:
         unknown: Layer and reason of each tensor of which nothing is assumed.
         values: Tensor number to value of the graph.
         constants: Tensor number to array, for tensors that depend on no input.
+        places: Tensor number to value of `written`.
+        written: The same graph operation by operation, as the model computes it. What depends on
+            what is read off this one: elsewhere curves are fused across layers.
+        bypassed: The values of `graph` that a fused curve bypasses. Bounds of them hold; what
+            depends on them does not read them.
     """
 
     graph: Graph
@@ -165,6 +172,9 @@ class PartialGraph:
     unknown: tuple[tuple[str, str], ...]
     values: Mapping[int, int]
     constants: Mapping[int, np.ndarray]
+    places: Mapping[int, int]
+    written: Graph
+    bypassed: frozenset[int]
 
 
 @dataclass(frozen=True, eq=False)

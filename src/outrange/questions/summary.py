@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..answers import LayerRow, Summary
-from ..core import UNIT, Bounds
+from ..core import UNIT
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
-from .common.network import LayerLike, NetworkLike
+from .common.network import LayeredNetwork, LayerLike
 from .inputs.parse_box import input_box
 
 
@@ -19,7 +19,7 @@ ONE_NUMBER = 64 * UNIT
 """A unit whose range is at most this share of the layer's magnitude counts as constant."""
 
 
-def summary(network: NetworkLike, box: Any) -> Summary:
+def summary(network: LayeredNetwork, box: Any) -> Summary:
     """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
@@ -27,11 +27,14 @@ def summary(network: NetworkLike, box: Any) -> Summary:
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
-    rows = tuple(_row(graph, layer, ends) for layer in network.layers)
+    rows = tuple(layer_row(network, layer, ends) for layer in network.layers)
     return Summary(network.name, rows, domain, time.perf_counter() - start)
 
 
-def _row(graph: Graph, layer: LayerLike, ends: Sequence[Bounds]) -> LayerRow:
+def layer_row(
+    network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> LayerRow:
+    """What a layer does, given the ends `(n,)` of every value of the network's graph."""
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):
@@ -42,7 +45,7 @@ def _row(graph: Graph, layer: LayerLike, ends: Sequence[Bounds]) -> LayerRow:
     if layer.before is not None:
         z_lo, z_hi = ends[layer.before]
         before = (_shaped(z_lo, layer.shape), _shaped(z_hi, layer.shape))
-        curves = _activations(graph, layer)
+        curves = activation_curves(network, layer)
         if curves and z_lo.size == lo.size:
             facts = [behaviour(curve, z_lo, z_hi) for curve in curves]
             dead = np.logical_and.reduce([f[0] for f in facts])
@@ -59,13 +62,35 @@ def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return values.reshape(shape) if values.size == int(np.prod(shape, dtype=np.int64)) else values
 
 
-def _activations(graph: Graph, layer: LayerLike) -> list[Curve]:
-    """The curves applied to the layer's value before its activation, on the way to its output."""
-    return [
-        node.op
-        for node in graph.nodes[: layer.after]
-        if isinstance(node.op, Curve) and node.inputs == (layer.before,)
-    ]
+def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
+    """The curves of a layer's activation, if all that it returns comes through them; else none."""
+    before, after = layer.before, layer.after
+    if before is None:
+        return []
+    if before in network.bypassed:
+        return curves_between(network.written, network.places[before], network.places[after])
+    return curves_between(network.graph, before, after)
+
+
+def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
+    """The curves applied to one value, if another depends on nothing but their results; else none.
+
+    Args:
+        graph: A graph in which everything that depends on `before` reads it.
+        before: A value.
+        after: A later value.
+    """
+    behind, curves = {after}, []
+    for value in range(after, before, -1):
+        node = graph.nodes[value - 1]
+        if value not in behind:
+            continue
+        behind.update(node.inputs)
+        if min(node.inputs) < before or (before in node.inputs and not isinstance(node.op, Curve)):
+            return []
+        if before in node.inputs:
+            curves.append(node.op)
+    return curves
 
 
 def behaviour(

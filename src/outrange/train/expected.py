@@ -12,6 +12,8 @@ from ..frontends.keras.api import keras
 from ..frontends.network import LayerInfo, Network
 from ..graph import Graph
 from ..ops import Curve
+from ..questions.summary import activation_curves
+from .arguments import data_arrays
 from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
 from .comparison.structure import Structure
 
@@ -28,13 +30,8 @@ def expected(
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
         raise InputError(f"`trials` is a whole number >= 1. Received: trials={trials!r}.")
     model = _model(model, x)
-    structure = Structure(model)
-    rows = structure.flat(x)
-    if rows.shape[1] != structure.network.graph.size or not len(rows):
-        raise InputError(
-            "`x` is data in the model's input shape, "
-            f"{structure.network.graph.size} numbers a row. Received: {rows.shape}."
-        )
+    structure = Structure(model, data_arrays(x, "x"))
+    rows = structure.rows()
     makers = Initializers(model)
     bent = [info for info in structure.network.layers if _flat_curves(structure.network, info)]
     known = {
@@ -97,13 +94,7 @@ def _model(model: Any, x: Any) -> Any:
 
 def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
     """The activations of a layer, if each has a piece of slope 0; else none."""
-    if info.before is None:
-        return []
-    curves = [
-        node.op
-        for node in network.graph.nodes[: info.after]
-        if isinstance(node.op, Curve) and node.inputs == (info.before,)
-    ]
+    curves = activation_curves(network, info)
     return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
 
 
@@ -203,6 +194,7 @@ def _dead(
                 (np.asarray(curve.df(z)) == 0.0).all(axis=0)
                 for curve in _flat_curves(network, info)
             ]
-        mask = np.logical_and.reduce(flat)
+        # With other weights the activation may have no flat piece: then nothing is dead.
+        mask = np.logical_and.reduce(flat) if flat else np.zeros(z.shape[1], bool)
         masks[info.path] = mask.reshape(-1, info.shape[-1] if info.shape else 1).all(axis=0)
     return masks

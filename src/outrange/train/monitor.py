@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Box, InputError
+from ..core import InputError
 from ..frontends.keras.api import keras
+from ..frontends.keras.names import named_targets
+from .arguments import data_arrays
 from .comparison.diagnosed import findings
-from .comparison.seeds import arrays_of
 from .comparison.structure import Structure
-from .snapshot import Moment, moment
+from .snapshot import Moment, moment, names_of
 
 
 ROWS = 128
@@ -19,6 +20,9 @@ ROWS = 128
 
 SLACK = 1e-9
 """Targets are outside only by more than this share of the range: not by a rounding."""
+
+GRADIENT = ("gradient_lo", "gradient_hi")
+"""The two numbers of a layer's gradients."""
 
 
 class RangeWarning(UserWarning):
@@ -44,20 +48,29 @@ class RangeMonitor(keras().callbacks.Callback):
     activation `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo`, `.../gradient_hi`: the
     least and the largest norm, over the rows, of the derivatives of the outputs by what enters it.
 
+    A number that is not known is NaN: a gradient where an operation has no derivative here, and
+    everything once weights are not finite. Where the box holds inputs for which an operation is
+    not defined, its range is infinite. Whatever else goes wrong in a look is told by a
+    `RangeWarning`, the looks end, and the training goes on.
+
     Sound: what is called proved holds for the real-valued network with the weights of that epoch,
     for every input in the box. Cost: `share` of the time of `fit`, after the first epoch.
 
     Args:
-        x: The training inputs, or a part of them: their least and largest values make the box.
+        x: The training inputs, or a part of them, in arrays as `fit` takes them: one of any shape,
+            or a list or dict for several inputs. Their least and largest values make the box; rows
+            with entries that are not finite are left out.
         y: The targets as `fit` takes them, in the shape of the model's output (class numbers are
-            not, and are not looked for in its range); None to leave them out.
+            not, and are not looked for in its range), or a list or dict for several outputs; None
+            to leave them out.
         share: How much of the training time may be spent; 1 measures after every epoch.
         layers: Whether each layer has its own numbers.
         warn: Whether to warn, once for each code of `outrange.diagnose`, when it becomes provable.
         prefix: Of the names in `logs`.
 
     Raises:
-        InputError: `share` is not in (0, 1], or data and model do not fit.
+        InputError: `share` is not in (0, 1], or the data are no arrays of numbers with as many rows
+            each; when training begins, if data and model do not fit.
         ModelError, UnsupportedError: The model cannot be read; raised when training begins.
 
     Example:
@@ -82,12 +95,17 @@ class RangeMonitor(keras().callbacks.Callback):
         prefix: str = "ranges",
     ) -> None:
         super().__init__()
-        if not 0.0 < share <= 1.0:
+        is_number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+        if not is_number or not 0.0 < share <= 1.0:
             raise InputError(f"`share` lies in (0, 1]. Received: share={share!r}.")
-        self.x, self.y = arrays_of(x), None if y is None else arrays_of(y)
-        # Targets of several outputs are for the diagnosis only.
-        self.targets = self.y.astype(np.float64) if isinstance(self.y, np.ndarray) else None
-        self.share, self.layers, self.warn, self.prefix = share, layers, warn, prefix
+        self.x, self.y = data_arrays(x, "x"), None if y is None else data_arrays(y, "y")
+        rows = [len(keras().tree.flatten(data)[0]) for data in (self.x, self.y) if data is not None]
+        if len(set(rows)) > 1:
+            raise InputError(
+                "`x` and `y` need the same number of rows. "
+                f"Received: {rows[0]} rows of inputs and {rows[1]} of targets."
+            )
+        self.share, self.layers, self.warn, self.prefix = float(share), layers, warn, prefix
         self.spent = 0.0
         self.known: dict[str, float] = {}
         self.said: set[str] = set()
@@ -96,18 +114,19 @@ class RangeMonitor(keras().callbacks.Callback):
     # ---- what Keras calls -------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Read the model's structure, and compare it with the model."""
-        self.structure = Structure(self.model)
-        rows = self.structure.flat(self.x)
-        size = self.structure.network.graph.size
-        if rows.shape[1] != size or not len(rows):
+        """Read the model's structure, and compare it with the model and the data."""
+        self.structure = Structure(self.model, self.x)
+        self.targets = None if self.y is None else named_targets(self.model, self.y)
+        sound = self.structure.sound_rows()
+        if not len(sound):
             raise InputError(
-                f"`x` is data in the model's input shape, {size} numbers a row. "
-                f"Received: {rows.shape[0]} rows of {rows.shape[1]}."
+                "`x` needs a row of finite numbers: they make the box. Received: NaN or infinity "
+                "in every row."
             )
-        self.box = Box(rows.min(axis=0), rows.max(axis=0))
-        self.rows = rows[:: max(1, len(rows) // ROWS)][:ROWS]
-        self.spent, self.last, self.known = 0.0, 0.0, {}
+        self.box = self.structure.data_box(sound)
+        self.rows = self.structure.rows(sound[:: max(1, len(sound) // ROWS)][:ROWS])
+        self.blank = dict.fromkeys(self.names(), np.nan)
+        self.spent, self.last, self.known, self.over = 0.0, 0.0, {}, False
         self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -118,8 +137,9 @@ class RangeMonitor(keras().callbacks.Callback):
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
         now = time.perf_counter()
         allowed = self.share * (now - self.begun)
-        if not self.known or self.share == 1.0 or self.spent + self.last <= allowed:
-            self.measure(epoch)
+        is_time = not self.known or self.share == 1.0 or self.spent + self.last <= allowed
+        if is_time and not self.over:
+            self.look(epoch)
             self.last = time.perf_counter() - now
             self.spent += self.last
         if logs is not None:
@@ -127,9 +147,47 @@ class RangeMonitor(keras().callbacks.Callback):
 
     # ---- measuring --------------------------------------------------------------------------
 
+    def names(self) -> list[str]:
+        """What `logs` gets, the same after every epoch."""
+        wanted = ["dead", "saturated", "idle", "lo", "hi"]
+        if self.fitting_targets() is not None:
+            wanted.append("unreachable")
+        for layer in names_of(self.structure.network) if self.layers else ():
+            wanted += [f"{layer}/{what}" for what in ("dead", "saturated", "idle", *GRADIENT)]
+        return [f"{self.prefix}/{name}" for name in (*wanted, "epoch")]
+
+    def look(self, epoch: int) -> None:
+        """Measure; what goes wrong in it is told, and does not end the training."""
+        try:
+            self.measure(epoch)
+        except RangeWarning:
+            raise  # Somebody made errors of these warnings.
+        except Exception as error:
+            self.over, self.known = True, dict(self.blank)
+            warnings.warn(
+                f"RangeMonitor cannot look at model `{self.model.name}` after epoch {epoch}, and "
+                f"looks no more; the training goes on. {type(error).__name__}: {error}",
+                RangeWarning,
+                stacklevel=2,
+            )
+
     def measure(self, epoch: int) -> None:
         """Look at the model now; the numbers are kept for `logs`."""
-        found = moment(self.structure.now(), self.box, self.rows)
+        finite = self.structure.is_finite()
+        found = moment(self.structure.now(), self.box, self.rows) if finite else None
+        numbers = {f"{self.prefix}/epoch": float(epoch)}
+        alarms = set() if finite else {"weights"}
+        if found is not None:
+            numbers |= self.numbers(found)
+            alarms |= {layer.name for layer in found.layers if layer.dead == layer.units}
+            alarms |= {"constant"} if (found.lo == found.hi).all() else set()
+            alarms |= {"targets"} if numbers.get(f"{self.prefix}/unreachable") else set()
+        self.known = self.blank | numbers
+        if self.warn:
+            self.alarm(alarms)
+
+    def numbers(self, found: Moment) -> dict[str, float]:
+        """The numbers of one moment, by name."""
         p = self.prefix
         numbers = {f"{p}/{what}": found.share(what) for what in ("dead", "saturated", "idle")}
         numbers |= {f"{p}/lo": float(found.lo.min()), f"{p}/hi": float(found.hi.max())}
@@ -139,37 +197,34 @@ class RangeMonitor(keras().callbacks.Callback):
         for layer in found.layers if self.layers else ():
             for what in ("dead", "saturated", "idle"):
                 numbers[f"{p}/{layer.name}/{what}"] = getattr(layer, what) / layer.units
-            if layer.gradient is not None:
-                ends = dict(zip(("gradient_lo", "gradient_hi"), layer.gradient, strict=True))
-                numbers |= {f"{p}/{layer.name}/{end}": value for end, value in ends.items()}
-        numbers[f"{p}/epoch"] = float(epoch)
-        self.known = numbers
-        if self.warn:
-            self.alarm(found, missed)
+            for end, value in zip(GRADIENT, layer.gradient, strict=True):
+                numbers[f"{p}/{layer.name}/{end}"] = value
+        return numbers
+
+    def fitting_targets(self) -> np.ndarray | None:
+        """`(n, outputs)` float64; None without targets, or if they do not fit the outputs."""
+        graph, y = self.structure.network.graph, self.targets
+        size = graph.value_size(graph.output)
+        # Targets of several outputs are for the diagnosis only.
+        if not isinstance(y, np.ndarray) or y.size != len(y) * size:
+            return None
+        return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, found: Moment) -> float | None:
         """The share of target numbers outside the outputs' range; None if they do not fit."""
-        if self.targets is None:
+        y = self.fitting_targets()
+        if y is None:
             return None
-        size = found.lo.size
-        if self.targets.ndim < 1 or self.targets.size != len(self.targets) * size:
-            return None
-        y = self.targets.reshape(-1, size)
         slack = SLACK * (np.abs(found.lo) + np.abs(found.hi))
         return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
 
-    def alarm(self, found: Moment, missed: float | None) -> None:
+    def alarm(self, alarms: set[str]) -> None:
         """Warn if something has become provable since the last look."""
-        alarms = {layer.name for layer in found.layers if layer.dead == layer.units}
-        if missed:
-            alarms.add("targets")
-        if (found.lo == found.hi).all():
-            alarms.add("constant")
         fresh = alarms - self.alarms
         self.alarms |= alarms
-        if not fresh or self.y is None:
+        if not fresh or self.targets is None:
             return
-        for finding in findings(self.model, self.x, self.y):
+        for finding in findings(self.model, self.structure.inputs, self.targets):
             if finding.level.name == "PROVED" and finding.code not in self.said:
                 self.said.add(finding.code)
                 warnings.warn(str(finding), RangeWarning, stacklevel=2)

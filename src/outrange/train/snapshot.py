@@ -6,15 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..answers import LayerRow
-from ..core import Box
+from ..core import Box, InputError
+from ..diagnosis.bounds import interval_ends
+from ..domains import bounds
 from ..frontends.network import LayerInfo, Network
 from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Rearrange
-from ..questions.summary import summary
+from ..questions.summary import activation_curves, layer_row
 
 
 OUTPUTS = 8
 """Outputs differentiated; of more, the first."""
+
+NUMBERS = 32_000_000
+"""Float64 numbers held at once for values and derivatives at rows: a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +27,13 @@ class LayerMoment:
     """One layer with an activation.
 
     Args:
-        name: Its path.
+        name: Its path, with the number of the call if it is called several times.
         units: How many.
         dead: Units whose activation is flat for every input in the box: proved.
         saturated: Units in the flat tail of a smooth activation for every input in the box: proved.
         idle: Units whose activation is flat at every row of the data.
         gradient: Least and largest norm, over the rows of the data, of the derivatives of the
-            outputs by what enters its activation; None if an operation on the way has none here.
+            outputs by what enters its activation; NaN if an operation on the way has none here.
     """
 
     name: str
@@ -36,7 +41,7 @@ class LayerMoment:
     dead: int
     saturated: int
     idle: int
-    gradient: tuple[float, float] | None
+    gradient: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class Moment:
     """All layers.
 
     Args:
-        layers: Those with an activation, and the last.
+        layers: Those with an activation.
         lo: Least value of each output over the box: proved.
         hi: Largest.
     """
@@ -68,46 +73,88 @@ def moment(network: Network, box: Box, rows: np.ndarray) -> Moment:
         rows: `(n, inputs)`: those at which something is measured.
     """
     graph = network.graph
-    table = summary(network, (box.lo, box.hi))
-    values = graph.run_all(rows)
-    norms = gradient_norms(graph, values)
-    infos = {info.path: info for info in network.layers}
-    kept = [row for row in table.layers if row.before is not None]
-    layers = tuple(_layer(graph, row, infos[row.name], values, norms) for row in kept)
-    last = table.layers[-1].after
-    return Moment(layers, np.ravel(last[0]), np.ravel(last[1]))
+    ends = _ends(graph, box)
+    bent = [info for info in network.layers if info.before is not None]
+    seen = _Rows(network, bent)
+    for start in range(0, len(rows), seen.at_once):
+        seen.add(rows[start : start + seen.at_once])
+    layers = tuple(
+        _layer(name, layer_row(network, info, ends), idle, gradient)
+        for name, info, idle, gradient in zip(
+            names_of(network), bent, seen.idle, seen.gradients, strict=True
+        )
+    )
+    return Moment(layers, *ends[graph.output])
+
+
+def names_of(network: Network) -> list[str]:
+    """A name for each call of a layer with an activation; calls of one layer are numbered."""
+    paths = [info.path for info in network.layers if info.before is not None]
+    return [
+        path if paths.count(path) == 1 else f"{path}:{paths[:i].count(path)}"
+        for i, path in enumerate(paths)
+    ]
+
+
+def _ends(graph: Graph, box: Box) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Bounds of every value over the box; infinite ones where an op may leave its domain."""
+    try:
+        return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
+    except InputError:
+        found = interval_ends(graph, box.lo[None], box.hi[None])
+        return [(lo[0], hi[0]) for lo, hi in found.ends]
 
 
 def _layer(
-    graph: Graph,
-    row: LayerRow,
-    info: LayerInfo,
-    values: list[np.ndarray],
-    norms: list[np.ndarray] | None,
+    name: str, row: LayerRow, idle: np.ndarray, gradient: tuple[float, float]
 ) -> LayerMoment:
-    curves = [
-        node.op
-        for node in graph.nodes[: info.after]
-        if isinstance(node.op, Curve) and node.inputs == (info.before,)
-    ]
-    idle = 0
-    if info.before is not None and curves:
-        z = values[info.before]
-        with np.errstate(all="ignore"):
-            flat = [(np.asarray(curve.df(z)) == 0.0).all(axis=0) for curve in curves]
-        idle = int(np.logical_and.reduce(flat).sum())
-    gradient = None
-    if norms is not None:
-        found = norms[info.after if info.before is None else info.before]
-        gradient = float(found.min()), float(found.max())
     return LayerMoment(
-        row.name,
+        name,
         int(np.prod(row.shape, dtype=np.int64)),
         row.count("dead") or 0,
         row.count("saturated") or 0,
-        idle,
+        int(idle.sum()),
         gradient,
     )
+
+
+class _Rows:
+    """What layers do at rows of data, some rows at a time.
+
+    Args:
+        network: The network.
+        layers: Its layers with an activation.
+    """
+
+    def __init__(self, network: Network, layers: Sequence[LayerInfo]):
+        self.network = network
+        self.curves = [activation_curves(network, info) for info in layers]
+        sizes = [node.size for node in network.written.nodes] or [1]
+        self.at_once = max(1, NUMBERS // (2 * sum(sizes) + 4 * OUTPUTS * max(sizes)))
+        self.befores = [info.before for info in layers if info.before is not None]
+        self.idle = [
+            np.full(network.graph.value_size(value), bool(curves))
+            for value, curves in zip(self.befores, self.curves, strict=True)
+        ]
+        self.gradients = [(np.inf, 0.0)] * len(layers)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Look at more rows."""
+        network = self.network
+        values = network.graph.run_all(rows)
+        norms = gradient_norms(network.graph, values)
+        bypassed = network.bypassed.intersection(self.befores)
+        written = gradient_norms(network.written, network.written.run_all(rows)) if bypassed else []
+        for i, (value, curves) in enumerate(zip(self.befores, self.curves, strict=True)):
+            for curve in curves:
+                with np.errstate(all="ignore"):
+                    flat = np.asarray(curve.df(values[value])) == 0.0
+                self.idle[i] &= flat.all(axis=0)
+            found = written[network.places[value]] if value in bypassed else norms[value]
+            least, most = self.gradients[i]
+            self.gradients[i] = (
+                float(np.minimum(least, found.min())), float(np.maximum(most, found.max()))
+            )  # fmt: skip
 
 
 def _affine(
@@ -150,7 +197,7 @@ PULL: dict[type, Callable] = {
 """Per kind of op: derivatives by its result, `(outputs, n, size)`, to those by its inputs."""
 
 
-def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray] | None:
+def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
     """The norm of the derivatives of the outputs by each value, at each row.
 
     Args:
@@ -158,23 +205,28 @@ def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray] |
         values: Every value at the rows, as `Graph.run_all` returns them.
 
     Returns:
-        `(n,)` per value; None if some kind of op has no rule here.
+        `(n,)` per value: NaN where some kind of op on the way has no rule here, 0 where nothing is
+        on the way. Of a value that a fused curve bypasses it is the norm without that curve.
     """
-    if any(type(node.op) not in PULL for node in graph.nodes):
-        return None
     count, outputs = len(values[0]), min(OUTPUTS, graph.value_size(graph.output))
-    found: list[np.ndarray | None] = [None] * len(values)
+    norms = [np.zeros(count) for _ in values]
     seed = np.zeros((outputs, count, graph.value_size(graph.output)))
     seed[np.arange(outputs), :, np.arange(outputs)] = 1.0
-    found[graph.output] = seed
-    for i in range(len(graph.nodes), 0, -1):
-        rows, node = found[i], graph.nodes[i - 1]
-        if rows is None:
+    found: dict[int, np.ndarray] = {graph.output: seed}
+    unknown: set[int] = set()
+    for i in range(graph.output, -1, -1):
+        node = graph.nodes[i - 1] if i else None
+        rows = found.pop(i, None)
+        pull = None if node is None else PULL.get(type(node.op))
+        if node is not None and (i in unknown or (rows is not None and pull is None)):
+            unknown.update(node.inputs)
+        if i in unknown:
+            norms[i] = np.full(count, np.nan)
+        elif rows is not None:
+            norms[i] = np.sqrt(np.einsum("ons,ons->n", rows, rows))
+        if i in unknown or rows is None or node is None or pull is None:
             continue
         xs = tuple(values[j] for j in node.inputs)
-        for j, part in zip(node.inputs, PULL[type(node.op)](node, node.op, xs, rows), strict=True):
-            found[j] = part if found[j] is None else found[j] + part
-    return [
-        np.zeros(count) if rows is None else np.sqrt(np.einsum("ons,ons->n", rows, rows))
-        for rows in found
-    ]
+        for j, part in zip(node.inputs, pull(node, node.op, xs, rows), strict=True):
+            found[j] = found[j] + part if j in found else part
+    return norms

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...graph import Graph, Node
+from ...graph import Node
 from ...ops import Affine, Rearrange
 from ...program import Layer, PartialGraph, Program
 from ..context import DiagnosisContext
@@ -33,9 +33,10 @@ def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
     "OR009", "the layers collapse into a single linear one",
     """Without an activation between them, layers compose to one affine map: the network can do no
     more than a single Dense layer (with the last activation, logistic regression). The graph up to
-    the last activation is checked to hold affine operations only, with two or more layers of
-    weights in it. PROVED is an exact fact of the graph, for all weights. Where a layer between is
-    narrower than input and output, the stack is a low-rank map, perhaps on purpose: a note.""",
+    the last activation, as written, is checked to hold affine operations only, with two or more
+    layers of weights in it. PROVED is an exact fact of the graph, for all weights. Where a layer
+    between is narrower than input and output, the stack is a low-rank map, perhaps on purpose: a
+    note.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -46,10 +47,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     for i, head in enumerate(program.heads):
         tensor = head.logits if head.logits is not None else program.output_tensors[i]
-        if tensor not in part.values:
+        if tensor not in part.places:
             continue
-        behind = _behind(part.graph, part.values[tensor])
-        nodes = [part.graph.nodes[v - 1] for v in behind if v]
+        behind = part.written.behind(part.places[tensor])
+        nodes = [part.written.nodes[v - 1] for v in behind if v]
         if not all(isinstance(node.op, Affine | Rearrange) for node in nodes):
             continue
         if _reads_unknown(part, nodes):
@@ -72,20 +73,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _behind(graph: Graph, value: int) -> list[int]:
-    found, waiting = {value}, [value]
-    while waiting:
-        v = waiting.pop()
-        for j in graph.nodes[v - 1].inputs if v else ():
-            if j not in found:
-                found.add(j)
-                waiting.append(j)
-    return sorted(found)
-
-
 def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
     """Whether a node reads past the model's own inputs."""
-    if part.graph.size == part.data:
+    if part.written.size == part.data:
         return False
     for node in nodes:
         for value in node.inputs:
@@ -99,16 +89,15 @@ def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
 def _weighted(program: Program, behind: Iterable[int], part: PartialGraph) -> list[Layer]:
     """The layers with a kernel on the way, of which one stands on another."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
-    seen = set(behind)
     found = []
     for layer in program.layers:
         inner = layer.path.split("/")[-1]
-        if inner in kernels and part.values.get(layer.after) in seen:
+        if inner in kernels and part.places.get(layer.after) in behind:
             found.append(layer)
-    before = {id(layer): _behind(part.graph, part.values[layer.after]) for layer in found}
+    before = {id(layer): part.written.behind(part.places[layer.after]) for layer in found}
 
     def stands_on(one: Layer, other: Layer) -> bool:
-        return one is not other and part.values[other.after] in before[id(one)]
+        return one is not other and part.places[other.after] in before[id(one)]
 
     return [
         layer for layer in found

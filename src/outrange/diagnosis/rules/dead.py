@@ -9,6 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Layer
 from ..activation import behaviour_at, behind_noise
 from ..context import DiagnosisContext, UnitRanges
+from ..paths import is_the_only_way
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
@@ -115,7 +116,8 @@ def _finding(
         f"{case.these_rows}, where it is flat: no input and no gradient gets through"
     )
     if count == total:
-        message += ", and no weight of this layer or before it can move"
+        before = " or before it" if is_the_only_way(case.program, layer.after) else ""
+        message += f", and no weight of this layer{before} can move"
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.found(
         Level.PROVED, layer.path, message + ".",

@@ -37,11 +37,11 @@ def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> Model
 @register(
     "OR012", "the gradient vanishes or explodes through the layers",
     """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
-    over the data's range, the product bounds how much the output can respond to the first layer.
-    PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's gradient
-    is a million times smaller than the last one's, root mean square an entry, or if gradients are
-    above a million while outputs are ten thousand times larger than the targets. Use relu with
-    he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    over the data's range, the product bounds the derivative of the output by what the first layer
+    returns. PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's
+    gradient is a million times smaller than the last one's, root mean square an entry, or if
+    gradients are above a million while outputs are ten thousand times larger than the targets. Use
+    relu with he_normal, batch normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -55,21 +55,31 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     ]
     if len(kernels) < FEWEST or case.batch_normalized:
         return  # what batch statistics make of a gradient in training, inference does not show
-    first = next((x for x in case.program.layers if x.path.endswith(kernels[0][1].layer)), None)
-    bound = None if first is None else sensitivity(case, first)
+    index, weight = kernels[0]
+    calls = case.calls(weight.layer) if _only_in(case, index, weight.layer) else []
+    bound = sensitivity(case, calls) if calls else None
     fix = 'activation="relu", kernel_initializer="he_normal"   or   skip connections'
     # A kernel that starts at 0 passes nothing until its first step, and then it does.
     empty = any(not np.any(weight.read()) for _, weight in kernels)
-    if first is not None and bound is not None and bound < RATIO and not empty:
+    if bound is not None and bound < RATIO and not empty:
+        elsewhere = " (inference)" if case.program.changed_in_training else ""
         yield rule.found(
-            Level.PROVED, first.path,
-            f"through {len(kernels)} layers of weights, a change of its output by 1 can move the "
-            f"network's output by at most {bound:.1e}: its gradient is that small too.", fix,
-            interval=(0.0, bound), cost={"bound": bound},
-            holds_for="the stored weights and all inputs within the range of your data",
+            Level.PROVED, calls[0].path,
+            f"through {len(kernels)} layers of weights, the derivatives of the network's output by "
+            f"what it returns add up to at most {bound:.1e}: hardly any gradient gets back to it.",
+            fix, interval=(0.0, bound), cost={"bound": bound},
+            holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
         )  # fmt: skip
         return
     yield from _measured(rule, case, kernels, fix)
+
+
+def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:
+    """Whether a weight acts through what the layers of this name return, and in no other way."""
+    program = case.program
+    users = [s for s in program.steps if index in s.weights or index in s.blocked_weights]
+    inside = all(s.inside and name in s.layer.split("/") for s in users)
+    return bool(users) and inside and index not in program.escaped
 
 
 def _measured(

@@ -21,7 +21,11 @@ from .trace.trace import trace
 
 
 def load_keras(
-    model: Any, *, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
+    model: Any,
+    *,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    like: Any = None,
 ) -> Network:
     """Read a Keras 3 model, and make sure that the graph read from it is the model.
 
@@ -33,6 +37,7 @@ def load_keras(
         custom_objects: As in `keras.models.load_model`; files only.
         safe_mode: As in `keras.models.load_model`; files only. False lets the file run its own
             Python code.
+        like: Arrays in the structure of the model's inputs, for the sizes that it leaves open.
 
     Returns:
         The network: its graph, the model itself as `predict`, its layers.
@@ -57,7 +62,7 @@ def load_keras(
             f"Received: {type(model).__module__}.{type(model).__qualname__}."
         )
     _finite_weights(k, model)
-    taken = signature(model)
+    taken = signature(model, like)
     recording = trace(model, taken.struct)
     _same_again(recording, trace(model, taken.struct))
     names = output_names(model, recording.outputs)
@@ -71,6 +76,8 @@ def load_keras(
         layers=lowered.layers,
         probe=prober(recording, lowered, taken),
         plain=lowered.plain,
+        places=lowered.places,
+        bypassed=lowered.bypassed,
     )
     _rows_apart(network, predict)
     check_same(network)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ModelError, UnsupportedError
+import numpy as np
+
+from ...core import InputError, ModelError, UnsupportedError
 from ...graph import Slot
 from ...graph.whole import WHOLE, slot_of
 from .api import keras
@@ -31,20 +33,28 @@ class Signature:
         return keras().tree.pack_sequence_as(self.struct, list(arrays))
 
 
-def signature(model: Any) -> Signature:
+def signature(model: Any, like: Any = None) -> Signature:
     """The signature of a built model or layer.
 
+    Args:
+        model: The model or layer.
+        like: Arrays in the structure of its inputs, rows first: what the model leaves open of its
+            inputs' sizes, or of their structure, is as in these.
+
     Raises:
+        InputError: `like` has another number of arrays than the model has inputs.
         ModelError: It is not built, or a size is left open.
         UnsupportedError: An input is of strings or complex numbers.
     """
     k = keras()
-    struct = _declared(k, model)
+    struct = _declared_or_like(k, model, like)
     flat = k.tree.flatten(struct)
     names = _names(k, struct, flat)
+    shapes = [tuple(tensor.shape) for tensor in flat]
+    if like is not None:
+        shapes = _filled(names, shapes, k.tree.flatten(like))
     slots, batches = [], set()
-    for name, tensor in zip(names, flat, strict=True):
-        shape = tuple(tensor.shape)
+    for name, tensor, shape in zip(names, flat, shapes, strict=True):
         if not shape or any(n is None for n in shape[1:]):
             raise ModelError(
                 f"Every size of an input but the batch must be fixed; input `{name}` leaves one "
@@ -58,7 +68,10 @@ def signature(model: Any) -> Signature:
             )
         batches.add(shape[0])
         slots.append(slot_of(name, shape[1:], tensor.dtype))
-    symbols = [k.KerasTensor((1, *t.shape[1:]), dtype=t.dtype, name=t.name) for t in flat]
+    symbols = [
+        k.KerasTensor((1, *shape[1:]), dtype=t.dtype, name=t.name)
+        for t, shape in zip(flat, shapes, strict=True)
+    ]
     fixed = {n for n in batches if n is not None and n > 1}
     return Signature(
         k.tree.pack_sequence_as(struct, symbols),
@@ -66,6 +79,55 @@ def signature(model: Any) -> Signature:
         [t.dtype for t in flat],
         fixed.pop() if fixed else None,
     )
+
+
+def _declared_or_like(k: Any, model: Any, like: Any) -> Any:
+    try:
+        return _declared(k, model)
+    except ModelError:
+        # A model with code of its own may state no shape at all: the data have one.
+        if like is None or not model.built:
+            raise
+    return k.tree.map_structure(
+        lambda a: k.KerasTensor((None, *a.shape[1:]), dtype=_dtype_of(a), name="input"), like
+    )
+
+
+def _dtype_of(array: Any) -> str:
+    """The dtype in which a fit hands data to a model."""
+    name = str(array.dtype)
+    return "float32" if name.startswith("float") else name
+
+
+def _filled(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tuple]:
+    """The shapes, sizes that are open taken from the arrays."""
+    if len(arrays) != len(shapes):
+        raise InputError(
+            f"Data need one array for each input of the model, {names}. "
+            f"Received: {len(arrays)} array{'' if len(arrays) == 1 else 's'}."
+        )
+    filled = []
+    for shape, array in zip(shapes, arrays, strict=True):
+        seen = adjusted(np.shape(array), shape)
+        sizes = seen[1:] if len(seen) == len(shape) else shape[1:]
+        filled.append(
+            (*shape[:1], *(m if n is None else n for n, m in zip(shape[1:], sizes, strict=True)))
+        )
+    return filled
+
+
+def adjusted(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
+    """The shape of data as a fit hands them on: a last axis of 1 comes or goes by itself.
+
+    Args:
+        shape: Of the data, rows first.
+        declared: Of the input, batch axis first.
+    """
+    if len(shape) == len(declared) - 1 and declared[-1] == 1:
+        return (*shape, 1)
+    if len(shape) == len(declared) + 1 and shape[-1] == 1:
+        return tuple(shape[:-1])
+    return tuple(shape)
 
 
 def _declared(k: Any, model: Any) -> Any:

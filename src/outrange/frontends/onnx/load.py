@@ -61,6 +61,8 @@ def _load(path: Path, check: str | None) -> Network:
         lowered.layers,
         probe=runner.probe,
         plain=lowered.plain,
+        places=lowered.places,
+        bypassed=lowered.bypassed,
     )
     if check is not None:
         runner.choose(check)

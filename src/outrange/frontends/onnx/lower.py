@@ -1,7 +1,7 @@
 """From the records of a file to a graph, node by node."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,13 +42,16 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 class OnnxGraph:
     """A graph, its layers, and where each tensor of the file is in the graph as written.
 
-    `plain` is the graph as written, if elementwise sub-graphs became single curves.
+    `plain` is the graph as written, if elementwise sub-graphs became single curves; `places` leads
+    from each value of `graph` to its value there; `bypassed` are those that such a curve bypasses.
     """
 
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: dict[str, int]
     plain: Graph | None = None
+    places: dict[int, int] = field(default_factory=dict)
+    bypassed: frozenset[int] = frozenset()
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
@@ -130,7 +133,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for i in layers
     )
     values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
-    return OnnxGraph(graph, infos, values, b.plain)
+    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
 
 def _lower_node(

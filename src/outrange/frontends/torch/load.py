@@ -117,7 +117,7 @@ def _network(program: Any, runner: Any, name: str) -> Network:
         if isinstance(x, Value)
     )
     predict = _predictor(runner, slots, one_by_one=all(n == 1 for n in batches))
-    return Network(graph, predict, name, "torch", infos, None, b.plain)
+    return Network(graph, predict, name, "torch", infos, None, b.plain, b.places, b.bypassed)
 
 
 def _predictor(

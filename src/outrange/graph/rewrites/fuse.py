@@ -44,7 +44,7 @@ ONE_OPTION = OPTIONAL_WORK // 8
 
 def fuse(
     nodes: Sequence[Node], output: int, kept: Iterable[int] = ()
-) -> tuple[list[Node], dict[int, int]]:
+) -> tuple[list[Node], dict[int, int], set[int]]:
     """Curves in the place of elementwise sub-graphs; nodes that nothing needs are dropped.
 
     Args:
@@ -53,7 +53,9 @@ def fuse(
         kept: Values that stay, whoever needs them.
 
     Returns:
-        The new nodes, and from each value that is still there to its new number.
+        The new nodes; from each value that is still there to its new number; and which of those
+        a curve bypasses. A bypassed value is computed as before, but what depends on it in the
+        model no longer reads it: bounds of it hold, a path or a derivative through it is lost.
 
     Raises:
         UnsupportedError: A `Pointwise` op is not of one tensor, or its curve cannot be analyzed.
@@ -81,9 +83,9 @@ class _Fusion:
 
         return Expressions(self.effort)
 
-    def run(self) -> tuple[list[Node], dict[int, int]]:
+    def run(self) -> tuple[list[Node], dict[int, int], set[int]]:
         if not any(self.may_fuse(v) for v in range(1, len(self.nodes) + 1)):
-            return self.nodes, {v: v for v in range(len(self.nodes) + 1)}
+            return self.nodes, {v: v for v in range(len(self.nodes) + 1)}, set()
         needed = self.needed()
         self.readers: list[set[int]] = [set() for _ in range(len(self.nodes) + 1)]
         for v in needed:
@@ -100,7 +102,8 @@ class _Fusion:
         for v in range(1, len(self.nodes) + 1):
             if v in wanted:
                 self.emit(v, plans.get(v))
-        return self.out, self.moved
+        inside = {w for v, (region, _) in plans.items() for w in region.inner if w != v}
+        return self.out, self.moved, inside & self.moved.keys()
 
     def needed(self) -> list[int]:
         """What the output needs: who else reads a value does not matter."""

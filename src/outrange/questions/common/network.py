@@ -1,6 +1,6 @@
 """What a question needs of a network; front-ends provide it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -38,3 +38,12 @@ class NetworkLike(Protocol):
     def name(self) -> str: ...
     @property
     def layers(self) -> Sequence[LayerLike]: ...
+
+
+class LayeredNetwork(NetworkLike, Protocol):
+    """A network of which it is asked what its layers do."""
+
+    @property
+    def places(self) -> Mapping[int, int]: ...
+    @property
+    def bypassed(self) -> frozenset[int]: ...

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from ...core import Box, InputError
 from ...frontends.keras.api import keras
 from ...frontends.keras.load import load_keras
 from ...frontends.keras.lower.lower import lower
-from ...frontends.keras.signature import output_names, signature
+from ...frontends.keras.names import named_inputs
+from ...frontends.keras.signature import adjusted, output_names, signature
 from ...frontends.keras.trace.records import Trace
 from ...frontends.keras.trace.trace import trace
 from ...frontends.network import Network
-from .seeds import arrays_of
+from ...questions.inputs.parse_box import input_box
 
 
 class Structure:
@@ -25,16 +27,20 @@ class Structure:
 
     Args:
         model: A built Keras model.
+        x: Data as a fit takes them, in arrays; sizes that the model leaves open are as in these.
 
     Raises:
+        InputError: The data do not fit the model.
         ModelError: It cannot be read; see `outrange.load`.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, x: Any = None) -> None:
         self.k = keras()
         self.model = model
-        self.network = load_keras(model)
-        self.signature = signature(model)
+        x = None if x is None else named_inputs(model, x)
+        self.signature = signature(model, x)
+        self.inputs = None if x is None else self._fitting(x)
+        self.network = load_keras(model, like=x)
         self.recording = trace(model, self.signature.struct)
         self.fixed = not _holds_numbers(self.recording)
 
@@ -43,12 +49,54 @@ class Structure:
         recording = self.recording if self.fixed else trace(self.model, self.signature.struct)
         names = output_names(self.model, recording.outputs)
         lowered = lower(recording, self.signature.slots, names)
-        return replace(self.network, graph=lowered.graph, layers=lowered.layers, probe=None)
+        return replace(
+            self.network, graph=lowered.graph, layers=lowered.layers, probe=None,
+            plain=lowered.plain, places=lowered.places, bypassed=lowered.bypassed,
+        )  # fmt: skip
 
-    def flat(self, x: Any) -> np.ndarray:
-        """Data in the model's structure as rows `(n, inputs)` of the graph."""
-        arrays = [np.asarray(a, np.float64) for a in keras().tree.flatten(arrays_of(x))]
-        return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The data of each input, in the order of the graph."""
+        return self.k.tree.flatten(self.inputs)
+
+    def rows(self, which: Any = slice(None)) -> np.ndarray:
+        """Data as rows `(n, inputs)` of the graph, float64; `which` picks some of them."""
+        parts = [np.asarray(a[which], np.float64) for a in self.arrays]
+        return np.concatenate([a.reshape(len(a), -1) for a in parts], axis=1)
+
+    def sound_rows(self) -> np.ndarray:
+        """Indices of the rows of data whose entries are all finite."""
+        finite = [np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in self.arrays]
+        return np.flatnonzero(np.logical_and.reduce(finite))
+
+    def data_box(self, which: np.ndarray) -> Box:
+        """The box of the least and the largest entries of some rows of data."""
+        parts = [a if len(which) == len(a) else a[which] for a in self.arrays]
+        lo, hi = (
+            np.concatenate([np.ravel(end(a, axis=0)) for a in parts]) for end in (np.min, np.max)
+        )
+        return input_box(self.network.graph.inputs, Box(lo, hi))
+
+    def is_finite(self) -> bool:
+        """Whether all weights are finite numbers now: with others there is no network."""
+        return all(
+            np.isfinite(np.asarray(self.k.ops.convert_to_numpy(v), np.float64)).all()
+            for v in self.model.weights
+            if self.k.backend.is_float_dtype(v.dtype)
+        )
+
+    def _fitting(self, x: Any) -> Any:
+        """Data in the shapes of the model's inputs, packed in its structure."""
+        arrays = []
+        for slot, array in zip(self.signature.slots, self.k.tree.flatten(x), strict=True):
+            shape = adjusted(np.shape(array), (None, *slot.shape))
+            if shape[1:] != slot.shape:
+                raise InputError(
+                    f"Data for input `{slot.name}` need the model's input shape {slot.shape}, rows "
+                    f"first. Received: an array of shape {np.shape(array)}."
+                )
+            arrays.append(np.reshape(array, shape))
+        return self.signature.packed(arrays)
 
 
 def _holds_numbers(recording: Trace) -> bool:

@@ -38,6 +38,10 @@ class KerasGraph:
     """Each recorded tensor that depends on the input, with its value in the graph as written."""
     plain: Graph | None
     """The graph as written, if elementwise sub-graphs became single curves."""
+    places: dict[int, int]
+    """From each value of `graph` to the same value of the graph as written."""
+    bypassed: frozenset[int]
+    """The values of `graph` that such a curve bypasses."""
 
 
 def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:
@@ -92,7 +96,8 @@ class _Lowering:
             for key, value in self.known.items()
             if isinstance(value, Value)
         ]
-        return KerasGraph(graph, infos, values, self.builder.plain)
+        b = self.builder
+        return KerasGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
     def needed(self) -> list[OperationRecord]:
         """The records the outputs depend on; masks nobody reads are not among them."""

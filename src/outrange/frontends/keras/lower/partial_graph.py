@@ -1,20 +1,37 @@
 """As much of a recording as can be written as a graph; the rest are inputs that may be anything."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ....core import InputError, ModelError
-from ....graph import Graph, Slot, Value
+from ....graph import Slot, Value
 from ..api import keras
 from ..trace.records import OperationRecord, Trace
-from .lower import _Lowering
+from .lower import KerasGraph, _Lowering
 
 
-def lower_part(
-    trace: Trace, slots: list[Slot], unknown: dict[int, str]
-) -> tuple[Graph, list[tuple[str, str]], dict[int, int], dict[int, np.ndarray]]:
+@dataclass(frozen=True, eq=False)
+class LoweredPart:
+    """A graph of part of a model, and where the recorded tensors are in it.
+
+    Args:
+        lowered: The graph, whose inputs are the model's and then the unknown tensors.
+        reasons: Layer and reason of each unknown tensor.
+        values: `id` of a tensor to its value in the graph; those inside a fused curve have none.
+        places: `id` of a tensor to its value in the graph as written.
+        constants: `id` of a tensor that depends on no input to what it is.
+    """
+
+    lowered: KerasGraph
+    reasons: list[tuple[str, str]]
+    values: dict[int, int]
+    places: dict[int, int]
+    constants: dict[int, np.ndarray]
+
+
+def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> LoweredPart:
     """The graph of a model, given that nothing is known of some records.
 
     Args:
@@ -22,10 +39,6 @@ def lower_part(
         slots: Name and shape of each input.
         unknown: `id` of a record to why nothing is known of it; records that no rule describes
             join them.
-
-    Returns:
-        The graph, whose inputs are the model's and then the unknown tensors; layer and reason of
-        each of those; `id` of a tensor to its value; `id` of a tensor to its constant.
 
     Raises:
         ModelError, InputError: No graph can be made at all.
@@ -61,16 +74,13 @@ def lower_part(
             lowering.known[id(tensor)] = Value(lowering.builder, value.index, shape)
     outputs = k.tree.flatten(trace.outputs)
     lowered = lowering.run([f"output {i}" for i in range(len(outputs))])
-    moved = lowering.builder.moved  # what is inside of a fused curve is no value of the graph
-    values = {
-        key: moved[v.index]
-        for key, v in lowering.known.items()
-        if isinstance(v, Value) and v.index in moved
-    }
+    places = {key: v.index for key, v in lowering.known.items() if isinstance(v, Value)}
+    moved = lowering.builder.moved
+    values = {key: moved[v] for key, v in places.items() if v in moved}
     constants = {
         key: np.asarray(v) for key, v in lowering.known.items() if not isinstance(v, Value)
     }
-    return lowered.graph, reasons, values, constants
+    return LoweredPart(lowered, reasons, values, places, constants)
 
 
 def _gives(k: Any, record: OperationRecord, tensors: set[int]) -> bool:

@@ -193,7 +193,8 @@ def _layers(
             tuple(outputs[0].shape[1:]),
             kind in NOISY,
             formats.get(visit.layer.name, "float32"),
-        )
+            tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
+        )  # fmt: skip
 
 
 def _parts(
@@ -222,17 +223,20 @@ def _part(
     trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
 ) -> PartialGraph | None:
     try:
-        graph, reasons, values, constants = lower_part(trace, slots, unknown)
+        found = lower_part(trace, slots, unknown)
     except (ModelError, InputError):
         return None
-    data = sum(slot.size for slot in slots)
+    lowered = found.lowered
+
+    def numbered(table: dict[int, Any]) -> dict[int, Any]:
+        return {number[i]: what for i, what in table.items() if i in number}
+
     return PartialGraph(
-        graph,
-        data,
-        tuple(reasons),
-        {number[i]: v for i, v in values.items() if i in number},
-        {number[i]: a for i, a in constants.items() if i in number},
-    )
+        lowered.graph, sum(slot.size for slot in slots), tuple(found.reasons),
+        numbered(found.values), numbered(found.constants), numbered(found.places),
+        written=lowered.graph if lowered.plain is None else lowered.plain,
+        bypassed=lowered.bypassed,
+    )  # fmt: skip
 
 
 def _changing(k: Any, found: Followed) -> dict[int, str]:
