@@ -7,12 +7,11 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from outrange.frontends.onnx.table import TABLE
-
 import outrange
 from frontends.onnx_models import model, node, onnx, saved
 from outrange import y
 from outrange.frontends.onnx import load_onnx
+from outrange.frontends.onnx.rules.table import TABLE
 
 
 KIND = onnx.TensorProto

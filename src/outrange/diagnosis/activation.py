@@ -21,12 +21,12 @@ class Behaviour:
 
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
     """The curves of a layer's activation, if all that it returns comes through them; else none."""
-    part, ends = case.program.whole, (layer.before, layer.after)
-    if part is None or not all(t in part.places for t in ends):
+    part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
+    if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
         return []
     fused = all(t in part.values for t in ends) and part.values[ends[0]] not in part.bypassed
     graph, table = (part.graph, part.values) if fused else (part.written, part.places)
-    return curves_between(graph, *(table[t] for t in ends))
+    return curves_between(graph, table[ends[0]], table[ends[1]])
 
 
 def behaviour_at(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,9 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
     return float(changes[graph.output].max()) if graph.output in changes else 0.0
 
 
-def _arriving(graph: Graph, value: int, changes, ends) -> np.ndarray | None:
+def _arriving(
+    graph: Graph, value: int, changes: Mapping[int, np.ndarray], ends: Sequence[Bounds]
+) -> np.ndarray | None:
     """How much a value changes at most as its inputs change; None if that is not known."""
     zero = np.zeros(graph.value_size(value))
     if value == 0 or not any(j in changes for j in graph.nodes[value - 1].inputs):

@@ -126,7 +126,7 @@ class _Rows:
         layers: Its layers with an activation.
     """
 
-    def __init__(self, network: Network, layers: Sequence[LayerInfo]):
+    def __init__(self, network: Network, layers: Sequence[LayerInfo]) -> None:
         self.network = network
         self.curves = [activation_curves(network, info) for info in layers]
         sizes = [node.size for node in network.written.nodes] or [1]

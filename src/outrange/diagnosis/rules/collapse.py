@@ -92,7 +92,8 @@ def _weighted(program: Program, behind: Iterable[int], part: PartialGraph) -> li
     found = []
     for layer in program.layers:
         inner = layer.path.split("/")[-1]
-        if inner in kernels and part.places.get(layer.after) in behind:
+        place = part.places.get(layer.after)
+        if inner in kernels and place is not None and place in behind:
             found.append(layer)
     before = {id(layer): part.written.behind(part.places[layer.after]) for layer in found}
 

@@ -85,7 +85,10 @@ class Search(ABC):
         incumbent = self.incumbent
         lower = np.fmax(self.lower(), incumbent.known)
         tolerance = incumbent.tolerance()
-        incumbent.report(lower, 0)
+        try:
+            incumbent.report(lower, 0)
+        except KeyboardInterrupt:
+            stop = Stop.INTERRUPTED
         with np.errstate(invalid="ignore"):
             exact = bool(np.all(incumbent.best - lower <= tolerance * (1 + 1e-9)))
         early = stop in (Stop.TIME, Stop.INTERRUPTED)

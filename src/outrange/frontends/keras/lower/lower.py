@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ....core import ModelError, UnsupportedError
-from ....graph import Builder, Graph, Operand, Slot, Value
+from ....graph import Builder, Operand, Slot, Value
 from ....graph.whole import RANGES
 from ....ops import Affine, Curve
 from ...network import LayerInfo
@@ -18,6 +18,7 @@ from ..api import keras
 from ..rules import RULES
 from ..trace.records import OperationRecord, Trace
 from .call import KerasCall
+from .keras_graph import KerasGraph
 
 
 MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
@@ -26,22 +27,6 @@ MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
 
 INTEGERS = frozenset(RANGES) - {"bool"}
 """Dtypes in which arithmetic may wrap around."""
-
-
-@dataclass(frozen=True, eq=False)
-class KerasGraph:
-    """A graph, and where each recorded tensor is in it."""
-
-    graph: Graph
-    layers: tuple[LayerInfo, ...]
-    values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, with its value in the graph as written."""
-    plain: Graph | None
-    """The graph as written, if elementwise sub-graphs became single curves."""
-    places: dict[int, int]
-    """From each value of `graph` to the same value of the graph as written."""
-    bypassed: frozenset[int]
-    """The values of `graph` that such a curve bypasses."""
 
 
 def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:

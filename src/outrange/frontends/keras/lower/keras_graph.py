@@ -1,0 +1,25 @@
+"""A recording of a Keras model as a graph, and where its tensors are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ....graph import Graph
+from ...network import LayerInfo
+
+
+@dataclass(frozen=True, eq=False)
+class KerasGraph:
+    """A graph, and where each recorded tensor is in it."""
+
+    graph: Graph
+    layers: tuple[LayerInfo, ...]
+    values: list[tuple[Any, int]]
+    """Each recorded tensor that depends on the input, with its value in the graph as written."""
+    plain: Graph | None
+    """The graph as written, if elementwise sub-graphs became single curves."""
+    places: dict[int, int]
+    """From each value of `graph` to the same value of the graph as written."""
+    bypassed: frozenset[int]
+    """The values of `graph` that such a curve bypasses."""
