@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import log_softmax, log_sum_exp, softmax
+from ....graph import log_softmax, log_sum_exp, over_axes, softmax, softmax_of_filled
 from ..lower.call import Call, array, is_value
 from .table import entering
 
@@ -84,7 +84,24 @@ def _cumsum(c: Call):
 
 @rule("Softmax")
 def _softmax(c: Call):
+    if isinstance(c.op, c.keras.Layer):
+        return _softmax_layer(c)
     return _along(c, softmax)
+
+
+_MASKED = -1e9
+"""What Keras's layer puts in the place of a masked score, in float32 and float64."""
+
+
+def _softmax_layer(c: Call):
+    """The layer where it calls the backend itself: over several axes, or with a mask."""
+    axes, mask = [int(a) for a in np.ravel(c.op.axis)], c.get(1, "mask")
+    if mask is None:
+        return over_axes(c.builder, softmax, c.x, axes)
+    if is_value(mask):
+        raise UnsupportedError("a mask that depends on the input is not described yet")
+    kept = np.broadcast_to(np.asarray(mask, np.float64) > 0.5, c.x.shape)
+    return softmax_of_filled(c.builder, c.x, kept, axes, _MASKED)
 
 
 @rule("LogSoftmax")
@@ -93,12 +110,10 @@ def _log_softmax(c: Call):
 
 
 def _along(c: Call, function: Callable):
-    """`function` along the configured axis; all entries together for `axis=None`."""
+    """`function` along the configured axes, all of them for `axis=None`."""
     axis = c.config.get("axis", -1)
-    if axis is None:
-        flat = function(c.builder, c.builder.reshape(c.x, (1, -1)), -1)
-        return c.builder.reshape(flat, c.shapes[0])
-    return function(c.builder, c.x, int(axis))
+    axes = range(len(c.x.shape)) if axis is None else np.ravel(axis)
+    return over_axes(c.builder, function, c.x, [int(a) for a in axes])
 
 
 @rule("Logsumexp")
