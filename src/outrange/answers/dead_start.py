@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..core import UnknownKeyError
 from .render.jsonable import jsonable
 from .render.text import table
 
@@ -66,7 +67,7 @@ class DeadStart:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise KeyError(
+        raise UnknownKeyError(
             f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core import OutrangeError, Warrant
+from ..core import OutrangeError, UnknownKeyError, Warrant
 from .range import Cost
 from .render.jsonable import jsonable
 from .render.text import number, size, vector
@@ -130,7 +131,15 @@ class Monotone:
 
     def __getitem__(self, pair: tuple[str, str]) -> Trend:
         """The trend of `(output, input)`, named as `"y[0]", "x[1]"`."""
-        return next(t for t in self.trends if (t.output, t.input) == tuple(pair))
+        wanted = tuple(pair) if isinstance(pair, list | tuple) else None
+        for trend in self.trends:
+            if (trend.output, trend.input) == wanted:
+                return trend
+        raise UnknownKeyError(
+            "A trend is named by an output and an input that were asked about, "
+            f"{_some(t.output for t in self.trends)} and {_some(t.input for t in self.trends)}. "
+            f"Received: {pair!r}."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
@@ -169,6 +178,12 @@ class Monotone:
         rows = [(t.output, t.input, t.direction) for t in self.trends]
         rows += [] if self.order is None else [("index", "group", self.order.status)]
         return html_table(("output", "input", "direction"), rows, f"{self.model}: {self.status}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """Some names as a message lists them."""
+    distinct = list(dict.fromkeys(names))
+    return "|".join(map(repr, distinct[:4])) + ("|..." if len(distinct) > 4 else "")
 
 
 def _at(step: Step) -> str:

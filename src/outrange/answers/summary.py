@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Warrant
+from ..core import UnknownKeyError, Warrant
 from .render.jsonable import jsonable
 from .render.text import number, table
 
@@ -80,7 +80,9 @@ class Summary:
         for row in self.layers:
             if row.name == name:
                 return row
-        raise KeyError(f"The layers are {[row.name for row in self.layers]}. Received: {name!r}.")
+        raise UnknownKeyError(
+            f"The layers are {[row.name for row in self.layers]}. Received: {name!r}."
+        )
 
     def total(self, what: str) -> int:
         """How many units of the whole model are `what` (one of `COUNTS`)."""
