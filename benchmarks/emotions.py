@@ -23,7 +23,7 @@ from outrange.domains.crown import EFFORT, Plan, Sweep
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
 from outrange.graph.rewrites.rewrite import fold
-from outrange.search.common.parallel import side_by_side
+from outrange.search.common.parallel import parallel_map
 
 
 def image() -> np.ndarray:
@@ -60,7 +60,7 @@ def main() -> None:
     start = time.perf_counter(), time.process_time()
     known = {}
     if asked.forward:
-        known = dict(enumerate(forward(graph, lo[0], hi[0], side_by_side)))
+        known = dict(enumerate(forward(graph, lo[0], hi[0], parallel_map)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
     sweep = Sweep(Plan.of(graph), Cells.of(lo, hi), known, extra=frozenset({graph.output}),

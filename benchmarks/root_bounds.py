@@ -24,10 +24,11 @@ from verifiers import plain
 
 import outrange
 from outrange.core import Box
-from outrange.search.attack.momentum import many_points
-from outrange.search.common.incumbent import State
-from outrange.search.neuron_split.search import PhaseSearch
-from outrange.search.solve import with_rows
+from outrange.search.attack.momentum import attack
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.solution import Stop
+from outrange.search.neuron_split.search import NeuronSplitSearch
+from outrange.search.portfolio import with_rows
 
 
 WORKER = Path(__file__).with_name("root_lirpa.py")
@@ -62,16 +63,16 @@ def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path)
 
 def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Bounds after those seconds, the least values found, and when the last step ended."""
-    state = State(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
-    search = PhaseSearch(graph, box, state, splits=False)
-    low, taken = search.lower(), state.seconds
-    stopped = "patience"
-    while stopped == "patience" and taken <= seconds:
-        stopped = search.run(state.seconds + STEP)
-        if state.seconds <= seconds:
+    state = Incumbent(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
+    search = NeuronSplitSearch(graph, box, state, splits=False)
+    low, taken = search.lower(), state.clock.seconds
+    stopped = Stop.PAUSED
+    while stopped is Stop.PAUSED and taken <= seconds:
+        stopped = search.run(state.clock.seconds + STEP)
+        if state.clock.seconds <= seconds:
             low = search.lower()
-        taken = state.seconds
-    found = many_points(graph, box, np.arange(state.best.size), 8, np.random.default_rng(0))
+        taken = state.clock.seconds
+    found = attack(graph, box, np.arange(state.best.size), 8, np.random.default_rng(0))
     state.offer(*found)
     return low, state.best, taken
 

@@ -1,5 +1,5 @@
-"""Laws of the phase search: whatever the slopes, multipliers and cuts, bounds enclose the samples
-that lie inside the cuts; ranges under a cutoff enclose the samples below it; a pruned net is the
+"""Laws of the phase search: whatever the slopes, multipliers and splits, bounds enclose the samples
+that lie inside the splits; ranges under a cutoff enclose the samples below it; a pruned net is the
 same function.
 """
 
@@ -8,14 +8,14 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
-from outrange.search.neuron_split.activations import bends
 from outrange.search.neuron_split import tighten_layers as phase_layers
-from outrange.search.neuron_split.drop_inactive import pruned
-from outrange.search.neuron_split.relaxed_net import PhaseNet
-from outrange.search.neuron_split.split_constraints import Cuts
+from outrange.search.neuron_split.activations import activations_of
+from outrange.search.neuron_split.drop_inactive import drop_inactive
+from outrange.search.neuron_split.relaxed_net import RelaxedNet
+from outrange.search.neuron_split.split_constraints import Splits
 from outrange.search.neuron_split.tighten_layers import tighten_layer
-from outrange.search.neuron_split.tighten_units import Wanted, tighten
-from outrange.search.neuron_split.tree import PhaseTree
+from outrange.search.neuron_split.tighten_units import CutoffProblem, tighten
+from outrange.search.neuron_split.tree import SplitTree
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 from small_graphs import NETS
 
@@ -44,13 +44,13 @@ def _net(what):
         middle = rng.normal(size=graph.size)
         box = Box(middle - 0.7, middle + 0.7)
     graph = fold(piecewise_to_pairs(graph))
-    if bends(graph) is None:
+    if activations_of(graph) is None:
         pytest.skip("a bent value that phases do not describe")
-    net = PhaseNet.of(graph, box)
+    net = RelaxedNet.of(graph, box)
     x = box.sample(rng, SAMPLES)
     values = graph.run_all(x)
     z = np.zeros((len(x), net.units))
-    for b in net.bends:
+    for b in net.activations:
         z[:, b.place] = values[b.source]
     return net, rng, x, z, values[graph.output]
 
@@ -66,28 +66,28 @@ def test_bounds_enclose_the_samples_inside_the_cuts(what):
     if not net.units or not np.isfinite([net.lo, net.hi]).all():
         pytest.skip("nothing to cut")
     for _ in range(4):
-        cuts = net.uncut(1)
+        splits = net.unsplit(1)
         anchor = z[rng.integers(len(z))]
         beta = np.zeros((1, net.units))
         for unit in rng.choice(net.units, min(3, net.units), replace=False):
             point = rng.choice([0.0, float(np.float32(np.quantile(z[:, unit], rng.random())))])
             if anchor[unit] >= point:
-                cuts.low[0, unit], cuts.lo[0, unit] = point, max(point, cuts.lo[0, unit])
+                splits.low[0, unit], splits.lo[0, unit] = point, max(point, splits.lo[0, unit])
                 beta[0, unit] = rng.exponential() * 10.0 ** rng.uniform(-3, 2)
             else:
-                cuts.high[0, unit], cuts.hi[0, unit] = point, min(point, cuts.hi[0, unit])
+                splits.high[0, unit], splits.hi[0, unit] = point, min(point, splits.hi[0, unit])
                 beta[0, unit] = -rng.exponential() * 10.0 ** rng.uniform(-3, 2)
-        cuts.hi = np.maximum(cuts.hi, cuts.lo)
-        inside = ((z >= cuts.low) & (z <= cuts.high)).all(axis=1)
+        splits.hi = np.maximum(splits.hi, splits.lo)
+        inside = ((z >= splits.low) & (z <= splits.high)).all(axis=1)
         row = rng.normal(size=y.shape[1])
         start = {net.graph.output: row[None]}
-        theta = rng.random((1, net.units))
-        least = net.proof(start, theta, beta, cuts).least[0]
+        alpha = rng.random((1, net.units))
+        least = net.proof(start, alpha, beta, splits).least[0]
         assert least <= (y[inside] @ row).min(initial=np.inf) + _slack(y)
-        source = net.bends[0].source
-        join = {**start, source: rng.normal(size=(1, net.bends[0].size))}
-        least = net.proof(join, theta, beta, cuts).least[0]
-        first = z[inside][:, net.bends[0].place] @ join[source][0]
+        source = net.activations[0].source
+        join = {**start, source: rng.normal(size=(1, net.activations[0].size))}
+        least = net.proof(join, alpha, beta, splits).least[0]
+        first = z[inside][:, net.activations[0].place] @ join[source][0]
         assert least <= (y[inside] @ row + first).min(initial=np.inf) + _slack(y) + _slack(z)
 
 
@@ -96,25 +96,25 @@ def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
     net, rng, x, _z, y = _net(what)
     if not net.units or not np.isfinite([net.lo, net.hi]).all():
         pytest.skip("nothing to cut")
-    net = pruned(net)
+    net = drop_inactive(net)
     assert np.allclose(net.graph.run(x), y, rtol=1e-9, atol=1e-12 * np.abs(y).max(initial=1.0))
     values = net.graph.run_all(x)
     k = int(rng.integers(y.shape[1]))
     height = y[:, k]
     cutoff = float(np.quantile(height, 0.3))
-    tree = PhaseTree(net, k, np.inf)
+    tree = SplitTree(net, k, np.inf)
     task = tree._stacked([tree._heap[0][2]])
-    wanted = Wanted(tree.row, cutoff, np.array([cutoff - tree.lower]), task.theta, task.beta)
-    cuts = Cuts(task.cuts.low, task.cuts.high, task.cuts.lo.copy(), task.cuts.hi.copy())
-    for b in net.bends:
-        tighten(net, cuts, b, 5, wanted)
-    for b in net.bends:
+    wanted = CutoffProblem(tree.row, cutoff, np.array([cutoff - tree.lower]), task.alpha, task.beta)
+    splits = Splits(task.splits.low, task.splits.high, task.splits.lo.copy(), task.splits.hi.copy())
+    for b in net.activations:
+        tighten(net, splits, b, 5, wanted)
+    for b in net.activations:
         tighten_layer(net, b, 5)
-    plain = net.uncut(1)
-    for b in net.bends:
+    plain = net.unsplit(1)
+    for b in net.activations:
         source = values[b.source]
         slack = 1e-11 * max(1.0, np.abs(source).max(initial=0.0))
-        for found, which in ((plain, np.isfinite(height)), (cuts, height < cutoff)):
+        for found, which in ((plain, np.isfinite(height)), (splits, height < cutoff)):
             assert (source[which] >= found.lo[0, b.place] - slack).all()
             assert (source[which] <= found.hi[0, b.place] + slack).all()
 
@@ -131,7 +131,7 @@ def test_ranges_from_windows_are_those_of_the_whole(what, monkeypatch):
         monkeypatch.setattr(phase_layers, "_WIDE", wide)
         monkeypatch.setattr(phase_layers, "_ROOM", room)
         net.lo, net.hi = lo.copy(), hi.copy()
-        for b in net.bends:
+        for b in net.activations:
             tighten_layer(net, b, 3)
             slack = 1e-11 * max(1.0, np.abs(values[b.source]).max(initial=0.0))
             assert (values[b.source] >= net.lo[b.place] - slack).all()

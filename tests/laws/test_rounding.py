@@ -7,8 +7,8 @@ from outrange.core import Box
 from outrange.graph.rewrites.rewrite import piecewise_to_pairs
 from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.input_split import kernel_search
-from outrange.search.kernel.binding import CompiledTape, library
-from outrange.search.kernel.layer_program import record
+from outrange.search.kernel.binding import CompiledProgram, library
+from outrange.search.kernel.layer_program import compile_layers
 from outrange.search.solve import solve
 from outrange.testing.oracle import evaluate
 from random_graphs import LINES, SMOOTH, random_box, random_graph
@@ -38,9 +38,9 @@ def _kernel_bound(graph, box, radii: bool):
     small = piecewise_to_pairs(graph)
     rows = _rows(graph)
     fixed = np.where(free, np.nan, box.lo)
-    tape = record(small, rows, np.zeros(len(rows)), fixed)
+    tape = compile_layers(small, rows, np.zeros(len(rows)), fixed)
     lo, hi = box.lo[free], box.hi[free]
-    kernel = CompiledTape(tape, np.maximum(np.abs(lo), np.abs(hi)), radii=radii)
+    kernel = CompiledProgram(tape, np.maximum(np.abs(lo), np.abs(hi)), radii=radii)
     least, slopes, *_ = kernel.bound(lo, hi, np.zeros(tape.states, np.int8))
     corners = np.tile(box.lo, (len(rows), 1))
     corners[:, free] = np.where(slopes > 0, lo, hi)

@@ -12,7 +12,7 @@ from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.questions.gradients.gradients import gradient_range, lipschitz
-from outrange.search.gradients.exact_affine import Cell, integers
+from outrange.search.gradients.exact_affine import ArrangementCell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
 
@@ -149,7 +149,7 @@ def test_a_cell_is_empty_where_a_linear_program_says_so(seed):
             a[1] = -a[0]
         lo, hi = -rng.random(d), rng.random(d) + 0.1
         rows = [[int(c) for c in row] for row in integers(a)[0]]
-        point = Cell(lo, hi).point(rows, best=bool(rng.integers(2)))
+        point = ArrangementCell(lo, hi).point(rows, best=bool(rng.integers(2)))
         margins = np.concatenate([-a[:, :d], np.ones((n, 1))], axis=1)
         best = -linprog(
             [0.0] * d + [-1.0], A_ub=margins, b_ub=a[:, d],

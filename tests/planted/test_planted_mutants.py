@@ -5,7 +5,7 @@ import pytest
 
 from outrange.questions import verify as asking
 from outrange.questions.evidence import check_point as witness
-from outrange.search import decide_group as hunt
+from outrange.search import decide_group, portfolio
 from planted import (
     test_planted_formulas,
     test_planted_needles,
@@ -48,20 +48,20 @@ def test_nothing_is_wrong_as_it_is(engine):
 
 
 def test_a_target_that_is_too_low(monkeypatch):
-    made = hunt.Hunt.__init__
+    made = decide_group.GroupSearch.__init__
 
     def eased(self, *args):
         made(self, *args)
         self.target = self.target - 0.1
-        self.state.target = self.target
+        self.incumbent.target = self.target
 
-    monkeypatch.setattr(hunt.Hunt, "__init__", eased)
+    monkeypatch.setattr(decide_group.GroupSearch, "__init__", eased)
     assert wrong() > 3
 
 
 def test_bounds_that_are_too_high(monkeypatch):
     monkeypatch.setattr(
-        hunt.Hunt, "_by_intervals", lambda self, graph, roots: np.full(len(self.target), 1.0)
+        portfolio.Problem, "by_intervals", lambda self, graph: np.full(len(self.rows), 1.0)
     )
     assert wrong() > 3
 
@@ -88,14 +88,14 @@ def test_a_property_turned_around(monkeypatch):
 
 def test_a_witness_nobody_looks_at(monkeypatch):
     monkeypatch.setattr(witness, "holds", lambda *args: True)
-    monkeypatch.setattr(hunt, "ABOVE_ZERO", 1.0)
-    made = hunt.Hunt.__init__
+    monkeypatch.setattr(decide_group, "ABOVE_ZERO", 1.0)
+    made = decide_group.GroupSearch.__init__
 
     def eager(self, *args):
         made(self, *args)
-        self.state.goal = self.state.goal + 1.0
+        self.incumbent.goal = self.incumbent.goal + 1.0
 
-    monkeypatch.setattr(hunt.Hunt, "__init__", eager)
+    monkeypatch.setattr(decide_group.GroupSearch, "__init__", eager)
     assert wrong() > 3
 
 

@@ -17,7 +17,7 @@ from outrange.questions.inputs.sets import L1Ball, L2Ball, Mixed, Polytope, Unio
 from outrange.questions.violations import bad_inputs as module
 from outrange.questions.violations.bad_inputs import bad_inputs
 from outrange.search.preimage import paving
-from outrange.search.preimage.disjoint_boxes import cells, disjoint
+from outrange.search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from outrange.search.preimage.halfspace_volumes import share_below
 from questions.nets import Net, dense_net, two_in_two_out
 from random_graphs import LINES, SMOOTH, random_box, random_graph
@@ -304,7 +304,7 @@ def test_boxes_cut_along_each_other_cover_the_same_once(seed):
     boxes = [tuple(pair) for pair in ends]
     inner = [(low + 1, high) for low, high in boxes]
     about = [(box, k) for k, box in enumerate(inner) if (box[0] <= box[1]).all()]
-    lo, hi, wanted = cells(disjoint(boxes), about, len(boxes), 1000)
+    lo, hi, wanted = grid_cells(disjoint_boxes(boxes), about, len(boxes), 1000)
     points = rng.integers(0, 7, (400, 2)) + rng.uniform(0.1, 0.9, (400, 2))
     inside = ((lo <= points[:, None]) & (points[:, None] <= hi)).all(axis=2)
     once = [((low <= points) & (points <= high)).all(axis=1) for low, high in boxes]

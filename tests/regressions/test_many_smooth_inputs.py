@@ -4,14 +4,14 @@ import numpy as np
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search import solve as solving
-from outrange.search.common.limits import MANY_INPUTS
-from outrange.search.milp.turns import program
+from outrange.search.milp import turns
+from outrange.search.portfolio import FEW_INPUTS
+from outrange.search.solve import solve
 
 
 def test_the_solver_is_not_asked(monkeypatch):
     rng = np.random.default_rng(0)
-    inputs = MANY_INPUTS + 4
+    inputs = FEW_INPUTS + 4
     b = Builder([Slot("x", (inputs,))])
     (x,) = b.input_values()
     for width in (12, 12):
@@ -19,8 +19,8 @@ def test_the_solver_is_not_asked(monkeypatch):
         x = b.curve("tanh", b.dense(x, weight, rng.normal(size=width)))
     graph = b.finish([b.dense(x, rng.normal(size=(12, 1)))], ["y"])
     box, rows = Box(-np.ones(inputs), np.ones(inputs)), np.array([[1.0], [-1.0]])
-    monkeypatch.setattr(solving, "PATIENCE", 0.05)
-    found = solving.solve(graph, box, rows, time_limit=1.0)
+    monkeypatch.setattr(turns, "PATIENCE", 0.05)
+    found = solve(graph, box, rows, time_limit=1.0)
     assert found.status == "time"
     assert (found.lower <= found.seen).all() and np.isfinite(found.lower).all()
-    assert program(graph, box, rows, np.zeros(2)) is None
+    assert turns._encoding(graph, box) is None

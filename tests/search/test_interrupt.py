@@ -5,10 +5,12 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search.common.incumbent import State
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.solution import Stop
 from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.input_split import array_search as engine_search, kernel_search
-from outrange.search.input_split.array_search import EngineSearch
+from outrange.search.input_split.array_search import ArraySearch
 from outrange.search.kernel.binding import library
 from outrange.search.solve import solve
 
@@ -27,7 +29,7 @@ def _graph():
 def test_boxes_in_hand_at_an_interrupt_still_count(engine, calls, monkeypatch):
     if engine == "auto" and library() is None:
         pytest.skip("needs the compiled kernel")
-    module, name = (kernel_search, "_explore") if engine == "auto" else (engine_search, "_split")
+    module, name = (kernel_search, "_run_kernel") if engine == "auto" else (engine_search, "_split")
     graph, left, work = _graph(), [calls], getattr(module, name)
     box, rows = Box(-np.ones(4), np.ones(4)), np.eye(2)
     whole = solve(graph, box, rows, tol=0.01, engine=engine)
@@ -55,14 +57,14 @@ def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch
         return split(*arguments)
 
     monkeypatch.setattr(engine_search, "_split", interrupted)
-    state = State(rows, 0.05, None, None)
+    state = Incumbent(rows, 0.05, None, None)
     machine = ArrayEngine(graph, rows, np.zeros(2), box)
-    search = EngineSearch(machine, box, state, seed=0)
+    search = ArraySearch(machine, DomainBoxes.of(box), state, seed=0)
     with np.errstate(all="ignore"):
-        assert search.run() == "interrupted"
+        assert search.run() is Stop.INTERRUPTED
         before = search.lower()
         assert (before < state.best - state.tolerance()).any()
-        assert search.run() is None
+        assert search.run() is Stop.FINISHED
     whole = solve(graph, box, rows, tol=0.01)
     assert (search.lower() <= whole.seen).all()
     # The boxes that were split when it was interrupted are nowhere: no more can be said of them.

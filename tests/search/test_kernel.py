@@ -6,8 +6,8 @@ import pytest
 from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
 from outrange.search.input_split import kernel_search
-from outrange.search.kernel.binding import CompiledTape, library
-from outrange.search.kernel.layer_program import record
+from outrange.search.kernel.binding import CompiledProgram, library
+from outrange.search.kernel.layer_program import compile_layers
 from outrange.search.solve import solve
 
 
@@ -77,9 +77,9 @@ def test_fixed_inputs_are_folded_into_constants():
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_what_is_known_of_other_units_changes_no_bound(depth):
     """Whichever units are left to bound together, each gets the bounds that it has by itself."""
-    tape = record(deep_net(3, 29, depth), np.ones((1, 1)), np.zeros(1), np.full(3, np.nan))
+    tape = compile_layers(deep_net(3, 29, depth), np.ones((1, 1)), np.zeros(1), np.full(3, np.nan))
     assert tape is not None
-    kernel, rng = CompiledTape(tape, np.ones(3)), np.random.default_rng(1)
+    kernel, rng = CompiledProgram(tape, np.ones(3)), np.random.default_rng(1)
     lo, hi = np.full(3, 0.4), np.full(3, 0.6)
     *_, status, lo_z, hi_z = kernel.bound(lo, hi, np.zeros(tape.states, np.int8))
     assert 0.2 < (status != 0).mean() < 0.95

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from outrange.core import Box
-from outrange.search.common.incumbent import State
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
 from outrange.search.input_split.kernel_search import KernelSearch, root_magnitudes
-from outrange.search.kernel.binding import CompiledTape, address, library
-from outrange.search.kernel.layer_program import Level, Tape
+from outrange.search.kernel.binding import CompiledProgram, address, library
+from outrange.search.kernel.layer_program import Layer, LayerProgram
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a compiler")
@@ -18,15 +19,15 @@ pytestmark = pytest.mark.skipif(library() is None, reason="built without a compi
 SLOPES = ((0.0, 1.0), (0.01, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (2.5, -0.3), (-2.0, -0.5))
 
 
-def _level(sources, bias, below=1.0, above=1.0) -> Level:
+def _level(sources, bias, below=1.0, above=1.0) -> Layer:
     given = {k: np.array(m, float) for k, m in sources.items()}
     linear = (below, above) == (1.0, 1.0)
-    return Level(
+    return Layer(
         given, {k: np.abs(m) for k, m in given.items()}, np.array(bias, float), linear, below, above
     )
 
 
-def _random_tape(rng) -> Tape:
+def _random_tape(rng) -> LayerProgram:
     sizes, levels = [int(rng.choice([1, 2, 3, 8, 9, 12]))], []
     depth = int(rng.integers(2, 6))
     for k in range(1, depth + 1):
@@ -40,12 +41,12 @@ def _random_tape(rng) -> Tape:
         slopes = SLOPES[rng.integers(len(SLOPES))] if kinked else (1.0, 1.0)
         levels.append(_level(sources, rng.normal(size=n), *slopes))
         sizes.append(n)
-    return Tape(sizes[0], levels)
+    return LayerProgram(sizes[0], levels)
 
 
 def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
     """Each box visited once, one after the other in one thread: its children's bounds."""
-    count, (m, d, s) = len(lo), (kernel.objectives, kernel.tape.inputs, kernel.tape.states)
+    count, (m, d, s) = len(lo), (kernel.objectives, kernel.program.inputs, kernel.program.states)
     room = 2 * count
     out = [
         np.empty((room, d)),
@@ -130,9 +131,9 @@ def test_random_tapes_are_bounded_soundly_in_exact_arithmetic(part):
             )
 
 
-def _wide_sums() -> Tape:
+def _wide_sums() -> LayerProgram:
     """No value overflows, but the size of one does."""
-    return Tape(
+    return LayerProgram(
         2,
         [
             _level({0: [[1.5e308, -1.5e308], [1, 0]]}, [0, 0]),
@@ -145,17 +146,17 @@ def _wide_sums() -> Tape:
 @pytest.mark.parametrize("target", [None, -0.2])
 def test_a_bound_that_is_not_a_number_closes_nothing(target):
     with np.errstate(all="ignore"):
-        state = State(np.ones((1, 1)), 1e-6 if target is None else 0.0, None, None)
+        state = Incumbent(np.ones((1, 1)), 1e-6 if target is None else 0.0, None, None)
         if target is not None:
             state.target, state.goal = np.array([target]), np.array([-5.0])
-        search = KernelSearch(_wide_sums(), Box(np.zeros(2), np.ones(2)), state)
+        search = KernelSearch(_wide_sums(), DomainBoxes.of(Box(np.zeros(2), np.ones(2))), state)
         search.run(until=2.0)
     assert search.lower()[0] <= -1.0
 
 
 def test_widths_that_overflow_do_not_settle_a_unit():
     far = np.array([-7e7, -8e7, -9e7, -1e8])
-    tape = Tape(
+    tape = LayerProgram(
         1,
         [
             _level({0: [[1.2e308]]}, [0], 0.0, 1.0),
@@ -173,7 +174,7 @@ def test_widths_that_overflow_do_not_settle_a_unit():
 
 def test_constants_that_overflow_do_not_settle_a_unit():
     near, wide = 1e200 + 1e190 * np.array([1.0, 1.0, 3.0, 3.0]), 1.5e108
-    tape = Tape(
+    tape = LayerProgram(
         1,
         [
             _level({0: np.full((4, 1), -5e199)}, near, 0.0, 1.0),
@@ -191,7 +192,7 @@ def test_constants_that_overflow_do_not_settle_a_unit():
 @pytest.mark.parametrize("slope", [1.0, 0.1, 0.01])
 def test_a_row_pays_for_its_own_sum_whatever_its_slopes(slope):
     n, small = 1000, 0.4 * 2.0**-53
-    tape = Tape(
+    tape = LayerProgram(
         1,
         [
             _level({0: np.ones((n, 1))}, np.zeros(n)),
@@ -201,6 +202,6 @@ def test_a_row_pays_for_its_own_sum_whatever_its_slopes(slope):
             _level({2: np.ones((1, 4))}, [0]),
         ],
     )
-    kernel, one = CompiledTape(tape, np.ones(1)), np.ones(1)
+    kernel, one = CompiledProgram(tape, np.ones(1)), np.ones(1)
     *_, upper = kernel.bound(-one, one, np.zeros(tape.states, np.int8))
     assert Fraction(float(upper.max())) >= 1 + n * Fraction(small)

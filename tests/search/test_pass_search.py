@@ -9,10 +9,12 @@ from outrange.graph import Builder, Slot, convolve
 from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.neighborhood import Neighborhood
 from outrange.questions.robust.robustness import robustness
-from outrange.search import wide_search as pass_search
-from outrange.search.common.incumbent import State
-from outrange.search.solve import solve, with_rows
-from outrange.search.wide_search import METHODS, PassSearch
+from outrange.search import portfolio, wide_search
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.solution import Stop
+from outrange.search.portfolio import with_rows
+from outrange.search.solve import solve
+from outrange.search.wide_search import METHODS, WideSearch
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def graph():
 @pytest.fixture
 def wide(monkeypatch):
     """Every graph counts as wide."""
-    monkeypatch.setattr(pass_search, "WIDE", 1)
+    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
 
 
 def _box(radius):
@@ -46,7 +48,7 @@ def _box(radius):
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
     known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=60)
-    monkeypatch.setattr(pass_search, "WIDE", 1)
+    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=1.0)
     assert found.methods == METHODS
     assert (found.lower <= known.seen + 1e-9).all()
@@ -58,35 +60,37 @@ def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
 
 
 def test_a_forward_pass_is_enough_for_a_small_box(graph, wide, monkeypatch):
-    monkeypatch.setattr(pass_search, "Sweep", None)
+    monkeypatch.setattr(wide_search, "Sweep", None)
     assert solve(graph, _box(1e-6), np.eye(3), tol=1e-6, time_limit=10).status == "exact"
 
 
 def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
     given = []
 
-    class Sweep(pass_search.Sweep):
+    class Sweep(wide_search.Sweep):
         def run(self):
             given.append({v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()})
-            if len(given) == len(pass_search.EFFORTS):
+            if len(given) == len(wide_search.EFFORTS):
                 raise KeyboardInterrupt  # All passes have begun: what follows takes all the time.
             return super().run()
 
-    monkeypatch.setattr(pass_search, "Sweep", Sweep)
+    monkeypatch.setattr(wide_search, "Sweep", Sweep)
     found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
     assert found.status == "interrupted"
-    assert len(given) == len(pass_search.EFFORTS)
+    assert len(given) == len(wide_search.EFFORTS)
     first, second = ([known[v] for v in sorted(known)] for known in given[:2])
     widths = [np.concatenate([(hi - lo)[0] for lo, hi in ends]) for ends in (first, second)]
     assert (widths[1] <= widths[0]).all() and (widths[1] < widths[0]).any()
 
 
 def test_a_decision_by_a_descent_or_a_pass(graph, wide):
-    search = PassSearch(
-        with_rows(graph, np.eye(3)[:1], np.zeros(1)), _box(0.3), State(np.eye(1), 0.0, 5.0, None)
+    search = WideSearch(
+        with_rows(graph, np.eye(3)[:1], np.zeros(1)),
+        _box(0.3),
+        Incumbent(np.eye(1), 0.0, 5.0, None),
     )
-    search.state.target = search.state.goal = np.array([np.inf])
-    assert search.run() == "met"
+    search.incumbent.target = search.incumbent.goal = np.array([np.inf])
+    assert search.run() is Stop.GOAL
 
 
 def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
@@ -96,10 +100,10 @@ def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return pass_search_descend(*arguments)
+        return descend(*arguments)
 
-    pass_search_descend = pass_search.descend
-    monkeypatch.setattr(pass_search, "descend", interrupted)
+    descend = wide_search.attack_from
+    monkeypatch.setattr(wide_search, "attack_from", interrupted)
     found = solve(graph, _box(0.3), np.eye(3))
     assert found.status == "interrupted" and np.isfinite(found.lower).all()
 

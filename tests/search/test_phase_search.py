@@ -9,9 +9,11 @@ import independent_milp
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
-from outrange.search.common.incumbent import State
-from outrange.search.neuron_split.search import METHODS, PhaseSearch, takes
-from outrange.search.solve import solve, with_rows
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.solution import Stop
+from outrange.search.neuron_split.search import METHODS, NeuronSplitSearch, supports
+from outrange.search.portfolio import with_rows
+from outrange.search.solve import solve
 from random_graphs import LINES, random_graph
 
 
@@ -19,9 +21,9 @@ def _searched(graph, box, tol=1e-7):
     n = graph.value_size(graph.output)
     rows = np.concatenate([np.eye(n), -np.eye(n)])
     graph = with_rows(fold(piecewise_to_pairs(graph)), rows, np.zeros(2 * n))
-    assert takes(graph)
-    state = State(rows, tol, 120.0, None)
-    search = PhaseSearch(graph, box, state, seed=1)
+    assert supports(graph)
+    state = Incumbent(rows, tol, 120.0, None)
+    search = NeuronSplitSearch(graph, box, state, seed=1)
     return search, state, search.run()
 
 
@@ -35,7 +37,7 @@ def test_ranges_are_those_of_the_box_search(seed):
     n = graph.value_size(graph.output)
     rows = np.concatenate([np.eye(n), -np.eye(n)])
     known = solve(graph, box, rows, tol=1e-7, time_limit=120, solver=False)
-    assert known.status == "exact" and stopped is None
+    assert known.status == "exact" and stopped is Stop.FINISHED
     spread = np.maximum(known.tolerance / 1e-7, 1e-9 * (1 + np.abs(known.seen)))
     lower = search.lower()
     assert (lower <= known.seen + 1e-9 * spread).all()
@@ -82,8 +84,8 @@ def test_without_splits_it_looks_for_nothing_and_ends():
     box = Box(middle - 0.2, middle + 0.2)
     rows = np.concatenate([np.eye(2), -np.eye(2)])
     measured = with_rows(graph, rows, np.zeros(4))
-    state = State(rows, 1e-7, 60.0, None)
-    search = PhaseSearch(measured, box, state, splits=False)
+    state = Incumbent(rows, 1e-7, 60.0, None)
+    search = NeuronSplitSearch(measured, box, state, splits=False)
     assert search.run() is None
     found = solve(graph, box, rows, tol=1e-7, time_limit=60)
     assert found.status == "exact"

@@ -8,9 +8,9 @@ import pytest
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold
-from outrange.search.neuron_split.drop_inactive import pruned
-from outrange.search.neuron_split.drop_stable import _Straight, straightened
-from outrange.search.neuron_split.relaxed_net import PhaseNet
+from outrange.search.neuron_split.drop_inactive import drop_inactive
+from outrange.search.neuron_split.drop_stable import _StableElimination, drop_stable
+from outrange.search.neuron_split.relaxed_net import RelaxedNet
 
 
 def _net(seed, *, radius=0.02, curve="relu", wild=False):
@@ -31,22 +31,22 @@ def _net(seed, *, radius=0.02, curve="relu", wild=False):
     y = b.dense(b.add(first, turned), rng.normal(size=(24, 3)))
     middle = rng.normal(size=20)
     graph = fold(b.finish([y], ["y"]))
-    return PhaseNet.of(graph, Box(middle - radius, middle + radius)), rng
+    return RelaxedNet.of(graph, Box(middle - radius, middle + radius)), rng
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("curve", ["relu", "leaky_relu"])
 def test_it_is_the_same_function_with_the_same_bounds(seed, curve):
     net, rng = _net(seed, curve=curve)
-    small = _Straight(net).finished()
-    assert small.units < net.units and small.open(small.lo, small.hi).all()
-    assert straightened(net).units == small.units
+    small = _StableElimination(net).finished()
+    assert small.units < net.units and small.unstable(small.lo, small.hi).all()
+    assert drop_stable(net).units == small.units
     x = net.box.sample(rng, 500)
     assert np.allclose(small.graph.run(x), net.graph.run(x), rtol=1e-10, atol=1e-10)
     least = []
-    for each in (net, small, straightened(small), pruned(small)):
+    for each in (net, small, drop_stable(small), drop_inactive(small)):
         start = {each.graph.output: np.eye(3)}
-        proof = each.proof(start, np.tile(each.start(), (3, 1)), None, each.uncut(3))
+        proof = each.proof(start, np.tile(each.start(), (3, 1)), None, each.unsplit(3))
         least.append(proof.least)
         assert (proof.least <= net.graph.run(x).min(axis=0)).all()
     assert np.allclose(least, least[0], rtol=1e-9, atol=1e-9)
@@ -76,7 +76,7 @@ def _exact(graph, x):
 @pytest.mark.parametrize("seed", range(4))
 def test_its_error_covers_what_rounding_did_to_its_matrices(seed):
     net, rng = _net(seed, wild=True, radius=1e-3)
-    found = _Straight(net)
+    found = _StableElimination(net)
     small = found.finished()
     some = 0
     for x in net.box.sample(rng, 3):
@@ -111,7 +111,7 @@ def test_its_error_covers_what_rounding_did_to_its_matrices(seed):
 
 def test_errors_are_carried_on():
     net, _ = _net(1)
-    once = straightened(net)
-    again = _Straight(once).finished()
+    once = drop_stable(net)
+    again = _StableElimination(once).finished()
     assert (again.errors[len(again.graph.nodes)] >= once.errors[len(once.graph.nodes)]).all()
     assert (once.errors[len(once.graph.nodes)] > 0).all()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from outrange.search.input_split import frontier as module
-from outrange.search.input_split.frontier import Pool
+from outrange.search.input_split.frontier import Frontier
 
 
-def _filled(count: int) -> Pool:
-    pool = Pool(2, 3, 4)
+def _filled(count: int) -> Frontier:
+    pool = Frontier(2, 3, 4)
     rng = np.random.default_rng(0)
     pool.push(
         rng.normal(size=(count, 2)), rng.normal(size=(count, 2)),
@@ -34,13 +34,13 @@ def test_a_full_pool_hands_out_what_is_nearest_to_closed(monkeypatch):
 
 
 def test_closed_objectives_do_not_count():
-    pool = Pool(1, 2, 0)
+    pool = Frontier(1, 2, 0)
     pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
     assert pool.lower().tolist() == [-1.0, np.inf]
 
 
 def test_boxes_in_hand_count_until_they_are_dealt_with():
-    pool = Pool(1, 2, 0)
+    pool = Frontier(1, 2, 0)
     pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
     pool.pop(1)
     assert pool.lower().tolist() == [-1.0, np.inf]

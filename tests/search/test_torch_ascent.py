@@ -7,12 +7,12 @@ import outrange
 from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops.convolution import convolution
-from outrange.search.common.incumbent import State
-from outrange.search.neuron_split.alpha_beta import Below, Climb, climb
-from outrange.search.neuron_split.relaxed_net import PhaseNet
-from outrange.search.neuron_split.search import PhaseSearch
-from outrange.search.neuron_split.split_constraints import Cuts
-from outrange.search.neuron_split.torch_backend.alpha_beta import TorchAscent
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.neuron_split.alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from outrange.search.neuron_split.relaxed_net import RelaxedNet
+from outrange.search.neuron_split.search import NeuronSplitSearch
+from outrange.search.neuron_split.split_constraints import Splits
+from outrange.search.neuron_split.torch_backend.alpha_beta import TorchBackend
 from outrange.search.solve import solve
 
 
@@ -44,23 +44,25 @@ def _branches(rng):
 
 
 def _task(net, rng, cut):
-    """Sub-problems with random cuts, and rows of the output and of a layer."""
+    """Sub-problems with random splits, and rows of the output and of a layer."""
     count = 6
-    cuts = net.uncut(count)
+    splits = net.unsplit(count)
     if cut:
         for i in range(count):
-            for unit in rng.choice(np.flatnonzero(net.open(net.lo, net.hi)), 3, replace=False):
+            for unit in rng.choice(np.flatnonzero(net.unstable(net.lo, net.hi)), 3, replace=False):
                 if rng.random() < 0.5:
-                    cuts.low[i, unit] = cuts.lo[i, unit] = 0.0
+                    splits.low[i, unit] = splits.lo[i, unit] = 0.0
                 else:
-                    cuts.high[i, unit] = cuts.hi[i, unit] = 0.0
+                    splits.high[i, unit] = splits.hi[i, unit] = 0.0
     rows = rng.normal(size=(count, net.objectives))
-    below = Below(np.eye(net.objectives)[0], 0.5, np.full(count, 0.1), np.full(count, 0.2))
-    theta, beta = np.tile(net.start(), (count, 1)), np.zeros((count, net.units))
-    return Climb.of(
+    below = OutputConstraint(
+        np.eye(net.objectives)[0], 0.5, np.full(count, 0.1), np.full(count, 0.2)
+    )
+    alpha, beta = np.tile(net.start(), (count, 1)), np.zeros((count, net.units))
+    return BoundProblem.of(
         {net.graph.output: rows},
-        Cuts(cuts.low, cuts.high, cuts.lo, cuts.hi),
-        theta,
+        Splits(splits.low, splits.high, splits.lo, splits.hi),
+        alpha,
         beta if cut else None,
         below if cut else None,
     )
@@ -72,15 +74,15 @@ def _task(net, rng, cut):
 @pytest.mark.parametrize("cut", [False, True])
 def test_both_ascents_find_the_same(make, cut):
     graph = make(np.random.default_rng(3))
-    net = PhaseNet.of(graph, Box(np.full(graph.size, -0.3), np.full(graph.size, 0.3)))
+    net = RelaxedNet.of(graph, Box(np.full(graph.size, -0.3), np.full(graph.size, 0.3)))
     ours, theirs = (_task(net, np.random.default_rng(5), cut) for _ in range(2))
     target = np.full(6, np.inf)
     target[0] = -1e6  # One that stops at once.
-    climb(net, ours, 8, target)
+    optimize_bounds(net, ours, 8, target)
     with outrange.use_torch(dtype="float64"):
-        climb(net, theirs, 8, target)
+        optimize_bounds(net, theirs, 8, target)
     np.testing.assert_allclose(theirs.least, ours.least, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(theirs.theta, ours.theta, atol=1e-6)
+    np.testing.assert_allclose(theirs.alpha, ours.alpha, atol=1e-6)
     if cut:
         np.testing.assert_allclose(theirs.beta, ours.beta, atol=1e-6)
         np.testing.assert_allclose(theirs.below.gamma, ours.below.gamma, atol=1e-6)
@@ -93,9 +95,9 @@ def test_searches_give_the_same_answers(dtype, monkeypatch):
     box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
     known = solve(graph, box, rows, solver=False, time_limit=120)
     calls = []
-    real = TorchAscent.__call__
+    real = TorchBackend.__call__
     monkeypatch.setattr(
-        TorchAscent, "__call__", lambda *given: calls.append(real(*given)) or calls[-1]
+        TorchBackend, "__call__", lambda *given: calls.append(real(*given)) or calls[-1]
     )
     with outrange.use_torch(dtype=dtype):
         found = solve(graph, box, rows, solver=False, time_limit=120)
@@ -112,14 +114,14 @@ def test_float32_proposes_and_float64_proves(monkeypatch):
     rng = np.random.default_rng(2)
 
     def nonsense(self, net, task, steps, target):
-        task.theta[:] = rng.random(task.theta.shape)
+        task.alpha[:] = rng.random(task.alpha.shape)
         task.least[:] = 1e9
         return True
 
-    monkeypatch.setattr(TorchAscent, "__call__", nonsense)
-    state = State(np.eye(2), 1e-6, 3.0, None)
+    monkeypatch.setattr(TorchBackend, "__call__", nonsense)
+    state = Incumbent(np.eye(2), 1e-6, 3.0, None)
     with outrange.use_torch():
-        search = PhaseSearch(graph, box, state)
+        search = NeuronSplitSearch(graph, box, state)
         search.run(until=1.0)
     seen = graph.run(rng.uniform(-0.2, 0.2, (20000, 30))).min(axis=0)
     assert (search.lower() <= seen).all() and np.isfinite(search.lower()).all()
@@ -172,11 +174,11 @@ def test_threads_are_given_back_whoever_leaves_last():
 
 def test_what_overflows_in_float32_is_left_to_numpy():
     graph = _dense(np.random.default_rng(0))
-    net = PhaseNet.of(graph, Box(np.full(30, -1e37), np.full(30, 1e37)))
+    net = RelaxedNet.of(graph, Box(np.full(30, -1e37), np.full(30, 1e37)))
     ours, theirs = (_task(net, np.random.default_rng(5), False) for _ in range(2))
     for task in (ours, theirs):
         task.start[net.graph.output][:] *= 1e4
-    climb(net, ours, 4, np.full(6, np.inf))
+    optimize_bounds(net, ours, 4, np.full(6, np.inf))
     with outrange.use_torch():
-        climb(net, theirs, 4, np.full(6, np.inf))
+        optimize_bounds(net, theirs, 4, np.full(6, np.inf))
     assert (ours.least == theirs.least).all() and np.isfinite(ours.least).all()

@@ -44,8 +44,8 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     """
     from ..frontends.torch.api import torch
     from ..search.neuron_split import ascent_backend as arrays
-    from ..search.neuron_split.torch_backend.alpha_beta import TorchAscent
-    from ..search.neuron_split.torch_backend.relaxed_net import Place
+    from ..search.neuron_split.torch_backend.alpha_beta import TorchBackend
+    from ..search.neuron_split.torch_backend.relaxed_net import TensorPlacement
 
     t = torch()
     if dtype not in ("float32", "float64"):
@@ -59,7 +59,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
             f"`device` must be one that PyTorch finds here and that computes in {dtype}. "
             f"Received: {device!r} ({first})."
         ) from error
-    with arrays.choose(TorchAscent(Place(t, place, getattr(t, dtype)))), _one_thread(t):
+    with arrays.choose(TorchBackend(TensorPlacement(t, place, getattr(t, dtype)))), _one_thread(t):
         yield
 
 

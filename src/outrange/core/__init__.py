@@ -1,6 +1,14 @@
-"""Numbers with a warrant: boxes, conditions, rounding, warrants, errors. Imports only NumPy."""
+"""Boxes, conditions, rounding, warrants, the clock, errors: numbers with a warrant."""
 
 from .box import Box as Box
+from .clock import (
+    Clock as Clock,
+    OutOfTime as OutOfTime,
+    check_deadline as check_deadline,
+    deadline as deadline,
+    no_deadline as no_deadline,
+    seconds_left as seconds_left,
+)
 from .errors import (
     InputError as InputError,
     ModelError as ModelError,

@@ -1,37 +1,22 @@
 """What can each output be?"""
 
-import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Warrant
-from ..domains import bounds
-from ..search import solve as search
+from ..core import Box
+from ..search.common.solution import SearchProgress, Solution
+from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
 from .common.target import Target, target
 from .evidence.evaluate import enclose, model_values
 from .inputs.sets import regions
 from .optimize.range_of_set import range_over
-
-
-@dataclass(frozen=True, eq=False)
-class _Stopped:
-    """A solution put together where the search could not: see `Solution` for the fields."""
-
-    lower: np.ndarray
-    at: np.ndarray
-    tolerance: np.ndarray
-    status: str
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...] = ("interval arithmetic",)
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
 
 def output_range(
@@ -58,50 +43,26 @@ def output_range(
     return _answer(network, asked, replace(found, at=np.clip(found.at, ends.lo, ends.hi)), tol)
 
 
-def _search(asked: Target, where: Box, tol, time, solver: bool, progress):
-    """The search's solution for `[rows; -rows]`, or what is known if it was interrupted early."""
+def _search(asked: Target, where: Box, tol, time, solver: bool, progress) -> Solution:
+    """The least values of `[rows; -rows]`."""
     k = len(asked.rows)
-    rows = np.concatenate([asked.rows, -asked.rows])
-    last = []
 
-    def report(now):
-        last[:] = [now]
-        if progress is not None:
-            progress(
-                RangeProgress(
-                    now.seconds,
-                    now.boxes,
-                    now.lower[:k],
-                    -now.lower[k:],
-                    now.seen[:k],
-                    -now.seen[k:],
-                    now.open,
-                )
-            )
+    def report(now: SearchProgress) -> None:
+        ends = (now.lower[:k], -now.lower[k:], now.seen[:k], -now.seen[k:])
+        progress(RangeProgress(now.seconds, now.boxes, *ends, now.open))
 
-    start = clock.perf_counter()
-    try:
-        return search.solve(
-            asked.graph,
-            where,
-            rows,
-            np.zeros(2 * k),
-            tol=tol,
-            time_limit=time,
-            solver=solver,
-            progress=report,
-        )
-    except KeyboardInterrupt:
-        least, most = bounds(asked.formed, where.lo, where.hi, "intervals")[asked.formed.output]
-        lower = np.concatenate([least[0], -most[0]])
-        lower = np.maximum(lower, last[0].lower) if last else lower
-        at = np.repeat((0.5 * where.lo + 0.5 * where.hi)[None], 2 * k, axis=0)
-        boxes = last[0].boxes if last else 1
-        seconds = clock.perf_counter() - start
-        return _Stopped(lower, at, np.zeros(2 * k), "interrupted", boxes, seconds)
+    return solve(
+        asked.graph,
+        where,
+        np.concatenate([asked.rows, -asked.rows]),
+        tol=tol,
+        time_limit=time,
+        solver=solver,
+        progress=None if progress is None else report,
+    )
 
 
-def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
+def _answer(network: NetworkLike, asked: Target, found: Solution, tol: float) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
@@ -119,7 +80,7 @@ def _answer(network: NetworkLike, asked: Target, found, tol: float) -> Range:
             returned = model_values(network, network.predict, points) @ asked.rows.T
         model_lo = shaped(returned[best_lo, np.arange(k)])
         model_hi = shaped(returned[best_hi, np.arange(k)])
-    status = found.status
+    status = str(found.status)
     if status == "exact":
         loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
         far = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi) > 2 * tol + 1e-12

@@ -12,7 +12,8 @@ from ..answers import Cost, Counterexample, Verdict, VerifyProgress
 from ..core import And, Formula, Region, Warrant
 from ..core.formula import TRUE
 from ..graph import Graph
-from ..search.decide import Decision, decide
+from ..search.common.solution import Solution, Status
+from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.named import by_name
 from .common.network import NetworkLike
@@ -60,7 +61,8 @@ def verify(
 
     question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
     if not question.groups and question.complete:
-        found = Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ("interval arithmetic",))
+        methods = ("interval arithmetic",)
+        found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
         empty = _no_inputs(network, unsafe, regions, seed, time)
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = Examiner(network, unsafe, regions)
@@ -69,13 +71,13 @@ def verify(
     found = decide(
         graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
     )
-    if found.status == "unsat" and not question.complete:
-        found = replace(found, status="time", lower=-np.inf)
-    tied = found.status == "rounding" and examiner.witness is None and question.complete
+    if found.status is Status.UNSAT and not question.complete:
+        found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
+    tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
     if tied and holds_nowhere(question.groups, Judge(graph, unsafe)):
-        found = replace(found, status="unsat", lower=max(float(found.lower), 0.0))
+        found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
-    if found.status == "unsat" and not all(region.is_box for region in regions):
+    if found.status is Status.UNSAT and not all(region.is_box for region in regions):
         left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
         empty = _no_inputs(network, unsafe, regions, seed, left)
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
@@ -102,7 +104,7 @@ def _no_inputs(network: NetworkLike, unsafe: Formula, regions, seed: int, left) 
     examiner = Examiner(_Unrun(network.graph), asks, regions)
     seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
     found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
-    return found.status == "unsat"
+    return found.status is Status.UNSAT
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,21 +120,21 @@ class _Unrun:
 def _verdict(
     network: NetworkLike,
     text: str,
-    found: Decision,
+    found: Solution,
     witness: Witness | None,
     apart: float,
     vacuous: bool = False,
 ) -> Verdict:
-    decided = witness is not None or found.status == "unsat"
+    decided = witness is not None or found.status is Status.UNSAT
     status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
     return Verdict(
         model=network.name,
         claim=text,
         status=status,
         counterexample=None if witness is None else counterexample_at(network, witness),
-        margin=min(float(found.lower), apart),
-        nearest=float(found.seen) if np.isfinite(found.seen) else None,
-        reason="decided" if decided else found.status,
+        margin=min(float(found.lower[0]), apart),
+        nearest=float(found.seen[0]) if np.isfinite(found.seen[0]) else None,
+        reason="decided" if decided else str(found.status),
         vacuous=vacuous,
         warrant=found.warrant if witness is None else Warrant.FLOAT64_ROUNDED,
         cost=Cost(found.seconds, found.boxes),

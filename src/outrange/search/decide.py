@@ -1,60 +1,34 @@
-"""Whether some input satisfies a condition: the same search, with a fixed mark to reach."""
+"""Whether some input satisfies a condition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ..core import Warrant
+from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
-from .common.clause_groups import Cases as Cases
-from .common.incumbent import State
-from .decide_group import Either, Hunt, hunt
-from .prefilter import sieve
+from .common.clause_groups import ClauseGroup
+from .common.solution import Solution, Status, Stop
+from .decide_group import Accept, GroupSearch
+from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each group of cases; every later round doubles it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """Whether a clause holds somewhere.
-
-    Args:
-        status: `"sat"` (a point was accepted), `"unsat"` (proved: nowhere), or why neither is
-            known: `"time"`, `"interrupted"`, `"rounding"` (nothing is left to split).
-        lower: Proved: no point makes any open clause's value less than this.
-        seen: The least value met of any open clause.
-        at: Where, `(d,)`.
-        boxes: Boxes bounded.
-        seconds: Wall time.
-        methods: What was used, for the reader.
-        warrant: What stands behind `lower`.
-    """
-
-    status: str
-    lower: float
-    seen: float
-    at: np.ndarray
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...]
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
+"""Seconds of the first turn of each group of clauses; every later round doubles it."""
 
 
 def decide(
     graph: Graph,
-    groups: Sequence[Cases],
-    accept: Callable[[np.ndarray], bool],
+    groups: Sequence[ClauseGroup],
+    accept: Accept,
     *,
     time_limit: float | None = None,
     progress: Callable | None = None,
     seed: int = 0,
     engine: str = "auto",
-) -> Decision:
+) -> Solution:
     """Look for a point that satisfies a clause, or prove that there is none.
 
     Falsification first, for every group; then branch and bound, the groups in turns.
@@ -70,75 +44,114 @@ def decide(
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
 
     Returns:
-        A `Decision`.
+        A `Solution` of one objective, the clause furthest from being settled: `status` is `SAT` (a
+        point was accepted), `UNSAT` (proved: nowhere), or why neither is known; `lower` is proved
+        of every open clause, `seen` is the least value met, at `at`.
 
     Sound: yes, float64 rounding paid. Complete: for piecewise-linear graphs up to float64
     resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
     """
-    clock = State(np.zeros((1, 1)), 0.0, time_limit, None)
-    hunts: list[Hunt | Either] = []
-    sieved = False
-    status: str | None = None
-    with np.errstate(all="ignore"):
+    with deadline(time_limit), np.errstate(all="ignore"):
+        return _Decision(graph, groups, accept, progress, seed, engine).run()
+
+
+class _Decision:
+    """The groups of one decision, in turns."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        groups: Sequence[ClauseGroup],
+        accept: Accept,
+        progress: Callable | None,
+        seed: int,
+        engine: str,
+    ):
+        self.graph, self.groups, self.accept = graph, list(groups), accept
+        self._options = (progress, seed, engine)
+        self.clock = Clock()
+        self.searches: list[GroupSearch] = []
+        self.filtered = False
+        """Whether the pre-filter dropped some clause."""
+
+    def run(self) -> Solution:
+        stop: Stop | None = None
         try:
-            asked = sum(len(group.clauses) for group in groups)
-            groups = sieve(graph, groups, lambda: clock.out_of_time)
-            sieved = sum(len(group.clauses) for group in groups) < asked
-            for group in groups:
-                if hunts and clock.out_of_time:
-                    status = "time"
-                    break
-                left = None if time_limit is None else max(0.0, time_limit - clock.seconds)
-                hunts.append(hunt(graph, group, left, progress, seed, engine))
-                if hunts[-1].look(accept):
-                    return _decision("sat", [hunts[-1]], clock)
-            status = status or _in_turns(hunts, accept, clock)
+            stop = self._begin() or self._in_turns()
         except KeyboardInterrupt:
-            status = "interrupted"
-    if status == "sat":
-        return _decision("sat", [h for h in hunts if h.found], clock)
-    still = [h for h in hunts if not h.proved]
-    partial = len(hunts) < len(groups)
-    found = _decision(
-        "unsat" if not still and not partial else status or "rounding",
-        still or hunts,
-        clock,
-        partial,
-    )
-    # What was sieved out is known to hold nowhere, and no more.
-    return replace(found, lower=min(found.lower, 0.0)) if sieved else found
+            stop = Stop.INTERRUPTED
+        except OutOfTime:
+            stop = Stop.TIME
+        if stop is Stop.GOAL:
+            return self._solution(Status.SAT, [s for s in self.searches if s.found])
+        still = [search for search in self.searches if not search.proved]
+        partial = len(self.searches) < len(self.groups)
+        if not still and not partial:
+            return self._solution(Status.UNSAT, self.searches)
+        early = stop in (Stop.TIME, Stop.INTERRUPTED)
+        status = Status(stop) if stop is not None and early else Status.ROUNDING
+        return self._solution(status, still or self.searches, partial)
 
+    def _begin(self) -> Stop | None:
+        """Falsification and first bounds, group by group."""
+        asked = sum(len(group.clauses) for group in self.groups)
+        self.groups = drop_refuted(self.graph, self.groups, lambda: self.clock.expired)
+        self.filtered = sum(len(group.clauses) for group in self.groups) < asked
+        progress, seed, engine = self._options
+        for group in self.groups:
+            if self.searches and self.clock.expired:
+                return Stop.TIME
+            search = GroupSearch(self.graph, group, None, progress, seed, engine)
+            self.searches.append(search)
+            if search.offer_points(self.accept):
+                return Stop.GOAL
+        return None
 
-def _in_turns(hunts: list[Hunt | Either], accept, clock: State) -> str | None:
-    """Every open hunt gets a turn, again and again, each round twice as long."""
-    turn = FIRST_TURN if len(hunts) > 1 else np.inf
-    waiting = [h for h in hunts if not h.proved]
-    tied = False
-    while waiting:
-        for one in list(waiting):
-            stopped = one.go(turn, accept)
-            if stopped in ("sat", "time", "interrupted"):
-                return stopped
-            if clock.out_of_time:
-                return "time"
-            if stopped is None:
-                waiting.remove(one)
-                if not one.proved:
-                    if one.tie(accept):
-                        return "sat"
-                    tied = True
-        turn *= 2
-    return "rounding" if tied else None
+    def _in_turns(self) -> Stop:
+        """Every open group gets a turn, again and again, each round twice as long."""
+        turn = FIRST_TURN if len(self.searches) > 1 else np.inf
+        waiting = [search for search in self.searches if not search.proved]
+        while waiting:
+            for search in list(waiting):
+                stop = search.run(turn, self.accept)
+                if stop in (Stop.GOAL, Stop.TIME, Stop.INTERRUPTED):
+                    return stop
+                if self.clock.expired:
+                    return Stop.TIME
+                if stop is Stop.FINISHED:
+                    waiting.remove(search)
+                    if not search.proved and search.offer_ties(self.accept):
+                        return Stop.GOAL
+            turn *= 2
+        return Stop.FINISHED
 
+    def _solution(
+        self, status: Status, searches: list[GroupSearch], partial: bool = False
+    ) -> Solution:
+        """One objective: the clause that is furthest from being settled.
 
-def _decision(
-    status: str, hunts: list[Hunt | Either], clock: State, partial: bool = False
-) -> Decision:
-    if not hunts:
-        lower = np.inf if status == "unsat" else -np.inf
-        return Decision(status, lower, np.inf, np.empty(0), 0, clock.seconds, ())
-    best = min(hunts, key=lambda h: h.least[0])
-    lower = -np.inf if partial else min(h.low for h in hunts)
-    methods = tuple(dict.fromkeys(m for h in hunts for m in h.methods))
-    boxes = sum(h.boxes for h in hunts)
-    return Decision(status, lower, *best.least, boxes, clock.seconds, methods)
+        Args:
+            status: What was decided.
+            searches: Those that count.
+            partial: Whether some group was not even begun.
+        """
+        seconds = self.clock.seconds
+        if not searches:
+            lower = 0.0 if status is Status.UNSAT and self.filtered else -np.inf
+            lower = np.inf if status is Status.UNSAT and not self.filtered else lower
+            none = Solution.unknown(status, self.graph.size, lower=lower)
+            return replace(none, seconds=seconds)
+        lower = -np.inf if partial else min(float(s.lower.min()) for s in searches)
+        seen, at = min((search.least for search in searches), key=lambda found: found[0])
+        return Solution(
+            status,
+            # What the pre-filter dropped is known to hold nowhere, and no more.
+            np.array([min(lower, 0.0) if self.filtered else lower]),
+            np.array([seen]),
+            at[None],
+            np.zeros(1),
+            sum(search.boxes for search in searches),
+            seconds,
+            tuple(dict.fromkeys(m for search in searches for m in search.methods)),
+            min(search.search.warrant for search in searches),
+        )

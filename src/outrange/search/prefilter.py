@@ -11,7 +11,7 @@ from ..core import Formula
 from ..core.formula import holds
 from ..domains import bounds
 from ..graph import Graph
-from .common.clause_groups import Cases
+from .common.clause_groups import ClauseGroup
 
 
 MANY = 16
@@ -23,7 +23,9 @@ FEW_ROOTS = 32
 AT_ONCE = 256
 
 
-def sieve(graph: Graph, groups: Sequence[Cases], late: Callable[[], bool]) -> list[Cases]:
+def drop_refuted(
+    graph: Graph, groups: Sequence[ClauseGroup], late: Callable[[], bool]
+) -> list[ClauseGroup]:
     """The groups without the clauses that linear bounds of the outputs rule out.
 
     Args:
@@ -36,16 +38,16 @@ def sieve(graph: Graph, groups: Sequence[Cases], late: Callable[[], bool]) -> li
     """
     if len(groups) < MANY:
         return list(groups)
-    left: list[Cases] = []
+    left: list[ClauseGroup] = []
     small = [g for g in groups if len(g.roots.lo) <= FEW_ROOTS]
     left += [g for g in groups if len(g.roots.lo) > FEW_ROOTS]
     for start in range(0, len(small), AT_ONCE):
         part = small[start : start + AT_ONCE]
-        left += part if late() else _sieved(graph, part)
+        left += part if late() else _unrefuted(graph, part)
     return left
 
 
-def _sieved(graph: Graph, groups: Sequence[Cases]) -> list[Cases]:
+def _unrefuted(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]:
     lo, hi = (np.concatenate([getattr(g.roots, side) for g in groups]) for side in ("lo", "hi"))
     least, most = bounds(graph, lo, hi, "linear")[graph.output]
     least = np.concatenate([lo, np.where(np.isnan(least), -np.inf, least)], axis=1)

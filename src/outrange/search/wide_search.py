@@ -18,9 +18,11 @@ from ..domains.forward import forward
 from ..domains.registry import Ends
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
-from .attack.momentum import descend
-from .common.incumbent import State
-from .common.parallel import one_thread, side_by_side
+from .attack.momentum import attack_from
+from .attack.pgd import Descent, Lowest
+from .common.incumbent import Incumbent
+from .common.parallel import parallel_map, single_blas_thread
+from .common.search import Search
 
 
 METHODS = (
@@ -46,8 +48,8 @@ RUNS = 8
 DEARER = 2.0
 """By about how much a pass takes longer than the one before."""
 
-STEPS = 8
-"""Of one descent."""
+SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
+"""One descent between two passes: a step of a very wide graph takes long."""
 
 
 def is_wide(graph: Graph) -> bool:
@@ -55,84 +57,64 @@ def is_wide(graph: Graph) -> bool:
     return sum(node.size for node in graph.nodes) >= WIDE
 
 
-class PassSearch:
-    """A search that can be stopped, asked, and gone on with.
+class WideSearch(Search):
+    """Incomplete verification: deeper and deeper passes, with descents between them.
+
+    A pass once begun is ended, unless the deadline passes. Without a time limit it looks for points
+    for ever, once the deepest pass is done.
 
     Args:
         graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
             as they are: in pairs, errors add up from pair to pair.
         box: Finite.
-        state: The clock and the tolerances; it keeps the points and bounds found.
+        incumbent: The clock and the tolerances; it keeps the points found.
         seed: Of the samples.
     """
 
-    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0):
-        self.graph, self.box, self.state = fold(graph), box, state
+    methods = METHODS
+
+    def __init__(self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0):
+        self.graph, self.box, self.incumbent = fold(graph), box, incumbent
         self._rng = np.random.default_rng(seed)
         x = np.concatenate([0.5 * (box.lo + box.hi)[None], box.uniform(self._rng, 1)])
-        y = self.graph.run(x)
-        state.start(y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0))
+        incumbent.start(*Lowest(self.graph.run(x), x).points)
         self._lower = np.full(graph.value_size(graph.output), -np.inf)
         self._plan = self._work()
 
     def lower(self) -> np.ndarray:
-        """`(m,)` what is proved so far."""
         return self._lower.copy()
 
-    def run(self, until: float = np.inf) -> str | None:
-        """Go on until `until` on the state's clock; a pass once begun is ended.
+    def recover(self) -> None:
+        self._plan = self._work()
 
-        Returns:
-            None if every objective is closed, or only rounding is left; else `"patience"`,
-            `"time"`, `"interrupted"`, or `"met"`: a point lies below its goal. Without a limit
-            it looks for such points for ever, once the deepest pass is done.
-        """
-        try:
-            with one_thread():
-                return self._run(until)
-        except KeyboardInterrupt:
-            self._plan = self._work()
-            return "interrupted"
-
-    def _run(self, until: float) -> str | None:
-        state = self.state
-        while (self._lower < state.cutoff()).any():
-            if state.met:
-                return "met"
-            if state.out_of_time:
-                return "time"
-            if state.seconds > until:
-                return "patience"
-            if next(self._plan, None) is None:
-                return None
-            if state.report_due:
-                state.report(self.lower(), 1)
-        return "met" if state.met else None
+    def advance(self) -> bool:
+        with single_blas_thread():
+            return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
         """A descent and a pass in turns; when passes are too dear or done, descents."""
         plan, taken, known = Plan.of(self.graph), 0.0, {}
-        limit = np.inf if self.state.time_limit is None else self.state.time_limit
+        clock = self.incumbent.clock
         output = self.graph.output
         self._descend(near=True)
         yield True
         if (self.box.lo < self.box.hi).any() and self._forms_fit():
-            ends = forward(self.graph, self.box.lo, self.box.hi, side_by_side)
+            ends = forward(self.graph, self.box.lo, self.box.hi, parallel_map)
             known = dict(enumerate(ends))
             self._found(ends[output])
             yield True
             self._descend(near=True)
             yield True
         for effort in EFFORTS:
-            if self.state.seconds + DEARER * taken > limit:
+            if DEARER * taken > clock.left:
                 break
-            began = self.state.seconds
+            began = clock.seconds
             cells = Cells.of(self.box.lo[None], self.box.hi[None])
             sweep = Sweep(plan, cells, known, extra=frozenset({output}), effort=effort)
             sweep.run()
             known = dict(enumerate(sweep.ends))
             self._found(sweep.ends[output])
-            taken = self.state.seconds - began
+            taken = clock.seconds - began
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
@@ -147,22 +129,24 @@ class PassSearch:
         count = int((self.box.lo < self.box.hi).sum())
         if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
             return False
-        began = self.state.seconds
+        clock = self.incumbent.clock
+        began = clock.seconds
         self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
-        taken = (self.state.seconds - began) * count / RUNS
-        limit = self.state.time_limit
-        return limit is None or taken < MOST_OF_TIME * (limit - self.state.seconds)
+        taken = (clock.seconds - began) * count / RUNS
+        return taken < MOST_OF_TIME * clock.left
 
     def _found(self, ends: Ends) -> None:
         """Take over what a pass proved of the output."""
-        self.state.boxes += 1
+        self.incumbent.boxes += 1
         self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
         """Down on the open objective that is lowest so far, from there, or on any from anywhere."""
-        open_ = np.flatnonzero(self._lower < self.state.cutoff())
+        open_ = np.flatnonzero(self._lower < self.incumbent.cutoff())
         if not open_.size:
             return
-        k = open_[[np.argmin(self.state.best[open_]) if near else self._rng.integers(open_.size)]]
-        x = self.state.best_at[k] if near else self.box.uniform(self._rng, 1)
-        self.state.offer(*descend(self.graph, self.box, x, k, STEPS)[:2])
+        k = open_[
+            [np.argmin(self.incumbent.best[open_]) if near else self._rng.integers(open_.size)]
+        ]
+        x = self.incumbent.best_at[k] if near else self.box.uniform(self._rng, 1)
+        self.incumbent.offer(*attack_from(self.graph, self.box, x, k, SHORT))

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...core import Atom, Formula, InputError, Region
 from ...core.formula import And, atoms, holds
-from ...search.common.domain_boxes import Roots
-from ...search.decide import Cases
+from ...search.common.clause_groups import ClauseGroup
+from ...search.common.domain_boxes import DomainBoxes
 from .expand import Case, Expansion, at_most
 
 
@@ -30,14 +30,14 @@ class Asked:
         complete: Whether there was time to find them all.
     """
 
-    groups: list[Cases]
+    groups: list[ClauseGroup]
     apart: float
     complete: bool = True
 
 
 def cases(
     formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
-) -> list[Cases]:
+) -> list[ClauseGroup]:
     """The groups of `asked`."""
     return asked(formula, regions, name_input).groups
 
@@ -106,7 +106,7 @@ def _groups(region: Region, boxes: dict, found: dict):
             part = terms[start : start + MOST_TOGETHER]
             # A point on the sphere of a ball has the value 0, whatever the clause.
             strict = np.array([_strict(clause) and not region.distances for clause in part])
-            yield Cases(part, strict, Roots(lo, hi, region.integer), region.distances)
+            yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
 
 def _case(case: Case, lo: np.ndarray, hi: np.ndarray, name_input):

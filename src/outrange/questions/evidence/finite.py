@@ -7,14 +7,14 @@ from itertools import product
 
 import numpy as np
 
-from ...search.common.clause_groups import Cases
+from ...search.common.clause_groups import ClauseGroup
 from .check_point import Judge
 
 
 MOST_POINTS = 256
 
 
-def holds_nowhere(groups: Sequence[Cases], judge: Judge) -> bool:
+def holds_nowhere(groups: Sequence[ClauseGroup], judge: Judge) -> bool:
     """Whether every input is fixed or whole, the inputs are few, and the condition fails at each.
 
     Args:
@@ -25,7 +25,7 @@ def holds_nowhere(groups: Sequence[Cases], judge: Judge) -> bool:
     return points is not None and all(judge(point).holds is False for point in points)
 
 
-def _points(groups: Sequence[Cases]) -> list[np.ndarray] | None:
+def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
     """All inputs; None if there are more than `MOST_POINTS`."""
     points: list[np.ndarray] = []
     for group in groups:

@@ -11,9 +11,9 @@ import numpy as np
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
 from ...core import InputError, down, gamma
-from ...search.gradients.bounds import SlopeEngine
-from ...search.gradients.objectives import Partials, Steepness
-from ...search.gradients.search import least_slopes
+from ...search.gradients.bounds import DerivativeEngine
+from ...search.gradients.objectives import LipschitzObjective, Partials
+from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen
 from ..common.network import NetworkLike
@@ -57,7 +57,7 @@ def gradient_range(
             seen = now.seen[:k], -now.seen[k:]
             progress(RangeProgress(now.seconds, now.boxes, lo, hi, *seen, now.open))
 
-    found = least_slopes(
+    found = minimize_derivatives(
         graph, where, _both_ends(partials), tol=tol, time_limit=time, progress=report, seed=seed
     )
     points = np.clip(found.at, where.lo, where.hi)
@@ -118,21 +118,23 @@ def lipschitz(
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
     moving = np.flatnonzero(where.lo < where.hi)
-    steep = Steepness(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
+    steep = LipschitzObjective(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])
 
     def report(now) -> None:
         if progress is not None:
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
-    found = least_slopes(graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed)
+    found = minimize_derivatives(
+        graph, where, steep, tol=tol, time_limit=time, progress=report, seed=seed
+    )
     points = np.clip(found.at, where.lo, where.hi)
     ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
     sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
     inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
     reached = down(
-        -Steepness(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
+        -LipschitzObjective(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
         * (1.0 - 8.0 * gamma(moving.size + 8))
     )
     reached = np.maximum(reached - 1e-149, 0.0)
@@ -166,7 +168,7 @@ def _both_ends(asked: Partials) -> Partials:
 
 def _at_points(graph, where, asked: Partials, points: np.ndarray):
     """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides."""
-    engine, k = SlopeEngine(graph, where, _both_ends(asked)), asked.form.size
+    engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
     found = np.concatenate([
         engine.bound(part, part).least
         for part in (points[i : i + engine.chunk] for i in range(0, len(points), engine.chunk))

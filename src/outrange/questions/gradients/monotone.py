@@ -11,9 +11,10 @@ import numpy as np
 from ...answers import Cost, VerifyProgress
 from ...answers.monotone import Monotone, Step, Trend
 from ...core import InputError, Warrant
-from ...search.gradients.bounds import SlopeEngine
+from ...search.common.solution import Solution
+from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
-from ...search.gradients.search import METHODS, Signs, slope_signs
+from ...search.gradients.search import METHODS, derivative_signs
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
@@ -89,7 +90,7 @@ class _Task:
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
         asked = Partials(self._form, self._along, np.ones(self._form.size))
-        engine = SlopeEngine(self._graph, self._box, asked)
+        engine = DerivativeEngine(self._graph, self._box, asked)
         x = self._box.uniform(np.random.default_rng(self._seed), SAMPLES)
         slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
@@ -119,13 +120,13 @@ class _Task:
             if self._time is None
             else max(1e-3, self._time - (clock.perf_counter() - self.began))
         )
-        found = slope_signs(
+        found, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,
         )  # fmt: skip
         self._take(pairs, sign, found)
 
-    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Signs) -> None:
+    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Solution) -> None:
         for k, s, low in zip(pairs, sign, found.lower, strict=True):
             self._true[float(s)][k] = low >= 0
         self.boxes += found.boxes

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...answers import Cost, Optimum
-from ...core import And, Atom, Formula, Region, Warrant
+from ...core import And, Atom, Formula, Region
 from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph.measure import measure
-from ...search import solve as search
-from ...search.decide import Decision, decide
+from ...search.common.solution import Solution, Status
+from ...search.decide import decide
+from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
@@ -30,32 +31,6 @@ SAMPLES = 512
 """Random inputs that say how large the objective's range is, for the tolerance."""
 
 
-@dataclass(frozen=True, eq=False)
-class Least:
-    """The least value of an objective, bracketed.
-
-    Args:
-        lower: Proved: no admissible input has less.
-        upper: The real value at `at` is at most this.
-        at: `(d,)`, or None if no admissible input is known.
-        status: `"exact"`, `"infeasible"` (proved: no input is admissible), `"time"`,
-            `"interrupted"` or `"rounding"`.
-        boxes: Boxes bounded.
-        seconds: Wall time.
-        methods: What was used.
-        warrant: What stands behind `lower`.
-    """
-
-    lower: float
-    upper: float
-    at: np.ndarray | None
-    status: str
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...]
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
-
-
 def least(
     network: NetworkLike,
     objective: Atom,
@@ -65,7 +40,7 @@ def least(
     tol: float = 1e-6,
     time: float | None = None,
     seed: int = 0,
-) -> Least:
+) -> Solution:
     """The least value of `objective` where `where` holds.
 
     A chain of decisions `objective <= v`: each either gives a better point or proves a bound. Where
@@ -85,46 +60,17 @@ def least(
     return _Chain(network, objective, regions, where, tol, time, seed).run()
 
 
-def _by_search(network, objective: Atom, regions, tol, time, seed) -> Least:
+def _by_search(network, objective: Atom, regions, tol, time, seed) -> Solution:
     """One search a box; the least of all."""
     formed = measure(network.graph, [(objective,)])
-    best: Least | None = None
+    parts: list[Solution] = []
     began = clock.perf_counter()
     for region in regions:
         left = None if time is None else max(1e-3, time - (clock.perf_counter() - began))
-        found = search.solve(
-            formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed
-        )
-        at = np.clip(found.at[0], region.box.lo, region.box.hi)
-        upper = float(enclose(formed, at[None])[1][0, 0])
-        one = Least(
-            float(found.lower[0]),
-            upper,
-            at,
-            found.status,
-            found.boxes,
-            found.seconds,
-            found.methods,
-            found.warrant,
-        )
-        best = one if best is None else _lesser(best, one)
-    assert best is not None
-    return replace(best, seconds=clock.perf_counter() - began)
-
-
-def _lesser(a: Least, b: Least) -> Least:
-    """Of two unions of boxes."""
-    first = a if a.upper <= b.upper else b
-    lower = min(a.lower, b.lower)
-    status = next((x.status for x in (a, b) if x.status != "exact" and x.lower <= lower), "exact")
-    return replace(
-        first,
-        lower=lower,
-        status=status,
-        boxes=a.boxes + b.boxes,
-        methods=tuple(dict.fromkeys(a.methods + b.methods)),
-        warrant=min(a.warrant, b.warrant),
-    )
+        found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
+        at = np.clip(found.at, region.box.lo, region.box.hi)
+        parts.append(replace(found, at=at, seen=enclose(formed, at)[1][:, 0]))
+    return replace(Solution.least_of(parts), seconds=clock.perf_counter() - began)
 
 
 class _Chain:
@@ -138,7 +84,7 @@ class _Chain:
         self.at: np.ndarray | None = None
         self.boxes, self.methods = 0, ()
 
-    def run(self) -> Least:
+    def run(self) -> Solution:
         stopped, bracket = self._start(), self.bracket
         while stopped is None and (mark := bracket.next()) is not None:
             before = bracket.upper
@@ -148,14 +94,14 @@ class _Chain:
                 middle = bracket.middle()
                 stopped = None if middle is None else self._ask(middle)
         if stopped is None:
-            stopped = "exact" if bracket.closed else "rounding"
-        return self._told(stopped)
+            stopped = Status.EXACT if bracket.closed else Status.ROUNDING
+        return self._solution(stopped)
 
-    def _start(self) -> str | None:
+    def _start(self) -> Status | None:
         """Some admissible input, and a first bound."""
         found, bracket = self._decide(self.where), self.bracket
-        if found.status == "unsat":
-            return "infeasible"
+        if found.status is Status.UNSAT:
+            return Status.INFEASIBLE
         formed = measure(self.network.graph, [(self.objective,)])
         rng = np.random.default_rng(self.seed)
         seen = [bracket.upper] if bracket.upper < np.inf else []
@@ -169,34 +115,34 @@ class _Chain:
         bracket.lower = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
         bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
         bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
-        return None if found.status in ("sat", "rounding") else found.status
+        return None if found.status in (Status.SAT, Status.ROUNDING) else found.status
 
-    def _ask(self, mark: float) -> str | None:
+    def _ask(self, mark: float) -> Status | None:
         """Is the objective at most `mark` somewhere admissible? Narrows the bracket."""
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)
         found = self._decide(And((below, self.where)))
-        if found.status == "rounding":
+        if found.status is Status.ROUNDING:
             self.bracket.tie(mark)
             return None
-        if found.status == "unsat":
+        if found.status is Status.UNSAT:
             proved = Fraction(self.objective.offset) - Fraction(offset)
             self.bracket.lower = max(self.bracket.lower, float_below(proved))
         self.bracket.settle()
-        return None if found.status in ("sat", "unsat") else found.status
+        return None if found.status in (Status.SAT, Status.UNSAT) else found.status
 
-    def _decide(self, formula: Formula) -> Decision:
+    def _decide(self, formula: Formula) -> Solution:
         left = None if self.time is None else self.time - (clock.perf_counter() - self.began)
-        if left is not None and left <= 0:
-            return Decision("time", -np.inf, np.inf, np.empty(0), 0, 0.0, ())
         graph = self.network.graph
+        if left is not None and left <= 0:
+            return Solution.unknown(Status.TIME, graph.size)
         late = (lambda: False) if left is None else _timer(left)
         question = asked(formula, self.regions, lambda i: place(graph.inputs, i), late)
         groups = question.groups
         if not question.complete:
-            return Decision("time", -np.inf, np.inf, np.empty(0), 0, 0.0, ())
+            return Solution.unknown(Status.TIME, graph.size)
         if not groups:
-            return Decision("unsat", np.inf, np.inf, np.empty(0), 0, 0.0, ())
+            return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
         judge = Judge(graph, formula)
         found = decide(
             graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
@@ -220,11 +166,20 @@ class _Chain:
             return True
         return False
 
-    def _told(self, status: str) -> Least:
-        upper = self.bracket.upper
-        lower = np.inf if status == "infeasible" else min(self.bracket.lower, upper)
-        seconds = clock.perf_counter() - self.began
-        return Least(lower, upper, self.at, status, self.boxes, seconds, self.methods)
+    def _solution(self, status: Status) -> Solution:
+        bracket = self.bracket
+        lower = np.inf if status is Status.INFEASIBLE else min(bracket.lower, bracket.upper)
+        none = np.full(self.network.graph.size, np.nan)
+        return Solution(
+            status,
+            np.array([lower]),
+            np.array([bracket.upper]),
+            (none if self.at is None else self.at)[None],
+            np.array([bracket.tolerance]),
+            self.boxes,
+            clock.perf_counter() - self.began,
+            self.methods,
+        )
 
 
 def _timer(seconds: float):
@@ -251,8 +206,9 @@ def optimum(
     sign = 1.0 if sense == "min" else -1.0
     form = Atom(tuple((i, sign * c) for i, c in objective.terms), sign * objective.offset)
     found = least(network, form, regions, where, tol=tol, time=time, seed=seed)
-    ends = (found.lower, found.upper) if sense == "min" else (-found.upper, -found.lower)
-    graph, at, y, model_y = network.graph, found.at, None, None
+    lower, upper = float(found.lower[0]), float(found.seen[0])
+    ends = (lower, upper) if sense == "min" else (-upper, -lower)
+    graph, at, y, model_y = network.graph, found.point, None, None
     if at is not None:
         lo, hi = enclose(graph, at[None])
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
@@ -270,7 +226,7 @@ def optimum(
         y,
         model_y,
         float(tol),
-        found.status,
+        str(found.status),
         found.warrant,
         Cost(found.seconds, found.boxes),
         found.methods,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core import Atom, InputError, Region, Warrant
+from ...core import Atom, InputError, Region
 from ...core.formula import TRUE
 from ...graph import Graph
-from .optimize import Least, least
+from ...search.common.solution import Solution, Status
+from .optimize import least
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +25,9 @@ class _Forms:
     layers: tuple = ()
 
 
-@dataclass(frozen=True, eq=False)
-class Ends:
-    """Both ends of every form: see `search.Solution`. NaN in `at` where no point is known."""
-
-    lower: np.ndarray
-    at: np.ndarray
-    tolerance: np.ndarray
-    status: str
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...]
-    warrant: Warrant
-
-
-def range_over(formed: Graph, regions: Sequence[Region], *, tol: float, time: float | None) -> Ends:
+def range_over(
+    formed: Graph, regions: Sequence[Region], *, tol: float, time: float | None
+) -> Solution:
     """The least value of every output of `formed`, and of its negative, over a union of regions.
 
     Args:
@@ -47,39 +36,31 @@ def range_over(formed: Graph, regions: Sequence[Region], *, tol: float, time: fl
         tol: Relative to the range seen of each.
         time: Seconds for all of them, or None.
 
+    Returns:
+        A `Solution` of `2 k` objectives: the outputs, then their negatives.
+
     Raises:
         InputError: The union is empty.
     """
     began = clock.perf_counter()
     k = formed.value_size(formed.output)
-    found: list[Least] = []
+    found: list[Solution] = []
     for i in range(2 * k):
         sign = 1.0 if i < k else -1.0
         form = Atom(((formed.size + i % k, sign),), 0.0)
         spent = clock.perf_counter() - began
         left = None if time is None else max(1e-3, (time - spent) / (2 * k - i))
         found.append(least(_Forms(formed), form, regions, TRUE, tol=tol, time=left))
-        if found[-1].status == "infeasible":
+        if found[-1].status is Status.INFEASIBLE:
             raise InputError(
                 "The input set must hold at least one input; it is proved to be empty. Received: "
                 "conditions that no input satisfies."
             )
-        if found[-1].status == "interrupted":
+        if found[-1].status is Status.INTERRUPTED:
             break
-    none = Least(-np.inf, np.inf, None, "interrupted", 0, 0.0, ())
+    none = Solution.unknown(Status.INTERRUPTED, formed.size)
     found += [none] * (2 * k - len(found))
-    nowhere = np.full(formed.size, np.nan)
-    lower = np.array([one.lower for one in found])
-    upper = np.array([one.upper for one in found])
-    spread = np.tile(-upper[k:] - upper[:k], 2)
-    reasons = [one.status for one in found if one.status != "exact"]
-    return Ends(
-        lower,
-        np.array([nowhere if one.at is None else one.at for one in found]),
-        np.maximum(tol * np.nan_to_num(spread), upper - lower if not reasons else 0.0),
-        reasons[0] if reasons else "exact",
-        sum(one.boxes for one in found),
-        clock.perf_counter() - began,
-        tuple(dict.fromkeys(m for one in found for m in one.methods)),
-        min(one.warrant for one in found),
-    )
+    joined = Solution.joined(found, clock.perf_counter() - began)
+    spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
+    reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
+    return replace(joined, tolerance=np.maximum(tol * spread, reached))

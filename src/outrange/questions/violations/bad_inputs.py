@@ -13,10 +13,15 @@ from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
 from ...core import Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
-from ...search.preimage.activation_patterns import MOST_UNITS, Leaf, Part, patterns
-from ...search.preimage.clause_bounds import Clauses
-from ...search.preimage.disjoint_boxes import Ends, cells, disjoint
-from ...search.preimage.paving import Cell, Paving
+from ...search.preimage.activation_patterns import (
+    MOST_UNITS,
+    PatternBox,
+    Polytope,
+    enumerate_patterns,
+)
+from ...search.preimage.clause_bounds import ClauseBounds
+from ...search.preimage.disjoint_boxes import Ends, disjoint_boxes, grid_cells
+from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
@@ -65,11 +70,11 @@ def bad_inputs(
     asked = _asked(network, unsafe, regions)
     limit = np.inf if time is None else float(time)
     clauses, paving, status = None, None, "interrupted"
-    parts: dict[int, list[Part]] = {}
+    parts: dict[int, list[Polytope]] = {}
     try:
         if asked.clauses:
             hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
-            clauses = Clauses(network.graph, asked.clauses, asked.distances, hull, engine)
+            clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
             left = SHARE_OF_TIME * limit - (clock.perf_counter() - began)
@@ -137,7 +142,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
     if len(whole) < len(regions):  # The property brings its own bounds.
         whole = [box for box, _ in about]
     made = (
-        cells(disjoint(_unlike(whole)), about, len(table), MOST_ROOTS)
+        grid_cells(disjoint_boxes(_unlike(whole)), about, len(table), MOST_ROOTS)
         if whole
         else (
             np.empty((0, network.graph.size)),
@@ -165,23 +170,23 @@ def _unlike(boxes: Sequence[Ends]) -> list[Ends]:
 
 
 def _tell(
-    clauses: Clauses, paving: Paving, parts: dict[int, list[Part]], until: float, most: int
+    clauses: ClauseBounds, paving: Paving, parts: dict[int, list[Polytope]], until: float, most: int
 ) -> str | None:
     """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]
-    if clauses.tape is None:
+    if clauses.program is None:
         return None
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
-    nothing = np.zeros(clauses.tape.states, np.int8)
+    nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
         if clock.perf_counter() > until:
             return "time"
         if cell.undecided > MOST_UNITS:
             continue
         status = cell.status if clauses.exact_units else nothing
-        leaf = Leaf(cell.lo, cell.hi, status, cell.open, clauses.strict)
-        found = patterns(clauses.tape, leaf, until)
+        leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)
+        found = enumerate_patterns(clauses.program, leaf, until)
         if found is None:
             continue
         if count + len(found) - 1 > most:
@@ -234,7 +239,7 @@ def _answer(
     )
 
 
-def _whole(lo: np.ndarray, hi: np.ndarray, open_: bool) -> Cell:
-    cell = Cell(lo, hi, 1.0, np.array([open_]), np.zeros(0, np.int8))
+def _whole(lo: np.ndarray, hi: np.ndarray, open_: bool) -> PavingBox:
+    cell = PavingBox(lo, hi, 1.0, np.array([open_]), np.zeros(0, np.int8))
     cell.label = search.MIXED if open_ else search.OUTSIDE
     return cell

@@ -10,11 +10,12 @@ import numpy as np
 from ...answers import Cost, Counterexample
 from ...answers.counterexamples import Counterexamples
 from ...core import Formula, InputError, Region, Warrant
-from ...search.decide import Cases, decide
+from ...search.common.clause_groups import ClauseGroup
+from ...search.decide import decide
 from ...search.preimage import paving as search
-from ...search.preimage.attack_boxes import points_in
-from ...search.preimage.clause_bounds import Clauses
-from ...search.preimage.paving import Cell, Paving
+from ...search.preimage.attack_boxes import violations_in
+from ...search.preimage.clause_bounds import ClauseBounds
+from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
@@ -104,7 +105,9 @@ def _check(count, apart) -> None:
 class _Kept:
     """The counterexamples found so far."""
 
-    def __init__(self, network, unsafe, regions, groups: Sequence[Cases], count: int, apart: float):
+    def __init__(
+        self, network, unsafe, regions, groups: Sequence[ClauseGroup], count: int, apart: float
+    ):
         self._new_examiner: Callable[[], Examiner] = lambda: Examiner(network, unsafe, regions)
         self._network, self._count, self.apart = network, count, apart
         self.examples: list[Counterexample] = []
@@ -163,7 +166,9 @@ class _Kept:
 class _Hunt:
     """Boxes of one size after the other, each searched if no counterexample lies in it yet."""
 
-    def __init__(self, network, groups: Sequence[Cases], kept: _Kept, until, seed: int, engine):
+    def __init__(
+        self, network, groups: Sequence[ClauseGroup], kept: _Kept, until, seed: int, engine
+    ):
         self._kept, self._until = kept, until
         self._graph, self._groups, self._engine = network.graph, groups, engine
         self._rng = np.random.default_rng(seed)
@@ -195,11 +200,13 @@ class _Hunt:
     def _over(self) -> bool:
         return clock.perf_counter() > self._until or self.boxes >= MOST_BOXES
 
-    def _roots(self) -> list[tuple[Paving, Cell, np.ndarray]]:
+    def _roots(self) -> list[tuple[Paving, PavingBox, np.ndarray]]:
         level = []
         for group in self._groups:
             roots = group.roots
-            clauses = Clauses(self._graph, group.clauses, group.distances, roots.hull, self._engine)
+            clauses = ClauseBounds(
+                self._graph, group.clauses, group.distances, roots.hull, self._engine
+            )
             free = clauses.free
             wanted = np.ones((len(roots.lo), clauses.count), bool)
             paving = Paving(
@@ -235,17 +242,17 @@ class _Hunt:
                     return "all"
         return None
 
-    def _empty(self, paving: Paving, cell: Cell) -> bool:
+    def _empty(self, paving: Paving, cell: PavingBox) -> bool:
         lo, hi = paving.clauses.full(np.stack([cell.lo, cell.hi]))
         at = self._kept.at
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
-    def _search(self, paving: Paving, cells: list[Cell], whole: np.ndarray) -> bool:
+    def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
         """Whether there are enough after looking into these boxes."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])
-        for points in points_in(clauses, lo, hi, open_, whole, self._rng):
+        for points in violations_in(clauses, lo, hi, open_, whole, self._rng):
             if points:
                 self._kept.offer(list(clauses.full(np.array(points))))
             if self._kept.full:

@@ -9,8 +9,8 @@ import numpy as np
 from ...answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from ...answers.regions.piece import Band, Piece
 from ...search.preimage import paving as search
-from ...search.preimage.activation_patterns import Part
-from ...search.preimage.paving import Cell
+from ...search.preimage.activation_patterns import Polytope
+from ...search.preimage.paving import PavingBox
 
 
 class LaidOut:
@@ -25,8 +25,8 @@ class LaidOut:
 
     def __init__(
         self,
-        roots: Sequence[Cell],
-        parts: dict[int, list[Part]],
+        roots: Sequence[PavingBox],
+        parts: dict[int, list[Polytope]],
         free: np.ndarray,
         base: np.ndarray,
     ):
@@ -39,10 +39,10 @@ class LaidOut:
         self._rows: list[tuple[int, float, int, int]] = []
         self._roots = [self._add(root) for root in roots]
 
-    def _add(self, root: Cell) -> int:
+    def _add(self, root: PavingBox) -> int:
         """Lay out one tree; its row."""
         first = len(self._rows)
-        waiting: list[tuple[Cell, int]] = [(root, first)]
+        waiting: list[tuple[PavingBox, int]] = [(root, first)]
         self._rows.append((-1, 0.0, -1, -1))
         while waiting:
             cell, row = waiting.pop()
@@ -55,7 +55,7 @@ class LaidOut:
             waiting += [(cell.children[1], left + 1), (cell.children[0], left)]
         return first
 
-    def _leaf(self, cell: Cell) -> tuple[int, float, int, int]:
+    def _leaf(self, cell: PavingBox) -> tuple[int, float, int, int]:
         lo, hi = self._full(cell.lo), self._full(cell.hi)
         told = self._parts.get(id(cell))
         kind = {search.OUTSIDE: OUTSIDE, search.INSIDE: INSIDE}.get(cell.label, UNDECIDED)
@@ -73,7 +73,7 @@ class LaidOut:
             return -1 - kind, 0.0, len(self.bands) - 1, len(self.bands)
         return -1 - kind, 0.0, start, len(self.pieces)
 
-    def _band(self, cell: Cell) -> Band:
+    def _band(self, cell: PavingBox) -> Band:
         """The half-spaces of a mixed box; none of it is bad or good by them if it has no bounds."""
         width = self._base.size + 1
         if cell.forms is None:

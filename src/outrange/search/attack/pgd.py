@@ -1,34 +1,149 @@
-"""Good points before any proof: samples, corners, projected gradient descent on every objective."""
+"""Projected gradient descent (PGD): the one descent, and the points it starts from.
+
+Signs of gradients, steps that fall, and points clipped to their boxes; with momentum it is MI-FGSM.
+
+Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
+ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM), CVPR 2018.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import Box
-from ..common.domain_boxes import Roots
+from ..common.domain_boxes import DomainBoxes
 
+
+Gradient = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""`(x (b, d), k (b,)) -> (all objectives (b, m), gradient of objective k (b, d))`."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Settings of one descent.
+
+    Args:
+        steps: How often the points are evaluated; they move between.
+        step: First step, as a share of the box's width.
+        decay: Each step is this times the one before; None: steps fall linearly to `floor`.
+        momentum: Share of the mean direction that stays from step to step.
+        floor: Last step of a linear schedule, as a share of the width.
+    """
+
+    steps: int
+    step: float
+    decay: float | None = None
+    momentum: float = 0.0
+    floor: float = 0.0
+
+    def pace(self, i: int) -> float:
+        """The share of the width that step `i` goes."""
+        if self.decay is not None:
+            return self.step * self.decay**i
+        return self.step * (1.0 - i / (self.steps - 1)) + self.floor
+
+
+FIRST = Descent(steps=30, step=0.25, decay=0.85)
+"""From the best samples of a whole input set."""
+
+NEAR = Descent(steps=30, step=0.05, decay=0.85)
+"""From around a point that has just been improved."""
 
 SAMPLES = 2048
+"""Random points that are looked at before any descent."""
+
+SAMPLE_ENTRIES = 4_000_000 // 8
+"""Numbers in all samples of a set of very many inputs."""
+
 STARTS = 12
-STEPS = 30
+"""Descents of one objective."""
+
+
+def descend(
+    gradient: Gradient,
+    x: np.ndarray,
+    k: np.ndarray,
+    box: DomainBoxes,
+    descent: Descent,
+    *,
+    width: np.ndarray | None = None,
+    late: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the points and all objectives there, step by step, as objective `k[i]` falls at `x[i]`.
+
+    Args:
+        gradient: The objectives.
+        x: `(b, d)` where to start.
+        k: `(b,)` the objective of each point.
+        box: `(b, d)` ends, or one box of all: where each point must stay. Whole numbers are rounded
+            only to be looked at; the steps move what lies behind.
+        descent: How to step.
+        width: `(b, d)` what steps are shares of; the box's by default.
+        late: Asked before each step; True ends the descent.
+    """
+    width = box.hi - box.lo if width is None else width
+    where = x
+    mean = np.zeros_like(x)
+    for i in range(descent.steps):
+        if late():
+            return
+        y, slope = gradient(x, k)
+        yield x, y
+        if i == descent.steps - 1:
+            return
+        slope = np.nan_to_num(slope)
+        if descent.momentum:
+            slope = slope / (np.abs(slope).sum(axis=1, keepdims=True) + 1e-300)
+            slope = mean = descent.momentum * mean + slope
+        where = np.clip(where - descent.pace(i) * width * np.sign(slope), box.lo, box.hi)
+        x = box.snap(where)
+
+
+class Lowest:
+    """The least value of every objective met, where, and the largest.
+
+    Args:
+        y: `(b, m)` first values.
+        x: `(b, d)` where.
+    """
+
+    def __init__(self, y: np.ndarray, x: np.ndarray):
+        self.least, self.at, self.most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
+        self._columns = np.arange(self.least.size)
+
+    def take(self, steps: Iterator[tuple[np.ndarray, np.ndarray]]) -> Lowest:
+        """Look at all points of a descent."""
+        for x, y in steps:
+            low = y.argmin(axis=0)
+            lowest = y[low, self._columns]
+            better = lowest < self.least
+            self.least[better], self.at[better] = lowest[better], x[low[better]]
+            np.maximum(self.most, y.max(axis=0), out=self.most)
+        return self
+
+    @property
+    def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`(least (m,), at (m, d), most (m,))`."""
+        return self.least, self.at, self.most
 
 
 def first_points(
-    gradient: Callable,
-    evaluate: Callable,
-    roots: Roots,
+    gradient: Gradient,
+    evaluate: Callable[[np.ndarray], np.ndarray],
+    boxes: DomainBoxes,
     objectives: int,
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points that make each objective small.
+    """Points that make each objective small: samples, corners, and descents from the best of them.
 
     Args:
-        gradient: `(x (b, d), k (b,)) -> (all objectives (b, m), gradient of objective k (b, d))`.
+        gradient: The objectives.
         evaluate: `x (b, d) -> (b, m)`.
-        roots: Where to look.
+        boxes: Where to look.
         objectives: `m`.
         rng: For the samples.
         late: Whether to stop descending.
@@ -37,93 +152,70 @@ def first_points(
         `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value met of
         each objective (its spread says what a tolerance is relative to).
     """
-    d = roots.lo.shape[1]
-    count = max(64, min(SAMPLES, 4_000_000 // max(1, d * 8)))
-    x, which = _samples(roots, count, rng)
+    d = boxes.lo.shape[1]
+    count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
+    x, which = _samples(boxes, count, rng)
     y = evaluate(x)
-    least, at, most = y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)
     starts = min(STARTS, len(x))
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)
-    box = Roots(roots.lo[which[best]], roots.hi[which[best]], roots.whole)
-    step = 0.25 * (box.hi - box.lo)
-    return _descend(gradient, x[best], k, box, step, least, at, most, late)
+    box = DomainBoxes(boxes.lo[which[best]], boxes.hi[which[best]], boxes.whole)
+    return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=late)).points
 
 
-def _samples(roots: Roots, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform points, corners and middles of the roots in turn; and the root of each."""
-    each = max(4, count // len(roots.lo))
+def _samples(boxes: DomainBoxes, count: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Uniform points, corners and middles of the boxes in turn; and the box of each."""
+    each = max(4, count // len(boxes.lo))
     parts = []
-    for lo, hi in zip(roots.lo[:count], roots.hi[:count], strict=True):
+    for lo, hi in zip(boxes.lo[:count], boxes.hi[:count], strict=True):
         x = Box(lo, hi).uniform(rng, each)
         corners = rng.integers(0, 2, (each // 4, lo.size)).astype(bool)
         x[: len(corners)] = np.where(corners, lo, hi)
         x[:3] = np.stack([lo, hi, 0.5 * lo + 0.5 * hi])
         parts.append(x)
     which = np.repeat(np.arange(len(parts)), each)
-    return roots.snap(np.concatenate(parts)), which
+    return boxes.snap(np.concatenate(parts)), which
 
 
 def polish(
-    gradient: Callable,
+    gradient: Gradient,
     at: np.ndarray,
     k: np.ndarray,
-    box: Roots,
+    box: DomainBoxes,
     rng: np.random.Generator,
     near: int = 8,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` of objectives `k` `(c,)` and from around them.
 
-    `box` has one root a point.
+    `box` has one box a point.
     """
     x = np.repeat(at, near, axis=0)
-    box = Roots(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
+    box = DomainBoxes(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
     moved = np.arange(len(x)) % near != 0
     x[moved] += 0.02 * (box.hi - box.lo)[moved] * rng.standard_normal((moved.sum(), at.shape[1]))
     x = box.snap(np.clip(x, box.lo, box.hi))
     k = np.repeat(k, near)
     y, _ = gradient(x, k)
-    i = y.argmin(axis=0)
-    step = 0.05 * (box.hi - box.lo)
-    return _descend(gradient, x, k, box, step, y.min(axis=0), x[i], y.max(axis=0))
+    return Lowest(y, x).take(descend(gradient, x, k, box, NEAR)).points
 
 
 def scatter(
-    gradient: Callable, boxes: Roots, k: np.ndarray, box: Roots, rng: np.random.Generator
+    gradient: Gradient,
+    inner: DomainBoxes,
+    k: np.ndarray,
+    box: DomainBoxes,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend on objective `k[i]` from a random point of `boxes` `i`, with steps of its width.
-
-    Open boxes of a search lie where the bounds are low: what descent from uniform points misses is
-    found from them.
+    """Descend on objective `k[i]` from a random point of `inner` `i`, with steps of its width.
 
     Args:
-        gradient: See `first_points`.
-        boxes: `(c, d)` ends.
+        gradient: The objectives.
+        inner: `(c, d)` ends: boxes to start in.
         k: `(c,)`.
         box: `(c, d)` ends: where each descent must stay.
         rng: For the points.
     """
-    width = boxes.hi - boxes.lo
-    x = boxes.snap(np.clip(boxes.lo + width * rng.random(width.shape), boxes.lo, boxes.hi))
+    width = inner.hi - inner.lo
+    x = inner.snap(np.clip(inner.lo + width * rng.random(width.shape), inner.lo, inner.hi))
     y, _ = gradient(x, k)
-    i = y.argmin(axis=0)
-    return _descend(gradient, x, k, box, 0.25 * width, y.min(axis=0), x[i], y.max(axis=0))[:2]
-
-
-def _descend(gradient, x, k, box: Roots, step, least, at, most, late=lambda: False):
-    least, at, most = least.copy(), at.copy(), most.copy()
-    columns = np.arange(least.size)
-    where = x  # what the steps move; whole numbers are rounded only to be looked at
-    for i in range(STEPS):
-        if late():
-            break
-        y, g = gradient(x, k)
-        np.nan_to_num(g, copy=False)
-        low = y.argmin(axis=0)
-        better = y[low, columns] < least
-        least[better] = y[low, columns][better]
-        at[better] = x[low[better]]
-        np.maximum(most, y.max(axis=0), out=most)
-        where = np.clip(where - step * 0.85**i * np.sign(g), box.lo, box.hi)
-        x = box.snap(where)
-    return least, at, most
+    return Lowest(y, x).take(descend(gradient, x, k, box, FIRST, width=width)).points[:2]

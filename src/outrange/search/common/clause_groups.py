@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Distance, Formula
-from .domain_boxes import Roots
+from .domain_boxes import DomainBoxes
 
 
 @dataclass(frozen=True, eq=False)
-class Cases:
+class ClauseGroup:
     """Clauses that are all asked about the same boxes.
 
     Args:
@@ -24,5 +24,5 @@ class Cases:
 
     clauses: Sequence[Sequence[Formula]]
     strict: np.ndarray
-    roots: Roots
+    roots: DomainBoxes
     distances: tuple[Distance, ...] = ()

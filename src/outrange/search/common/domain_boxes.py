@@ -10,7 +10,7 @@ from ...core import Box
 
 
 @dataclass(frozen=True, eq=False)
-class Roots:
+class DomainBoxes:
     """Boxes of the same inputs, one a row; which inputs take whole numbers only.
 
     Args:
@@ -24,7 +24,7 @@ class Roots:
     whole: np.ndarray
 
     @classmethod
-    def of(cls, box: Box) -> Roots:
+    def of(cls, box: Box) -> DomainBoxes:
         """A single box, every input real."""
         return cls(box.lo[None], box.hi[None], np.zeros(box.size, bool))
 
@@ -33,14 +33,19 @@ class Roots:
         """The least box around them all."""
         return Box(self.lo.min(axis=0), self.hi.max(axis=0))
 
-    def around(self, at: np.ndarray) -> Roots:
+    def middle(self) -> np.ndarray:
+        """`(1, d)` the middle of the first box."""
+        lo, hi = self.lo[:1], self.hi[:1]
+        return self.snap(0.5 * lo + 0.5 * hi)
+
+    def around(self, at: np.ndarray) -> DomainBoxes:
         """For each point `(c, d)` the first root that contains it, `(c, d)` ends."""
         if len(self.lo) == 1:
             which = np.zeros(len(at), np.int64)
         else:
             inside = (self.lo <= at[:, None]) & (at[:, None] <= self.hi)
             which = inside.all(axis=2).argmax(axis=1)
-        return Roots(self.lo[which], self.hi[which], self.whole)
+        return DomainBoxes(self.lo[which], self.hi[which], self.whole)
 
     def snap(self, x: np.ndarray) -> np.ndarray:
         """Points with their whole-numbered inputs rounded."""

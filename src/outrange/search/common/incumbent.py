@@ -1,13 +1,13 @@
-"""What every search keeps: the best points, what is proved, and the tolerance that follows."""
+"""What searches share: the best points, what is proved elsewhere, the tolerances, the clock."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 
-from .solution import SearchProgress, Solution
+from ...core import Clock
+from .solution import SearchProgress
 
 
 REPORTS = 0.5
@@ -20,8 +20,10 @@ UNDERFLOW = 1e-290
 """Nor is a gap below this, which only pays for underflow."""
 
 
-class State:
-    """Best points and proved bounds of `m` objectives, each to be minimised.
+class Incumbent:
+    """Best points and tolerances of `m` objectives, each to be minimised; and the clock.
+
+    Searches that share one see each other's points and proofs.
 
     Args:
         rows: `(m, outputs)`: two opposite rows are the two ends of one range.
@@ -30,17 +32,19 @@ class State:
         progress: Called a few times a second with a `SearchProgress`.
     """
 
-    def __init__(self, rows, tol: float, time_limit: float | None, progress: Callable | None):
-        self.began = time.perf_counter()
-        self.tol, self.time_limit, self.progress = tol, time_limit, progress
+    def __init__(
+        self, rows: np.ndarray, tol: float, time_limit: float | None, progress: Callable | None
+    ):
+        self.clock = Clock(time_limit)
+        self.tol, self.progress = tol, progress
         self.boxes = 0
         self._partner = _opposites(np.asarray(rows))
-        self._last_report = self.began
-        self.best = self.best_at = self.most = self.closed = np.empty(0)
+        self._last_report = 0.0
+        self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
-        """`(m,)` objectives that something else has closed: their boxes are let go."""
-        self.known: np.ndarray | float = -np.inf
-        """`(m,)` bounds proved before the search: what they close, it need not."""
+        """`(m,)` objectives that something else has closed: their sub-problems are let go."""
+        self.known = np.full(len(self._partner), -np.inf)
+        """`(m,)` bounds proved elsewhere: what they close, a search need not."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
         self.target: np.ndarray | None = None
@@ -49,9 +53,18 @@ class State:
         """`(m,)` with `target`: a point below it interrupts the search, to be looked at."""
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
-        """Take the first points; nothing is closed yet."""
+        """Take first points; nothing is closed yet.
+
+        Args:
+            least: `(m,)` values.
+            at: `(m, d)` where they were met.
+            most: `(m,)` the largest values met.
+        """
+        if self.best.size:
+            self.offer(least, at)
+            self.most = np.maximum(self.most, most)
+            return
         self.best, self.best_at, self.most = least.copy(), np.ascontiguousarray(at), most.copy()
-        self.closed = np.full(least.size, np.inf)
 
     def offer(self, least: np.ndarray, at: np.ndarray) -> None:
         """Keep the points `at` `(m, d)` where they make their objective smaller."""
@@ -60,13 +73,9 @@ class State:
         self.best_at[better] = at[better]
         self.best[better] = least[better]
 
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
-
-    @property
-    def out_of_time(self) -> bool:
-        return self.time_limit is not None and self.seconds > self.time_limit
+    def prove(self, lower: np.ndarray) -> None:
+        """Take over lower bounds `(m,)` that were proved elsewhere; NaN says nothing."""
+        self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
         """`(m,)` the range seen of each objective; both ends count where both are asked for."""
@@ -104,24 +113,15 @@ class State:
     @property
     def report_due(self) -> bool:
         """Whether to tell the caller where things stand, which costs a pass over all boxes."""
-        return self.progress is not None and time.perf_counter() - self._last_report >= REPORTS
+        return self.progress is not None and self.clock.seconds - self._last_report >= REPORTS
 
     def report(self, lower: np.ndarray, waiting: int) -> None:
         """Tell the caller where things stand."""
         if self.progress is None:
             return
-        self._last_report = time.perf_counter()
+        self._last_report = self.clock.seconds
         self.progress(
-            SearchProgress(self.seconds, self.boxes, lower.copy(), self.best.copy(), waiting)
-        )
-
-    def solution(self, lower: np.ndarray, stopped: str | None, methods) -> Solution:
-        """Freeze; `stopped` is why the search ended early, None if nothing was left to do."""
-        tolerance = self.tolerance()
-        exact = bool(np.all(self.best - lower <= tolerance * (1 + 1e-9)))
-        status = "exact" if exact else (stopped or "rounding")
-        return Solution(
-            lower, self.best, self.best_at, tolerance, status, self.boxes, self.seconds, methods
+            SearchProgress(self._last_report, self.boxes, lower.copy(), self.best.copy(), waiting)
         )
 
 

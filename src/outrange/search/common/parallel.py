@@ -1,4 +1,4 @@
-"""One BLAS thread while many small products run; threads of our own over parts of the work.
+"""Threads: how many, over parts of the work, and one for BLAS meanwhile.
 
 A BLAS that starts its own threads for products of a few hundred rows spends most of its time in
 waiting for them: on two busy cores a search was ten times slower.
@@ -6,17 +6,25 @@ waiting for them: on two busy cores a search was ten times slower.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-from ..input_split.kernel_search import threads
+
+def threads() -> int:
+    """The cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
-def one_thread() -> AbstractContextManager:
+def single_blas_thread() -> AbstractContextManager:
     """Hold BLAS to one thread."""
     return _controller().limit(limits=1, user_api="blas")
 
@@ -26,13 +34,27 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def side_by_side(work: Callable, parts: Sequence) -> list:
-    """`work` of every part, on all cores where there are several parts."""
-    if len(parts) < 2 or threads() < 2:
+def parallel_map(work: Callable, parts: Sequence, most: int | None = None) -> list:
+    """`work` of every part, on all cores where there are several parts.
+
+    Threads see the caller's context: its deadline, and which arrays it chose.
+
+    Args:
+        work: Called with one part.
+        parts: The parts.
+        most: How many threads at most; None for one a core.
+    """
+    count = min(len(parts), threads() if most is None else most)
+    if count < 2:
         return [work(part) for part in parts]
-    return list(_pool().map(work, parts))
+    contexts = [copy_context() for _ in parts]
+    if count < threads():
+        with ThreadPoolExecutor(count, thread_name_prefix="outrange") as own:
+            return list(own.map(lambda c, part: c.run(work, part), contexts, parts))
+    return list(_pool().map(lambda c, part: c.run(work, part), contexts, parts))
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
+    """The one pool of the process; the interpreter joins its threads when it ends."""
     return ThreadPoolExecutor(threads(), thread_name_prefix="outrange")

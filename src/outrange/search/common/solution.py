@@ -1,10 +1,46 @@
 """What a search reports, on the way and at the end."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
 from ...core import Warrant
+
+
+class Stop(StrEnum):
+    """Why a search returned to its caller."""
+
+    FINISHED = "finished"
+    """Nothing is left to do: every gap is closed, or only rounding keeps one open."""
+    GOAL = "goal"
+    """A point lies below its goal, and wants to be looked at."""
+    PAUSED = "paused"
+    """Its turn is over; it can go on."""
+    TIME = "time"
+    """The time limit has passed."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C."""
+
+
+class Status(StrEnum):
+    """What a search has found out; the values are those of public answers."""
+
+    EXACT = "exact"
+    """Every gap is within its tolerance."""
+    SAT = "sat"
+    """A decision: a point was accepted."""
+    UNSAT = "unsat"
+    """A decision: proved that no point satisfies any clause."""
+    INFEASIBLE = "infeasible"
+    """Proved that no input is admissible."""
+    TIME = "time"
+    INTERRUPTED = "interrupted"
+    ROUNDING = "rounding"
+    """Nothing is left to split, and float64 rounding keeps a gap open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,10 +49,10 @@ class SearchProgress:
 
     Args:
         seconds: Wall time so far.
-        boxes: Boxes bounded so far.
+        boxes: Sub-problems bounded so far.
         lower: `(m,)` proved lower bounds.
         seen: `(m,)` least values met.
-        open: Boxes waiting.
+        open: Sub-problems waiting.
     """
 
     seconds: float
@@ -28,27 +64,88 @@ class SearchProgress:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The least value of every objective over the box, bracketed.
+    """The least value of `m` objectives over an input set, bracketed: what every search returns.
 
     Args:
-        lower: `(m,)` proved: no point of the box has a smaller value, in real arithmetic.
-        seen: `(m,)` value met at `at`, in plain float64.
-        at: `(m, d)`.
+        status: What was found out, and why the search ended if it is not the whole answer.
+        lower: `(m,)` proved: no input of the set has a smaller value, in real arithmetic.
+        seen: `(m,)` value met at `at`; infinite where no input is known.
+        at: `(m, d)`; NaN where no input is known.
         tolerance: `(m,)`: the gap aimed at, absolute.
-        status: `"exact"` (every gap within its tolerance), `"time"` or `"interrupted"`, or
-            `"rounding"`: nothing is left to split, and float64 rounding keeps a gap open.
-        boxes: Boxes bounded.
+        boxes: Sub-problems bounded.
         seconds: Wall time.
         methods: What was used, for the reader.
         warrant: What stands behind `lower`.
     """
 
+    status: Status
     lower: np.ndarray
     seen: np.ndarray
     at: np.ndarray
     tolerance: np.ndarray
-    status: str
-    boxes: int
-    seconds: float
-    methods: tuple[str, ...]
+    boxes: int = 0
+    seconds: float = 0.0
+    methods: tuple[str, ...] = ()
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
+
+    @classmethod
+    def unknown(
+        cls,
+        status: Status,
+        inputs: int,
+        objectives: int = 1,
+        lower: float = -np.inf,
+        methods: tuple[str, ...] = (),
+    ) -> Solution:
+        """Nothing was searched: no input is known, and `lower` holds by itself."""
+        return cls(
+            status,
+            np.full(objectives, lower),
+            np.full(objectives, np.inf),
+            np.full((objectives, inputs), np.nan),
+            np.zeros(objectives),
+            methods=methods,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Solution], seconds: float) -> Solution:
+        """The objectives of several solutions, one after the other."""
+        columns = ("lower", "seen", "at", "tolerance")
+        open_ = [part.status for part in parts if part.status is not Status.EXACT]
+        return cls(
+            open_[0] if open_ else Status.EXACT,
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in columns),
+            **_cost(parts),
+            seconds=seconds,
+        )
+
+    @classmethod
+    def least_of(cls, parts: Sequence[Solution]) -> Solution:
+        """One objective over a union of sets, each searched by itself."""
+        best = min(parts, key=lambda part: float(part.seen[0]))
+        lower = min(float(part.lower[0]) for part in parts)
+        # A set that was not searched to the end matters only if the least value may lie there.
+        open_ = [
+            part.status
+            for part in parts
+            if part.status is not Status.EXACT and part.lower[0] <= lower
+        ]
+        return replace(
+            best,
+            status=open_[0] if open_ else Status.EXACT,
+            lower=np.array([lower]),
+            **_cost(parts),
+        )
+
+    @property
+    def point(self) -> np.ndarray | None:
+        """`(d,)` the input of a single objective; None where none is known."""
+        return None if np.isnan(self.at[0]).any() else self.at[0]
+
+
+def _cost(parts: Sequence[Solution]) -> dict:
+    return {
+        "boxes": sum(part.boxes for part in parts),
+        "methods": tuple(dict.fromkeys(m for part in parts for m in part.methods)),
+        "warrant": min(part.warrant for part in parts),
+    }

@@ -31,7 +31,7 @@ DECAY = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Used:
+class UsedRelaxation:
     """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
 
     coefficient: np.ndarray
@@ -40,7 +40,7 @@ class Used:
 
 
 @dataclass(eq=False)
-class Ascent:
+class AlphaAscent:
     """The best bound found for each pair.
 
     Args:
@@ -67,7 +67,7 @@ class Ascent:
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
-    used: dict[int, Used] = field(default_factory=dict)
+    used: dict[int, UsedRelaxation] = field(default_factory=dict)
 
     def __post_init__(self):
         pairs = self.box.size
@@ -120,7 +120,7 @@ class Ascent:
             line = chosen.get(v, ())
             if v not in self.used:
                 shape = (self.box.size, rows.shape[1])
-                self.used[v] = Used(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
+                self.used[v] = UsedRelaxation(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
             kept = self.used[v]
             kept.coefficient[whom] = rows[better]
             for own, part in zip(kept.line, line, strict=True):

@@ -1,8 +1,6 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -11,12 +9,13 @@ from ...domains.backward import Cells
 from ...domains.crown import Plan, Sweep
 from ...domains.stability import clip_to_gaps, gap_codes, settled
 from ...graph import Graph
-from ...ops import Affine, Curve, Product, Rearrange
-from ..common.parallel import one_thread
-from .alpha_crown import Ascent
+from ...graph.gradient import vector_jacobian_product
+from ...ops import Curve
+from ..common.parallel import parallel_map, single_blas_thread
+from .alpha_crown import AlphaAscent
 from .base import Bounds
-from .gap_attribution import scores
-from .optimized_sweep import KeenSweep
+from .gap_attribution import attribute_gap
+from .optimized_sweep import OptimizedSweep
 
 
 class ArrayEngine:
@@ -33,7 +32,7 @@ class ArrayEngine:
         box: Every box asked about later lies in it.
         steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
             lines, else 1 (a smooth curve's lines cost more than the boxes they save).
-        threads: Worker threads; None for as many as there are cores.
+        threads: Worker threads at most; None for one a core this process may use.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
 
     Raises:
@@ -62,7 +61,7 @@ class ArrayEngine:
                 f"{self.rows.shape}, offset {self.offset.shape}, a box of {box.size}."
             )
         self.box, self.radii = box, radii
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads
         self.plan = Plan.of(graph)
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
         straight &= not self.plan.products
@@ -77,7 +76,7 @@ class ArrayEngine:
         # Where errors multiply from product to product, the first bounds are worth more work.
         keen = bool(self.plan.products)
         extra = frozenset({graph.output}) if keen else frozenset()
-        sweep = KeenSweep if keen else Sweep
+        sweep = OptimizedSweep if keen else Sweep
         root = sweep(
             self.plan, Cells.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
         )
@@ -95,11 +94,8 @@ class ArrayEngine:
             raise InputError("`bound` needs at least one box. Received: none.")
         pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
-        if len(work) == 1 or self.threads == 1:
-            parts = [self._bound_chunk(*w) for w in work]
-        else:
-            with one_thread():
-                parts = list(self._pool.map(lambda w: self._bound_chunk(*w), work))
+        with single_blas_thread() if len(work) > 1 else nullcontext():
+            parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
         return Bounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
@@ -115,14 +111,14 @@ class ArrayEngine:
         sweep = Sweep(self.plan, Cells.of(lo, hi, self.radii), known, radii=self.radii)
         net = sweep.run()
         box, which = np.nonzero(wanted)
-        ascent = Ascent(sweep, net, self.rows, box, which)
+        ascent = AlphaAscent(sweep, net, self.rows, box, which)
         ascent.run((cutoff - self.offset)[which], self.steps)
         shape = wanted.shape
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
         least[box, which] = down(ascent.least + self.offset[which])
         offset[box, which] = down(ascent.constant + self.offset[which])
-        slopes[box, which], blame[box, which] = ascent.form_rows, scores(ascent)
+        slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
         codes, undecided = self._units_of(sweep, status)
         return Bounds(least, slopes, offset, blame, codes, undecided)
 
@@ -148,39 +144,4 @@ class ArrayEngine:
         rows = self.rows[k]
         height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
         with np.errstate(all="ignore"):
-            return height, pull(self.graph, values, rows)
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="outrange")
-
-
-def pull(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`."""
-    waiting = {graph.output: rows}
-    for v in range(graph.output, 0, -1):
-        a = waiting.pop(v, None)
-        if a is None:
-            continue
-        node = graph.nodes[v - 1]
-        parts = _pull(node.op, a, [values[j] for j in node.inputs])
-        for j, part in zip(node.inputs, parts, strict=True):
-            waiting[j] = waiting[j] + part if j in waiting else part
-    return waiting.get(0, np.zeros_like(values[0]))
-
-
-def _pull(op, a, sources):
-    """Rows times the slope of one op at the point its inputs have: one array per input."""
-    if isinstance(op, Affine | Rearrange):
-        return op.adjoint(a)
-    source = sources[0]
-    if isinstance(op, Curve):
-        return (a * op.df(source),)
-    if isinstance(op, Product):
-        return op.pull(a * sources[1][:, op.right], a * source[:, op.left])
-    picked = np.where(op.windows < 0, -np.inf, source[:, np.maximum(op.windows, 0)])
-    place = picked.argmax(axis=-1)
-    arg = np.maximum(op.windows, 0)[np.arange(op.size), place]
-    out = np.zeros_like(source)
-    np.add.at(out, (np.arange(len(a))[:, None], arg), a)
-    return (out,)
+            return height, vector_jacobian_product(self.graph, values, rows)

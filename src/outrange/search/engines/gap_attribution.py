@@ -10,10 +10,10 @@ import numpy as np
 
 from ...domains.relaxations import Picks
 from ...domains.stability import settled
-from .alpha_crown import Ascent
+from .alpha_crown import AlphaAscent
 
 
-def scores(ascent: Ascent) -> np.ndarray:
+def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
     """`(P, d)` scores; the plain widths where there is no finite bound."""
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
@@ -34,7 +34,7 @@ def scores(ascent: Ascent) -> np.ndarray:
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
 
-def product_blame(ascent: Ascent, value: int) -> list[np.ndarray]:
+def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     """`(P, n)` per factor: `|a|` times half the distance at the worst corner, half of it each."""
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
@@ -48,7 +48,7 @@ def product_blame(ascent: Ascent, value: int) -> list[np.ndarray]:
     return list(op.pull(amount, amount))
 
 
-def _spread(ascent: Ascent, source: int, blame: np.ndarray) -> np.ndarray:
+def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
     """`(P, d)`: the blame on entries of a factor, as shares of the inputs they come from."""
     sweep = ascent.sweep
     origins = sweep.plan.origins[source]
@@ -71,7 +71,7 @@ def _spread(ascent: Ascent, source: int, blame: np.ndarray) -> np.ndarray:
     return out
 
 
-def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
+def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
     sweep = ascent.sweep
     op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
@@ -96,7 +96,7 @@ def curve_blame(ascent: Ascent, value: int) -> np.ndarray:
     return out
 
 
-def pick_blame(ascent: Ascent, value: int) -> np.ndarray:
+def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n of the input)`: what a window may lose, put on the argument picked."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)

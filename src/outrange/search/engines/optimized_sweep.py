@@ -12,7 +12,7 @@ import numpy as np
 
 from ...domains.backward import Form, Relaxed
 from ...domains.crown import Sweep
-from .alpha_crown import Ascent
+from .alpha_crown import AlphaAscent
 
 
 STEPS = 4
@@ -23,7 +23,7 @@ ROOM = 1 << 24
 
 
 @dataclass(eq=False)
-class KeenSweep(Sweep):
+class OptimizedSweep(Sweep):
     """A sweep whose refinements ascend. See `Sweep`.
 
     Args:
@@ -44,7 +44,7 @@ class KeenSweep(Sweep):
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
-        ascent = Ascent(self, net, units, box, which, value, keen=True)
+        ascent = AlphaAscent(self, net, units, box, which, value, keen=True)
         ascent.run(np.full(box.size, np.inf), self.steps)
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])

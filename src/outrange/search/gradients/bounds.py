@@ -17,7 +17,7 @@ from .objectives import Objectives
 
 
 @dataclass(frozen=True, eq=False)
-class SlopeBounds:
+class DerivativeBounds:
     """What was proved about `B` boxes, `m` objectives.
 
     Args:
@@ -35,7 +35,7 @@ class SlopeBounds:
     ends: list[Ends]
 
 
-class SlopeEngine:
+class DerivativeEngine:
     """Bounds objectives about slopes over boxes in a root box.
 
     Args:
@@ -62,7 +62,7 @@ class SlopeEngine:
         """How many boxes make a good call."""
         return self._values.boxes
 
-    def bound(self, lo: np.ndarray, hi: np.ndarray) -> SlopeBounds:
+    def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
         sweep = Sweep(self._values, Cells.of(lo, hi), dict(self._known))
         sweep.run()
@@ -70,7 +70,7 @@ class SlopeEngine:
         found = tangents(self.plan, known, sweep.ends, self.directions)
         blame, undecided = self._blame(sweep, known, found, hi - lo)
         least = self.asked.least(*found[self.graph.output])
-        return SlopeBounds(least, blame, undecided, known, sweep.ends)
+        return DerivativeBounds(least, blame, undecided, known, sweep.ends)
 
     def _blame(self, sweep: Sweep, known, found, width) -> tuple[np.ndarray, np.ndarray]:
         """How far slopes vary times what they multiply, shared out among the inputs."""

@@ -31,7 +31,7 @@ def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Forms:
+class AffineForms:
     """`n` affine forms over `d` inputs: `(n, d + 1)` integers over `2**scale`, constants last."""
 
     whole: np.ndarray
@@ -63,16 +63,16 @@ class ExactGraph:
         op = self.graph.nodes[value - 1].op
         return isinstance(op, Rearrange) or (isinstance(op, Affine) and op.ulps == 0)
 
-    def inputs(self) -> Forms:
+    def inputs(self) -> AffineForms:
         """The forms of the inputs themselves."""
         free = np.flatnonzero(np.isnan(self._fixed))
         constant, scale = integers(np.where(np.isnan(self._fixed), 0.0, self._fixed))
         whole = np.zeros((self._fixed.size, free.size + 1), object)
         whole[free, np.arange(free.size)] = 1 << scale
         whole[:, -1] += constant
-        return Forms(whole, scale)
+        return AffineForms(whole, scale)
 
-    def affine(self, value: int, before: list[Forms]) -> Forms:
+    def affine(self, value: int, before: list[AffineForms]) -> AffineForms:
         """The forms of an affine op's or rearrangement's value."""
         op = self.graph.nodes[value - 1].op
         if isinstance(op, Rearrange):
@@ -85,7 +85,7 @@ class ExactGraph:
         for (rows, _), form, scale in zip(parts, before, scales, strict=True):
             total = total + _product(rows, form.whole) * (1 << (top - scale))
         total[:, -1] += bias * (1 << (top - bias_scale))
-        return Forms(total, top)
+        return AffineForms(total, top)
 
     def _matrix(self, value: int):
         if value not in self._matrices:
@@ -101,16 +101,16 @@ class ExactGraph:
             self._matrices[value] = (parts, integers(op.bias))
         return self._matrices[value]
 
-    def _rearranged(self, op: Rearrange, before: list[Forms]) -> Forms:
+    def _rearranged(self, op: Rearrange, before: list[AffineForms]) -> AffineForms:
         fill, fill_scale = integers(np.where(op.index < 0, op.fill, 0.0))
         top = max([fill_scale, *(b.scale for b in before)])
         whole = np.concatenate([b.at_scale(top) for b in before])[np.maximum(op.index, 0)]
         absent = op.index < 0
         whole[absent] = 0
         whole[absent, -1] = fill[absent] * (1 << (top - fill_scale))
-        return Forms(whole, top)
+        return AffineForms(whole, top)
 
-    def curve(self, value: int, before: Forms, gaps: np.ndarray) -> Forms:
+    def curve(self, value: int, before: AffineForms, gaps: np.ndarray) -> AffineForms:
         """The forms of a curve's value, unit `j` on gap `gaps[j]`."""
         op = self.graph.nodes[value - 1].op
         assert isinstance(op, Curve)
@@ -120,7 +120,7 @@ class ExactGraph:
         top = max(before.scale + slope_scale, shift_scale)
         whole = before.whole * slope[:, None] * (1 << (top - before.scale - slope_scale))
         whole[:, -1] += shift * (1 << (top - shift_scale))
-        return Forms(whole, top)
+        return AffineForms(whole, top)
 
 
 def _product(rows, whole: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ def _product(rows, whole: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Point:
+class RationalPoint:
     """`x = whole / over`, exactly."""
 
     whole: list[int]
@@ -144,7 +144,7 @@ class Point:
         return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
 
 
-class Cell:
+class ArrangementCell:
     """A box of real numbers in which forms are to be positive.
 
     Args:
@@ -158,12 +158,12 @@ class Cell:
         self._width = (ends[1] - ends[0]).tolist()
 
     @property
-    def middle(self) -> Point:
+    def middle(self) -> RationalPoint:
         """The center of the box."""
         whole = [2 * low + w for low, w in zip(self._lo, self._width, strict=True)]
-        return Point(whole, 2 << self._scale)
+        return RationalPoint(whole, 2 << self._scale)
 
-    def point(self, rows: list[list[int]], best: bool = False) -> Point | None:
+    def point(self, rows: list[list[int]], best: bool = False) -> RationalPoint | None:
         """A point of the box at which every form is positive; None if there is none (a proof).
 
         The simplex method with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
@@ -218,9 +218,9 @@ class Cell:
         return sum(c * x for c, x in zip(slopes, self._lo, strict=True)) + (constant << self._scale)
 
 
-def _reduced(whole: list[int], over: int) -> Point:
+def _reduced(whole: list[int], over: int) -> RationalPoint:
     common = gcd(over, *whole)
-    return Point([x // common for x in whole], over // common)
+    return RationalPoint([x // common for x in whole], over // common)
 
 
 def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:

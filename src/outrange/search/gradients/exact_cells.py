@@ -19,7 +19,7 @@ from ...domains.registry import Ends
 from ...domains.tangents import TangentPlan, tangents
 from ...graph import Graph
 from ...ops import Affine, Curve
-from .exact_affine import Cell, ExactGraph, Forms, Point, integers
+from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
 from .objectives import Objectives
 
 
@@ -28,7 +28,7 @@ MOST_PATTERNS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class CellBounds:
     """Slopes of one box.
 
     Args:
@@ -42,7 +42,7 @@ class Found:
     settled: bool
 
 
-class Leaves:
+class ExactCells:
     """Cells of small boxes.
 
     Args:
@@ -56,7 +56,7 @@ class Leaves:
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
 
-    def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> Found | None:
+    def find(self, lo, hi, slopes: dict[int, Ends], ends: list[Ends], cutoff) -> CellBounds | None:
         """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
 
         Args:
@@ -75,11 +75,11 @@ class Leaves:
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = self._slopes(patterns, units, slopes)
-        walk = _Walk(self, lo, hi, ends, units, patterns, least < cutoff, least)
+        walk = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
         walk.run()
         seen = np.where(walk.needs, np.inf, least)
         found = np.minimum(seen.min(axis=0), walk.least)
-        return Found(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
+        return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
 
     def _slopes(self, patterns, units, slopes) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
@@ -134,17 +134,17 @@ def _open_units(graph: Graph, slopes, ends) -> list[tuple[int, int, list[int]]]:
     return units
 
 
-class _Walk:
+class _CellEnumeration:
     """One box: depth first over its undecided units, in the order of the graph."""
 
-    def __init__(self, leaves: Leaves, lo, hi, ends, units, patterns, needs, least):
+    def __init__(self, leaves: ExactCells, lo, hi, ends, units, patterns, needs, least):
         self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
         self.units, self.patterns, self.needs = units, patterns, needs
         self.least = np.full(needs.shape[1], np.inf)
         self.points: list[tuple[int, np.ndarray]] = []
         self._bounds = least
         free = lo < hi
-        self._cell_of = Cell(lo[free], hi[free])
+        self._cell_of = ArrangementCell(lo[free], hi[free])
         self._free, self._at = free, lo
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
@@ -155,7 +155,9 @@ class _Walk:
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
 
-    def _from(self, value: int, values: list[Forms | None], rows, limits, at: Point) -> None:
+    def _from(
+        self, value: int, values: list[AffineForms | None], rows, limits, at: RationalPoint
+    ) -> None:
         """Values `value` and on, those before it known.
 
         `rows` are the patterns still possible, `limits` the forms that are positive on this cell,
@@ -174,7 +176,9 @@ class _Walk:
             value += 1
         self._cell(values[self.graph.output], rows, limits)
 
-    def _choose(self, value: int, values, before: Forms | None, mine, rows, limits, at) -> None:
+    def _choose(
+        self, value: int, values, before: AffineForms | None, mine, rows, limits, at
+    ) -> None:
         """Every gap that the undecided units of one curve can be on together."""
         if mine:
             place, rest = mine[0], mine[1:]
@@ -184,7 +188,7 @@ class _Walk:
                 if not kept.size:
                     continue
                 more = [] if before is None else self._limits(value, before, j, gap)
-                here: Point | None = at
+                here: RationalPoint | None = at
                 if any(at.value(row) <= 0 for row in more):
                     here = self._cell_of.point([*limits, *more])
                 if here is not None:
@@ -203,7 +207,7 @@ class _Walk:
         values = [*values, self._exact.curve(value, before, gaps)]
         self._from(value + 1, values, rows, limits, at)
 
-    def _limits(self, value: int, before: Forms, j: int, gap: int) -> list[list[int]]:
+    def _limits(self, value: int, before: AffineForms, j: int, gap: int) -> list[list[int]]:
         """Forms that are positive inside the gap; none where the unit never leaves a knot."""
         knots = _curve(self.graph, value).knots
         found = []
@@ -215,7 +219,7 @@ class _Walk:
                 found.append(form)
         return found
 
-    def _cell(self, output: Forms | None, rows: np.ndarray, limits: list) -> None:
+    def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""
         found = self._cell_of.point(limits, best=True)
         assert found is not None

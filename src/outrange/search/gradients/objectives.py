@@ -55,7 +55,7 @@ class Partials:
 
 
 @dataclass(frozen=True, eq=False)
-class Steepness:
+class LipschitzObjective:
     """The negative of the gradient's norm, output by output.
 
     The least of it over a box is minus the Lipschitz constant for steps measured in the dual norm.
@@ -98,7 +98,7 @@ class Steepness:
         return below(-Fraction(isqrt(square.numerator * grain**2 // square.denominator) + 1, grain))
 
 
-Objectives = Partials | Steepness
+Objectives = Partials | LipschitzObjective
 
 
 def below(exact: Fraction) -> float:

@@ -1,21 +1,22 @@
-"""Ranges and signs of slopes: branch and bound on `SlopeEngine`, with exact leaves."""
+"""Ranges and signs of slopes: branch and bound on `DerivativeEngine`, with exact leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from ...core import Box, Warrant
+from ...core import Box, deadline
 from ...graph import Graph
-from ..common.incumbent import State
-from ..common.solution import Solution
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..common.solution import Solution, Stop
 from ..engines.base import Bounds
-from ..input_split.array_search import EngineSearch
-from .bounds import SlopeEngine
-from .exact_cells import Leaves
-from .objectives import Objectives, Partials, Steepness
+from ..input_split.array_search import ArraySearch
+from .bounds import DerivativeEngine
+from .exact_cells import ExactCells
+from .objectives import LipschitzObjective, Objectives, Partials
 
 
 METHODS = (
@@ -27,14 +28,14 @@ METHODS = (
 SAMPLES = 2048
 
 
-class _Machine:
-    """A `SlopeEngine` and its leaves in the form that the box search asks for."""
+class _CellEngine:
+    """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
 
-    def __init__(self, engine: SlopeEngine):
+    def __init__(self, engine: DerivativeEngine):
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
-        self._leaves = Leaves(engine.plan, engine.asked)
+        self._leaves = ExactCells(engine.plan, engine.asked)
 
     def bound(self, lo, hi, status, wanted, cutoff) -> Bounds:
         """Constant bounds; a box whose cells were all looked at is settled."""
@@ -94,7 +95,7 @@ def _first(_gradient, evaluate, roots, objectives, rng):
     return y.min(axis=0), x[y.argmin(axis=0)], most
 
 
-def least_slopes(
+def minimize_derivatives(
     graph: Graph,
     box: Box,
     asked: Objectives,
@@ -119,23 +120,23 @@ def least_slopes(
     smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
     """
     m = asked.form.size
-    state = State(_rows(asked), tol, time_limit, progress)
-    with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, asked))
-        search = EngineSearch(machine, box, state, seed=seed, first=_first)
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(_rows(asked), tol, time_limit, progress)
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
 
         def offer(_k: int, x: np.ndarray) -> None:
-            state.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
+            incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
 
         machine.notice = offer
-        stopped = search.run()
-    state.report(search.lower(), 0)
-    return state.solution(search.lower(), stopped, METHODS)
+        return search.solution(search.run())
 
 
 def _rows(asked: Objectives) -> np.ndarray:
     """A row an objective; opposite ones for the two ends of one range."""
-    if isinstance(asked, Steepness):
+    if isinstance(asked, LipschitzObjective):
         return np.eye(asked.form.size)
     pairs = np.stack([asked.form, asked.direction], axis=1)
     _, which = np.unique(pairs, axis=0, return_inverse=True)
@@ -144,28 +145,7 @@ def _rows(asked: Objectives) -> np.ndarray:
     return rows
 
 
-@dataclass(frozen=True, eq=False)
-class Signs:
-    """Which slopes are proved never to be negative.
-
-    Args:
-        lower: `(m,)` proved lower bounds.
-        broken: `(m,)` bool: a witness was accepted.
-        status: Why the search stopped: None if everything is decided or nothing is left to split.
-        boxes: Boxes bounded.
-        seconds: Wall time.
-        warrant: What stands behind `lower`.
-    """
-
-    lower: np.ndarray
-    broken: np.ndarray
-    status: str | None
-    boxes: int
-    seconds: float
-    warrant: Warrant = Warrant.FLOAT64_ROUNDED
-
-
-def slope_signs(
+def derivative_signs(
     graph: Graph,
     box: Box,
     asked: Partials,
@@ -174,7 +154,7 @@ def slope_signs(
     time_limit: float | None = None,
     progress: Callable | None = None,
     seed: int = 0,
-) -> Signs:
+) -> tuple[Solution, np.ndarray]:
     """Prove that objectives are never negative on a box, or find where they are.
 
     Args:
@@ -187,32 +167,39 @@ def slope_signs(
         progress: Called a few times a second with a `SearchProgress`.
         seed: Of the samples.
 
-    Sound, complete, cost: as `least_slopes`; a slope that touches 0 without crossing it is decided
-    where the network is piecewise linear, or its curves only rise and its weights agree in sign.
+    Returns:
+        A `Solution` (`lower` is proved of every objective; nothing of a broken one), and `(m,)`
+        bool: the objectives a witness was accepted for.
+
+    Sound, complete, cost: as `minimize_derivatives`; a slope that touches 0 without crossing it is
+    decided where the network is piecewise linear, or its curves only rise and its weights agree in
+    sign.
     """
     m = asked.form.size
-    state = State(np.eye(m), 0.0, time_limit, progress)
-    state.target, state.goal = np.zeros(m), np.zeros(m)
     broken = np.zeros(m, bool)
-    state.dropped = broken
-    stopped = None
-    with np.errstate(all="ignore"):
-        machine = _Machine(SlopeEngine(graph, box, asked))
+    with deadline(time_limit), np.errstate(all="ignore"):
+        incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
+        incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
+        incumbent.dropped = broken
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
                 broken[k] = True
 
         machine.notice = look
-        search = EngineSearch(machine, box, state, seed=seed, first=_first)
+        domain = DomainBoxes.of(box)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
+        search.methods = METHODS
+        stop = Stop.FINISHED
         while True:
-            for k in np.flatnonzero(state.best < state.goal):
-                look(int(k), state.best_at[k])
-                state.goal[k] = -np.inf if broken[k] else 2.0 * state.best[k]
+            for k in np.flatnonzero(incumbent.best < incumbent.goal):
+                look(int(k), incumbent.best_at[k])
+                incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
             if broken.all():
                 break
-            stopped = search.run()
-            if stopped != "met":
+            stop = search.run()
+            if stop is not Stop.GOAL:
                 break
-    lower = np.where(broken, -np.inf, search.lower())
-    return Signs(lower, broken, stopped, state.boxes, state.seconds)
+        found = search.solution(stop)
+    return replace(found, lower=np.where(broken, -np.inf, found.lower)), broken

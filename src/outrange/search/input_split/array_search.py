@@ -1,4 +1,4 @@
-"""Best-first branch and bound over the input box, on any `Engine` (the array engine's driver)."""
+"""Best-first branch and bound over the input set, on any `Engine`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...core import Box
-from ..attack.pgd import first_points, polish
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
+from ..attack.pgd import first_points
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
 from ..engines.base import Bounds, Engine
-from .attack_open_boxes import Scout
-from .best_first import PooledSearch
-from .frontier import Pool
+from .best_first import BestFirstSearch
+from .frontier import Frontier
 
 
 METHODS = (
@@ -23,67 +21,67 @@ METHODS = (
     "clipping (Zhou et al. 2025)",
 )
 
+FIRST_BOXES = 8
+"""Boxes bounded at once at the start: best-first matters most there."""
+
 MOST_BOXES = 512
+"""Boxes bounded at once at most."""
+
 SECONDS_A_CALL = 0.2
+"""A call that took less is followed by one of twice as many boxes."""
 
 
-class EngineSearch(PooledSearch):
-    """A search that can be stopped, asked, and gone on with.
+class ArraySearch(BestFirstSearch):
+    """Input splits on any `Engine`: the driver of the array engine.
 
     Args:
         engine: Bounds boxes; its objectives are what is minimised.
-        box: `(d,)`.
-        state: The clock and the tolerances; it keeps the points and bounds found.
+        domain: Where to search.
+        incumbent: The clock and the tolerances; it keeps the points found.
         seed: Of the samples.
-        roots: Where to search, if not the whole box.
-        first: Finds the first points; see `local.first_points`.
+        first: Finds the first points; see `pgd.first_points`.
     """
+
+    methods = METHODS
 
     def __init__(
         self,
         engine: Engine,
-        box: Box,
-        state: State,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
         *,
         seed: int = 0,
-        roots: Roots | None = None,
         first: Callable = first_points,
     ):
-        self.engine, self.state = engine, state
-        self.roots = Roots.of(box) if roots is None else roots
-        self._rng = np.random.default_rng(seed)
+        self.engine = engine
+        self._set_up(domain, incumbent, seed, np.ones(domain.lo.shape[1], bool))
         m = engine.objectives
-        state.start(*first(self._gradient, engine.evaluate, self.roots, m, self._rng))
-        self._scout = Scout(self._gradient, self.roots, self._rng)
-        self._pool = Pool.of(self.roots, m, engine.units)
-        self._most = 8
+        points = first(self._values, engine.evaluate, self.boxes, m, self._rng)
+        self._begin(self._values, points, engine.units)
+        self._most = FIRST_BOXES
 
-    def _gradient(self, x, k):
+    def _values(self, x, k):
         value, slope = self.engine.gradient(x, k)
         everything = self.engine.evaluate(x)
         everything[np.arange(len(x)), k] = value
         return everything, slope
 
-    def _turn(self) -> None:
-        state, pool, most = self.state, self._pool, self._most
-        began, before = state.seconds, state.best.copy()
-        _step(self.engine, pool, state, max(1, min(most, len(pool) // 2)), self.roots.whole)
-        pool.settle()
-        quick = state.seconds - began < SECONDS_A_CALL
-        self._most = min(MOST_BOXES, most * 2) if quick else max(8, most // 2)
-        improved = np.flatnonzero(state.best < before)
-        if improved.size:
-            at = state.best_at[improved]
-            near = self.roots.around(at)
-            state.offer(*polish(self._gradient, at, improved, near, self._rng)[:2])
+    def _explore(self) -> None:
+        clock, most = self.incumbent.clock, self._most
+        began = clock.seconds
+        _step(self, max(1, min(most, len(self.frontier) // 2)))
+        quick = clock.seconds - began < SECONDS_A_CALL
+        self._most = min(MOST_BOXES, most * 2) if quick else max(FIRST_BOXES, most // 2)
 
 
-def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarray) -> None:
+def _step(search: ArraySearch, count: int) -> None:
     """Bound the most promising boxes, close what can be closed, split the rest."""
+    state, pool, engine = search.incumbent, search.frontier, search.engine
+    whole = search.boxes.whole
     box = pool.pop(count)
     lo, hi, lb, wanted = box["lo"], box["hi"], box["lb"], box["open"].astype(bool)
     cutoff = state.cutoff()
-    wanted = _close(state, lb, wanted, lb >= cutoff)
+    wanted = _close(pool, lb, wanted, lb >= cutoff)
     alive = wanted.any(axis=1)
     lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
     if not len(lo):
@@ -96,22 +94,22 @@ def _step(engine: Engine, pool: Pool, state: State, count: int, whole: np.ndarra
     state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
     cutoff = state.cutoff()
     settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
-    wanted = _close(state, lb, wanted, (lb >= cutoff) | settled[:, None])
+    wanted = _close(pool, lb, wanted, (lb >= cutoff) | settled[:, None])
     alive = wanted.any(axis=1)
     if alive.any():
-        ends = _clip(state, found, lo, hi, wanted, alive, cutoff)
+        ends = _clip(pool, found, lo, hi, wanted, alive, cutoff)
         before = lo[alive], hi[alive]
         _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
-def _close(state: State, lb, wanted, shut) -> np.ndarray:
+def _close(pool: Frontier, lb, wanted, shut) -> np.ndarray:
     """Flags of what stays open; what is shut leaves its bound behind."""
     shut = shut & wanted
-    state.closed = np.minimum(state.closed, np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
+    pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
 
 
-def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
+def _clip(pool: Frontier, found: Bounds, lo, hi, wanted, alive, cutoff):
     """Boxes shrunk to where some open objective could still be below its cutoff.
 
     `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
@@ -134,20 +132,19 @@ def _clip(state: State, found: Bounds, lo, hi, wanted, alive, cutoff):
     new_hi = np.where(on[:, :, None], top, -np.inf).max(axis=1)
     new_lo = np.where(on[:, :, None], bottom, np.inf).min(axis=1)
     less = ((new_hi - new_lo) < 0.95 * (hi - lo)).any(axis=1) & (new_lo <= new_hi).all(axis=1)
-    cut = np.where(on[less], cutoff, np.inf).min(axis=0, initial=np.inf)
-    state.closed = np.minimum(state.closed, cut)
+    pool.close(np.where(on[less], cutoff, np.inf).min(axis=0, initial=np.inf))
     return np.where(less[:, None], new_lo, lo), np.where(less[:, None], new_hi, hi)
 
 
 def _split(
-    pool: Pool, state: State, found: Bounds, lo, hi, before, lb, wanted, alive, whole
+    pool: Frontier, state: Incumbent, found: Bounds, lo, hi, before, lb, wanted, alive, whole
 ) -> None:
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = (lo <= hi).all(axis=1)
         # Clipping left no whole number: all of it lies above the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
-        state.closed = np.minimum(state.closed, lost.min(axis=0, initial=np.inf))
+        pool.close(lost.min(axis=0, initial=np.inf))
         alive = np.flatnonzero(alive)[full]
         lo, hi, lb, wanted = lo[full], hi[full], lb[full], wanted[full]
         before = before[0][full], before[1][full]
@@ -170,9 +167,7 @@ def _split(
     # What clipping has just made a point is bounded once more, as one.
     again = thin & ((lo != before[0]) | (hi != before[1])).any(axis=1)
     thin &= ~again
-    state.closed = np.minimum(
-        state.closed, np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf)
-    )
+    pool.close(np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf))
     keep = ~thin & ~again
     rows, cut = rows[keep], cut[keep]
     left_hi, right_lo = hi.copy(), lo.copy()

@@ -1,4 +1,8 @@
-"""A decision's second way to a counterexample: descent from the boxes still open."""
+"""Projected gradient descent from random open boxes, run between branch-and-bound steps.
+
+The open boxes lie where the bounds are low: a needle that descent from uniform points misses is
+found from them.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +11,53 @@ from collections.abc import Callable
 import numpy as np
 
 from ..attack.pgd import scatter
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
-from .frontier import Pool
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from .frontier import Frontier
 
 
 SHARE = 0.3
-"""Of the time, what goes into descents from open boxes."""
+"""Share of the time that goes into descents from open boxes."""
 
 PATIENCE = 0.2
-"""Seconds of search before the first."""
+"""Seconds of search before the first attempt."""
 
 STARTS = 256
+"""Boxes of one attempt at most."""
 
 
-class Scout:
-    """Descends from random open boxes, now and then.
+class OpenBoxAttack:
+    """Descends from random open boxes of a decision, now and then.
 
     Args:
-        gradient: See `local.first_points`.
+        gradient: See `pgd.first_points`.
         roots: Where points must stay.
         rng: For the points.
     """
 
-    def __init__(self, gradient: Callable, roots: Roots, rng: np.random.Generator):
+    def __init__(self, gradient: Callable, roots: DomainBoxes, rng: np.random.Generator):
         self._gradient, self._roots, self._rng = gradient, roots, rng
         self._spent = 0.0
         self._count = 32
 
-    def look(self, pool: Pool, state: State) -> None:
-        """Offer better points to `state`, if it is time to look for some."""
-        if state.target is None or not len(pool):
+    def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Callable) -> None:
+        """Offer better points, if it is time to look for some.
+
+        Args:
+            frontier: The open boxes.
+            incumbent: Its clock and whether it is a decision.
+            offer: Called with values `(m,)` and points `(m, free)`.
+        """
+        if incumbent.target is None or not len(frontier):
             return
-        if state.seconds < PATIENCE or self._spent > SHARE * state.seconds:
+        began = incumbent.clock.seconds
+        if began < PATIENCE or self._spent > SHARE * began:
             return
-        began = state.seconds
-        found = pool.sample(self._rng, self._count)
-        boxes = Roots(found["lo"], found["hi"], self._roots.whole)
+        found = frontier.sample(self._rng, self._count)
+        boxes = DomainBoxes(found["lo"], found["hi"], self._roots.whole)
         near = self._roots.around(found["lo"])
         chance = self._rng.random(found["open"].shape)
         k = np.where(found["open"] != 0, chance, -1.0).argmax(axis=1)
-        state.offer(*scatter(self._gradient, boxes, k, near, self._rng))
-        self._spent += state.seconds - began
+        offer(*scatter(self._gradient, boxes, k, near, self._rng))
+        self._spent += incumbent.clock.seconds - began
         self._count = min(STARTS, 2 * self._count)

@@ -1,53 +1,94 @@
-"""The loop of a search that keeps its open boxes in a pool."""
+"""Best-first search over boxes of inputs; how boxes are bounded is open."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
-from ..common.incumbent import State
-from .attack_open_boxes import Scout
-from .frontier import Pool
+from ..attack.pgd import polish
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..common.search import Search
+from .attack_open_boxes import OpenBoxAttack
+from .frontier import Frontier
 
 
-class PooledSearch(ABC):
-    """A search that can be stopped, asked, and gone on with; how boxes are bounded is open."""
+class BestFirstSearch(Search):
+    """Takes boxes from a frontier, bounds them, and puts back what is left of them.
 
-    state: State
-    _pool: Pool
-    _scout: Scout
+    A subclass works on the inputs that are free, and sets what is declared here.
+    """
+
+    boxes: DomainBoxes
+    """The root boxes, of the free inputs."""
+    free: np.ndarray
+    """`(d,)` bool: the inputs that boxes have sides for."""
+    frontier: Frontier
+    _fixed: np.ndarray
+    _gradient: Callable
+    _attack: OpenBoxAttack
+    _rng: np.random.Generator
+
+    def _set_up(
+        self,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
+        seed: int,
+        free: np.ndarray,
+    ) -> None:
+        """The part of construction that comes before the first points."""
+        self.incumbent, self.free = incumbent, free
+        self.boxes = DomainBoxes(domain.lo[:, free], domain.hi[:, free], domain.whole[free])
+        self._fixed = domain.hull.lo
+        self._rng = np.random.default_rng(seed)
+
+    def _begin(self, gradient: Callable, points, states: int) -> None:
+        """The part that comes after: `points` as `pgd.first_points` returns them."""
+        least, at, most = points
+        self._gradient = gradient
+        self.incumbent.start(least, self.full(at), most)
+        self._attack = OpenBoxAttack(gradient, self.boxes, self._rng)
+        self.frontier = Frontier.of(self.boxes, least.size, states)
+
+    def full(self, at: np.ndarray) -> np.ndarray:
+        """Points `(n, free)` as points `(n, d)` of all inputs."""
+        x = np.tile(self._fixed, (len(at), 1))
+        x[:, self.free] = at
+        return x
+
+    def offer(self, least: np.ndarray, at: np.ndarray) -> None:
+        """Offer points `(m, free)` to the incumbent."""
+        self.incumbent.offer(least, self.full(at))
 
     def lower(self) -> np.ndarray:
-        """`(m,)` what is proved so far."""
-        return np.minimum(self.state.closed, self._pool.lower())
+        return self.frontier.lower()
 
-    def run(self, until: float = np.inf) -> str | None:
-        """Go on until `until` on the state's clock.
+    @property
+    def waiting(self) -> int:
+        return len(self.frontier)
 
-        Returns:
-            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
-            `"met"`: a point lies below its goal.
-        """
-        state, pool = self.state, self._pool
-        try:
-            while len(pool):
-                if state.out_of_time:
-                    return "time"
-                if state.seconds > until:
-                    return "patience"
-                self._turn()
-                self._scout.look(pool, state)
-                if state.met:
-                    return "met"
-                if len(pool) and state.report_due:
-                    state.report(self.lower(), len(pool))
-        except KeyboardInterrupt:
-            # Should the search go on, these bounds are all that is left of some boxes.
-            state.closed = np.minimum(state.closed, pool.lose())
-            return "interrupted"
-        return None
+    @property
+    def finished(self) -> bool:
+        return not len(self.frontier)
+
+    def recover(self) -> None:
+        self.frontier.lose()
+
+    def advance(self) -> bool:
+        incumbent = self.incumbent
+        before = incumbent.best.copy()
+        self._explore()
+        self.frontier.settle()
+        improved = np.flatnonzero(incumbent.best < before)
+        if improved.size:
+            at = incumbent.best_at[improved][:, self.free]
+            near = self.boxes.around(at)
+            self.offer(*polish(self._gradient, at, improved, near, self._rng)[:2])
+        self._attack.attempt(self.frontier, incumbent, self.offer)
+        return True
 
     @abstractmethod
-    def _turn(self) -> None:
+    def _explore(self) -> None:
         """Take some boxes out, bound them, and put back what is left of them."""

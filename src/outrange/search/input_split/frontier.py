@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..common.domain_boxes import Roots
+from ..common.domain_boxes import DomainBoxes
 
 
 MOST_BYTES = 2 << 30
@@ -41,8 +41,8 @@ class _Slots:
         return self._room[: self.size]
 
 
-class Pool:
-    """Open boxes with their proved bounds.
+class Frontier:
+    """Open boxes with their proved bounds, and what is left of those that were closed.
 
     Args:
         inputs: Dimension `d` of a box.
@@ -66,9 +66,11 @@ class Pool:
         self._ordered_full = False
         self._free = _Slots(np.arange(self.capacity))
         self._in_hand = np.full(objectives, np.inf)
+        self.closed = np.full(objectives, np.inf)
+        """`(m,)` the least bound of anything that was closed."""
 
     @classmethod
-    def of(cls, roots: Roots, objectives: int, states: int) -> Pool:
+    def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
         """A pool of the roots, of which nothing is known."""
         count = len(roots.lo)
         pool = cls(roots.lo.shape[1], objectives, states)
@@ -167,12 +169,15 @@ class Pool:
         """The boxes taken out are dealt with: what is left of them is back or closed."""
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
-    def lose(self) -> np.ndarray:
-        """`(m,)` the bounds of what was in hand: work on it was interrupted, and will not go on."""
-        lost = self._in_hand
+    def lose(self) -> None:
+        """Work on what was in hand was interrupted: its bounds are all that is left of it."""
+        self.close(self._in_hand)
         self.settle()
-        return lost
+
+    def close(self, bounds: np.ndarray) -> None:
+        """Boxes leave for good: `bounds` `(m,)`, infinite where none was open, are kept of them."""
+        self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:
-        """`(m,)` the least bound of any open box, per objective; infinity where none is open."""
-        return np.minimum(self._lb.min(axis=1), self._in_hand)
+        """`(m,)` the least bound of any box, open or closed, per objective."""
+        return np.minimum(np.minimum(self._lb.min(axis=1), self._in_hand), self.closed)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
 
-from ...core import Box
-from ..attack.pgd import first_points, polish
-from ..common.domain_boxes import Roots
-from ..common.incumbent import State
-from ..kernel.binding import CompiledTape, address
-from ..kernel.layer_program import Tape
-from .attack_open_boxes import Scout
-from .best_first import PooledSearch
-from .frontier import Pool
+from ..attack.pgd import first_points
+from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
+from ..common.parallel import threads
+from ..kernel.binding import CompiledProgram, address, root_magnitudes
+from ..kernel.layer_program import LayerProgram
+from .best_first import BestFirstSearch
 
 
 METHODS = (
@@ -27,86 +24,61 @@ METHODS = (
 )
 
 LEAF_UNITS = 14
+"""A box with so many undecided units at most is an exact leaf: its phases are enumerated."""
+
 LEAF_LPS = 2000
+"""Linear programs of one leaf at most; one that needs more is split instead."""
+
 ASCENT = 5
+"""Steps of slope ascent a box."""
+
 MOST_TASKS = 512
+"""Boxes handed to one call at most."""
+
 MOST_BUDGET = 16
+"""Boxes bounded of each that is handed over, it and its children, at most."""
+
 SECONDS_A_CALL = 0.1
+"""What a call is sized for: the clock is looked at between calls."""
 
 
-def threads() -> int:
-    """The cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-
-
-def root_magnitudes(tape: Tape, box: Box, whole: np.ndarray | None = None) -> CompiledTape:
-    """The compiled tape, its noise radii sized by linear bounds on this box."""
-    reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
-    coarse = CompiledTape(tape, reach)
-    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(tape.states, np.int8), 1)
-    values, at = [], 0
-    for level in tape.levels:
-        if level.linear:
-            values.append(np.full(level.size, np.inf))
-            continue
-        lo, hi = lo_z[at : at + level.size], hi_z[at : at + level.size]
-        top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(level.below), abs(level.above))
-        values.append(np.where(np.isnan(top), np.inf, top))
-        at += level.size
-    return CompiledTape(tape, reach, values, whole=whole)
-
-
-class KernelSearch(PooledSearch):
-    """A search that can be stopped, asked, and gone on with.
+class KernelSearch(BestFirstSearch):
+    """Input splits in C: piecewise-linear layers, all cores.
 
     Args:
-        tape: The network and its objectives.
-        box: `(d,)` of the tape's inputs.
-        state: The clock and the tolerances; it keeps the points and bounds found.
+        program: The network and its objectives, of the inputs that are free in `domain`.
+        domain: Where to search.
+        incumbent: The clock and the tolerances; it keeps the points found.
         seed: Of the samples.
-        roots: Where to search, if not the whole box.
-        whole: `(d,)` bool: the inputs that take whole numbers only.
-        first: Finds the first points; see `local.first_points`.
+        first: Finds the first points; see `pgd.first_points`.
     """
+
+    methods = METHODS
 
     def __init__(
         self,
-        tape: Tape,
-        box: Box,
-        state: State,
+        program: LayerProgram,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
         *,
         seed: int = 0,
-        roots: Roots | None = None,
-        whole: np.ndarray | None = None,
         first: Callable = first_points,
     ):
-        self.tape, self.state = tape, state
-        self.roots = Roots.of(box) if roots is None else roots
-        self.kernel = root_magnitudes(tape, box, whole)
-        self._rng = np.random.default_rng(seed)
+        hull = domain.hull
+        self._set_up(domain, incumbent, seed, hull.lo < hull.hi)
+        self.kernel = root_magnitudes(program, self.boxes.hull, self.boxes.whole)
         self._pace = _Pace()
-        m = self.kernel.objectives
-        state.floor = 8 * self.kernel.radius
-        found = first(tape.gradient, self.kernel.evaluate, self.roots, m, self._rng)
-        state.start(*found)
-        self._scout = Scout(tape.gradient, self.roots, self._rng)
-        self._pool = Pool.of(self.roots, m, tape.states)
+        incumbent.floor = np.maximum(incumbent.floor, 8 * self.kernel.radius)
+        points = first(
+            program.gradient, self.kernel.evaluate, self.boxes, self.kernel.objectives, self._rng
+        )
+        self._begin(program.gradient, points, program.states)
 
-    def _turn(self) -> None:
-        before = self.state.best.copy()
-        tasks = self._pool.pop(self._pace.tasks(len(self._pool)))
-        left = _explore(self.kernel, tasks, self.state, self._pace)
+    def _explore(self) -> None:
+        tasks = self.frontier.pop(self._pace.tasks(len(self.frontier)))
+        left = _run_kernel(self, tasks, self._pace)
         if len(left["lo"]):
-            self._pool.push(*left.values())
-        self._pool.settle()
-        improved = np.flatnonzero(self.state.best < before)
-        if improved.size:
-            at = self.state.best_at[improved]
-            near = self.roots.around(at)
-            self.state.offer(*polish(self.tape.gradient, at, improved, near, self._rng)[:2])
+            self.frontier.push(*left.values())
 
 
 class _Pace:
@@ -121,10 +93,10 @@ class _Pace:
         self.most = 2 * self.threads
         self._room: dict[str, np.ndarray] = {}
 
-    def room(self, count: int, kernel: CompiledTape) -> dict[str, np.ndarray]:
+    def room(self, count: int, kernel: CompiledProgram) -> dict[str, np.ndarray]:
         """Arrays for so many boxes; the same again: fresh memory costs a tenth of a box."""
         if not self._room or len(self._room["lo"]) < count:
-            m, d, s = kernel.objectives, kernel.tape.inputs, kernel.tape.states
+            m, d, s = kernel.objectives, kernel.program.inputs, kernel.program.states
             self._room = {
                 "lo": np.empty((count, d)),
                 "hi": np.empty((count, d)),
@@ -146,7 +118,9 @@ class _Pace:
             self.most = max(2 * self.threads, int(self.most * share))
 
 
-def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> dict:
+def _run_kernel(search: KernelSearch, tasks: dict, pace: _Pace) -> dict:
+    """Bound, close and split `tasks` and their children; returns what stays open."""
+    kernel, state, frontier = search.kernel, search.incumbent, search.frontier
     count = len(tasks["lo"])
     budget = pace.budget
     out = pace.room(count * (budget + 1), kernel)
@@ -155,8 +129,9 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
     if state.target is not None:
         target, goal = np.ascontiguousarray(cutoff), np.ascontiguousarray(state.goal, np.float64)
     stats = np.zeros(5, np.int64)
-    began = state.seconds
+    began = state.clock.seconds
     given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
+    best, at = state.best.copy(), np.ascontiguousarray(state.best_at[:, search.free])
     left = kernel.lib.outrange_explore(
         kernel.handle,
         count,
@@ -166,13 +141,14 @@ def _explore(kernel: CompiledTape, tasks: dict, state: State, pace: _Pace) -> di
         LEAF_LPS,
         ASCENT,
         pace.threads,
-        *map(address, (state.best, state.best_at, tol, scale)),
+        *map(address, (best, at, tol, scale)),
         *(None if a is None else address(a) for a in (target, goal)),
         *(address(a) for a in out.values()),
-        address(state.closed),
+        address(frontier.closed),
         address(stats),
     )
-    pace.learn(state.seconds - began)
+    search.offer(best, at)
+    pace.learn(state.clock.seconds - began)
     state.boxes += int(stats[0])
     out = {name: array[:left] for name, array in out.items()}
     gaps = np.where(out["open_"].astype(bool), (state.best - out["lb"]) / scale, -np.inf)

@@ -1,4 +1,4 @@
-"""The compiled box kernel: loading it, and handing it a tape. The one file that knows ctypes."""
+"""The compiled box kernel: loading it, and handing it a program. The one file that knows ctypes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core import gamma
-from .layer_program import Tape
+from ...core import Box, gamma
+from .layer_program import LayerProgram
 
 
 VERSION = 2
@@ -53,20 +53,20 @@ def address(array: np.ndarray) -> int:
     return array.ctypes.data
 
 
-class CompiledTape:
-    """A tape in the kernel's own memory layout.
+class CompiledProgram:
+    """A program in the kernel's own memory layout.
 
     Args:
-        tape: The levels.
+        program: The layers.
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
-        values: Per level, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
+        values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
         radii: Whether rounding is paid for; False exists for the law that must then fail.
         whole: `(inputs,)` bool: the inputs that take whole numbers only.
     """
 
     def __init__(
         self,
-        tape: Tape,
+        program: LayerProgram,
         reach: np.ndarray,
         values: list[np.ndarray] | None = None,
         radii: bool = True,
@@ -75,12 +75,12 @@ class CompiledTape:
         lib = library()
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
-        self.tape, self.lib = tape, lib
-        self.objectives = tape.levels[-1].size
+        self.program, self.lib = program, lib
+        self.objectives = program.layers[-1].size
         self._kept: list[np.ndarray] = []
-        sizes = _sizes(tape, reach, values)
+        sizes = _sizes(program, reach, values)
         self.handle = lib.outrange_tape_new(
-            tape.inputs, len(tape.levels), address(self._keep(reach, np.float64))
+            program.inputs, len(program.layers), address(self._keep(reach, np.float64))
         )
         if whole is not None and whole.any():
             lib.outrange_tape_whole(self.handle, address(self._keep(whole, np.uint8)))
@@ -89,19 +89,19 @@ class CompiledTape:
             sizes = [(z, 0.0 * rho) for z, rho in sizes]
         self.radius = sizes[-1][1]
         """`(m,)` the noise radius of the objectives' own sums: the finest gap worth asking for."""
-        for k, (level, (z, rho)) in enumerate(zip(tape.levels, sizes, strict=True), 1):
-            arrays = [address(self._keep(a, np.float64)) for a in (level.bias, rho, z)]
+        for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
+            arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
             lib.outrange_tape_level(
                 self.handle,
                 k,
-                level.size,
-                level.linear,
-                level.below,
-                level.above,
+                layer.size,
+                layer.linear,
+                layer.below,
+                layer.above,
                 *arrays,
-                len(level.sources),
+                len(layer.sources),
             )
-            for i, (source, matrix) in enumerate(level.sources.items()):
+            for i, (source, matrix) in enumerate(layer.sources.items()):
                 self._source(k, i, source, matrix)
 
     def _keep(self, array, dtype) -> np.ndarray:
@@ -143,7 +143,7 @@ class CompiledTape:
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4):
         """One box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
-        m, d, s = self.objectives, self.tape.inputs, self.tape.states
+        m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
         out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
         lo, hi = (np.ascontiguousarray(v, np.float64) for v in (lo, hi))
@@ -159,26 +159,45 @@ class CompiledTape:
         return least, a, offset, scores, out, lo_z, hi_z
 
 
-def _sizes(tape: Tape, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per level `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
+def _sizes(program: LayerProgram, reach, values) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
     heights = [reach]
-    feeding = [0] * (len(tape.levels) + 1)
-    for level in tape.levels:
-        for source in level.sources:
-            feeding[source] += level.size
+    feeding = [0] * (len(program.layers) + 1)
+    for layer in program.layers:
+        for source in layer.sources:
+            feeding[source] += layer.size
     out = []
-    for k, level in enumerate(tape.levels):
-        z = np.abs(level.bias) + level.error
-        for source, matrix in level.sizes.items():
+    for k, layer in enumerate(program.layers):
+        z = np.abs(layer.bias) + layer.error
+        for source, matrix in layer.sizes.items():
             z = z + matrix @ heights[source]
         # Zero times infinity: a size that overflowed stays one that did.
         z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
-        # A coefficient of a source's unit is a sum over every unit of every level that reads it.
-        terms = max((feeding[s] for s in level.sources), default=0) + level.merged
-        slope = 1.0 if level.linear else max(abs(level.below), abs(level.above))
+        # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
+        terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
+        slope = 1.0 if layer.linear else max(abs(layer.below), abs(layer.above))
         # A row that starts at a unit has coefficient 1 there, whatever the slopes.
-        rho = max(1.0, slope) * (gamma(terms + 8) * z + level.error) * (1.0 + 1e-9)
+        rho = max(1.0, slope) * (gamma(terms + 8) * z + layer.error) * (1.0 + 1e-9)
         out.append((z, rho))
         height = slope * z
         heights.append(height if values is None else np.minimum(height, values[k]))
     return out
+
+
+def root_magnitudes(
+    program: LayerProgram, box: Box, whole: np.ndarray | None = None
+) -> CompiledProgram:
+    """The compiled program, its rounding radii sized by linear bounds on this box."""
+    reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
+    coarse = CompiledProgram(program, reach)
+    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
+    values, at = [], 0
+    for layer in program.layers:
+        if layer.linear:
+            values.append(np.full(layer.size, np.inf))
+            continue
+        lo, hi = lo_z[at : at + layer.size], hi_z[at : at + layer.size]
+        top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(layer.below), abs(layer.above))
+        values.append(np.where(np.isnan(top), np.inf, top))
+        at += layer.size
+    return CompiledProgram(program, reach, values, whole=whole)

@@ -1,7 +1,7 @@
-"""A piecewise-linear graph as levels of units, the form the box kernel reads.
+"""A piecewise-linear graph as layers of units, the form the box kernel reads.
 
-A level is `z = sum_s M_s h_s + bias`, and `h = z`, or `h = sm*z` below 0 and `sp*z` above. A curve
-with one kink becomes one level; one with more becomes a level of shifted kinks and a linear level
+A layer is `z = sum_s M_s h_s + bias`, and `h = z`, or `h = sm*z` below 0 and `sp*z` above. A curve
+with one kink becomes one layer; one with more becomes a layer of shifted kinks and a linear layer
 that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t_k, 0)`.
 """
 
@@ -19,17 +19,17 @@ from ...ops.numerics.scatter import Scatter
 
 
 @dataclass(eq=False)
-class Level:
-    """One level.
+class Layer:
+    """One layer.
 
     Args:
-        sources: Level number to its matrix `(n, units of that level)`, float64.
+        sources: Level number to its matrix `(n, units of that layer)`, float64.
         sizes: The same with absolute values (of what was added up to make an entry).
         bias: `(n,)`.
         linear: Whether `h = z`.
         below: Slope where `z < 0`.
         above: Slope where `z >= 0`.
-        error: `(n,)`: what the level's own definition may be off by (a curve's stated error).
+        error: `(n,)`: what the layer's own definition may be off by (a curve's stated error).
     """
 
     sources: dict[int, np.ndarray]
@@ -48,35 +48,35 @@ class Level:
 
 
 @dataclass(eq=False)
-class View:
-    """Where each entry of a graph value lives: a unit of a level, or a constant (level -1)."""
+class Source:
+    """Where each entry of a graph value lives: a unit of a layer, or a constant (layer -1)."""
 
-    level: np.ndarray
+    layer: np.ndarray
     unit: np.ndarray
     constant: np.ndarray
 
 
 @dataclass(eq=False)
-class Tape:
-    """Levels in order; level 0 is the input, the last one holds the objectives."""
+class LayerProgram:
+    """Layers in order; layer 0 is the input, the last one holds the objectives."""
 
     inputs: int
-    levels: list[Level]
+    layers: list[Layer]
 
     @property
     def states(self) -> int:
         """Number of units that can be undecided."""
-        return sum(level.size for level in self.levels if not level.linear)
+        return sum(layer.size for layer in self.layers if not layer.linear)
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
-        """Pre-activations of every level at points `(batch, inputs)`."""
+        """Pre-activations of every layer at points `(batch, inputs)`."""
         values, sums = [x], []
-        for level in self.levels:
-            z = np.tile(level.bias, (len(x), 1))
-            for source, matrix in level.sources.items():
+        for layer in self.layers:
+            z = np.tile(layer.bias, (len(x), 1))
+            for source, matrix in layer.sources.items():
                 z += values[source] @ matrix.T
             sums.append(z)
-            values.append(z if level.linear else z * np.where(z < 0, level.below, level.above))
+            values.append(z if layer.linear else z * np.where(z < 0, layer.below, layer.above))
         return sums
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
@@ -88,25 +88,27 @@ class Tape:
         sums = self.forward(x)
         seed = np.zeros_like(sums[-1])
         seed[np.arange(len(x)), k] = 1.0
-        pending: dict[int, np.ndarray] = {len(self.levels): seed}
-        for number in range(len(self.levels), 0, -1):
-            level, a = self.levels[number - 1], pending.pop(number, None)
+        pending: dict[int, np.ndarray] = {len(self.layers): seed}
+        for number in range(len(self.layers), 0, -1):
+            layer, a = self.layers[number - 1], pending.pop(number, None)
             if a is None:
                 continue
-            if not level.linear:
-                a = a * np.where(sums[number - 1] < 0, level.below, level.above)
-            for source, matrix in level.sources.items():
+            if not layer.linear:
+                a = a * np.where(sums[number - 1] < 0, layer.below, layer.above)
+            for source, matrix in layer.sources.items():
                 part = a @ matrix
                 pending[source] = pending[source] + part if source in pending else part
         return sums[-1], pending.get(0, np.zeros_like(x))
 
 
 MOST_WEIGHTS = 1 << 24
-"""The largest affine op, zeros counted: a tape writes out every one, and images are wide."""
+"""The largest affine op, zeros counted: a program writes out every one, and images are wide."""
 
 
-def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray) -> Tape | None:
-    """The tape of objectives `rows @ output + offset`; None if it has none.
+def compile_layers(
+    graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
+) -> LayerProgram | None:
+    """The program of objectives `rows @ output + offset`; None if it has none.
 
     That is, if some curve is not piecewise linear, or a layer is too wide to be written out.
 
@@ -114,30 +116,30 @@ def record(graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
         graph: Without `Largest` nodes (rewrite them first).
         rows: `(m, outputs)`.
         offset: `(m,)`.
-        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The tape's inputs
-            are the others, in order.
+        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
+            program are the others, in order.
     """
     if any(
         isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
     ):
         return None
-    recorder = _Recorder(graph, fixed)
+    recorder = _Compiler(graph, fixed)
     for i, node in enumerate(graph.nodes):
         if not recorder.add(i + 1, node):
             return None
     recorder.affine((rows,), (np.abs(rows),), offset, (graph.output,))
-    return Tape(recorder.widths[0], recorder.levels)
+    return LayerProgram(recorder.widths[0], recorder.layers)
 
 
-class _Recorder:
+class _Compiler:
     def __init__(self, graph: Graph, fixed: np.ndarray):
         free = np.isnan(fixed)
         d = int(free.sum())
-        self.levels: list[Level] = []
+        self.layers: list[Layer] = []
         self.graph = graph
         self.readers = graph.readers()
         unit = np.where(free, np.cumsum(free) - 1, 0)
-        self.views = {0: View(np.where(free, 0, -1), unit, np.where(free, 0.0, fixed))}
+        self.views = {0: Source(np.where(free, 0, -1), unit, np.where(free, 0.0, fixed))}
         self.widths = [d]
 
     def add(self, value: int, node: Node) -> bool:
@@ -148,34 +150,34 @@ class _Recorder:
             eye = np.eye(op.size)
             parts = op.adjoint(eye)
             self.views[value] = self.affine(parts, tuple(map(np.abs, parts)), op.bias, node.inputs)
-            self.levels[-1].merged += op.ulps
+            self.layers[-1].merged += op.ulps
         elif isinstance(op, Curve) and op.is_piecewise_linear:
             return self._curve(value, node, op)
         else:
             return False
         return True
 
-    def _push(self, level: Level) -> View:
-        self.levels.append(level)
-        n = level.size
+    def _push(self, layer: Layer) -> Source:
+        self.layers.append(layer)
+        n = layer.size
         self.widths.append(n)
-        return View(np.full(n, len(self.levels)), np.arange(n), np.zeros(n))
+        return Source(np.full(n, len(self.layers)), np.arange(n), np.zeros(n))
 
-    def _rearranged(self, op: Rearrange, node: Node) -> View:
+    def _rearranged(self, op: Rearrange, node: Node) -> Source:
         views = [self.views[j] for j in node.inputs]
-        level, unit, constant = (
+        layer, unit, constant = (
             np.concatenate([getattr(v, name) for v in views])
-            for name in ("level", "unit", "constant")
+            for name in ("layer", "unit", "constant")
         )
         absent, at = op.index < 0, np.maximum(op.index, 0)
-        return View(
-            np.where(absent, -1, level[at]),
+        return Source(
+            np.where(absent, -1, layer[at]),
             np.where(absent, 0, unit[at]),
             np.where(absent, op.fill, constant[at]),
         )
 
-    def affine(self, parts, sizes, bias, inputs) -> View:
-        """Push the linear level `sum_i parts[i] @ value(inputs[i]) + bias`."""
+    def affine(self, parts, sizes, bias, inputs) -> Source:
+        """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
         error = np.zeros(bias.size)
         sources: dict[int, np.ndarray] = {}
@@ -183,20 +185,20 @@ class _Recorder:
         merged = len(parts)
         for part, size, j in zip(parts, sizes, inputs, strict=True):
             view = self.views[j]
-            fixed = view.level < 0
+            fixed = view.layer < 0
             if fixed.any():
                 bias = bias + part[:, fixed] @ view.constant[fixed]
                 spread = size[:, fixed] @ np.abs(view.constant[fixed]) + np.abs(bias)
                 error = error + gamma(int(fixed.sum()) + 2) * spread
-            for level in np.unique(view.level[~fixed]):
-                here = view.level == level
-                scatter = Scatter(view.unit[here], self.widths[level])
+            for layer in np.unique(view.layer[~fixed]):
+                here = view.layer == layer
+                scatter = Scatter(view.unit[here], self.widths[layer])
                 merged = max(merged, scatter.most + len(parts))
                 columns = np.flatnonzero(here)[scatter.order]
                 for store, whole in ((sources, part), (totals, size)):
                     matrix = scatter.sums(np.take(whole, columns, axis=1))
-                    store[level] = store[level] + matrix if level in store else matrix
-        return self._push(Level(sources, totals, bias, error=error, merged=merged))
+                    store[layer] = store[layer] + matrix if layer in store else matrix
+        return self._push(Layer(sources, totals, bias, error=error, merged=merged))
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
         knots = np.array(op.knots)
@@ -214,8 +216,8 @@ class _Recorder:
         kinks = []
         for knot in knots:
             view = self.affine((eye,), (eye,), np.full(node.size, -knot), (source,))
-            level = self.levels[-1]
-            level.linear, level.below, level.above = False, 0.0, 1.0
+            layer = self.layers[-1]
+            layer.linear, layer.below, layer.above = False, 0.0, 1.0
             self.views[-len(kinks) - 1] = view
             kinks.append(-len(kinks) - 1)
         steps = np.diff(slopes)
@@ -226,11 +228,11 @@ class _Recorder:
             *((abs(a) + abs(b)) * eye for a, b in zip(slopes[1:], slopes[:-1], strict=True)),
         )
         view = self.affine(parts, sizes, np.full(node.size, bias), (source, *kinks))
-        level = self.levels[-1]
+        layer = self.layers[-1]
         spread = abs(heights[0]) + abs(slopes[0] * knots[0]) + np.abs(heights).max()
         reach = np.abs(knots).max() * (np.abs(slopes).max() + 1.0)
-        level.error = level.error + op.off + (4 + op.ulps) * 2 * UNIT * (spread + reach)
-        level.merged += int(4 + op.ulps)
+        layer.error = layer.error + op.off + (4 + op.ulps) * 2 * UNIT * (spread + reach)
+        layer.merged += int(4 + op.ulps)
         self.views[value] = view
         return True
 
@@ -239,26 +241,26 @@ class _Recorder:
         eye = np.eye(node.size)
         bias = np.full(node.size, height)
         self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
-        self.levels[-1].merged += int(4 + op.ulps)
-        self.levels[-1].error = self.levels[-1].error + op.off
+        self.layers[-1].merged += int(4 + op.ulps)
+        self.layers[-1].error = self.layers[-1].error + op.off
         return True
 
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
-        """A curve with its one kink at the origin: the level before it takes it over if it can."""
+        """A curve with its one kink at the origin: the layer before it takes it over if it can."""
         view = self.views[node.inputs[0]]
-        n = len(self.levels)
+        n = len(self.layers)
         own = (
             n > 0
-            and view.level.size == self.levels[-1].size
-            and np.all(view.level == n)
+            and view.layer.size == self.layers[-1].size
+            and np.all(view.layer == n)
             and np.array_equal(view.unit, np.arange(view.unit.size))
-            and self.levels[-1].linear
+            and self.layers[-1].linear
             and len(self.readers[node.inputs[0]]) == 1
             and node.inputs[0] != self.graph.output
         )
         if not own:
             eye = np.eye(node.size)
             view = self.affine((eye,), (eye,), np.zeros(node.size), node.inputs)
-        level = self.levels[-1]
-        level.linear, level.below, level.above = False, float(slopes[0]), float(slopes[1])
+        layer = self.layers[-1]
+        layer.linear, layer.below, layer.above = False, float(slopes[0]), float(slopes[1])
         self.views[value] = view

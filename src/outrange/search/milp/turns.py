@@ -6,15 +6,13 @@ lowered by its feasibility tolerance. Objectives it does not close keep their pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ...core import Box
+from ...core import Box, Warrant
 from ...domains import bounds
 from ...graph import Graph
 from ...ops import Curve, Product
-from ..common.incumbent import State
+from ..common.search import Search
 from .encoding import FEASIBILITY, Encoding
 
 
@@ -23,57 +21,91 @@ METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 MOST_BINARIES = 48
 """Up to this many, a program is worth its turn."""
 
+PATIENCE = 3.0
+"""Seconds of the first turn of the box search; each later turn is twice as long."""
 
-@dataclass(eq=False)
-class Program:
-    """The program of one graph over one box, shared by all objectives.
+
+class MilpTurns(Search):
+    """A box search and, where it gets nowhere, a solver, in turns of growing length.
 
     Args:
-        graph: Piecewise linear, without jumps.
+        boxes: The box search.
+        graph: The network, over all inputs.
+        box: Its inputs.
         rows: `(m, outputs)`.
         offset: `(m,)`.
-        encoding: Its rows and columns.
-        lower: `(m,)` the bounds of what it closed, `-inf` elsewhere.
     """
 
-    graph: Graph
-    rows: np.ndarray
-    offset: np.ndarray
-    encoding: Encoding
-    lower: np.ndarray
+    def __init__(self, boxes: Search, graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray):
+        self.incumbent, self._boxes = boxes.incumbent, boxes
+        self.graph, self.box, self.rows, self.offset = graph, box, rows, offset
+        self._encoding: Encoding | None = None
+        self._tried = False
+        self._closed = np.full(len(rows), -np.inf)
+        """`(m,)` the bounds of what the solver closed."""
+        self._patience = PATIENCE
+        self._turn_ends = self.incumbent.clock.seconds + PATIENCE
 
-    def close(self, proved: np.ndarray, free: np.ndarray, state: State, each: float) -> str | None:
-        """Give every objective that is still open `each` seconds.
+    def lower(self) -> np.ndarray:
+        return np.maximum(self._boxes.lower(), self._closed)
 
-        Args:
-            proved: `(m,)` bounds known from elsewhere.
-            free: `(d,)` which of the graph's inputs the state's points hold.
-            state: What is closed is dropped there, and better points are offered.
-            each: Seconds.
+    @property
+    def waiting(self) -> int:
+        return self._boxes.waiting
 
-        Returns:
-            None, or why it stopped early.
-        """
-        waiting = ~np.isfinite(self.lower) & (state.best - proved > state.tolerance())
-        for k in np.flatnonzero(waiting):
-            left = each
-            if state.time_limit is not None:
-                left = min(each, state.time_limit - state.seconds)
-                if left <= 0:
-                    return "time"
-            try:
-                answer = self.encoding.minimize(self.rows[k], time_limit=left)
-            except KeyboardInterrupt:
-                return "interrupted"
+    @property
+    def finished(self) -> bool:
+        return self._boxes.finished
+
+    @property
+    def _counts(self) -> bool:
+        """Whether a bound of the solver's is the best one known."""
+        proved = np.maximum(self._boxes.lower(), self.incumbent.known)
+        return bool(np.any(self._closed > proved))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return (*self._boxes.methods, METHOD) if self._counts else self._boxes.methods
+
+    @property
+    def warrant(self) -> Warrant:
+        return Warrant.SOLVER_TOLERANCE if self._counts else Warrant.FLOAT64_ROUNDED
+
+    def recover(self) -> None:
+        self._boxes.recover()
+
+    def advance(self) -> bool:
+        clock = self.incumbent.clock
+        if clock.seconds > self._turn_ends:
+            if not self._tried:
+                self._tried = True
+                self._encoding = _encoding(self.graph, self.box)
+            if self._encoding is None:
+                self._turn_ends = np.inf
+            else:
+                self._solve(self._encoding)
+                self._patience *= 2
+                self._turn_ends = clock.seconds + self._patience
+        return self._boxes.advance()
+
+    def _solve(self, encoding: Encoding) -> None:
+        """Give every objective that is still open its share of the turn."""
+        incumbent = self.incumbent
+        proved = np.maximum(self._boxes.lower(), incumbent.known)
+        gap = incumbent.best - proved
+        for k in np.flatnonzero(~np.isfinite(self._closed) & (gap > incumbent.tolerance())):
+            left = min(self._patience, incumbent.clock.left)
+            if left <= 0:
+                return
+            answer = encoding.minimize(self.rows[k], time_limit=left)
             if answer.at is not None:
                 y = self.graph.run(answer.at[None])[0] @ self.rows.T + self.offset
-                state.offer(y, np.tile(answer.at[free], (len(y), 1)))
+                incumbent.offer(y, np.tile(answer.at, (len(y), 1)))
             if answer.optimal:
                 value = answer.lower + self.offset[k]
                 slack = 10 * FEASIBILITY * (1.0 + abs(value))
-                self.lower[k] = min(value - slack, state.best[k])
-                state.dropped = np.isfinite(self.lower)
-        return None
+                self._closed[k] = min(value - slack, incumbent.best[k])
+                incumbent.dropped = np.isfinite(self._closed)
 
 
 def _is_straight(op) -> bool:
@@ -82,14 +114,12 @@ def _is_straight(op) -> bool:
     return not isinstance(op, Product)
 
 
-def program(graph: Graph, box: Box, rows: np.ndarray, offset: np.ndarray) -> Program | None:
-    """The program, or None where there is none or it would be too large to be of use."""
+def _encoding(graph: Graph, box: Box) -> Encoding | None:
+    """The program of a graph; None where there is none or it would be too large to be of use."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")
     if not all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in ends):
         return None
     encoding = Encoding(graph, box, [(lo[0], hi[0]) for lo, hi in ends])
-    if encoding.binaries > MOST_BINARIES:
-        return None
-    return Program(graph, rows, offset, encoding, np.full(len(rows), -np.inf))
+    return encoding if encoding.binaries <= MOST_BINARIES else None

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .ascent_backend import chosen
-from .relaxed_net import PhaseNet, Walked
-from .split_constraints import Cuts
+from .relaxed_net import BackwardPass, RelaxedNet
+from .split_constraints import Splits
 
 
 THETA_PACE = 0.2
@@ -27,7 +27,7 @@ DECAY = 0.97
 
 
 @dataclass(eq=False)
-class Climb:
+class BoundProblem:
     """Rows to bound, and the best found.
 
     Args:
@@ -40,24 +40,26 @@ class Climb:
     """
 
     start: Mapping[int, np.ndarray]
-    cuts: Cuts
-    theta: np.ndarray
+    splits: Splits
+    alpha: np.ndarray
     beta: np.ndarray | None
     least: np.ndarray
-    below: Below | None = None
+    below: OutputConstraint | None = None
 
     @staticmethod
-    def of(start, cuts: Cuts, theta, beta, below: Below | None = None) -> Climb:
+    def of(
+        start, splits: Splits, alpha, beta, below: OutputConstraint | None = None
+    ) -> BoundProblem:
         """Nothing known yet."""
-        return Climb(start, cuts, theta, beta, np.full(len(theta), -np.inf), below)
+        return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
-    def whole(self, net: PhaseNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
+    def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
         """All rows, and what is to be subtracted from their bound."""
-        return _whole(net, dict(self.start), self.below)
+        return _with_output_constraint(net, dict(self.start), self.below)
 
 
 @dataclass(eq=False)
-class Below:
+class OutputConstraint:
     """`row . output < cutoff`, and its multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
 
     row: np.ndarray
@@ -65,11 +67,13 @@ class Below:
     gamma: np.ndarray
     scale: np.ndarray
 
-    def take(self, index) -> Below:
-        return Below(self.row, self.cutoff, self.gamma[index], self.scale[index])
+    def take(self, index) -> OutputConstraint:
+        return OutputConstraint(self.row, self.cutoff, self.gamma[index], self.scale[index])
 
 
-def _whole(net: PhaseNet, start: dict[int, np.ndarray], below: Below | None):
+def _with_output_constraint(
+    net: RelaxedNet, start: dict[int, np.ndarray], below: OutputConstraint | None
+):
     if below is None:
         return start, 0.0
     out, rows = net.graph.output, below.gamma[:, None] * below.row
@@ -77,8 +81,8 @@ def _whole(net: PhaseNet, start: dict[int, np.ndarray], below: Below | None):
     return start, below.gamma * below.cutoff
 
 
-def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> None:
-    """Improve `theta` and `beta` in place for up to `steps`, until every bound is at its target.
+def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> None:
+    """Improve `alpha` and `beta` in place for up to `steps`, until every bound is at its target.
 
     Args:
         net: The graph over its box.
@@ -89,23 +93,23 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> None:
     elsewhere = chosen()
     if elsewhere is not None and elsewhere(net, task, steps, target):
         return
-    count = len(task.theta)
-    over = net.over(task.cuts)
+    count = len(task.alpha)
+    prepared = net.prepare(task.splits)
     active = np.arange(count)
-    start, cuts, theta = dict(task.start), task.cuts, task.theta.copy()
+    start, splits, alpha = dict(task.start), task.splits, task.alpha.copy()
     beta = None if task.beta is None else task.beta.copy()
     below = None if task.below is None else task.below.take(active)
-    cut = None if beta is None else (np.isfinite(cuts.low), np.isfinite(cuts.high))
-    moments = [_Moments(theta.shape), _Moments(theta.shape), _Moments(count)]
+    cut = None if beta is None else (np.isfinite(splits.low), np.isfinite(splits.high))
+    moments = [AdamMoments(alpha.shape), AdamMoments(alpha.shape), AdamMoments(count)]
     for step in range(steps + 1):
-        drawn = net.draw(over, theta)
-        rows, less = _whole(net, dict(start), below)
-        walked = net.walk(rows, drawn, beta, cuts)
-        walked.least -= less
-        better = walked.least > task.least[active]
+        relaxed = net.relax(prepared, alpha)
+        rows, less = _with_output_constraint(net, dict(start), below)
+        result = net.backward(rows, relaxed, beta, splits)
+        result.least -= less
+        better = result.least > task.least[active]
         whom = active[better]
-        task.least[whom] = walked.least[better]
-        task.theta[whom] = theta[better]
+        task.least[whom] = result.least[better]
+        task.alpha[whom] = alpha[better]
         if beta is not None and task.beta is not None:
             task.beta[whom] = beta[better]
         if below is not None and task.below is not None:
@@ -115,18 +119,18 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> None:
         going = task.least[active] < target[active]
         if not going.any():
             break
-        z, values = net.forward(walked, net.corner(walked.form), max(rows))
-        far = np.where(np.isfinite(target[active]), target[active] - walked.least, 0.0)
-        _move(net, drawn, walked, z, (theta, beta), (cuts, cut, far), moments, step)
+        z, values = net.forward(result, net.corner(result.form), max(rows))
+        far = np.where(np.isfinite(target[active]), target[active] - result.least, 0.0)
+        _move(net, relaxed, result, z, (alpha, beta), (splits, cut, far), moments, step)
         if below is not None:
             push = values[net.graph.output] @ below.row - below.cutoff
             below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
             np.maximum(below.gamma, 0.0, out=below.gamma)
         if going.mean() < 0.75:
             active = active[going]
-            theta, cuts = theta[going], cuts.take(going)
+            alpha, splits = alpha[going], splits.take(going)
             start = {v: rows[going] for v, rows in start.items()}
-            over = {v: part.take(going) for v, part in over.items()}
+            prepared = {v: part.take(going) for v, part in prepared.items()}
             below = None if below is None else below.take(going)
             if beta is not None and cut is not None:
                 beta, cut = beta[going], (cut[0][going], cut[1][going])
@@ -134,29 +138,31 @@ def climb(net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> None:
                 part.keep(going)
 
 
-def _move(net: PhaseNet, drawn, walked: Walked, z, now, cutting, moments, step: int) -> None:
-    """One step of Adam on `theta` and `beta`, in place."""
-    theta, beta = now
+def _move(
+    net: RelaxedNet, relaxed, result: BackwardPass, z, now, cutting, moments, step: int
+) -> None:
+    """One step of Adam on `alpha` and `beta`, in place."""
+    alpha, beta = now
     pace = DECAY**step
-    slope = np.zeros_like(theta)
-    for b in net.bends:
-        if b.value not in walked.slopes:
+    slope = np.zeros_like(alpha)
+    for b in net.activations:
+        if b.value not in result.slopes:
             continue
-        lines, a = drawn[b.value], walked.rows[:, b.place]
+        lines, a = relaxed[b.value], result.rows[:, b.place]
         gain = np.where(a > 0, lines.gain[0], 0.0 if lines.gain[1] is None else lines.gain[1])
         distance = z[:, b.place]
         if lines.pivot[0] is not None:
             distance = distance - np.where(a > 0, lines.pivot[0], lines.pivot[1])
         slope[:, b.place] = a * gain * distance
-    theta += THETA_PACE * pace * moments[0].step(slope)
-    np.clip(theta, 0.0, 1.0, out=theta)
+    alpha += THETA_PACE * pace * moments[0].step(slope)
+    np.clip(alpha, 0.0, 1.0, out=alpha)
     if beta is None:
         return
-    cuts, (has_low, has_high), far = cutting
-    point = np.where((beta > 0) | ~has_high, cuts.low, cuts.high)
+    splits, (has_low, has_high), far = cutting
+    point = np.where((beta > 0) | ~has_high, splits.low, splits.high)
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
-    size = np.abs(walked.rows).sum(axis=1) / np.maximum((walked.rows != 0).sum(axis=1), 1)
+    size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
     # Where no coefficient is left, what is missing says how far to go (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
@@ -164,7 +170,7 @@ def _move(net: PhaseNet, drawn, walked: Walked, z, now, cutting, moments, step: 
     np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
 
 
-class _Moments:
+class AdamMoments:
     """Adam's running means."""
 
     def __init__(self, shape):

@@ -12,14 +12,14 @@ import numpy as np
 from ...domains.rounding import Payment
 from ...graph import Graph
 from ...ops import Affine, dense
-from .relaxed_net import PhaseNet
+from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
 """Entries of a matrix that is still written out."""
 
 
-def pruned(net: PhaseNet) -> PhaseNet:
+def drop_inactive(net: RelaxedNet) -> RelaxedNet:
     """An equal net on the same box, with fewer units; the same net if there is nothing to gain."""
     kept = _kept(net)
     if not kept:
@@ -43,7 +43,7 @@ def pruned(net: PhaseNet) -> PhaseNet:
         else Payment(due.finite[at], None if due.infinite is None else due.infinite[at])
         for due, at in zip(net.payments, everything, strict=True)
     ]
-    return PhaseNet(
+    return RelaxedNet(
         smaller,
         net.box,
         [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything, strict=True)],
@@ -55,12 +55,12 @@ def pruned(net: PhaseNet) -> PhaseNet:
     )
 
 
-def _kept(net: PhaseNet) -> dict[int, np.ndarray]:
+def _kept(net: RelaxedNet) -> dict[int, np.ndarray]:
     """Per value that gets smaller, the entries that stay."""
     readers = net.graph.readers()
-    sources = [b.source for b in net.bends]
+    sources = [b.source for b in net.activations]
     kept = {}
-    for b in net.bends:
+    for b in net.activations:
         alive = ~((b.below == 0.0) & (net.hi[b.place] <= 0.0))
         if not alive.any():
             alive[0] = True

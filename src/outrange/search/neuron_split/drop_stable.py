@@ -20,8 +20,8 @@ from ...core import gamma
 from ...domains.rounding import Budget, Payment, drain, drain_of_cells, radius, widened
 from ...graph import Graph, Node
 from ...ops import Affine, Rearrange, joined
-from .relaxations import Bend
-from .relaxed_net import PhaseNet
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
@@ -35,7 +35,7 @@ ROUNDED_UP = 1.0 + 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class StableForm:
     """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and how far all that is off."""
 
     parts: dict[int, np.ndarray]
@@ -43,15 +43,15 @@ class Form:
     error: np.ndarray
 
 
-def straightened(net: PhaseNet) -> PhaseNet:
+def drop_stable(net: RelaxedNet) -> RelaxedNet:
     """An equal net on the same box, of open units alone; the same net if that gains nothing."""
-    open_ = net.open(net.lo, net.hi)
+    unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
-    if open_.all() or widest * (net.graph.size + int(open_.sum())) > MOST_ENTRIES:
+    if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
         return net
     if _products_after(net) > WORTH * _products(net.graph):
         return net
-    return _Straight(net).finished()
+    return _StableElimination(net).finished()
 
 
 def _products(graph: Graph) -> int:
@@ -60,9 +60,9 @@ def _products(graph: Graph) -> int:
     return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
 
 
-def _products_after(net: PhaseNet) -> int:
+def _products_after(net: RelaxedNet) -> int:
     """The same of the net of open units: what each open unit depends on, counted beforehand."""
-    at = {b.value: b for b in net.bends}
+    at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
     for v, node in enumerate(net.graph.nodes, 1):
@@ -77,32 +77,32 @@ def _products_after(net: PhaseNet) -> int:
     return total + net.objectives * sum(bases[net.graph.output].values())
 
 
-def _slopes(net: PhaseNet, bend: Bend) -> tuple[np.ndarray, np.ndarray]:
+def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
     """The slope of each unit that is straight, 0 for the others, and which those are."""
-    lo, hi = net.lo[bend.place], net.hi[bend.place]
-    slope, open_ = bend.straight(lo, hi), ~bend.settled(lo, hi)
+    lo, hi = net.lo[activation.place], net.hi[activation.place]
+    slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:
         return np.zeros(lo.size), np.arange(lo.size)
-    return np.where(open_, 0.0, slope), np.flatnonzero(open_)
+    return np.where(unstable, 0.0, slope), np.flatnonzero(unstable)
 
 
 def _is_dense(op: Affine) -> bool:
     return op.factor is None and op.terms >= max(*op.sizes, op.size)
 
 
-class _Straight:
+class _StableElimination:
     """The new graph under construction."""
 
-    def __init__(self, net: PhaseNet):
+    def __init__(self, net: RelaxedNet):
         self.net, self._ends = net, net.now()
         self.nodes: list[Node] = []
         self.sizes = [net.magnitudes[0]]
         """`H` of every new value."""
         self.ends = [net.ends[0]]
         self.errors: dict[int, np.ndarray] = {}
-        at = {b.value: b for b in net.bends}
+        at = {b.value: b for b in net.activations}
         n, out = net.graph.size, net.graph.output
-        forms = {0: Form({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
+        forms = {0: StableForm({0: np.eye(n)}, np.zeros(n), np.zeros(n))}
         last = {j: v for v, node in enumerate(net.graph.nodes, 1) for j in node.inputs}
         for v, node in enumerate(net.graph.nodes, 1):
             before = [forms[j] for j in node.inputs]
@@ -117,14 +117,14 @@ class _Straight:
                 del forms[j]
         self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
 
-    def _reach(self, form: Form) -> np.ndarray:
+    def _reach(self, form: StableForm) -> np.ndarray:
         """`|M|^T H + |c|`."""
         total = np.abs(form.constant)
         for base, matrix in form.parts.items():
             total = total + self.sizes[base] @ np.abs(matrix)
         return total
 
-    def _straight(self, op: Affine, before: list[Form], error) -> Form:
+    def _straight(self, op: Affine, before: list[StableForm], error) -> StableForm:
         sizes = [form.constant.size for form in before]
         parts = {}
         for base in sorted({base for form in before for base in form.parts}):
@@ -142,10 +142,10 @@ class _Straight:
         # A bias may be a computed number as well: it is paid for as generously as elsewhere.
         lost = gamma(op.terms + 4) * reach
         lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
-        return Form(parts, constant, widened(known + lost + error) * ROUNDED_UP)
+        return StableForm(parts, constant, widened(known + lost + error) * ROUNDED_UP)
 
-    def _bent(self, bend: Bend, node: Node, form: Form) -> Form:
-        slope, index = _slopes(self.net, bend)
+    def _bent(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
+        slope, index = _slopes(self.net, activation)
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
         error = np.where(
@@ -153,16 +153,16 @@ class _Straight:
         )
         parts = {base: matrix * slope for base, matrix in form.parts.items()}
         if index.size:
-            source = self._add(form, index, bend.source, node.source)
+            source = self._add(form, index, activation.source, node.source)
             self._append(
                 replace(node, inputs=(source,), size=index.size, shape=(1, index.size)),
-                bend.value,
+                activation.value,
                 index,
             )
             parts[len(self.nodes)] = np.eye(slope.size)[index]
-        return Form(parts, form.constant * slope, error)
+        return StableForm(parts, form.constant * slope, error)
 
-    def _add(self, form: Form, index, value: int, source: str) -> int:
+    def _add(self, form: StableForm, index, value: int, source: str) -> int:
         """A node for some entries of a value; returns its number."""
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
@@ -178,7 +178,7 @@ class _Straight:
         self.ends.append((lo[index], hi[index]))
         self.sizes.append(self.net.magnitudes[value][index])
 
-    def finished(self) -> PhaseNet:
+    def finished(self) -> RelaxedNet:
         """The net of the new graph."""
         old = self.net.graph
         graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
@@ -195,12 +195,12 @@ class _Straight:
                     widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
                 )
             )
-        return PhaseNet(
+        return RelaxedNet(
             graph, self.net.box, self.ends, payments, total, self.sizes, budget, self.errors
         )
 
 
-def _moved(op, before: list[Form]) -> Form:
+def _moved(op, before: list[StableForm]) -> StableForm:
     """A rearrangement of forms."""
     assert isinstance(op, Rearrange)
     parts = {}
@@ -211,4 +211,4 @@ def _moved(op, before: list[Form]) -> Form:
             fill=False,
         )
     constant = op.run(tuple(form.constant for form in before))
-    return Form(parts, constant, op.run(tuple(form.error for form in before), fill=False))
+    return StableForm(parts, constant, op.run(tuple(form.error for form in before), fill=False))

@@ -12,15 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..milp.highs import least_linear
-from .alpha_beta import Climb
-from .relaxed_net import PhaseNet
+from .alpha_beta import BoundProblem
+from .relaxed_net import RelaxedNet
 
 
 SCALES = (1.0, *(10.0 ** np.arange(-3, 7)))
 """What shows that there is no point at all may be of any size: these are tried."""
 
 
-def finished(net: PhaseNet, task: Climb, cutoff: float) -> tuple[float, np.ndarray]:
+def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
     """A proved lower bound of one sub-problem, and a point `(d,)` worth a look.
 
     Args:
@@ -28,12 +28,12 @@ def finished(net: PhaseNet, task: Climb, cutoff: float) -> tuple[float, np.ndarr
         task: One sub-problem; its `start` is the objective's row.
         cutoff: A bound at or above it is good enough.
     """
-    low, high = task.cuts.low[0], task.cuts.high[0]
+    low, high = task.splits.low[0], task.splits.high[0]
     cut = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     cost, _ = _form(net, task.start, task)
     forms, heights = [], []
     for unit in cut:
-        b = next(b for b in net.bends if b.place.start <= unit < b.place.stop)
+        b = next(b for b in net.activations if b.place.start <= unit < b.place.stop)
         start = np.zeros((1, net.ends[b.source][0].size))
         start[0, unit - b.place.start] = 1.0
         form, height = _form(net, {b.source: start}, task)
@@ -49,16 +49,16 @@ def finished(net: PhaseNet, task: Climb, cutoff: float) -> tuple[float, np.ndarr
         beta = np.zeros((1, net.units))
         held = np.where(dual > 0, np.isfinite(low[cut]), np.isfinite(high[cut]))
         beta[0, cut] = np.where(held, scale * dual, 0.0)
-        least = max(least, float(net.proof(task.start, task.theta, beta, task.cuts).least[0]))
+        least = max(least, float(net.proof(task.start, task.alpha, beta, task.splits).least[0]))
         if least >= cutoff:
             break
     return least, at
 
 
-def _form(net: PhaseNet, start, task: Climb) -> tuple[np.ndarray, float]:
+def _form(net: RelaxedNet, start, task: BoundProblem) -> tuple[np.ndarray, float]:
     """A row of a net without open units as `form . x + height`."""
-    cuts = task.cuts.first(net.before(max(start)))
-    drawn = net.draw(net.over(cuts), task.theta)
-    walked = net.walk(start, drawn, None, cuts)
-    corner = net.corner(walked.form)
-    return walked.form[0], float(walked.least[0] - walked.form[0] @ corner[0])
+    splits = task.splits.first(net.units_before(max(start)))
+    relaxed = net.relax(net.prepare(splits), task.alpha)
+    result = net.backward(start, relaxed, None, splits)
+    corner = net.corner(result.form)
+    return result.form[0], float(result.least[0] - result.form[0] @ corner[0])

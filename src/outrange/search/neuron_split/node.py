@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(eq=False, slots=True)
-class Leaf:
+class Node:
     """An open sub-problem; all arrays `(s,)`.
 
     Args:
@@ -18,7 +18,7 @@ class Leaf:
         hi: The other ends.
         theta: Slopes of its bound.
         beta: Multipliers of its bound.
-        blame: What each unit costs its bound.
+        score: What each unit costs its bound.
         least: Its proved bound.
         age: Cuts since the ranges were tightened.
     """
@@ -27,17 +27,17 @@ class Leaf:
     high: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
-    theta: np.ndarray
+    alpha: np.ndarray
     beta: np.ndarray
-    blame: np.ndarray
+    score: np.ndarray
     least: float
     age: int
 
-    def cut(self, unit: int, point: float, side: float) -> Leaf:
+    def cut(self, unit: int, point: float, side: float) -> Node:
         """The part where a unit is at most `point` (`side` below 0), or at least that."""
         low, high, lo, hi = self.low.copy(), self.high.copy(), self.lo.copy(), self.hi.copy()
         if side < 0:
             high[unit], hi[unit] = point, min(hi[unit], point)
         else:
             low[unit], lo[unit] = point, max(lo[unit], point)
-        return Leaf(low, high, lo, hi, self.theta, self.beta, self.blame, self.least, self.age + 1)
+        return Node(low, high, lo, hi, self.alpha, self.beta, self.score, self.least, self.age + 1)

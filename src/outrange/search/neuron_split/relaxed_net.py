@@ -23,13 +23,13 @@ from ...domains.relaxations import Lines, Picks
 from ...domains.rounding import Budget, Payment, magnitude, outward, widened
 from ...graph import Graph
 from ...ops import Affine, Rearrange
-from .activations import bends
-from .relaxations import Bend, Drawn, Over
-from .split_constraints import Cuts
+from .activations import activations_of
+from .relaxations import Activation, PreparedActivation, Relaxation
+from .split_constraints import Splits
 
 
 @dataclass(eq=False)
-class Walked:
+class BackwardPass:
     """What one back-substitution left.
 
     Args:
@@ -57,11 +57,11 @@ class Proof:
 
 
 @dataclass(eq=False)
-class PhaseNet:
+class RelaxedNet:
     """One graph over one box.
 
     Args:
-        graph: All its bent values are known to `bends`.
+        graph: All its bent values are known to `activations_of`.
         box: Finite.
         ends: `(lo, hi)` of every value when the net was made; those of the units move on.
         payments: See `backward.Relaxed`.
@@ -81,10 +81,10 @@ class PhaseNet:
     errors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.bends: list[Bend] = bends(self.graph) or []
-        self.units = sum(b.size for b in self.bends)
+        self.activations: list[Activation] = activations_of(self.graph) or []
+        self.units = sum(b.size for b in self.activations)
         self.lo, self.hi = np.zeros(self.units), np.zeros(self.units)
-        for b in self.bends:
+        for b in self.activations:
             self.lo[b.place], self.hi[b.place] = self.ends[b.source]
         self.objectives = self.graph.value_size(self.graph.output)
         self.cells = Cells.of(self.box.lo[None], self.box.hi[None])
@@ -92,97 +92,103 @@ class PhaseNet:
         self._reach = np.maximum(self.box.hi - self._center, self._center - self.box.lo)
 
     @staticmethod
-    def of(graph: Graph, box: Box) -> PhaseNet:
+    def of(graph: Graph, box: Box) -> RelaxedNet:
         """With linear bounds of all units."""
         plan = Plan.of(graph)
         sweep = Sweep(plan, Cells.of(box.lo[None], box.hi[None]))
         net = sweep.run()
         ends = [(lo[0], hi[0]) for lo, hi in sweep.ends]
         magnitudes = [magnitude(*e) for e in sweep.ends]
-        return PhaseNet(graph, box, ends, net.payments, net.drain, magnitudes, plan.budget)
+        return RelaxedNet(graph, box, ends, net.payments, net.drain, magnitudes, plan.budget)
 
     def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """`ends` with what is known of the units by now."""
         found = list(self.ends)
-        for b in self.bends:
+        for b in self.activations:
             found[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
         return found
 
-    def open(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    def unstable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Which units are not straight on their range, of ranges `(..., s)`."""
         out = np.zeros(lo.shape, bool)
-        for b in self.bends:
-            out[..., b.place] = ~b.settled(lo[..., b.place], hi[..., b.place])
+        for b in self.activations:
+            out[..., b.place] = ~b.is_stable(lo[..., b.place], hi[..., b.place])
         return out
 
     def start(self) -> np.ndarray:
-        """`(s,)` the first `theta`."""
+        """`(s,)` the first `alpha`."""
         out = np.zeros(self.units)
-        for b in self.bends:
+        for b in self.activations:
             out[b.place] = b.start(self.lo[b.place], self.hi[b.place])
         return out
 
-    def uncut(self, count: int) -> Cuts:
+    def unsplit(self, count: int) -> Splits:
         """The whole box, `count` times."""
         shape = (count, self.units)
-        return Cuts(
+        return Splits(
             np.full(shape, -np.inf),
             np.full(shape, np.inf),
             np.tile(self.lo, (count, 1)),
             np.tile(self.hi, (count, 1)),
         )
 
-    def before(self, value: int) -> int:
+    def units_before(self, value: int) -> int:
         """How many units `value` depends on at most: those of bent values up to it."""
-        return max((b.place.stop for b in self.bends if b.value <= value), default=0)
+        return max((b.place.stop for b in self.activations if b.value <= value), default=0)
 
-    def over(self, cuts: Cuts) -> dict[int, Over]:
-        """Every bent value that `cuts` has units of, over the cut ranges."""
-        chosen = [b for b in self.bends if b.place.stop <= cuts.lo.shape[1]]
-        if cuts.same is None:
-            return {b.value: b.over(cuts.lo[:, b.place], cuts.hi[:, b.place]) for b in chosen}
-        _, once, which = np.unique(cuts.same, return_index=True, return_inverse=True)
-        lo, hi = cuts.lo[once], cuts.hi[once]
-        return {b.value: b.over(lo[:, b.place], hi[:, b.place]).take(which) for b in chosen}
+    def prepare(self, splits: Splits) -> dict[int, PreparedActivation]:
+        """Every bent value that `splits` has units of, over the cut ranges."""
+        chosen = [b for b in self.activations if b.place.stop <= splits.lo.shape[1]]
+        if splits.same is None:
+            return {
+                b.value: b.prepare(splits.lo[:, b.place], splits.hi[:, b.place]) for b in chosen
+            }
+        _, once, which = np.unique(splits.same, return_index=True, return_inverse=True)
+        lo, hi = splits.lo[once], splits.hi[once]
+        return {b.value: b.prepare(lo[:, b.place], hi[:, b.place]).take(which) for b in chosen}
 
-    def draw(self, over: Mapping[int, Over], theta: np.ndarray) -> dict[int, Drawn]:
-        """The lines for `theta` `(P, s)`."""
+    def relax(
+        self, prepared: Mapping[int, PreparedActivation], alpha: np.ndarray
+    ) -> dict[int, Relaxation]:
+        """The lines for `alpha` `(P, s)`."""
         return {
-            b.value: over[b.value].draw(theta[:, b.place]) for b in self.bends if b.value in over
+            b.value: prepared[b.value].relax(alpha[:, b.place])
+            for b in self.activations
+            if b.value in prepared
         }
 
-    def walk(
+    def backward(
         self,
         start: Mapping[int, np.ndarray],
-        drawn: Mapping[int, Drawn],
+        relaxed: Mapping[int, Relaxation],
         beta: np.ndarray | None,
-        cuts: Cuts,
-    ) -> Walked:
+        splits: Splits,
+    ) -> BackwardPass:
         """Bounds of `sum of start[v] . v` over the box, in plain float64.
 
         Args:
             start: Rows `(P, n)` per value.
-            drawn: The lines.
+            relaxed: The lines.
             beta: `(P, s)` signed multipliers, or None.
             cuts: What they multiply.
         """
         waiting = dict(start)
         top = max(start)
         count = len(start[top])
-        constant, rows = np.zeros(count), np.zeros((count, cuts.low.shape[1]))
+        constant, rows = np.zeros(count), np.zeros((count, splits.low.shape[1]))
         slopes, offsets = {}, {}
-        at = {b.value: b for b in self.bends}
-        tilts = self._tilts(beta)
+        at = {b.value: b for b in self.activations}
+        beta_rows = self._beta_rows(beta)
         for v in range(top, 0, -1):
-            if v not in waiting and v not in tilts:
+            if v not in waiting and v not in beta_rows:
                 continue
             a = waiting.pop(v) if v in waiting else np.zeros(1)
-            if v in tilts:
-                a = a - tilts[v]
+            if v in beta_rows:
+                a = a - beta_rows[v]
             node = self.graph.nodes[v - 1]
             if v in at:
                 rows[:, at[v].place] = a
-                lines = drawn[v]
+                lines = relaxed[v]
                 low = a > 0
                 slope = np.where(low, lines.slope[0], lines.slope[1])
                 below = 0.0 if lines.offset[0] is None else lines.offset[0]
@@ -198,27 +204,27 @@ class PhaseNet:
         form = waiting.get(0)
         if form is None:
             form = np.zeros((count, self.box.size))
-        if 0 in tilts:
-            form = form - tilts[0]
+        if 0 in beta_rows:
+            form = form - beta_rows[0]
         if beta is not None:
-            constant += self._shift(beta, cuts)
+            constant += self._shift(beta, splits)
         least = form @ self._center - np.abs(form) @ self._reach + constant
-        return Walked(least, rows, form, slopes, offsets)
+        return BackwardPass(least, rows, form, slopes, offsets)
 
-    def _tilts(self, beta: np.ndarray | None) -> dict[int, np.ndarray]:
-        tilts: dict[int, np.ndarray] = {}
+    def _beta_rows(self, beta: np.ndarray | None) -> dict[int, np.ndarray]:
+        beta_rows: dict[int, np.ndarray] = {}
         if beta is not None:
-            for b in self.bends:
+            for b in self.activations:
                 part = beta[:, b.place]
                 if b.place.stop > beta.shape[1] or not part.any():
                     continue
-                tilts[b.source] = tilts[b.source] + part if b.source in tilts else part
-        return tilts
+                beta_rows[b.source] = beta_rows[b.source] + part if b.source in beta_rows else part
+        return beta_rows
 
     @staticmethod
-    def _shift(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
+    def _shift(beta: np.ndarray, splits: Splits) -> np.ndarray:
         """What the multipliers add: `beta p`."""
-        return (beta * _used_points(beta, cuts)).sum(axis=1)
+        return (beta * _used_points(beta, splits)).sum(axis=1)
 
     def _join(self, value: int, rows: np.ndarray) -> Join:
         """Rows that are added at a value, with what rounding the sum may cost."""
@@ -228,18 +234,18 @@ class PhaseNet:
         """Where a form is least on the box."""
         return np.where(form > 0, self.box.lo, self.box.hi)
 
-    def forward(self, walked: Walked, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
+    def forward(self, result: BackwardPass, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
         """Pre-activations `(P, s)`, and all values up to `top`, of the lines in use at `x`."""
         values: list[np.ndarray] = [x]
-        z = np.zeros(walked.rows.shape)
-        at = {b.value: b for b in self.bends}
+        z = np.zeros(result.rows.shape)
+        at = {b.value: b for b in self.activations}
         for v, node in enumerate(self.graph.nodes[:top], 1):
             if v in at:
                 source = values[at[v].source]
                 if at[v].place.stop <= z.shape[1]:
                     z[:, at[v].place] = source
-                if v in walked.slopes:
-                    values.append(walked.slopes[v] * source + walked.offsets[v])
+                if v in result.slopes:
+                    values.append(result.slopes[v] * source + result.offsets[v])
                 else:
                     values.append(source)
             else:
@@ -249,23 +255,23 @@ class PhaseNet:
     def proof(
         self,
         start: Mapping[int, np.ndarray],
-        theta: np.ndarray,
+        alpha: np.ndarray,
         beta: np.ndarray | None,
-        cuts: Cuts,
+        splits: Splits,
     ) -> Proof:
         """`walk` with every rounding paid."""
-        drawn = self.draw(self.over(cuts), theta)
+        relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, Lines | Picks] = {
-            b.value: self._paid(b, drawn[b.value]) for b in self.bends if b.value in drawn
+            b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
         }
         net = Relaxed(self.graph, lines, self.payments, self.drain)
         top = max(start)
         joins = {v: [self._join(v, rows)] for v, rows in start.items() if v != top}
         tilt: dict[int, np.ndarray] = {}
         if beta is not None:
-            point = _used_points(beta, cuts)
-            tilt = {v: part[:, None] for v, part in self._tilts(beta * (point == 0)).items()}
-            for v, part in self._tilts(beta * (point != 0)).items():
+            point = _used_points(beta, splits)
+            tilt = {v: part[:, None] for v, part in self._beta_rows(beta * (point == 0)).items()}
+            for v, part in self._beta_rows(beta * (point != 0)).items():
                 joins.setdefault(v, []).append(self._join(v, -part))
         record: dict[int, np.ndarray] = {}
         form = back_substitute(net, top, start[top][:, None], record, tilt, joins)
@@ -274,26 +280,28 @@ class PhaseNet:
         if beta is not None:
             size = np.abs(beta * point).sum(axis=1)
             pad = 4 * (self.units + 8) * UNIT * size
-            least = np.where(size > 0, down(least + self._shift(beta, cuts) - pad, 2), least)
-        rows = np.zeros(theta.shape)
-        for b in self.bends:
+            least = np.where(size > 0, down(least + self._shift(beta, splits) - pad, 2), least)
+        rows = np.zeros(alpha.shape)
+        for b in self.activations:
             if b.value in record:
                 rows[:, b.place] = record[b.value][:, 0]
         return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
 
-    def _paid(self, bend: Bend, drawn: Drawn) -> Lines:
-        lo, hi = self.lo[bend.place], self.hi[bend.place]
-        shape = np.broadcast_shapes(drawn.slope[0].shape, drawn.slope[1].shape)
-        slope = np.stack([np.broadcast_to(part, shape) for part in drawn.slope])
+    def _paid(self, activation: Activation, relaxed: Relaxation) -> Lines:
+        lo, hi = self.lo[activation.place], self.hi[activation.place]
+        shape = np.broadcast_shapes(relaxed.slope[0].shape, relaxed.slope[1].shape)
+        slope = np.stack([np.broadcast_to(part, shape) for part in relaxed.slope])
         offset = np.stack(
             [
                 np.zeros(shape) if part is None else np.broadcast_to(part, shape)
-                for part in drawn.offset
+                for part in relaxed.offset
             ]
         )
         reach = np.broadcast_to(np.maximum(np.abs(lo), np.abs(hi)), shape)
         budget = self.budget
-        offset = outward(budget, budget.reads[bend.source], bend.size, slope, offset, reach)
+        offset = outward(
+            budget, budget.reads[activation.source], activation.size, slope, offset, reach
+        )
         return Lines(slope, offset, None, slope, slope, slope)
 
 
@@ -305,6 +313,6 @@ def _pulled(op, rows: np.ndarray):
     return op.adjoint(rows), np.where(op.index < 0, op.fill, 0.0)
 
 
-def _used_points(beta: np.ndarray, cuts: Cuts) -> np.ndarray:
+def _used_points(beta: np.ndarray, splits: Splits) -> np.ndarray:
     """The cut that each multiplier is of; 0 where there is none."""
-    return np.where(beta > 0, cuts.low, np.where(beta < 0, cuts.high, 0.0))
+    return np.where(beta > 0, splits.low, np.where(beta < 0, splits.high, 0.0))

@@ -12,16 +12,17 @@ import numpy as np
 
 from ...core import Box
 from ...graph import Graph
-from ..attack.momentum import first_look, many_points
-from .activations import bends
-from ..common.incumbent import State
-from ..common.parallel import one_thread
-from .alpha_beta import Climb, climb
-from .drop_inactive import pruned
-from .drop_stable import straightened
-from .relaxed_net import PhaseNet
+from ..attack.momentum import attack, initial_samples
+from ..common.incumbent import Incumbent
+from ..common.parallel import single_blas_thread
+from ..common.search import Search
+from .activations import activations_of
+from .alpha_beta import BoundProblem, optimize_bounds
+from .drop_inactive import drop_inactive
+from .drop_stable import drop_stable
+from .relaxed_net import RelaxedNet
 from .tighten_layers import tighten_layer
-from .tree import PhaseTree
+from .tree import SplitTree
 
 
 METHODS = (
@@ -38,88 +39,73 @@ WORTH = 0.02
 """A round of tighter ranges that closes less of the gap than this share is the last."""
 
 
-def takes(graph: Graph) -> bool:
+def supports(graph: Graph) -> bool:
     """Whether a phase search knows all bent values of a graph."""
-    return bends(graph) is not None
+    return activations_of(graph) is not None
 
 
-class PhaseSearch:
-    """A search that can be stopped, asked, and gone on with.
+class NeuronSplitSearch(Search):
+    """Neuron splits with alpha-beta-CROWN bounds, one tree an objective.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimised; see `takes`.
+        graph: Its outputs are the objectives, each to be minimised; see `supports`.
         box: Finite.
-        state: The clock and the tolerances; it keeps the points and bounds found.
+        incumbent: The clock and the tolerances; it keeps the points found.
         seed: Of the samples.
         splits: Without, it looks for no points, and ends where the first split would be.
     """
 
-    def __init__(self, graph: Graph, box: Box, state: State, *, seed: int = 0, splits: bool = True):
-        self.graph, self.box, self.state, self.splits = graph, box, state, splits
+    methods = METHODS
+
+    def __init__(
+        self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0, splits: bool = True
+    ):
+        self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
-        state.start(*first_look(graph, box, self._rng))
+        incumbent.start(*initial_samples(graph, box, self._rng))
         self._lower = np.full(self._count, -np.inf)
-        self._net: PhaseNet | None = None
-        self._trees: dict[int, _Grown] = {}
+        self._net: RelaxedNet | None = None
+        self._trees: dict[int, _TreeProgress] = {}
         self._plan = self._work()
 
     def lower(self) -> np.ndarray:
-        """`(m,)` what is proved so far."""
         for k, grown in self._trees.items():
             self._lower[k] = max(self._lower[k], grown.tree.lower)
         return self._lower.copy()
 
     @property
+    def waiting(self) -> int:
+        return sum(len(grown.tree) for grown in self._trees.values())
+
+    @property
     def _open(self) -> np.ndarray:
-        return np.flatnonzero(self.lower() < self.state.cutoff())
+        return np.flatnonzero(self.lower() < self.incumbent.cutoff())
 
-    def run(self, until: float = np.inf) -> str | None:
-        """Go on until `until` on the state's clock.
+    def recover(self) -> None:
+        self._plan = self._work()
 
-        Returns:
-            None if nothing is left to do; else `"patience"`, `"time"`, `"interrupted"`, or
-            `"met"`: a point lies below its goal.
-        """
-        try:
-            with one_thread():
-                return self._run(until)
-        except KeyboardInterrupt:
-            self._plan = self._work()
-            return "interrupted"
-
-    def _run(self, until: float) -> str | None:
-        state = self.state
-        while self._open.size:
-            if state.out_of_time:
-                return "time"
-            if state.met:
-                return "met"
-            if state.seconds > until:
-                return "patience"
-            if next(self._plan, None) is None:
-                return None
-            if state.report_due:
-                state.report(self.lower(), sum(len(g.tree) for g in self._trees.values()))
-        return "met" if state.met else None
+    def advance(self) -> bool:
+        with single_blas_thread():
+            return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
         """The pieces of work, one after the other, for as long as there are any."""
         if self._net is None:
-            self._net = straightened(pruned(PhaseNet.of(self.graph, self.box)))
+            self._net = drop_stable(drop_inactive(RelaxedNet.of(self.graph, self.box)))
             self._bound_all()
             yield True
             self._descend(4)
             yield True
-            for layer in range(len(self._net.bends)):
+            for layer in range(len(self._net.activations)):
                 net = self._net
-                if net.before(net.bends[layer].source) == 0:
+                if net.units_before(net.activations[layer].source) == 0:
                     continue  # Nothing bent before it: its ranges are as tight as they get.
-                tighten_layer(net, net.bends[layer], LAYER_STEPS)
-                self._net = pruned(net)
+                tighten_layer(net, net.activations[layer], LAYER_STEPS)
+                self._net = drop_inactive(net)
                 self._bound_all()
                 yield True
-            self._net = straightened(self._net)
+            self._net = drop_stable(self._net)
             yield True
             self._descend(24)
         while True:
@@ -128,7 +114,7 @@ class PhaseSearch:
                 return
             for k in which:
                 if k not in self._trees:
-                    self._trees[k] = _Grown(self._net, k, self._cutoff(k))
+                    self._trees[k] = _TreeProgress(self._net, k, self._cutoff(k))
                     yield True
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
@@ -139,7 +125,7 @@ class PhaseSearch:
         return len(grown.tree) > 0 and (self.splits or grown.rounds > 0)
 
     def _cutoff(self, k: int) -> float:
-        return float(self.state.cutoff()[k])
+        return float(self.incumbent.cutoff()[k])
 
     def _bound_all(self) -> None:
         """All open objectives on the net as it is."""
@@ -148,28 +134,33 @@ class PhaseSearch:
         if not which.size:
             return
         start = {net.graph.output: np.eye(self._count)[which]}
-        task = Climb.of(start, net.uncut(which.size), np.tile(net.start(), (which.size, 1)), None)
-        climb(net, task, ROOT_STEPS, self.state.cutoff()[which])
-        proof = net.proof(start, task.theta, None, task.cuts)
+        task = BoundProblem.of(
+            start, net.unsplit(which.size), np.tile(net.start(), (which.size, 1)), None
+        )
+        optimize_bounds(net, task, ROOT_STEPS, self.incumbent.cutoff()[which])
+        proof = net.proof(start, task.alpha, None, task.splits)
         self._lower[which] = np.maximum(self._lower[which], proof.least)
-        self.state.boxes += which.size
+        self.incumbent.boxes += which.size
         self._look(net.corner(proof.form))
 
     def _descend(self, starts: int) -> None:
         """Look for points that make the open objectives small."""
         if self._open.size and self.splits:
-            found = many_points(self.graph, self.box, self._open, starts, self._rng)
-            self.state.offer(*found)
+            found = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
+            self.incumbent.offer(*found)
+
+    def _late(self) -> bool:
+        return self.incumbent.clock.expired
 
     def _look(self, x: np.ndarray) -> None:
         """Offer points."""
         if len(x):
             y = self.graph.run(x)
-            self.state.offer(y.min(axis=0), x[y.argmin(axis=0)])
+            self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
-    def _grow(self, grown: _Grown, k: int) -> None:
+    def _grow(self, grown: _TreeProgress, k: int) -> None:
         """Work on one tree for a while."""
-        tree, began, cutoff = grown.tree, self.state.seconds, self._cutoff(k)
+        tree, began, cutoff = grown.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
         if grown.rounds > 0:
             far = cutoff - tree.lower
@@ -179,16 +170,16 @@ class PhaseSearch:
                 grown.rounds = 0
         else:
             x = tree.step(cutoff)
-        self.state.boxes += tree.nodes - before
+        self.incumbent.boxes += tree.nodes - before
         self._look(x)
-        grown.spent += self.state.seconds - began
+        grown.spent += self.incumbent.clock.seconds - began
 
 
-class _Grown:
+class _TreeProgress:
     """A tree, the time it has had, and how often its ranges are still to be sharpened."""
 
-    def __init__(self, net: PhaseNet | None, k: int, cutoff: float):
+    def __init__(self, net: RelaxedNet | None, k: int, cutoff: float):
         assert net is not None
-        self.tree = PhaseTree(net, k, cutoff)
+        self.tree = SplitTree(net, k, cutoff)
         self.spent = 0.0
         self.rounds = MOST_ROUNDS

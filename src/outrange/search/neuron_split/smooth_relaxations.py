@@ -1,7 +1,7 @@
 """Curves of any bend as a phase search sees them: tangents that move, chords that do not.
 
 On a range that meets one cup of the curve, every tangent in the cup is a line below it once it is
-lowered to what the ends and knots allow; `theta` moves the point of tangency. On other ranges the
+lowered to what the ends and knots allow; `alpha` moves the point of tangency. On other ranges the
 line is fixed. Lines above are lines below the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
@@ -19,7 +19,7 @@ from ...ops import Curve
 from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
 from ...ops.relaxation.relax import relax
 from ...ops.relaxation.side import Side
-from .relaxations import Drawn
+from .relaxations import Relaxation
 
 
 THIN = 1e-7
@@ -27,7 +27,7 @@ THIN = 1e-7
 
 
 @dataclass(eq=False)
-class Arc:
+class SmoothActivation:
     """A value of any curve without jumps.
 
     Args:
@@ -48,19 +48,19 @@ class Arc:
     def size(self) -> int:
         return self.place.stop - self.place.start
 
-    def settled(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Units that are straight on their range, or hardly have one."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(settled(self.curve, lo, hi) | thin)
 
-    def straight(self, lo: np.ndarray, hi: np.ndarray) -> None:
+    def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
         """Units that are settled may still have an offset."""
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The first `theta`."""
+        """The first `alpha`."""
         return np.full(np.shape(lo), 0.5)
 
-    def point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Where to cut: a knot well inside the range, or its middle."""
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
@@ -73,9 +73,9 @@ class Arc:
             out = np.where(near, knot, out)
         return out
 
-    def over(self, lo: np.ndarray, hi: np.ndarray) -> ArcOver:
+    def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedSmooth:
         """Where the tangents may touch, and the lines that have no choice."""
-        plain, first, last = (relax(self.curve, lo, hi, theta) for theta in (None, 0.0, 1.0))
+        plain, first, last = (relax(self.curve, lo, hi, alpha) for alpha in (None, 0.0, 1.0))
         sides = []
         for side, slope, offset, ends in (
             (self.curve.sides[0], plain.lo_slope, plain.lo_offset, (first.lo_pivot, last.lo_pivot)),
@@ -87,20 +87,20 @@ class Arc:
             ),
         ):
             sides.append(_family(side, lo, hi, slope, offset, *ends))
-        return ArcOver(self.curve, lo, hi, (sides[0], sides[1]))
+        return PreparedSmooth(self.curve, lo, hi, (sides[0], sides[1]))
 
-    def gap(self, lo, hi, theta, rows) -> np.ndarray:
+    def gap(self, lo, hi, alpha, rows) -> np.ndarray:
         """About the largest distance between the curve and its chord."""
         low, high = self.curve.f(lo), self.curve.f(hi)
         out = np.zeros(lo.shape)
         for part in (0.25, 0.5, 0.75):
             height = self.curve.f((1 - part) * lo + part * hi)
             out = np.fmax(out, np.abs(height - (1 - part) * low - part * high))
-        return np.where(self.settled(lo, hi), 0.0, out)
+        return np.where(self.is_stable(lo, hi), 0.0, out)
 
 
 @dataclass(eq=False)
-class _Family:
+class _TangentFamily:
     """Lines below one side: tangents between `first` and `last` where `free`, else fixed."""
 
     free: np.ndarray
@@ -112,8 +112,8 @@ class _Family:
     offset: np.ndarray
     gain: np.ndarray
 
-    def take(self, index) -> _Family:
-        return _Family(
+    def take(self, index) -> _TangentFamily:
+        return _TangentFamily(
             self.free[index],
             self.first[index],
             self.last[index],
@@ -125,7 +125,7 @@ class _Family:
         )
 
 
-def _family(side: Side, lo, hi, slope, offset, first, last) -> _Family:
+def _family(side: Side, lo, hi, slope, offset, first, last) -> _TangentFamily:
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
@@ -142,51 +142,53 @@ def _family(side: Side, lo, hi, slope, offset, first, last) -> _Family:
     free &= (first < last) & np.isfinite(first) & np.isfinite(last)
     gain = np.where(free, side.slope(last) - side.slope(first), 0.0)
     free &= np.isfinite(gain)
-    return _Family(free, first, last, inside, (start, stop), slope, offset, np.nan_to_num(gain))
+    return _TangentFamily(
+        free, first, last, inside, (start, stop), slope, offset, np.nan_to_num(gain)
+    )
 
 
 @dataclass(eq=False)
-class ArcOver:
-    """See `Arc.over`."""
+class PreparedSmooth:
+    """See `SmoothActivation.over`."""
 
     curve: Curve
     lo: np.ndarray
     hi: np.ndarray
-    sides: tuple[_Family, _Family]
+    sides: tuple[_TangentFamily, _TangentFamily]
 
-    def take(self, index) -> ArcOver:
+    def take(self, index) -> PreparedSmooth:
         """Some of the sub-problems."""
-        return ArcOver(
+        return PreparedSmooth(
             self.curve,
             self.lo[index],
             self.hi[index],
             (self.sides[0].take(index), self.sides[1].take(index)),
         )
 
-    def draw(self, theta: np.ndarray) -> Drawn:
-        """The lines for `theta`."""
+    def relax(self, alpha: np.ndarray) -> Relaxation:
+        """The lines for `alpha`."""
         slopes, offsets, gains, pivots = [], [], [], []
         for side, family in zip(self.curve.sides, self.sides, strict=True):
-            slope, offset, at = self._lines(side, family, theta)
+            slope, offset, at = self._lines(side, family, alpha)
             slopes.append(side.sign * slope)
             offsets.append(side.sign * offset)
             gains.append(side.sign * family.gain)
             pivots.append(at)
-        return Drawn(
+        return Relaxation(
             (slopes[0], slopes[1]),
             (offsets[0], offsets[1]),
             (gains[0], gains[1]),
             (pivots[0], pivots[1]),
         )
 
-    def _lines(self, side: Side, family: _Family, theta):
+    def _lines(self, side: Side, family: _TangentFamily, alpha):
         slope, offset = family.slope.copy(), family.offset.copy()
         pivot = np.zeros(slope.shape)
         some = np.nonzero(family.free)
         if not some[0].size:
             return slope, offset, pivot
         first, last, lo, hi = (x[some] for x in (family.first, family.last, self.lo, self.hi))
-        at = np.clip(first + theta[some] * (last - first), first, last)
+        at = np.clip(first + alpha[some] * (last - first), first, last)
         m = side.slope(at)
         start, stop = family.gaps[0][some], family.gaps[1][some]
         low, _ = least_at_points(points(side, lo, hi, start, stop), m)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(eq=False)
-class Cuts:
+class Splits:
     """What sub-problems know of the first units: `(P, s)` each.
 
     Args:
@@ -25,12 +25,14 @@ class Cuts:
     hi: np.ndarray
     same: np.ndarray | None = None
 
-    def take(self, index) -> Cuts:
+    def take(self, index) -> Splits:
         """Some of the sub-problems."""
         same = np.arange(len(self.lo)) if self.same is None else self.same
-        return Cuts(self.low[index], self.high[index], self.lo[index], self.hi[index], same[index])
+        return Splits(
+            self.low[index], self.high[index], self.lo[index], self.hi[index], same[index]
+        )
 
-    def first(self, units: int) -> Cuts:
+    def first(self, units: int) -> Splits:
         """Without the units after the first few."""
         low, high, lo, hi = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
-        return Cuts(low, high, lo, hi, self.same)
+        return Splits(low, high, lo, hi, self.same)

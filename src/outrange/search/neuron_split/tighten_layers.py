@@ -15,10 +15,10 @@ from ...domains.backward import Relaxed
 from ...domains.cone import Cone
 from ...domains.cone_tiles import Tiles
 from ...domains.rounding import Budget
-from ..common.parallel import side_by_side
-from .alpha_beta import Climb, climb
-from .relaxations import Bend
-from .relaxed_net import PhaseNet
+from ..common.parallel import parallel_map
+from .alpha_beta import BoundProblem, optimize_bounds
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
 
 
 CHUNK = 64
@@ -31,25 +31,27 @@ _ROOM = 1 << 19
 """Numbers that the rows of one window may hold in its widest value."""
 
 
-def tighten_layer(net: PhaseNet, bend: Bend, steps: int) -> None:
-    """Better ends, in `net`, of the open units that `bend` reads.
+def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
+    """Better ends, in `net`, of the open units that `activation` reads.
 
     Args:
         net: The graph over its box.
         bend: Which units.
         steps: Of ascent.
     """
-    place, source = bend.place, bend.source
-    open_ = np.flatnonzero(~bend.settled(net.lo[place], net.hi[place]))
-    if source == 0 or not open_.size:
+    place, source = activation.place, activation.source
+    unstable = np.flatnonzero(~activation.is_stable(net.lo[place], net.hi[place]))
+    if source == 0 or not unstable.size:
         return
-    for units, (least, most) in zip(*_ranges(net, source, open_, steps, bend.enough), strict=True):
+    for units, (least, most) in zip(
+        *_ranges(net, source, unstable, steps, activation.enough), strict=True
+    ):
         at = place.start + units
         net.lo[at] = np.maximum(net.lo[at], least)
         net.hi[at] = np.maximum(np.minimum(net.hi[at], most), net.lo[at])
 
 
-def _ranges(net: PhaseNet, value: int, units: np.ndarray, steps: int, enough: float):
+def _ranges(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float):
     """Groups of units, and the ends found for each group."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
@@ -68,24 +70,24 @@ def _ranges(net: PhaseNet, value: int, units: np.ndarray, steps: int, enough: fl
         small = narrowed(net, window)
         return _ends(small, len(window.graph.nodes), window.units(group), steps, enough)
 
-    return [group for group, _ in parts], side_by_side(found, parts)
+    return [group for group, _ in parts], parallel_map(found, parts)
 
 
-def _ends(net: PhaseNet, value: int, units: np.ndarray, steps: int, enough: float):
+def _ends(net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float):
     """Proved least and largest of some entries of a value, on the whole box."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))
     start[np.arange(units.size), units] = 1.0
     start[units.size + np.arange(units.size), units] = -1.0
-    before = net.before(value)
-    theta = np.tile(net.start()[:before], (count, 1))
-    task = Climb.of({value: start}, net.uncut(count).first(before), theta, None)
-    climb(net, task, steps, np.full(count, enough))
-    least = net.proof(task.start, task.theta, None, task.cuts).least
+    before = net.units_before(value)
+    alpha = np.tile(net.start()[:before], (count, 1))
+    task = BoundProblem.of({value: start}, net.unsplit(count).first(before), alpha, None)
+    optimize_bounds(net, task, steps, np.full(count, enough))
+    least = net.proof(task.start, task.alpha, None, task.splits).least
     return least[: units.size], -least[units.size :]
 
 
-def narrowed(net: PhaseNet, window: Cone) -> PhaseNet:
+def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
     """The net of a window that reaches the inputs: its ranges and payments are the whole's."""
     ends, now, graph = [], net.now(), window.graph
     magnitudes, reads = [], []
@@ -105,4 +107,4 @@ def narrowed(net: PhaseNet, window: Cone) -> PhaseNet:
     budget = Budget(tuple(reads), net.budget.additions)
     box = Box(*ends[0])
     payments = window.relaxed(whole).payments
-    return PhaseNet(graph, box, ends, payments, net.drain, magnitudes, budget)
+    return RelaxedNet(graph, box, ends, payments, net.drain, magnitudes, budget)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import down, up
-from ..common.parallel import side_by_side
-from .alpha_beta import Below, Climb, climb
-from .relaxations import Bend
-from .relaxed_net import PhaseNet
-from .split_constraints import Cuts
+from ..common.parallel import parallel_map
+from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from .relaxations import Activation
+from .relaxed_net import RelaxedNet
+from .split_constraints import Splits
 
 
 CHUNK = 64
@@ -27,7 +27,7 @@ GAMMA_START = 0.1
 
 
 @dataclass(eq=False)
-class Wanted:
+class CutoffProblem:
     """What of the sub-problems is of interest: where `row . output < cutoff`.
 
     Args:
@@ -41,19 +41,19 @@ class Wanted:
     row: np.ndarray
     cutoff: float
     far: np.ndarray
-    theta: np.ndarray
+    alpha: np.ndarray
     beta: np.ndarray
 
 
 def tighten(
-    net: PhaseNet,
-    cuts: Cuts,
-    bend: Bend,
+    net: RelaxedNet,
+    splits: Splits,
+    activation: Activation,
     steps: int,
-    wanted: Wanted,
+    wanted: CutoffProblem,
     worth: np.ndarray | None = None,
 ) -> None:
-    """Better ends, in `cuts`, of the open units that `bend` reads.
+    """Better ends, in `splits`, of the open units that `activation` reads.
 
     Args:
         net: The graph over its box.
@@ -64,11 +64,11 @@ def tighten(
         wanted: Which points count.
         worth: `(P, s)` which units to work on, if not all.
     """
-    lo, hi = cuts.lo[:, bend.place], cuts.hi[:, bend.place]
-    chosen = ~bend.settled(lo, hi)
-    chosen[(cuts.lo > cuts.hi).any(axis=1)] = False
+    lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
+    chosen = ~activation.is_stable(lo, hi)
+    chosen[(splits.lo > splits.hi).any(axis=1)] = False
     if worth is not None:
-        chosen &= worth[:, bend.place]
+        chosen &= worth[:, activation.place]
     which, unit = np.nonzero(chosen)
     if not which.size:
         return
@@ -76,9 +76,9 @@ def tighten(
     sign = np.tile([1.0, -1.0], which.size // 2)
     parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
     found = np.concatenate(
-        side_by_side(
+        parallel_map(
             lambda part: _bounded(
-                net, cuts, bend, steps, wanted, which[part], unit[part], sign[part]
+                net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
             ),
             parts,
         )
@@ -89,30 +89,37 @@ def tighten(
 
 
 def _bounded(
-    net: PhaseNet, cuts: Cuts, bend: Bend, steps: int, wanted: Wanted, which, unit, sign
+    net: RelaxedNet,
+    splits: Splits,
+    activation: Activation,
+    steps: int,
+    wanted: CutoffProblem,
+    which,
+    unit,
+    sign,
 ) -> np.ndarray:
     """Lower bounds of `sign * unit` in the sub-problems `which`."""
     count = which.size
-    rows, at = np.arange(count), bend.place.start + unit
-    start = np.zeros((count, net.ends[bend.source][0].size))
+    rows, at = np.arange(count), activation.place.start + unit
+    start = np.zeros((count, net.ends[activation.source][0].size))
     start[rows, unit] = sign
-    own = cuts.take(which).first(net.before(net.graph.output))
+    own = splits.take(which).first(net.units_before(net.graph.output))
     scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
-    below = Below(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+    below = OutputConstraint(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
     beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
-    task = Climb.of({bend.source: start}, own, wanted.theta[which].copy(), beta, below)
-    climb(net, task, steps, np.full(count, bend.enough))
+    task = BoundProblem.of({activation.source: start}, own, wanted.alpha[which].copy(), beta, below)
+    optimize_bounds(net, task, steps, np.full(count, activation.enough))
     whole, less = task.whole(net)
-    least = net.proof(whole, task.theta, task.beta, task.cuts).least
+    least = net.proof(whole, task.alpha, task.beta, task.splits).least
     return down(least - up(less))
 
 
-def most_of(blame: np.ndarray, share: float, most: int) -> np.ndarray:
-    """The units that together carry this share of all blame, `most` a row."""
-    order = np.argsort(-blame, axis=1)
-    total = np.cumsum(np.take_along_axis(blame, order, axis=1), axis=1)
-    inside = total - np.take_along_axis(blame, order, axis=1) < share * total[:, -1:]
+def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
+    """The units that together carry this share of all score, `most` a row."""
+    order = np.argsort(-score, axis=1)
+    total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)
+    inside = total - np.take_along_axis(score, order, axis=1) < share * total[:, -1:]
     inside[:, most:] = False
-    out = np.zeros(blame.shape, bool)
+    out = np.zeros(score.shape, bool)
     np.put_along_axis(out, order, inside, axis=1)
     return out

@@ -18,14 +18,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..common.parallel import side_by_side
-from ..input_split.kernel_search import threads
-from .alpha_beta import Climb, climb
-from .leaf_lp import finished
-from .node import Leaf
-from .relaxed_net import PhaseNet
-from .split_constraints import Cuts
-from .tighten_units import Wanted, most_of, tighten
+from ...core import OutOfTime
+from ..common.parallel import parallel_map, threads
+from .alpha_beta import BoundProblem, optimize_bounds
+from .leaf_lp import bound_by_lp
+from .node import Node
+from .relaxed_net import RelaxedNet
+from .split_constraints import Splits
+from .tighten_units import CutoffProblem, most_of, tighten
 
 
 CANDIDATES = 8
@@ -56,7 +56,7 @@ LARGE = 2000
 """Nets of more units make do with fewer steps and rows before the first split."""
 
 
-class PhaseTree:
+class SplitTree:
     """The open sub-problems of one objective.
 
     Args:
@@ -65,22 +65,22 @@ class PhaseTree:
         cutoff: Bounds at or above it close.
     """
 
-    def __init__(self, net: PhaseNet, objective: int, cutoff: float):
+    def __init__(self, net: RelaxedNet, objective: int, cutoff: float):
         self.net, self.row = net, np.zeros(net.objectives)
         self.row[objective] = 1.0
         self.closed = np.inf
         self.nodes = 0
-        self._heap: list[tuple[float, int, Leaf]] = []
+        self._heap: list[tuple[float, int, Node]] = []
         self._count = 0
         self._kinked = np.zeros(net.units, bool)
-        for b in net.bends:
+        for b in net.activations:
             self._kinked[b.place] = np.isfinite(b.below)
         self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
 
-    def _root(self, least: float) -> Leaf:
+    def _root(self, least: float) -> Node:
         net = self.net
         nothing = np.full(net.units, np.inf)
-        return Leaf(
+        return Node(
             -nothing,
             nothing,
             net.lo.copy(),
@@ -108,7 +108,7 @@ class PhaseTree:
         try:
             left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
             return self._bound(left, cutoff, ROOT_STEPS)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OutOfTime):
             self._push(leaf)
             raise
 
@@ -128,121 +128,123 @@ class PhaseTree:
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
             return np.concatenate([self._bound(children, cutoff, STEPS), *points])
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OutOfTime):
             for leaf in taken:
                 self._push(leaf)
             raise
 
-    def _finished(self, leaf: Leaf, cutoff: float) -> np.ndarray:
+    def _finished(self, leaf: Node, cutoff: float) -> np.ndarray:
         """A leaf without open units is closed by what a linear program says of it."""
-        least, at = finished(self.net, self._stacked([leaf]), cutoff)
+        least, at = bound_by_lp(self.net, self._stacked([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
 
-    def _push(self, leaf: Leaf) -> None:
+    def _push(self, leaf: Node) -> None:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
         self._count += 1
 
-    def _stacked(self, leaves: list[Leaf]) -> Climb:
-        low, high, lo, hi, theta, beta = (
+    def _stacked(self, leaves: list[Node]) -> BoundProblem:
+        low, high, lo, hi, alpha, beta = (
             np.stack([getattr(leaf, name) for leaf in leaves])
-            for name in ("low", "high", "lo", "hi", "theta", "beta")
+            for name in ("low", "high", "lo", "hi", "alpha", "beta")
         )
         start = {self.net.graph.output: np.tile(self.row, (len(leaves), 1))}
-        return Climb.of(start, Cuts(low, high, lo, hi), theta, beta)
+        return BoundProblem.of(start, Splits(low, high, lo, hi), alpha, beta)
 
     def _tightened(
-        self, leaves: list[Leaf], cutoff: float, steps: int, share: float, most: int
-    ) -> list[Leaf]:
+        self, leaves: list[Node], cutoff: float, steps: int, share: float, most: int
+    ) -> list[Node]:
         """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
-        wanted = Wanted(self.row, cutoff, far, task.theta, task.beta)
-        blame = np.stack([self._blamed(leaf) for leaf in leaves])
-        worth = most_of(blame, share, most)
-        for bend in self.net.bends:
-            tighten(self.net, task.cuts, bend, steps, wanted, worth)
-        cuts = task.cuts
-        empty = np.asarray((cuts.lo > cuts.hi).any(axis=1))
+        wanted = CutoffProblem(self.row, cutoff, far, task.alpha, task.beta)
+        score = np.stack([self._scored(leaf) for leaf in leaves])
+        worth = most_of(score, share, most)
+        for activation in self.net.activations:
+            tighten(self.net, task.splits, activation, steps, wanted, worth)
+        splits = task.splits
+        empty = np.asarray((splits.lo > splits.hi).any(axis=1))
         for i, leaf in enumerate(leaves):
             # What follows from the cutoff is news to the lines: it gets a multiplier too.
             point = self._points(leaf.lo, leaf.hi)
-            was = self.net.open(leaf.lo, leaf.hi) & self._kinked
-            leaf.high = np.where(was & (cuts.hi[i] <= point), point, leaf.high)
-            leaf.low = np.where(was & (cuts.lo[i] >= point), point, leaf.low)
-            leaf.lo, leaf.hi, leaf.age = cuts.lo[i], cuts.hi[i], 0
+            was = self.net.unstable(leaf.lo, leaf.hi) & self._kinked
+            leaf.high = np.where(was & (splits.hi[i] <= point), point, leaf.high)
+            leaf.low = np.where(was & (splits.lo[i] >= point), point, leaf.low)
+            leaf.lo, leaf.hi, leaf.age = splits.lo[i], splits.hi[i], 0
             # Only points below the cutoff count from here on.
             if empty[i]:
                 self.closed = min(self.closed, cutoff)
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
 
-    def _bound(self, leaves: list[Leaf], cutoff: float, steps: int) -> np.ndarray:
+    def _bound(self, leaves: list[Node], cutoff: float, steps: int) -> np.ndarray:
         """Bound sub-problems; what stays open goes on the heap."""
         still, form = self._improved(leaves, cutoff, steps)
         for leaf in still:
             self._push(leaf)
         return self.net.corner(form)
 
-    def _shared(self, leaves: list[Leaf]) -> list[list[Leaf]]:
+    def _shared(self, leaves: list[Node]) -> list[list[Node]]:
         """The leaves in parts for the cores, if there are enough of them."""
         parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
         edges = np.linspace(0, len(leaves), parts + 1).astype(int)
         return [leaves[a:b] for a, b in pairwise(edges)]
 
-    def _at_once(self, leaves: list[Leaf]) -> np.ndarray:
+    def _at_once(self, leaves: list[Node]) -> np.ndarray:
         """Bounds as they are, without ascent."""
         task = self._stacked(leaves)
-        drawn = self.net.draw(self.net.over(task.cuts), task.theta)
-        return self.net.walk(task.start, drawn, task.beta, task.cuts).least
+        relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
+        return self.net.backward(task.start, relaxed, task.beta, task.splits).least
 
-    def _improved(self, leaves: list[Leaf], cutoff: float, steps: int):
+    def _improved(self, leaves: list[Node], cutoff: float, steps: int):
         """Bound sub-problems; returns those that stay open, and their forms."""
-        found = side_by_side(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
+        found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
         still = [leaf for part, _, _ in found for leaf in part]
         self.closed = min(self.closed, *(closed for _, _, closed in found))
         return still, np.concatenate([form for _, form, _ in found])
 
-    def _climbed(self, leaves: list[Leaf], cutoff: float, steps: int):
+    def _climbed(self, leaves: list[Node], cutoff: float, steps: int):
         """Those that stay open, their forms, and the least bound of those that closed."""
         closed = np.inf
         if not leaves:
             return [], np.zeros((0, self.net.box.size)), closed
         task = self._stacked(leaves)
-        climb(self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff))))
+        optimize_bounds(
+            self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff)))
+        )
         assert task.beta is not None
-        proof = self.net.proof(task.start, task.theta, task.beta, task.cuts)
-        blame = self._blame(task, proof.rows)
+        proof = self.net.proof(task.start, task.alpha, task.beta, task.splits)
+        score = self._scores(task, proof.rows)
         still = []
         for i, leaf in enumerate(leaves):
             leaf.least = min(max(leaf.least, float(proof.least[i])), cutoff)
             if leaf.least >= cutoff:
                 closed = min(closed, leaf.least)
                 continue
-            leaf.theta, leaf.beta, leaf.blame = task.theta[i], task.beta[i], blame[i]
+            leaf.alpha, leaf.beta, leaf.score = task.alpha[i], task.beta[i], score[i]
             still.append(i)
         return [leaves[i] for i in still], proof.form[still], closed
 
-    def _blame(self, task: Climb, rows: np.ndarray) -> np.ndarray:
+    def _scores(self, task: BoundProblem, rows: np.ndarray) -> np.ndarray:
         """`|a|` times the largest distance between unit and line in use, `(P, s)`."""
-        lo, hi = task.cuts.lo, task.cuts.hi
+        lo, hi = task.splits.lo, task.splits.hi
         out = np.zeros(rows.shape)
-        for b in self.net.bends:
+        for b in self.net.activations:
             at = b.place
-            gap = b.gap(lo[:, at], hi[:, at], task.theta[:, at], rows[:, at])
+            gap = b.gap(lo[:, at], hi[:, at], task.alpha[:, at], rows[:, at])
             out[:, at] = np.abs(rows[:, at]) * gap
         return out
 
-    def _choose(self, leaves: list[Leaf], cutoff: float) -> list[tuple[int, float] | None]:
+    def _choose(self, leaves: list[Node], cutoff: float) -> list[tuple[int, float] | None]:
         """The cut of each sub-problem, None where nothing is left to cut."""
         tried = []
         for i, leaf in enumerate(leaves):
-            blame = self._blamed(leaf)
-            for b in self.net.bends:
-                most = LAST_CANDIDATES if b is self.net.bends[-1] else CANDIDATES
-                best = b.place.start + np.argsort(-blame[b.place])[:most]
-                tried += [(i, int(u)) for u in best if blame[u] > 0]
+            score = self._scored(leaf)
+            for b in self.net.activations:
+                most = LAST_CANDIDATES if b is self.net.activations[-1] else CANDIDATES
+                best = b.place.start + np.argsort(-score[b.place])[:most]
+                tried += [(i, int(u)) for u in best if score[u] > 0]
         if not tried:
             return [None] * len(leaves)
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
@@ -260,7 +262,7 @@ class PhaseTree:
                 ]
             )
 
-        least = np.concatenate(side_by_side(bounded, parts)).reshape(-1, 2)
+        least = np.concatenate(parallel_map(bounded, parts)).reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
         # What goes beyond the cutoff is no gain; nor is a bound that is not a number.
@@ -276,16 +278,16 @@ class PhaseTree:
     def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """`(s,)` where each unit would be cut."""
         out = np.zeros(lo.shape)
-        for b in self.net.bends:
-            out[b.place] = b.point(lo[b.place], hi[b.place])
+        for b in self.net.activations:
+            out[b.place] = b.split_point(lo[b.place], hi[b.place])
         return out
 
-    def _blamed(self, leaf: Leaf) -> np.ndarray:
+    def _scored(self, leaf: Node) -> np.ndarray:
         """What each unit costs the bound; where what it reads is cut off, wide and early units."""
-        if (leaf.blame > 0).any():
-            return leaf.blame
-        out = np.where(self.net.open(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)
-        for depth, b in enumerate(self.net.bends):
+        if (leaf.score > 0).any():
+            return leaf.score
+        out = np.where(self.net.unstable(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)
+        for depth, b in enumerate(self.net.activations):
             top = out[b.place].max(initial=0.0)
             if top > 0:
                 out[b.place] /= top * (depth + 1)

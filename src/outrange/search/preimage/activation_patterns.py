@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernel.layer_program import Tape
+from ..kernel.layer_program import LayerProgram
 from .polytope_vertices import TooManyVertices, Vertices
 
 
@@ -29,7 +29,7 @@ MOST_CELLS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Polytope:
     """`a @ x <= b` within a box: where one clause holds in one activation pattern.
 
     Args:
@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Leaf:
+class PatternBox:
     """A box whose patterns are asked for.
 
     Args:
@@ -64,15 +64,17 @@ class Leaf:
     strict: np.ndarray
 
 
-def patterns(tape: Tape, leaf: Leaf, until: float = np.inf) -> list[Part] | None:
+def enumerate_patterns(
+    program: LayerProgram, leaf: PatternBox, until: float = np.inf
+) -> list[Polytope] | None:
     """Every part of the leaf where a clause holds; None if there are too many patterns.
 
     Args:
-        tape: Its first objectives are the values of the clauses.
+        program: Its first objectives are the values of the clauses.
         leaf: The box.
         until: On `time.perf_counter()`; after it the leaf has too many.
     """
-    walk = _Walk(tape, leaf, until)
+    walk = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > MOST_INPUTS:
         return None if (leaf.status == 0).any() else list(walk.only())
     try:
@@ -85,17 +87,17 @@ Forms = tuple[np.ndarray, np.ndarray]
 """`(n, d)` slopes and `(n,)` constants."""
 
 
-class _Walk:
-    def __init__(self, tape: Tape, leaf: Leaf, until: float):
-        self._tape, self._leaf, self._until = tape, leaf, until
+class _PatternEnumeration:
+    def __init__(self, program: LayerProgram, leaf: PatternBox, until: float):
+        self._program, self._leaf, self._until = program, leaf, until
         self._found = 0
         d = leaf.lo.size
         self._inputs: Forms = (np.eye(d), np.zeros(d))
         self._start = []
         at = 0
-        for level in tape.levels:
+        for layer in program.layers:
             self._start.append(at)
-            at += 0 if level.linear else level.size
+            at += 0 if layer.linear else layer.size
 
     def cells(self) -> Iterator[tuple[Vertices, Forms]]:
         """Every activation pattern that the box has, with the clauses' forms there."""
@@ -104,17 +106,17 @@ class _Walk:
 
     def _from(self, k: int, values: list[Forms], cell: Vertices) -> Iterator:
         """Levels `k` and on, those before it decided."""
-        tape = self._tape
-        while k < len(tape.levels):
-            level = tape.levels[k]
+        program = self._program
+        while k < len(program.layers):
+            layer = program.layers[k]
             slopes, constants = self._sums(k, values)
-            if level.linear:
+            if layer.linear:
                 values = [*values, (slopes, constants)]
                 k += 1
                 continue
-            known = self._leaf.status[self._start[k] : self._start[k] + level.size]
+            known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
             for phase, part in self._phases(known, slopes, constants, cell):
-                slope = np.where(phase > 0, level.above, level.below)
+                slope = np.where(phase > 0, layer.above, layer.below)
                 unit = (slopes * slope[:, None], constants * slope)
                 yield from self._from(k + 1, [*values, unit], part)
             return
@@ -124,15 +126,15 @@ class _Walk:
         yield cell, values[-1]
 
     def _sums(self, k: int, values: list[Forms]) -> Forms:
-        level = self._tape.levels[k]
-        slopes, constants = np.zeros((level.size, values[0][0].shape[1])), level.bias.copy()
-        for source, matrix in level.sources.items():
+        layer = self._program.layers[k]
+        slopes, constants = np.zeros((layer.size, values[0][0].shape[1])), layer.bias.copy()
+        for source, matrix in layer.sources.items():
             slopes += matrix @ values[source][0]
             constants += matrix @ values[source][1]
         return slopes, constants
 
     def _phases(self, known, slopes, constants, cell: Vertices) -> Iterator:
-        """The phases that the units of one level can have together, each with its cell."""
+        """The phases that the units of one layer can have together, each with its cell."""
         waiting = [(known.astype(np.int8), cell)]
         while waiting:
             phase, part = waiting.pop()
@@ -154,14 +156,14 @@ class _Walk:
                     part = part.cut(-slopes[j], -constants[j])
             yield phase, part
 
-    def only(self) -> Iterator[Part]:
+    def only(self) -> Iterator[Polytope]:
         """The parts of a leaf none of whose units is undecided: no vertices are needed."""
         leaf, values = self._leaf, [self._inputs]
-        for k, level in enumerate(self._tape.levels):
+        for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)
-            if not level.linear:
-                known = leaf.status[self._start[k] : self._start[k] + level.size]
-                slope = np.where(known > 0, level.above, level.below)
+            if not layer.linear:
+                known = leaf.status[self._start[k] : self._start[k] + layer.size]
+                slope = np.where(known > 0, layer.above, layer.below)
                 slopes, constants = slopes * slope[:, None], constants * slope
             values = [*values, (slopes, constants)]
         for k in np.flatnonzero(leaf.open_):
@@ -169,9 +171,9 @@ class _Walk:
             at = np.where(row > 0, leaf.lo, leaf.hi)
             least = row @ at + constant
             if least < 0 or (least == 0 and not leaf.strict[k]):
-                yield Part(int(k), row[None], np.array([-constant]), at)
+                yield Polytope(int(k), row[None], np.array([-constant]), at)
 
-    def parts(self, cell: Vertices, forms: Forms) -> Iterator[Part]:
+    def parts(self, cell: Vertices, forms: Forms) -> Iterator[Polytope]:
         """Where the clauses hold in one cell; one part if one of them holds all over it."""
         found = []
         for k in np.flatnonzero(self._leaf.open_):
@@ -181,7 +183,7 @@ class _Walk:
                 continue
             part = cell.cut(row, constant)
             kept = np.union1d(part.needed(), [len(part.rows) - 1])
-            found.append(Part(int(k), part.rows[kept], part.limits[kept], part.middle))
+            found.append(Polytope(int(k), part.rows[kept], part.limits[kept], part.middle))
             if height.max() < 0:
                 yield found[-1]
                 return

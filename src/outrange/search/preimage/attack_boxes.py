@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from .clause_bounds import Clauses
+from ..attack.pgd import Descent, descend
+from ..common.domain_boxes import DomainBoxes
+from .clause_bounds import ClauseBounds
 
 
 STARTS = 6
-STEPS = 24
+"""Descents in each box."""
+
+INSIDE = Descent(steps=24, step=0.3, decay=0.82)
+
 RETREATS = 8
+"""Points tried between the middle of a box and the deepest point met."""
 
 
-def points_in(
-    clauses: Clauses,
+def violations_in(
+    clauses: ClauseBounds,
     lo: np.ndarray,
     hi: np.ndarray,
     open_: np.ndarray,
@@ -36,10 +42,11 @@ def points_in(
     count, d = lo.shape
     with np.errstate(all="ignore"):
         deep, at = _descend(clauses, lo, hi, open_, whole, rng)
-        middle = _snapped(0.5 * lo + 0.5 * hi, whole)
+        boxes = DomainBoxes(lo, hi, whole)
+        middle = boxes.snap(0.5 * lo + 0.5 * hi)
         shares = np.append(0.0, 0.5 ** np.arange(RETREATS - 1, 0, -1))
         line = middle[:, None] + shares[:, None] * (at - middle)[:, None]
-        line = _snapped(np.clip(line, lo[:, None], hi[:, None]), whole)
+        line = boxes.snap(np.clip(line, lo[:, None], hi[:, None]))
         value = _least(clauses.values(line.reshape(-1, d)), np.repeat(open_, RETREATS, axis=0))
     well = value.reshape(count, RETREATS) <= np.minimum(0.25 * deep, 0.0)[:, None]
     found: list[list[np.ndarray]] = []
@@ -51,26 +58,21 @@ def points_in(
     return found
 
 
-def _descend(clauses: Clauses, lo, hi, open_, whole, rng) -> tuple[np.ndarray, np.ndarray]:
+def _descend(clauses: ClauseBounds, lo, hi, open_, whole, rng) -> tuple[np.ndarray, np.ndarray]:
     """The least value met in each box, `(B,)`, and where, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))
     share = rng.random((count, STARTS, d))
     share[:, 0] = 0.5
     share = share.reshape(-1, d)
-    where = np.clip(low * (1.0 - share) + high * share, low, high)
-    x = _snapped(where, whole)
+    boxes = DomainBoxes(low, high, whole)
+    x = boxes.snap(np.clip(low * (1.0 - share) + high * share, low, high))
     k = np.where(on, np.nan_to_num(clauses.values(x), nan=np.inf), np.inf).argmin(axis=1)
     deep, at = np.full(len(x), np.inf), x.copy()
-    for i in range(STEPS):
-        every, slope = clauses.gradient(x, k)
+    for met, every in descend(clauses.gradient, x, k, boxes, INSIDE):
         value = _least(every, on)
         better = value < deep
-        deep[better], at[better] = value[better], x[better]
-        where = np.clip(
-            where - 0.3 * (high - low) * 0.82**i * np.sign(np.nan_to_num(slope)), low, high
-        )
-        x = _snapped(where, whole)
+        deep[better], at[better] = value[better], met[better]
     best = deep.reshape(count, STARTS).argmin(axis=1) + STARTS * np.arange(count)
     return deep[best], at[best]
 
@@ -78,7 +80,3 @@ def _descend(clauses: Clauses, lo, hi, open_, whole, rng) -> tuple[np.ndarray, n
 def _least(values: np.ndarray, open_: np.ndarray) -> np.ndarray:
     """`(n,)` the least open clause's value."""
     return np.where(open_, np.nan_to_num(values, nan=np.inf), np.inf).min(axis=1)
-
-
-def _snapped(x: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(whole, np.rint(x), x)

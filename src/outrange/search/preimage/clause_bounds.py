@@ -12,13 +12,13 @@ from ...core.rounding import UNIT, up
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.measure import measure
-from ...graph.rewrites.gates import simplified
+from ..common.domain_boxes import DomainBoxes
 from ..engines.array_engine import ArrayEngine
 from ..engines.base import Bounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
-from ..input_split.kernel_search import METHODS as KERNEL_METHODS, root_magnitudes
-from ..kernel.binding import CompiledTape, library
-from ..kernel.layer_program import Tape, record
+from ..input_split.kernel_search import METHODS as KERNEL_METHODS
+from ..kernel.binding import CompiledProgram, root_magnitudes
+from ..portfolio import Problem, compile_problem, has_kernel
 
 
 ASCENT = 2
@@ -28,7 +28,7 @@ NEAR_ZERO = 1e-9
 """A bound this near 0, relative to the values met, may be 0 but for rounding."""
 
 
-class Clauses:
+class ClauseBounds:
     """Clauses over `[x, y]` of one network: `m` values, at most 0 exactly where each holds.
 
     Args:
@@ -47,7 +47,6 @@ class Clauses:
         hull: Box,
         engine: str = "auto",
     ):
-        self.graph = simplified(measure(graph, clauses, distances))
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
@@ -63,16 +62,18 @@ class Clauses:
             (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
             default=0.0,
         )
-        wide = hull.lo < hull.hi
-        fixed = np.where(wide, np.nan, hull.lo)
+        measured = measure(graph, clauses, distances)
+        problem = Problem(measured, rows, zero, DomainBoxes.of(hull))
+        self.graph = problem.small
         self.hull, self._fixed = hull, hull.lo
-        self.tape: Tape | None = record(self.graph, rows, zero, fixed)
-        self.free = wide
+        self.free = free = hull.lo < hull.hi
         """`(d,)` bool: the inputs that a box of `bound` has sides for."""
-        self._kernel: CompiledTape | None = None
-        if engine == "auto" and self.tape is not None and library() is not None:
-            self._kernel = root_magnitudes(self.tape, Box(hull.lo[wide], hull.hi[wide]))
-            self.units, self.methods = self._kernel.tape.states, KERNEL_METHODS[:3]
+        # Pre-images pave the input set, so they run on what input splits run on.
+        self.program = compile_problem(problem)
+        self._kernel: CompiledProgram | None = None
+        if self.program is not None and has_kernel(engine):
+            self._kernel = root_magnitudes(self.program, Box(hull.lo[free], hull.hi[free]))
+            self.units, self.methods = self._kernel.program.states, KERNEL_METHODS[:3]
         else:
             self._engine = ArrayEngine(self.graph, rows, zero, hull)
             self.units, self.methods = self._engine.units, ENGINE_METHODS[:3]
@@ -84,7 +85,7 @@ class Clauses:
 
     @property
     def exact_units(self) -> bool:
-        """Whether a box's status is about the units of `tape`."""
+        """Whether a box's status is about the units of `program`."""
         return self._kernel is not None
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> Bounds:
@@ -150,8 +151,8 @@ class Clauses:
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All values `(n, m)` and the gradient of clause `k[i]` at point `x[i]`."""
-        if self.tape is not None:
-            every, slope = self.tape.gradient(x, k)
+        if self.program is not None:
+            every, slope = self.program.gradient(x, k)
             return every[:, : self.count], slope
         _, slope = self._engine.gradient(self.full(x), k)
         return self.values(x), slope[:, self.free]

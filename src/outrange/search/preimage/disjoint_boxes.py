@@ -38,7 +38,7 @@ def apart(box: Ends, other: Ends) -> tuple[Ends | None, list[Ends]]:
     return (lo, hi), rest
 
 
-def disjoint(boxes: Sequence[Ends]) -> list[Ends]:
+def disjoint_boxes(boxes: Sequence[Ends]) -> list[Ends]:
     """Boxes of the same union that share faces at most."""
     found: list[Ends] = []
     for box in boxes:
@@ -61,7 +61,7 @@ def _overlaps(inside: Ends, box: Ends) -> bool:
     return bool(np.all((inside[0] < inside[1]) | (box[0] == box[1])))
 
 
-def cells(
+def grid_cells(
     whole: Sequence[Ends], asked: Sequence[tuple[Ends, int]], count: int, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Disjoint boxes, cut so that each question is about all of a box or nothing of it.

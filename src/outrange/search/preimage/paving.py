@@ -18,7 +18,7 @@ import numpy as np
 from ...core import gamma
 from ..engines.base import Bounds
 from .activation_patterns import MOST_INPUTS, MOST_UNITS
-from .clause_bounds import Clauses
+from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
 
 
@@ -33,7 +33,7 @@ SETTLED = 1e-11
 MIXED, OUTSIDE, INSIDE = 0, 1, 2
 
 
-class Cell:
+class PavingBox:
     """One box of a paving.
 
     Args:
@@ -68,14 +68,14 @@ class Cell:
         self.blame: np.ndarray | None = None
         self.forms: tuple[np.ndarray, np.ndarray] | None = None
         self.cut, self.at = -1, 0.0
-        self.children: tuple[Cell, Cell] | None = None
+        self.children: tuple[PavingBox, PavingBox] | None = None
 
     @property
     def gap(self) -> float:
         """The share of the whole volume that is not known to be inside or outside."""
         return self.most - self.least
 
-    def leaves(self) -> Iterator[Cell]:
+    def leaves(self) -> Iterator[PavingBox]:
         """The boxes that are not halved, in order."""
         waiting = [self]
         while waiting:
@@ -99,7 +99,7 @@ class Paving:
 
     def __init__(
         self,
-        clauses: Clauses,
+        clauses: ClauseBounds,
         lo: np.ndarray,
         hi: np.ndarray,
         wanted: np.ndarray,
@@ -116,7 +116,8 @@ class Paving:
         unknown = np.zeros(clauses.units, np.int8)
         parts = sizes / self.volume if self.volume > 0 else np.full(len(lo), 1.0 / len(lo))
         self.roots = [
-            Cell(lo[i], hi[i], float(parts[i]), wanted[i].copy(), unknown) for i in range(len(lo))
+            PavingBox(lo[i], hi[i], float(parts[i]), wanted[i].copy(), unknown)
+            for i in range(len(lo))
         ]
         d = lo.shape[1]
         self._slip = gamma(8 * d + 32)
@@ -126,7 +127,7 @@ class Paving:
 
     # ---- what is known ----------------------------------------------------------------------
 
-    def leaves(self) -> Iterator[Cell]:
+    def leaves(self) -> Iterator[PavingBox]:
         """Every box that is not halved."""
         for root in self.roots:
             yield from root.leaves()
@@ -142,7 +143,7 @@ class Paving:
 
     # ---- refining ---------------------------------------------------------------------------
 
-    def look(self, cells: Sequence[Cell]) -> None:
+    def look(self, cells: Sequence[PavingBox]) -> None:
         """Bound the cells, and say of each what is known."""
         if not cells:
             return
@@ -183,9 +184,9 @@ class Paving:
             most[on] += outer
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
-    def halve(self, cells: Sequence[Cell]) -> list[Cell]:
+    def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
         """Cut each cell at the input to blame; the halves, bounded. A point is left as it is."""
-        pairs: list[tuple[Cell, int, float, Cell, Cell]] = []
+        pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)
             if cut < 0:
@@ -196,7 +197,7 @@ class Paving:
             sizes = self._sizes(np.array([e[0] for e in ends]), np.array([e[1] for e in ends]))
             parts = sizes / self.volume if self.volume > 0 else np.full(2, cell.share / 2)
             a, b = (
-                Cell(*end, float(part), cell.open, cell.status)
+                PavingBox(*end, float(part), cell.open, cell.status)
                 for end, part in zip(ends, parts, strict=True)
             )
             pairs.append((cell, cut, at, a, b))
@@ -269,14 +270,14 @@ class Paving:
                     number += 1
         return None
 
-    def _untold(self, cell: Cell) -> float:
+    def _untold(self, cell: PavingBox) -> float:
         """The volume of a box with too many patterns to tell one by one."""
         clauses = self.clauses
         told = not clauses.exact_units or len(cell.lo) > MOST_INPUTS or cell.undecided <= MOST_UNITS
         return 0.0 if told or cell.label != MIXED else cell.share
 
 
-def _gap(cell: Cell) -> float:
+def _gap(cell: PavingBox) -> float:
     return cell.gap
 
 
@@ -294,7 +295,7 @@ def _blame(found: Bounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> 
     return np.where(sound & np.isfinite(blame), blame, hi - lo)
 
 
-def _place(cell: Cell, whole: np.ndarray) -> tuple[int, float]:
+def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
     """The input to halve, and where the lower half ends; -1 if the box is a point in float64."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)

@@ -11,42 +11,42 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, Climb
-from ..relaxations import KinkOver
-from ..relaxed_net import PhaseNet
-from .relaxed_net import Place, Tensor, TorchNet
+from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, BoundProblem
+from ..relaxations import PreparedKink
+from ..relaxed_net import RelaxedNet
+from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
 
 FLOAT32_SHORT = 1e-5
 """In float32 a bound must be above by this, relative, to be one in float64 too."""
 
 
-class TorchAscent:
+class TorchBackend:
     """An `arrays.Ascent`.
 
     Args:
         place: Where it computes.
     """
 
-    def __init__(self, place: Place):
+    def __init__(self, place: TensorPlacement):
         self.place = place
-        self._nets: WeakKeyDictionary[PhaseNet, TorchNet | None] = WeakKeyDictionary()
+        self._nets: WeakKeyDictionary[RelaxedNet, TorchRelaxedNet | None] = WeakKeyDictionary()
 
-    def __call__(self, net: PhaseNet, task: Climb, steps: int, target: np.ndarray) -> bool:
+    def __call__(self, net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> bool:
         if net not in self._nets:
-            self._nets[net] = TorchNet.of(net, self.place)
+            self._nets[net] = TorchRelaxedNet.of(net, self.place)
         placed = self._nets[net]
         if placed is None:
             return False
         if self.place.dtype != self.place.t.float64:
             target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
         with self.place.t.inference_mode():
-            return _Run(placed, task, target).climb(steps)
+            return _TorchAscent(placed, task, target).climb(steps)
 
 
 @dataclass(eq=False)
-class _Over:
-    """A kink over cut ranges, see `KinkOver`."""
+class _PreparedKink:
+    """A kink over cut ranges, see `PreparedKink`."""
 
     below: float
     turn: float
@@ -55,40 +55,40 @@ class _Over:
     upper: Tensor
     height: Tensor
 
-    def take(self, going: Tensor) -> _Over:
+    def take(self, going: Tensor) -> _PreparedKink:
         parts = (self.settled, self.fixed, self.upper, self.height)
-        return _Over(self.below, self.turn, *(part[going] for part in parts))
+        return _PreparedKink(self.below, self.turn, *(part[going] for part in parts))
 
 
-class _Run:
+class _TorchAscent:
     """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
 
-    def __init__(self, placed: TorchNet, task: Climb, target: np.ndarray):
+    def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray):
         self.placed, self.net, self.task = placed, placed.net, task
-        self.t, on, cuts = placed.on.t, placed.on, task.cuts
+        self.t, on, splits = placed.on.t, placed.on, task.splits
         self.target = on.tensor(target)
-        self.active = self.t.arange(len(task.theta), device=on.device)
+        self.active = self.t.arange(len(task.alpha), device=on.device)
         self.start = {v: on.tensor(rows) for v, rows in task.start.items()}
-        self.theta = on.tensor(task.theta)
+        self.alpha = on.tensor(task.alpha)
         self.beta = None if task.beta is None else on.tensor(task.beta)
-        self.low, self.high = on.tensor(cuts.low), on.tensor(cuts.high)
-        self.over = {v: self._over(part) for v, part in self.net.over(cuts).items()}
+        self.low, self.high = on.tensor(splits.low), on.tensor(splits.high)
+        self.prepared = {v: self._over(part) for v, part in self.net.prepare(splits).items()}
         self.below = task.below
         if self.below is not None:
             self.row = on.tensor(self.below.row)
             self.gamma, self.scale = on.tensor(self.below.gamma), on.tensor(self.below.scale)
         self.best = on.tensor(task.least)
-        self.best_theta = self.theta.clone()
+        self.best_theta = self.alpha.clone()
         self.best_beta = None if self.beta is None else self.beta.clone()
         self.best_gamma = None if self.below is None else self.gamma.clone()
-        self.moments = [_Moments(self.t, like) for like in (self.theta, self.theta, self.best)]
-        self.at = {b.value: b for b in self.net.bends}
+        self.moments = [_Moments(self.t, like) for like in (self.alpha, self.alpha, self.best)]
+        self.at = {b.value: b for b in self.net.activations}
 
-    def _over(self, part) -> _Over:
-        assert isinstance(part, KinkOver)
+    def _over(self, part) -> _PreparedKink:
+        assert isinstance(part, PreparedKink)
         on = self.placed.on
         upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
-        return _Over(
+        return _PreparedKink(
             part.below,
             part.above - part.below,
             on.tensor(part.settled, self.t.bool),
@@ -99,11 +99,11 @@ class _Run:
     def climb(self, steps: int) -> bool:
         """Improve, and write what was best to the task; False if a number overflowed."""
         for step in range(steps + 1):
-            self._walk()
+            self._backward()
             better = self.least > self.best[self.active]
             whom = self.active[better]
             self.best[whom] = self.least[better]
-            self.best_theta[whom] = self.theta[better]
+            self.best_theta[whom] = self.alpha[better]
             if self.beta is not None and self.best_beta is not None:
                 self.best_beta[whom] = self.beta[better]
             if self.best_gamma is not None:
@@ -118,7 +118,7 @@ class _Run:
             return False
         task = self.task
         task.least[:] = _back(self.best)
-        task.theta[:] = _back(self.best_theta)
+        task.alpha[:] = _back(self.best_theta)
         if task.beta is not None and self.best_beta is not None:
             # What was 0 or of one sign stays so: the clip below is exact in either type.
             task.beta[:] = _back(self.best_beta)
@@ -134,29 +134,29 @@ class _Run:
             rows[out] = rows[out] + more if out in rows else more
         return rows
 
-    def _walk(self) -> None:
-        """`PhaseNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+    def _backward(self) -> None:
+        """`RelaxedNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
         placed = self.placed
-        waiting, tilts = self._rows(), self._tilts()
+        waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)
-        constant = self.theta.new_zeros(len(self.theta))
-        self.units = self.t.zeros_like(self.theta)
+        constant = self.alpha.new_zeros(len(self.alpha))
+        self.units = self.t.zeros_like(self.alpha)
         self.slopes: dict[int, Tensor] = {}
         self.offsets: dict[int, Tensor] = {}
         for v in range(self.top, 0, -1):
-            a, tilt = waiting.pop(v, None), tilts.get(v)
+            a, tilt = waiting.pop(v, None), beta_rows.get(v)
             if tilt is not None:
                 a = -tilt if a is None else a - tilt
             if a is None:
                 continue
             node = self.net.graph.nodes[v - 1]
             if v in self.at:
-                place, over = self.at[v].place, self.over[v]
+                place, prepared = self.at[v].place, self.prepared[v]
                 self.units[:, place] = a
-                free = over.below + over.turn * self.theta[:, place]
-                lower = self.t.where(over.settled, over.fixed, free)
-                slope = self.t.where(a > 0, lower, over.upper)
-                offset = self.t.where(a > 0, 0.0, over.height)
+                free = prepared.below + prepared.turn * self.alpha[:, place]
+                lower = self.t.where(prepared.settled, prepared.fixed, free)
+                slope = self.t.where(a > 0, lower, prepared.upper)
+                offset = self.t.where(a > 0, 0.0, prepared.height)
                 constant += (a * offset).sum(dim=1)
                 self.slopes[v], self.offsets[v] = slope, offset
                 parts = [a * slope]
@@ -166,9 +166,9 @@ class _Run:
                 constant += op.offset(a)
             for j, part in zip(node.inputs, parts, strict=True):
                 waiting[j] = waiting[j] + part if j in waiting else part
-        form = waiting.get(0, self.theta.new_zeros(len(self.theta), len(placed.center)))
-        if 0 in tilts:
-            form = form - tilts[0]
+        form = waiting.get(0, self.alpha.new_zeros(len(self.alpha), len(placed.center)))
+        if 0 in beta_rows:
+            form = form - beta_rows[0]
         if self.beta is not None:
             used = self.t.where(self.beta > 0, self.low, self.high)
             constant += self.t.where(self.beta == 0, 0.0, self.beta * used).sum(dim=1)
@@ -177,21 +177,21 @@ class _Run:
         if self.below is not None:
             self.least = self.least - self.gamma * self.below.cutoff
 
-    def _tilts(self) -> dict[int, Tensor]:
-        tilts: dict[int, Tensor] = {}
+    def _beta_rows(self) -> dict[int, Tensor]:
+        beta_rows: dict[int, Tensor] = {}
         if self.beta is not None:
-            for b in self.net.bends:
+            for b in self.net.activations:
                 if b.place.stop > self.beta.shape[1]:
                     continue
                 part = self.beta[:, b.place]
-                tilts[b.source] = tilts[b.source] + part if b.source in tilts else part
-        return tilts
+                beta_rows[b.source] = beta_rows[b.source] + part if b.source in beta_rows else part
+        return beta_rows
 
     def _forward(self) -> tuple[Tensor, list[Tensor]]:
-        """`PhaseNet.forward`: units and all values of the lines in use, where they are least."""
+        """`RelaxedNet.forward`: units and all values of the lines in use, where they are least."""
         placed = self.placed
         values = [self.t.where(self.form > 0, placed.lo, placed.hi)]
-        z = self.t.zeros_like(self.theta)
+        z = self.t.zeros_like(self.alpha)
         for v, node in enumerate(self.net.graph.nodes[: self.top], 1):
             xs = [values[j] for j in node.inputs]
             if v in self.at:
@@ -208,13 +208,13 @@ class _Run:
         """One step of Adam on slopes and multipliers, as in `phase_ascent`."""
         z, values = self._forward()
         pace = DECAY**step
-        gradient = self.t.zeros_like(self.theta)
+        gradient = self.t.zeros_like(self.alpha)
         for v in self.slopes:
-            place, over = self.at[v].place, self.over[v]
+            place, prepared = self.at[v].place, self.prepared[v]
             a = self.units[:, place]
-            gain = self.t.where((a > 0) & ~over.settled, over.turn, 0.0)
+            gain = self.t.where((a > 0) & ~prepared.settled, prepared.turn, 0.0)
             gradient[:, place] = a * gain * z[:, place]
-        self.theta = (self.theta + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
+        self.alpha = (self.alpha + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
         if self.beta is not None:
             self._move_beta(z, pace)
         if self.below is not None:
@@ -242,9 +242,9 @@ class _Run:
     def _keep(self, going: Tensor) -> None:
         """Go on with some of the sub-problems."""
         self.active = self.active[going]
-        self.theta = self.theta[going]
+        self.alpha = self.alpha[going]
         self.start = {v: rows[going] for v, rows in self.start.items()}
-        self.over = {v: part.take(going) for v, part in self.over.items()}
+        self.prepared = {v: part.take(going) for v, part in self.prepared.items()}
         self.low, self.high = self.low[going], self.high[going]
         if self.beta is not None:
             self.beta = self.beta[going]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ....ops import Affine, Rearrange
-from ..relaxations import Kink
-from ..relaxed_net import PhaseNet
+from ..relaxations import KinkActivation
+from ..relaxed_net import RelaxedNet
 
 
 Tensor = Any
@@ -24,7 +24,7 @@ MOST_WEIGHTS = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class TensorPlacement:
     """Where arrays live.
 
     Args:
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(eq=False)
-class Matrix:
+class TensorMatrix:
     """`y = sum_i M_i x_i + b`; `parts` are `(m, n_i)`, or `(m,)` where they act entry by entry."""
 
     parts: list[Tensor]
@@ -61,7 +61,7 @@ class Matrix:
 
 
 @dataclass(eq=False)
-class Moved:
+class TensorGather:
     """Entries taken from the inputs in a row, or constants."""
 
     t: Any
@@ -85,32 +85,32 @@ class Moved:
 
 
 @dataclass(eq=False)
-class TorchNet:
+class TorchRelaxedNet:
     """A net on the device."""
 
-    net: PhaseNet
-    on: Place
-    steps: dict[int, Matrix | Moved]
+    net: RelaxedNet
+    on: TensorPlacement
+    steps: dict[int, TensorMatrix | TensorGather]
     center: Tensor
     reach: Tensor
     lo: Tensor
     hi: Tensor
 
     @staticmethod
-    def of(net: PhaseNet, on: Place) -> TorchNet | None:
+    def of(net: RelaxedNet, on: TensorPlacement) -> TorchRelaxedNet | None:
         """None if the net has bends that are not kinks, or is too large."""
-        bent = {b.value for b in net.bends}
+        bent = {b.value for b in net.activations}
         ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in bent}
         if not all(isinstance(op, Affine | Rearrange) for op in ops.values()):
             return None
-        if not all(isinstance(b, Kink) for b in net.bends):
+        if not all(isinstance(b, KinkActivation) for b in net.activations):
             return None
         if sum(map(_weights, ops.values())) > MOST_WEIGHTS:
             return None
         box = net.box
         center = net.cells.center[0]
         reach = np.maximum(box.hi - center, center - box.lo)
-        return TorchNet(
+        return TorchRelaxedNet(
             net,
             on,
             {v: _placed(op, on) for v, op in ops.items()},
@@ -123,10 +123,10 @@ def _weights(op) -> int:
     return op.size * sum(op.sizes) if full else 0
 
 
-def _placed(op, on: Place) -> Matrix | Moved:
+def _placed(op, on: TensorPlacement) -> TensorMatrix | TensorGather:
     if isinstance(op, Rearrange):
         absent = op.index < 0
-        return Moved(
+        return TensorGather(
             on.t,
             on.tensor(np.maximum(op.index, 0), on.t.int64),
             on.tensor(~absent),
@@ -139,4 +139,4 @@ def _placed(op, on: Place) -> Matrix | Moved:
         parts = [np.full(op.size, c) for c in op.coefficients]
     else:
         parts = op.adjoint(np.eye(op.size))
-    return Matrix([on.tensor(part) for part in parts], on.tensor(op.bias))
+    return TensorMatrix([on.tensor(part) for part in parts], on.tensor(op.bias))

@@ -1,0 +1,103 @@
+"""The protocol of a search, and the one loop that drives any of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from ...core import OutOfTime, Warrant
+from .incumbent import Incumbent
+from .solution import Solution, Status, Stop
+
+
+class Search(ABC):
+    """Lowers proved bounds piece by piece; can be stopped, asked, and gone on with.
+
+    What it proves and the points it finds are valid at every moment, also after an interrupt.
+    """
+
+    incumbent: Incumbent
+    """The best points, the clock and the tolerances; several searches may share one."""
+    methods: tuple[str, ...]
+    """What it does, with references, for the reader of the answer."""
+
+    @abstractmethod
+    def lower(self) -> np.ndarray:
+        """`(m,)` what this search has proved of every objective so far."""
+
+    @abstractmethod
+    def advance(self) -> bool:
+        """One piece of work, well under a second if it can be; False if nothing is left to do."""
+
+    @property
+    def waiting(self) -> int:
+        """Open sub-problems."""
+        return 1
+
+    @property
+    def warrant(self) -> Warrant:
+        """What stands behind `lower`."""
+        return Warrant.FLOAT64_ROUNDED
+
+    @property
+    def finished(self) -> bool:
+        """Whether every objective is closed."""
+        return not bool((self.lower() < self.incumbent.cutoff()).any())
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Make the search whole again after `advance` was left in the middle."""
+
+    def run(self, until: float = np.inf) -> Stop:
+        """Advance until there is a reason to stop.
+
+        Args:
+            until: Seconds on the incumbent's clock.
+        """
+        incumbent = self.incumbent
+        try:
+            while not self.finished:
+                if incumbent.met:
+                    return Stop.GOAL
+                if incumbent.clock.expired:
+                    return Stop.TIME
+                if incumbent.clock.seconds > until:
+                    return Stop.PAUSED
+                if not self.advance():
+                    break
+                if incumbent.report_due:
+                    incumbent.report(self.lower(), self.waiting)
+        except KeyboardInterrupt:
+            self.recover()
+            return Stop.INTERRUPTED
+        except OutOfTime:
+            self.recover()
+            return Stop.TIME
+        return Stop.GOAL if incumbent.met else Stop.FINISHED
+
+    def solution(self, stop: Stop) -> Solution:
+        """What is known, frozen.
+
+        Args:
+            stop: What `run` returned last.
+        """
+        incumbent = self.incumbent
+        lower = np.fmax(self.lower(), incumbent.known)
+        tolerance = incumbent.tolerance()
+        incumbent.report(lower, 0)
+        with np.errstate(invalid="ignore"):
+            exact = bool(np.all(incumbent.best - lower <= tolerance * (1 + 1e-9)))
+        early = stop in (Stop.TIME, Stop.INTERRUPTED)
+        status = Status.EXACT if exact else Status(stop) if early else Status.ROUNDING
+        return Solution(
+            status,
+            lower,
+            incumbent.best,
+            incumbent.best_at,
+            tolerance,
+            incumbent.boxes,
+            incumbent.clock.seconds,
+            self.methods,
+            self.warrant,
+        )

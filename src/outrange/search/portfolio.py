@@ -1,0 +1,290 @@
+"""The choice of a search: one decision for ranges, verdicts, optimization and pre-images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, partial
+
+import numpy as np
+
+from ..core import Warrant
+from ..domains import bounds
+from ..graph import Builder, Graph
+from ..graph.rewrites.gates import simplified
+from ..graph.rewrites.rewrite import fold
+from ..graph.values import Value
+from .attack.pgd import first_points
+from .common.domain_boxes import DomainBoxes
+from .common.incumbent import Incumbent
+from .common.search import Search
+from .kernel.binding import library
+from .kernel.layer_program import LayerProgram, compile_layers
+
+
+FEW_INPUTS = 12
+"""Free inputs up to which splitting them is the best there is; beyond, splits of neurons join."""
+
+SOME_INPUTS = 40
+"""Free inputs up to which splitting them is tried as well: a few of them often decide all."""
+
+WIDE_ENTRIES = 1 << 18
+"""Entries in all values of a graph from which on no tree of splits gets anywhere: see
+`wide_search`."""
+
+FIRST_TURN = 0.5
+"""Seconds of the first turn of each search of a portfolio; every later round doubles it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Objectives to be minimised over boxes: `rows @ output(x) + offset`.
+
+    Args:
+        graph: The network.
+        rows: `(m, outputs)`.
+        offset: `(m,)`.
+        domain: The boxes, of all inputs.
+    """
+
+    graph: Graph
+    rows: np.ndarray
+    offset: np.ndarray
+    domain: DomainBoxes
+
+    @cached_property
+    def small(self) -> Graph:
+        """The graph without what these rewrites remove; hulls of gates exist only here."""
+        return simplified(self.graph)
+
+    @property
+    def free(self) -> int:
+        """How many inputs are not fixed."""
+        return int((self.domain.hull.lo < self.domain.hull.hi).sum())
+
+    @property
+    def is_one_box(self) -> bool:
+        """Whether the domain is a single box of real inputs."""
+        return len(self.domain.lo) == 1 and not self.domain.whole.any()
+
+    def of_outputs(self, graph: Graph) -> Graph:
+        """`graph` with the objectives as its outputs."""
+        outputs = graph.value_size(graph.output)
+        if not self.offset.any() and np.array_equal(self.rows, np.eye(outputs)):
+            return graph
+        return with_rows(graph, self.rows, self.offset)
+
+    def by_intervals(self, graph: Graph) -> np.ndarray:
+        """`(m,)` interval bounds: exact where an output's own range is the limit (a dead unit)."""
+        lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
+        return self.by_outputs(lo, hi).min(axis=0)
+
+    def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """What bounds of the outputs `(B, outputs)` say of rows that are one output, or minus one.
+
+        Returns:
+            `(B, m)`, `-inf` for every other row.
+        """
+        plus, minus = np.maximum(self.rows, 0.0), np.minimum(self.rows, 0.0)
+        single = (np.abs(self.rows).sum(axis=1) == 1.0) & (np.abs(self.rows).max(axis=1) == 1.0)
+        single &= self.offset == 0
+        with np.errstate(all="ignore"):
+            low = np.where(plus > 0, plus * lo[:, None], 0.0)
+            low = low + np.where(minus < 0, minus * hi[:, None], 0.0)
+        low = np.where(single, low.sum(axis=2), -np.inf)
+        return np.where(np.isnan(low), -np.inf, low)
+
+
+def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
+    """The graph whose outputs are `rows @ output + offset`."""
+    builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
+    y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
+    return fold(builder.finish([builder.dense(y, rows.T, offset)], ["value"]))
+
+
+class Kind(StrEnum):
+    """The searches there are."""
+
+    WIDE = "wide"
+    NEURON_SPLIT = "neuron split"
+    INPUT_SPLIT = "input split"
+    PORTFOLIO = "portfolio"
+
+
+def is_wide(graph: Graph) -> bool:
+    """Whether a graph is too large for a tree of splits."""
+    return sum(node.size for node in graph.nodes) >= WIDE_ENTRIES
+
+
+def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
+    """Decide which search a problem gets. The first row that fits decides:
+
+    =====================================================  ==========================
+    the problem                                            the search
+    =====================================================  ==========================
+    several boxes, or inputs of whole numbers              input splits
+    2^18 entries or more in all values of the graph        wide passes, no splits
+    up to 12 free inputs                                   input splits
+    an activation that neuron splits do not know           input splits
+    up to 40 free inputs                                   both kinds of splits in turns
+    otherwise                                              neuron splits
+    =====================================================  ==========================
+
+    Input splits run on the box kernel where the graph compiles to layers, else on the array engine
+    (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
+    to 12 free inputs.
+
+    Args:
+        problem: What is asked.
+        engine: `"auto"`; `"array"` asks for input splits on the array engine, whatever fits.
+    """
+    from .neuron_split.search import supports
+
+    if engine == "array" or not problem.is_one_box:
+        return Kind.INPUT_SPLIT
+    if is_wide(problem.graph):
+        return Kind.WIDE
+    if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
+        return Kind.INPUT_SPLIT
+    return Kind.PORTFOLIO if problem.free <= SOME_INPUTS else Kind.NEURON_SPLIT
+
+
+def has_kernel(engine: str) -> bool:
+    """Whether the box kernel may run: it was compiled, and the caller does not forbid it."""
+    return engine == "auto" and library() is not None
+
+
+def compile_problem(problem: Problem) -> LayerProgram | None:
+    """The layers that the box kernel runs; None where the graph has none."""
+    hull = problem.domain.hull
+    fixed = np.where(hull.lo < hull.hi, np.nan, hull.lo)
+    return compile_layers(problem.small, problem.rows, problem.offset, fixed)
+
+
+def select_search(
+    problem: Problem,
+    incumbent: Incumbent,
+    *,
+    seed: int = 0,
+    engine: str = "auto",
+    solver: bool = False,
+) -> Search:
+    """The search that suits a problem, begun: see `choose_kind` for how it is chosen.
+
+    Nothing is compiled or rewritten for a search that is not taken.
+
+    Args:
+        problem: What is asked.
+        incumbent: The clock and the tolerances; takes the first points and interval bounds.
+        seed: Of the samples.
+        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+        solver: Whether a mixed-integer solver may close what splitting inputs does not.
+    """
+    incumbent.prove(problem.by_intervals(problem.graph))
+    kind = choose_kind(problem, engine)
+    if kind is Kind.WIDE:
+        from .wide_search import WideSearch
+
+        graph = problem.of_outputs(problem.graph)
+        return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
+    incumbent.prove(problem.by_intervals(problem.small))
+    if kind is Kind.INPUT_SPLIT:
+        return _input_splits(problem, incumbent, seed, engine, solver)
+    if kind is Kind.NEURON_SPLIT:
+        return _neuron_splits(problem, incumbent, seed)
+    inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
+    return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+
+
+def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
+    from .neuron_split.search import NeuronSplitSearch
+
+    graph = problem.of_outputs(problem.small)
+    return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
+
+
+def _input_splits(
+    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
+) -> Search:
+    first: Callable = partial(first_points, late=lambda: incumbent.clock.expired)
+    program = compile_problem(problem) if has_kernel(engine) else None
+    if program is None:
+        from .engines.array_engine import ArrayEngine
+        from .input_split.array_search import ArraySearch
+
+        machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
+        lo, hi = machine.outputs
+        incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
+        return ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
+    from .input_split.kernel_search import KernelSearch
+
+    boxes = KernelSearch(program, problem.domain, incumbent, seed=seed, first=first)
+    if not solver or not problem.is_one_box:
+        return boxes
+    from .milp.turns import MilpTurns
+
+    return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
+
+
+class Portfolio(Search):
+    """Several searches of one problem in turns of growing length; they share an incumbent.
+
+    What one of them proves, the others need not.
+
+    Args:
+        parts: The searches.
+    """
+
+    def __init__(self, parts: tuple[Search, ...]):
+        self.incumbent, self._parts = parts[0].incumbent, parts
+        self._going = list(parts)
+        self._used: list[Search] = []
+        self._turn = FIRST_TURN
+        self._at = 0
+        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
+
+    def lower(self) -> np.ndarray:
+        return np.maximum.reduce([part.lower() for part in self._parts])
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Of the searches that have done anything."""
+        used = self._used or self._parts[:1]
+        return tuple(dict.fromkeys(m for part in used for m in part.methods))
+
+    @property
+    def waiting(self) -> int:
+        return sum(part.waiting for part in self._going)
+
+    @property
+    def warrant(self) -> Warrant:
+        return min(part.warrant for part in self._parts)
+
+    @property
+    def finished(self) -> bool:
+        # `lower` would cost a pass over all open boxes: what the last turn proved is enough.
+        return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
+
+    def recover(self) -> None:
+        for part in self._parts:
+            part.recover()
+
+    def advance(self) -> bool:
+        part = self._going[self._at]
+        if part not in self._used:
+            self._used.append(part)
+        goes_on = not part.finished and part.advance()
+        if not goes_on:
+            self._going.remove(part)
+        if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
+            self.incumbent.prove(part.lower())
+            self._next(goes_on)
+        return bool(self._going)
+
+    def _next(self, goes_on: bool) -> None:
+        self._at += goes_on
+        if self._at >= len(self._going):
+            self._at = 0
+            self._turn *= 2
+        self._turn_ends = self.incumbent.clock.seconds + self._turn
