@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..core import UnknownKeyError
 from .answer import Answer
 from .render.document import Document, Interval, Table
 from .render.text import short
@@ -68,7 +69,7 @@ class DeadStart(Answer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise KeyError(
+        raise UnknownKeyError(
             f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
         )
 

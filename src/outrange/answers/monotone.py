@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core import OutrangeError, Warrant
+from ..core import OutrangeError, UnknownKeyError, Warrant
 from .answer import Answer, Cost
 from .render.document import MOST_ROWS, Document, Paragraph, Table
 from .render.jsonable import field_dict
@@ -140,7 +141,15 @@ class Monotone(Answer):
 
     def __getitem__(self, pair: tuple[str, str]) -> Trend:
         """The trend of `(output, input)`, named as `"y[0]", "x[1]"`."""
-        return next(t for t in self.trends if (t.output, t.input) == tuple(pair))
+        wanted = tuple(pair) if isinstance(pair, list | tuple) else None
+        for trend in self.trends:
+            if (trend.output, trend.input) == wanted:
+                return trend
+        raise UnknownKeyError(
+            "A trend is named by an output and an input that were asked about, "
+            f"{_some(t.output for t in self.trends)} and {_some(t.input for t in self.trends)}. "
+            f"Received: {pair!r}."
+        )
 
     def __repr__(self) -> str:
         told = [f"{t.output} {t.direction} in {t.input}" for t in self.trends[:4]]
@@ -171,3 +180,9 @@ class Monotone(Answer):
                 *(part for d in order for part in (Paragraph(f"{d.title}: {d.lead}"), *d.blocks)),
             ),
         )
+
+
+def _some(names: Iterable[str]) -> str:
+    """Some names as a message lists them."""
+    distinct = list(dict.fromkeys(names))
+    return "|".join(map(repr, distinct[:4])) + ("|..." if len(distinct) > 4 else "")

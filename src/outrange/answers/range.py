@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import InputError, OutrangeError, Warrant
+from ..core import InputError, OutrangeError, UnknownKeyError, Warrant
 from .answer import Answer, Cost
 from .render.document import MOST_ROWS, Bar, Document, Paragraph, Table
 from .render.plot import plot_bars
@@ -154,8 +154,8 @@ class Range(Answer):
         return replace(self, outputs={name: shape}, **{n: cut(getattr(self, n)) for n in names})
 
     def __getitem__(self, name: str) -> Range:
-        if name not in self.by_name:
-            raise InputError(f"The outputs are {list(self.outputs)}. Received: {name!r}.")
+        if not isinstance(name, str) or name not in self.by_name:
+            raise UnknownKeyError(f"The outputs are {list(self.outputs)}. Received: {name!r}.")
         return self.by_name[name]
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, Warrant
+from ..core import Bounds, UnknownKeyError, Warrant
 from .answer import Answer
 from .render.document import Bar, Document, Interval, Paragraph, Table
 from .render.jsonable import field_dict, jsonable
@@ -82,7 +82,9 @@ class Summary(Answer):
         for row in self.layers:
             if row.name == name:
                 return row
-        raise KeyError(f"The layers are {[row.name for row in self.layers]}. Received: {name!r}.")
+        raise UnknownKeyError(
+            f"The layers are {[row.name for row in self.layers]}. Received: {name!r}."
+        )
 
     def total(self, what: str) -> int:
         """How many units of the whole model are `what` (one of `COUNTS`)."""

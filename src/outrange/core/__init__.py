@@ -14,6 +14,7 @@ from .errors import (
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,
+    UnknownKeyError as UnknownKeyError,
     UnsupportedError as UnsupportedError,
 )
 from .formula import (

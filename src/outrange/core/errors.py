@@ -2,6 +2,7 @@
 
 * OutrangeError
   + InputError        an argument of the caller's breaks a rule (box, tolerance, shape, path)
+    - UnknownKeyError an answer has no entry of this name
   + ModelError        the model cannot be read, or the graph read from it is not the model
     - ContradictionError   the model contradicts an answer: a bug of outrange, not of the caller's
   + UnsupportedError  the model holds an operation no file in `outrange/ops` describes
@@ -14,6 +15,13 @@ class OutrangeError(Exception):
 
 class InputError(OutrangeError, ValueError):
     """An argument breaks a rule; the message says which entry and what to do."""
+
+
+class UnknownKeyError(InputError, KeyError):
+    """An answer has no entry of this name; the message lists those there are."""
+
+    # That of a KeyError is in quotes, fit for a bare key.
+    __str__ = Exception.__str__
 
 
 class ModelError(OutrangeError):

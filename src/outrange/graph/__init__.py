@@ -5,7 +5,9 @@ from .composites.convolution import convolve as convolve, convolve_transposed as
 from .composites.softmax import (
     log_softmax as log_softmax,
     log_sum_exp as log_sum_exp,
+    over_axes as over_axes,
     softmax as softmax,
+    softmax_of_filled as softmax_of_filled,
 )
 from .graph import Graph as Graph, Node as Node, Ranking as Ranking, Slot as Slot
 from .values import Operand as Operand, Value as Value

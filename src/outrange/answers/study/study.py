@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
+from ...core import InputError, UnknownKeyError
 from ..answer import Answer
 from ..render.document import MOST_ROWS, Document, Interval, Listing, Paragraph, Table
 from ..render.plot import plot_curves, plot_heatmap
@@ -58,10 +58,11 @@ class Study(Answer):
         return len(self.combinations)
 
     def __getitem__(self, labels: tuple[str, str, str]) -> Combination:
+        wanted = tuple(labels) if isinstance(labels, list | tuple) else None
         for found in self.combinations:
-            if (found.activation, found.loss, found.optimizer) == tuple(labels):
+            if (found.activation, found.loss, found.optimizer) == wanted:
                 return found
-        raise KeyError(
+        raise UnknownKeyError(
             "A combination is named by activation, loss and optimizer, such as "
             f"{self.combinations[0].name!r}. Received: {labels!r}."
         )

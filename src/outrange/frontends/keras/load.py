@@ -14,7 +14,8 @@ from ..network import Network
 from .api import keras
 from .files import read
 from .lower.lower import lower
-from .predict import predictor, prober
+from .predict import predictor, prober, run
+from .refuse import first_line
 from .signature import output_names, signature
 from .trace.records import same_constants
 from .trace.trace import trace
@@ -79,7 +80,7 @@ def load_keras(
         places=lowered.places,
         bypassed=lowered.bypassed,
     )
-    _rows_apart(network, predict)
+    _rows_apart(network, predict, lambda x: run(model, taken, x[: taken.batch or 1]))
     check_same(network)
     return network
 
@@ -108,10 +109,19 @@ def _same_again(first: Any, second: Any) -> None:
         )
 
 
-def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -> None:
+def _rows_apart(
+    network: Network,
+    predict: Callable[[np.ndarray], np.ndarray],
+    predict_one: Callable[[np.ndarray], np.ndarray],
+) -> None:
     """Refuse a model that looks at the other rows of a batch.
 
     A dependence on the size of the batch shows in the final comparison: the graph is of one row.
+
+    Args:
+        network: What was read.
+        predict: The model on rows.
+        predict_one: The model on the first of some rows, with no others beside it.
     """
     graph = network.written
     x = points(graph, None, 0, few=is_large(graph))
@@ -121,8 +131,8 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         found, again = predict(x)[kept], predict(np.where(kept[:, None], x, 0.5))[kept]
         alone = predict(np.where((np.arange(len(x)) == _ALONE)[:, None], x, 0.5))[_ALONE]
     except Exception as error:
-        # Hooks are off and every layer has run before: what fails is the size of the batch.
-        reason = f" Received: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+        _check_runs(network, predict_one, x)
+        reason = f" Received: {type(error).__name__}: {first_line(error)[:200]}"
     else:
         chosen = x[kept]
         allowed = np.concatenate(
@@ -142,6 +152,17 @@ def _rows_apart(network: Network, predict: Callable[[np.ndarray], np.ndarray]) -
         "company, so its output is no function of one input. Look for a reduction or a "
         f"reshape over axis 0.{reason}"
     )
+
+
+def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
+    """Refuse a model that fails on a single row too: other rows are not to blame then."""
+    try:
+        predict_one(x)
+    except Exception as error:
+        raise ModelError(
+            f"Model `{network.name}` fails when Keras runs it on one input (its symbols are fine). "
+            f"Received: {type(error).__name__}: {first_line(error)[:300]}"
+        ) from error
 
 
 _ALONE = 4

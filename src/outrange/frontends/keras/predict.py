@@ -30,12 +30,6 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
     rows = signature.batch or max(least, _CHUNK // max(size, 1))
     compiles = k.backend.backend() == "jax"
 
-    def one(x: np.ndarray) -> np.ndarray:
-        with remembering(k, model):
-            outputs = model(signature.packed(split(x, signature)), training=False)
-        parts = [np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(outputs)]
-        return np.concatenate([part.reshape(len(x), -1) for part in parts], axis=1)
-
     def predict(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)
         found = []
@@ -45,10 +39,19 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
             whole = signature.batch or (_bucket(count, least) if compiles else count)
             if count < whole:
                 chunk = np.concatenate([chunk, np.repeat(chunk[-1:], whole - count, axis=0)])
-            found.append(one(chunk)[:count])
+            found.append(run(model, signature, chunk)[:count])
         return np.concatenate(found) if found else predict(np.zeros((1, size)))[:0]
 
     return predict
+
+
+def run(model: Any, signature: Signature, x: np.ndarray) -> np.ndarray:
+    """One batch, as it is: no rows are filled up."""
+    k = keras()
+    with remembering(k, model):
+        outputs = model(signature.packed(split(x, signature)), training=False)
+    parts = [np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(outputs)]
+    return np.concatenate([part.reshape(len(x), -1) for part in parts], axis=1)
 
 
 def _bucket(count: int, least: int) -> int:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import numpy as np
+
 from ...core import ModelError, UnsupportedError
 
 
@@ -50,8 +52,12 @@ def layer(layer: Any, where: str) -> None:
         )
 
 
-def is_opaque(k: Any, layer: Any) -> bool:
+def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
     """Whether a rule reads `layer` whole (a subclass with its own `call` is the user's code)."""
+    softmax = k.layers.Softmax
+    if isinstance(layer, softmax) and type(layer).call is softmax.call:
+        # Only so it calls the backend past Keras's operations.
+        return np.size(layer.axis) > 1 or len(args) > 1 or kwargs.get("mask") is not None
     for name in OPAQUE:
         known = getattr(k.layers, name, None)
         if known is not None and isinstance(layer, known) and type(layer).call is known.call:
@@ -65,14 +71,32 @@ def unknown(kind: str, where: str) -> UnsupportedError:
     return UnsupportedError(f"{where} uses the operation {kind}: {reason} not described yet.")
 
 
+def unread(kind: str, where: str, error: Exception) -> UnsupportedError:
+    """The error for arguments of an operation that its rule does not expect."""
+    return UnsupportedError(
+        f"{where} uses the operation {kind} in a way that is not described yet; please report it. "
+        f"Received: {type(error).__name__}: {first_line(error)[:300]}"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text that says something, without Keras's colors."""
+    lines = (line.strip() for line in re.sub(r"\x1b\[[0-9]*m", "", str(error)).splitlines())
+    told = [line for line in lines if line]
+    return next((line for line in told if not line.startswith(_WRAPPED)), "".join(told[:1]))
+
+
+_WRAPPED = "Exception encountered when calling"
+"""How Keras begins an error that another one caused."""
+
+
 def explained(error: Exception, where: str, layer: Any = None) -> ModelError:
     """An exception raised while tracing or lowering, in words about the user's `layer`."""
     text = str(error)
     if isinstance(error, ModelError):
         named = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)
         return type(error)(named if where in named else f"{where}: {text}")
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    first = first.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    first = first_line(error)
     if "cannot be used as a boolean" in text:
         rule = (
             "chooses a Python branch by a tensor's value, so one run does not show all it does. "

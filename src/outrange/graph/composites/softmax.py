@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ..builder import Builder
@@ -82,3 +84,65 @@ def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
     """`x - logsumexp(x)` along one axis; its order is that of `x`."""
     y = b.subtract(x, log_sum_exp(b, x, axis))
     return _ranked(b, y, x, axis) if isinstance(x, Value) else y
+
+
+def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -> Operand:
+    """`function(b, x, axis)`, which keeps the shape of `x`, with several axes taken as one.
+
+    Args:
+        b: The graph under construction.
+        function: `softmax` or `log_softmax`.
+        x: The operand.
+        axes: At least one; may be negative, in any order.
+    """
+    if len(axes) == 1:
+        return function(b, x, axes[0] % len(x.shape))
+    rows, back = _as_rows(b, x, axes)
+    return back(function(b, rows, -1))
+
+
+def softmax_of_filled(
+    b: Builder, x: Operand, mask: np.ndarray, axes: Sequence[int], low: float
+) -> Operand:
+    """Softmax of `x` with `low` wherever the constant `mask` is False; there the result is 0.
+
+    What a layer that masks with a large negative number computes, whatever `x` is: entries that
+    are kept but far below `low` lose against those that are not. Filled entries come first: of
+    each pair of a log-sum-exp the second stands outside of the softplus, and a number as large as
+    `low` would there cost all digits of the other.
+
+    Args:
+        b: The graph under construction.
+        x: The scores.
+        mask: Truth values that broadcast to `x`.
+        axes: Of the softmax.
+        low: What stands in the place of a masked entry.
+    """
+    mask = np.broadcast_to(np.asarray(mask, bool), x.shape)
+    rows, back = _as_rows(b, x, axes)
+    joined, _ = _as_rows(b, mask, axes)
+    kept = np.asarray(joined, bool)
+    order = np.argsort(kept, axis=-1, kind="stable")
+    back_again = np.argsort(order, axis=-1)
+    filled = b.structural(
+        lambda a: np.take_along_axis(np.where(kept, *a), order, -1),
+        [rows, np.full(kept.shape, low)],
+    )
+    soft = softmax(b, filled, -1)
+    zero = np.zeros(kept.shape)
+    return back(
+        b.structural(
+            lambda a: np.where(kept, np.take_along_axis(a[0], back_again, -1), a[1]), [soft, zero]
+        )
+    )
+
+
+def _as_rows(b: Builder, x: Operand, axes: Sequence[int]) -> tuple[Operand, Callable]:
+    """`x` with `axes` joined as its last axis, and what undoes that."""
+    rank, shape = len(x.shape), tuple(x.shape)
+    together = sorted({int(axis) % rank for axis in axes})
+    kept = [i for i in range(rank) if i not in together]
+    order = [*kept, *together]
+    moved = b.transpose(x, order)
+    rows = b.reshape(moved, (*(shape[i] for i in kept), -1))
+    return rows, lambda y: b.transpose(b.reshape(y, moved.shape), np.argsort(order).tolist())

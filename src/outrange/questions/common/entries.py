@@ -36,7 +36,8 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
     if given is None:
         return np.arange(len(labels))
     found: list[int] = []
-    for one in given if isinstance(given, list | tuple | np.ndarray | range) else [given]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    for one in given if isinstance(given, list | tuple | range) else [given]:
         if isinstance(one, str):
             start, named = 0, []
             for slot in slots:
@@ -45,7 +46,9 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
                 start += slot.size
             named = named or [i for i, label in enumerate(labels) if label == one]
             if not named:
-                raise InputError(f"`{what}` names {', '.join(labels[:8])}, ... Received: {one!r}.")
+                more = ", ..." if len(labels) > 8 else ""
+                known = ", ".join([f"`{slot.name}`" for slot in slots] + labels[:8]) + more
+                raise InputError(f"`{what}` are named {known}. Received: {one!r}.")
             found += named
         elif isinstance(one, int | np.integer) and not isinstance(one, bool):
             if not -len(labels) <= one < len(labels):

@@ -150,6 +150,8 @@ class _Lowering:
             result = rule(call) if fused is None else fused
         except UnsupportedError as error:
             raise refuse.explained(error, where) from error
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise refuse.unread(record.kind, where, error) from error
         results = list(result) if isinstance(result, list | tuple) else [result]
         self.limits += self.kept_within(record, results, count)
         for t, value in zip(self.k.tree.flatten(record.outputs), results, strict=True):

@@ -5,7 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from ....core import UnsupportedError
-from ....graph import Operand, log_softmax, log_sum_exp, softmax
+from ....graph import (
+    Operand,
+    log_softmax,
+    log_sum_exp,
+    over_axes,
+    softmax,
+    softmax_of_filled,
+)
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
 
@@ -84,7 +91,24 @@ def _cumsum(c: KerasCall) -> Operand:
 
 @rule("Softmax")
 def _softmax(c: KerasCall) -> Operand:
+    if isinstance(c.op, c.keras.Layer):
+        return _softmax_layer(c)
     return _along(c, softmax)
+
+
+_MASKED = -1e9
+"""What Keras's layer puts in the place of a masked score, in float32 and float64."""
+
+
+def _softmax_layer(c: KerasCall) -> Operand:
+    """The layer where it calls the backend itself: over several axes, or with a mask."""
+    axes, mask = [int(a) for a in np.ravel(c.op.axis)], c.get(1, "mask")
+    if mask is None:
+        return over_axes(c.builder, softmax, c.x, axes)
+    if is_value(mask):
+        raise UnsupportedError("a mask that depends on the input is not described yet")
+    kept = np.broadcast_to(np.asarray(mask, np.float64) > 0.5, c.x.shape)
+    return softmax_of_filled(c.builder, c.x, kept, axes, _MASKED)
 
 
 @rule("LogSoftmax")
@@ -93,12 +117,10 @@ def _log_softmax(c: KerasCall) -> Operand:
 
 
 def _along(c: KerasCall, function: Callable) -> Operand:
-    """`function` along the configured axis; all entries together for `axis=None`."""
+    """`function` along the configured axes, all of them for `axis=None`."""
     axis = c.config.get("axis", -1)
-    if axis is None:
-        flat = function(c.builder, c.builder.reshape(c.x, (1, -1)), -1)
-        return c.builder.reshape(flat, c.shapes[0])
-    return function(c.builder, c.x, int(axis))
+    axes = range(len(c.x.shape)) if axis is None else np.ravel(axis)
+    return over_axes(c.builder, function, c.x, [int(a) for a in axes])
 
 
 @rule("Logsumexp")

@@ -100,7 +100,7 @@ class Tracer:
         start = len(self.trace.records), len(self.trace.visits)
         try:
             refuse.layer(layer, self.around)
-            if refuse.is_opaque(self.keras, layer):
+            if refuse.is_opaque(self.keras, layer, args, kwargs):
                 outputs = self._opaque(layer, args, kwargs)
             else:
                 with activation_seen(layer, visit), unrolled(self.keras, layer, self.constant):

@@ -39,16 +39,15 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     if record is None:
         return Head("other", "", width)
     dropped = _dropout(k, trace, output)
-    kind = ACTIVATIONS.get(record.kind, "")
-    if not kind:
+    kind, axis = ACTIVATIONS.get(record.kind, ""), _axis(k, record)
+    if not kind or axis is None:
         own = [v for v in k.tree.flatten((record.args, record.kwargs)) if isinstance(v, k.Variable)]
         plain = record.kind in AFFINE and any(v.trainable for v in own)
         return Head("linear" if plain else "other", record.source, width, dropped=dropped)
     source = k.tree.flatten(record.args)[0]
     inner = _behind(k, maker, source)
-    axis = record.op.get_config().get("axis", -1) if kind == "softmax" else -1
     rank = len(source.shape)
-    axis = -1 if axis is None else (axis - rank if axis >= 0 else axis)
+    axis = axis - rank if axis >= 0 else axis
     return Head(
         kind,
         record.source,
@@ -59,6 +58,16 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
         dropped,
         _recovered(k, model, output, record, loss),
     )
+
+
+def _axis(k: Any, record: OperationRecord) -> int | None:
+    """The one axis of a softmax; None where it has several, or leaves entries out by a mask."""
+    if record.kind != "Softmax":
+        return -1
+    if isinstance(record.op, k.Layer):
+        return None
+    axes = k.tree.flatten(record.op.get_config().get("axis", -1))
+    return int(axes[0]) if len(axes) == 1 and axes[0] is not None else None
 
 
 def _behind(k: Any, maker: dict[int, OperationRecord], tensor: Any) -> OperationRecord | None:
