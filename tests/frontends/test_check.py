@@ -8,7 +8,8 @@ import pytest
 from outrange.core import Box, InputError, ModelError
 from outrange.frontends.check import check_same, points
 from outrange.frontends.network import Network
-from outrange.graph import Builder, Slot, integers, logic
+from outrange.graph import Builder, Slot, integers
+from outrange.graph.composites import logic
 from outrange.graph.float32 import stray, tolerance
 
 

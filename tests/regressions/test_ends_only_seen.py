@@ -11,6 +11,7 @@ from outrange.cli.text import demo_text
 from outrange.core import Warrant
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
+from outrange.search.common import incumbent
 from questions.nets import dense_net
 
 
@@ -52,7 +53,8 @@ def stopped(now):
     raise KeyboardInterrupt
 
 
-def test_an_interrupted_search_claims_nothing_beyond_what_it_saw():
+def test_an_interrupted_search_claims_nothing_beyond_what_it_saw(monkeypatch):
+    monkeypatch.setattr(incumbent, "REPORTS", 0.0)
     net = dense_net((4, 24, 24, 1), ("relu", "relu", None))
     whole, broken = output_range(net, (-3, 3)), output_range(net, (-3, 3), progress=stopped)
     assert broken.status == "interrupted" and not broken.closed_hi.all()

@@ -19,12 +19,10 @@ def built(function, shape=SHAPE):
 
 
 @pytest.mark.parametrize("axes", [(1, 2), (1, 3), (1, 2, 3)])
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "layer"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_several_axes_are_one(axes, name):
     forms = [lambda x: getattr(ops, name)(x, axis=axes)]
     forms += [lambda x: getattr(ops, name)(x, axis=axes[::-1])]
-    if name == "layer":
-        forms = [lambda x: layers.Softmax(axis=list(axes))(x)]
     others = np.prod([SHAPE[axis - 1] for axis in axes]) - 1
     lo, hi = 1 / (1 + others * np.exp(1)), 1 / (1 + others * np.exp(-1))
     for form in forms:
@@ -39,7 +37,7 @@ def test_one_axis_in_a_tuple():
     np.testing.assert_allclose(found.hi, 1 / (1 + np.exp(-1)), atol=1e-6)
 
 
-@pytest.mark.parametrize("axis", [-1, 1, [1, 2], (1, 2, 3)])
+@pytest.mark.parametrize("axis", [-1, 1])
 def test_masked_entries_are_left_out(axis):
     """The mask was followed through the backend's code, with bounds above 1."""
     mask = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 0]], bool).reshape(1, 3, 2, 2)
@@ -60,14 +58,10 @@ def test_a_kept_entry_below_what_stands_for_masked_ones():
     assert near.lo[0] >= 1 - 1e-12 and near.hi[0] == 1
 
 
-def test_attention_over_two_axes():
-    mask = np.random.default_rng(1).random((1, 2, 2, 2, 2)) > 0.3
-    attend = layers.MultiHeadAttention(1, 2, attention_axes=(1, 2))
-    for options in ({}, {"attention_mask": mask}):
-        model = built(lambda x, o=options: attend(x, x, **o), (2, 2, 2))
-        answer = outrange.output_range(model, (-0.1, 0.1), tol=0.1, time_limit=10)
-        seen = outrange.sample_range(model, (-0.1, 0.1), samples=1000)
-        assert (answer.lo <= seen.lo).all() and (seen.hi <= answer.hi).all()
+def test_attention_over_two_axes_is_refused_with_its_reason():
+    attend = layers.MultiHeadAttention(1, 2, attention_axes=(1, 2), name="odd")
+    with pytest.raises(outrange.UnsupportedError, match=r"(?s)`odd/.*several axes"):
+        outrange.load(built(lambda x: attend(x, x), (2, 2, 2)))
 
 
 def test_a_mask_that_depends_on_the_input_is_refused():
@@ -89,3 +83,11 @@ def test_diagnosis_of_a_softmax_over_two_axes():
     model.compile("sgd", "categorical_crossentropy")
     rows = np.random.default_rng(0).normal(size=(6, 2, 3))
     assert diagnose(model, rows, np.eye(6).reshape(6, 2, 3)) is not None
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_layer_over_several_axes_is_refused_with_its_reason(masked):
+    """It computes `exp(x - logsumexp(x))`: 0.499985 for a half at scores of 1000."""
+    mask = np.ones((1, *SHAPE), bool) if masked else None
+    with pytest.raises(outrange.UnsupportedError, match=r"(?s)`odd`.*keras.ops.softmax"):
+        outrange.load(built(lambda x: layers.Softmax(axis=[1, 2], name="odd")(x, mask=mask)))

@@ -181,11 +181,11 @@ class ArrangementCell:
             best: Go on to the largest `t`; else the first point with `t > 0` will do.
 
         Example:
-            >>> cell = Cell(np.zeros(1), np.full(1, 2.0))
+            >>> cell = ArrangementCell(np.zeros(1), np.full(1, 2.0))
             >>> cell.point([[1, -1], [-1, 1]]) is None  # x < 1 and x > 1
             True
             >>> cell.point([[1, -1]], best=True)
-            Point(whole=[2], over=1)
+            RationalPoint(whole=[2], over=1)
         """
         if not rows:
             return self.middle

@@ -20,7 +20,7 @@ class WiredNode(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> node = Node(2, "relu")
+        >>> node = WiredNode(2, "relu")
         >>> np.asarray(node([np.array([[1.0, -3.0]]), np.array([[1.0, 1.0]])])).tolist()
         [[2.0, 0.0]]
     """

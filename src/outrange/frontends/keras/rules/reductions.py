@@ -103,8 +103,15 @@ _MASKED = -1e9
 def _softmax_layer(c: KerasCall) -> Operand:
     """The layer where it calls the backend itself: over several axes, or with a mask."""
     axes, mask = [int(a) for a in np.ravel(c.op.axis)], c.get(1, "mask")
+    if len(axes) > 1:
+        # Its error grows with the scores, and nothing states by how much.
+        raise UnsupportedError(
+            "a Softmax layer over several axes is not described: it computes exp(x - logsumexp(x)) "
+            "in float32, which loses digits where scores are large; use "
+            f"keras.ops.softmax(x, axis={tuple(axes)}), which does not"
+        )
     if mask is None:
-        return over_axes(c.builder, softmax, c.x, axes)
+        return softmax(c.builder, c.x, axes[0])
     if is_value(mask):
         raise UnsupportedError("a mask that depends on the input is not described yet")
     kept = np.broadcast_to(np.asarray(mask, np.float64) > 0.5, c.x.shape)
