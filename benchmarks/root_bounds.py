@@ -26,9 +26,9 @@ from cases import data_folder, read_box
 from outrange.core import Box
 from outrange.search.attack.momentum import attack
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
 from outrange.search.neuron_split.search import NeuronSplitSearch
-from outrange.search.portfolio import with_rows
 
 
 WORKER = Path(__file__).with_name("root_lirpa.py")

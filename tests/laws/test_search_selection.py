@@ -16,7 +16,8 @@ from outrange.questions.verify import verify
 from outrange.questions.violations.bad_inputs import bad_inputs
 from outrange.search import portfolio
 from outrange.search.common.domain_boxes import DomainBoxes
-from outrange.search.portfolio import FEW_INPUTS, SOME_INPUTS, Kind, Problem, choose_kind
+from outrange.search.common.problem import Problem
+from outrange.search.portfolio import FEW_INPUTS, SOME_INPUTS, Kind, choose_kind
 from questions.nets import Net
 from small_graphs import NETS, PIECEWISE
 

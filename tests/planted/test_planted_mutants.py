@@ -5,7 +5,8 @@ import pytest
 
 from outrange.questions import verify as asking
 from outrange.questions.evidence import check_point as witness
-from outrange.search import decide_group, portfolio
+from outrange.search import decide_group
+from outrange.search.common.problem import Problem
 from planted import (
     test_planted_formulas,
     test_planted_needles,
@@ -60,9 +61,7 @@ def test_a_target_that_is_too_low(monkeypatch):
 
 
 def test_bounds_that_are_too_high(monkeypatch):
-    monkeypatch.setattr(
-        portfolio.Problem, "by_intervals", lambda self, graph: np.full(len(self.rows), 1.0)
-    )
+    monkeypatch.setattr(Problem, "by_intervals", lambda self, graph: np.full(len(self.rows), 1.0))
     assert wrong() > 3
 
 

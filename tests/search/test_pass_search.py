@@ -12,8 +12,8 @@ from outrange.questions.inputs.neighborhood import Neighborhood
 from outrange.questions.robust.robustness import robustness
 from outrange.search import portfolio, wide_search
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
-from outrange.search.portfolio import with_rows
 from outrange.search.solve import solve
 from outrange.search.wide_search import METHODS, WideSearch
 

@@ -11,9 +11,9 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
 from outrange.search.neuron_split.search import METHODS, NeuronSplitSearch, supports
-from outrange.search.portfolio import with_rows
 from outrange.search.solve import solve
 from random_graphs import LINES, random_graph
 

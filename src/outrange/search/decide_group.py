@@ -10,9 +10,10 @@ from ..graph import Graph
 from ..graph.measure import measure
 from .common.clause_groups import ClauseGroup
 from .common.incumbent import Incumbent
+from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Progress, Stop
-from .portfolio import Problem, select_search
+from .portfolio import select_search
 
 
 TIE = 1e-9

@@ -8,8 +8,9 @@ from ..core import Box, OutOfTime, deadline, no_deadline
 from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
+from .common.problem import Problem
 from .common.solution import Progress, Solution, Status
-from .portfolio import Problem, select_search
+from .portfolio import select_search
 
 
 def solve(

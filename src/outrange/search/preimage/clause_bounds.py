@@ -14,12 +14,13 @@ from ...graph import Graph
 from ...graph.limits import check_within
 from ...graph.measure import measure
 from ..common.domain_boxes import DomainBoxes
+from ..common.problem import Problem
 from ..engines.array_engine import ArrayEngine
 from ..engines.base import BoxBounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
-from ..portfolio import Problem, compile_problem, has_kernel
+from ..portfolio import compile_problem, has_kernel
 
 
 ASCENT = 2

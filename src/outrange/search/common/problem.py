@@ -1,0 +1,81 @@
+"""What a search is asked: linear objectives of a network over boxes of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...domains import bounds
+from ...graph import Builder, Graph
+from ...graph.rewrites.gates import simplified
+from ...graph.rewrites.rewrite import fold
+from ...graph.values import Value
+from .domain_boxes import DomainBoxes
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Objectives to be minimised over boxes: `rows @ output(x) + offset`.
+
+    Args:
+        graph: The network.
+        rows: `(m, outputs)`.
+        offset: `(m,)`.
+        domain: The boxes, of all inputs.
+    """
+
+    graph: Graph
+    rows: np.ndarray
+    offset: np.ndarray
+    domain: DomainBoxes
+
+    @cached_property
+    def small(self) -> Graph:
+        """The graph without what these rewrites remove; hulls of gates exist only here."""
+        return simplified(self.graph)
+
+    @property
+    def free(self) -> int:
+        """How many inputs are not fixed."""
+        return int((self.domain.hull.lo < self.domain.hull.hi).sum())
+
+    @property
+    def is_one_box(self) -> bool:
+        """Whether the domain is a single box of real inputs."""
+        return len(self.domain.lo) == 1 and not self.domain.whole.any()
+
+    def of_outputs(self, graph: Graph) -> Graph:
+        """`graph` with the objectives as its outputs."""
+        outputs = graph.value_size(graph.output)
+        if not self.offset.any() and np.array_equal(self.rows, np.eye(outputs)):
+            return graph
+        return with_rows(graph, self.rows, self.offset)
+
+    def by_intervals(self, graph: Graph) -> np.ndarray:
+        """`(m,)` interval bounds: exact where an output's own range is the limit (a dead unit)."""
+        lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
+        return self.by_outputs(lo, hi).min(axis=0)
+
+    def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """What bounds of the outputs `(B, outputs)` say of rows that are one output, or minus one.
+
+        Returns:
+            `(B, m)`, `-inf` for every other row.
+        """
+        plus, minus = np.maximum(self.rows, 0.0), np.minimum(self.rows, 0.0)
+        single = (np.abs(self.rows).sum(axis=1) == 1.0) & (np.abs(self.rows).max(axis=1) == 1.0)
+        single &= self.offset == 0
+        with np.errstate(all="ignore"):
+            low = np.where(plus > 0, plus * lo[:, None], 0.0)
+            low = low + np.where(minus < 0, minus * hi[:, None], 0.0)
+        low = np.where(single, low.sum(axis=2), -np.inf)
+        return np.where(np.isnan(low), -np.inf, low)
+
+
+def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
+    """The graph whose outputs are `rows @ output + offset`."""
+    builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
+    y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
+    return fold(builder.finish([builder.dense(y, rows.T, offset)], ["value"]))
