@@ -74,7 +74,7 @@ def _answer(
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
-    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points)
+    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points, found.tolerance)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
     shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
@@ -116,10 +116,11 @@ def _answer(
     )
 
 
-def _seen(asked: Target, points: np.ndarray) -> tuple[np.ndarray, ...]:
+def _seen(asked: Target, points: np.ndarray, tolerance: np.ndarray) -> tuple[np.ndarray, ...]:
     """For each form the best of all named points at either end, on the safe side."""
     k = len(asked.rows)
-    least, most = enclose(asked.formed, points)
+    # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
+    least, most = enclose(asked.formed, points, 1e-3 * np.minimum(tolerance[:k], tolerance[k:]))
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
     least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
     own = np.arange(k)

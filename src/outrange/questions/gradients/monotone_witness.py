@@ -75,7 +75,8 @@ class MonotoneWitnesses:
         if ends is None:
             return None
         pair = line[list(ends)]
-        lo, hi = (sign * end[:, output] for end in enclose(self._graph, pair))
+        wanted = 1e-3 * float(y[ends[0]] - y[ends[1]])
+        lo, hi = (sign * end[:, output] for end in enclose(self._graph, pair, wanted))
         lo, hi = np.minimum(lo, hi), np.maximum(lo, hi)
         if not hi[1] < lo[0]:
             return None

@@ -77,7 +77,8 @@ def _by_search(
         left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
         at = np.clip(found.at, region.box.lo, region.box.hi)
-        parts.append(replace(found, at=at, seen=enclose(formed, at)[1][:, 0]))
+        seen = enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0]
+        parts.append(replace(found, at=at, seen=seen))
     return replace(Solution.least_of(parts), seconds=time.perf_counter() - began)
 
 

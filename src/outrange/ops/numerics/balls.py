@@ -1,0 +1,301 @@
+"""Real numbers as balls of any precision (Arb); the one file that imports `flint`.
+
+A definition `exact(mp, x)` is written for numbers that compare. Two balls may overlap, and then a
+comparison has no answer: the definition is run once for each answer, and the hull of the results
+holds the value, whichever answer is true.
+
+Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
+IEEE Transactions on Computers 66 (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+
+MOST_PATHS = 16
+"""Runs of a definition for one ball; a ball that needs more is too wide to be worth it."""
+
+MOST_EXPONENT = 1 << 16
+"""Numbers beyond two to this power, or below its inverse, have no fraction."""
+
+
+class UndecidedError(Exception):
+    """A definition cannot be evaluated at a ball, only at numbers."""
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Let balls have so many bits; what was set before comes back."""
+    from flint import ctx
+
+    with ctx.workprec(bits):
+        yield
+
+
+def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
+    """The ball around `[lo, hi]`; of one number exactly that number."""
+    from flint import arb
+
+    if hi is None or lo == hi:
+        if isinstance(lo, Fraction):
+            return arb(lo.numerator) / arb(lo.denominator)
+        return arb(float(lo))
+    return arb(float(lo)).union(arb(float(hi)))
+
+
+def cut(x: Any, lo: float, hi: float) -> Any:
+    """What a ball and `[lo, hi]` hold together of a number that lies in both."""
+    if not x.is_finite():
+        return ball(lo, hi)
+    low, high = float_ends(x)
+    return x if lo <= low and high <= hi else x.intersection(ball(lo, hi))
+
+
+def matrix(rows: int, columns: int, entries: Sequence[Any]) -> Any:
+    """A matrix of balls or floats, row by row."""
+    from flint import arb_mat
+
+    return arb_mat(rows, columns, list(entries))
+
+
+def float_ends(x: Any) -> tuple[float, float]:
+    """The float64 numbers around a ball; infinite where it is not finite."""
+    if not x.is_finite():
+        return -math.inf, math.inf
+    return _below(x), -_below(-x)
+
+
+def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
+    """The ends of a ball, exactly; None where they are infinite or too long."""
+    if not x.is_finite():
+        return None
+    parts = []
+    for part in (x.mid(), x.rad()):
+        number, power = (int(v) for v in part.man_exp())
+        if abs(power) > MOST_EXPONENT:
+            return None
+        parts.append(Fraction(number) * Fraction(2) ** power)
+    middle, radius = parts
+    return middle - radius, middle + radius
+
+
+class Definitions:
+    """The functions that an `exact(mp, x)` may call, on balls.
+
+    Example:
+        >>> from outrange.ops import curve
+        >>> with precision(200):
+        ...     low, high = float_ends(Definitions().run(curve("elu").exact, ball(-1.0)))
+        >>> low < high == -0.6321205588285576
+        True
+    """
+
+    def __init__(self) -> None:
+        self._answers: list[bool] = []
+        self._asked = 0
+
+    def run(self, exact: Callable[[Any, Any], Any], x: Any) -> Any:
+        """A ball that holds `exact` of every number in `x`.
+
+        Raises:
+            UndecidedError: The definition needs a number, or its comparisons stay open.
+        """
+        found = None
+        self._answers = []
+        for _ in range(MOST_PATHS):
+            self._asked = 0
+            value = Ball.of(exact(self, Ball(x, self))).value
+            found = value if found is None else found.union(value)
+            while self._answers and not self._answers[-1]:
+                self._answers.pop()
+            if not self._answers:
+                return found
+            self._answers[-1] = False
+        raise UndecidedError
+
+    def decide(self, certain: bool, impossible: bool) -> bool:
+        """The answer to a comparison; if it is open, first True, in a later run False."""
+        if certain or impossible:
+            return certain
+        self._asked += 1
+        if self._asked > len(self._answers):
+            self._answers.append(True)
+        return self._answers[self._asked - 1]
+
+    # What a definition reads of mpmath.
+
+    @property
+    def pi(self) -> Ball:
+        from flint import arb
+
+        return Ball(arb.pi(), self)
+
+    @property
+    def nan(self) -> Ball:
+        from flint import arb
+
+        return Ball(arb.nan(), self)
+
+    def mpf(self, number: Any) -> Ball:
+        """A number, or the decimal that a text stands for."""
+        from flint import arb
+
+        return Ball(arb(number) if isinstance(number, str) else Ball.of(number).value, self)
+
+    def floor(self, x: Ball) -> Ball:
+        return Ball(x.value.floor(), self)
+
+    def ceil(self, x: Ball) -> Ball:
+        return Ball(x.value.ceil(), self)
+
+    def nint(self, x: Ball) -> Ball:
+        """The nearest whole number; halfway the even one."""
+        value = x.value + 0.5
+        found = value.floor()
+        if not value.contains_integer():
+            return Ball(found, self)
+        number = value.unique_fmpz() if value.is_exact() else None
+        if number is None:
+            return Ball(found.union(found - 1), self)
+        return Ball(found - (1 if number % 2 else 0), self)
+
+    def __getattr__(self, name: str) -> Callable[[Ball], Ball]:
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
+        return lambda x: Ball(getattr(x.value, name)(), self)
+
+
+FUNCTIONS = (
+    "atan", "cos", "cosh", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt",
+    "tanh",
+)  # fmt: skip
+"""Functions that balls have under the names of mpmath."""
+
+
+class Ball:
+    """A real number known to lie in a ball.
+
+    Args:
+        value: The ball.
+        among: Answers comparisons.
+    """
+
+    __slots__ = ("among", "value")
+
+    def __init__(self, value: Any, among: Definitions | None) -> None:
+        self.value, self.among = value, among
+
+    @staticmethod
+    def of(number: Any) -> Ball:
+        """A ball, or a number exactly."""
+        if isinstance(number, Ball):
+            return number
+        if isinstance(number, int):
+            from flint import arb
+
+            return Ball(arb(number), None)
+        return Ball(ball(number), None)
+
+    def _made(self, value: Any) -> Ball:
+        return Ball(value, self.among)
+
+    def __add__(self, other: Any) -> Ball:
+        return self._made(self.value + Ball.of(other).value)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Ball:
+        return self._made(self.value - Ball.of(other).value)
+
+    def __rsub__(self, other: Any) -> Ball:
+        return self._made(Ball.of(other).value - self.value)
+
+    def __mul__(self, other: Any) -> Ball:
+        return self._made(self.value * Ball.of(other).value)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Ball:
+        return self._made(self.value / Ball.of(other).value)
+
+    def __rtruediv__(self, other: Any) -> Ball:
+        return self._made(Ball.of(other).value / self.value)
+
+    def __neg__(self) -> Ball:
+        return self._made(-self.value)
+
+    def __abs__(self) -> Ball:
+        return self._made(abs(self.value))
+
+    def __pow__(self, exponent: Any) -> Ball:
+        power = Ball.of(exponent).value
+        whole = power.unique_fmpz() if power.is_exact() else None
+        if whole is None:
+            return self._made(self.value**power)
+        found = _whole_power(self.value, abs(int(whole)))
+        return self._made(found if whole >= 0 else 1 / found)
+
+    def __int__(self) -> int:
+        found = self.value.unique_fmpz()
+        if found is None:
+            raise UndecidedError
+        return int(found)
+
+    def _decide(self, certain: bool, impossible: bool) -> bool:
+        if self.among is None:
+            raise UndecidedError
+        return self.among.decide(certain, impossible)
+
+    def __lt__(self, other: Any) -> bool:
+        a, b = self.value, Ball.of(other).value
+        return self._decide(a < b, a >= b)
+
+    def __le__(self, other: Any) -> bool:
+        a, b = self.value, Ball.of(other).value
+        return self._decide(a <= b, a > b)
+
+    def __gt__(self, other: Any) -> bool:
+        a, b = self.value, Ball.of(other).value
+        return self._decide(a > b, a <= b)
+
+    def __ge__(self, other: Any) -> bool:
+        a, b = self.value, Ball.of(other).value
+        return self._decide(a >= b, a < b)
+
+    def __eq__(self, other: object) -> bool:
+        a, b = self.value, Ball.of(other).value
+        return self._decide(a == b, a != b)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _whole_power(x: Any, n: int) -> Any:
+    """`x ** n`; unlike the logarithm's power, it knows balls that hold 0."""
+    from flint import arb
+
+    found = arb(1)
+    for bit in bin(n)[2:]:
+        found = found * found
+        found = found * x if bit == "1" else found
+    return found
+
+
+def _below(x: Any) -> float:
+    """The largest float64 that is not above a finite ball."""
+    low = x.lower()
+    near = float(low)
+    if math.isinf(near):
+        return float(np.finfo(np.float64).max) if near > 0 else near
+    while not ball(near) <= low:
+        near = math.nextafter(near, -math.inf)
+    return near
