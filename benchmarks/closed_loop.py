@@ -114,7 +114,9 @@ def show(name: str, loop: Loop, data: Path | None, limit: float, most: int) -> N
             for a, b, w in zip(np.ravel(found.lo), np.ravel(found.hi), inside, strict=True)
         )
         gap = float(np.max(found.relative_gap))
-        print(f"{name:18} {steps:3} {found.status:9} {gap:8.1e} {seconds:6.1f} s  {ends}", flush=True)
+        print(
+            f"{name:18} {steps:3} {found.status:9} {gap:8.1e} {seconds:6.1f} s  {ends}", flush=True
+        )
 
 
 def main() -> None:

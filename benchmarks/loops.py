@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -80,9 +81,7 @@ class Writer:
 
     def entries(self, x: str, count: int) -> list[str]:
         """The columns of `(1, count)`."""
-        return [
-            self.node("Gather", x, self.number([i], np.int64), axis=1) for i in range(count)
-        ]
+        return [self.node("Gather", x, self.number([i], np.int64), axis=1) for i in range(count)]
 
     def controller(self, model: onnx.ModelProto, x: str, skip: int) -> str:
         """A copy of a model's nodes that reads `x`; its weights are shared between copies."""
@@ -90,7 +89,10 @@ class Writer:
         weights = {tensor.name for tensor in graph.initializer}
         (given,) = (slot for slot in graph.input if slot.name not in weights)
         shape = [max(d.dim_value, 1) for d in given.type.tensor_type.shape.dim]
-        names = {given.name: self.node("Reshape", x, self.number(shape, np.int64))}
+        # A file may state images of 1x1 and multiply them by matrices all the same.
+        images = any(node.op_type == "Conv" for node in graph.node)
+        shaped = self.node("Reshape", x, self.number(shape, np.int64)) if images else x
+        names = {given.name: shaped}
         for tensor in graph.initializer:
             names[tensor.name] = f"w_{tensor.name}"
             if names[tensor.name] not in self.constants:
@@ -106,6 +108,10 @@ class Writer:
             copy.CopyFrom(node)
             self.count += 1
             copy.name = ""
+            # An attribute of old operator sets.
+            kept = [a for a in copy.attribute if a.name != "broadcast"]
+            del copy.attribute[:]
+            copy.attribute.extend(kept)
             copy.input[:] = [names[name] for name in node.input]
             copy.output[:] = [f"v{self.count}_{name}" for name in node.output]
             names.update(zip(node.output, copy.output, strict=True))
@@ -131,8 +137,7 @@ def unrolled(loop: Loop, model: onnx.ModelProto, steps: int) -> onnx.ModelProto:
         [helper.make_tensor_value_info(inputs, TensorProto.FLOAT, [1, n])],
         list(w.constants.values()),
     )
-    opset = max(13, model.opset_import[0].version) if model.opset_import else 13
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(made)
     return made
 
@@ -156,9 +161,7 @@ def euler(dt: float, slope: Callable) -> Callable:
     """The plant `x' = x + dt f(x, u)`."""
 
     def step(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-        return [
-            w.total(a, w.scaled(dt, b)) for a, b in zip(x, slope(w, x, u), strict=True)
-        ]
+        return [w.total(a, w.scaled(dt, b)) for a, b in zip(x, slope(w, x, u), strict=True)]
 
     return step
 
@@ -260,7 +263,7 @@ def own_controller(sizes: Sequence[int], gain: np.ndarray, seed: int = 0) -> onn
     rng = np.random.default_rng(seed)
     x = rng.uniform(-3.0, 3.0, (4096, sizes[0]))
     nodes, weights, hidden, last = [], [], x, "x"
-    for i, (n, m) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True)):
+    for i, (n, m) in enumerate(pairwise(sizes[:-1])):
         matrix, bias = rng.normal(size=(n, m)) / np.sqrt(n), rng.normal(size=m)
         weights += [(f"W{i}", matrix), (f"b{i}", bias)]
         nodes.append(helper.make_node("Gemm", [last, f"W{i}", f"b{i}"], [f"h{i}"]))

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import Warrant
 from ..graph import Graph
 from .attack.pgd import First, first_points
+from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
@@ -150,10 +151,16 @@ def _input_splits(
         lo, hi = machine.outputs
         incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
         return ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
+    from .input_split.halves import Halves
     from .input_split.kernel_search import KernelSearch
 
-    boxes = KernelSearch(program, problem.domain, incumbent, seed=seed, first=first)
-    if not solver or not problem.is_one_box:
+    def begin(domain: DomainBoxes, points: First | None) -> KernelSearch:
+        return KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
+
+    if not problem.is_one_box:
+        return begin(problem.domain, None)
+    boxes = Halves(problem.domain, begin)
+    if not solver:
         return boxes
     from .milp.turns import MilpTurns
 

@@ -73,14 +73,16 @@ def float_ends(x: Any) -> tuple[float, float]:
 
 
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
-    """The ends of a ball, exactly; None where they are infinite or too long."""
+    """The ends of a ball, exactly if they are not too long; None where they are infinite."""
     if not x.is_finite():
         return None
     parts = []
     for part in (x.mid(), x.rad()):
         number, power = (int(v) for v in part.man_exp())
         if abs(power) > MOST_EXPONENT:
-            return None
+            low, high = float_ends(x)
+            finite = math.isfinite(low) and math.isfinite(high)
+            return (Fraction(low), Fraction(high)) if finite else None
         parts.append(Fraction(number) * Fraction(2) ** power)
     middle, radius = parts
     return middle - radius, middle + radius
@@ -111,7 +113,7 @@ class Definitions:
         self._answers = []
         for _ in range(MOST_PATHS):
             self._asked = 0
-            value = Ball.of(exact(self, Ball(x, self))).value
+            value = RealBall.of(exact(self, RealBall(x, self))).value
             found = value if found is None else found.union(value)
             while self._answers and not self._answers[-1]:
                 self._answers.pop()
@@ -129,47 +131,45 @@ class Definitions:
             self._answers.append(True)
         return self._answers[self._asked - 1]
 
-    # What a definition reads of mpmath.
-
     @property
-    def pi(self) -> Ball:
+    def pi(self) -> RealBall:
         from flint import arb
 
-        return Ball(arb.pi(), self)
+        return RealBall(arb.pi(), self)
 
     @property
-    def nan(self) -> Ball:
+    def nan(self) -> RealBall:
         from flint import arb
 
-        return Ball(arb.nan(), self)
+        return RealBall(arb.nan(), self)
 
-    def mpf(self, number: Any) -> Ball:
+    def mpf(self, number: Any) -> RealBall:
         """A number, or the decimal that a text stands for."""
         from flint import arb
 
-        return Ball(arb(number) if isinstance(number, str) else Ball.of(number).value, self)
+        return RealBall(arb(number) if isinstance(number, str) else RealBall.of(number).value, self)
 
-    def floor(self, x: Ball) -> Ball:
-        return Ball(x.value.floor(), self)
+    def floor(self, x: RealBall) -> RealBall:
+        return RealBall(x.value.floor(), self)
 
-    def ceil(self, x: Ball) -> Ball:
-        return Ball(x.value.ceil(), self)
+    def ceil(self, x: RealBall) -> RealBall:
+        return RealBall(x.value.ceil(), self)
 
-    def nint(self, x: Ball) -> Ball:
+    def nint(self, x: RealBall) -> RealBall:
         """The nearest whole number; halfway the even one."""
         value = x.value + 0.5
         found = value.floor()
         if not value.contains_integer():
-            return Ball(found, self)
+            return RealBall(found, self)
         number = value.unique_fmpz() if value.is_exact() else None
         if number is None:
-            return Ball(found.union(found - 1), self)
-        return Ball(found - (1 if number % 2 else 0), self)
+            return RealBall(found.union(found - 1), self)
+        return RealBall(found - (1 if number % 2 else 0), self)
 
-    def __getattr__(self, name: str) -> Callable[[Ball], Ball]:
+    def __getattr__(self, name: str) -> Callable[[Any], RealBall]:
         if name not in FUNCTIONS:
             raise AttributeError(name)
-        return lambda x: Ball(getattr(x.value, name)(), self)
+        return lambda x: RealBall(getattr(RealBall.of(x).value, name)(), self)
 
 
 FUNCTIONS = (
@@ -179,7 +179,7 @@ FUNCTIONS = (
 """Functions that balls have under the names of mpmath."""
 
 
-class Ball:
+class RealBall:
     """A real number known to lie in a ball.
 
     Args:
@@ -193,49 +193,49 @@ class Ball:
         self.value, self.among = value, among
 
     @staticmethod
-    def of(number: Any) -> Ball:
+    def of(number: Any) -> RealBall:
         """A ball, or a number exactly."""
-        if isinstance(number, Ball):
+        if isinstance(number, RealBall):
             return number
         if isinstance(number, int):
             from flint import arb
 
-            return Ball(arb(number), None)
-        return Ball(ball(number), None)
+            return RealBall(arb(number), None)
+        return RealBall(ball(number), None)
 
-    def _made(self, value: Any) -> Ball:
-        return Ball(value, self.among)
+    def _made(self, value: Any) -> RealBall:
+        return RealBall(value, self.among)
 
-    def __add__(self, other: Any) -> Ball:
-        return self._made(self.value + Ball.of(other).value)
+    def __add__(self, other: Any) -> RealBall:
+        return self._made(self.value + RealBall.of(other).value)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Ball:
-        return self._made(self.value - Ball.of(other).value)
+    def __sub__(self, other: Any) -> RealBall:
+        return self._made(self.value - RealBall.of(other).value)
 
-    def __rsub__(self, other: Any) -> Ball:
-        return self._made(Ball.of(other).value - self.value)
+    def __rsub__(self, other: Any) -> RealBall:
+        return self._made(RealBall.of(other).value - self.value)
 
-    def __mul__(self, other: Any) -> Ball:
-        return self._made(self.value * Ball.of(other).value)
+    def __mul__(self, other: Any) -> RealBall:
+        return self._made(self.value * RealBall.of(other).value)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Ball:
-        return self._made(self.value / Ball.of(other).value)
+    def __truediv__(self, other: Any) -> RealBall:
+        return self._made(self.value / RealBall.of(other).value)
 
-    def __rtruediv__(self, other: Any) -> Ball:
-        return self._made(Ball.of(other).value / self.value)
+    def __rtruediv__(self, other: Any) -> RealBall:
+        return self._made(RealBall.of(other).value / self.value)
 
-    def __neg__(self) -> Ball:
+    def __neg__(self) -> RealBall:
         return self._made(-self.value)
 
-    def __abs__(self) -> Ball:
+    def __abs__(self) -> RealBall:
         return self._made(abs(self.value))
 
-    def __pow__(self, exponent: Any) -> Ball:
-        power = Ball.of(exponent).value
+    def __pow__(self, exponent: Any) -> RealBall:
+        power = RealBall.of(exponent).value
         whole = power.unique_fmpz() if power.is_exact() else None
         if whole is None:
             return self._made(self.value**power)
@@ -254,29 +254,30 @@ class Ball:
         return self.among.decide(certain, impossible)
 
     def __lt__(self, other: Any) -> bool:
-        a, b = self.value, Ball.of(other).value
+        a, b = self.value, RealBall.of(other).value
         return self._decide(a < b, a >= b)
 
     def __le__(self, other: Any) -> bool:
-        a, b = self.value, Ball.of(other).value
+        a, b = self.value, RealBall.of(other).value
         return self._decide(a <= b, a > b)
 
     def __gt__(self, other: Any) -> bool:
-        a, b = self.value, Ball.of(other).value
+        a, b = self.value, RealBall.of(other).value
         return self._decide(a > b, a <= b)
 
     def __ge__(self, other: Any) -> bool:
-        a, b = self.value, Ball.of(other).value
+        a, b = self.value, RealBall.of(other).value
         return self._decide(a >= b, a < b)
 
     def __eq__(self, other: object) -> bool:
-        a, b = self.value, Ball.of(other).value
+        a, b = self.value, RealBall.of(other).value
         return self._decide(a == b, a != b)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        raise TypeError("balls are compared as numbers, and two may be equal or not")
 
 
 def _whole_power(x: Any, n: int) -> Any:

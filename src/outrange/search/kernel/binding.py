@@ -17,6 +17,12 @@ VERSION = 2
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
 
+SWAMPED = 1e-3
+"""Radii that shrink below this share of what they were were much too large: once more."""
+
+MOST_PASSES = 6
+"""How often the radii are sized anew."""
+
 _P = ctypes.c_void_p
 _I = ctypes.c_int
 _D = ctypes.c_double
@@ -192,10 +198,25 @@ def _sizes(
 def root_magnitudes(
     program: LayerProgram, box: Box, whole: np.ndarray | None = None
 ) -> CompiledProgram:
-    """The compiled program, its rounding radii sized by linear bounds on this box."""
+    """The compiled program, its rounding radii sized by linear bounds on this box.
+
+    In a deep network the sizes that intervals give are so large that what pays for their rounding
+    swamps the bounds: then bounds with the radii those bounds give are much better once more.
+    """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
-    coarse = CompiledProgram(program, reach)
-    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
+    found = CompiledProgram(program, reach)
+    for _ in range(MOST_PASSES):
+        better = CompiledProgram(program, reach, _heights(found, box), whole=whole)
+        before, found = found.radius, better
+        if not np.any(found.radius < SWAMPED * before):
+            break
+    return found
+
+
+def _heights(compiled: CompiledProgram, box: Box) -> list[np.ndarray]:
+    """Per layer `(n,)` bounds on `|h|` over a box."""
+    program = compiled.program
+    *_, lo_z, hi_z = compiled.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
     values, at = [], 0
     for layer in program.layers:
         if layer.linear:
@@ -205,4 +226,4 @@ def root_magnitudes(
         top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(layer.below), abs(layer.above))
         values.append(np.where(np.isnan(top), np.inf, top))
         at += layer.size
-    return CompiledProgram(program, reach, values, whole=whole)
+    return values
