@@ -12,13 +12,12 @@ from outrange.domains import bounds
 from outrange.graph.precise import Precise
 from outrange.ops import curve
 from outrange.ops.numerics.balls import (
-    Definitions,
-    UndecidedError,
     ball,
     float_ends,
     fraction_ends,
     precision,
 )
+from outrange.ops.numerics.definitions import Definitions, UndecidedError
 from outrange.testing.definition import Oracle, probes
 from random_graphs import LINES, SMOOTH, random_graph
 from small_graphs import run_exactly

@@ -16,6 +16,9 @@ from outrange.graph.rational import Rational
 from outrange.questions.evidence.check_point import ExactChecker
 from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.output_range import output_range
+from outrange.search.common.clause_groups import ClauseGroup
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.decide import decide
 from outrange.search.solve import solve
 from questions.nets import Net
 
@@ -93,12 +96,35 @@ def test_a_condition_is_decided_where_intervals_straddle_it(curve):
         assert found.lo[0] <= hi[0, 0] and lo[0, 0] <= found.hi[0]
 
 
-def test_rounding_on_the_whole_box_does_not_end_the_search():
-    # Bounds on the whole box are so wide that what pays for rounding there is 0.05: it was taken
-    # for the finest gap that could be asked for.
-    graph = unrolled("relu", 16, seed=2)
+@pytest.mark.parametrize(
+    "seed, steps, tol",
+    [
+        # Radii sized by intervals swamp the bounds: the search ended with a gap of 13 ranges.
+        (2, 16, 1e-6),
+        # Sized once more they are still too large for the whole box, and not for its parts.
+        (1, 20, 1e-6),
+        (3, 20, 1e-6),
+    ],
+)
+def test_rounding_on_the_whole_box_does_not_end_the_search(seed, steps, tol):
+    graph = unrolled("relu", steps, seed)
     rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
     box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
-    found = solve(graph, box, rows, tol=1e-4, time_limit=60)
-    print(found)
+    found = solve(graph, box, rows, tol=tol, time_limit=60, solver=False)
     assert found.status == "exact"
+    spread = -found.seen.sum()
+    assert np.all(found.seen - found.lower <= 1.01 * tol * spread)
+    y = graph.run(box.uniform(np.random.default_rng(0), 4000))[:, 0]
+    assert found.lower[0] <= y.min() and y.max() <= -found.lower[1]
+
+
+def test_a_decision_is_made_on_halves_too():
+    graph = unrolled("relu", 20, 1)
+    box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
+    found = solve(graph, box, np.array([[1.0, 0.0], [-1.0, 0.0]]), tol=1e-6, solver=False)
+    low, high = found.lower[0], -found.lower[1]
+    mark = float(high + 1e-3 * (high - low))
+    clause = (Atom.of({2: -1.0}, mark),)
+    group = ClauseGroup((clause,), np.array([False]), DomainBoxes.of(box))
+    decided = decide(graph, [group], lambda x: False, time_limit=60)
+    assert decided.status == "unsat"

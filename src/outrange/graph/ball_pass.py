@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core import Bounds, InputError, gamma
 from ..ops import Affine, Curve, Largest, Product, Rearrange
-from ..ops.numerics.balls import Definitions, UndecidedError, ball, cut, float_ends, matrix
+from ..ops.numerics.balls import ball, cut, float_ends, matrix
+from ..ops.numerics.definitions import Definitions, UndecidedError
 from .graph import Graph, Op
 
 
@@ -34,6 +35,7 @@ class CoefficientBalls:
 
     @classmethod
     def of(cls, op: Affine) -> CoefficientBalls:
+        """Read them off an op."""
         exact = op.plain and op.ulps == 0
         off = 0.0 if exact else gamma(2 * op.terms + 6)
         parts = []
@@ -68,7 +70,8 @@ def _matrix(op: Affine, i: int, off: float) -> Any:
             _near(c, off * s)
             for c, s in zip(near.ravel().tolist(), size.ravel().tolist(), strict=True)
         ]
-        return matrix(*near.shape, entries)
+        rows, columns = near.shape
+        return matrix(rows, columns, entries)
     return [
         [(int(j), _near(float(row[j]), off * float(of[j]))) for j in np.flatnonzero(use)]
         for row, of, use in zip(near, size, used, strict=True)

@@ -1,8 +1,6 @@
 """Real numbers as balls of any precision (Arb); the one file that imports `flint`.
 
-A definition `exact(mp, x)` is written for numbers that compare. Two balls may overlap, and then a
-comparison has no answer: the definition is run once for each answer, and the hull of the results
-holds the value, whichever answer is true.
+A ball is an `arb`: a middle and a radius, both of as many bits as `precision` says.
 
 Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
 IEEE Transactions on Computers 66 (2017).
@@ -11,7 +9,7 @@ IEEE Transactions on Computers 66 (2017).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -19,15 +17,8 @@ from typing import Any
 import numpy as np
 
 
-MOST_PATHS = 16
-"""Runs of a definition for one ball; a ball that needs more is too wide to be worth it."""
-
 MOST_EXPONENT = 1 << 16
 """Numbers beyond two to this power, or below its inverse, have no fraction."""
-
-
-class UndecidedError(Exception):
-    """A definition cannot be evaluated at a ball, only at numbers."""
 
 
 @contextmanager
@@ -88,199 +79,21 @@ def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
     return middle - radius, middle + radius
 
 
-class Definitions:
-    """The functions that an `exact(mp, x)` may call, on balls.
+def number(value: Any) -> Any:
+    """A whole number, a float64 or a fraction exactly; a decimal in a text as near as can be."""
+    from flint import arb
 
-    Example:
-        >>> from outrange.ops import curve
-        >>> with precision(200):
-        ...     low, high = float_ends(Definitions().run(curve("elu").exact, ball(-1.0)))
-        >>> low < high == -0.6321205588285576
-        True
-    """
-
-    def __init__(self) -> None:
-        self._answers: list[bool] = []
-        self._asked = 0
-
-    def run(self, exact: Callable[[Any, Any], Any], x: Any) -> Any:
-        """A ball that holds `exact` of every number in `x`.
-
-        Raises:
-            UndecidedError: The definition needs a number, or its comparisons stay open.
-        """
-        found = None
-        self._answers = []
-        for _ in range(MOST_PATHS):
-            self._asked = 0
-            value = RealBall.of(exact(self, RealBall(x, self))).value
-            found = value if found is None else found.union(value)
-            while self._answers and not self._answers[-1]:
-                self._answers.pop()
-            if not self._answers:
-                return found
-            self._answers[-1] = False
-        raise UndecidedError
-
-    def decide(self, certain: bool, impossible: bool) -> bool:
-        """The answer to a comparison; if it is open, first True, in a later run False."""
-        if certain or impossible:
-            return certain
-        self._asked += 1
-        if self._asked > len(self._answers):
-            self._answers.append(True)
-        return self._answers[self._asked - 1]
-
-    @property
-    def pi(self) -> RealBall:
-        from flint import arb
-
-        return RealBall(arb.pi(), self)
-
-    @property
-    def nan(self) -> RealBall:
-        from flint import arb
-
-        return RealBall(arb.nan(), self)
-
-    def mpf(self, number: Any) -> RealBall:
-        """A number, or the decimal that a text stands for."""
-        from flint import arb
-
-        return RealBall(arb(number) if isinstance(number, str) else RealBall.of(number).value, self)
-
-    def floor(self, x: RealBall) -> RealBall:
-        return RealBall(x.value.floor(), self)
-
-    def ceil(self, x: RealBall) -> RealBall:
-        return RealBall(x.value.ceil(), self)
-
-    def nint(self, x: RealBall) -> RealBall:
-        """The nearest whole number; halfway the even one."""
-        value = x.value + 0.5
-        found = value.floor()
-        if not value.contains_integer():
-            return RealBall(found, self)
-        number = value.unique_fmpz() if value.is_exact() else None
-        if number is None:
-            return RealBall(found.union(found - 1), self)
-        return RealBall(found - (1 if number % 2 else 0), self)
-
-    def __getattr__(self, name: str) -> Callable[[Any], RealBall]:
-        if name not in FUNCTIONS:
-            raise AttributeError(name)
-        return lambda x: RealBall(getattr(RealBall.of(x).value, name)(), self)
+    return arb(value) if isinstance(value, int | str) else ball(value)
 
 
-FUNCTIONS = (
-    "atan", "cos", "cosh", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt",
-    "tanh",
-)  # fmt: skip
-"""Functions that balls have under the names of mpmath."""
+def constant(name: str) -> Any:
+    """`"pi"`, or `"nan"` for nothing known."""
+    from flint import arb
+
+    return getattr(arb, name)()
 
 
-class RealBall:
-    """A real number known to lie in a ball.
-
-    Args:
-        value: The ball.
-        among: Answers comparisons.
-    """
-
-    __slots__ = ("among", "value")
-
-    def __init__(self, value: Any, among: Definitions | None) -> None:
-        self.value, self.among = value, among
-
-    @staticmethod
-    def of(number: Any) -> RealBall:
-        """A ball, or a number exactly."""
-        if isinstance(number, RealBall):
-            return number
-        if isinstance(number, int):
-            from flint import arb
-
-            return RealBall(arb(number), None)
-        return RealBall(ball(number), None)
-
-    def _made(self, value: Any) -> RealBall:
-        return RealBall(value, self.among)
-
-    def __add__(self, other: Any) -> RealBall:
-        return self._made(self.value + RealBall.of(other).value)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> RealBall:
-        return self._made(self.value - RealBall.of(other).value)
-
-    def __rsub__(self, other: Any) -> RealBall:
-        return self._made(RealBall.of(other).value - self.value)
-
-    def __mul__(self, other: Any) -> RealBall:
-        return self._made(self.value * RealBall.of(other).value)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> RealBall:
-        return self._made(self.value / RealBall.of(other).value)
-
-    def __rtruediv__(self, other: Any) -> RealBall:
-        return self._made(RealBall.of(other).value / self.value)
-
-    def __neg__(self) -> RealBall:
-        return self._made(-self.value)
-
-    def __abs__(self) -> RealBall:
-        return self._made(abs(self.value))
-
-    def __pow__(self, exponent: Any) -> RealBall:
-        power = RealBall.of(exponent).value
-        whole = power.unique_fmpz() if power.is_exact() else None
-        if whole is None:
-            return self._made(self.value**power)
-        found = _whole_power(self.value, abs(int(whole)))
-        return self._made(found if whole >= 0 else 1 / found)
-
-    def __int__(self) -> int:
-        found = self.value.unique_fmpz()
-        if found is None:
-            raise UndecidedError
-        return int(found)
-
-    def _decide(self, certain: bool, impossible: bool) -> bool:
-        if self.among is None:
-            raise UndecidedError
-        return self.among.decide(certain, impossible)
-
-    def __lt__(self, other: Any) -> bool:
-        a, b = self.value, RealBall.of(other).value
-        return self._decide(a < b, a >= b)
-
-    def __le__(self, other: Any) -> bool:
-        a, b = self.value, RealBall.of(other).value
-        return self._decide(a <= b, a > b)
-
-    def __gt__(self, other: Any) -> bool:
-        a, b = self.value, RealBall.of(other).value
-        return self._decide(a > b, a <= b)
-
-    def __ge__(self, other: Any) -> bool:
-        a, b = self.value, RealBall.of(other).value
-        return self._decide(a >= b, a < b)
-
-    def __eq__(self, other: object) -> bool:
-        a, b = self.value, RealBall.of(other).value
-        return self._decide(a == b, a != b)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        raise TypeError("balls are compared as numbers, and two may be equal or not")
-
-
-def _whole_power(x: Any, n: int) -> Any:
+def whole_power(x: Any, n: int) -> Any:
     """`x ** n`; unlike the logarithm's power, it knows balls that hold 0."""
     from flint import arb
 
