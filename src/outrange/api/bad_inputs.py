@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, loaded
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -78,7 +78,7 @@ def counterexamples(
         text=text,
         count=count,
         apart=apart,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
     )
 
@@ -139,7 +139,7 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -147,6 +147,6 @@ def bad_inputs(
         regions,
         text=text,
         share_tol=share_tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         most_pieces=most_pieces,
     )
