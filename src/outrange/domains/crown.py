@@ -119,7 +119,8 @@ class CrownPass:
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
         late: Found: the deadline passed on the way. Values after that have the intervals that
-            follow from the bounds before them: looser, and sound.
+            follow from the bounds before them: looser, and sound. The lines are not complete then:
+            no back-substitution may use them, and none does, since each looks at the clock first.
     """
 
     plan: CrownPlan
@@ -142,7 +143,8 @@ class CrownPass:
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
             net.rounding_terms.append(None)
-            self._relax(net, v, node, sizes_of)
+            if not self.late:
+                self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
         return net

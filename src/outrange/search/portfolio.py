@@ -30,7 +30,7 @@ WIDE_ENTRIES = 1 << 18
 FIRST_TURN = 0.5
 """Seconds of the first turn of each search of a portfolio; every later round doubles it."""
 
-SHARE_BEHIND = 0.125
+SHARE_BEHIND = 0.0625
 """Share of a turn that a search gets whose bounds are behind another's after the first round."""
 
 

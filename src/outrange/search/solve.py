@@ -63,7 +63,8 @@ def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> So
     """Interval bounds, and the value in the middle of the box."""
     middle = problem.domain.middle()
     with no_deadline():
-        incumbent.prove(problem.by_intervals(problem.graph))
+        if np.isneginf(incumbent.known).all():
+            incumbent.prove(problem.by_intervals(problem.graph))
         y = problem.graph.run(middle) @ problem.rows.T + problem.offset
     return Solution(
         Status.TIME if late else Status.INTERRUPTED,

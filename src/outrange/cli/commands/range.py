@@ -16,6 +16,7 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
+from ..start_up import command_began
 from ..text import live_text
 
 
@@ -55,9 +56,9 @@ def ask_range(
     from ...questions.common.arguments import check_limits
 
     check_limits(tol, seconds)
-    clock = Clock(seconds)
+    clock = Clock(seconds, command_began())
     try:
-        with deadline(seconds):
+        with deadline(None if seconds is None else clock.left):
             network = load_model(model, unsafe)
     except OutOfTime:
         return fail("the time ran out before the model was read", OPEN)
