@@ -14,7 +14,12 @@ from .render.text import size, text
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took: wall-clock `seconds`, and `boxes`, the sub-problems bounded."""
+    """What an answer took.
+
+    Args:
+        seconds: Wall-clock time in seconds.
+        boxes: Sub-problems bounded.
+    """
 
     seconds: float
     boxes: int

@@ -53,9 +53,6 @@ class RangeMonitor(keras().callbacks.Callback):
     not defined, its range is infinite. Whatever else goes wrong in a look is told by a
     `RangeWarning`, the looks end, and the training goes on.
 
-    Sound: what is called proved holds for the real-valued network with the weights of that epoch,
-    for every input in the box. Cost: `share` of the time of `fit`, after the first epoch.
-
     Args:
         x: The training inputs, or a part of them, in arrays as `fit` takes them: one of any shape,
             or a list or dict for several inputs. Their least and largest values make the box; rows
@@ -82,6 +79,14 @@ class RangeMonitor(keras().callbacks.Callback):
         >>> seen = model.fit(x, x**2, epochs=2, verbose=0, callbacks=[RangeMonitor(x, x**2)])
         >>> len(seen.history["ranges/dead"]), 0 <= seen.history["ranges/h/idle"][0] <= 1
         (2, True)
+
+    Sound: whatever is called proved holds for the real-valued network with the weights of that
+    epoch, for every input in the box.
+    Complete: no; a unit that is dead may not be counted.
+    Cost: `share` of the time of `fit`, after the first epoch.
+
+    Reference: Zhang et al., *Efficient neural network robustness certification with general
+    activation functions* (CROWN), NeurIPS 2018.
     """
 
     def __init__(
@@ -157,7 +162,11 @@ class RangeMonitor(keras().callbacks.Callback):
         return [f"{self.prefix}/{name}" for name in (*wanted, "epoch")]
 
     def look(self, epoch: int) -> None:
-        """Measure; what goes wrong in it is told, and does not end the training."""
+        """Measure; an error is reported as a warning, and does not end the training.
+
+        Args:
+            epoch: The epoch, from 0.
+        """
         try:
             self.measure(epoch)
         except RangeWarning:
@@ -172,7 +181,11 @@ class RangeMonitor(keras().callbacks.Callback):
             )
 
     def measure(self, epoch: int) -> None:
-        """Look at the model now; the numbers are kept for `logs`."""
+        """Measure the model now, and keep the numbers for `logs`.
+
+        Args:
+            epoch: The epoch, from 0.
+        """
         finite = self.structure.is_finite()
         found = moment(self.structure.now(), self.box, self.rows) if finite else None
         numbers = {f"{self.prefix}/epoch": float(epoch)}
@@ -187,7 +200,14 @@ class RangeMonitor(keras().callbacks.Callback):
             self.alarm(alarms)
 
     def numbers(self, found: Moment) -> dict[str, float]:
-        """The numbers of one moment, by name."""
+        """Collect the numbers of one moment.
+
+        Args:
+            found: What was measured.
+
+        Returns:
+            Name in `logs` to number.
+        """
         p = self.prefix
         numbers = {f"{p}/{what}": found.share(what) for what in ("dead", "saturated", "idle")}
         numbers |= {f"{p}/lo": float(found.lo.min()), f"{p}/hi": float(found.hi.max())}
@@ -211,7 +231,14 @@ class RangeMonitor(keras().callbacks.Callback):
         return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, found: Moment) -> float | None:
-        """The share of target numbers outside the outputs' range; None if they do not fit."""
+        """Compute the share of target numbers outside the outputs' range.
+
+        Args:
+            found: What was measured.
+
+        Returns:
+            The share; None if the targets do not fit the outputs.
+        """
         y = self.fitting_targets()
         if y is None:
             return None
@@ -219,7 +246,11 @@ class RangeMonitor(keras().callbacks.Callback):
         return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
 
     def alarm(self, alarms: set[str]) -> None:
-        """Warn if something has become provable since the last look."""
+        """Warn if something has become provable since the last measurement.
+
+        Args:
+            alarms: What is proved now: names of layers, and `"weights"` and the like.
+        """
         fresh = alarms - self.alarms
         self.alarms |= alarms
         if not fresh or self.targets is None:

@@ -34,7 +34,15 @@ class Locator:
     right: np.ndarray
 
     def find(self, root: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The points `(n, d)` that lie in one root box: their numbers, and the row of each."""
+        """Find the leaves of the points that lie in one root box.
+
+        Args:
+            root: Number of the root box.
+            x: Points, `(n, d)`.
+
+        Returns:
+            The numbers of the points in it, `(k,)`, and the row of each, `(k,)`.
+        """
         inside = np.flatnonzero(((self.lo[root] <= x) & (x <= self.hi[root])).all(axis=1))
         row = np.full(inside.size, self.roots[root])
         moving = np.arange(inside.size)
@@ -47,5 +55,12 @@ class Locator:
             row[moving] = np.where(below, self.left[here], self.right[here])
 
     def kind(self, row: np.ndarray) -> np.ndarray:
-        """What leaves are."""
+        """Look up the kind of leaves.
+
+        Args:
+            row: Their rows, `(k,)`.
+
+        Returns:
+            `OUTSIDE`, `INSIDE`, `PIECES` or `UNDECIDED` of each, `(k,)`.
+        """
         return -1 - self.cut[row]

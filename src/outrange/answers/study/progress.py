@@ -21,7 +21,7 @@ class StudyProgress:
     """How far a comparison is.
 
     Args:
-        seconds: Wall-clock time so far.
+        seconds: Wall-clock time so far, in seconds.
         epoch: Epochs trained.
         epochs: Epochs planned.
         metric: What is compared.
