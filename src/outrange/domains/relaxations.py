@@ -1,4 +1,4 @@
-"""The straight lines that stand in for bent ops over one chunk of boxes."""
+"""Linear relaxations of nonlinear ops over one chunk of boxes."""
 
 from dataclasses import dataclass
 from typing import Any

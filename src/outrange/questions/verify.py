@@ -48,7 +48,7 @@ def verify(
         regions: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
     """

@@ -54,7 +54,7 @@ def least(
         where: Over `[x, y]`: what an admissible input and its output satisfy.
         tol: Relative to the range of the objective seen.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
     """
     if where == TRUE and all(region.is_box for region in regions):
         return _by_search(network, objective, regions, tol, time_limit, seed)

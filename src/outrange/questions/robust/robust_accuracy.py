@@ -117,7 +117,7 @@ def robust_accuracy(
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
-        seed: Of the samples.
+        seed: Seed of the samples.
         progress: Called after every input.
     """
     check_limits(0.0, time_limit)

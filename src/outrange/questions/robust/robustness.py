@@ -166,7 +166,7 @@ def robustness(
         tol: Relative tolerance.
         most: The largest radius of interest.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
     """
     check_limits(tol, time_limit)

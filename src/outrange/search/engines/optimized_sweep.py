@@ -1,9 +1,9 @@
 """Bounds of every value with lines of their own for every row, improved by ascent.
 
 What a plain sweep does with one choice of lines for all rows, this does with one choice a row:
-dearer, and far tighter where relaxed products feed each other (a recurrent net, attention).
+more expensive, and far tighter where relaxed products feed each other (a recurrent net, attention).
 
-Reference: see `array_ascent`.
+Reference: see `alpha_crown`.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ STEPS = 4
 """Ascent steps of every row."""
 
 ROOM = 1 << 24
-"""Largest rows x entries of all bent values at once; beyond it, a plain sweep must do."""
+"""Largest rows x entries of all nonlinear values at once; beyond it, a plain sweep is used."""
 
 
 @dataclass(eq=False)
 class OptimizedCrownPass(CrownPass):
-    """A sweep whose refinements ascend. See `CrownPass`.
+    """A sweep that optimizes its slopes by ascent. See `CrownPass`.
 
     Args:
         steps: Ascent steps of every row.
