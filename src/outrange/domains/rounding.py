@@ -41,7 +41,7 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
    fl(|a| . d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n`
    products; the two additions left are followed by a step to the next float64 below.
 
-`H = inf` makes a radius infinite; it is paid only where the row is not zero, and the bound is then
+`H = inf` makes a radius infinite; it counts only where the row is not zero, and the bound is then
 `-inf`, never NaN. Valid for every order of summation, with or without fused multiply-add.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.

@@ -1,4 +1,4 @@
-"""What can each output be?"""
+"""The range of every output over an input set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def output_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact range of every output of a loaded network; see `outrange.output_range`."""
+    """Compute the exact range of every output of a loaded network; see `outrange.output_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress)
     graph = network.graph
@@ -56,7 +56,7 @@ def _search(
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
 ) -> Solution:
-    """The least values of `[rows; -rows]`."""
+    """Minimize `[rows; -rows]`."""
     return solve(
         asked.graph,
         where,
@@ -117,7 +117,7 @@ def _answer(
 
 
 def _seen(asked: Target, points: np.ndarray) -> tuple[np.ndarray, ...]:
-    """For each form the best of all named points at either end, on the safe side."""
+    """For each form the best of all named points at either end, rounded to the safe side."""
     k = len(asked.rows)
     least, most = enclose(asked.formed, points)
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known

@@ -26,11 +26,11 @@ GRADIENT = ("gradient_lo", "gradient_hi")
 
 
 class RangeWarning(UserWarning):
-    """Something is proved that stands in the way of learning."""
+    """A fault that hinders learning has been proved."""
 
 
 class RangeMonitor(keras().callbacks.Callback):
-    """What the layers of a model can do while it is trained, in the `logs` of every epoch.
+    """Bounds what the layers of a model can do during training, in the `logs` of every epoch.
 
     The model's structure is read when training begins, and compared with the model; after an epoch
     only its weights are read again, and one pass of linear bounds runs over the box of the data.
@@ -43,15 +43,15 @@ class RangeMonitor(keras().callbacks.Callback):
 
     `logs` gets, with `prefix` in place of `ranges`: `ranges/dead` and `ranges/saturated`, the
     shares of units that are so for every input in the box (proved); `ranges/idle`, of units whose
-    activation is flat at every row looked at; `ranges/lo` and `ranges/hi`, what the outputs can be
+    activation is flat at every row measured; `ranges/lo` and `ranges/hi`, what the outputs can be
     (proved); `ranges/unreachable`, the share of target numbers outside of it; and per layer with an
     activation `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo`, `.../gradient_hi`: the
     least and the largest norm, over the rows, of the derivatives of the outputs by what enters it.
 
     A number that is not known is NaN: a gradient where an operation has no derivative here, and
-    everything once weights are not finite. Where the box holds inputs for which an operation is
-    not defined, its range is infinite. Whatever else goes wrong in a look is told by a
-    `RangeWarning`, the looks end, and the training goes on.
+    everything once weights are not finite. Where the box holds inputs for which an operation is not
+    defined, its range is infinite. Any other error in a measurement is reported as a
+    `RangeWarning`, the measurements end, and the training goes on.
 
     Args:
         x: The training inputs, or a part of them, in arrays as `fit` takes them: one of any shape,
@@ -63,7 +63,7 @@ class RangeMonitor(keras().callbacks.Callback):
         share: How much of the training time may be spent; 1 measures after every epoch.
         layers: Whether each layer has its own numbers.
         warn: Whether to warn, once for each code of `outrange.diagnose`, when it becomes provable.
-        prefix: Of the names in `logs`.
+        prefix: Prefix of the names in `logs`.
 
     Raises:
         InputError: `share` is not in (0, 1], or the data are no arrays of numbers with as many rows
@@ -138,7 +138,7 @@ class RangeMonitor(keras().callbacks.Callback):
         """Measure if it is time, and write the numbers into `logs`."""
         model = self.model
         if model.trainable_variables:
-            # Waits for what the backend still computes, so that its time is not taken for ours.
+            # Waits for pending backend work, so that its time is not attributed to this callback.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
         now = time.perf_counter()
         allowed = self.share * (now - self.begun)
@@ -170,7 +170,7 @@ class RangeMonitor(keras().callbacks.Callback):
         try:
             self.measure(epoch)
         except RangeWarning:
-            raise  # Somebody made errors of these warnings.
+            raise  # The user has turned these warnings into errors.
         except Exception as error:
             self.over, self.known = True, dict(self.blank)
             warnings.warn(

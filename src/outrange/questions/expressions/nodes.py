@@ -1,7 +1,7 @@
 """What is written about a model before it is known: expressions, indices and conditions.
 
-A node records what was written, and is looked at only once the model's inputs and outputs are
-known. Python's operators build nodes; what Python would decide at once is refused.
+A node records an operation, and is evaluated once the model's inputs and outputs are known.
+Python's operators build nodes; operations that need a value at once are refused.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .refusals import Undecided
 
 
 class ExpressionNode(Undecided):
-    """One step of what was written.
+    """One operation of an expression.
 
     Args:
-        op: What is done: a name in the tables of `evaluate` and `text`.
-        parts: What it is done to.
-        detail: What else it needs: an axis, an index, a constant.
+        op: A name in the tables of `evaluate` and `text`.
+        parts: The operands.
+        detail: Its parameters: an axis, an index, a constant.
     """
 
     __slots__ = ("detail", "op", "parts")

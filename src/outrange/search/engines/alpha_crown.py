@@ -68,7 +68,7 @@ class AlphaAscent:
         box: `(P,)` the box of each pair.
         which: `(P,)` the objective of each pair.
         value: The value that the rows apply to; None for the output.
-        keen: Whether curves with an inflection point in their range optimize their lines too.
+        optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
         least: Found: `(P,)`.
         form_rows: Found: `(P, d)`.
         constant: Found: `(P,)`.
@@ -81,7 +81,7 @@ class AlphaAscent:
     box: np.ndarray
     which: np.ndarray
     value: int | None = None
-    keen: bool = False
+    optimize_smooth: bool = False
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
@@ -167,7 +167,8 @@ class AlphaAscent:
             assert isinstance(line, CurveRelaxation)
             gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
-            if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
+            is_free = self.optimize_smooth or op.is_piecewise_linear or isinstance(op, Step)
+            if not is_free and op.knots:
                 lo, hi = self.sweep.ends[source]
                 low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
                 out[v] &= (low == high)[self.box[active]]

@@ -76,9 +76,9 @@ class ArrayEngine:
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
         # Where errors multiply from product to product, better first bounds pay off.
-        keen = bool(self.plan.products)
-        extra = frozenset({graph.output}) if keen else frozenset()
-        sweep = OptimizedCrownPass if keen else CrownPass
+        has_products = bool(self.plan.products)
+        extra = frozenset({graph.output}) if has_products else frozenset()
+        sweep = OptimizedCrownPass if has_products else CrownPass
         root = sweep(
             self.plan, BoxBatch.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
         )

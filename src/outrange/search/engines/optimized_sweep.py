@@ -44,7 +44,7 @@ class OptimizedCrownPass(CrownPass):
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
-        ascent = AlphaAscent(self, net, units, box, which, value, keen=True)
+        ascent = AlphaAscent(self, net, units, box, which, value, optimize_smooth=True)
         ascent.run(np.full(box.size, np.inf), self.steps)
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])

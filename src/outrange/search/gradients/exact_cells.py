@@ -87,11 +87,11 @@ class ExactCells:
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = self._slopes(patterns, units, slopes)
-        walk = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
-        walk.run()
-        seen = np.where(walk.needs, np.inf, least)
-        found = np.minimum(seen.min(axis=0), walk.least)
-        return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
+        cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
+        cells.run()
+        seen = np.where(cells.needs, np.inf, least)
+        found = np.minimum(seen.min(axis=0), cells.least)
+        return CellBounds(found, cells.points, self.is_straight or bool((found >= cutoff).all()))
 
     def _slopes(
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]

@@ -237,7 +237,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         splits: Splits,
     ) -> Proof:
-        """`walk` with every rounding error accounted for."""
+        """`backward` with every rounding error accounted for."""
         relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed

@@ -74,11 +74,11 @@ def enumerate_patterns(
         leaf: The box.
         until: On `time.perf_counter()`; a leaf that takes longer has too many.
     """
-    walk = _PatternEnumeration(program, leaf, until)
+    patterns = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > MOST_INPUTS:
-        return None if (leaf.status == 0).any() else list(walk.only())
+        return None if (leaf.status == 0).any() else list(patterns.only())
     try:
-        return [part for cell in walk.cells() for part in walk.parts(*cell)]
+        return [part for cell in patterns.cells() for part in patterns.parts(*cell)]
     except TooManyVertices:
         return None
 

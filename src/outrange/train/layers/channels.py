@@ -30,7 +30,7 @@ class ChannelActivation(keras.layers.Layer):
         **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
-        InputError: Keys overlap, or point outside the axis (told when the layer is built).
+        InputError: Keys overlap, or point outside the axis (raised when the layer is built).
 
     Example:
         >>> import numpy as np

@@ -50,8 +50,8 @@ class MaskedDense(keras.layers.Layer):
         **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
-        InputError: The mask is no matrix of 0 and 1 with `units` columns, or does not fit the
-            input (told when the layer is built).
+        InputError: The mask is no matrix of 0 and 1 with `units` columns, or does not fit the input
+            (raised when the layer is built).
 
     Example:
         >>> import numpy as np

@@ -40,7 +40,7 @@ class TorchBackend:
         if self.place.dtype != self.place.t.float64:
             target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
         with self.place.t.inference_mode():
-            return _TorchAscent(placed, task, target).climb(steps)
+            return _TorchAscent(placed, task, target).ascend(steps)
 
 
 @dataclass(eq=False)
@@ -97,7 +97,7 @@ class _TorchAscent:
             *upper,
         )
 
-    def climb(self, steps: int) -> bool:
+    def ascend(self, steps: int) -> bool:
         """Ascend, and write the best to the task; False if a number overflowed."""
         for step in range(steps + 1):
             self._backward()
@@ -136,7 +136,7 @@ class _TorchAscent:
         return rows
 
     def _backward(self) -> None:
-        """`RelaxedNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+        """`RelaxedNet.backward`: bounds, coefficients at the units and inputs, lines in use."""
         placed = self.placed
         waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)
