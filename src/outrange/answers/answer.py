@@ -1,4 +1,4 @@
-"""What every answer is: stated once, shown as text, in a notebook and as JSON."""
+"""The base of answers: a record, shown as text, in a notebook and as JSON."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Answer(ABC):
 
     @abstractmethod
     def document(self) -> Document:
-        """What it shows: the tables and sentences that text and HTML are made of."""
+        """The tables and sentences that text and HTML are rendered from."""
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""

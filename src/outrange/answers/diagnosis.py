@@ -1,4 +1,4 @@
-"""The answer to "why doesn't it learn?": findings, each with what stands behind it."""
+"""The answer of `outrange.diagnose`: findings, each with its level of proof."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One thing that stands in the way of learning, or a fact worth knowing.
+    """One fault that hinders learning, or a fact worth knowing.
 
     Args:
         code: The rule's, `"OR001"`; codes never change their meaning.
@@ -107,14 +107,14 @@ class FoundFault(AssertionError):
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis(Answer, Sequence):
-    """What was found in one model with one data set; a sequence of its findings.
+    """The findings of one model with one data set, as a sequence.
 
     Args:
         model: The model's name.
         backend: What it runs on.
         findings: Faults, the surest first.
         notes: True facts that are no fault by themselves.
-        unread: What could not be looked at, and why.
+        unread: What could not be checked, and why.
         rules: Code to title of every rule that was applied.
         explanations: Code to a longer text, for `explain`.
         ignored: Codes that were left out on request.

@@ -1,4 +1,4 @@
-"""The answer to "does it rise, does it fall?"."""
+"""The answer of `outrange.monotone`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to "how small, how large can it get, under these conditions?"."""
+"""The answer of `outrange.minimize` and `outrange.maximize`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a search has come, while it runs."""
+"""Progress of running searches."""
 
 from dataclasses import dataclass
 

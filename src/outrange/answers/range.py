@@ -1,4 +1,4 @@
-"""The answer to "what can it output?"."""
+"""The answer of `outrange.output_range`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATUSES = {
     "interrupted": "interrupted",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
 }
-"""Why a search stopped, as told; the bounds are valid in every case."""
+"""Why a search stopped, in words; the bounds are valid in every case."""
 
 MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""

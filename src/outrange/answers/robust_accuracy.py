@@ -1,4 +1,4 @@
-"""The answer to "on how many of these inputs is the model right, whatever is added to them?"."""
+"""The answer of `outrange.robust_accuracy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sampling saw: an answer without a proof, and labelled so."""
+"""The answer of `outrange.sample_range`: values at finitely many inputs, without a proof."""
 
 from dataclasses import dataclass
 

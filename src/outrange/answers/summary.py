@@ -66,7 +66,7 @@ class LayerRow:
 
 @dataclass(frozen=True, eq=False)
 class Summary(Answer):
-    """Like Keras's `model.summary()`, with what each layer can do on an input set.
+    """The range of each layer on an input set, as a table like Keras's `model.summary()`.
 
     Args:
         model: The model's name.

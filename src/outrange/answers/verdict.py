@@ -1,4 +1,4 @@
-"""The answer to "does it always?"."""
+"""The answer of `outrange.verify`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ REASONS = {
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
 }
-"""Why a search stopped, as told."""
+"""Why a search stopped, in words."""
 
 MOST_NUMBERS = 64
-"""A counterexample of more entries is not shown in all its digits."""
+"""A counterexample of more entries is not shown in full."""
 
 
 @dataclass(frozen=True, eq=False)

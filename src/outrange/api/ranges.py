@@ -41,7 +41,7 @@ def output_range(
         rows: `(k, outputs)`, an array of linear forms of the outputs to bound instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
-            (few inputs, few undecided units). The answer's `warrant` is then
+            (few inputs, few unstable neurons). The answer's `warrant` is then
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
         progress: Called a few times a second with a `RangeProgress`.
 

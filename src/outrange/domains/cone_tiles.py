@@ -57,7 +57,7 @@ class ConeTiles:
 
     def _floor(self, entries: np.ndarray) -> int | None:
         """The value at which cones end, judged by a few neighboring entries."""
-        bent = [
+        nonlinear = [
             v
             for v, node in enumerate(self.graph.nodes[: self.value], 1)
             if isinstance(node.op, Curve | Largest) and v < self.value
@@ -65,7 +65,7 @@ class ConeTiles:
         some = entries[entries.size // 2 : entries.size // 2 + 8]
         # To the input, or else through the last few layers for a part of the effort: the later a
         # layer, the less its bounds help once earlier ones are loose.
-        cheap = [(floor, SHARE * self.effort) for floor in bent[-LAYERS:]]
+        cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
             if costs_at_most(self.graph, self.value, some, floor, effort / (2 * entries.size)):
                 return floor

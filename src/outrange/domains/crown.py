@@ -85,8 +85,8 @@ class CrownPlan:
         tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
         products = tuple((v, n.inputs, n.op) for v, n in nodes if isinstance(n.op, Product))
         factors = {source for _, sources, _ in products for source in sources}
-        bent = {*factors, *(source for _, source, _ in (*curves, *tops))}
-        rows = max((graph.value_size(source) for source in bent), default=1)
+        nonlinear = {*factors, *(source for _, source, _ in (*curves, *tops))}
+        rows = max((graph.value_size(source) for source in nonlinear), default=1)
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
         origins = {source: Origins.of(graph, source) for source in factors}

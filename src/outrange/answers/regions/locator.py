@@ -1,4 +1,4 @@
-"""Which box of a paving a point lies in."""
+"""Location of points in the boxes of a paving."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 
 INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
-"""What a row of a locator is: a halved box, or a leaf of one of four kinds."""
+"""Kinds of rows of a locator: a bisected box, or a leaf of one of four kinds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """Boxes and their halves, a row each.
+    """Bisection trees of boxes, a row per box.
 
     Args:
-        lo: `(r, d)` the boxes that were halved again and again.
+        lo: `(r, d)` the root boxes.
         hi: `(r, d)`.
         roots: `(r,)` their rows.
-        cut: `(n,)` the input a box is halved at; -1 minus its kind for a leaf.
+        cut: `(n,)` the input at which a box is bisected; -1 minus its kind for a leaf.
         at: `(n,)` where; points up to it are in the left half.
         left: `(n,)` row of the left half; for a leaf, its first piece (or band, if undecided).
         right: `(n,)` row of the right half; for a leaf, the piece after its last.

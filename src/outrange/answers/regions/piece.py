@@ -85,7 +85,7 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Slab:
-    """What linear bounds prove about an undecided box.
+    """Half-spaces of an undecided box that linear bounds prove bad or good.
 
     Args:
         bad: `(k, inputs + 1)`: `row @ [x, 1] < 0` proves an input to be bad.

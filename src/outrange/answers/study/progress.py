@@ -1,4 +1,4 @@
-"""A comparison under way."""
+"""Progress of a running comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to "which activation, loss and optimizer?": every training of a comparison, kept."""
+"""The answer of `outrange.compare`: every training of a comparison."""
 
 import json
 import math

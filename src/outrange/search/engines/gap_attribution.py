@@ -20,8 +20,8 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
-    for bent, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
-        for v, source, _ in bent:
+    for nonlinear, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
+        for v, source, _ in nonlinear:
             if v in ascent.used and source in sweep.shares:
                 rows, shares = sweep.shares[source]
                 blame = blame_of(ascent, v)[:, rows]

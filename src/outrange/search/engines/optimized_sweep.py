@@ -34,11 +34,11 @@ class OptimizedCrownPass(CrownPass):
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         rows = self._open_rows(value)
-        bent = sum(self.ends[v][0].shape[1] for v in net.lines)
+        nonlinear = sum(self.ends[v][0].shape[1] for v in net.lines)
         if rows.size == 0:
             return False
         boxes = len(self.cells.lo)
-        if not bent or 2 * boxes * rows.size * bent > ROOM:
+        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM:
             return super()._refine(net, value)
         units = np.zeros((2 * rows.size, self.ends[value][0].shape[1]))
         units[np.arange(rows.size), rows] = 1.0

@@ -101,8 +101,8 @@ class TorchRelaxedNet:
     @staticmethod
     def of(net: RelaxedNet, on: TensorPlacement) -> TorchRelaxedNet | None:
         """None if the net has smooth activations, or is too large."""
-        bent = {b.value for b in net.activations}
-        ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in bent}
+        nonlinear = {b.value for b in net.activations}
+        ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in nonlinear}
         if not all(isinstance(op, Affine | Rearrange) for op in ops.values()):
             return None
         if not all(isinstance(b, KinkActivation) for b in net.activations):
