@@ -31,6 +31,7 @@ TIMES = frozenset("budget each seconds time_limit".split())
 SHAPE = re.compile(r"\bshapes?\b|`\([^`]*,[^`]*\)`|broadcast")
 REFERS = re.compile(r"(?:[Aa]s for|[Ss]ee|[Aa]s in) `(?:outrange\.)?([\w.]+)`")
 LIKEWISE = re.compile(r"\b(?:Likewise|likewise|The same)\b")
+NOT_A_VERB = re.compile(r"(?:A|An|The|That|What|Whether|Where|Which|How|It|Like|`.*)(?: |$)")
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -83,6 +84,8 @@ def function_problems(name: str, function: Callable[..., Any], bounds: bool) -> 
     doc = Docstring(inspect.getdoc(function) or "")
     signature = inspect.signature(function)
     yield from _summary_problems(name, doc)
+    if NOT_A_VERB.match(doc.summary):
+        yield f"{name}: the first line begins with a verb, not {doc.summary.split()[0]!r}"
     yield from args_problems(name, doc, signature)
     wanted = ["Raises", "Example"]
     if signature.return_annotation not in (None, "None"):

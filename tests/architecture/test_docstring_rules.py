@@ -35,6 +35,7 @@ Reference: Gowal et al., *Scalable verified training*, 2019.
 
 REMOVED = {
     "no sentence": ("outputs.", "outputs"),
+    "begins with a verb": ("Bound a model's", "The bounds of a model's"),
     "`model` is not in `Args`": ("    model: A model.\n", ""),
     "the signature does not": ("    model: A model.", "    model: A model.\n    more: More."),
     "`box` has no shape": (", `(inputs, 2)`", ""),
