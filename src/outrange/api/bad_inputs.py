@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, loaded
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -84,7 +84,7 @@ def counterexamples(
         text=text,
         count=count,
         apart=apart,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
     )
 
@@ -150,7 +150,7 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -158,6 +158,6 @@ def bad_inputs(
         regions,
         text=text,
         share_tol=share_tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         most_pieces=most_pieces,
     )

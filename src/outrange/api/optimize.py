@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .arguments import left, loaded_within
+
 
 if TYPE_CHECKING:
     from ..answers import Optimum
@@ -112,12 +114,11 @@ def _optimum(
     seed: int,
 ) -> Optimum:
     from ..core.formula import TRUE
-    from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network = load(model)
+    network, clock = loaded_within(model, time_limit)
     slots, outputs = network.graph.inputs, network.graph.outputs
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
@@ -130,6 +131,6 @@ def _optimum(
         regions(slots, box),
         condition,
         tol=tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
     )

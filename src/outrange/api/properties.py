@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, loaded
+from ..core import OutOfTime, deadline
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -73,10 +75,14 @@ def verify(
     al., *Towards deep learning models resistant to adversarial attacks*, ICLR 2018, for
     falsification.
     """
-    from ..questions.verify import verify as ask
+    from ..questions.verify import LEAST_TIME, undecided, verify as ask
 
-    network = loaded(model)
-    unsafe, regions, text = asked(network, property, box, where)
+    network, clock = loaded_within(model, time_limit)
+    try:
+        with deadline(max(LEAST_TIME, clock.left)):
+            unsafe, regions, text = asked(network, property, box, where)
+    except OutOfTime:
+        return undecided(network, os.path.basename(os.fspath(property)), clock)
     return ask(
-        network, unsafe, regions, text=text, time_limit=time_limit, seed=seed, progress=progress
+        network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import loaded
+from .arguments import left, loaded, loaded_within
 
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def output_range(
     """
     from ..questions.output_range import output_range as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     return ask(
         network,
         box,
         tol=tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         rows=rows,
         layer=layer,
         solver=solver,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from .arguments import loaded
+from .arguments import left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def robustness(
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.robust.robustness import robustness as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
@@ -92,7 +92,7 @@ def robustness(
         text=str(kept),
         tol=tol,
         most=most,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
         progress=progress,
     )
@@ -186,7 +186,7 @@ def robust_accuracy(
     from ..questions.expressions import resolve, y as outputs
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     data = LabeledData.of(network, x, y)
     graph = network.graph
 
@@ -201,7 +201,7 @@ def robust_accuracy(
         norm=norm,
         clip=clip,
         each=each,
-        time_limit=time_limit,
+        time_limit=left(clock),
         file=file,
         seed=seed,
         progress=progress,

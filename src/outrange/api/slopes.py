@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import loaded
+from .arguments import left, loaded, loaded_within
 
 
 if TYPE_CHECKING:
@@ -78,19 +78,19 @@ def monotone(
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
     NeurIPS 2020.
     """
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         return ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=time_limit, seed=seed, progress=progress,
+            time_limit=left(clock), seed=seed, progress=progress,
         )  # fmt: skip
     from ..questions.gradients.group_order import groups_monotone
 
     return groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time_limit=time_limit, seed=seed, progress=progress,
+        time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -147,9 +147,10 @@ def gradient_range(
     """
     from ..questions.gradients.gradients import gradient_range as ask
 
+    network, clock = loaded_within(model, time_limit)
     return ask(
-        loaded(model), box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
+        network, box, inputs=inputs, outputs=outputs, layer=layer,
+        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -204,9 +205,10 @@ def lipschitz(
     """
     from ..questions.gradients.gradients import lipschitz as ask
 
+    network, clock = loaded_within(model, time_limit)
     return ask(
-        loaded(model), box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
+        network, box, norm=norm, outputs=outputs, layer=layer,
+        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -262,7 +264,8 @@ def difference_range(
     """
     from ..questions.difference import difference_range as ask
 
-    one, two = (loaded(m) for m in (model_a, model_b))
+    one, clock = loaded_within(model_a, time_limit)
+    two = loaded(model_b)
     return ask(
-        one, two, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+        one, two, box, tol=tol, time_limit=left(clock), rows=rows, solver=solver, progress=progress
     )

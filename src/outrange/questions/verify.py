@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import And, Formula, Region, Warrant
+from ..core import And, Clock, Formula, OutOfTime, Region, Warrant, deadline
 from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.common.solution import SearchProgress, Solution, Status
@@ -24,6 +23,10 @@ from .evidence.contradictions import check_never, sampled
 from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
+
+LEAST_TIME = 0.2
+"""Seconds that reading a property may take although the time is over: most are read by then, and
+can be looked at once."""
 
 LOOK_FOR_INPUTS = 5.0
 """Seconds to decide whether a property holds vacuously."""
@@ -55,27 +58,25 @@ def verify(
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     graph = network.graph
-    began = time.perf_counter()
-
-    def late() -> bool:
-        return time_limit is not None and time.perf_counter() - began > time_limit
-
-    question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
-    if not question.groups and question.complete:
+    clock = Clock(time_limit)
+    try:
+        with deadline(max(LEAST_TIME, clock.left)):
+            question = asked(unsafe, regions, lambda i: place(graph.inputs, i))
+    except OutOfTime:
+        return undecided(network, text, clock)
+    if not question.groups:
         methods = ("interval arithmetic",)
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
-        empty = _no_inputs(network, unsafe, regions, seed, time_limit)
+        empty = _no_inputs(network, unsafe, regions, seed, clock.left)
         check_never(sampled(network, regions, seed=seed), unsafe, f"`{text}` holds")
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
-    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
     found = decide(
-        graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
-    )
-    if found.status is Status.UNSAT and not question.complete:
-        found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
-    tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
+        graph, question.groups, examiner, time_limit=clock.left, progress=report, seed=seed,
+        engine=engine,
+    )  # fmt: skip
+    tied = found.status is Status.ROUNDING and examiner.witness is None
     if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
@@ -83,9 +84,14 @@ def verify(
         at = [*examiner.shown, *([] if found.point is None else [found.point])]
         check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
-        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
-        empty = _no_inputs(network, unsafe, regions, seed, left)
+        empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
+
+
+def undecided(network: NetworkLike, text: str, clock: Clock) -> Verdict:
+    """What is known where the time was over before anything was asked."""
+    none = Solution.unknown(Status.TIME, network.graph.size)
+    return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 
 
 def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchProgress], None]:
@@ -97,7 +103,7 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 
 
 def _no_inputs(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float | None
+    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
     """Whether the input set is proved to be empty."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
@@ -109,8 +115,9 @@ def _no_inputs(
     if not groups:
         return True
     examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
-    seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
-    found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
+    found = decide(
+        network.graph, groups, examiner, time_limit=min(LOOK_FOR_INPUTS, left), seed=seed
+    )
     return found.status is Status.UNSAT
 
 

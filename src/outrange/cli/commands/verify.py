@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...answers.render.text import text
-from ...core import InputError
-from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ...core import InputError, OutOfTime, deadline
+from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
 from ..text import competition_word, plain_word, verify_live_text
@@ -62,12 +62,16 @@ def ask_verify(
     is_file = property.lower().endswith(FILES)
     asked, cut = _read(property, is_file, box, where)
     try:
-        network = load_model(model, unsafe)
+        with deadline(seconds):
+            network = load_model(model, unsafe)
         left = seconds - (time.perf_counter() - start)
         region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         with LiveLine(verify_live_text) as live:
             verdict = _verify(network, asked, region, cut, max(left, 1e-3), seed, live)
+    except OutOfTime:
+        echo('{"result": "timeout"}' if as_json else "timeout")
+        return fail("the time ran out before the model was read", OPEN)
     except KeyboardInterrupt:
         echo('{"result": "unknown"}' if as_json else "unknown")
         raise

@@ -5,7 +5,7 @@ import os
 import zlib
 from pathlib import Path
 
-from ...core import InputError, ModelError
+from ...core import InputError, ModelError, check_deadline
 from .errors import line_of, refusal
 
 
@@ -81,6 +81,7 @@ def _content(path: Path) -> bytes:
         with gzip.open(path) if packed else path.open("rb") as file:
             parts, size = [], 0
             while part := file.read(_CHUNK):
+                check_deadline()
                 parts.append(part)
                 size += len(part)
                 if size > LARGEST_FILE:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core import And, Atom, Formula, Or
+from ...core import And, Atom, Formula, Or, check_deadline
 from ...core.formula import MOST_CLAUSES, holds
 
 
@@ -69,7 +69,6 @@ class Expansion:
         hi: Likewise.
         whole: `(inputs,)` inputs that take whole numbers only.
         value_below: `value_below(formula)`: a bound of its value, whatever the outputs.
-        late: Whether to stop; the cases are incomplete then.
         most: A product of more choices than this stays nested.
     """
 
@@ -79,25 +78,23 @@ class Expansion:
         hi: np.ndarray,
         whole: np.ndarray,
         value_below: Callable[[Formula], float],
-        late: Callable[[], bool] = lambda: False,
         most: int = MOST_CLAUSES,
     ) -> None:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
-        self._value_below, self._late = value_below, late
-        self.stopped = False
-        """Whether the expansion was stopped."""
+        self._value_below = value_below
         self.apart = np.inf
         """A lower bound on the value of everything that was removed."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
-        """The cases, lazily."""
+        """The cases, lazily.
+
+        Raises:
+            OutOfTime: The deadline passed on the way.
+        """
         first = PartialClause(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
         empty = bool(np.any(first.lo > first.hi))
         stack = [] if empty or not self._add(first, formula) else [(first, 1)]
         while stack:
-            if self._late():
-                self.stopped = True
-                return
             case, width = stack.pop()
             if not self._propagate(case):
                 continue
@@ -133,6 +130,7 @@ class Expansion:
         return True
 
     def _atom(self, case: PartialClause, atom: Atom) -> bool:
+        check_deadline()
         case.floor = max(case.floor, self._value_below(atom))
         known = _known(case, atom)
         if known is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...answers import Cost, Optimum
-from ...core import And, Atom, Formula, Region
+from ...core import And, Atom, Formula, OutOfTime, Region, deadline
 from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph.measure import measure
@@ -20,7 +20,7 @@ from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
-from ..conditions.clause_groups import asked
+from ..conditions.clause_groups import cases
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
 from ..evidence.evaluate import enclose, run_model
@@ -153,10 +153,10 @@ class _Chain:
         graph = self.network.graph
         if left is not None and left <= 0:
             return Solution.unknown(Status.TIME, graph.size)
-        late = (lambda: False) if left is None else _timer(left)
-        question = asked(formula, self.regions, lambda i: place(graph.inputs, i), late)
-        groups = question.groups
-        if not question.complete:
+        try:
+            with deadline(left):
+                groups = cases(formula, self.regions, lambda i: place(graph.inputs, i))
+        except OutOfTime:
             return Solution.unknown(Status.TIME, graph.size)
         if not groups:
             return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
@@ -197,12 +197,6 @@ class _Chain:
             time.perf_counter() - self.began,
             self.methods,
         )
-
-
-def _timer(seconds: float) -> Callable[[], bool]:
-    """Whether that many seconds from now have passed."""
-    until = time.perf_counter() + seconds
-    return lambda: time.perf_counter() > until
 
 
 def optimum(

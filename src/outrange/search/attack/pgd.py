@@ -65,6 +65,9 @@ NEAR = Descent(steps=30, step=0.05, decay=0.85)
 SAMPLES = 2048
 """Random points evaluated before any descent."""
 
+TOGETHER = 256
+"""Of these, looked at between two looks at the clock."""
+
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""
 
@@ -165,7 +168,12 @@ def first_points(
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
     x, which = _samples(boxes, count, rng)
-    y = evaluate(x)
+    y = evaluate(x[:TOGETHER])
+    for start in range(TOGETHER, len(x), TOGETHER):
+        if late() or seconds_left() < 0:
+            x, which = x[: len(y)], which[: len(y)]
+            break
+        y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])
     starts = min(STARTS, len(x))
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)

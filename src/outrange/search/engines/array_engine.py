@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core import Box, InputError, down
+from ...core.arrays import linear_forms
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
@@ -152,7 +153,7 @@ class ArrayEngine:
 
     def evaluate(self, x: ArrayLike) -> np.ndarray:
         """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
-        return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
+        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
