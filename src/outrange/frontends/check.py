@@ -1,4 +1,4 @@
-"""Is the graph the model? Every load ends with this comparison."""
+"""Comparison of a graph with its model, at the end of every load."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far float32 inference may stray from the real-valued graph, point by point.
+"""Float32 deviation: how far float32 inference may be from the real-valued graph at a point.
 
 Two estimates run side by side. The *bound* carries every local rounding forward by the magnitudes
 of the weights: it holds in any order of summation, and is loose for deep networks. The *noise*

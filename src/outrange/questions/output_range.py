@@ -1,4 +1,4 @@
-"""What can each output be?"""
+"""The range of every output over an input set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ def output_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact range of every output of a loaded network; see `outrange.output_range`."""
+    """Compute the exact range of every output of a loaded network; see `outrange.output_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress)
     clock = Clock(time_limit)
@@ -64,7 +64,7 @@ def _search(
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
 ) -> Solution:
-    """The least values of `[rows; -rows]`."""
+    """Minimize `[rows; -rows]`."""
     return solve(
         asked.graph,
         where,

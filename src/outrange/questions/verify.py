@@ -1,4 +1,4 @@
-"""Does a property hold for every input of a set?"""
+"""Verification of a property for every input of a set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAST_TIME = 0.2
 can be looked at once."""
 
 LOOK_FOR_INPUTS = 5.0
-"""Seconds to find out whether a property holds only for want of inputs."""
+"""Seconds to decide whether a property holds vacuously."""
 
 
 def verify(
@@ -43,15 +43,15 @@ def verify(
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
-    """Whether no input of the regions satisfies `unsafe`; see `outrange.verify`.
+    """Verify that no input of the regions satisfies `unsafe`; see `outrange.verify`.
 
     Args:
         network: The model.
-        unsafe: What must never hold, over the flat `[x, y]`.
+        unsafe: The negated property, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
     """
@@ -105,13 +105,13 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 def _no_inputs(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
-    """Whether it is proved that no input is asked about at all."""
+    """Whether the input set is proved to be empty."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
-    # A property from a file brings its own bounds: what it demands of inputs in any case.
+    # A property from a file has its own bounds: its constraints on inputs alone.
     asks = TRUE if bounded else And(tuple(demands(unsafe, regions[0].box.size)))
     groups = cases(asks, regions, str)
     if any(not all(group.clauses) and not group.distances for group in groups):
-        return False  # All of a box counts.
+        return False  # A box without constraints is not empty.
     if not groups:
         return True
     examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
@@ -123,7 +123,7 @@ def _no_inputs(
 
 @dataclass(frozen=True, eq=False)
 class _Unrun:
-    """A network that is not run."""
+    """A network without a model to run."""
 
     graph: Graph
     predict: None = None

@@ -1,4 +1,4 @@
-"""From the records of a file to a graph, node by node."""
+"""Lowering of the records of a file to a graph, node by node."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

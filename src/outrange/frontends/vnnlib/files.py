@@ -30,7 +30,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     if found.is_dir():
         raise InputError(f"A property file is needed. Received: the folder `{found}`.")
     if not found.is_file():
-        # A pipe or a device would be waited for; it cannot be told from an endless file.
+        # A pipe or a device would block; it cannot be distinguished from an endless file.
         what = "is no regular file" if found.exists() else "does not exist"
         raise InputError(f"A property file is needed; this one {what}. Received: `{found}`.")
     return found

@@ -1,4 +1,4 @@
-"""From a condition and input sets to what a search is asked: clauses, and the boxes of each."""
+"""From a condition and input sets to groups of clauses and their boxes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_TOGETHER = 256
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What is left to ask.
+    """The clauses that are left to decide.
 
     Args:
         groups: Clauses, grouped by the boxes they are asked about.
@@ -45,9 +45,9 @@ def asked(
     regions: Sequence[Region],
     name_input: Callable[[int], str],
 ) -> Asked:
-    """Where `formula` could hold: clauses grouped by the boxes they are asked about.
+    """Expand a formula to clauses, grouped by the boxes they are asked about.
 
-    Bounds of single inputs shrink the boxes; what cannot hold in its box is dropped.
+    Bounds on single inputs shrink the boxes; clauses infeasible in their box are dropped.
 
     Args:
         formula: Over `[x, y]`.
@@ -55,7 +55,7 @@ def asked(
         name_input: What to call a flat input in a message.
 
     Returns:
-        Groups of clauses, none if nothing is left to ask; and how far the others are from holding.
+        Groups of clauses, none if nothing is left to decide; and a bound on the dropped ones.
 
     Raises:
         InputError: An input is unbounded.

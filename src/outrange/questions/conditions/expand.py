@@ -1,4 +1,4 @@
-"""A condition spread out into conjunctions, each with its box; contradictions go early."""
+"""Expansion of a condition to conjunctions with boxes; contradictions are pruned early."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ...core.formula import MOST_CLAUSES, holds
 
 @dataclass(frozen=True)
 class Bound:
-    """What an inequality of one variable says of it: at most (or at least) `end`.
+    """The bound that an inequality of one variable states: at most (or at least) `end`.
 
     Args:
         variable: Its index.
         upper: Whether `end` is an upper end.
         end: Float64, rounded so that the bound stays true.
-        exact: Whether the box `v <= end` says all that the inequality says.
+        exact: Whether the box `v <= end` is equivalent to the inequality.
     """
 
     variable: int
@@ -38,8 +38,8 @@ class PartialClause:
         lo: Of inputs, then outputs.
         hi: Likewise.
         inputs: How many of them are inputs.
-        terms: What the box does not say.
-        pending: Disjunctions that are not spread out yet.
+        terms: Constraints that the box does not imply.
+        pending: Disjunctions that are not expanded yet.
         floor: Proved: wherever the parts so far could hold, their value is at least this.
     """
 
@@ -60,9 +60,9 @@ class PartialClause:
 class Expansion:
     """The conjunctions whose disjunction is a formula, where none contradicts itself visibly.
 
-    Disjunctions are taken one after the other; before each, whatever the box found so far rules out
-    is crossed off, and what has a single way left is taken at once. So the work follows the cases
-    that are left, not the product of all choices.
+    Disjunctions are expanded one by one; before each, alternatives that the current box refutes are
+    removed, and disjunctions with a single alternative are applied at once (unit propagation). So
+    the work grows with the remaining cases, not with the product of all choices.
 
     Args:
         lo: `(inputs + outputs,)`.
@@ -83,7 +83,7 @@ class Expansion:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
         self._value_below = value_below
         self.apart = np.inf
-        """Proved of all that was crossed off: nowhere is its value below this."""
+        """A lower bound on the value of everything that was removed."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
         """The cases, lazily.
@@ -152,7 +152,7 @@ class Expansion:
         return bool(case.lo[i] <= case.hi[i])
 
     def _propagate(self, case: PartialClause) -> bool:
-        """Cross off what the case rules out, until nothing changes; False if nothing is left."""
+        """Remove what the case refutes, until nothing changes; False if nothing is left."""
         changed = True
         while changed:
             changed = False

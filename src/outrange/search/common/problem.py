@@ -1,4 +1,4 @@
-"""What a search is asked: linear objectives of a network over boxes of inputs."""
+"""Problems: linear objectives of a network to be minimised over boxes of inputs."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Problem:
 
     @cached_property
     def small(self) -> Graph:
-        """The graph without what these rewrites remove; hulls of gates exist only here."""
+        """The graph after these rewrites; hulls of gates exist only here."""
         return simplified(self.graph)
 
     @property
     def free(self) -> int:
-        """How many inputs are not fixed."""
+        """The number of inputs that are not fixed."""
         return int((self.domain.hull.lo < self.domain.hull.hi).sum())
 
     @property
@@ -64,7 +64,7 @@ class Problem:
         return self.by_outputs(lo, hi).min(axis=0)
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """What bounds of the outputs `(B, outputs)` say of rows that are one output, or minus one.
+        """Bound rows that are plus or minus one output, from bounds of the outputs `(B, outputs)`.
 
         Returns:
             `(B, m)`, `-inf` for every other row.
