@@ -1,4 +1,4 @@
-"""Is the graph the model? Every load ends with this comparison."""
+"""Comparison of a graph with its model, at the end of every load."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from ..core import Box, InputError, ModelError
 from ..graph import Graph, Slot
 from ..graph.float32 import LARGEST32, Strayed, stray, tolerance
+from ..ops import Affine
 from .network import Network
 
 
@@ -28,6 +29,9 @@ _CORNERS = 4
 
 _LARGE = 2**17
 """Values in a graph from which on fewer points are compared: they cost seconds then."""
+
+_HEAVY = 2**23
+"""Products in an evaluation from which on they do too, however few the values."""
 
 
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
@@ -58,7 +62,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
 def is_large(graph: Graph) -> bool:
     """Whether the comparison makes do with fewer points."""
-    return _values(graph) > _LARGE
+    products = sum(n.op.terms * n.size for n in graph.nodes if isinstance(n.op, Affine))
+    return _values(graph) > _LARGE or products > _HEAVY
 
 
 def _values(graph: Graph) -> int:

@@ -66,7 +66,12 @@ class Precise:
         self._maps: dict[int, CoefficientBalls] = {}
 
     def passes(
-        self, points: np.ndarray, ends: Sequence[Bounds], values: Sequence[int], bits: int
+        self,
+        points: np.ndarray,
+        ends: Sequence[Bounds],
+        values: Sequence[int],
+        bits: int,
+        until: float | None = None,
     ) -> Iterator[list[Any]]:
         """Balls around the entries of `values`, pass by pass narrower.
 
@@ -76,6 +81,7 @@ class Precise:
                 intervals know.
             values: Of the graph.
             bits: The precision of the first pass.
+            until: When to give up; see `latest`, the default.
 
         Yields:
             One ball an entry and a point, the points of an entry side by side. It ends where time
@@ -83,7 +89,7 @@ class Precise:
         """
         if not self._small or not np.isfinite(points).all():
             return
-        until = time.perf_counter() + max(seconds_left(), LEAST_SECONDS)
+        until = latest() if until is None else until
         work, before = float(MOST_WORK), math.inf
         while bits <= MOST_BITS:
             work -= len(points) * self._work * (bits / 64)
@@ -125,6 +131,11 @@ class Precise:
             else node.size * (CURVE_WORK if isinstance(node.op, Curve) else 4)
             for node in self._graph.nodes
         )  # fmt: skip
+
+
+def latest() -> float:
+    """When an evaluation that begins now gives up, on the clock of `time.perf_counter`."""
+    return time.perf_counter() + max(seconds_left(), LEAST_SECONDS)
 
 
 def _products(op: Affine) -> int:

@@ -23,7 +23,7 @@ class Rational:
     Where an enclosure straddles a threshold, the value itself says on which side it is. Numbers are
     integers times a power of two; coefficients are read off the ops with unit vectors, which is
     exact where `Affine.plain` is stated. Every other op (a coefficient that had to be rounded, a
-    bent curve, a jump met) makes what depends on it unknown.
+    nonlinear curve, a jump met) makes what depends on it unknown.
 
     Args:
         graph: The network.

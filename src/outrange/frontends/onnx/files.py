@@ -4,7 +4,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from ...core import InputError, ModelError
+from ...core import InputError, ModelError, check_deadline
 
 
 LARGEST_FILE = 2**31
@@ -31,6 +31,7 @@ def read_bytes(path: Path) -> bytes:
             content = b""
             parts = []
             while part := file.read(_CHUNK):
+                check_deadline()
                 parts.append(part)
                 if len(parts) * _CHUNK > LARGEST_FILE:
                     raise ModelError(

@@ -9,7 +9,7 @@ from ...core import ContradictionError
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.float32 import OPERATIONS, stray
-from ...graph.precise import FIRST_BITS, MOST_BITS, Precise
+from ...graph.precise import FIRST_BITS, MOST_BITS, Precise, latest
 from ...ops.numerics.balls import float_ends
 from ..common.network import NetworkLike
 
@@ -44,7 +44,7 @@ def enclose(
         Two arrays `(batch, outputs)`.
     """
     lows, highs = [], []
-    precise = Precise(graph)
+    precise, until = Precise(graph), latest()
     for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
         lo, hi = bounds(graph, part, part, "intervals")[graph.output]
         lo, hi = lo.copy(), hi.copy()
@@ -53,20 +53,21 @@ def enclose(
         limit = np.broadcast_to(limit, lo.shape)
         (wide,) = np.nonzero(~_within(lo, hi, limit).all(axis=1))
         for rows in (wide[i : i + _TOGETHER] for i in range(0, len(wide), _TOGETHER)):
-            lo[rows], hi[rows] = _sharpened(precise, part[rows], limit[rows])
+            lo[rows], hi[rows] = _sharpened(precise, part[rows], limit[rows], until)
         lows.append(lo)
         highs.append(hi)
     return np.concatenate(lows), np.concatenate(highs)
 
 
 def _sharpened(
-    precise: Precise, points: np.ndarray, limit: np.ndarray
+    precise: Precise, points: np.ndarray, limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the outputs at a few points, once they are within `limit` or as near as can be."""
     graph = precise.graph
     ends = bounds(graph, points, points, "intervals")
     lo, hi = ends[graph.output]
-    for balls in precise.passes(points, ends, [graph.output], first_bits(lo, hi, limit)):
+    bits = first_bits(lo, hi, limit)
+    for balls in precise.passes(points, ends, [graph.output], bits, until):
         found = np.array([float_ends(b) for b in balls]).reshape(-1, len(points), 2)
         lo, hi = np.maximum(lo, found[..., 0].T), np.minimum(hi, found[..., 1].T)
         if _within(lo, hi, limit).all():

@@ -1,4 +1,4 @@
-"""Two inputs that show an output falling while one input rises."""
+"""Counterexamples of monotonicity: two inputs, one entry rising, an output falling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REACH = 44
 
 
 class MonotoneWitnesses:
-    """Looks for steps along one input through given points.
+    """Searches for counterexamples along one input through given points.
 
     Args:
         network: The user's model.
@@ -33,7 +33,7 @@ class MonotoneWitnesses:
     def falling(
         self, x: np.ndarray, output: int, direction: int, sign: float
     ) -> FallingPair | None:
-        """Two points on the line through `x` along which `sign * output` falls, proved.
+        """Find two points on the line through `x` along which `sign * output` provably falls.
 
         Args:
             x: `(d,)` in the box.

@@ -1,4 +1,4 @@
-"""The compiled box kernel: loading it, and handing it a program. The one file that knows ctypes."""
+"""Bindings to the compiled box kernel; the only file that imports ctypes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CompiledProgram:
         program: The layers.
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
-        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        radii: Whether to account for rounding; False exists for the law that must then fail.
         whole: `(inputs,)` bool: the inputs that take whole numbers only.
     """
 
@@ -95,7 +95,8 @@ class CompiledProgram:
             lib.outrange_tape_noise(self.handle, 0.0)
             sizes = [(z, 0.0 * rho) for z, rho in sizes]
         self.radius = sizes[-1][1]
-        """`(m,)` the noise radius of the objectives' own sums: the finest gap worth asking for."""
+        """`(m,)` the rounding radius of the objectives' own sums: the least gap that can be
+        reached."""
         for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
             lib.outrange_tape_level(
@@ -171,7 +172,7 @@ class CompiledProgram:
 def _sizes(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
+    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:
@@ -182,7 +183,7 @@ def _sizes(
         z = np.abs(layer.bias) + layer.error
         for source, matrix in layer.sizes.items():
             z = z + matrix @ heights[source]
-        # Zero times infinity: a size that overflowed stays one that did.
+        # Zero times infinity: a size that has overflowed stays infinite.
         z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
         # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
         terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged

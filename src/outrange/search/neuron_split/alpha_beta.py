@@ -37,7 +37,7 @@ class BoundProblem:
         cuts: Of each sub-problem.
         theta: `(P, s)`; moves.
         beta: `(P, s)`; moves. None: no multipliers.
-        least: `(P,)` the best bound, rounding not paid.
+        least: `(P,)` the best bound, rounding errors not included.
         below: Only points where `row . output < cutoff` count: its multipliers move too.
     """
 
@@ -56,11 +56,11 @@ class BoundProblem:
         beta: np.ndarray | None,
         below: OutputConstraint | None = None,
     ) -> BoundProblem:
-        """Nothing known yet."""
+        """A task without a bound yet."""
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """All rows, and what is to be subtracted from their bound."""
+        """All rows, and the constant to subtract from their bound."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
@@ -179,7 +179,7 @@ def _move(
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
     size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
-    # Where no coefficient is left, what is missing says how far to go (Polyak's step).
+    # Without coefficients, the missing bound gives the step size (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
     beta += pace * np.maximum(BETA_PACE * size[:, None], short) * moments[1].step(push)
@@ -212,5 +212,5 @@ class AdamMoments:
         return mean
 
     def keep(self, going: np.ndarray) -> None:
-        """Drop the rows that are not worked on any more."""
+        """Drop the rows that are finished."""
         self.first, self.second = self.first[going], self.second[going]

@@ -1,4 +1,4 @@
-"""An open sub-problem of a phase tree: its cuts, its ranges, and what its bound came from."""
+"""An open sub-problem of neuron splitting: its split constraints, ranges and bound."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class SplitNode:
         hi: The other ends.
         theta: Slopes of its bound.
         beta: Multipliers of its bound.
-        score: What each unit costs its bound.
+        score: The branching score of each unit.
         least: Its proved bound.
-        age: Cuts since the ranges were tightened.
+        age: Splits since the ranges were tightened.
     """
 
     low: np.ndarray

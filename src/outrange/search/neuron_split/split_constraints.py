@@ -1,4 +1,4 @@
-"""What the sub-problems of a phase search know of the units."""
+"""Split constraints and ranges of units in sub-problems."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 @dataclass(eq=False)
 class Splits:
-    """What sub-problems know of the first units: `(P, s)` each.
+    """Split constraints and ranges of the first units: `(P, s)` each.
 
     Args:
-        low: `z >= low` by a cut, whose multiplier may be used; `-inf` where there is none.
-        high: `z <= high` by a cut; `inf` where there is none.
-        lo: Least value of each unit in the sub-problem, cut or not.
+        low: The constraint `z >= low`, whose multiplier may be used; `-inf` where there is none.
+        high: The constraint `z <= high`; `inf` where there is none.
+        lo: Least value of each unit in the sub-problem, split or not.
         hi: Largest value.
         same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
     """

@@ -1,8 +1,8 @@
-"""Tighter ranges of units, given a cutoff: ascent on every open unit's own two rows.
+"""Tighter ranges of units, given a cutoff: ascent on every unstable unit's own two rows.
 
 The rows get a multiple `gamma >= 0` of the objective: only points whose objective lies below the
 cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff
-this is what decides: ranges shrink, the bound rises, ranges shrink more.
+this is decisive: ranges shrink, the bound rises, ranges shrink more.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
@@ -28,7 +28,7 @@ GAMMA_START = 0.1
 
 @dataclass(eq=False)
 class CutoffProblem:
-    """What of the sub-problems is of interest: where `row . output < cutoff`.
+    """An output constraint: only points with `row . output < cutoff` count.
 
     Args:
         row: `(outputs,)`, of zeros and a one: its multiples are exact.
@@ -53,16 +53,16 @@ def tighten(
     wanted: CutoffProblem,
     worth: np.ndarray | None = None,
 ) -> None:
-    """Better ends, in `splits`, of the open units that `activation` reads.
+    """Tighten the ranges, in `splits`, of the unstable units that `activation` reads.
 
     Args:
         net: The graph over its box.
-        splits: The sub-problems; their ranges move. An empty range says that nothing of the
-            sub-problem is of interest.
+        splits: The sub-problems; their ranges are updated. An empty range means that the
+            sub-problem is closed.
         activation: Which units.
         steps: Of ascent.
         wanted: Which points count.
-        worth: `(P, s)` which units to work on, if not all.
+        worth: `(P, s)` which units to tighten, if not all.
     """
     lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
     chosen = ~activation.is_stable(lo, hi)

@@ -1,9 +1,9 @@
 """Best-first branch and bound over the phases of units, for one objective on one net.
 
-A node is a region: its cuts, and the ranges of all units in it. Children inherit slopes and
-multipliers and climb from there; before a node is split its ranges are made tighter, with what is
-known of the cutoff. Which unit to cut is tried out: the few units that cost the bound most are cut
-both ways and bounded once, and the product of what both halves gain decides.
+A node is a sub-problem: its split constraints, and the ranges of all units. Children inherit slopes
+and multipliers as the start of their ascent; before a node is split its ranges are tightened under
+the cutoff. Branching looks ahead: the units with the best scores are split on trial and bounded
+once, and the product of both gains decides.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
@@ -29,10 +29,10 @@ from .tighten_units import CutoffProblem, most_of, tighten
 
 
 CANDIDATES = 8
-"""Units of each bent value whose cut is tried out: blame alone misleads between layers."""
+"""Candidates of each nonlinear value for look-ahead: scores are not comparable between layers."""
 
 LAST_CANDIDATES = 24
-"""Of the last bent value: cuts there are worth the most, and blame shows it the least."""
+"""Of the last nonlinear value: splits there gain the most, and its scores show it the least."""
 
 STEPS = 12
 ROOT_STEPS = 20
@@ -43,17 +43,17 @@ SHARE = 0.98
 ROOT_SHARE = 0.98
 MOST_UNITS = 64
 LEAST_GAIN = 0.05
-"""Of what is missing: a half that gains less counts as this much, so that one good half is worth
-something and two are worth more."""
+"""Share of the missing bound that a half counts as gaining at least, so that the product is not 0
+if only one half gains."""
 
 LEAST_SHARE = 1 << 14
-"""Numbers, one a unit and sub-problem, that are worth a core of their own."""
+"""Numbers (units times sub-problems) that justify one more core."""
 
 MOST_TRIED = 1 << 19
-"""Units of all candidates that are tried out in one go."""
+"""Units of all candidates that are bounded in one batch."""
 
 LARGE = 2000
-"""Nets of more units make do with fewer steps and rows before the first split."""
+"""Nets of more units get fewer steps and rows before the first split."""
 
 
 class SplitTree:
@@ -97,11 +97,11 @@ class SplitTree:
 
     @property
     def lower(self) -> float:
-        """What is proved of the objective."""
+        """The proved bound of the objective."""
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:
-        """Before the first split: tighter ranges everywhere."""
+        """Tighten all ranges before the first split."""
         _, _, leaf = heapq.heappop(self._heap)
         large = self.net.units > LARGE
         steps, most = (TIGHT_STEPS, 2 * MOST_UNITS) if large else (ROOT_STEPS, 10 * MOST_UNITS)
@@ -113,7 +113,7 @@ class SplitTree:
             raise
 
     def step(self, cutoff: float) -> np.ndarray:
-        """Split the worst sub-problems; returns points `(c, d)` worth a look."""
+        """Split the sub-problems with the least bounds; return candidate points `(c, d)`."""
         taken = [heapq.heappop(self._heap)[2] for _ in range(min(BATCH // 2, len(self._heap)))]
         try:
             due = [leaf for leaf in taken if leaf.age >= EVERY]
@@ -134,7 +134,7 @@ class SplitTree:
             raise
 
     def _finished(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
-        """A leaf without open units is closed by what a linear program says of it."""
+        """Close leaves without unstable units by linear programs."""
         least, at = bound_by_lp(self.net, self._stacked([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
@@ -154,7 +154,7 @@ class SplitTree:
     def _tightened(
         self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
     ) -> list[SplitNode]:
-        """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
+        """Tighten the ranges of leaves; close those that become empty."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
@@ -166,7 +166,7 @@ class SplitTree:
         splits = task.splits
         empty = np.asarray((splits.lo > splits.hi).any(axis=1))
         for i, leaf in enumerate(leaves):
-            # What follows from the cutoff is news to the lines: it gets a multiplier too.
+            # A range tightened under the cutoff constrains the lines: it gets a multiplier too.
             point = self._points(leaf.lo, leaf.hi)
             was = self.net.unstable(leaf.lo, leaf.hi) & self._kinked
             leaf.high = np.where(was & (splits.hi[i] <= point), point, leaf.high)
@@ -178,20 +178,20 @@ class SplitTree:
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
 
     def _bound(self, leaves: list[SplitNode], cutoff: float, steps: int) -> np.ndarray:
-        """Bound sub-problems; what stays open goes on the heap."""
+        """Bound sub-problems; push those that stay open."""
         still, form = self._improved(leaves, cutoff, steps)
         for leaf in still:
             self._push(leaf)
         return self.net.corner(form)
 
     def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
-        """The leaves in parts for the cores, if there are enough of them."""
+        """Divide the leaves among the cores, if there are enough of them."""
         parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
         edges = np.linspace(0, len(leaves), parts + 1).astype(int)
         return [leaves[a:b] for a, b in pairwise(edges)]
 
     def _at_once(self, leaves: list[SplitNode]) -> np.ndarray:
-        """Bounds as they are, without ascent."""
+        """Bounds without ascent."""
         task = self._stacked(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, task.splits).least
@@ -199,7 +199,7 @@ class SplitTree:
     def _improved(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
-        """Bound sub-problems; returns those that stay open, and their forms."""
+        """Bound sub-problems; return those that stay open, and their forms."""
         found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
         still = [leaf for part, _, _ in found for leaf in part]
@@ -241,7 +241,7 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """The cut of each sub-problem, None where nothing is left to cut."""
+        """Choose the split of each sub-problem; None where nothing is left to split."""
         tried = []
         for i, leaf in enumerate(leaves):
             score = self._scored(leaf)
@@ -269,7 +269,7 @@ class SplitTree:
         least = np.concatenate(parallel_map(bounded, parts)).reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
-        # What goes beyond the cutoff is no gain; nor is a bound that is not a number.
+        # Bounds beyond the cutoff are no gain; nor are bounds that are NaN.
         gain = np.fmax(np.fmin(least, cutoff) - before, LEAST_GAIN * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
@@ -280,14 +280,14 @@ class SplitTree:
         return chosen
 
     def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """`(s,)` where each unit would be cut."""
+        """`(s,)` the point at which each unit would be split."""
         out = np.zeros(lo.shape)
         for b in self.net.activations:
             out[b.place] = b.split_point(lo[b.place], hi[b.place])
         return out
 
     def _scored(self, leaf: SplitNode) -> np.ndarray:
-        """What each unit costs the bound; where what it reads is cut off, wide and early units."""
+        """The branching scores; where the input of a unit is cut off, wide and early units lead."""
         if (leaf.score > 0).any():
             return leaf.score
         out = np.where(self.net.unstable(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)

@@ -15,7 +15,7 @@ STARTS = 6
 INSIDE = Descent(steps=24, step=0.3, decay=0.82)
 
 RETREATS = 8
-"""Points tried between the middle of a box and the deepest point met."""
+"""Points tried between the middle of a box and the deepest point found."""
 
 
 def violations_in(
@@ -28,8 +28,8 @@ def violations_in(
 ) -> list[list[np.ndarray]]:
     """Per box, points of it where some open clause holds in float64; the best to try comes first.
 
-    The deepest point met often lies on a face that boxes share, so one nearer to the middle that
-    is still well inside goes before it.
+    The deepest point often lies on a face that boxes share, so a point nearer to the middle that is
+    still well inside comes first.
 
     Args:
         clauses: What shall hold.
@@ -66,7 +66,7 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least value met in each box, `(B,)`, and where, `(B, d)`."""
+    """The least value found in each box, `(B,)`, and where, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))
     share = rng.random((count, STARTS, d))

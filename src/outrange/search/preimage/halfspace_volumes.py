@@ -1,4 +1,4 @@
-"""How much of a box lies on one side of a plane, with every rounding paid for.
+"""The share of a box on one side of a hyperplane, every rounding error accounted for.
 
 After shifts and reflections the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`; then
 

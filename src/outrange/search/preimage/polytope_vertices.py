@@ -22,7 +22,7 @@ MOST_VERTICES = 4096
 
 
 class TooManyVertices(Exception):
-    """The polytope is not described any further."""
+    """The polytope has more vertices than are kept."""
 
 
 @dataclass(frozen=True, eq=False)

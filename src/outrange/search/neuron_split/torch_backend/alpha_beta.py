@@ -1,6 +1,6 @@
-"""The ascent of `phase_ascent` on PyTorch arrays, on the CPU or a GPU.
+"""The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
 
-What it finds are slopes and multipliers: bounds are proved from them in float64, as always.
+It finds slopes and multipliers; the bounds that follow are computed by NumPy in float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
 
 FLOAT32_SHORT = 1e-5
-"""In float32 a bound must be above by this, relative, to be one in float64 too."""
+"""Relative margin above the target in float32, so that the bound reaches it in float64 too."""
 
 
 class TorchBackend:
@@ -40,12 +40,12 @@ class TorchBackend:
         if self.place.dtype != self.place.t.float64:
             target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
         with self.place.t.inference_mode():
-            return _TorchAscent(placed, task, target).climb(steps)
+            return _TorchAscent(placed, task, target).ascend(steps)
 
 
 @dataclass(eq=False)
 class _PreparedKink:
-    """A kink over cut ranges, see `PreparedKink`."""
+    """A kink over split ranges, see `PreparedKink`."""
 
     below: float
     turn: float
@@ -60,7 +60,7 @@ class _PreparedKink:
 
 
 class _TorchAscent:
-    """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
+    """One ascent: the state of the unfinished sub-problems, and the task for the best of all."""
 
     def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
@@ -97,8 +97,8 @@ class _TorchAscent:
             *upper,
         )
 
-    def climb(self, steps: int) -> bool:
-        """Improve, and write what was best to the task; False if a number overflowed."""
+    def ascend(self, steps: int) -> bool:
+        """Ascend, and write the best to the task; False if a number overflowed."""
         for step in range(steps + 1):
             self._backward()
             better = self.least > self.best[self.active]
@@ -136,7 +136,7 @@ class _TorchAscent:
         return rows
 
     def _backward(self) -> None:
-        """`RelaxedNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+        """`RelaxedNet.backward`: bounds, coefficients at the units and inputs, lines in use."""
         placed = self.placed
         waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)
@@ -206,7 +206,7 @@ class _TorchAscent:
         return z, values
 
     def _move(self, step: int) -> None:
-        """One step of Adam on slopes and multipliers, as in `phase_ascent`."""
+        """One step of Adam on slopes and multipliers, as in `alpha_beta`."""
         z, values = self._forward()
         pace = DECAY**step
         gradient = self.t.zeros_like(self.alpha)
@@ -241,7 +241,7 @@ class _TorchAscent:
         self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
 
     def _keep(self, going: Tensor) -> None:
-        """Go on with some of the sub-problems."""
+        """Continue with some of the sub-problems."""
         self.active = self.active[going]
         self.alpha = self.alpha[going]
         self.start = {v: rows[going] for v, rows in self.start.items()}
