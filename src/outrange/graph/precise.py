@@ -133,9 +133,9 @@ class Precise:
         )  # fmt: skip
 
 
-def latest() -> float:
-    """When an evaluation that begins now gives up, on the clock of `time.perf_counter`."""
-    return time.perf_counter() + max(seconds_left(), LEAST_SECONDS)
+def latest(seconds: float = math.inf) -> float:
+    """When an evaluation of so many seconds gives up, on the clock of `time.perf_counter`."""
+    return time.perf_counter() + max(min(seconds, seconds_left()), LEAST_SECONDS)
 
 
 def _products(op: Affine) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Clock, Region, deadline
+from ..core import Box, Clock, Region
 from ..core.arrays import linear_forms
 from ..search.common.solution import Solution, Status
 from ..search.solve import solve
@@ -53,8 +53,7 @@ def output_range(
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
         early = found.status is Status.TIME
         evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
-    with deadline(None if time_limit is None else clock.left):
-        return _answer(network, asked, found, evaluated, tol, sets)
+    return _answer(network, asked, found, evaluated, clock.left, tol, sets)
 
 
 def _search(
@@ -82,13 +81,14 @@ def _answer(
     asked: Target,
     found: Solution,
     evaluated: np.ndarray,
+    left: float,
     tol: float,
     sets: Sequence[Region],
 ) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
-    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points, evaluated, found.tolerance)
+    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, found, evaluated, left)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
     shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
@@ -132,14 +132,15 @@ def _answer(
 
 
 def _seen(
-    asked: Target, points: np.ndarray, evaluated: np.ndarray, tolerance: np.ndarray
+    asked: Target, found: Solution, evaluated: np.ndarray, left: float
 ) -> tuple[np.ndarray, ...]:
     """For each form the best of the points `evaluated` at either end, on the safe side."""
-    k = len(asked.rows)
+    k, points = len(asked.rows), np.asarray(found.at, np.float64)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
     # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
-    wanted = 1e-3 * np.minimum(tolerance[:k], tolerance[k:])
-    least[evaluated], most[evaluated] = enclose(asked.formed, points[evaluated], wanted)
+    wanted = 1e-3 * np.minimum(found.tolerance[:k], found.tolerance[k:])
+    ends = enclose(asked.formed, points[evaluated], wanted, left)
+    least[evaluated], most[evaluated] = ends
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
     least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
     own = np.arange(k)

@@ -28,7 +28,10 @@ _ENTRIES = 2**22
 
 
 def enclose(
-    graph: Graph, points: np.ndarray, wanted: np.ndarray | float | None = None
+    graph: Graph,
+    points: np.ndarray,
+    wanted: np.ndarray | float | None = None,
+    seconds: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least and largest value the real-valued outputs can have at each point.
 
@@ -39,12 +42,13 @@ def enclose(
         points: `(batch, inputs)` float64.
         wanted: `(outputs,)` or one number: how wide an interval may be. By default `NARROW` times
             the largest output of its point.
+        seconds: That balls may take; see `LEAST_SECONDS`.
 
     Returns:
         Two arrays `(batch, outputs)`.
     """
     lows, highs = [], []
-    precise, until = Precise(graph), latest()
+    precise, until = Precise(graph), latest(seconds)
     for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
         lo, hi = bounds(graph, part, part, "intervals")[graph.output]
         lo, hi = lo.copy(), hi.copy()
