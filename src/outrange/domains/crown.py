@@ -4,9 +4,8 @@ Forward over the graph: each value gets intervals from the (already tightened) v
 then its entries that feed a nonlinear op and are not stable in every box of the chunk are bounded
 again by back-substitution, and the tighter end is kept. Never looser than intervals.
 
-Cost: one matrix product chain per nonlinear layer with as many rows as it has unstable units, each
-as long as what the unit depends on (`cone`). Memory is bounded: rows that do not fit are batched.
-Reference: see `backward`.
+Cost: one matrix product chain per nonlinear layer with a row for each unstable unit, as long as
+what the unit depends on (`cone`); rows that do not fit are batched. Reference: see `backward`.
 """
 
 from collections.abc import Sequence
@@ -111,16 +110,14 @@ class CrownPass:
     Args:
         plan: Of the graph.
         cells: The boxes.
-        known: Ends known beforehand, by value, `(B, n)` or `(n,)` each, to intersect with.
+        known: Ends known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
         extra: Values to bound by back-substitution in every entry, beside those nonlinear ops read.
-        radii: Whether to account for rounding; False exists for the law that must then fail.
-        effort: Numbers that the rows of one wide value may hold in all values before it. Where
-            they would be more, back-substitution stops at layers whose bounds are known.
+        radii: Whether rounding is paid for; False is for the law that must then fail.
+        effort: Numbers that the rows of one wide value may hold in all values before it; beyond
+            it, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: the deadline passed on the way. Values after that have the intervals that
-            follow from the bounds before them: looser, and sound. The lines are not complete then:
-            no back-substitution may use them, and none does, since each looks at the clock first.
+        late: Found: the deadline passed; later values have intervals only, and no lines.
     """
 
     plan: CrownPlan
@@ -143,8 +140,9 @@ class CrownPass:
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
             net.rounding_terms.append(None)
-            if not self.late:
-                self._relax(net, v, node, sizes_of)
+            if self.late:
+                continue
+            self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
         return net
@@ -211,7 +209,7 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0 or self.late:
+        if rows.size == 0:
             return False
         try:
             self._substitute(net, value, rows)

@@ -16,7 +16,7 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..start_up import command_began
+from ..start_up import command_began, reading_time
 from ..text import live_text
 
 
@@ -58,7 +58,7 @@ def ask_range(
     check_limits(tol, seconds)
     clock = Clock(seconds, command_began())
     try:
-        with deadline(None if seconds is None else clock.left):
+        with deadline(reading_time(clock)):
             network = load_model(model, unsafe)
     except OutOfTime:
         return fail("the time ran out before the model was read", OPEN)
