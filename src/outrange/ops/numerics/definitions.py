@@ -29,7 +29,7 @@ class Definitions:
         >>> from outrange.ops.numerics.balls import ball, float_ends, precision
         >>> with precision(200):
         ...     low, high = float_ends(Definitions().run(curve("elu").exact, ball(-1.0)))
-        >>> low <= -0.6321205588285576 <= high <= low + 1e-15
+        >>> low <= -0.6321205588285577 <= high <= low + 1e-15
         True
     """
 
