@@ -66,10 +66,11 @@ def _matrix(op: Affine, i: int, off: float) -> Any:
     size = op.apply(tuple(units), True).T if off else np.abs(near)
     used = size != 0
     if 4 * used.sum() > used.size:
-        entries = [
-            _near(c, off * s)
-            for c, s in zip(near.ravel().tolist(), size.ravel().tolist(), strict=True)
-        ]
+        # A matrix takes float64 numbers as they are, in a fraction of the memory of balls.
+        entries = near.ravel().tolist()
+        if off:
+            sizes = size.ravel().tolist()
+            entries = [_near(c, off * s) for c, s in zip(entries, sizes, strict=True)]
         rows, columns = near.shape
         return matrix(rows, columns, entries)
     return [

@@ -25,7 +25,7 @@ from .graph import Graph
 FIRST_BITS, MOST_BITS = 128, 4096
 """Precision starts at the first and doubles up to the second."""
 
-MOST_COEFFICIENTS = 1 << 23
+MOST_COEFFICIENTS = 1 << 22
 """A graph whose affine maps have more coefficients than this together is not evaluated."""
 
 MOST_WORK = 1 << 29

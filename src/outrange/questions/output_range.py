@@ -138,7 +138,8 @@ def _seen(
     k, points = len(asked.rows), np.asarray(found.at, np.float64)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
     # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
-    wanted = 1e-3 * np.minimum(found.tolerance[:k], found.tolerance[k:])
+    aim = np.minimum(found.tolerance[:k], found.tolerance[k:])
+    wanted = 1e-3 * aim if aim.all() else None
     ends = enclose(asked.formed, points[evaluated], wanted, left)
     least[evaluated], most[evaluated] = ends
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
