@@ -153,6 +153,10 @@ class BallPass:
         return total
 
     def _curve(self, k: int, op: Curve, x: list[Any]) -> list[Any]:
+        lines = None if op.jumps or op.lines is None or None in op.lines else op.lines
+        if lines is not None:
+            knots = [ball(knot) for knot in op.knots]
+            return [_on_lines(knots, lines, b) for b in x]
         found, open_ = [], []
         for n, b in enumerate(x):
             try:
@@ -187,6 +191,18 @@ class BallPass:
             lo, hi = (float(end[n % p, n // p]) for end in self._ends[k])
             found[n] = cut(found[n], lo, hi)
         return found
+
+
+def _on_lines(knots: list[Any], lines: Sequence[tuple[float, float] | None], b: Any) -> Any:
+    """A curve of lines alone, without jumps, at a ball: the hull of all gaps it may lie in."""
+    first = sum(b >= knot for knot in knots)
+    last = max(first, len(knots) - sum(b <= knot for knot in knots))
+    found = None
+    for slope, offset in filter(None, lines[first : last + 1]):
+        value = b if slope == 1.0 else ball(0.0) if slope == 0.0 else b * ball(slope)
+        value = value + ball(offset) if offset else value
+        found = value if found is None else found.union(value)
+    return found
 
 
 def _largest(balls: list[Any]) -> Any:
