@@ -17,10 +17,10 @@ import numpy as np
 
 from ...core.arrays import Numbers
 from .ascent_backend import chosen
+from .node import Splits
 from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
 from .settings import SETTINGS
-from .split_constraints import Splits
 
 
 @dataclass(eq=False)

@@ -17,10 +17,10 @@ import numpy as np
 from ...core import down, up
 from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from .node import Splits
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
 from .settings import SETTINGS
-from .split_constraints import Splits
 
 
 @dataclass(eq=False)

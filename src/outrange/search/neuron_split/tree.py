@@ -22,10 +22,9 @@ from ...core import OutOfTime
 from ..common.parallel import parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
-from .node import SplitNode
+from .node import SplitNode, Splits
 from .relaxed_net import RelaxedNet
 from .settings import SETTINGS
-from .split_constraints import Splits
 from .tighten_units import CutoffProblem, most_of, tighten
 
 
