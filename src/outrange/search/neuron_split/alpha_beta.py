@@ -17,15 +17,10 @@ import numpy as np
 
 from ...core.arrays import Numbers
 from .ascent_backend import chosen
+from .node import Splits
 from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
-from .split_constraints import Splits
-
-
-THETA_PACE = 0.2
-BETA_PACE = 0.3
-GAMMA_PACE = 0.3
-DECAY = 0.97
+from .settings import SETTINGS
 
 
 @dataclass(eq=False)
@@ -131,7 +126,9 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
         _move(net, relaxed, result, z, (alpha, beta), (splits, cut, far), moments, step)
         if below is not None:
             push = values[net.graph.output] @ below.row - below.cutoff
-            below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
+            below.gamma += (
+                SETTINGS.gamma_pace * SETTINGS.decay**step * below.scale * moments[2].step(push)
+            )
             np.maximum(below.gamma, 0.0, out=below.gamma)
         if going.mean() < 0.75:
             active = active[going]
@@ -157,7 +154,7 @@ def _move(
 ) -> None:
     """One step of Adam on `alpha` and `beta`, in place."""
     alpha, beta = now
-    pace = DECAY**step
+    pace = SETTINGS.decay**step
     slope = np.zeros_like(alpha)
     for b in net.activations:
         if b.value not in result.slopes:
@@ -169,7 +166,7 @@ def _move(
         if first is not None and second is not None:
             distance = distance - np.where(a > 0, first, second)
         slope[:, b.place] = a * gain * distance
-    alpha += THETA_PACE * pace * moments[0].step(slope)
+    alpha += SETTINGS.slope_pace * pace * moments[0].step(slope)
     np.clip(alpha, 0.0, 1.0, out=alpha)
     splits, cut, far = cutting
     if beta is None or cut is None:
@@ -182,7 +179,7 @@ def _move(
     # Without coefficients, the missing bound gives the step size (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
-    beta += pace * np.maximum(BETA_PACE * size[:, None], short) * moments[1].step(push)
+    beta += pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
     np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
 
 

@@ -25,9 +25,9 @@ from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange
 from .backward_pass import BackwardPass, Proof
+from .node import Splits
 from .relaxations import Activation, PreparedActivation, Relaxation
 from .smooth_relaxations import activations_of
-from .split_constraints import Splits
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
 from .relaxed_net import RelaxedNet
+from .settings import SETTINGS
 from .smooth_relaxations import activations_of
 from .tighten_layers import tighten_layer
 from .tree import SplitTree
@@ -31,15 +32,6 @@ METHODS = (
     "splits of units with multipliers (beta-CROWN, Wang et al. 2021)",
     "branching by look-ahead (FSB, De Palma et al. 2021)",
 )
-
-ROOT_STEPS = 20
-LAYER_STEPS = 6
-MOST_ROUNDS = 8
-TOGETHER = 2**20
-"""Numbers in the rows of the objectives that are bounded at once: they stay in cache, and a pass
-over them takes well under a second."""
-WORTH = 0.02
-"""A round of tightening that closes less than this share of the gap is the last."""
 
 
 def supports(graph: Graph) -> bool:
@@ -106,7 +98,7 @@ class NeuronSplitSearch(Search):
                 net = self._net
                 if net.units_before(net.activations[layer].source) == 0:
                     continue  # Nothing nonlinear before it: its ranges are exact.
-                tighten_layer(net, net.activations[layer], LAYER_STEPS)
+                tighten_layer(net, net.activations[layer], SETTINGS.layer_steps)
                 self._net = drop_inactive(net)
                 self._bound_all()
                 yield True
@@ -136,7 +128,7 @@ class NeuronSplitSearch(Search):
         """Bound all open objectives on the current net."""
         net, which = self._net, self._open
         assert net is not None
-        together = max(1, TOGETHER // sum(lo.size for lo, _ in net.ends))
+        together = max(1, SETTINGS.together // sum(lo.size for lo, _ in net.ends))
         for start in range(0, which.size, together):
             self._bound(net, which[start : start + together])
 
@@ -148,7 +140,7 @@ class NeuronSplitSearch(Search):
         task = BoundProblem.of(
             start, net.unsplit(which.size), np.tile(net.start(), (which.size, 1)), None
         )
-        optimize_bounds(net, task, ROOT_STEPS, self.incumbent.cutoff()[which])
+        optimize_bounds(net, task, SETTINGS.root_steps, self.incumbent.cutoff()[which])
         proof = net.proof(start, task.alpha, None, task.splits)
         self._lower[which] = np.maximum(self._lower[which], proof.least)
         self.incumbent.boxes += which.size
@@ -177,7 +169,7 @@ class NeuronSplitSearch(Search):
             far = cutoff - tree.lower
             x = tree.sharpen(cutoff)
             grown.rounds -= 1
-            if cutoff - tree.lower > (1 - WORTH) * far:
+            if cutoff - tree.lower > (1 - SETTINGS.worth) * far:
                 grown.rounds = 0
         else:
             x = tree.step(cutoff)
@@ -193,4 +185,4 @@ class _TreeProgress:
         assert net is not None
         self.tree = SplitTree(net, k, cutoff)
         self.spent = 0.0
-        self.rounds = MOST_ROUNDS
+        self.rounds = SETTINGS.most_rounds

@@ -19,10 +19,8 @@ from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
+from .settings import SETTINGS
 
-
-CHUNK = 64
-"""Rows optimized together."""
 
 _WIDE = 1 << 9
 """Nets with a longer value are cut to the windows of neighboring units."""
@@ -61,7 +59,7 @@ def _ranges(
     parts = [
         (group, window)
         for some, window in windows
-        for group in np.array_split(some, -(-2 * some.size // CHUNK))
+        for group in np.array_split(some, -(-2 * some.size // SETTINGS.chunk))
     ]
 
     def found(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:

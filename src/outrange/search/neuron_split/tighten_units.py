@@ -17,13 +17,10 @@ import numpy as np
 from ...core import down, up
 from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from .node import Splits
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
-from .split_constraints import Splits
-
-
-CHUNK = 64
-GAMMA_START = 0.1
+from .settings import SETTINGS
 
 
 @dataclass(eq=False)
@@ -74,7 +71,7 @@ def tighten(
         return
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
-    parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
+    parts = [slice(first, first + SETTINGS.chunk) for first in range(0, which.size, SETTINGS.chunk)]
     found = np.concatenate(
         parallel_map(
             lambda part: _bounded(
@@ -105,7 +102,7 @@ def _bounded(
     start[rows, unit] = sign
     own = splits.take(which).first(net.units_before(net.graph.output))
     scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
-    below = OutputConstraint(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+    below = OutputConstraint(wanted.row, wanted.cutoff, SETTINGS.gamma_start * scale, scale)
     beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
     task = BoundProblem.of({activation.source: start}, own, wanted.alpha[which].copy(), beta, below)
     optimize_bounds(net, task, steps, np.full(count, activation.enough))

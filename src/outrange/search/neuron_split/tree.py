@@ -22,38 +22,10 @@ from ...core import OutOfTime
 from ..common.parallel import parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
-from .node import SplitNode
+from .node import SplitNode, Splits
 from .relaxed_net import RelaxedNet
-from .split_constraints import Splits
+from .settings import SETTINGS
 from .tighten_units import CutoffProblem, most_of, tighten
-
-
-CANDIDATES = 8
-"""Candidates of each nonlinear value for look-ahead: scores are not comparable between layers."""
-
-LAST_CANDIDATES = 24
-"""Of the last nonlinear value: splits there gain the most, and its scores show it the least."""
-
-STEPS = 12
-ROOT_STEPS = 20
-BATCH = 32
-TIGHT_STEPS = 3
-EVERY = 2
-SHARE = 0.98
-ROOT_SHARE = 0.98
-MOST_UNITS = 64
-LEAST_GAIN = 0.05
-"""Share of the missing bound that a half counts as gaining at least, so that the product is not 0
-if only one half gains."""
-
-LEAST_SHARE = 1 << 14
-"""Numbers (units times sub-problems) that justify one more core."""
-
-MOST_TRIED = 1 << 19
-"""Units of all candidates that are bounded in one batch."""
-
-LARGE = 2000
-"""Nets of more units get fewer steps and rows before the first split."""
 
 
 class SplitTree:
@@ -75,7 +47,7 @@ class SplitTree:
         self._kinked = np.zeros(net.units, bool)
         for b in net.activations:
             self._kinked[b.place] = np.isfinite(b.below)
-        self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
+        self._bound([self._root(-np.inf)], cutoff, SETTINGS.root_steps)
 
     def _root(self, least: float) -> SplitNode:
         net = self.net
@@ -103,31 +75,39 @@ class SplitTree:
     def sharpen(self, cutoff: float) -> np.ndarray:
         """Tighten all ranges before the first split."""
         _, _, leaf = heapq.heappop(self._heap)
-        large = self.net.units > LARGE
-        steps, most = (TIGHT_STEPS, 2 * MOST_UNITS) if large else (ROOT_STEPS, 10 * MOST_UNITS)
+        large = self.net.units > SETTINGS.large
+        steps, most = (
+            (SETTINGS.tight_steps, 2 * SETTINGS.most_units)
+            if large
+            else (SETTINGS.root_steps, 10 * SETTINGS.most_units)
+        )
         try:
-            left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
-            return self._bound(left, cutoff, ROOT_STEPS)
+            left = self._tightened([leaf], cutoff, steps, SETTINGS.root_tighten_share, most)
+            return self._bound(left, cutoff, SETTINGS.root_steps)
         except (KeyboardInterrupt, OutOfTime):
             self._push(leaf)
             raise
 
     def step(self, cutoff: float) -> np.ndarray:
         """Split the sub-problems with the least bounds; return candidate points `(c, d)`."""
-        taken = [heapq.heappop(self._heap)[2] for _ in range(min(BATCH // 2, len(self._heap)))]
+        taken = [
+            heapq.heappop(self._heap)[2] for _ in range(min(SETTINGS.batch // 2, len(self._heap)))
+        ]
         try:
-            due = [leaf for leaf in taken if leaf.age >= EVERY]
-            left = [leaf for leaf in taken if leaf.age < EVERY]
+            due = [leaf for leaf in taken if leaf.age >= SETTINGS.tighten_every]
+            left = [leaf for leaf in taken if leaf.age < SETTINGS.tighten_every]
             if due:
-                tight = self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS)
-                left += self._improved(tight, cutoff, STEPS // 2)[0]
+                tight = self._tightened(
+                    due, cutoff, SETTINGS.tight_steps, SETTINGS.tighten_share, SETTINGS.most_units
+                )
+                left += self._improved(tight, cutoff, SETTINGS.steps // 2)[0]
             children, points = [], []
             for leaf, cut in zip(left, self._choose(left, cutoff), strict=True):
                 if cut is None:
                     points.append(self._finished(leaf, cutoff))
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
-            return np.concatenate([self._bound(children, cutoff, STEPS), *points])
+            return np.concatenate([self._bound(children, cutoff, SETTINGS.steps), *points])
         except (KeyboardInterrupt, OutOfTime):
             for leaf in taken:
                 self._push(leaf)
@@ -186,7 +166,7 @@ class SplitTree:
 
     def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
         """Divide the leaves among the cores, if there are enough of them."""
-        parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
+        parts = min(threads(), max(1, len(leaves) * self.net.units // SETTINGS.least_share))
         edges = np.linspace(0, len(leaves), parts + 1).astype(int)
         return [leaves[a:b] for a, b in pairwise(edges)]
 
@@ -200,13 +180,13 @@ class SplitTree:
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
         """Bound sub-problems; return those that stay open, and their forms."""
-        found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
+        found = parallel_map(lambda part: self._ascended(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
         still = [leaf for part, _, _ in found for leaf in part]
         self.closed = min(self.closed, *(closed for _, _, closed in found))
         return still, np.concatenate([form for _, form, _ in found])
 
-    def _climbed(
+    def _ascended(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray, float]:
         """Those that stay open, their forms, and the least bound of those that closed."""
@@ -246,7 +226,11 @@ class SplitTree:
         for i, leaf in enumerate(leaves):
             score = self._scored(leaf)
             for b in self.net.activations:
-                most = LAST_CANDIDATES if b is self.net.activations[-1] else CANDIDATES
+                most = (
+                    SETTINGS.last_candidates
+                    if b is self.net.activations[-1]
+                    else SETTINGS.candidates
+                )
                 best = b.place.start + np.argsort(-score[b.place])[:most]
                 tried += [(i, int(u)) for u in best if score[u] > 0]
         if not tried:
@@ -254,7 +238,7 @@ class SplitTree:
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
         points = [float(where[i][unit]) for i, unit in tried]
         # In parts: the children of all candidates together may be large.
-        each = max(1, MOST_TRIED // self.net.units)
+        each = max(1, SETTINGS.most_tried // self.net.units)
         parts = [slice(first, first + each) for first in range(0, len(tried), each)]
 
         def bounded(part: slice) -> np.ndarray:
@@ -270,7 +254,7 @@ class SplitTree:
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
         # Bounds beyond the cutoff are no gain; nor are bounds that are NaN.
-        gain = np.fmax(np.fmin(least, cutoff) - before, LEAST_GAIN * missing)
+        gain = np.fmax(np.fmin(least, cutoff) - before, SETTINGS.least_gain * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)

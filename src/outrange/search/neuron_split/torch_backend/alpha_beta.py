@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
+from ..alpha_beta import AdamMoments, BoundProblem
 from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
+from ..settings import SETTINGS
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
 
@@ -208,19 +209,21 @@ class _TorchAscent:
     def _move(self, step: int) -> None:
         """One step of Adam on slopes and multipliers, as in `alpha_beta`."""
         z, values = self._forward()
-        pace = DECAY**step
+        pace = SETTINGS.decay**step
         gradient = self.t.zeros_like(self.alpha)
         for v in self.slopes:
             place, prepared = self.at[v].place, self.prepared[v]
             a = self.units[:, place]
             gain = self.t.where((a > 0) & ~prepared.settled, prepared.turn, 0.0)
             gradient[:, place] = a * gain * z[:, place]
-        self.alpha = (self.alpha + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
+        self.alpha = (
+            self.alpha + SETTINGS.slope_pace * pace * self.moments[0].step(gradient)
+        ).clamp(0, 1)
         if self.beta is not None:
             self._move_beta(z, pace)
         if self.below is not None:
             push = values[self.net.graph.output] @ self.row - self.below.cutoff
-            moved = GAMMA_PACE * pace * self.scale * self.moments[2].step(push)
+            moved = SETTINGS.gamma_pace * pace * self.scale * self.moments[2].step(push)
             self.gamma = (self.gamma + moved).clamp(min=0.0)
 
     def _move_beta(self, z: Tensor, pace: float) -> None:
@@ -235,7 +238,9 @@ class _TorchAscent:
         far = self.t.where(self.t.isfinite(goal), goal - self.least, 0.0)
         short = far.clamp(min=0.0)[:, None] * push.abs()
         short = short / ((push * push).sum(dim=1, keepdim=True) + 1e-30)
-        step = self.t.maximum(BETA_PACE * size[:, None], short) * self.moments[1].step(push)
+        step = self.t.maximum(SETTINGS.beta_pace * size[:, None], short) * self.moments[1].step(
+            push
+        )
         beta = beta + pace * step
         beta = self.t.where(has_high, beta, beta.clamp(min=0.0))
         self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
