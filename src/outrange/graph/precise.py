@@ -87,7 +87,7 @@ class Precise:
             One ball an entry and a point, the points of an entry side by side. It ends where time
             or work are used up, and where more digits do not help.
         """
-        if not self._small or not np.isfinite(points).all():
+        if not self.affordable or not np.isfinite(points).all():
             return
         until = latest() if until is None else until
         work, before = float(MOST_WORK), math.inf
@@ -119,7 +119,8 @@ class Precise:
         return self._maps[k]
 
     @cached_property
-    def _small(self) -> bool:
+    def affordable(self) -> bool:
+        """Whether the graph has few enough coefficients."""
         ops = (node.op for node in self._graph.nodes)
         return sum(_products(op) for op in ops if isinstance(op, Affine)) <= MOST_COEFFICIENTS
 

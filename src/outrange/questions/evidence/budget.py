@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core import Box, Clock
 from ...graph import Graph
-from .evaluate import entries
+from ...graph.precise import Precise
+from .evaluate import enclose, entries
 
 
 RUNS = 16.0
@@ -52,6 +53,11 @@ class EvidenceBudget:
         begin = time.perf_counter()
         graph.run(x)
         each = RUNS * (time.perf_counter() - begin) / count
+        if Precise(graph).affordable:
+            # A point may take balls of many digits, and its coefficients are read for the first.
+            begin = time.perf_counter()
+            enclose(graph, x[:1])
+            each = max(each, time.perf_counter() - begin)
         seconds = min(each * points, MOST_SHARE * clock.limit)
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 
