@@ -29,9 +29,6 @@ METHODS = (
     "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
 )
 
-WIDE = 1 << 18
-"""Entries in all values of a graph from which on this search is used."""
-
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 """What the rows of one value may hold in each pass: see `CrownPass.effort`."""
 
@@ -49,11 +46,6 @@ DEARER = 2.0
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
 """Descents between two passes: one step of a very wide graph takes long."""
-
-
-def is_wide(graph: Graph) -> bool:
-    """Whether a graph is too large for branch and bound."""
-    return sum(node.size for node in graph.nodes) >= WIDE
 
 
 class WideSearch(Search):

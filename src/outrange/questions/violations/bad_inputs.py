@@ -15,7 +15,6 @@ from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
 from ...core import Bounds, Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
-    MOST_UNITS,
     PatternBox,
     PatternPolytope,
     enumerate_patterns,
@@ -23,6 +22,7 @@ from ...search.preimage.activation_patterns import (
 from ...search.preimage.clause_bounds import ClauseBounds
 from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from ...search.preimage.paving import Paving, PavingBox
+from ...search.preimage.settings import SETTINGS
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
@@ -187,7 +187,7 @@ def _tell(
     for cell in sorted(mixed, key=lambda cell: -cell.share):
         if time.perf_counter() > until:
             return "time"
-        if cell.undecided > MOST_UNITS:
+        if cell.undecided > SETTINGS.most_units:
             continue
         status = cell.status if clauses.exact_units else nothing
         leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)

@@ -17,15 +17,7 @@ import numpy as np
 
 from ..kernel.layer_program import LayerProgram
 from .polytope_vertices import TooManyVertices, Vertices
-
-
-MOST_INPUTS = 8
-"""Maximum number of inputs: the vertices of a box are the start."""
-
-MOST_UNITS = 12
-"""Boxes with more unstable units are split instead."""
-
-MOST_CELLS = 4096
+from .settings import SETTINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ def enumerate_patterns(
         until: On `time.perf_counter()`; a leaf that takes longer has too many.
     """
     patterns = _PatternEnumeration(program, leaf, until)
-    if leaf.lo.size > MOST_INPUTS:
+    if leaf.lo.size > SETTINGS.most_inputs:
         return None if (leaf.status == 0).any() else list(patterns.only())
     try:
         return [part for cell in patterns.cells() for part in patterns.parts(*cell)]
@@ -121,7 +113,7 @@ class _PatternEnumeration:
                 yield from self._from(k + 1, [*values, unit], part)
             return
         self._found += 1
-        if self._found > MOST_CELLS or time.perf_counter() > self._until:
+        if self._found > SETTINGS.most_cells or time.perf_counter() > self._until:
             raise TooManyVertices
         yield cell, values[-1]
 

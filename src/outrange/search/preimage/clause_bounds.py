@@ -21,10 +21,8 @@ from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..portfolio import compile_problem, has_kernel
+from .settings import SETTINGS
 
-
-ASCENT = 2
-"""Steps of slope ascent per box: more save fewer boxes than they cost."""
 
 NEAR_ZERO = 1e-9
 """A bound this close to 0, relative to the values found, may be 0 up to rounding."""
@@ -98,7 +96,9 @@ class ClauseBounds:
 
     def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
         assert self._kernel is not None
-        parts = [self._kernel.bound(*box, ASCENT) for box in zip(lo, hi, status, strict=True)]
+        parts = [
+            self._kernel.bound(*box, SETTINGS.ascent) for box in zip(lo, hi, status, strict=True)
+        ]
         least, slopes, offset, blame, codes = (
             np.array([part[i] for part in parts]) for i in range(5)
         )

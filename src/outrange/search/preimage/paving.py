@@ -16,20 +16,10 @@ import numpy as np
 
 from ...core import OutOfTime, deadline, gamma
 from ..engines.base import BoxBounds
-from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
 from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
-
-
-MOST_AT_ONCE = 64
-"""Boxes bounded in one call, unless that takes longer than `SECONDS_A_CALL`."""
-
-SECONDS_A_CALL = 0.1
-"""Target duration of a call in seconds."""
-
-SETTLED = 1e-11
-"""A box whose share is known to this fraction of its own volume is not bisected further."""
+from .settings import SETTINGS
 
 
 class Paving:
@@ -98,7 +88,9 @@ class Paving:
         began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
         each = (time.perf_counter() - began) / len(cells)
-        self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
+        self._at_once = max(
+            1, min(SETTINGS.most_at_once, int(SETTINGS.seconds_a_call / max(each, 1e-9)))
+        )
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
         here, asked = here & asked, asked & ~nowhere
@@ -204,7 +196,7 @@ class Paving:
         for cell in self.leaves():
             count += cell.label != OUTSIDE
             total += weight(cell)
-            if weight(cell) > SETTLED * cell.share:
+            if weight(cell) > SETTINGS.settled * cell.share:
                 heap.append((-weight(cell), number, cell))
                 number += 1
         heapq.heapify(heap)
@@ -221,7 +213,7 @@ class Paving:
             for half in fresh:
                 count += half.label != OUTSIDE
                 total += weight(half)
-                if weight(half) > SETTLED * half.share:
+                if weight(half) > SETTINGS.settled * half.share:
                     heapq.heappush(heap, (-weight(half), number, half))
                     number += 1
         return None
@@ -229,8 +221,8 @@ class Paving:
     def _untold(self, cell: PavingBox) -> float:
         """The volume of a box with too many patterns to enumerate."""
         clauses = self.clauses
-        told = not clauses.exact_units or len(cell.lo) > MOST_INPUTS or cell.undecided <= MOST_UNITS
-        return 0.0 if told or cell.label != MIXED else cell.share
+        too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
+        return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
 
 
 def _gap(cell: PavingBox) -> float:
