@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import Box, seconds_left
+from ...core import Box, no_deadline, seconds_left
 from ..common.domain_boxes import DomainBoxes
 
 
@@ -65,8 +65,8 @@ NEAR = Descent(steps=30, step=0.05, decay=0.85)
 SAMPLES = 2048
 """Random points evaluated before any descent."""
 
-TOGETHER = 256
-"""Of these, looked at between two looks at the clock."""
+AT_LEAST, TOGETHER = 16, 256
+"""Of these, looked at whatever the clock says, and between two looks at it."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""
@@ -168,8 +168,9 @@ def first_points(
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
     x, which = _samples(boxes, count, rng)
-    y = evaluate(x[:TOGETHER])
-    for start in range(TOGETHER, len(x), TOGETHER):
+    with no_deadline():
+        y = evaluate(x[:AT_LEAST])
+    for start in range(AT_LEAST, len(x), TOGETHER):
         if late() or seconds_left() < 0:
             x, which = x[: len(y)], which[: len(y)]
             break

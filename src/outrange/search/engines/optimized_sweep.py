@@ -6,10 +6,11 @@ more expensive, and far tighter where relaxed products feed each other (a recurr
 Reference: see `alpha_crown`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...core import Clock, OutOfTime, deadline
 from ...domains.backward import LinearForm, RelaxedGraph
 from ...domains.crown import CrownPass
 from .alpha_crown import AlphaAscent
@@ -22,6 +23,10 @@ ROOM = 1 << 24
 """Largest rows x entries of all nonlinear values at once; beyond it, a plain sweep is used."""
 
 
+SHARE = 0.25
+"""Of the time left that ascents may take; later values get plain back-substitution."""
+
+
 @dataclass(eq=False)
 class OptimizedCrownPass(CrownPass):
     """A sweep that optimizes its slopes by ascent. See `CrownPass`.
@@ -31,6 +36,7 @@ class OptimizedCrownPass(CrownPass):
     """
 
     steps: int = STEPS
+    clock: Clock = field(default_factory=Clock)
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         rows = self._open_rows(value)
@@ -38,14 +44,20 @@ class OptimizedCrownPass(CrownPass):
         if rows.size == 0:
             return False
         boxes = len(self.cells.lo)
-        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM:
+        left = SHARE * self.clock.limit - self.clock.seconds
+        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM or left < 0:
             return super()._refine(net, value)
         units = np.zeros((2 * rows.size, self.ends[value][0].shape[1]))
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
         ascent = AlphaAscent(self, net, units, box, which, value, optimize_smooth=True)
-        ascent.run(np.full(box.size, np.inf), self.steps)
+        try:
+            with deadline(left):
+                ascent.run(np.full(box.size, np.inf), self.steps)
+        except OutOfTime:
+            if np.isneginf(ascent.least).all():
+                return super()._refine(net, value)
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
