@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ....core import ModelError, OutrangeError, UnsupportedError
+from ....core.sizes import LARGEST_VALUE
 from ....graph import Builder, Value
 from ....graph.builder import Operand
 from ...whole import Within
 from ..kinds import BROUGHT, HALF, HELD, INTEGERS, Tensor, Types, exact_as, is_large, why_not
-from ..records import LARGEST_VALUE, OnnxNode, Opaque
+from ..records import OnnxNode, Opaque
 
 
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
