@@ -70,7 +70,7 @@ def test_declared_sizes(tmp_path, old, new, words):
 )
 def test_huge_values_of_a_live_model(layer):
     x = keras.Input((2, 2) if not isinstance(layer, L.RepeatVector) else (2,))
-    with pytest.raises(ModelError, match="Received: .* a result of layer"):
+    with pytest.raises(ModelError, match=r"Received: .* a result of layer"):
         load_keras(keras.Model(x, layer(x)))
 
 

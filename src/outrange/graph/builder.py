@@ -318,8 +318,11 @@ class Builder:
         """`x / y`; a `y` that depends on the input must not reach 0."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
-            fused = pointwise.divide(self, x, y) if isinstance(x, Value) else None
-            return self.multiply(x, self.curve("reciprocal", y)) if fused is None else fused
+            inverse = self.curve("reciprocal", y)
+            if not isinstance(x, Value) or not isinstance(inverse, Value):
+                return self.multiply(x, inverse)
+            fused = pointwise.multiply(self, x, inverse, eager=True)
+            return multiply(self, x, inverse) if fused is None else fused
         return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
     def gather_sum(
