@@ -47,6 +47,29 @@ def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     return resample(c.builder, c.x, along)
 
 
+def resized_crop(c: KerasCall) -> Operand | None:
+    """The largest crop in the middle with the aspect of a larger target, resized to it.
+
+    None where the image is not smaller than the target: then it is cropped alone.
+    """
+    rank, target = len(c.x.shape), (c.op.height, c.op.width)
+    last = c.op.data_format == "channels_last"
+    axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
+    height, width = (c.x.shape[a] for a in axes)
+    if height >= target[0] and width >= target[1]:
+        return None
+    # Keras rounds these quotients of floats down.
+    sizes = int(float(width * target[0]) / target[1]), int(float(height * target[1]) / target[0])
+    kept, along = [slice(None)] * rank, {}
+    for axis, n, size, m in zip(axes, (height, width), sizes, target, strict=True):
+        length = max(min(n, size), 1)
+        start = int(float(n - length) / 2)
+        kept[axis] = slice(start, start + length)
+        along[axis] = linear_weights(half_pixel(length, m), length, Fraction(1))
+    cropped = c.builder.structural(lambda a: a[0][tuple(kept)], [c.x], name="crop")
+    return resample(c.builder, cropped, along)
+
+
 def _moved(c: KerasCall) -> Operand:
     """Backends do not agree on which entry is nearest: the operation itself says it."""
     ops = c.keras.ops

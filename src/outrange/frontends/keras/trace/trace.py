@@ -135,13 +135,22 @@ class Tracer:
         if type(layer).__name__ in refuse.TABULATED:  # Its dtype may be one of whole numbers.
             outputs = layer.compute_output_spec(x)
         else:
-            shape = layer.compute_output_shape(x.shape)
+            shape = self._moved_shape(layer, x) or layer.compute_output_shape(x.shape)
             outputs = self.keras.KerasTensor(shape, layer.compute_dtype)
         self.count(outputs, self.paths[id(layer)])
         self.trace.records.append(
             OperationRecord(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )
         return outputs
+
+    def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
+        """The shape that a layer for images returns; `RandomCrop` states one it does not have."""
+        if type(layer).__name__ not in refuse.MOVING or None in x.shape:
+            return None
+        try:
+            return tuple(layer(self.keras.ops.zeros(x.shape, x.dtype), training=False).shape)
+        except Exception:
+            return None  # Its rule says more.
 
     def _native(
         self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
