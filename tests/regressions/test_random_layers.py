@@ -1,4 +1,4 @@
-"""Layers of Keras that act at random in training: at inference they are what Keras makes of them."""
+"""Layers of Keras that act at random in training are what Keras makes of them at inference."""
 
 import numpy as np
 import pytest

@@ -66,6 +66,25 @@ HOSTILE = {
     ),
     "input": model([node("ReduceSum", "x", "y")], inputs={"x": (1, 3, 2**14, 2**14)}),
     "inputs": model([node("Add", "x z", "y")], inputs={"x": (1, 2**22), "z": (1, 2**22)}),
+    "one hot": model(
+        [node("OneHot", "x k v", "y")], {"k": i64(10**12), "v": np.float32([0, 1])}
+    ),
+    "resize": model(
+        [node("Resize", "x _ _ s", "y", mode="linear")],
+        {"s": i64(1, 1, 10**6, 10**6)},
+        inputs={"x": (1, 1, 4, 4)},
+    ),
+    "resize by scales": model(
+        [node("Resize", "x _ s", "y")],
+        {"s": np.float32([1, 1, 1e30, 1e30])},
+        inputs={"x": (1, 1, 4, 4)},
+    ),
+    "resize along an axis": model(
+        [node("Resize", "x _ _ s", "y", mode="linear")],
+        {"s": i64(1, 1, 2**20, 1)},
+        inputs={"x": (1, 1, 4, 1)},
+    ),
+    "concat of many": model([node("Concat", "x " * 20_000, "y", axis=1)], inputs={"x": (1, 2000)}),
     "through shapes": model(
         [
             node("Shape", "x", "s"), node("Mul", "s k", "t"), node("Expand", "x t", "z"),
@@ -97,6 +116,15 @@ def test_a_long_row_of_values_each_of_which_is_legal():
             b.source = "deep"
             x = b.curve("relu", x)
     assert len(b.nodes) == 16
+
+
+def test_a_recurrent_layer_of_many_rounds(tmp_path):
+    """Twenty thousand rounds are half a million operations."""
+    constants = {"w": f32(1, 8, 3), "r": f32(1, 8, 2)}
+    nodes = [onnx.helper.make_node("LSTM", ["x", "w", "r"], ["", "y"], hidden_size=2)]
+    proto = model(nodes, constants, inputs={"x": (9000, 1, 3)})
+    with pytest.raises(ModelError, match="operations of a model"):
+        load_onnx(saved(tmp_path, proto))
 
 
 def stored(shape):

@@ -74,6 +74,22 @@ def test_huge_values_of_a_live_model(layer):
         load_keras(keras.Model(x, layer(x)))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape", "words"),
+    [
+        (L.MaxPooling1D(10**9, padding="same"), (8, 2), "windows of layer"),
+        (L.GRU(2), (10**5, 3), "more than 8192 steps"),
+        (L.Resizing(2**18, 8), (8, 8, 1), "more than 65536 entries"),
+    ],
+    ids=["pool", "gru", "resizing"],
+)
+def test_small_models_of_much_work(layer, shape, words):
+    """A `MemoryError` of NumPy's reached the user, or nothing did for hours."""
+    x = keras.Input(shape)
+    with pytest.raises(ModelError, match=words):
+        load_keras(keras.Model(x, layer(x)))
+
+
 def test_an_input_that_is_too_long():
     x = keras.Input((3, 2000, 2000))
     with pytest.raises(ModelError, match="inputs of a model"):

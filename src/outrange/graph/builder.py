@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core import ModelError
-from ..core.sizes import INPUTS, VALUES, Tally
+from ..core.sizes import INPUTS, NODES, VALUES, Tally
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from .composites import pointwise
 from .composites.einsum import einsum
@@ -43,6 +43,7 @@ class Builder:
         plain: After `finish`: the graph as it was written, if that differs.
         whole: Which entries of a value are known to be whole numbers, and its op at that time.
         entries: Of all values so far, added up.
+        steps: The nodes so far, counted.
         bypassed: After `finish`: the values of the graph that a fused curve bypasses; what depends
             on them reads them in `plain` only.
     """
@@ -59,6 +60,7 @@ class Builder:
     whole: dict[int, tuple[Op | None, np.ndarray]] = field(default_factory=dict, repr=False)
     bypassed: frozenset[int] = frozenset()
     entries: Tally = field(default_factory=lambda: Tally(VALUES), repr=False)
+    steps: Tally = field(default_factory=lambda: Tally(NODES), repr=False)
 
     def __post_init__(self) -> None:
         """Refuse inputs that nothing could be done with."""
@@ -116,6 +118,7 @@ class Builder:
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
         """Append a node; the general form behind every method below."""
         shape = tuple(int(n) for n in shape)
+        self.steps.add((), f"`{op.name}` of layer `{self.source}`")
         self.entries.add(shape, f"`{op.name}` of layer `{self.source}`")
         size = math.prod(shape)
         node = Node(op, tuple(v.index for v in inputs), size, shape, self.source)

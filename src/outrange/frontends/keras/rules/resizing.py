@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand
-from ....graph.composites.resize import half_pixel, linear_weights, resample
+from ....graph.composites.resize import check_along, half_pixel, linear_weights, resample
 from ...rule_table import entering
 from ..lower.call import KerasCall
 
@@ -36,6 +36,7 @@ def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
     if options.interpolation == "nearest":
         return _moved(c)
+    check_along(size, f"layer `{c.builder.source}`")
     if options.interpolation != "bilinear":
         raise UnsupportedError(f"resizing with interpolation {options.interpolation!r}")
     along = {}
@@ -58,6 +59,7 @@ def resized_crop(c: KerasCall) -> Operand | None:
     height, width = (c.x.shape[a] for a in axes)
     if height >= target[0] and width >= target[1]:
         return None
+    check_along(target, f"layer `{c.builder.source}`")
     # Keras rounds these quotients of floats down.
     sizes = int(float(width * target[0]) / target[1]), int(float(height * target[1]) / target[0])
     kept, along = [slice(None)] * rank, {}
