@@ -2,16 +2,14 @@
 
 import ast
 import inspect
+import re
+import sys
+from enum import IntEnum
 
 import outrange
+from architecture import docstring_rules as rules
 from architecture.source import files, name, tree
-
-
-PUBLIC = [
-    called
-    for called in dir(outrange)
-    if not called.startswith("_") and not inspect.ismodule(getattr(outrange, called))
-]
+from outrange.frontends.network import Network
 
 
 def _public(body, prefix=""):
@@ -55,18 +53,73 @@ def test_every_public_name_is_documented():
     assert not silent, f"without a docstring: {silent}"
 
 
-def test_every_name_of_the_package_is_documented_in_full():
-    missing = []
-    for called in PUBLIC:
+def test_public_docstrings_keep_every_rule():
+    found = list(public_problems())
+    assert not found, "\n".join(found)
+
+
+def public_problems():
+    """What the docstrings lack of everything that `import outrange` gives."""
+    for called, thing in _reachable():
+        if inspect.isfunction(thing):
+            name = called.rpartition(".")[2]
+            yield from rules.function_problems(called, thing, name not in rules.UNBOUNDED)
+        elif inspect.isclass(thing):
+            if not issubclass(thing, BaseException | IntEnum):
+                yield from rules.class_problems(called, thing, is_record(thing))
+            yield from _method_problems(called, thing)
+        else:
+            yield from _method_problems(called, type(thing))
+
+
+def _reachable():
+    for called in outrange.__all__:
         thing = getattr(outrange, called)
-        if not callable(thing):
+        if inspect.ismodule(thing):
+            parts = {part: getattr(thing, part) for part in dir(thing) if part[0] != "_"}
+            yield from ((f"{called}.{p}", found) for p, found in parts.items() if _is_ours(found))
+        else:
+            yield called, thing
+    yield from (("(y <= 0)", outrange.y <= 0), ("y.argmax()", outrange.y.argmax()))
+    yield from ((cls.__name__, cls) for cls in (Network, *_parts_of_records()))
+
+
+def _parts_of_records():
+    """The classes that fields of the answers hold, and those that fields of these hold."""
+    found, open_ = {}, [getattr(outrange, called) for called in outrange.__all__]
+    while open_:
+        record = open_.pop()
+        if not (inspect.isclass(record) and is_record(record)):
             continue
-        text = inspect.getdoc(thing) or ""
-        sections = ["Args:", "Returns:"] if _takes_arguments(thing) else []
-        missing += [] if text else [f"outrange.{called}: all of it"]
-        missing += [f"outrange.{called}: {part}" for part in sections if part not in text]
-    assert not missing, f"missing in docstrings: {missing}"
+        home = vars(sys.modules[record.__module__])
+        words = {
+            w for note in record.__annotations__.values() for w in re.findall(r"\w+", str(note))
+        }
+        fresh = [home[word] for word in words & set(home) if word not in found]
+        found |= {
+            part.__name__: part for part in fresh if inspect.isclass(part) and is_record(part)
+        }
+        open_ += fresh
+    return [part for called, part in sorted(found.items()) if not hasattr(outrange, called)]
 
 
-def _takes_arguments(thing) -> bool:
-    return inspect.isfunction(thing) and bool(inspect.signature(thing).parameters)
+def _is_ours(thing) -> bool:
+    return callable(thing) and thing.__module__.startswith("outrange.")
+
+
+def is_record(cls) -> bool:
+    """An answer or a note of progress: made by the package, read by its users."""
+    return cls is Network or cls.__module__.startswith("outrange.answers")
+
+
+def _method_problems(called, cls):
+    ours = [base for base in cls.__mro__ if base.__module__.startswith("outrange.")]
+    for part, method in {k: v for base in reversed(ours) for k, v in vars(base).items()}.items():
+        function = getattr(method, "__func__", method)
+        if not part.startswith("_") and _is_shown(function):
+            stated = sum(part in vars(base) for base in cls.__mro__) > 1
+            yield from rules.method_problems(f"{called}.{part}", function, stated)
+
+
+def _is_shown(function) -> bool:
+    return inspect.isfunction(function) and not function.__name__.startswith("_")

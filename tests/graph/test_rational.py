@@ -44,3 +44,15 @@ def test_what_had_to_be_rounded_is_not_known():
 def test_a_large_graph_is_left_alone():
     graph = dense_net([1100, 1000, 1], ["relu", None]).graph
     assert Rational(graph).at(np.zeros(1100), [graph.output]) == [None]
+
+
+def test_long_numbers_are_left_alone(monkeypatch):
+    from outrange.core import deadline
+
+    graph = dense_net([2, 30, 30, 1], ["relu", "relu", None]).graph
+    x = np.array([0.3, 0.1])
+    assert Rational(graph).at(x, [graph.output]) != [None]
+    with deadline(-1.0):
+        assert Rational(graph).at(x, [graph.output]) == [None]
+    monkeypatch.setattr("outrange.graph.rational.MOST_WORK", 2000)
+    assert Rational(graph).at(x, [graph.output]) == [None]

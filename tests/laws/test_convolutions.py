@@ -102,6 +102,12 @@ def test_convolution(seed):
     found = op.apply((laid_out(x.reshape(3, -1), shape, copies, first),), False)
     scale = 1e-12 * (np.abs(x) @ np.abs(matrix)).max()
     np.testing.assert_allclose(found, laid_out(expected, out, copies, first), 0, scale)
+    # Stated as plain: unit vectors read every coefficient off without rounding.
+    assert op.plain
+    units = np.eye(op.sizes[0])
+    read = op.apply((laid_out(units, shape, copies, first),), False)
+    expected = (units.reshape(-1, copies, len(matrix)) @ matrix).reshape(len(units), -1)
+    np.testing.assert_array_equal(read, laid_out(expected, out, copies, first))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -126,6 +132,10 @@ def test_transposed_convolution(seed):
     check_absolute(op)
     y = rng.normal(size=(3, op.sizes[0]))
     np.testing.assert_array_equal(op.apply((y,), False), forward.adjoint(y)[0])
+    assert op.plain
+    # Of a convolution the coefficients are known to be plain; these are the same.
+    read = forward.apply((np.eye(forward.sizes[0]),), False)
+    np.testing.assert_array_equal(op.apply((np.eye(op.sizes[0]),), False), read.T)
     shape = (*given["inputs"], len(bias))
     spread = np.broadcast_to(bias, (given["copies"], *shape)).reshape(1, -1)
     np.testing.assert_array_equal(

@@ -12,9 +12,9 @@ from outrange.core import Box
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.neuron_split import tighten_layers as phase_layers
 from outrange.search.neuron_split.drop_inactive import drop_inactive
+from outrange.search.neuron_split.node import Splits
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
 from outrange.search.neuron_split.smooth_relaxations import activations_of
-from outrange.search.neuron_split.split_constraints import Splits
 from outrange.search.neuron_split.tighten_layers import tighten_layer
 from outrange.search.neuron_split.tighten_units import CutoffProblem, tighten
 from outrange.search.neuron_split.tree import SplitTree

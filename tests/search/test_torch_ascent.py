@@ -9,9 +9,9 @@ from outrange.graph import Builder, Slot
 from outrange.ops.convolution import convolution
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.neuron_split.alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from outrange.search.neuron_split.node import Splits
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
 from outrange.search.neuron_split.search import NeuronSplitSearch
-from outrange.search.neuron_split.split_constraints import Splits
 from outrange.search.neuron_split.torch_backend.alpha_beta import TorchBackend
 from outrange.search.solve import solve
 

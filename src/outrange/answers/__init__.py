@@ -1,4 +1,4 @@
-"""What is told: frozen records, each with the warrant that stands behind it."""
+"""Answers: frozen records, each with the warrant that stands behind it."""
 
 from .answer import Answer as Answer, Cost as Cost
 from .bad_inputs import BadInputs as BadInputs

@@ -1,4 +1,4 @@
-"""The answer to "what should the last layer, loss and optimizer be?"."""
+"""The answer of `outrange.recommend`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What every answer is: stated once, shown as text, in a notebook and as JSON."""
+"""The base of answers: a record, shown as text, in a notebook and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from .render.text import size, text
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took: wall-clock `seconds`, and `boxes`, the sub-problems bounded."""
+    """What an answer took.
+
+    Args:
+        seconds: Wall-clock time in seconds.
+        boxes: Sub-problems bounded.
+    """
 
     seconds: float
     boxes: int
@@ -40,7 +45,7 @@ class Answer(ABC):
 
     @abstractmethod
     def document(self) -> Document:
-        """What it shows: the tables and sentences that text and HTML are made of."""
+        """The tables and sentences that text and HTML are rendered from."""
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""

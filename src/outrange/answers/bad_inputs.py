@@ -1,4 +1,4 @@
-"""The answer to "which inputs break it?"."""
+"""The answer of `outrange.bad_inputs`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUSES = {
     "pieces": "as many pieces as allowed",
     "rounding": "only float64 rounding is left, not {tol:g}",
 }
-"""Why it stopped, as told; the shares are bounds in every case."""
+"""Why the search stopped, in words; the shares are bounds in every case."""
 
 MOST_SHAPES = 4000
 """Of more boxes and polytopes, a notebook shows no drawing."""

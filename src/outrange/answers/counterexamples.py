@@ -1,4 +1,4 @@
-"""Several inputs that break a property, and whether there are more."""
+"""The answer of `outrange.counterexamples`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUSES = {
     "rounding": "none was found, and float64 rounding hides whether there are any",
     "effort": "stopped after {boxes:,} boxes",
 }
-"""Why the search stopped, as told."""
+"""Why the search stopped, in words."""
 
 REPRODUCED = {None: "not run", True: "yes", False: "no: rounding decides it there"}
 

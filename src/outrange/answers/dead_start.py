@@ -1,4 +1,4 @@
-"""The answer to "how likely is it that units start dead?"."""
+"""The answer of `outrange.expected`."""
 
 from dataclasses import dataclass
 

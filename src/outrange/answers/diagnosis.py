@@ -1,4 +1,4 @@
-"""The answer to "why doesn't it learn?": findings, each with what stands behind it."""
+"""The answer of `outrange.diagnose`: findings, each with its level of proof."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ class Level(IntEnum):
 
     @classmethod
     def of(cls, level: Level | str) -> Level:
-        """A level from itself or its name.
+        """Convert a name to a level.
+
+        Args:
+            level: A level, or its name in any case.
+
+        Returns:
+            The level.
 
         Raises:
             InputError: There is no such level.
@@ -43,7 +49,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One thing that stands in the way of learning, or a fact worth knowing.
+    """One fault that hinders learning, or a fact worth knowing.
 
     Args:
         code: The rule's, `"OR001"`; codes never change their meaning.
@@ -101,19 +107,19 @@ class FoundFault(AssertionError):
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis(Answer, Sequence):
-    """What was found in one model with one data set; a sequence of its findings.
+    """The findings of one model with one data set, as a sequence.
 
     Args:
         model: The model's name.
         backend: What it runs on.
         findings: Faults, the surest first.
         notes: True facts that are no fault by themselves.
-        unread: What could not be looked at, and why.
+        unread: What could not be checked, and why.
         rules: Code to title of every rule that was applied.
         explanations: Code to a longer text, for `explain`.
         ignored: Codes that were left out on request.
         rows: Number of rows of data looked at.
-        seconds: Wall-clock time.
+        seconds: Wall-clock time in seconds.
     """
 
     model: str
@@ -154,15 +160,32 @@ class Diagnosis(Answer, Sequence):
         return max((finding.level for finding in self.findings), default=None)
 
     def at_least(self, level: Level | str) -> tuple[Finding, ...]:
-        """The findings of `level` (`"proved"`, `"measured"`, `"suspected"`) or surer."""
+        """Select the findings of a level or above.
+
+        Args:
+            level: `"proved"`, `"measured"` or `"suspected"`, or a `Level`.
+
+        Returns:
+            The findings, in their order.
+
+        Raises:
+            InputError: There is no such level.
+        """
         wanted = Level.of(level)
         return tuple(finding for finding in self.findings if finding.level >= wanted)
 
     def raise_on(self, level: Level | str = "proved") -> Diagnosis:
-        """Raise if there is a finding of `level` or surer; otherwise the diagnosis itself.
+        """Raise if there is a finding of a level or above.
+
+        Args:
+            level: As for `at_least`.
+
+        Returns:
+            The diagnosis itself, if there is none.
 
         Raises:
-            FoundFault: There is; an `AssertionError`.
+            FoundFault: There is one; an `AssertionError`.
+            InputError: There is no such level.
         """
         found = self.at_least(level)
         if found:
@@ -170,7 +193,13 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """What a rule looks for, why it matters, and what its levels rest on.
+        """Explain what a rule looks for, why it matters, and what its levels rest on.
+
+        Args:
+            code: The rule's code, `"OR001"`.
+
+        Returns:
+            The text.
 
         Raises:
             InputError: There is no such code.
@@ -181,10 +210,13 @@ class Diagnosis(Answer, Sequence):
         return self.explanations[code]
 
     def sarif(self, uri: str = "model") -> dict[str, Any]:
-        """The findings in the format that code scanners exchange (SARIF 2.1.0).
+        """Convert the findings to the format that code scanners exchange (SARIF 2.1.0).
 
         Args:
             uri: The model's file, which the results point to.
+
+        Returns:
+            A dict ready for JSON.
         """
         return sarif(self.as_dict(), self.explanations, uri)
 

@@ -1,4 +1,4 @@
-"""The answer to "does it rise, does it fall?"."""
+"""The answer of `outrange.monotone`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FallingPair:
 
     Args:
         x: The first input, in its own shape (a dict by name for several inputs).
-        then: The second.
+        then: The second, in the same shape.
         y: The output there, in real arithmetic, to nearest.
         then_y: The output at the second.
         model_y: What the user's model returned in float32; None where none could be run.

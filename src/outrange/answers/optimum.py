@@ -1,4 +1,4 @@
-"""The answer to "how small, how large can it get, under these conditions?"."""
+"""The answer of `outrange.minimize` and `outrange.maximize`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Optimum(Answer):
         lo: The optimal value is at least this.
         hi: The optimal value is at most this.
         at: The best input known, in the input's own shape (a dict by name for several inputs).
-        y: What the real-valued network returns there, likewise.
-        model_y: What the user's model returned there in float32; None where none could be run.
+        y: The output of the real-valued network there, in the output's shape, likewise.
+        model_y: The output of the user's model there in float32, in the same shape; None where the
+            model could not be run.
         tol: Tolerance asked for, relative to the range of the form seen.
         status: `"exact"`, `"infeasible"`, `"time"`, `"interrupted"` or `"rounding"`.
         warrant: What stands behind the proved end.

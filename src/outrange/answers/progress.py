@@ -1,4 +1,4 @@
-"""How far a search has come, while it runs."""
+"""Progress of running searches."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class RangeProgress:
     """The bounds so far; every one of them is already valid.
 
     Args:
-        seconds: Time spent.
+        seconds: Wall-clock time so far, in seconds.
         boxes: Sub-problems bounded.
         lo: Proved lower bounds, `(outputs,)`.
         hi: Proved upper bounds, `(outputs,)`.
@@ -41,7 +41,7 @@ class VerifyProgress:
     """How far a verification has come.
 
     Args:
-        seconds: Time spent.
+        seconds: Wall-clock time so far, in seconds.
         boxes: Sub-problems bounded.
         margin: Proved so far: the distance every input keeps from breaking the property.
         nearest: The distance of the nearest input tried.
@@ -60,7 +60,7 @@ class RobustProgress:
     """How far a data set has come.
 
     Args:
-        seconds: Time spent.
+        seconds: Wall-clock time so far, in seconds.
         count: Inputs in all.
         robust: Inputs proved.
         broken: Inputs with an adversarial one.

@@ -1,4 +1,4 @@
-"""The answer to "what can it output?"."""
+"""The answer of `outrange.output_range`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATUSES = {
     "interrupted": "interrupted",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
 }
-"""Why a search stopped, as told; the bounds are valid in every case."""
+"""Why a search stopped, in words; the bounds are valid in every case."""
 
 MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""
@@ -29,12 +29,13 @@ MOST_INPUTS, MOST_NAMED = 12, 10
 
 @dataclass(frozen=True, eq=False)
 class Range(Answer):
-    """What every output can be over an input set: a claim, its evidence, and why it stopped.
+    """The range of every output over an input set: a claim, its evidence, and why it stopped.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
     weights lies in `[lo, hi]`. It is true whatever the status says.
     The evidence: at the inputs `at_lo` and `at_hi` the network was evaluated in interval
-    arithmetic; its least value over the set is at most `seen_lo`, its largest at least `seen_hi`.
+    arithmetic, with as many digits as it takes; its least value over the set is at most `seen_lo`,
+    its largest at least `seen_hi`.
     So `lo <= least value <= seen_lo`, and `gap` says what is not known. Where an output is constant
     but for rounding, `seen_lo` may lie above `seen_hi` by that rounding.
 
@@ -45,15 +46,15 @@ class Range(Answer):
         model: The model's name.
         inputs: Input name to shape.
         outputs: Output name to shape, in the order of the flat arrays.
-        lo: Proved lower bounds.
-        hi: Proved upper bounds.
-        seen_lo: The least values reached, each rounded up by its evaluation error.
-        seen_hi: The largest values reached, each rounded down by its evaluation error.
+        lo: Proved lower bounds, in the output's shape.
+        hi: Proved upper bounds, in the output's shape.
+        seen_lo: The least values attained, each rounded up by its evaluation error; same shape.
+        seen_hi: The largest values attained, each rounded down likewise; same shape.
         at_lo: The inputs that reach `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
         at_hi: The same for `seen_hi`.
-        model_lo: What the model itself returned at `at_lo` in its own float32; None where no
-            runtime could run it, or where the question is not about its outputs.
+        model_lo: The outputs of the model itself at `at_lo` in float32, in the shape of `lo`; None
+            where no runtime could run it, or where the question is not about its outputs.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
         status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped.
@@ -238,6 +239,9 @@ class Range(Answer):
 
         Returns:
             The axes.
+
+        Raises:
+            InputError: A bound is infinite, or matplotlib is not installed.
         """
         if not (np.isfinite(self.lo).all() and np.isfinite(self.hi).all()):
             raise InputError(

@@ -1,4 +1,4 @@
-"""The answer to "on how many of these inputs is the model right, whatever is added to them?"."""
+"""The answer of `outrange.robust_accuracy`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RobustAccuracy(Answer):
         x: `(n, ...)` the inputs (a dict by name for several).
         labels: `(n,)`.
         status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
-        seconds: `(n,)` spent on each; NaN for those not reached.
+        seconds: Seconds spent on each, `(n,)`; NaN for those not reached.
         adversarial: Index to the counterexample, of those with status `"broken"`.
         complete: Whether every input was reached.
         warrant: What stands behind the proofs.

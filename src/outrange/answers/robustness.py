@@ -1,4 +1,4 @@
-"""The answer to "how far may this input move before the decision changes?"."""
+"""The answer of `outrange.robustness`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATUSES = {
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left",
 }
-"""Why it stopped, as told; both ends hold in every case."""
+"""Why the search stopped, in words; both ends hold in every case."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What sampling saw: an answer without a proof, and labelled so."""
+"""The answer of `outrange.sample_range`: values at finitely many inputs, without a proof."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,14 @@ class SampledRange(Answer):
         model: The model's name.
         inputs: Input name to shape.
         outputs: Output name to shape.
-        lo: Least values seen, in the output's shape (flat for several outputs).
-        hi: Largest values seen.
+        lo: Least values observed, in the output's shape (flat for several outputs).
+        hi: Largest values observed, in the same shape.
         at_lo: The inputs that gave `lo`: `(*output shape, *input shape)`, a dict by input name if
             the model has several inputs.
-        at_hi: The inputs that gave `hi`.
+        at_hi: The inputs that gave `hi`, in the same shape.
         samples: Number of inputs tried.
         seed: Of the random generator.
-        seconds: Wall-clock time.
+        seconds: Wall-clock time in seconds.
         warrant: `Warrant.SAMPLED`.
     """
 

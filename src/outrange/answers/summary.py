@@ -27,12 +27,11 @@ class LayerRow:
         before: `(lo, hi)` of each unit before the activation, in the layer's shape; None if the
             layer has no activation.
         after: `(lo, hi)` of each unit's output.
-        dead: Units whose activation is flat on all they can get: no input moves them, and no
-            gradient passes.
-        always_on: Units that stay on one sloped straight piece of a bent activation: they act as
-            linear ones.
-        saturated: Units that stay in the flat tail of a smooth activation.
-        constant: Units whose output is one number, up to rounding.
+        dead: Units whose activation is constant on their range, so that no gradient passes: bool,
+            in the layer's shape, like all that follow.
+        always_on: Stable units on one sloped linear piece of their activation; same shape.
+        saturated: Units in the flat tail of a smooth activation; same shape.
+        constant: Units whose output is one number, up to rounding; same shape.
     """
 
     name: str
@@ -47,7 +46,14 @@ class LayerRow:
     constant: np.ndarray
 
     def count(self, what: str) -> int | None:
-        """How many units are `what` (one of `COUNTS`); None where the question has no sense."""
+        """Count the units of the layer in a state.
+
+        Args:
+            what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
+
+        Returns:
+            Their number; None where the layer has no activation.
+        """
         if self.before is None and what != "constant":
             return None
         return int(np.count_nonzero(getattr(self, what)))
@@ -60,13 +66,13 @@ class LayerRow:
 
 @dataclass(frozen=True, eq=False)
 class Summary(Answer):
-    """Like Keras's `model.summary()`, with what each layer can do on an input set.
+    """The range of each layer on an input set, as a table like Keras's `model.summary()`.
 
     Args:
         model: The model's name.
         layers: One row a layer, in order.
         domain: How the ranges were bounded, `"linear"` or `"intervals"`.
-        seconds: Wall-clock time.
+        seconds: Wall-clock time in seconds.
         warrant: What stands behind ranges and counts.
     """
 
@@ -87,7 +93,14 @@ class Summary(Answer):
         )
 
     def total(self, what: str) -> int:
-        """How many units of the whole model are `what` (one of `COUNTS`)."""
+        """Count the units of the whole model in a state.
+
+        Args:
+            what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
+
+        Returns:
+            Their number.
+        """
         return sum(row.count(what) or 0 for row in self.layers)
 
     @property

@@ -1,4 +1,4 @@
-"""The answer to "does it always?"."""
+"""The answer of `outrange.verify`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ REASONS = {
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
 }
-"""Why a search stopped, as told."""
+"""Why a search stopped, in words."""
 
 MOST_NUMBERS = 64
-"""A counterexample of more entries is not shown in all its digits."""
+"""A counterexample of more entries is not shown in full."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counterexample:
-    """An input that breaks a property.
+    """An input that violates a property.
 
     Args:
         x: The input, float64, in the input's own shape (a dict by name for several inputs).
-        y: What the real-valued network returns there, to nearest, likewise.
-        model_y: What the user's model returned there in float32; None where none could be run.
-        reproduced: Whether the model's own numbers break the property too (None: not run).
-        flat_x: All inputs in one vector.
-        flat_y: All outputs in one vector: the model's own, or the real ones without a model.
+        y: The output of the real-valued network there, rounded to nearest, in the output's shape.
+        model_y: The output of the user's model there in float32, in the same shape; None where the
+            model could not be run.
+        reproduced: Whether the model's own output violates the property too; None if not run.
+        flat_x: All inputs, of shape `(inputs,)`.
+        flat_y: All outputs, of shape `(outputs,)`: the model's own, or the real ones without one.
     """
 
     x: np.ndarray | dict[str, np.ndarray]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError
+from ..core import Clock, InputError
 from ..core.formula import negate
 from .read import read_property
 
@@ -15,11 +15,29 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+LEAST_TIME = 1e-3
+"""Seconds of a question whose time went by while the model was read."""
+
+
 def loaded(model: Any) -> Network:
     """The model, read once."""
     from ..frontends.load import load
 
     return load(model)
+
+
+def loaded_within(model: Any, time_limit: float | None) -> tuple[Network, Clock]:
+    """The model, read once; and the clock of the question, which runs while it is read."""
+    from ..questions.common.arguments import check_limits
+
+    check_limits(0.0, time_limit)
+    clock = Clock(time_limit)
+    return loaded(model), clock
+
+
+def left(clock: Clock) -> float | None:
+    """Seconds that the question itself may take: at least a moment, to look once."""
+    return None if clock.limit == float("inf") else max(clock.left, LEAST_TIME)
 
 
 def asked(

@@ -13,11 +13,10 @@ from ..core import InputError
 def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     """Compute with PyTorch while the context lasts: on a GPU, or in float32.
 
-    It takes over the largest part of the work on networks of many inputs: the ascent on slopes and
-    multipliers of many sub-problems at once. What that finds is proved by NumPy in float64, every
-    rounding paid, so answers are as sound as without, and with `dtype="float64"` the same but for
-    rounding. Networks with other curves than (leaky) ReLU, of few inputs, or of more than 2^26
-    weights are computed as without, and so is what overflows.
+    PyTorch takes over the largest part of the work on networks of many inputs: the ascent on slopes
+    and multipliers (alpha-beta-CROWN) of many sub-problems at once. NumPy computes the bounds anew
+    from its result in float64. Networks with activations other than (leaky) ReLU, of few inputs, or
+    of more than 2^26 weights stay on NumPy, and so does whatever overflows.
 
     The choice holds in the current context (`contextvars`): other threads and asynchronous tasks
     of the program compute as before.
@@ -34,15 +33,22 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         ModelError: PyTorch is not installed.
 
     Example:
-        >>> import outrange
-        >>> with outrange.use_torch(device="cpu"):          # doctest: +SKIP
-        ...     outrange.verify("images.onnx", "robust.vnnlib")
+        >>> import keras
+        >>> from contextlib import nullcontext
+        >>> from importlib.util import find_spec
+        >>> from outrange import output_range, use_torch
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> with use_torch("cpu") if find_spec("torch") else nullcontext():
+        ...     output_range(model, (0, 1))
+        Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: yes, whatever the device computes. Complete: as without. Cost: as without, at the
-    device's speed.
+    Sound: yes, whatever the device computes: every bound is proved by NumPy.
+    Complete: as without.
+    Cost: as without, at the device's speed.
 
-    Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021, for ascent in batches on
-    such devices.
+    Reference: Xu et al., *Fast and complete* (alpha-CROWN), ICLR 2021; Wang et al., *Beta-CROWN*,
+    NeurIPS 2021, for batched ascent on such devices.
     """
     from ..frontends.torch.api import torch
     from ..search.neuron_split import ascent_backend as arrays

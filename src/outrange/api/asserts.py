@@ -62,6 +62,8 @@ def assert_holds(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> assert_holds(model, y[0] <= 2.5, (0, 1))
         Verdict(HOLDS, 'y[0] <= 2.5')
+
+    Sound, complete, cost, reference: as `outrange.verify`.
     """
     __tracebackhide__ = True
     _check(unknown, options)
@@ -107,6 +109,8 @@ def assert_range(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> assert_range(model, (0, 1), -0.5, 2.5)
         Verdict(HOLDS, '(y >= -0.5).all() & (y <= 2.5).all()')
+
+    Sound, complete, cost, reference: as `outrange.verify`.
     """
     __tracebackhide__ = True
     _check(unknown, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, loaded
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -23,26 +23,23 @@ def counterexamples(
     seed: int = 0,
     where: Any = None,
 ) -> Counterexamples:
-    """Distinct inputs that break a property, spread over where it is broken.
+    """Find distinct counterexamples of a property, spread over the region that violates it.
 
-    First `outrange.verify`'s own search, for one input or a proof that there is none. Then boxes
-    of the input set, halved level by level: what is proved good is dropped, and each box in which
-    no counterexample lies yet is searched by descent, the one farthest from all known first.
-
-    Every input listed breaks the property in real arithmetic, and was run on the model. Sound:
-    `status` `"none"` is a proof. Complete: as for `verify` when it comes to the first; the others
-    are found by descent in boxes that become ever smaller. Cost: exponential in the number of
-    inputs in the worst case; with few inputs, milliseconds each.
+    The search of `outrange.verify` comes first: one counterexample, or a proof that there is none.
+    Then the boxes of the input set are bisected level by level: those proved safe are dropped, and
+    each box without a counterexample is attacked by gradient descent, the one farthest from all
+    known counterexamples first. Each violates the property in real arithmetic and was run on the
+    model.
 
     Args:
         model: As for `outrange.verify`.
         property: What shall hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`.
-        count: How many are wanted.
-        apart: Every two shall differ by at least this share of the input set's width, in some
-            input; 0 asks for distinct inputs only.
+        count: The number wanted.
+        apart: Any two must differ by at least this share of the input set's width, in some input;
+            0 asks for distinct inputs only.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the points tried.
+        seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
 
     Returns:
@@ -52,7 +49,7 @@ def counterexamples(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds something that is not described.
+        UnsupportedError: The model or file holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -66,10 +63,19 @@ def counterexamples(
         True
         >>> counterexamples(model, y[0] <= 2.5, (0, 1)).reason
         'proved: there are none'
+
+    Sound: `status` `"none"` is a proof.
+    Complete: as `outrange.verify` for the first; the others are found by descent in ever smaller
+    boxes.
+    Cost: exponential in the number of inputs in the worst case; with few, milliseconds each.
+
+    Reference: Madry et al., *Towards deep learning models resistant to adversarial attacks*, ICLR
+    2018; Jaulin, Kieffer, Didrit, Walter, *Applied interval analysis*, Springer 2001, for the
+    paving.
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -78,7 +84,7 @@ def counterexamples(
         text=text,
         count=count,
         apart=apart,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
     )
 
@@ -93,19 +99,15 @@ def bad_inputs(
     most_pieces: int = 10_000,
     where: Any = None,
 ) -> BadInputs:
-    """All inputs that break a property: boxes, exact polytopes, and how much of the set they are.
+    """Compute the pre-image of a violation: boxes, exact polytopes, and their share of the volume.
 
-    The input set is halved again and again. Linear bounds prove boxes to be good or bad all over;
-    in a mixed box they say how much of its volume is bad at least and at most. The box whose share
-    is least known is halved next. In the mixed boxes that are left, the activation patterns of a
-    piecewise-linear network are told one by one: in each, the bad inputs are a polytope.
+    A paving of the input set: linear bounds prove boxes to be entirely safe or entirely bad, and
+    bound the bad share of the volume of a mixed box; the box whose share is least certain is
+    bisected next. In the mixed boxes that remain, the activation patterns of a piecewise-linear
+    network are enumerated: in each, the bad inputs form a polytope.
 
-    Rigorous: the bounds on the share of the volume, and what is said of whole boxes; every float64
-    rounding is paid for. As accurate as float64, without a proof: the faces of the polytopes.
-
-    For few inputs (up to six or so). With more it runs just as well, but bounds of the share come
-    together slowly, and from nine on boxes are told by patterns only where one is left. Cost:
-    exponential in the number of inputs.
+    It is meant for few inputs (up to about six). With more, the bounds on the share converge
+    slowly, and from nine on a box is divided by patterns only where a single one is left.
 
     Args:
         model: As for `outrange.verify`.
@@ -113,7 +115,7 @@ def bad_inputs(
         box: The input set, as for `outrange.verify`; but of real numbers only.
         share_tol: Stop when the share of the set's volume that is bad is known to this much.
         time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
-        most_pieces: Stop at this many boxes and polytopes.
+        most_pieces: Stop at this number of boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.
 
@@ -123,7 +125,7 @@ def bad_inputs(
     Raises:
         InputError: An argument breaks a rule, or some inputs take whole numbers only.
         ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds something that is not described.
+        UnsupportedError: The model or file holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -136,10 +138,19 @@ def bad_inputs(
                   the share is known to 0.01)
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
+
+    Sound: the bounds on the share of the volume and all statements about whole boxes, every float64
+    rounding error accounted for. The faces of the polytopes are as accurate as float64, unproved.
+    Complete: for piecewise-linear networks of few inputs, to `share_tol` and given time.
+    Cost: exponential in the number of inputs.
+
+    Reference: Jaulin, Kieffer, Didrit, Walter, *Applied interval analysis* (SIVIA), Springer 2001;
+    Matoba, Fleuret, *Exact preimages of neural network aircraft collision avoidance systems*, 2020;
+    Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
     return ask(
         network,
@@ -147,6 +158,6 @@ def bad_inputs(
         regions,
         text=text,
         share_tol=share_tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         most_pieces=most_pieces,
     )

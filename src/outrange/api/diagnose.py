@@ -24,16 +24,12 @@ def diagnose(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
 ) -> Diagnosis:
-    """Why doesn't it learn? What stands in the way, with a proof where there is one.
+    """Diagnose why a model does not learn, with a proof where there is one.
 
-    The model, its compiled loss and its optimizer are read as what this backend really runs, every
-    rule looks at them together with the data, and each finding says what stands behind it: PROVED
-    (a bound, or an exact fact of the program's structure), MEASURED (seen in a short measurement),
-    SUSPECTED (a rule of thumb). Nothing in the model is changed.
-
-    Sound: a PROVED finding is true of the set its `holds_for` names. Complete: no; a model without
-    findings may still not learn. Cost: a few passes over the data, one gradient, and a few steps
-    of training on a copy.
+    The model, its compiled loss and its optimizer are read as the operations that the backend
+    runs; every rule checks them together with the data. A finding is PROVED (a bound, or an exact
+    fact of the program's structure), MEASURED (observed in a short measurement) or SUSPECTED (a
+    rule of thumb). The model is not changed.
 
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
@@ -61,6 +57,14 @@ def diagnose(
         >>> model.compile("sgd", "mse")
         >>> diagnose(model, x, 2 * x + 1).codes
         ('OR001',)
+
+    Sound: a PROVED finding is true of the set that its `holds_for` names.
+    Complete: no; a model without findings may still not learn.
+    Cost: a few passes over the data, one gradient, and a few training steps on a copy.
+
+    Reference: Nikanjam, Ben Braiek, Morovati, Khomh, *Automatic fault detection for deep learning
+    programs using graph transformations* (NeuraLint), TOSEM 2021; Zhang, Zhai, Ma, Shen,
+    *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
     from ..frontends.keras.names import named_inputs, named_targets
@@ -140,6 +144,8 @@ def assert_no_findings(
         >>> model.compile("sgd", "mse")
         >>> assert_no_findings(model, np.ones((4, 1)), np.ones((4, 1)), level="proved")
         Diagnosis('line', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
+
+    Sound, complete, cost, reference: as `outrange.diagnose`.
     """
     __tracebackhide__ = True
     return diagnose(model, x, y, **options).raise_on(level)

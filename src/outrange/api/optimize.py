@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .arguments import left, loaded_within
+
 
 if TYPE_CHECKING:
     from ..answers import Optimum
@@ -19,25 +21,22 @@ def minimize(
     time_limit: float | None = None,
     seed: int = 0,
 ) -> Optimum:
-    """The least value of a linear form of outputs and inputs, under conditions on both.
+    """Minimize a linear form of outputs and inputs, under constraints on both.
 
-    Without `where` this is one end of `outrange.output_range`. With it, a chain of decisions
+    Without `where` this is one end of `outrange.output_range`. With it, a sequence of decisions
     "is the form at most v somewhere?" narrows the bracket from both sides.
-
-    Sound: the proved end, every float64 rounding paid for. Complete: for piecewise-linear
-    networks, given time. Cost: a decision costs what `outrange.verify` costs; some twenty of them.
 
     Args:
         model: As for `outrange.verify`.
         objective: A linear form, `y[0] - 2 * y[1] + 0.1 * x[0]`, or a function of `(x, y)`.
         box: The input set, as for `outrange.verify`.
         where: A condition on `outrange.x` *and* `outrange.y`: only inputs that satisfy it, with
-            their outputs, count. An equation counts where a float64 input meets it exactly: such
-            inputs are looked for, but where none is found only the proved end is told, and a
-            narrow band in place of the equation does better.
-        tol: Stop when the value is known to `tol` times the range of the form seen.
+            their outputs, count. An equation needs a float64 input that satisfies it exactly;
+            where none is found only the proved end is returned, and a narrow band in place of the
+            equation does better.
+        tol: Stop when the value is known to `tol` times the range attained by the form.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the random points that look for good values; no proof depends on it.
+        seed: Seed of the attack's random points; no proof depends on it.
 
     Returns:
         An `Optimum`: `lo <= least value <= hi`, and the input `at` that reaches `hi`.
@@ -52,6 +51,14 @@ def minimize(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound: the proved end, every float64 rounding error accounted for.
+    Complete: for piecewise-linear networks, given time.
+    Cost: about twenty decisions, each of which costs what `outrange.verify` costs.
+
+    Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
+    programming*, ICLR 2019, for the problem; Bunel et al., *Branch and bound for piecewise linear
+    neural network verification*, JMLR 2020, for the method.
     """
     return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
@@ -66,7 +73,7 @@ def maximize(
     time_limit: float | None = None,
     seed: int = 0,
 ) -> Optimum:
-    """The largest value of a linear form of outputs and inputs, under conditions on both.
+    """Maximize a linear form of outputs and inputs, under constraints on both.
 
     Args:
         model: As for `outrange.minimize`, as all that follows.
@@ -82,6 +89,16 @@ def maximize(
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
+
+    Example:
+        >>> import keras
+        >>> from outrange import maximize, x, y
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> maximize(model, y[0] - x[0], (0, 1), where=(y[0] <= 1.5))
+        Optimum(max y[0] - x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound, complete, cost, reference: as `outrange.minimize`.
     """
     return _optimum("max", model, objective, box, where, tol, time_limit, seed)
 
@@ -97,12 +114,11 @@ def _optimum(
     seed: int,
 ) -> Optimum:
     from ..core.formula import TRUE
-    from ..frontends.load import load
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network = load(model)
+    network, clock = loaded_within(model, time_limit)
     slots, outputs = network.graph.inputs, network.graph.outputs
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
@@ -115,6 +131,6 @@ def _optimum(
         regions(slots, box),
         condition,
         tol=tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
     )

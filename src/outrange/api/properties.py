@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, loaded
+from ..core import OutOfTime, deadline
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -22,15 +24,11 @@ def verify(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
-    """Whether a property holds for every input of a set: a proof, or an input that breaks it.
+    """Verify a property for every input of a set: a proof, or a counterexample.
 
-    Falsification first, then branch and bound over the input set. `VIOLATED` comes with an input
-    that breaks the property in real arithmetic and was run on the model itself; `HOLDS` with a
-    bound; `UNKNOWN` says how far both sides came.
-
-    Sound: `HOLDS` is about the real-valued network with the stored weights, every float64 rounding
-    paid for. Complete: for piecewise-linear networks, up to float64 resolution and given time;
-    convergent for smooth ones. Cost: exponential in the number of inputs in the worst case.
+    Falsification (projected gradient descent) first, then branch and bound. `VIOLATED` comes with
+    an input that violates the property in real arithmetic and was run on the model itself; `HOLDS`
+    with a bound; `UNKNOWN` with the best bound and the nearest input.
 
     Args:
         model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
@@ -44,7 +42,7 @@ def verify(
             given as well, what lies in both counts.
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the random points that look for a counterexample; no proof depends on it.
+        seed: Seed of the attack's random points; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
 
     Returns:
@@ -53,7 +51,7 @@ def verify(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds something that is not described.
+        UnsupportedError: The model or file holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -64,11 +62,27 @@ def verify(
         Verdict(HOLDS, 'y[0] <= 2.5')
         >>> verify(model, y[0] <= 1.5, (0, 1)).status
         'VIOLATED'
-    """
-    from ..questions.verify import verify as ask
 
-    network = loaded(model)
-    unsafe, regions, text = asked(network, property, box, where)
+    Sound: `HOLDS` is about the real-valued network with the stored weights, every float64 rounding
+    error accounted for.
+    Complete: for piecewise-linear networks, up to float64 resolution and given time; for smooth
+    ones the bounds converge.
+    Cost: exponential in the number of inputs or unstable neurons in the worst case.
+
+    Reference: Katz et al., *Reluplex: an efficient SMT solver for verifying deep neural networks*,
+    CAV 2017, for the problem; Bunel et al., *Branch and bound for piecewise linear neural network
+    verification*, JMLR 2020, and Wang et al., *Beta-CROWN*, NeurIPS 2021, for the method; Madry et
+    al., *Towards deep learning models resistant to adversarial attacks*, ICLR 2018, for
+    falsification.
+    """
+    from ..questions.verify import LEAST_TIME, undecided, verify as ask
+
+    network, clock = loaded_within(model, time_limit)
+    try:
+        with deadline(max(LEAST_TIME, clock.left)):
+            unsafe, regions, text = asked(network, property, box, where)
+    except OutOfTime:
+        return undecided(network, os.path.basename(os.fspath(property)), clock)
     return ask(
-        network, unsafe, regions, text=text, time_limit=time_limit, seed=seed, progress=progress
+        network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import loaded
+from .arguments import left, loaded, loaded_within
 
 
 if TYPE_CHECKING:
@@ -23,16 +23,11 @@ def output_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact minimum and maximum of every output over an input set.
+    """Compute the exact minimum and maximum of every output over an input set.
 
-    Branch and bound over the input set, one tree for all outputs and both ends. Every bound it
-    holds is valid at every moment; it stops when each is within `tol` of a value seen, when the
-    time is over, or at Ctrl-C, and returns what is known then.
-
-    Sound: `lo` and `hi` bound the real-valued network with the stored weights; every float64
-    rounding is paid for (while `warrant` says `FLOAT64_ROUNDED`). Complete: piecewise-linear
-    networks close to `tol`, given time; smooth ones to what float64 allows. Cost: exponential in
-    the worst case.
+    Branch and bound with linear bound propagation; all outputs and both ends share one search
+    tree. The bounds are valid at every moment: the search stops when each is within `tol` of a
+    value attained, when the time is over, or at Ctrl-C, and returns what is proved by then.
 
     Args:
         model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
@@ -41,22 +36,23 @@ def output_range(
             input shape; a data array `(n, *input shape)`, for its per-feature range; a dict from
             input name to one of these, to a number or to one array (fixed). See also
             `outrange.ball` and `outrange.data_box`. A tuple is always a pair, an array is data.
-        tol: Stop when each end is known to `tol` times the range seen of that output.
+        tol: Stop when each end is known to `tol` times the range attained by that output.
         time_limit: Stop after this many seconds; None for no limit.
-        rows: `(k, outputs)`: bound these linear forms of the outputs instead.
+        rows: `(k, outputs)`, an array of linear forms of the outputs to bound instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
-            (few inputs, few undecided units). The answer's `warrant` is then
+            (few inputs, few unstable neurons). The answer's `warrant` is then
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
         progress: Called a few times a second with a `RangeProgress`.
 
     Returns:
-        A `Range` in the output's shape: `lo, hi` proved, `seen_lo, seen_hi` seen at `at_lo, at_hi`.
+        A `Range` in the output's shape: `lo, hi` are proved, `seen_lo, seen_hi` are attained at
+        `at_lo, at_hi`.
 
     Raises:
         InputError: An argument breaks a rule; the message says which entry.
         ModelError: The model cannot be read, or does not compute what its graph computes.
-        UnsupportedError: The model holds an operation that is not described.
+        UnsupportedError: The model holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -64,15 +60,26 @@ def output_range(
         >>> model = keras.Sequential([keras.Input((2,)), sum_layer])
         >>> output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound: `lo` and `hi` bound the real-valued network with the stored weights; every float64
+    rounding error is accounted for (while `warrant` says `FLOAT64_ROUNDED`).
+    Complete: piecewise-linear networks are closed to `tol`, given time; smooth ones to what float64
+    allows.
+    Cost: exponential in the number of inputs or unstable neurons in the worst case.
+
+    Reference: Bunel et al., *Branch and bound for piecewise linear neural network verification*,
+    JMLR 2020; Zhang et al., *Efficient neural network robustness certification with general
+    activation functions* (CROWN), NeurIPS 2018; Xu et al., *Fast and complete* (alpha-CROWN), ICLR
+    2021; Wang et al., *Beta-CROWN*, NeurIPS 2021.
     """
     from ..questions.output_range import output_range as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     return ask(
         network,
         box,
         tol=tol,
-        time_limit=time_limit,
+        time_limit=left(clock),
         rows=rows,
         layer=layer,
         solver=solver,
@@ -84,13 +91,10 @@ def summary(
     model: Any,
     box: Any,
 ) -> Summary:
-    """Like Keras's `model.summary()`, with what every layer can do on an input set.
+    """Bound every layer on an input set, as a table like that of Keras's `model.summary()`.
 
-    One pass of linear bounds. Per layer: its range before and after the activation, and how many
-    units are provably dead, always on, saturated or constant.
-
-    Sound: what is counted is proved. Complete: no; a unit that is dead may not be counted. Cost:
-    one back-substitution a layer.
+    One pass of linear bounds (CROWN) gives for each layer its range before and after the
+    activation, and how many units are provably dead, always on, saturated or constant.
 
     Args:
         model: As for `outrange.output_range`.
@@ -101,6 +105,21 @@ def summary(
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(2, "relu", kernel_initializer="ones", name="sum")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> answer = summary(model, (1, 2))
+        >>> answer.total("always_on"), answer.total("dead")
+        (2, 0)
+
+    Sound: whatever is counted is proved, every float64 rounding error accounted for.
+    Complete: no; a unit that is dead may not be counted.
+    Cost: one back-substitution per layer.
+
+    Reference: Zhang et al., *Efficient neural network robustness certification with general
+    activation functions* (CROWN), NeurIPS 2018.
     """
     from ..questions.summary import summary as ask
 
@@ -114,19 +133,26 @@ def sample_range(
     samples: int = 100_000,
     seed: int = 0,
 ) -> SampledRange:
-    """The least and largest outputs at random inputs: a comparison, not a bound.
+    """Evaluate random inputs for the least and largest outputs: a comparison, not a bound.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
         samples: Number of inputs tried, corners of the input set first.
-        seed: Of the random generator.
+        seed: Seed of the random generator.
 
     Returns:
         A `SampledRange`, warrant `SAMPLED`: the true range may be wider.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> sample_range(model, (0, 1), samples=100)
+        SampledRange(lo=[0.], hi=[2.], 100 samples, SAMPLED)
     """
     from ..questions.sample_range import sample_range as ask
 

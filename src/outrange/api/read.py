@@ -35,8 +35,15 @@ def load(
 
     Raises:
         ModelError: The file cannot be read, or the graph read from it is not the model.
-        UnsupportedError: The model holds an operation that is not described.
+        UnsupportedError: The model holds an operation that is not supported.
         InputError: There is no such file, or its suffix is unknown.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> network = load(keras.Sequential([keras.Input((2,)), layer]))
+        >>> network.predict([[0.25, 0.5]]).tolist()
+        [[0.75]]
     """
     from ..frontends.load import load as read
 
@@ -44,7 +51,7 @@ def load(
 
 
 def read_property(path: str | os.PathLike) -> Specification:
-    """The property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
+    """Read the property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
 
     Args:
         path: A `.vnnlib` or `.vnnlib.gz` file.
@@ -56,6 +63,17 @@ def read_property(path: str | os.PathLike) -> Specification:
         InputError: There is no such file, or it is of another kind.
         ModelError: The file is damaged; the message says in which line.
         UnsupportedError: It states something that is not linear.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "unsafe.vnnlib")
+        >>> _ = path.write_text(
+        ...     "(declare-const X_0 Real) (declare-const Y_0 Real) "
+        ...     "(assert (>= X_0 0)) (assert (<= X_0 1)) (assert (>= Y_0 2))"
+        ... )
+        >>> unsafe = read_property(path)
+        >>> unsafe.inputs, unsafe.outputs
+        (1, 1)
     """
     name = os.fspath(path)
     if not name.lower().endswith((".vnnlib", ".vnnlib.gz")):

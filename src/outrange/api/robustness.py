@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from .arguments import loaded
+from .arguments import left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -32,28 +32,24 @@ def robustness(
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
 ) -> Robustness:
-    """How far an input may move before the decision changes: proved from below, shown from above.
+    """Compute the certified radius of an input: proved from below, attained from above.
 
-    A chain of decisions "is it the same everywhere in the ball of this radius?", each of them
-    `outrange.verify`. Every counterexample is pulled towards the input for a nearer one.
-
-    Sound: `lo` is a bound about the real-valued network, every float64 rounding paid for; `hi` is
-    the distance of an input that was run on the model. Complete: as `outrange.verify`. Cost: some
-    ten to twenty verdicts.
+    A sequence of decisions "is the decision the same everywhere in the ball of this radius?", each
+    an `outrange.verify`. Every counterexample is moved towards the input to find a nearer one.
 
     Args:
         model: As for `outrange.verify`.
         x: One input, in the model's input shape (a batch axis of 1 may stand in front), or a dict
             from input name to one each.
         label: The class that the largest output stands for; None for the one at `x`.
-        property: What shall stay true instead, a condition on `outrange.y` (and `outrange.x`):
+        property: What must stay true instead, a condition on `outrange.y` (and `outrange.x`):
             for a model with a single output `y[0] >= 0.5`, say.
         norm: `"inf"` (every entry by itself), 1 or 2. Of several inputs each has its own ball.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the points that look for counterexamples; no proof depends on it.
+        seed: Seed of the attack's random points; no proof depends on it.
         progress: Called with `(lo, hi)` after each decision.
 
     Returns:
@@ -62,7 +58,7 @@ def robustness(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: The model cannot be read.
-        UnsupportedError: The model holds an operation that is not described.
+        UnsupportedError: The model holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -71,12 +67,21 @@ def robustness(
         >>> answer = robustness(model, [0.75, 0.25])
         >>> answer.lo <= 0.25 <= answer.hi, answer.is_exact
         (True, True)
+
+    Sound: `lo` bounds the real-valued network, every float64 rounding error accounted for; `hi` is
+    the distance of an input that was run on the model.
+    Complete: as `outrange.verify`.
+    Cost: ten to twenty decisions, each of which costs what `outrange.verify` costs.
+
+    Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
+    programming*, ICLR 2019, for the minimum adversarial distortion; Madry et al., *Towards deep
+    learning models resistant to adversarial attacks*, ICLR 2018, for the attack.
     """
     from ..questions.expressions import resolve
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.robust.robustness import robustness as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
@@ -87,7 +92,7 @@ def robustness(
         text=str(kept),
         tol=tol,
         most=most,
-        time_limit=time_limit,
+        time_limit=left(clock),
         seed=seed,
         progress=progress,
     )
@@ -136,26 +141,22 @@ def robust_accuracy(
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy:
-    """On which share of a data set the model is right, whatever change of at most `eps` is added.
+    """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
 
-    One `outrange.verify` per input. With `file`, what is known is on the disk at once, and the
-    same call goes on where it was.
-
-    Sound: `lo` counts proofs about the real-valued network, `hi` leaves out inputs with an
-    adversarial one that was run on the model, and inputs the model itself gets wrong. Complete: as
-    `outrange.verify`, `each` seconds long. Cost: at most `each` seconds per input.
+    One `outrange.verify` per input, over the ball of radius `eps`. With `file`, every result is on
+    the disk at once, and the same call resumes from there.
 
     Args:
         model: As for `outrange.verify`; one output with a number per class.
         x: `(n, *input_shape)`, or a dict from input name to such arrays.
-        y: `(n,)` class numbers.
-        eps: The radius.
+        y: Class numbers, of shape `(n,)`.
+        eps: The radius, in the unit of the inputs.
         norm: `"inf"` (every entry by itself), 1 or 2.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
-        seed: Of the points that look for counterexamples; no proof depends on it.
+        seed: Seed of the attack's random points; no proof depends on it.
         progress: Called after every input with a `RobustProgress`.
 
     Returns:
@@ -164,7 +165,7 @@ def robust_accuracy(
     Raises:
         InputError: An argument breaks a rule, or `file` is about another question.
         ModelError: The model cannot be read.
-        UnsupportedError: The model holds an operation that is not described.
+        UnsupportedError: The model holds an operation that is not supported.
 
     Example:
         >>> import keras
@@ -173,11 +174,19 @@ def robust_accuracy(
         >>> x = np.array([[0.9, 0.1], [0.55, 0.45], [0.2, 0.6], [0.7, 0.3]])
         >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=0.1)
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
+
+    Sound: `lo` counts proofs about the real-valued network; `hi` excludes inputs that the model
+    misclassifies, and those with an adversarial example that was run on it.
+    Complete: as `outrange.verify` within `each` seconds.
+    Cost: at most `each` seconds per input.
+
+    Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
+    programming*, ICLR 2019.
     """
     from ..questions.expressions import resolve, y as outputs
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     data = LabeledData.of(network, x, y)
     graph = network.graph
 
@@ -192,7 +201,7 @@ def robust_accuracy(
         norm=norm,
         clip=clip,
         each=each,
-        time_limit=time_limit,
+        time_limit=left(clock),
         file=file,
         seed=seed,
         progress=progress,

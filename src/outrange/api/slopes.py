@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import loaded
+from .arguments import left, loaded, loaded_within
 
 
 if TYPE_CHECKING:
@@ -28,20 +28,17 @@ def monotone(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Whether outputs rise or fall in inputs, or a chosen index from group to group.
+    """Verify monotonicity: of outputs in inputs, or of a chosen index from group to group.
 
     For every pair of output and input: "rises" says that the output never falls while that input
-    grows and the others stay; where it does, two inputs show it. Slopes are bounded over boxes by
-    interval tangents; small boxes of piecewise-linear networks are cut into the cells on which the
-    network is affine, in exact arithmetic.
+    grows and the others stay fixed; where it does, two inputs are a counterexample. Derivatives
+    are bounded over boxes by interval tangents; small boxes of piecewise-linear networks are
+    divided into the cells of the hyperplane arrangement, on which the network is affine, in exact
+    arithmetic.
 
     With `groups` the outputs are groups of classes, and the question is whether the largest entry
     of a group ever has a lower index than that of the group before it (the first of equal entries,
     as in NumPy). Probabilities of a softmax are compared by their logits.
-
-    Sound: proofs are about the real-valued network, every float64 rounding paid for; a refutation
-    is evaluated in interval arithmetic. Complete: for piecewise-linear networks, given time; for
-    smooth ones where no slope touches 0. Cost: exponential in the number of inputs at worst.
 
     Args:
         model: As for `outrange.output_range`.
@@ -53,7 +50,7 @@ def monotone(
             their order. Asks about groups instead of single outputs.
         layer: Ask about the values of this layer instead of the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the random points tried; no proof depends on it.
+        seed: Seed of the random points tried; no proof depends on it.
         progress: Called a few times a second with a `VerifyProgress`.
 
     Returns:
@@ -72,22 +69,28 @@ def monotone(
         >>> [trend.direction for trend in monotone(model, (-1, 1)).trends]
         ['rises', 'falls']
 
+    Sound: proofs are about the real-valued network, every float64 rounding error accounted for; a
+    counterexample is evaluated in interval arithmetic.
+    Complete: for piecewise-linear networks, given time; for smooth ones where no derivative touches
+    0.
+    Cost: exponential in the number of inputs in the worst case.
+
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
-    2020.
+    NeurIPS 2020.
     """
-    network = loaded(model)
+    network, clock = loaded_within(model, time_limit)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         return ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=time_limit, seed=seed, progress=progress,
+            time_limit=left(clock), seed=seed, progress=progress,
         )  # fmt: skip
     from ..questions.gradients.group_order import groups_monotone
 
     return groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time_limit=time_limit, seed=seed, progress=progress,
+        time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -103,15 +106,11 @@ def gradient_range(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The least and largest partial derivatives of outputs by inputs over a box.
+    """Compute the least and largest partial derivatives of outputs by inputs over a box.
 
     Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
-    derivative, kinks or not. At a kink there is no derivative; those to either side inside the box
-    count. The slope in an input that is held counts where it exists.
-
-    Sound: every float64 rounding is paid for. Complete: for piecewise-linear networks; for smooth
-    ones the gap closes with the width of the boxes, so ask for a `tol` of 1e-2 or set `time_limit`.
-    Cost: exponential in the number of inputs at worst.
+    derivative, whether or not a kink lies between. At a kink the one-sided derivatives inside the
+    box count; by an input that is fixed, the derivative counts where it exists.
 
     Args:
         model: As for `outrange.output_range`.
@@ -119,9 +118,9 @@ def gradient_range(
         inputs: Which inputs: flat indices, names, or a list of them; None for all.
         outputs: Which outputs, likewise.
         layer: Take the values of this layer instead of the model's outputs.
-        tol: Stop when each end is known to `tol` times the range seen of that derivative.
+        tol: Stop when each end is known to `tol` times the range attained by that derivative.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the random points that look for good values.
+        seed: Seed of the random points that search for extreme values.
         progress: Called a few times a second with a `RangeProgress`.
 
     Returns:
@@ -137,12 +136,21 @@ def gradient_range(
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> gradient_range(model, (-1, 1))
         Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound: every float64 rounding error is accounted for.
+    Complete: for piecewise-linear networks; for smooth ones the gap closes with the width of the
+    boxes, so ask for a `tol` of 1e-2 or set `time_limit`.
+    Cost: exponential in the number of inputs in the worst case.
+
+    Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
+    NeurIPS 2020.
     """
     from ..questions.gradients.gradients import gradient_range as ask
 
+    network, clock = loaded_within(model, time_limit)
     return ask(
-        loaded(model), box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
+        network, box, inputs=inputs, outputs=outputs, layer=layer,
+        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -158,12 +166,10 @@ def lipschitz(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """How fast each output can change over a box: its least Lipschitz constant.
+    """Compute the local Lipschitz constant of each output over a box.
 
     For any two inputs of the box, `|f(x) - f(z)| <= hi * norm(x - z)`; near the input `at_hi` the
-    quotient comes as close as `lo`.
-
-    Sound: `hi`, every float64 rounding paid for. Complete and cost: as `gradient_range`.
+    quotient attains `lo`.
 
     Args:
         model: As for `outrange.output_range`.
@@ -171,13 +177,13 @@ def lipschitz(
         norm: How steps are measured: `"inf"` (the largest entry), 1 or 2.
         outputs: Which outputs: flat indices, names, or a list of them; None for all.
         layer: Take the values of this layer instead of the model's outputs.
-        tol: Stop when each constant is known to `tol` times the range seen.
+        tol: Stop when each constant is known to `tol` times the range attained.
         time_limit: Stop after this many seconds; None for no limit.
-        seed: Of the random points that look for good values.
+        seed: Seed of the random points that search for extreme values.
         progress: Called a few times a second with a `RangeProgress`.
 
     Returns:
-        A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` reached.
+        A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` attained.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
@@ -189,12 +195,20 @@ def lipschitz(
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> lipschitz(model, (-1, 1))
         Range(lo=[3.], hi=[3.], exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound: `hi` is a bound, every float64 rounding error accounted for.
+    Complete: for piecewise-linear networks; for smooth ones as `outrange.gradient_range`.
+    Cost: exponential in the number of inputs in the worst case.
+
+    Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
+    NeurIPS 2020.
     """
     from ..questions.gradients.gradients import lipschitz as ask
 
+    network, clock = loaded_within(model, time_limit)
     return ask(
-        loaded(model), box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=time_limit, seed=seed, progress=progress,
+        network, box, norm=norm, outputs=outputs, layer=layer,
+        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -209,20 +223,18 @@ def difference_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact range of `model_a(x) - model_b(x)`, both given the same input.
+    """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
 
-    Quantized against original, refactored against original: how far apart can they be, anywhere?
-    Both become one graph in which what they compute alike is computed once.
-
-    Sound, complete, cost: as `outrange.output_range`.
+    For a quantized or refactored model against the original. Both become one product network in
+    which common subexpressions are shared.
 
     Args:
         model_a: As for `outrange.output_range`.
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
-        tol: Stop when each end is known to `tol` times the range of the difference seen.
+        tol: Stop when each end is known to `tol` times the range attained by the difference.
         time_limit: Stop after this many seconds; None for no limit.
-        rows: `(k, outputs)`: bound these linear forms of the differences instead.
+        rows: `(k, outputs)`, an array of linear forms of the differences to bound instead.
         solver: See `outrange.output_range`.
         progress: Called a few times a second with a `RangeProgress`.
 
@@ -242,10 +254,18 @@ def difference_range(
         ...     return model
         >>> difference_range(line(2.0), line(1.5), (0, 1))
         Range(lo=[0.], hi=[0.5], exact to 1e-06, FLOAT64_ROUNDED)
+
+    Sound: as `outrange.output_range`, for both models.
+    Complete: as `outrange.output_range`.
+    Cost: that of `outrange.output_range` for the product network.
+
+    Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,
+    ICSE 2020.
     """
     from ..questions.difference import difference_range as ask
 
-    one, two = (loaded(m) for m in (model_a, model_b))
+    one, clock = loaded_within(model_a, time_limit)
+    two = loaded(model_b)
     return ask(
-        one, two, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+        one, two, box, tol=tol, time_limit=left(clock), rows=rows, solver=solver, progress=progress
     )

@@ -36,7 +36,7 @@ def compare(
     file: str | os.PathLike | None = None,
     progress: bool | Callable[[StudyProgress], None] = False,
 ) -> Study:
-    """Which activation, loss and optimizer? Train all combinations, from several starts.
+    """Compare activations, losses and optimizers: train all combinations, from several starts.
 
     On the JAX backend all losses, optimizers and starts of an activation are lanes of one compiled
     program, each computing what Keras computes for it alone; other backends, and models too large
@@ -44,9 +44,6 @@ def compare(
     that they are equally far when the time is over. A start has the same initial weights in every
     combination whose model has the same shapes; batches are the same everywhere. What falls short
     is looked at with `outrange.diagnose` and by what its curves, gradient and outputs show.
-
-    Cost: the trainings, which `budget` limits, the first step of each activation compiles; and
-    afterwards one diagnosis for each kind of failure of a model and loss.
 
     Args:
         build: Takes an activation and returns a new Keras model with a fixed input shape, not
@@ -93,6 +90,9 @@ def compare(
         ... )
         >>> study.best.name, study.best.metric
         ('sigmoid, binary_crossentropy, sgd', 1.0)
+
+    Cost: the trainings, which `budget` limits, after a first step that compiles for each
+    activation; then one diagnosis for each kind of failure of a model and loss.
     """
     from ..train.comparison.compare import compare as ask
 
@@ -121,7 +121,7 @@ def compare(
 def expected(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
-    """How likely is it that a unit starts dead, over the layers' own initializers?
+    """Estimate the probability that a unit starts dead, over the layers' own initializers.
 
     A unit is dead on the data if its activation is flat at every row: no gradient reaches its
     weights, and only a change in the layers before it can wake it up. A single ReLU neuron on
@@ -130,16 +130,12 @@ def expected(
     inputs along one direction; elsewhere from fresh starts, drawn by the initializers themselves.
     The model keeps its weights.
 
-    Sound: the intervals are exact (Clopper-Pearson) where units are independent, and hold for any
-    dependence between the units of one start elsewhere (Hoeffding's bound with relative entropy).
-    Cost: `trials` passes over a few rows, and over all of them where a unit is dead on the few.
-
     Args:
         model: A built Keras model, or a layer (built or not).
         x: The data, `(n, *input shape)`, or arrays in the structure that the model takes.
-        trials: Fresh starts to draw.
-        confidence: Of each interval.
-        seed: Of the draws; seeds written in the initializers are not used.
+        trials: Number of initializations to draw.
+        confidence: Confidence level of each interval, a probability.
+        seed: Seed of the draws; seeds written in the initializers are not used.
 
     Returns:
         A `DeadStart`; `print` it for the table.
@@ -154,8 +150,16 @@ def expected(
         >>> expected(keras.layers.Dense(1, "relu", name="neuron"), x)
         DeadStart('...', neuron: a unit starts dead with 0.5, exact)
 
-    Reference: Lu, Shin, Su, Karniadakis: *Dying ReLU and initialization: theory and numerical
-    examples*, 2020.
+    Sound: the intervals are exact (Clopper-Pearson) where units are independent, and hold for any
+    dependence between the units of one start elsewhere (Hoeffding's bound with relative entropy),
+    each with probability `confidence`.
+    Complete: in closed form for a dense layer on inputs along one direction; otherwise intervals
+    narrow with `trials`.
+    Cost: `trials` passes over a few rows, and over all rows where a unit is dead on the few.
+
+    Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical
+    examples*, 2020; Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the
+    case of the binomial*, 1934.
     """
     from ..train.expected import expected as ask
 
@@ -163,7 +167,7 @@ def expected(
 
 
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
-    """Which last layer, loss, optimizer and scaling fit these data? Each with its reason.
+    """Recommend a last layer, loss, optimizer and scaling for a data set, each with its reason.
 
     The targets are read as classes, probabilities, counts or real numbers; the last activation is
     one whose values can reach them all, the loss the likelihood that belongs to them. Nothing is

@@ -7,6 +7,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     try:
         from .run import run
+        from .start_up import count_start_up
+
+        if arguments is None:
+            count_start_up()
 
         code = run(arguments)
     except KeyboardInterrupt:  # while modules were still being loaded

@@ -21,6 +21,10 @@ class Box:
 
     Raises:
         InputError: The shapes differ, an entry is NaN, or `lo > hi` somewhere.
+
+    Example:
+        >>> Box([0, 0], [1, 2]).contains([[0.5, 0.5], [0.5, 3.0]]).tolist()
+        [True, False]
     """
 
     lo: np.ndarray
@@ -55,15 +59,38 @@ class Box:
         return self.lo.size
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """`(count, n)` uniform points, the corners `lo` and `hi` first."""
+        """Draw uniform points, the corners `lo` and `hi` first.
+
+        Args:
+            rng: Where randomness comes from.
+            count: Number of points.
+
+        Returns:
+            The points, `(count, n)`.
+        """
         inner = self.uniform(rng, max(count - 2, 0))
         return np.concatenate([self.lo[None], self.hi[None], inner])[:count]
 
     def uniform(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """`(count, n)` uniform points, also where the width of the box overflows."""
+        """Draw uniform points, also where the width of the box overflows.
+
+        Args:
+            rng: Where randomness comes from.
+            count: Number of points.
+
+        Returns:
+            The points, `(count, n)`.
+        """
         share = rng.random((count, self.size))
         return np.clip(self.lo * (1.0 - share) + self.hi * share, self.lo, self.hi)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Whether each point of `(..., n)` lies in the box."""
+        """Test whether points lie in the box.
+
+        Args:
+            x: The points, `(..., n)`.
+
+        Returns:
+            A bool array of shape `(...)`.
+        """
         return np.all((self.lo <= x) & (x <= self.hi), axis=-1)

@@ -70,11 +70,12 @@ class Clock:
 
     Args:
         limit: Seconds, or None. It is cut to the ambient deadline.
+        began: On the clock of `time.perf_counter`; None for now.
     """
 
-    def __init__(self, limit: float | None = None) -> None:
-        self._began = time.perf_counter()
-        left = max(0.0, seconds_left())
+    def __init__(self, limit: float | None = None, began: float | None = None) -> None:
+        self._began = time.perf_counter() if began is None else began
+        left = max(0.0, seconds_left()) + self.seconds
         self.limit = left if limit is None else min(limit, left)
 
     @property

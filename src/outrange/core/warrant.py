@@ -1,4 +1,4 @@
-"""How far a number can be trusted."""
+"""Warrants: what stands behind a published number."""
 
 from enum import IntEnum
 
@@ -13,6 +13,6 @@ class Warrant(IntEnum):
     SOLVER_TOLERANCE = 2
     """A solver's own feasibility and optimality tolerances."""
     FLOAT64_ROUNDED = 3
-    """A proof in which every float64 rounding is paid for."""
+    """A proof in which every float64 rounding error is accounted for."""
     CERTIFIED = 4
     """The proof was written down and checked in exact arithmetic by another program."""

@@ -1,7 +1,7 @@
 """Back-substitution: linear lower bounds in terms of the input, one rule a kind of op.
 
-Rows `(R, n)` are the same for all boxes and stay so until they meet a bent op; from there on they
-are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `noise`.
+Rows `(R, n)` are the same for all boxes and stay so until they meet a nonlinear op; from there on
+they are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `noise`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -25,13 +25,13 @@ Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
 
 @dataclass(eq=False)
 class RelaxedGraph:
-    """A graph with lines in the place of its bent ops.
+    """A graph with lines in the place of its nonlinear ops.
 
     Args:
         graph: The graph.
-        lines: The lines, picks or planes of every bent node, by value.
-        payments: What `|row|` pays on each value; None where nothing is due.
-        drain: What underflow may cost a row.
+        lines: The lines, picks or planes of every nonlinear node, by value.
+        payments: The rounding error on each value per unit of `|row|`; None where there is none.
+        drain: The error that underflow may cause in a row.
     """
 
     graph: Graph
@@ -42,7 +42,7 @@ class RelaxedGraph:
 
 @dataclass(frozen=True, eq=False)
 class LinearForm:
-    """`rows @ x + constant`, every rounding paid: `(R, d)` and `(R,)`, or with boxes in front."""
+    """`rows @ x + constant`, rounding included: `(R, d)` and `(R,)`, or with boxes in front."""
 
     rows: np.ndarray
     constant: np.ndarray
@@ -50,7 +50,7 @@ class LinearForm:
 
 @dataclass(frozen=True, eq=False)
 class BoxBatch:
-    """Boxes as centers and radii; `reach` is the radius with the noise of concretizing."""
+    """Boxes as centers and radii; `reach` is the radius plus the rounding of concretization."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -104,7 +104,7 @@ def affine(op: Affine, line: None, rows: np.ndarray) -> Pulled:
 
 
 def rearrange(op: Rearrange, line: None, rows: np.ndarray) -> Pulled:
-    """Each entry goes back to where it came from."""
+    """Move each entry back to its source."""
     fill = np.where(op.index < 0, op.fill, 0.0)
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
@@ -167,7 +167,7 @@ class RowInjection:
 
     Args:
         rows: `(B, R, n)`.
-        price: `(n,)` what rounding one addition may cost: `2 u H`, `H` the value's magnitude.
+        price: `(n,)` the rounding error of one addition: `2 u H`, `H` the value's magnitude.
     """
 
     rows: np.ndarray
@@ -185,13 +185,13 @@ def back_substitute(
     """A linear lower bound of `rows . value` in terms of the input.
 
     Args:
-        net: Graph and lines; every bent ancestor of `value` has its lines.
-        value: Where the rows stand.
+        net: Graph and lines; every nonlinear ancestor of `value` has its lines.
+        value: The value that the rows apply to.
         rows: `(R, n)` or `(B, R, n)`.
-        record: If given, receives the rows that arrive at every bent value.
-        tilt: Per value, what is subtracted from its rows. Where the value is known to have the
-            sign of the tilt (or to be 0), that only lowers the form: the multiplier of a split.
-            Rounding keeps the sign of what was really subtracted, so nothing is to be paid.
+        record: If given, receives the rows that arrive at every nonlinear value.
+        tilt: Per value, what is subtracted from its rows. Where the value is known to have the sign
+            of the tilt (or to be 0), that only lowers the form: the multiplier of a split. Rounding
+            keeps the sign of what was subtracted, so there is no error to account for.
         joins: Per value before `value`, what is added to its rows, one after the other.
     """
     joins, tilt = joins or {}, tilt or {}

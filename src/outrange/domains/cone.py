@@ -44,14 +44,14 @@ class Cone:
     widest: int
 
     def relaxed(self, net: RelaxedGraph) -> RelaxedGraph:
-        """The lines and the payments of this part of `net`.
+        """The lines and the rounding errors of this part of `net`.
 
-        Payments are those of the whole: sums of fewer terms lose no more.
+        Rounding errors are those of the whole: sums of fewer terms lose no more.
         """
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {}
         rounding_terms: list[RoundingTerm | None] = []
         for k, (value, some) in enumerate(zip(self.values, self.entries, strict=True)):
-            # Nothing is due on a leaf: its bounds are known.
+            # A leaf has no rounding error: its bounds are known.
             due = net.rounding_terms[value] if k and value >= 0 else None
             rounding_terms.append(None if due is None else due.entries(some))
             if k and value in net.lines:
@@ -88,10 +88,9 @@ def cone(graph: Graph, value: int, wanted: np.ndarray, floor: int = 0) -> Cone:
 
 
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
-    """Whether the `work` of a cone is no more than `most`.
+    """Whether the `work` of a cone is at most `most`.
 
-    Cost: of a cone that is dearer, only so much is looked at. So asking of every layer of a deep
-    graph takes no longer the deeper the graph is.
+    Cost: bounded by `most`, so that the test of a layer does not depend on the depth of the graph.
     """
     found = _reached(graph, value, wanted, floor, most)
     return found is not None and _together(found, floor).work <= most
@@ -99,7 +98,7 @@ def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most
 
 @dataclass(eq=False)
 class _Reached:
-    """What entries depend on: nodes cut down, with what they compute and read; and leaves."""
+    """The restricted nodes that entries depend on, with what they compute and read; and leaves."""
 
     nodes: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]]
     leaves: tuple[tuple[int, np.ndarray], ...]
@@ -160,7 +159,7 @@ class _Plan:
             start += some.size
             op = Rearrange("leaf", index, (total,), np.zeros(some.size))
             node = Node(op, (0,), some.size, (1, some.size))
-            # No line and no payment belongs to a leaf.
+            # A leaf has no line and no rounding error.
             plan.place[value] = plan.append(node, -1, some)
         return plan
 
@@ -189,7 +188,7 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _restricted(node: Node, wanted: np.ndarray) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
-    """The node cut down, the entries it computes, and the entries it reads of each input."""
+    """The restricted node, the entries it computes, and the entries it reads of each input."""
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)

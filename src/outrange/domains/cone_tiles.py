@@ -1,4 +1,4 @@
-"""Groups of entries whose cones are small, and how deep cones may go."""
+"""Tiles: groups of entries whose cones are small, and the depth of cones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from .cone import Cone, cone, costs_at_most
 
 
 GAIN = 0.85
-"""A division is worth its cones if it leaves this part of the work, or less."""
+"""A division is kept if it leaves this share of the work, or less."""
 
 LAYERS = 3
-"""Bent layers, at most, that a cone goes through which does not reach the input."""
+"""Maximum number of nonlinear layers in a cone that does not reach the input."""
 
 SHARE = 0.25
 """The part of the effort for such a cone."""
@@ -40,7 +40,7 @@ class ConeTiles:
     effort: float
 
     def of(self, entries: np.ndarray) -> Iterator[tuple[np.ndarray, Cone]]:
-        """Groups of `entries` (increasing), each with its cone; none if all are too dear."""
+        """Groups of `entries` (increasing), each with its cone; none if all are too expensive."""
         floor = self._floor(entries)
         if floor is None:
             return
@@ -56,16 +56,16 @@ class ConeTiles:
         return cone(self.graph, self.value, entries, floor)
 
     def _floor(self, entries: np.ndarray) -> int | None:
-        """Up to which value the cones may go, judged by a few neighboring entries."""
-        bent = [
+        """The value at which cones end, judged by a few neighboring entries."""
+        nonlinear = [
             v
             for v, node in enumerate(self.graph.nodes[: self.value], 1)
             if isinstance(node.op, Curve | Largest) and v < self.value
         ]
         some = entries[entries.size // 2 : entries.size // 2 + 8]
-        # All the way, or else through the last few layers for a part of the effort: the later a
-        # layer, the less its bounds are worth once those before are loose.
-        cheap = [(floor, SHARE * self.effort) for floor in bent[-LAYERS:]]
+        # To the input, or else through the last few layers for a part of the effort: the later a
+        # layer, the less its bounds help once earlier ones are loose.
+        cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
             if costs_at_most(self.graph, self.value, some, floor, effort / (2 * entries.size)):
                 return floor

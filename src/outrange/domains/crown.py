@@ -1,12 +1,11 @@
-"""Linear bounds: every undecided unit bounded by back-substitution to the input.
+"""Linear bounds: every unstable unit bounded by back-substitution to the input.
 
 Forward over the graph: each value gets intervals from the (already tightened) values before it;
-then those of its entries that feed a bent op and are not yet settled in every box of the chunk are
-bounded again by back-substitution, and the tighter end is kept. Never looser than intervals.
+then its entries that feed a nonlinear op and are not stable in every box of the chunk are bounded
+again by back-substitution, and the tighter end is kept. Never looser than intervals.
 
-Cost: one matrix product chain per bent layer with as many rows as it has undecided units, each as
-long as what the unit depends on (`cone`). Memory is bounded: what does not fit is done in turns.
-Reference: see `backward`.
+Cost: one matrix product chain per nonlinear layer with a row for each unstable unit, as long as
+what the unit depends on (`cone`); rows that do not fit are batched. Reference: see `backward`.
 """
 
 from collections.abc import Sequence
@@ -38,10 +37,10 @@ _ROOM = 1 << 18
 """Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
 
 _WIDE = 1 << 12
-"""Values longer than this are cut to the cone of the rows at hand."""
+"""Values longer than this are restricted to the cone of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
-"""More inputs than the first and values longer than the second: there, cones pay earlier."""
+"""With more inputs than the first and values longer than the second, cones are used earlier."""
 
 _AT_ONCE = 1 << 21
 """Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
@@ -50,12 +49,12 @@ EFFORT = 2.0**30
 """Default of `CrownPass.effort`: some ten seconds a layer."""
 
 _SHARES = 1 << 24
-"""Float64 numbers that the shares of one value may hold; with more, they are not noted."""
+"""Float64 numbers that the shares of one value may hold; with more, they are not kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class CrownPlan:
-    """What is known of a graph before any box.
+    """The analysis of a graph that does not depend on boxes.
 
     Args:
         graph: The graph.
@@ -65,7 +64,7 @@ class CrownPlan:
         products: Value, input values and op of every product.
         origins: Of every factor of a product.
         boxes: How many boxes make a good chunk.
-        counting: `(inputs,)` inputs that pick the rows of tables, whose lines are level.
+        counting: `(inputs,)` inputs that select rows of tables, whose bounds are constant.
     """
 
     graph: Graph
@@ -79,14 +78,14 @@ class CrownPlan:
 
     @staticmethod
     def of(graph: Graph) -> "CrownPlan":
-        """Look the graph over."""
+        """Analyze the graph."""
         nodes = list(enumerate(graph.nodes, 1))
         curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
         tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
         products = tuple((v, n.inputs, n.op) for v, n in nodes if isinstance(n.op, Product))
         factors = {source for _, sources, _ in products for source in sources}
-        bent = {*factors, *(source for _, source, _ in (*curves, *tops))}
-        rows = max((graph.value_size(source) for source in bent), default=1)
+        nonlinear = {*factors, *(source for _, source, _ in (*curves, *tops))}
+        rows = max((graph.value_size(source) for source in nonlinear), default=1)
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
         origins = {source: Origins.of(graph, source) for source in factors}
@@ -111,15 +110,14 @@ class CrownPass:
     Args:
         plan: Of the graph.
         cells: The boxes.
-        known: Ends known beforehand, by value, `(B, n)` or `(n,)` each: met with what is found.
-        extra: Values to bound by back-substitution in every entry, beside those bent ops read.
-        radii: Whether rounding is paid for; False exists for the law that must then fail.
-        effort: Numbers that the rows of one wide value may hold in all values before it. Where
-            they would be more, back-substitution stops at layers whose bounds are known.
+        known: Ends known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
+        extra: Values to bound by back-substitution in every entry, beside those nonlinear ops read.
+        radii: Whether rounding is paid for; False is for the law that must then fail.
+        effort: Numbers that the rows of one wide value may hold in all values before it; beyond
+            it, back-substitution stops at layers whose bounds are known.
         ends: Found: least and largest of every value.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: the deadline passed on the way. Values after that have the intervals that
-            follow from the bounds before them: looser, and sound.
+        late: Found: the deadline passed; later values have intervals only, and no lines.
     """
 
     plan: CrownPlan
@@ -142,6 +140,8 @@ class CrownPass:
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
             net.rounding_terms.append(None)
+            if self.late:
+                continue
             self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
@@ -175,7 +175,7 @@ class CrownPass:
                 net.rounding_terms[value] = RoundingTerm.of(own)
 
     def _open_rows(self, value: int) -> np.ndarray:
-        """Entries of a value that some box leaves undecided."""
+        """Entries of a value that are unstable in some box."""
         lo, hi = self.ends[value]
         if value in self.extra:
             return np.arange(lo.shape[1])
@@ -207,9 +207,9 @@ class CrownPass:
         return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
-        """Bound the open entries of a value by back-substitution; note the shares."""
+        """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0 or self.late:
+        if rows.size == 0:
             return False
         try:
             self._substitute(net, value, rows)
@@ -218,9 +218,9 @@ class CrownPass:
         return True
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
-        """Meet the ends of some entries of a value with what back-substitution says of them."""
+        """Intersect the ends of some entries of a value with their back-substituted bounds."""
         lo, hi = (end.copy() for end in self.ends[value])
-        # Both move in place: what is known when the time is over counts.
+        # Both are updated in place: whatever is known at the deadline counts.
         self.ends[value] = (lo, hi)
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
@@ -241,7 +241,7 @@ class CrownPass:
 
     @staticmethod
     def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
-        """Take over what was found where it is tighter, in place."""
+        """Keep the tighter ends, in place."""
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
 
@@ -277,7 +277,7 @@ def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
     """Ends of every value; those of the output and of the layers by back-substitution too.
 
-    Of a layer longer than `_WIDE` (an image) only the entries that a bent op leaves open are.
+    Of a layer longer than `_WIDE` (an image) only the entries that a nonlinear op leaves open are.
     """
     plan = CrownPlan.of(graph)
     shown = {v for values in graph.layers.values() for v in values}
@@ -293,7 +293,7 @@ def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> lis
 
 
 def joined(pairs: Sequence[Bounds]) -> Bounds:
-    """Chunks put together again."""
+    """Concatenate chunks."""
     return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
 
 

@@ -1,17 +1,17 @@
-"""Forward linear forms: every value as one form in the inputs, and what the form leaves open.
+"""Forward linear bounds (zonotopes): every value as one form in the inputs, and an error.
 
 `|v - (c + G^T e)| <= r` for the `e` in `[-1, 1]^k` of an input, one number for each entry that
-varies. Affine ops act on `c` and on every row of `G`; a bent op multiplies by one slope `s` an
+varies. Affine ops act on `c` and on every row of `G`; a nonlinear op multiplies by one slope `s` an
 entry and adds to `r` what `f(v) - s v` can be. One pass bounds every unit, where back-substitution
-is a pass a layer: the better way for many units over small boxes, where almost all are settled.
+takes one per layer: preferable for many units over small boxes, where almost all are stable.
 
-Sound: every rounding goes into `r`; met with intervals. Cost: the graph run `k + 2` times; memory
-`k` times the widest values that are needed at once.
+Sound: every rounding error goes into `r`; intersected with intervals. Cost: the graph run `k + 2`
+times; memory `k` times the widest values that are needed at once.
 
-Rounding. With `t` terms a sum and `S = |c| + sum |G| + r` of the input, the new center and rows
-are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to be
-computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` of both pays that and
-the roundings of what is paid, as in `intervals`.
+Rounding. With `t` terms a sum and `S = |c| + sum |G| + r` of the input, the new center and rows are
+off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to be
+computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` of both covers that
+and its own rounding, as in `intervals`.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018; K.
 Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness*, NeurIPS 2020.
@@ -40,7 +40,7 @@ _AT_ONCE = 1 << 22
 """Numbers of a value's rows that an op works on at once; images need a few times as many."""
 
 _CARRIED = 2.0**-10
-"""Forms of a value whose rows are no larger a share of any entry's reach are given up."""
+"""Forms whose rows contribute less than this share of every entry's reach are dropped."""
 
 Each = Callable[[Callable, Sequence], Any]
 """`each(work, parts)`: `work` of every part, on as many cores as the caller likes."""
@@ -189,7 +189,7 @@ def _largest(
 
 
 def _constant(ends: Bounds, count: int) -> ForwardForm:
-    """What is known of a value without forms."""
+    """The bounds of a value without forms."""
     lo, hi = ends[0][0], ends[1][0]
     with np.errstate(invalid="ignore", over="ignore"):
         center = 0.5 * lo + 0.5 * hi
@@ -246,7 +246,7 @@ def _inputs(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
 def _step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
-    """A node's form and ends; entries whose interval is much the better give up their form."""
+    """A node's form and ends; entries whose interval is much tighter drop their form."""
     rule = intervals.RULES[type(node.op)]
     least, most = rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
     forms = _of_one_count(forms)
@@ -268,7 +268,7 @@ def _step(
 
 
 def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
-    """Forms that were given up have no rows: zeros, where others still have some."""
+    """Dropped forms have no rows: fill with zeros where others have some."""
     count = max(len(form.rows) for form in forms)
     return [
         form

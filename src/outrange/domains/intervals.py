@@ -1,15 +1,15 @@
 """Intervals: each value's least and largest entry, one forward pass.
 
-Sound: every rule pays for its roundings. Cost: two products per affine op.
+Sound: every rule accounts for its rounding errors. Cost: two products per affine op.
 
 An affine op `y = A x + b` on `[lo, hi]` is taken at a center `c` with a radius
 `r >= max(hi - c, c - lo)`, so that `|y - (A c + b)| <= |A| r`. In float64, with `t` terms a sum,
 
     |fl(A c + b) - (A c + b)| <= gamma(t + 1) (|A| |c| + |b|) + t eta,
 
-`eta` the least subnormal. Both are paid by one product `|A| (r + g |c|)` with `g = gamma(2 t + 6)`:
-what `g` exceeds `gamma(t + 1)` by, and the factor `1 + g`, cover the roundings of that product
-itself and of the sums around it.
+`eta` the least subnormal. Both are covered by one product `|A| (r + g |c|)` with
+`g = gamma(2 t + 6)`: the excess of `g` over `gamma(t + 1)`, and the factor `1 + g`, cover the
+rounding errors of that product itself and of the sums around it.
 
 Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 """
@@ -94,15 +94,15 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
     lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
     idle = (middle == op.bias) & (pad <= 2.0 * g * np.abs(op.bias) + _NOTHING)
     if idle.any():
-        # A sum of zeros alone is exact: outputs of units that are off may be equal, not just near.
+        # A sum of zeros alone is exact: outputs of inactive units may be equal, not just near.
         marks = tuple(
             ((x != 0) | (z != 0)).astype(np.float64) for x, z in zip(los, his, strict=True)
         )
         idle &= op.apply(marks, True) == 0
         lo, hi = np.where(idle, op.bias, lo), np.where(idle, op.bias, hi)
     if all((x >= 0).all() for x in los):
-        # What is left is rounding: it must not carry a sum of non-negative terms below zero, out
-        # of the domain of a square root.
+        # Rounding must not carry a sum of non-negative terms below zero, out of the domain of a
+        # square root.
         _keep_sign(op, lo, (lo < 0) & (op.bias >= 0) & (lo >= -2.0 * pad))
     return lo, hi
 

@@ -1,4 +1,4 @@
-"""Where the entries of a value come from, seen through what moves them about or bends them."""
+"""Origins: the earlier entry that each entry of a value is a function of."""
 
 from dataclasses import dataclass
 

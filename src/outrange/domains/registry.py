@@ -59,11 +59,11 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
         lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
         hi: Upper corners, the same shape.
         domain: `"intervals"` (one forward pass) or `"linear"` (back-substituted linear bounds,
-            never looser than intervals, dearer).
+            never looser than intervals, more expensive).
 
     Returns:
-        One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first.
-        Unbounded ends are infinite; no end is NaN. Sound: every rounding is paid for.
+        One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. Unbounded
+        ends are infinite; no end is NaN. Sound: every rounding error is accounted for.
 
     Raises:
         InputError: A box is inverted, has NaN or the wrong length, or leaves the limits of an

@@ -1,4 +1,4 @@
-"""The straight lines that stand in for bent ops over one chunk of boxes."""
+"""Linear relaxations of nonlinear ops over one chunk of boxes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from .rounding import OperationCounts, widen_offset, widen_offsets, widened
 
 @dataclass(eq=False)
 class CurveRelaxation:
-    """`slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, noise paid.
+    """`slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, rounding included.
 
     Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset
     are 0 and its `unbounded` mark is 1.
@@ -74,7 +74,7 @@ def relax_curve(
         lo: Lower ends.
         hi: Upper ends.
         theta: Which lines, or None for the default.
-        budget: None leaves the noise unpaid.
+        budget: None leaves out rounding.
         reads: How often the curve's input is read.
         size: Length of the value that the lines belong to.
     """
@@ -102,7 +102,7 @@ def relax_curve(
 
 @dataclass(frozen=True, eq=False)
 class MaxRelaxation:
-    """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, noise paid.
+    """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, rounding included.
 
     Args:
         size: The length of `x`.
@@ -212,7 +212,7 @@ def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndar
 
 @dataclass(eq=False)
 class ProductRelaxation:
-    """Planes `left u + right v + offset` that enclose `u v`, noise paid.
+    """Planes `left u + right v + offset` that enclose `u v`, rounding included.
 
     Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, and
     `CurveRelaxation` for `unbounded`.
@@ -260,7 +260,7 @@ def relax_product(
         u: Ends of the first factors, `(lo, hi)`, arrays of one shape.
         v: Ends of the second.
         theta: `(2, ...)` or None for the default.
-        budget: None leaves the noise unpaid.
+        budget: None leaves out rounding.
         reads: How often each of the two inputs is read.
     """
     found = planes(u, v, theta)

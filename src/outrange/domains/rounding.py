@@ -1,4 +1,4 @@
-"""Noise radii: what float64 may lose in a back-substitution, paid where it arises.
+"""Rounding-error terms: what float64 may lose in a back-substitution, where it arises.
 
 A back-substitution holds rows `a_v` on pending values and a constant `c` (all float64) such that
 
@@ -41,7 +41,7 @@ hence each summand passes at most `r_v` additions), and `K` twice the number of 
    fl(|a| . d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n`
    products; the two additions left are followed by a step to the next float64 below.
 
-`H = inf` makes a radius infinite; it is paid only where the row is not zero, and the bound is then
+`H = inf` makes a radius infinite; it counts only where the row is not zero, and the bound is then
 `-inf`, never NaN. Valid for every order of summation, with or without fused multiply-add.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.
@@ -61,7 +61,7 @@ TINY = 5e-324
 """`eta`."""
 
 FLOOR = 2.0**-1000
-"""Added to what is paid: more than any count of `eta`, yet no subnormal (those are slow)."""
+"""Added to every error: more than any count of `eta`, yet no subnormal (those are slow)."""
 
 
 def widened(x: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ class RoundingTerm:
 
     @staticmethod
     def of(amount: np.ndarray) -> "RoundingTerm | None":
-        """None if nothing is to be paid."""
+        """None if there is no error."""
         unbounded = ~np.isfinite(amount)
         if unbounded.any():
             return RoundingTerm(np.where(unbounded, 0.0, amount), unbounded.astype(np.float64))
@@ -172,7 +172,7 @@ def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:
 
 
 def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
-    """Point 5: what underflow in one node's step may cost any one row."""
+    """Point 5: the error that underflow in one node's step may cause in any row."""
     op = node.op
     terms = 1 if isinstance(op, Curve | Largest) else op.terms
     total = 4.0 * node.size + 4.0
@@ -227,7 +227,7 @@ def widen_offsets(
             moved = moved + np.where(slope == 0.0, 0.0, np.abs(slope) * size_of) * gamma(count)
             flat = flat & (slope == 0.0)
         pad = (moved + budget.constant(size + 2) * np.abs(offset)) * budget.excess(size)
-        # An exact line through 0 with nothing to pay stays what it is.
+        # An exact line through 0 without rounding error stays unchanged.
         pad = np.where(pad == 0.0, FLOOR * ~flat, widened(pad))
         pad[0] *= -1.0
         out = offset + pad

@@ -1,9 +1,9 @@
-"""Which gap of a curve a unit lies in, and what is then known of it.
+"""Activation phases: the gap of a curve that a unit lies in, and what follows from it.
 
-A unit is *settled* when its whole range lies in one gap on which the curve is a straight line (or
+A unit is *stable* when its whole range lies in one gap on which the curve is a straight line (or
 is a single point): its linear bounds are then exact, and stay so on every smaller box.
-A settled unit's gap is kept in one byte: `-1` the first gap, `1` the last, `1 + g` an inner gap
-`g`, and `0` for a unit that is not settled, or whose gap is bent.
+A stable unit's gap is kept in one byte: `-1` the first gap, `1` the last, `1 + g` an inner gap
+`g`, and `0` for an unstable unit, or one whose gap is not linear.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ of the entries that can be the largest. With slopes known as intervals, these ar
 hold the directional derivative of every value everywhere in the box; at a kink, those to either
 side. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in its interval.
 
-Sound: every rounding is paid for (see `intervals`). Cost: one forward pass a direction.
+Sound: every rounding error is accounted for (see `intervals`). Cost: one forward pass a direction.
 Reference: Moore, *Interval Analysis* (1966); Jordan, Dimakis, *Exactly computing the local
 Lipschitz constant of ReLU networks* (2020), for the generalized slopes at kinks.
 """
@@ -27,7 +27,7 @@ from . import intervals
 
 @dataclass(frozen=True, eq=False)
 class TangentPlan:
-    """A graph with the constants taken off its affine ops.
+    """A graph without the constants of its affine ops.
 
     Args:
         graph: The graph.
@@ -39,7 +39,7 @@ class TangentPlan:
 
     @staticmethod
     def of(graph: Graph) -> TangentPlan:
-        """Look the graph over.
+        """Analyze the graph.
 
         Raises:
             UnsupportedError: It holds a kind of op without a rule.

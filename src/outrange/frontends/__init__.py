@@ -1,1 +1,1 @@
-"""What does a model compute? One file per framework; each yields a `Network`."""
+"""Front-ends: readers of models, one per framework; each yields a `Network`."""

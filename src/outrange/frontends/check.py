@@ -1,4 +1,4 @@
-"""Is the graph the model? Every load ends with this comparison."""
+"""Comparison of a graph with its model, at the end of every load."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from ..core import Box, ModelError
 from ..graph import Graph
 from ..graph.domain import is_inside
 from ..graph.float32 import Strayed, stray, tolerance
+from ..ops import Affine
 from .inside import with_points_inside
 from .network import Network
 from .points import points as points
@@ -23,6 +24,9 @@ _SMALL = 10.0
 
 _LARGE = 2**17
 """Values in a graph from which on fewer points are compared: they cost seconds then."""
+
+_HEAVY = 2**23
+"""Products in an evaluation from which on they do too, however few the values."""
 
 
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
@@ -57,7 +61,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
 def is_large(graph: Graph) -> bool:
     """Whether the comparison makes do with fewer points."""
-    return _values(graph) > _LARGE
+    products = sum(n.op.terms * n.size for n in graph.nodes if isinstance(n.op, Affine))
+    return _values(graph) > _LARGE or products > _HEAVY
 
 
 def _values(graph: Graph) -> int:

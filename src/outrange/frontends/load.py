@@ -1,4 +1,4 @@
-"""From whatever the user calls a model to a `Network`."""
+"""Dispatch of models, files and modules to the front-ends."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A model as the rest of the library sees it."""
+"""A model as the rest of the library uses it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

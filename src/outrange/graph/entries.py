@@ -60,7 +60,7 @@ def entries(
 
 
 def placed(nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int) -> bool:
-    """Whether each entry of `values` hangs on one entry of the root: `entries` without formulas.
+    """Whether each entry of `values` depends on one entry of the root: `entries` without formulas.
 
     Args:
         nodes: Of the graph.
@@ -88,7 +88,7 @@ def placed(nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], si
 
 
 def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
-    """The entries of the root that several columns hang on; None where two of them differ."""
+    """The entries of the root that several columns depend on; None where two of them differ."""
     source = places[0]
     for other in places[1:]:
         if ((other != source) & (other >= 0) & (source >= 0)).any():

@@ -1,4 +1,4 @@
-"""How far float32 inference may stray from the real-valued graph, point by point.
+"""Float32 deviation: how far float32 inference may be from the real-valued graph at a point.
 
 Two estimates run side by side. The *bound* carries every local rounding forward by the magnitudes
 of the weights: it holds in any order of summation, and is loose for deep networks. The *noise*
@@ -23,7 +23,7 @@ from itertools import product
 
 import numpy as np
 
-from ..core import InputError
+from ..core import InputError, check_deadline
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.pointwise.op import Pointwise
 from .graph import Graph, Node
@@ -85,6 +85,7 @@ def stray(graph: Graph, x: np.ndarray, operations: int = 1) -> Strayed:
     near_jump, overflows = np.zeros(len(x), bool), np.zeros(len(x), bool)
     with np.errstate(all="ignore"):
         for node, y in zip(graph.nodes, values[1:], strict=True):
+            check_deadline()
             before = tuple(bounds[j] for j in node.inputs)
             inputs = tuple(values[j] for j in node.inputs)
             moved, rounding = _node(node, inputs, before, y)
@@ -217,6 +218,7 @@ def noise(graph: Graph, strayed: Strayed, seed: int) -> np.ndarray:
         for _ in range(_RUNS):
             values = [strayed.values[0]]
             for node, rounding in zip(graph.nodes, strayed.roundings[1:], strict=True):
+                check_deadline()
                 y = node.op.run(tuple(values[j] for j in node.inputs))
                 values.append(y + rounding * rng.uniform(-1.0, 1.0, y.shape))
             moved = np.abs(values[graph.output] - exact).max(axis=1, initial=0.0)

@@ -25,7 +25,7 @@ def vector_jacobian_product(graph: Graph, values: list[np.ndarray], rows: np.nda
 
 
 def _pull_back(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """Rows times the slope of one op at the point its inputs have: one array per input."""
+    """The vector-Jacobian product of one op at the point of its inputs: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
     source = sources[0]

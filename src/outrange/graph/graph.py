@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import ModelError
+from ..core import ModelError, check_deadline
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
@@ -108,6 +108,7 @@ class Graph:
         values = [np.asarray(x)]
         with np.errstate(all="ignore"):
             for node in self.nodes:
+                check_deadline()
                 values.append(node.op.run(tuple(values[j] for j in node.inputs)))
         return values
 

@@ -1,4 +1,4 @@
-"""A graph that says how far inputs and outputs are from satisfying conditions."""
+"""Specification encoding: outputs that measure how far conditions are from being satisfied."""
 
 from __future__ import annotations
 

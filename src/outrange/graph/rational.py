@@ -9,12 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
+from ..core import seconds_left
 from ..ops import Affine, Curve, Largest, Rearrange
 from .graph import Graph, Op
 
 
 MOST_COEFFICIENTS = 1 << 20
 """A graph whose affine maps have more coefficients than this together is not evaluated."""
+
+MOST_WORK = 1 << 26
+"""Products of 64-bit numbers that one point may take, about: numbers grow from layer to layer."""
 
 
 class Rational:
@@ -23,13 +27,13 @@ class Rational:
     Where an enclosure straddles a threshold, the value itself says on which side it is. Numbers are
     integers times a power of two; coefficients are read off the ops with unit vectors, which is
     exact where `Affine.plain` is stated. Every other op (a coefficient that had to be rounded, a
-    bent curve, a jump met) makes what depends on it unknown.
+    nonlinear curve, a jump met) makes what depends on it unknown.
 
     Args:
         graph: The network.
 
     Sound: yes, nothing is rounded. Complete: no, see above. Cost: a multiplication of long
-    integers per coefficient; the coefficients are read once.
+    integers per coefficient, `MOST_WORK` and the deadline at most; the coefficients are read once.
 
     Example:
         >>> from outrange.graph import Builder, Slot
@@ -48,7 +52,13 @@ class Rational:
         if not self._small or not np.isfinite(x).all():
             return [None] * len(values)
         found: list[_Dyadic | None] = [_Dyadic.of(x)]
+        work = float(MOST_WORK)
         for k, node in enumerate(self._graph.nodes, 1):
+            if isinstance(node.op, Affine):
+                digits = max((-g.power for j in node.inputs if (g := found[j])), default=0) / 64
+                work -= node.op.size * sum(node.op.sizes) * (1.0 + digits)
+            if work < 0 or seconds_left() < 0:
+                return [None] * len(values)
             given = [found[j] for j in node.inputs]
             known = [g for g in given if g is not None]
             found.append(self._step(k, node.op, known) if len(known) == len(given) else None)

@@ -181,6 +181,7 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
         bias,
         terms,
         part=part if copies == 1 else None,
+        plain=True,
     )
 
 
@@ -248,6 +249,7 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
         bias,
         terms,
         part=part if copies == 1 else None,
+        plain=True,
     )
 
 

@@ -25,7 +25,8 @@ class Curve:
         name: What the op is called.
         f: The function, vectorised, float64 in and out.
         df: Its slope (at a kink, either one-sided slope).
-        knots: Increasing points; between neighbours `f` bends one way only. Kinks are knots.
+        knots: Increasing points; between neighbors `f` is linear, convex or concave. Kinks are
+            knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
         on: Where the facts hold. Wider inputs get the constants `beyond`, or an error.

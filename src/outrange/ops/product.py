@@ -143,7 +143,7 @@ def _offsets(
     left: np.ndarray,
     right: np.ndarray,
 ) -> np.ndarray:
-    """`(2, ...)`: what planes of these slopes may add below and above, rounding paid.
+    """`(2, ...)`: the sound offsets of planes of these slopes below and above, rounding included.
 
     A corner's value errs by `u` for each product and each difference, relative to the three terms:
     under `8 u` of their sum.

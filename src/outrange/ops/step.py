@@ -20,7 +20,7 @@ from .rows import TableRows
 
 
 HUGE = 2.0**50
-"""Beyond it, jumps are too close to be told from their neighbors: only the ends are used."""
+"""Beyond it, jumps are too close to be distinguished: only the ends are used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Step(Curve):
 
     @property
     def has_own_lines(self) -> bool:
-        """Whether its lines are not those of its bends."""
+        """Whether its lines do not follow from its convexity."""
         return self.rises or self.rows is not None
 
     def lower_line(

@@ -1,4 +1,4 @@
-"""How far apart can two networks be?"""
+"""The range of the difference of two networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .output_range import output_range
 
 @dataclass(frozen=True, eq=False)
 class _Difference:
-    """Two networks as one."""
+    """Two networks as one product network."""
 
     graph: Graph
     written: Graph
@@ -37,7 +37,7 @@ def difference_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact range of `first - second`; see `outrange.difference_range`."""
+    """Compute the exact range of `first - second`; see `outrange.difference_range`."""
     graph = difference(first.graph, second.graph)
     one, two = first.predict, second.predict
 

@@ -1,4 +1,4 @@
-"""What can each output be?"""
+"""The range of every output over an input set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,14 +8,16 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Region
-from ..search.common.solution import Solution
+from ..core import Box, Clock, Region
+from ..core.arrays import linear_forms
+from ..search.common.solution import Solution, Status
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
 from .common.named import Named
 from .common.network import NetworkLike
 from .common.progress import range_reporter
 from .common.target import Target, target
+from .evidence.budget import EvidenceBudget
 from .evidence.contradictions import check_forms, inside, sampled
 from .evidence.evaluate import enclose, run_model
 from .inputs.sets import regions
@@ -33,19 +35,25 @@ def output_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The exact range of every output of a loaded network; see `outrange.output_range`."""
+    """Compute the exact range of every output of a loaded network; see `outrange.output_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress)
+    clock = Clock(time_limit)
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:
         found = range_over(asked.formed, sets, tol=tol, time_limit=time_limit)
-        return _answer(network, asked, found, tol, sets)
-    found = _search(asked, sets[0].box, tol, time_limit, solver, progress)
-    ends = sets[0].box
-    found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
-    return _answer(network, asked, found, tol, sets)
+        evaluated = np.arange(len(found.at))
+    else:
+        ends = sets[0].box
+        budget = EvidenceBudget.of(asked.formed, ends, 2 * len(asked.rows), clock)
+        left = None if time_limit is None else max(0.0, clock.left - budget.seconds)
+        found = _search(asked, ends, tol, left, solver, progress)
+        found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
+        early = found.status is Status.TIME
+        evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
+    return _answer(network, asked, found, evaluated, clock.left, tol, sets)
 
 
 def _search(
@@ -56,7 +64,7 @@ def _search(
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
 ) -> Solution:
-    """The least values of `[rows; -rows]`."""
+    """Minimize `[rows; -rows]`."""
     return solve(
         asked.graph,
         where,
@@ -69,12 +77,18 @@ def _search(
 
 
 def _answer(
-    network: NetworkLike, asked: Target, found: Solution, tol: float, sets: Sequence[Region]
+    network: NetworkLike,
+    asked: Target,
+    found: Solution,
+    evaluated: np.ndarray,
+    left: float,
+    tol: float,
+    sets: Sequence[Region],
 ) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
     points = np.asarray(found.at, np.float64)
-    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, points)
+    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, found, evaluated, left)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
     shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
@@ -85,12 +99,13 @@ def _answer(
     model_lo = model_hi = None
     if network.predict is not None and asked.is_output:
         with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-            run = run_model(network, network.predict, points)
-            returned = run.y @ asked.rows.T
+            shown, place = np.unique(np.concatenate([best_lo, best_hi]), return_inverse=True)
+            run = run_model(network, network.predict, points[shown])
+            returned = linear_forms(asked.rows, run.y)
         for one in (inside(run, sets), sampled(network, sets)):
             check_forms(one, asked.rows, lo, hi)
-        model_lo = shaped(returned[best_lo, np.arange(k)])
-        model_hi = shaped(returned[best_hi, np.arange(k)])
+        model_lo = shaped(returned[place[:k], np.arange(k)])
+        model_hi = shaped(returned[place[k:], np.arange(k)])
     status = str(found.status)
     if status == "exact":
         loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
@@ -116,10 +131,17 @@ def _answer(
     )
 
 
-def _seen(asked: Target, points: np.ndarray) -> tuple[np.ndarray, ...]:
-    """For each form the best of all named points at either end, on the safe side."""
-    k = len(asked.rows)
-    least, most = enclose(asked.formed, points)
+def _seen(
+    asked: Target, found: Solution, evaluated: np.ndarray, left: float
+) -> tuple[np.ndarray, ...]:
+    """For each form the best of the points `evaluated` at either end, on the safe side."""
+    k, points = len(asked.rows), np.asarray(found.at, np.float64)
+    least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
+    # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
+    aim = np.minimum(found.tolerance[:k], found.tolerance[k:])
+    wanted = 1e-3 * aim if aim.all() else None
+    ends = enclose(asked.formed, points[evaluated], wanted, left)
+    least[evaluated], most[evaluated] = ends
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
     least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
     own = np.arange(k)

@@ -1,4 +1,4 @@
-"""What do finitely many inputs give? The honest comparison: it proves nothing."""
+"""Output ranges at finitely many inputs: a comparison that proves nothing."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ from .output_range import split_inputs
 
 
 CORNERS = 1024
-"""At most this many corners of the box are tried first."""
+"""Maximum number of corners of the box that are tried first."""
 
 _CELLS = 1 << 21
 """Largest number of graph entries held for one batch."""
@@ -22,7 +22,7 @@ _CELLS = 1 << 21
 def sample_range(
     network: NetworkLike, box: Any, *, samples: int = 100_000, seed: int = 0
 ) -> SampledRange:
-    """Least and largest outputs at random points and corners; see `outrange.sample_range`."""
+    """Compute the least and largest outputs at random points; see `outrange.sample_range`."""
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not whole or value < least:

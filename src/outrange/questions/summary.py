@@ -1,4 +1,4 @@
-"""What does each layer do on this input set?"""
+"""The range of every layer on an input set, and its dead and saturated units."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ ONE_NUMBER = 64 * UNIT
 
 
 def summary(network: LayeredNetwork, box: Any) -> Summary:
-    """One row a layer: ranges, and units that do nothing; see `outrange.summary`."""
+    """Bound every layer, and count its dead and saturated units; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
     start = time.perf_counter()
@@ -34,7 +34,7 @@ def summary(network: LayeredNetwork, box: Any) -> Summary:
 def layer_row(
     network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> LayerRow:
-    """What a layer does, given the ends `(n,)` of every value of the network's graph."""
+    """The row of a layer, given the ends `(n,)` of every value of the network's graph."""
     lo, hi = ends[layer.after]
     magnitude = np.maximum(np.abs(lo), np.abs(hi))
     with np.errstate(invalid="ignore"):
@@ -63,7 +63,7 @@ def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
-    """The curves of a layer's activation, if all that it returns comes through them; else none."""
+    """The curves of a layer's activation, if all that it returns passes through them; else none."""
     before, after = layer.before, layer.after
     if before is None:
         return []

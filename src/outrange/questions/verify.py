@@ -1,15 +1,14 @@
-"""Does a property hold for every input of a set?"""
+"""Verification of a property for every input of a set."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import And, Formula, Region, Warrant
+from ..core import And, Clock, Formula, OutOfTime, Region, Warrant, deadline
 from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.common.solution import SearchProgress, Solution, Status
@@ -25,8 +24,12 @@ from .evidence.finite import holds_nowhere
 from .inputs.parse_box import place
 
 
+LEAST_TIME = 0.2
+"""Seconds that reading a property may take although the time is over: most are read by then, and
+can be looked at once."""
+
 LOOK_FOR_INPUTS = 5.0
-"""Seconds to find out whether a property holds only for want of inputs."""
+"""Seconds to decide whether a property holds vacuously."""
 
 
 def verify(
@@ -40,42 +43,40 @@ def verify(
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
-    """Whether no input of the regions satisfies `unsafe`; see `outrange.verify`.
+    """Verify that no input of the regions satisfies `unsafe`; see `outrange.verify`.
 
     Args:
         network: The model.
-        unsafe: What must never hold, over the flat `[x, y]`.
+        unsafe: The negated property, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     graph = network.graph
-    began = time.perf_counter()
-
-    def late() -> bool:
-        return time_limit is not None and time.perf_counter() - began > time_limit
-
-    question = asked(unsafe, regions, lambda i: place(graph.inputs, i), late)
-    if not question.groups and question.complete:
+    clock = Clock(time_limit)
+    try:
+        with deadline(max(LEAST_TIME, clock.left)):
+            question = asked(unsafe, regions, lambda i: place(graph.inputs, i))
+    except OutOfTime:
+        return undecided(network, text, clock)
+    if not question.groups:
         methods = ("interval arithmetic",)
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
-        empty = _no_inputs(network, unsafe, regions, seed, time_limit)
+        empty = _no_inputs(network, unsafe, regions, seed, clock.left)
         check_never(sampled(network, regions, seed=seed), unsafe, f"`{text}` holds")
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
-    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
     found = decide(
-        graph, question.groups, examiner, time_limit=left, progress=report, seed=seed, engine=engine
-    )
-    if found.status is Status.UNSAT and not question.complete:
-        found = replace(found, status=Status.TIME, lower=np.array([-np.inf]))
-    tied = found.status is Status.ROUNDING and examiner.witness is None and question.complete
+        graph, question.groups, examiner, time_limit=clock.left, progress=report, seed=seed,
+        engine=engine,
+    )  # fmt: skip
+    tied = found.status is Status.ROUNDING and examiner.witness is None
     if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
@@ -83,9 +84,14 @@ def verify(
         at = [*examiner.shown, *([] if found.point is None else [found.point])]
         check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
-        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
-        empty = _no_inputs(network, unsafe, regions, seed, left)
+        empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
     return _verdict(network, text, found, examiner.witness, question.apart, empty)
+
+
+def undecided(network: NetworkLike, text: str, clock: Clock) -> Verdict:
+    """What is known where the time was over before anything was asked."""
+    none = Solution.unknown(Status.TIME, network.graph.size)
+    return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 
 
 def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchProgress], None]:
@@ -97,26 +103,27 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 
 
 def _no_inputs(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float | None
+    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
-    """Whether it is proved that no input is asked about at all."""
+    """Whether the input set is proved to be empty."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
-    # A property from a file brings its own bounds: what it demands of inputs in any case.
+    # A property from a file has its own bounds: its constraints on inputs alone.
     asks = TRUE if bounded else And(tuple(demands(unsafe, regions[0].box.size)))
     groups = cases(asks, regions, str)
     if any(not all(group.clauses) and not group.distances for group in groups):
-        return False  # All of a box counts.
+        return False  # A box without constraints is not empty.
     if not groups:
         return True
     examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
-    seconds = LOOK_FOR_INPUTS if left is None else min(LOOK_FOR_INPUTS, left)
-    found = decide(network.graph, groups, examiner, time_limit=seconds, seed=seed)
+    found = decide(
+        network.graph, groups, examiner, time_limit=min(LOOK_FOR_INPUTS, left), seed=seed
+    )
     return found.status is Status.UNSAT
 
 
 @dataclass(frozen=True, eq=False)
 class _Unrun:
-    """A network that is not run."""
+    """A network without a model to run."""
 
     graph: Graph
     predict: None = None

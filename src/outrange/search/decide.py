@@ -1,4 +1,4 @@
-"""Whether some input satisfies a condition."""
+"""Decide whether some input satisfies a condition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each group of clauses; every later round doubles it."""
+"""Seconds of the first turn of each group of clauses; each later round doubles it."""
 
 
 def decide(
@@ -30,30 +30,31 @@ def decide(
     seed: int = 0,
     engine: str = "auto",
 ) -> Solution:
-    """Look for a point that satisfies a clause, or prove that there is none.
+    """Find a point that satisfies a clause, or prove that there is none.
 
     Falsification first, for every group; then branch and bound, the groups in turns.
 
     Args:
         graph: The network.
-        groups: What is asked, and where; at least one.
+        groups: Clauses and the boxes they are asked about; at least one.
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
-            search. After False it goes on to look for lower ones.
-        time_limit: Seconds of wall time; None goes on until it is decided.
+            search, False continues it for lower values.
+        time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
 
     Returns:
-        A `Solution` of one objective, the clause furthest from being settled: `status` is `SAT` (a
-        point was accepted), `UNSAT` (proved: nowhere), or why neither is known; `lower` is proved
-        of every open clause, `seen` is the least value met, at `at`.
+        A `Solution` of one objective, the clause with the least bound: `status` is `SAT` (a point
+        was accepted), `UNSAT` (proved infeasible), or why neither is known; `lower` bounds every
+        open clause, `seen` is the least value found, at `at`.
 
     Raises:
-        InputError: A box leaves the limits of an input.
+        InputError: A box exceeds the limits of an input.
 
-    Sound: yes, float64 rounding paid. Complete: for piecewise-linear graphs up to float64
-    resolution; convergent for smooth ones. Cost: exponential in the number of inputs at worst.
+    Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear graphs up to
+    float64 resolution; convergent for smooth ones. Cost: exponential in the number of inputs at
+    worst.
     """
     for group in groups:
         check_within(graph.inputs, group.roots.lo, group.roots.hi)
@@ -78,7 +79,7 @@ class _Decision:
         self.clock = Clock()
         self.searches: list[GroupSearch] = []
         self.filtered = False
-        """Whether the pre-filter dropped some clause."""
+        """Whether the pre-filter refuted some clause."""
 
     def run(self) -> Solution:
         stop: Stop | None = None
@@ -99,7 +100,7 @@ class _Decision:
         return self._solution(status, still or self.searches, partial)
 
     def _begin(self) -> Stop | None:
-        """Falsification and first bounds, group by group."""
+        """Attack every group, and compute its first bounds."""
         asked = sum(len(group.clauses) for group in self.groups)
         self.groups = drop_refuted(self.graph, self.groups, lambda: self.clock.expired)
         self.filtered = sum(len(group.clauses) for group in self.groups) < asked
@@ -114,7 +115,7 @@ class _Decision:
         return None
 
     def _in_turns(self) -> Stop:
-        """Every open group gets a turn, again and again, each round twice as long."""
+        """Give every open group a turn, in rounds of doubling length."""
         turn = FIRST_TURN if len(self.searches) > 1 else np.inf
         waiting = [search for search in self.searches if not search.proved]
         while waiting:
@@ -134,12 +135,12 @@ class _Decision:
     def _solution(
         self, status: Status, searches: list[GroupSearch], partial: bool = False
     ) -> Solution:
-        """One objective: the clause that is furthest from being settled.
+        """Summarize the searches by the clause with the least bound.
 
         Args:
             status: What was decided.
-            searches: Those that count.
-            partial: Whether some group was not even begun.
+            searches: The searches that count.
+            partial: Whether some group was not started.
         """
         seconds = self.clock.seconds
         if not searches:
@@ -151,7 +152,7 @@ class _Decision:
         seen, at = min((search.least for search in searches), key=lambda found: found[0])
         return Solution(
             status,
-            # What the pre-filter dropped is known to hold nowhere, and no more.
+            # Clauses that the pre-filter refuted have no other bound.
             np.array([min(lower, 0.0) if self.filtered else lower]),
             np.array([seen]),
             at[None],

@@ -1,4 +1,4 @@
-"""Decides one group of clauses: its search, its proof, and its best point."""
+"""Decide one group of clauses: its search, its proof, and its best point."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .portfolio import select_search
 
 
 TIE = 1e-9
-"""A value this near 0, as a share of the range seen, may be 0 but for rounding."""
+"""A value this close to 0, relative to the range seen, may be 0 up to rounding."""
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
 Accept = Callable[[np.ndarray], bool]
-"""Called with a point `(d,)` whose value is low enough in float64; True settles the question."""
+"""Called with a point `(d,)` whose value is low enough in float64; True decides the question."""
 
 
 class GroupSearch:
@@ -30,10 +30,10 @@ class GroupSearch:
 
     Args:
         graph: The network.
-        group: The clauses, and where they are asked about.
+        group: The clauses and their boxes.
         time_limit: Seconds; None for no limit.
         progress: See `decide`.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: See `decide`.
     """
 
@@ -57,7 +57,7 @@ class GroupSearch:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What was used."""
+        """The methods that were used."""
         return self.search.methods
 
     @property
@@ -72,7 +72,7 @@ class GroupSearch:
 
     @property
     def refuted(self) -> np.ndarray:
-        """`(m,)` the clauses that are proved to hold nowhere."""
+        """`(m,)` the clauses that are proved infeasible."""
         return self.lower >= self.target
 
     @property
@@ -82,12 +82,12 @@ class GroupSearch:
 
     @property
     def least(self) -> tuple[float, np.ndarray]:
-        """The least value met, and where."""
+        """The least value found, and where."""
         k = int(np.argmin(self.incumbent.best))
         return float(self.incumbent.best[k]), self.incumbent.best_at[k]
 
     def run(self, seconds: float, accept: Accept) -> Stop:
-        """Search for a while; `Stop.GOAL` if a point was accepted."""
+        """Search until the given time; `Stop.GOAL` if a point was accepted."""
         until = self.incumbent.clock.seconds + seconds
         while (stop := self.search.run(until)) is Stop.GOAL:
             if self.offer_points(accept):
@@ -95,7 +95,7 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points of a search that is over, also those that rounding puts above 0."""
+        """Offer the best points of a finished search, also those that rounding puts above 0."""
         incumbent = self.incumbent
         near = incumbent.best <= TIE * incumbent.scale()
         self.found = any(accept(incumbent.best_at[k]) for k in np.flatnonzero(near & ~self.refuted))
@@ -109,7 +109,7 @@ class GroupSearch:
             if accept(incumbent.best_at[k]):
                 self.found = True
                 return True
-            # Not good enough (float32 decides it there, say): look again where it is clearly lower.
+            # Refused (decided by float32 rounding, say): search for a clearly lower value.
             step = max(abs(incumbent.best[k]), 1e-9 * incumbent.scale()[k])
             incumbent.goal[k] = incumbent.best[k] - step
         return False

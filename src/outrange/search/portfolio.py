@@ -10,6 +10,7 @@ import numpy as np
 from ..core import Warrant
 from ..graph import Graph
 from .attack.pgd import First, first_points
+from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
@@ -18,20 +19,20 @@ from .kernel.layer_program import LayerProgram, compile_layers
 
 
 FEW_INPUTS = 12
-"""Free inputs up to which splitting them is the best there is; beyond, splits of neurons join."""
+"""Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
 
 SOME_INPUTS = 40
-"""Free inputs up to which splitting them is tried as well: a few of them often decide all."""
+"""Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries in all values of a graph from which on no tree of splits gets anywhere: see
+"""Entries in all values of a graph from which on branch and bound is not used: see
 `wide_search`."""
 
 FIRST_TURN = 0.5
 """Seconds of the first turn of each search of a portfolio; every later round doubles it."""
 
-SHARE_BEHIND = 0.125
-"""Share of a turn that a search gets whose bounds are behind another's after the first round."""
+SHARE_BEHIND = 0.0625
+"""Share of a turn for a search whose bounds are worse than another's after the first round."""
 
 
 class Kind(StrEnum):
@@ -44,7 +45,7 @@ class Kind(StrEnum):
 
 
 def is_wide(graph: Graph) -> bool:
-    """Whether a graph is too large for a tree of splits."""
+    """Whether a graph is too large for branch and bound."""
     return sum(node.size for node in graph.nodes) >= WIDE_ENTRIES
 
 
@@ -69,7 +70,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     to 12 free inputs.
 
     Args:
-        problem: What is asked.
+        problem: Objectives and their boxes.
         engine: `"auto"`; `"array"` asks for input splits on the array engine, whatever fits.
     """
     from .neuron_split.search import supports
@@ -89,7 +90,7 @@ def has_kernel(engine: str) -> bool:
 
 
 def compile_problem(problem: Problem) -> LayerProgram | None:
-    """The layers that the box kernel runs; None where the graph has none."""
+    """Compile the layer program of the box kernel; None where the graph has none."""
     hull = problem.domain.hull
     fixed = np.where(hull.lo < hull.hi, np.nan, hull.lo)
     return compile_layers(problem.small, problem.rows, problem.offset, fixed)
@@ -108,9 +109,9 @@ def select_search(
     Nothing is compiled or rewritten for a search that is not taken.
 
     Args:
-        problem: What is asked.
+        problem: Objectives and their boxes.
         incumbent: The clock and the tolerances; takes the first points and interval bounds.
-        seed: Of the samples.
+        seed: Seed of the samples.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
         solver: Whether a mixed-integer solver may close what splitting inputs does not.
     """
@@ -150,10 +151,16 @@ def _input_splits(
         lo, hi = machine.outputs
         incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
         return ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
+    from .input_split.halves import Halves
     from .input_split.kernel_search import KernelSearch
 
-    boxes = KernelSearch(program, problem.domain, incumbent, seed=seed, first=first)
-    if not solver or not problem.is_one_box:
+    def begin(domain: DomainBoxes, points: First | None) -> KernelSearch:
+        return KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
+
+    if not problem.is_one_box:
+        return begin(problem.domain, None)
+    boxes = Halves(problem.domain, begin)
+    if not solver:
         return boxes
     from .milp.turns import MilpTurns
 
@@ -163,8 +170,8 @@ def _input_splits(
 class Portfolio(Search):
     """Several searches of one problem in turns of growing length; they share an incumbent.
 
-    What one of them proves, the others need not. From the second round on the one whose bounds
-    are best has most of the time: which kind of split suits a network shows early.
+    What one of them proves, the others need not. From the second round on the search with the best
+    bounds gets most of the time: it shows early which kind of split suits a network.
 
     Args:
         parts: The searches.
@@ -184,7 +191,7 @@ class Portfolio(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Of the searches that have done anything."""
+        """Those of the searches that have run."""
         used = self._used or self._parts[:1]
         return tuple(dict.fromkeys(m for part in used for m in part.methods))
 
@@ -198,7 +205,7 @@ class Portfolio(Search):
 
     @property
     def finished(self) -> bool:
-        # `lower` would cost a pass over all open boxes: what the last turn proved is enough.
+        # `lower` would cost a pass over all open boxes: the bounds of the last turn suffice.
         return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
 
     def recover(self) -> None:
@@ -206,7 +213,7 @@ class Portfolio(Search):
             part.recover()
 
     def advance(self) -> bool:
-        """A step of the search whose turn it is."""
+        """Advance the search whose turn it is."""
         part = self._going[self._at]
         if part not in self._used:
             self._used.append(part)
@@ -229,7 +236,7 @@ class Portfolio(Search):
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 
     def _standing(self, part: Search) -> float:
-        """How little of the open gaps a search has left, as a share of what was seen."""
+        """The open gaps that a search has left, relative to the ranges seen."""
         incumbent = self.incumbent
         open_ = incumbent.known < incumbent.cutoff()
         gap = (incumbent.best - part.lower()) / incumbent.scale()

@@ -1,4 +1,4 @@
-"""Many groups of clauses at once: bounds of all their boxes settle most before any search."""
+"""Refute clauses of many groups at once by linear bounds of all their boxes, before any search."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .common.clause_groups import ClauseGroup
 
 
 MANY = 16
-"""With fewer groups than this each may as well be searched."""
+"""With fewer groups than this, each is searched directly."""
 
 FEW_ROOTS = 32
-"""Groups of more boxes than this are searched: there the boxes are bounded together anyway."""
+"""Groups of more boxes than this are searched: their boxes are bounded together anyway."""
 
 AT_ONCE = 256
 
@@ -26,14 +26,14 @@ AT_ONCE = 256
 def drop_refuted(
     graph: Graph, groups: Sequence[ClauseGroup], late: Callable[[], bool]
 ) -> list[ClauseGroup]:
-    """The groups without the clauses that linear bounds of the outputs rule out.
+    """Drop the clauses that linear bounds of the outputs refute.
 
     Args:
         graph: The network.
-        groups: What is asked, and where.
-        late: Whether to stop; what is left then stays as it is.
+        groups: Clauses and their boxes.
+        late: Whether to stop; the remaining groups are returned unchanged.
 
-    Sound: yes, a clause goes only where the bounds say that it holds nowhere. Complete: no.
+    Sound: yes, a clause is dropped only where the bounds prove it infeasible. Complete: no.
     Cost: one pass of linear bounds a box, many boxes at once.
     """
     if len(groups) < MANY:

@@ -1,4 +1,4 @@
-"""The least value of linear forms of a network's output over a box."""
+"""Minimize linear forms of a network's output over a box."""
 
 from __future__ import annotations
 
@@ -33,19 +33,20 @@ def solve(
         box: Its flat inputs.
         rows: `(m, outputs)`; a row and its negative together ask for a range.
         offset: `(m,)`, zeros by default.
-        tol: Gap to reach, relative to the range seen of each form.
-        time_limit: Seconds of wall time; None goes on until every gap is closed.
+        tol: Gap to reach, relative to the range that each form attains.
+        time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Of the samples that start the search.
+        seed: Seed of the samples that start the search.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
         solver: Whether a mixed-integer solver may close what box splits do not; its claims carry
             `Warrant.SOLVER_TOLERANCE`.
 
     Returns:
-        A `Solution`: bounds that hold whatever stopped the search.
+        A `Solution`, valid whatever stopped the search.
 
-    Sound: yes, float64 rounding paid. Complete: yes for piecewise-linear graphs (up to float64
-    resolution), convergent for smooth ones. Cost: exponential in the number of inputs at worst.
+    Sound: yes, float64 rounding errors accounted for. Complete: yes for piecewise-linear graphs (up
+    to float64 resolution), convergent for smooth ones. Cost: exponential in the number of inputs at
+    worst.
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
@@ -63,7 +64,8 @@ def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> So
     """Interval bounds, and the value in the middle of the box."""
     middle = problem.domain.middle()
     with no_deadline():
-        incumbent.prove(problem.by_intervals(problem.graph))
+        if np.isneginf(incumbent.known).all():
+            incumbent.prove(problem.by_intervals(problem.graph))
         y = problem.graph.run(middle) @ problem.rows.T + problem.offset
     return Solution(
         Status.TIME if late else Status.INTERRUPTED,

@@ -1,8 +1,8 @@
-"""Passes of linear bounds over all of a set, each dearer than the last: for very wide graphs.
+"""Incomplete verification of very wide graphs: CROWN passes of increasing depth, no splits.
 
-Where one pass takes seconds, a tree of splits gets nowhere in the time anybody waits. What is left
-to choose is how deep each unit's bound is substituted back. First a forward pass bounds all units
-at once: in small sets it settles almost all of them, and little is left to substitute.
+Where one pass takes seconds, branch and bound makes no progress in a reasonable time. What remains
+to be chosen is how far each pre-activation is substituted back. A forward pass bounds all units
+first: in small sets almost all of them are stable, and little is left to substitute.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ METHODS = (
     "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
 )
 
-WIDE = 1 << 18
-"""Entries in all values of a graph from which on it is searched so."""
-
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 """What the rows of one value may hold in each pass: see `CrownPass.effort`."""
 
@@ -48,26 +45,21 @@ DEARER = 2.0
 """By about how much a pass takes longer than the one before."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
-"""One descent between two passes: a step of a very wide graph takes long."""
-
-
-def is_wide(graph: Graph) -> bool:
-    """Whether a graph is too large for a tree of splits."""
-    return sum(node.size for node in graph.nodes) >= WIDE
+"""Descents between two passes: one step of a very wide graph takes long."""
 
 
 class WideSearch(Search):
-    """Incomplete verification: deeper and deeper passes, with descents between them.
+    """Incomplete verification: passes of increasing depth, with gradient descent between them.
 
-    A pass once begun is ended, unless the deadline passes. Without a time limit it looks for points
-    for ever, once the deepest pass is done.
+    A pass runs to its end unless the deadline passes. Without a time limit the search for points
+    continues indefinitely after the deepest pass.
 
     Args:
         graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
             as they are: in pairs, errors add up from pair to pair.
         box: Finite.
         incumbent: The clock and the tolerances; it keeps the points found.
-        seed: Of the samples.
+        seed: Seed of the samples.
     """
 
     methods = METHODS
@@ -91,7 +83,7 @@ class WideSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """A descent and a pass in turns; when passes are too dear or done, descents."""
+        """Alternate descents and passes; when no pass is affordable, only descend."""
         plan, taken, known = CrownPlan.of(self.graph), 0.0, {}
         clock = self.incumbent.clock
         output = self.graph.output
@@ -124,7 +116,7 @@ class WideSearch(Search):
             yield True
 
     def _forms_fit(self) -> bool:
-        """Whether a forward pass fits into memory and most of the time left, by some runs."""
+        """Whether a forward pass fits into memory and most of the time left, by trial runs."""
         count = int((self.box.lo < self.box.hi).sum())
         if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
             return False
@@ -135,12 +127,12 @@ class WideSearch(Search):
         return taken < MOST_OF_TIME * clock.left
 
     def _found(self, ends: Bounds) -> None:
-        """Take over what a pass proved of the output."""
+        """Adopt the output bounds of a pass."""
         self.incumbent.boxes += 1
         self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
-        """Down on the open objective that is lowest so far, from there, or on any from anywhere."""
+        """Descend on the open objective of lowest value, from its point, or on a random one."""
         open_ = np.flatnonzero(self._lower < self.incumbent.cutoff())
         if not open_.size:
             return

@@ -1,4 +1,4 @@
-"""How likely is it that a unit starts dead?"""
+"""The probability that a unit starts dead."""
 
 from collections.abc import Container
 from typing import Any

@@ -26,11 +26,11 @@ GRADIENT = ("gradient_lo", "gradient_hi")
 
 
 class RangeWarning(UserWarning):
-    """Something is proved that stands in the way of learning."""
+    """A fault that hinders learning has been proved."""
 
 
 class RangeMonitor(keras().callbacks.Callback):
-    """What the layers of a model can do while it is trained, in the `logs` of every epoch.
+    """Bounds what the layers of a model can do during training, in the `logs` of every epoch.
 
     The model's structure is read when training begins, and compared with the model; after an epoch
     only its weights are read again, and one pass of linear bounds runs over the box of the data.
@@ -43,18 +43,15 @@ class RangeMonitor(keras().callbacks.Callback):
 
     `logs` gets, with `prefix` in place of `ranges`: `ranges/dead` and `ranges/saturated`, the
     shares of units that are so for every input in the box (proved); `ranges/idle`, of units whose
-    activation is flat at every row looked at; `ranges/lo` and `ranges/hi`, what the outputs can be
+    activation is flat at every row measured; `ranges/lo` and `ranges/hi`, what the outputs can be
     (proved); `ranges/unreachable`, the share of target numbers outside of it; and per layer with an
     activation `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo`, `.../gradient_hi`: the
     least and the largest norm, over the rows, of the derivatives of the outputs by what enters it.
 
     A number that is not known is NaN: a gradient where an operation has no derivative here, and
-    everything once weights are not finite. Where the box holds inputs for which an operation is
-    not defined, its range is infinite. Whatever else goes wrong in a look is told by a
-    `RangeWarning`, the looks end, and the training goes on.
-
-    Sound: what is called proved holds for the real-valued network with the weights of that epoch,
-    for every input in the box. Cost: `share` of the time of `fit`, after the first epoch.
+    everything once weights are not finite. Where the box holds inputs for which an operation is not
+    defined, its range is infinite. Any other error in a measurement is reported as a
+    `RangeWarning`, the measurements end, and the training goes on.
 
     Args:
         x: The training inputs, or a part of them, in arrays as `fit` takes them: one of any shape,
@@ -66,7 +63,7 @@ class RangeMonitor(keras().callbacks.Callback):
         share: How much of the training time may be spent; 1 measures after every epoch.
         layers: Whether each layer has its own numbers.
         warn: Whether to warn, once for each code of `outrange.diagnose`, when it becomes provable.
-        prefix: Of the names in `logs`.
+        prefix: Prefix of the names in `logs`.
 
     Raises:
         InputError: `share` is not in (0, 1], or the data are no arrays of numbers with as many rows
@@ -82,6 +79,14 @@ class RangeMonitor(keras().callbacks.Callback):
         >>> seen = model.fit(x, x**2, epochs=2, verbose=0, callbacks=[RangeMonitor(x, x**2)])
         >>> len(seen.history["ranges/dead"]), 0 <= seen.history["ranges/h/idle"][0] <= 1
         (2, True)
+
+    Sound: whatever is called proved holds for the real-valued network with the weights of that
+    epoch, for every input in the box.
+    Complete: no; a unit that is dead may not be counted.
+    Cost: `share` of the time of `fit`, after the first epoch.
+
+    Reference: Zhang et al., *Efficient neural network robustness certification with general
+    activation functions* (CROWN), NeurIPS 2018.
     """
 
     def __init__(
@@ -133,7 +138,7 @@ class RangeMonitor(keras().callbacks.Callback):
         """Measure if it is time, and write the numbers into `logs`."""
         model = self.model
         if model.trainable_variables:
-            # Waits for what the backend still computes, so that its time is not taken for ours.
+            # Waits for pending backend work, so that its time is not attributed to this callback.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
         now = time.perf_counter()
         allowed = self.share * (now - self.begun)
@@ -157,11 +162,15 @@ class RangeMonitor(keras().callbacks.Callback):
         return [f"{self.prefix}/{name}" for name in (*wanted, "epoch")]
 
     def look(self, epoch: int) -> None:
-        """Measure; what goes wrong in it is told, and does not end the training."""
+        """Measure; an error is reported as a warning, and does not end the training.
+
+        Args:
+            epoch: The epoch, from 0.
+        """
         try:
             self.measure(epoch)
         except RangeWarning:
-            raise  # Somebody made errors of these warnings.
+            raise  # The user has turned these warnings into errors.
         except Exception as error:
             self.over, self.known = True, dict(self.blank)
             warnings.warn(
@@ -172,7 +181,11 @@ class RangeMonitor(keras().callbacks.Callback):
             )
 
     def measure(self, epoch: int) -> None:
-        """Look at the model now; the numbers are kept for `logs`."""
+        """Measure the model now, and keep the numbers for `logs`.
+
+        Args:
+            epoch: The epoch, from 0.
+        """
         finite = self.structure.is_finite()
         found = moment(self.structure.now(), self.box, self.rows) if finite else None
         numbers = {f"{self.prefix}/epoch": float(epoch)}
@@ -187,7 +200,14 @@ class RangeMonitor(keras().callbacks.Callback):
             self.alarm(alarms)
 
     def numbers(self, found: Moment) -> dict[str, float]:
-        """The numbers of one moment, by name."""
+        """Collect the numbers of one moment.
+
+        Args:
+            found: What was measured.
+
+        Returns:
+            Name in `logs` to number.
+        """
         p = self.prefix
         numbers = {f"{p}/{what}": found.share(what) for what in ("dead", "saturated", "idle")}
         numbers |= {f"{p}/lo": float(found.lo.min()), f"{p}/hi": float(found.hi.max())}
@@ -211,7 +231,14 @@ class RangeMonitor(keras().callbacks.Callback):
         return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, found: Moment) -> float | None:
-        """The share of target numbers outside the outputs' range; None if they do not fit."""
+        """Compute the share of target numbers outside the outputs' range.
+
+        Args:
+            found: What was measured.
+
+        Returns:
+            The share; None if the targets do not fit the outputs.
+        """
         y = self.fitting_targets()
         if y is None:
             return None
@@ -219,7 +246,11 @@ class RangeMonitor(keras().callbacks.Callback):
         return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
 
     def alarm(self, alarms: set[str]) -> None:
-        """Warn if something has become provable since the last look."""
+        """Warn if something has become provable since the last measurement.
+
+        Args:
+            alarms: What is proved now: names of layers, and `"weights"` and the like.
+        """
         fresh = alarms - self.alarms
         self.alarms |= alarms
         if not fresh or self.targets is None:

@@ -14,7 +14,7 @@ from .targets import KINDS, Targets, read_targets
 
 
 RARE = 0.1
-"""A class rarer than this gets a word of warning."""
+"""A class rarer than this gets a warning."""
 
 
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
@@ -88,7 +88,7 @@ def _inputs(x: Any, rows: int) -> np.ndarray:
 
 
 def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
-    """A layer for the inputs (or `""`), why, and what is odd."""
+    """A scaling layer for the inputs (or `""`), the reason, and warnings."""
     odd = []
     if x.ndim == 4 and x.min() >= 0 and 1 < x.max() <= 255:
         return "keras.layers.Rescaling(1 / 255)", "images from 0 to 255 become 0 to 1", odd
@@ -142,4 +142,4 @@ def _curvature(x: np.ndarray) -> float:
 
 
 _DENSE = 2000
-"""Beyond this size the sum of all eigenvalues stands for the largest: a bound on the safe side."""
+"""Beyond this size the sum of all eigenvalues replaces the largest: an upper bound."""

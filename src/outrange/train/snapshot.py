@@ -1,4 +1,4 @@
-"""What the layers of a network do at one moment of its training."""
+"""The ranges and dead units of a network's layers at one moment of its training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Moment:
 
 
 def moment(network: Network, box: Box, rows: np.ndarray) -> Moment:
-    """Look at a network over a box, and at some rows of data in it.
+    """Bound a network over a box, and evaluate it at some rows of data in it.
 
     Args:
         network: The network.
@@ -119,7 +119,7 @@ def _layer(
 
 
 class _Rows:
-    """What layers do at rows of data, some rows at a time.
+    """Flat units and gradients of layers at rows of data, in batches.
 
     Args:
         network: The network.
@@ -139,7 +139,7 @@ class _Rows:
         self.gradients = [(np.inf, 0.0)] * len(layers)
 
     def add(self, rows: np.ndarray) -> None:
-        """Look at more rows."""
+        """Add rows."""
         network = self.network
         values = network.graph.run_all(rows)
         norms = gradient_norms(network.graph, values)

@@ -1,4 +1,4 @@
-"""Which box of a paving a point lies in."""
+"""Location of points in the boxes of a paving."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 
 INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
-"""What a row of a locator is: a halved box, or a leaf of one of four kinds."""
+"""Kinds of rows of a locator: a bisected box, or a leaf of one of four kinds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """Boxes and their halves, a row each.
+    """Bisection trees of boxes, a row per box.
 
     Args:
-        lo: `(r, d)` the boxes that were halved again and again.
+        lo: `(r, d)` the root boxes.
         hi: `(r, d)`.
         roots: `(r,)` their rows.
-        cut: `(n,)` the input a box is halved at; -1 minus its kind for a leaf.
+        cut: `(n,)` the input at which a box is bisected; -1 minus its kind for a leaf.
         at: `(n,)` where; points up to it are in the left half.
         left: `(n,)` row of the left half; for a leaf, its first piece (or band, if undecided).
         right: `(n,)` row of the right half; for a leaf, the piece after its last.
@@ -34,7 +34,15 @@ class Locator:
     right: np.ndarray
 
     def find(self, root: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The points `(n, d)` that lie in one root box: their numbers, and the row of each."""
+        """Find the leaves of the points that lie in one root box.
+
+        Args:
+            root: Number of the root box.
+            x: Points, `(n, d)`.
+
+        Returns:
+            The numbers of the points in it, `(k,)`, and the row of each, `(k,)`.
+        """
         inside = np.flatnonzero(((self.lo[root] <= x) & (x <= self.hi[root])).all(axis=1))
         row = np.full(inside.size, self.roots[root])
         moving = np.arange(inside.size)
@@ -47,5 +55,12 @@ class Locator:
             row[moving] = np.where(below, self.left[here], self.right[here])
 
     def kind(self, row: np.ndarray) -> np.ndarray:
-        """What leaves are."""
+        """Look up the kind of leaves.
+
+        Args:
+            row: Their rows, `(k,)`.
+
+        Returns:
+            `OUTSIDE`, `INSIDE`, `PIECES` or `UNDECIDED` of each, `(k,)`.
+        """
         return -1 - self.cut[row]

@@ -37,13 +37,27 @@ class Piece:
     at: np.ndarray
 
     def contains(self, x: Any) -> np.ndarray:
-        """`(n,)` bool: whether flat inputs `(n, inputs)` lie in it, in plain float64."""
+        """Test in plain float64 whether inputs lie in the polytope.
+
+        Args:
+            x: Flat inputs, `(n, inputs)`.
+
+        Returns:
+            A bool array `(n,)`.
+        """
         x = np.atleast_2d(np.asarray(x, np.float64))
         inside = ((self.lo <= x) & (x <= self.hi)).all(axis=1)
         return inside & (x @ self.a.T <= self.b).all(axis=1)
 
     def corners(self, at: np.ndarray) -> np.ndarray:
-        """`(n, 2)` corners in the plane of the one or two inputs `at`, in order around it."""
+        """Enumerate the corners in the plane of one or two inputs.
+
+        Args:
+            at: Indices of these inputs, `(1,)` or `(2,)`.
+
+        Returns:
+            The corners in order around the polygon, `(n, 2)`.
+        """
         corners = rectangle(self.lo[at], self.hi[at])
         fixed = np.setdiff1d(np.arange(self.lo.size), at)
         for row, limit in zip(self.a, self.b, strict=True):
@@ -52,9 +66,15 @@ class Piece:
         return corners
 
     def sides(self, x: np.ndarray) -> np.ndarray:
-        """`(n,)` 1 for inputs of the box that are inside, -1 for outside, 0 on a face.
+        """Classify inputs of the box.
 
         On the face between two patterns the network is continuous: those count as inside.
+
+        Args:
+            x: Flat inputs, `(n, inputs)`.
+
+        Returns:
+            1 for inputs inside, -1 for those outside, 0 on a face: `(n,)`.
         """
         height = x @ self.a.T - self.b
         near = NEAR * (np.abs(x) @ np.abs(self.a).T + np.abs(self.b))
@@ -65,7 +85,7 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Slab:
-    """What linear bounds prove about an undecided box.
+    """Half-spaces of an undecided box that linear bounds prove bad or good.
 
     Args:
         bad: `(k, inputs + 1)`: `row @ [x, 1] < 0` proves an input to be bad.
@@ -76,7 +96,14 @@ class Slab:
     good: np.ndarray
 
     def sides(self, x: np.ndarray) -> np.ndarray:
-        """`(n,)` 1 for inputs of the box that are bad, -1 for good ones, 0 between."""
+        """Classify inputs of the box.
+
+        Args:
+            x: Flat inputs, `(n, inputs)`.
+
+        Returns:
+            1 for inputs proved to be bad, -1 for those proved to be good, 0 for others: `(n,)`.
+        """
         one = np.concatenate([x, np.ones((len(x), 1))], axis=1)
         (bad, near), (good, close) = (
             (one @ rows.T, NEAR * (np.abs(one) @ np.abs(rows).T)) for rows in (self.bad, self.good)

@@ -1,4 +1,4 @@
-"""A comparison under way."""
+"""Progress of a running comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StudyProgress:
     """How far a comparison is.
 
     Args:
-        seconds: Wall-clock time so far.
+        seconds: Wall-clock time so far, in seconds.
         epoch: Epochs trained.
         epochs: Epochs planned.
         metric: What is compared.

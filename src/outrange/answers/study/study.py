@@ -1,4 +1,4 @@
-"""The answer to "which activation, loss and optimizer?": every training of a comparison, kept."""
+"""The answer of `outrange.compare`: every training of a comparison."""
 
 import json
 import math
@@ -28,10 +28,10 @@ class Study(Answer):
         better: `"higher"` or `"lower"`.
         goal: What counts as success.
         baseline: The metric of the best constant prediction.
-        ticks: Epochs at which the curves were measured, 0 first.
+        ticks: Epochs at which the curves were measured, 0 first, of shape `(ticks,)`.
         epochs: Epochs planned.
         status: `"complete"`, `"time"` or `"interrupted"`.
-        seconds: Wall-clock time of training.
+        seconds: Wall-clock time of training, in seconds.
         backend: Keras's backend, and how the trainings ran on it.
         notes: What to know when reading it.
         plan: What it was asked, to be able to go on.
@@ -134,31 +134,7 @@ class Study(Answer):
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table."""
-        found = []
-        for c in self.ranking:
-            lo, hi, confidence = c.interval()
-            loss_lo, loss_hi, _ = c.interval("loss")
-            found.append(
-                {
-                    "activation": c.activation,
-                    "loss": c.loss,
-                    "optimizer": c.optimizer,
-                    "solved": int(c.solved.sum()),
-                    "starts": len(c.trials),
-                    "chance_lo": c.chance[0],
-                    "chance_hi": c.chance[1],
-                    self.metric: c.metric,
-                    f"{self.metric}_lo": lo,
-                    f"{self.metric}_hi": hi,
-                    "final_loss": c.final_loss,
-                    "final_loss_lo": loss_lo,
-                    "final_loss_hi": loss_hi,
-                    "interval_confidence": confidence,
-                    "epochs_to_goal": c.epochs_to_goal,
-                    "why": ", ".join(reason.code for reason in c.why),
-                }
-            )
-        return found
+        return [c.row(self.metric) for c in self.ranking]
 
     # ---- showing it -------------------------------------------------------------------------
 
@@ -200,7 +176,7 @@ class Study(Answer):
         )
 
     def plot_heatmap(self, ax: Any = None, optimizer: str | None = None) -> Any:
-        """Share of starts that succeed, activations against losses.
+        """Draw the share of starts that succeed, activations against losses.
 
         Args:
             ax: Matplotlib axes; new ones if None.
@@ -208,6 +184,9 @@ class Study(Answer):
 
         Returns:
             The axes.
+
+        Raises:
+            InputError: The study has no such optimizer, or matplotlib is not installed.
         """
         known = {c.optimizer for c in self.combinations}
         if optimizer is not None and optimizer not in known:
@@ -225,7 +204,18 @@ class Study(Answer):
         return plot_heatmap(title, activations, losses, share, ax)
 
     def plot_curves(self, ax: Any = None, most: int = 8) -> Any:
-        """The metric of the `most` best combinations over the epochs, with all their starts."""
+        """Draw the metric of the best combinations over the epochs, with all their starts.
+
+        Args:
+            ax: Matplotlib axes; new ones if None.
+            most: Number of combinations drawn at most.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
         groups = [
             (c.name, [(self.ticks[: len(t.metrics)], t.metrics) for t in c.trials])
             for c in self.ranking[:most]
@@ -239,7 +229,11 @@ class Study(Answer):
         return super().as_dict() | {"best": self.best.name}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write it as JSON, at once or not at all."""
+        """Write the study as JSON, atomically.
+
+        Args:
+            path: The file, replaced if it exists.
+        """
         path = Path(path)
         part = path.with_name(path.name + ".part")
         part.write_text(json.dumps(self.as_dict(), allow_nan=False))
@@ -248,6 +242,12 @@ class Study(Answer):
     @staticmethod
     def load(path: str | os.PathLike) -> "Study":
         """Read what `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The `Study`.
 
         Raises:
             InputError: The file is not a study.
@@ -264,7 +264,14 @@ class Study(Answer):
         return Study(**kept)
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
-        """The same study; `why[combination, start]` are the reasons of a trial."""
+        """Attach reasons to trials.
+
+        Args:
+            why: `(combination, start)`, both from 0, to the reasons of that trial.
+
+        Returns:
+            The same study with these reasons.
+        """
         combinations = [
             replace(
                 c,

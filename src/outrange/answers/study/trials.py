@@ -42,8 +42,8 @@ class Trial:
         start: Number of the start; all combinations share a start's initial weights where their
             models have the same shapes.
         epochs: Epochs trained.
-        losses: The loss over all the data, at the study's `ticks` up to `epochs`.
-        metrics: The study's metric, likewise.
+        losses: The loss over all the data at the first `k` of the study's `ticks`, `(k,)`.
+        metrics: The study's metric, in the same shape.
         why: Reasons, if it fell short of the goal.
     """
 
@@ -55,7 +55,14 @@ class Trial:
 
     @staticmethod
     def restored(record: dict[str, Any]) -> "Trial":
-        """A trial from its entry in the file of a study."""
+        """Restore a trial from the file of a study.
+
+        Args:
+            record: Its entry there.
+
+        Returns:
+            The `Trial`.
+        """
         losses, metrics = numbers(record["losses"]), numbers(record["metrics"])
         why = tuple(Reason(**reason) for reason in record["why"])
         return Trial(record["start"], record["epochs"], losses, metrics, why)
@@ -80,8 +87,8 @@ class Combination:
         loss: Its label.
         optimizer: Its label.
         trials: One a start.
-        solved: Which of them reached the goal at their end.
-        reached: Per trial, the first epoch from which it stayed at the goal; NaN if it is not.
+        solved: Which of them reached the goal at their end, `(trials,)`.
+        reached: The first epoch from which a trial stayed at the goal, `(trials,)`; NaN without.
     """
 
     activation: str
@@ -93,7 +100,14 @@ class Combination:
 
     @staticmethod
     def restored(record: dict[str, Any]) -> "Combination":
-        """A combination from its entry in the file of a study."""
+        """Restore a combination from the file of a study.
+
+        Args:
+            record: Its entry there.
+
+        Returns:
+            The `Combination`.
+        """
         return Combination(
             record["activation"],
             record["loss"],
@@ -119,15 +133,48 @@ class Combination:
         return median([t.loss for t in self.trials])
 
     def interval(self, what: str = "metric") -> tuple[float, float, float]:
-        """An interval for the median `"metric"` or `"loss"` over all starts there could be.
+        """Compute a confidence interval for the median over all possible starts.
+
+        Args:
+            what: `"metric"` or `"loss"`.
 
         Returns:
-            `(lo, hi, confidence)`: two of the values reached. They hold for any distribution; with
-            few starts the confidence is what least and most give (0.9375 for five).
+            `(lo, hi, confidence)`: two of the values reached, valid for any distribution; with few
+            starts the confidence is that of the least and the largest (0.9375 for five).
         """
         values = np.sort([getattr(t, what) for t in self.trials])
         rank, confidence = median_ranks(len(values), CONFIDENCE)
         return float(values[rank]), float(values[-1 - rank]), confidence
+
+    def row(self, metric: str) -> dict[str, Any]:
+        """Summarize the combination in one row of a table.
+
+        Args:
+            metric: What the study compares; the name of its column.
+
+        Returns:
+            Column to value.
+        """
+        lo, hi, confidence = self.interval()
+        loss_lo, loss_hi, _ = self.interval("loss")
+        return {
+            "activation": self.activation,
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "solved": int(self.solved.sum()),
+            "starts": len(self.trials),
+            "chance_lo": self.chance[0],
+            "chance_hi": self.chance[1],
+            metric: self.metric,
+            f"{metric}_lo": lo,
+            f"{metric}_hi": hi,
+            "final_loss": self.final_loss,
+            "final_loss_lo": loss_lo,
+            "final_loss_hi": loss_hi,
+            "interval_confidence": confidence,
+            "epochs_to_goal": self.epochs_to_goal,
+            "why": ", ".join(reason.code for reason in self.why),
+        }
 
     @property
     def chance(self) -> tuple[float, float]:

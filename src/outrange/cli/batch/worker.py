@@ -21,7 +21,10 @@ def main() -> None:
     _limit_memory(settings["memory"])
     tasks: queue.SimpleQueue[dict] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    from ...frontends.onnx.load import warm_up
+
     worker = Worker()
+    warm_up()
     _send(answers, {"ready": True})
     while True:
         answer = worker.decide(tasks.get())
@@ -70,11 +73,14 @@ class Worker:
         Returns:
             `verdict`, `seconds`, `detail`; with `sat` also `x` and `y`. `worn` asks to start anew.
         """
-        from ...core import OutrangeError
+        from ...core import OutOfTime, OutrangeError
 
         start = time.perf_counter()
         try:
             answer = self._decide(task, start)
+        except OutOfTime:
+            detail = "the time ran out before the model was read"
+            answer = {"verdict": "timeout", "detail": detail}
         except OutrangeError as error:
             answer = {"verdict": "error", "detail": str(error)}
         except MemoryError:
@@ -86,10 +92,12 @@ class Worker:
 
     def _decide(self, task: dict, start: float) -> dict:
         from ...api.properties import verify
+        from ...core import deadline
         from ..commands.verify import witness_of
         from ..text import competition_word
 
-        network = self._network(task["model"])
+        with deadline(task["seconds"]):
+            network = self._network(task["model"])
         left = task["seconds"] - (time.perf_counter() - start)
         verdict = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
         answer: dict[str, Any] = {"verdict": competition_word(verdict), "detail": ""}

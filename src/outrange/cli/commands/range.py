@@ -11,11 +11,12 @@ import numpy as np
 
 from ...answers import Range, Summary
 from ...answers.render.text import entry_names
-from ...core import InputError
-from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ...core import Clock, InputError, OutOfTime, deadline
+from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
+from ..start_up import command_began, reading_time
 from ..text import live_text
 
 
@@ -52,7 +53,15 @@ def ask_range(
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
         raise InputError("--output goes with neither --layer nor --rows; choose one.")
-    network = load_model(model, unsafe)
+    from ...questions.common.arguments import check_limits
+
+    check_limits(tol, seconds)
+    clock = Clock(seconds, command_began())
+    try:
+        with deadline(reading_time(clock)):
+            network = load_model(model, unsafe)
+    except OutOfTime:
+        return fail("the time ran out before the model was read", OPEN)
     graph = network.graph
     where = box_of(box, graph.inputs)
     forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))
@@ -71,7 +80,7 @@ def ask_range(
             network,
             where,
             tol=tol,
-            time_limit=seconds,
+            time_limit=None if seconds is None else max(clock.left, 1e-3),
             rows=forms,
             layer=layer,
             solver=solver,

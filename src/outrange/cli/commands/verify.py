@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...answers.render.text import text
-from ...core import InputError
-from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ...core import Clock, InputError, OutOfTime, deadline
+from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
+from ..start_up import command_began, reading_time
 from ..text import competition_word, plain_word, verify_live_text
 from .range import load_model
 
@@ -54,7 +54,7 @@ def ask_verify(
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
-    start = time.perf_counter()
+    clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
 
     check_limits(0.0, seconds)
@@ -62,12 +62,15 @@ def ask_verify(
     is_file = property.lower().endswith(FILES)
     asked, cut = _read(property, is_file, box, where)
     try:
-        network = load_model(model, unsafe)
-        left = seconds - (time.perf_counter() - start)
+        with deadline(reading_time(clock)):
+            network = load_model(model, unsafe)
         region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         with LiveLine(verify_live_text) as live:
-            verdict = _verify(network, asked, region, cut, max(left, 1e-3), seed, live)
+            verdict = _verify(network, asked, region, cut, max(clock.left, 1e-3), seed, live)
+    except OutOfTime:
+        echo('{"result": "timeout"}' if as_json else "timeout")
+        return fail("the time ran out before the model was read", OPEN)
     except KeyboardInterrupt:
         echo('{"result": "unknown"}' if as_json else "unknown")
         raise

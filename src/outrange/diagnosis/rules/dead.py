@@ -56,8 +56,8 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     """Every unit of a hidden layer (or a unit of the output) stays on a flat piece of its
     activation at every row of the data: a relu whose input is never above 0. Its output is
     constant, its own weights and everything before it get a gradient of exactly 0, and training
-    cannot bring it back. The inputs of the activation are enclosed at each row, every rounding paid
-    for. PROVED holds for the stored weights and the rows looked at. Start again with another
+    cannot bring it back. The inputs of the activation are enclosed at each row, rounding errors
+    included. PROVED holds for the stored weights and the rows given. Start again with another
     initializer (he_normal), a small positive bias, or leaky_relu; a learning rate that was too high
     is a frequent cause.""",
     Example(lambda k: _relu(k, -1.5, 0.0), lambda k: _relu(k, 1.5, 0.0)),

@@ -1,4 +1,4 @@
-"""From JAX code to values of the builder."""
+"""Lowering of JAX code to values of the builder."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""How each primitive of JAX reads in terms of the graph's own ops."""
+"""Lowering rules of JAX primitives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a Keras model, live or in a file, to a `Network`."""
+"""Entry point: a Keras model, live or in a file, as a `Network`."""
 
 import os
 from collections.abc import Callable

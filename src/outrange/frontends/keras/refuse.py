@@ -1,4 +1,4 @@
-"""What cannot be read soundly, and how to say so."""
+"""Refusal of models that cannot be read soundly."""
 
 import re
 from typing import Any

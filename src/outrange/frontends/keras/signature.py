@@ -1,4 +1,4 @@
-"""What a model takes and returns: structures, names, shapes."""
+"""Signature of a model: structures, names and shapes of its inputs and outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

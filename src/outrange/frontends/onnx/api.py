@@ -23,7 +23,8 @@ _LARGEST_ENTRY = 16
 """Bytes of an entry of the widest element type, complex128."""
 
 
-def _onnx() -> Any:
+def api() -> Any:
+    """The package, imported on the first call."""
     try:
         import onnx
     except ImportError as error:
@@ -43,7 +44,7 @@ def read_onnx(path: Path) -> OnnxModel:
             file's folder, or holds NaN.
         UnsupportedError: The file holds something that is not a plain graph of tensors.
     """
-    onnx = _onnx()
+    onnx = api()
     content = read_bytes(path)
     try:
         proto = onnx.load_model_from_string(content)
@@ -204,7 +205,7 @@ def evaluated(
     node: OnnxNode, operands: Sequence[np.ndarray | None], opset: int
 ) -> list[np.ndarray]:
     """What a node returns for constants, by the evaluation that comes with `onnx`."""
-    onnx = _onnx()
+    onnx = api()
     from onnx.reference import ReferenceEvaluator
 
     given = {f"x{i}": x for i, x in enumerate(operands) if x is not None}

@@ -4,7 +4,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from ...core import InputError, ModelError
+from ...core import InputError, ModelError, check_deadline
 from ...core.sizes import unpacked_limit
 
 
@@ -33,6 +33,7 @@ def read_bytes(path: Path) -> bytes:
             most = unpacked_limit(size) if packed else LARGEST_FILE
             parts, read = [], 0
             while part := file.read(min(_CHUNK, most + 1 - read)):
+                check_deadline()
                 parts.append(part)
                 read += len(part)
                 if read > most:

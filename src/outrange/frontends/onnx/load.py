@@ -1,18 +1,26 @@
 """Entry point: an ONNX file as a `Network`."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ...core import InputError, ModelError
 from ..check import check_same
 from ..network import Network
-from .api import read_onnx
+from .api import api, read_onnx
 from .lower import lower
 from .run import Runner
-from .runtime import has_runtime
+from .runtime import api as runtime_api, has_runtime
 
 
 CHECKS = ("auto", "runtime", "reference", None)
+
+
+def warm_up() -> None:
+    """Import what reading the first file would import: seconds that no instance should pay."""
+    with suppress(InputError):
+        api()
+        runtime_api()
 
 
 def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Network:

@@ -1,4 +1,4 @@
-"""From the records of a file to a graph, node by node."""
+"""Lowering of the records of a file to a graph, node by node."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import ModelError, UnsupportedError
+from ...core import ModelError, UnsupportedError, check_deadline
 from ...core.sizes import INPUTS, LARGEST_VALUE, NODES, WEIGHTS, Tally
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
@@ -131,6 +131,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
     layers: list[LayerInfo] = []
     wanted: list[Within] = []
     for node in fuse_bias(model):
+        check_deadline()
         b.source = node.name
         layers += _layer(model, b, node, env, _lower_node(model, b, node, env, wanted, counts))
     outputs = [_output(b, env, info) for info in model.outputs]

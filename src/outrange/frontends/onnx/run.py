@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...core import ModelError
+from ...core import ModelError, check_deadline
 from .lower import OnnxGraph, feeds
 from .records import OnnxModel
 from .runtime import has_runtime, session
@@ -49,6 +49,7 @@ class Runner:
         return np.array(rows).reshape(len(rows), -1)
 
     def _row(self, row: np.ndarray) -> np.ndarray:
+        check_deadline()
         if self._session is not None:
             parts = self._session(feeds(self._model, row))
         else:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,11 @@ def has_runtime() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
 
 
-def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    """Feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
+def api() -> Any:
+    """The package, imported on the first call.
 
     Raises:
-        InputError: `onnxruntime` is not installed.
-        ModelError: It does not accept the model.
+        InputError: It is not installed.
     """
     try:
         import onnxruntime
@@ -28,6 +28,17 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
             "Running an ONNX model in its runtime needs `onnxruntime`: `pip install onnxruntime`. "
             f"Received: {error}."
         ) from error
+    return onnxruntime
+
+
+def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
+    """Feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
+
+    Raises:
+        InputError: `onnxruntime` is not installed.
+        ModelError: It does not accept the model.
+    """
+    onnxruntime = api()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

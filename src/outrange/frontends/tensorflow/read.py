@@ -1,4 +1,4 @@
-"""From TensorFlow code to values of the builder."""
+"""Lowering of TensorFlow code to values of the builder."""
 
 from collections.abc import Callable, Sequence
 

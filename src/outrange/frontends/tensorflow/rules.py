@@ -1,4 +1,4 @@
-"""How each operation of TensorFlow reads in terms of the graph's own ops."""
+"""Lowering rules of TensorFlow operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a `.pt2` file may hold, looked at before PyTorch opens it."""
+"""Inspection of `.pt2` files before PyTorch opens them."""
 
 from __future__ import annotations
 

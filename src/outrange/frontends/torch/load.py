@@ -1,4 +1,4 @@
-"""From a PyTorch module, an exported program or a `.pt2` file to a `Network`."""
+"""Entry point: a PyTorch module, an exported program or a `.pt2` file as a `Network`."""
 
 from __future__ import annotations
 

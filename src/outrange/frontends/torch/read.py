@@ -1,4 +1,4 @@
-"""From PyTorch code to values of the builder."""
+"""Lowering of PyTorch code to values of the builder."""
 
 from collections.abc import Callable, Sequence
 

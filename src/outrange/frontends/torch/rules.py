@@ -1,4 +1,4 @@
-"""How each core ATen operation reads in terms of the graph's own ops."""
+"""Lowering rules of core ATen operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules of all frameworks are made of."""
+"""Building blocks of the lowering rules of all frameworks."""
 
 from __future__ import annotations
 

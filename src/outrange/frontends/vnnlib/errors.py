@@ -1,4 +1,4 @@
-"""What is wrong in a property file, and on which line."""
+"""Errors of property files, with the line."""
 
 import re
 

@@ -5,7 +5,7 @@ import os
 import zlib
 from pathlib import Path
 
-from ...core import InputError, ModelError
+from ...core import InputError, ModelError, check_deadline
 from .errors import line_of, refusal
 
 
@@ -30,7 +30,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     if found.is_dir():
         raise InputError(f"A property file is needed. Received: the folder `{found}`.")
     if not found.is_file():
-        # A pipe or a device would be waited for; it cannot be told from an endless file.
+        # A pipe or a device would block; it cannot be distinguished from an endless file.
         what = "is no regular file" if found.exists() else "does not exist"
         raise InputError(f"A property file is needed; this one {what}. Received: `{found}`.")
     return found
@@ -81,6 +81,7 @@ def _content(path: Path) -> bytes:
         with gzip.open(path) if packed else path.open("rb") as file:
             parts, size = [], 0
             while part := file.read(_CHUNK):
+                check_deadline()
                 parts.append(part)
                 size += len(part)
                 if size > LARGEST_FILE:

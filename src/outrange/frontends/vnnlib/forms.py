@@ -1,4 +1,4 @@
-"""What a form inside `assert` means: `(operator part ...)` to a term or a condition."""
+"""Translation of forms inside `assert`: `(operator part ...)` to a term or a condition."""
 
 from __future__ import annotations
 

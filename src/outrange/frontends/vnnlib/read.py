@@ -19,7 +19,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     coefficient; element types of version 2.0, such as `float32`, are read as real numbers.
 
     Args:
-        path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is told by content.
+        path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is detected by content.
 
     Returns:
         The specification; its `unsafe` is the conjunction of all assertions.

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from ...core import check_deadline
+
 
 TOKEN = re.compile(
     r"""
@@ -21,6 +23,18 @@ DEEPEST = 200
 """How deep parentheses may nest; files in use have less than ten levels."""
 
 
+_BETWEEN_CHECKS = 1 << 12
+"""Tokens read between two looks at the clock: some hundredths of a second."""
+
+
 def words(text: str) -> Iterator[re.Match]:
-    """Every token but the comments."""
-    return (match for match in TOKEN.finditer(text) if match.group()[0] != ";")
+    """Every token but the comments.
+
+    Raises:
+        OutOfTime: The deadline passed on the way.
+    """
+    for count, match in enumerate(TOKEN.finditer(text)):
+        if count % _BETWEEN_CHECKS == 0:
+            check_deadline()
+        if match.group()[0] != ";":
+            yield match

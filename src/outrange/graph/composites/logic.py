@@ -105,7 +105,7 @@ def largest_first(b: Builder, x: Value, axis: int) -> Operand:
             others = rows[:, :i] if strict else rows[:, i + 1 :]
             windows[:, i, : others.shape[1]] = others
         some = np.any(windows >= 0, axis=-1)
-        windows[~some, 0] = rows[~some]  # nobody to beat: the entry beats itself
+        windows[~some, 0] = rows[~some]  # no competitor: the entry wins
         rival = b.largest(x, windows.reshape(-1, windows.shape[-1]), x.shape)
         wins = compare(b, "greater" if strict else "greater_equal", x, rival)
         wins = select(b, some.reshape(x.shape), wins, np.ones(x.shape))

@@ -31,7 +31,7 @@ def pointwise(
     otherwise: Callable[[int], Any] | None = None,
     eager: bool = False,
 ) -> Operand | None:
-    """A function of operands that broadcast, if all that vary hang on the same entries.
+    """A function of operands that broadcast, if all that vary depend on the same entries.
 
     Args:
         b: The builder.
@@ -62,7 +62,7 @@ def pointwise(
 
 
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
-    """Whether all entries of some values of one size hang on the same entries of one value.
+    """Whether all entries of some values of one size depend on the same entries of one value.
 
     Args:
         nodes: Of the graph.

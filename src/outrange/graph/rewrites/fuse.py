@@ -1,11 +1,11 @@
 """Rewrites elementwise sub-graphs of one tensor, `x * sigmoid(x)`, as one curve with proved facts.
 
 A region (`regions`) grows backwards from a value over elementwise ops whose results nobody else
-reads. Where all of it hangs on a single value, every entry is an expression of one entry of that
+reads. Where all of it depends on a single value, every entry is an expression of one entry of that
 value; equal expressions share a curve, so that channels may differ.
 
 Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
-number of values; what may as well stay as it is gets a share of the work on all analyses.
+number of values; optional regions share a bounded amount of analysis.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_CURVES = 64
 """Distinct curves in the place of one value."""
 
 OPTIONAL_WORK = MOST_WORK // 8
-"""Work on regions that may as well stay as they are, all together."""
+"""Total work on optional regions."""
 
 ONE_OPTION = OPTIONAL_WORK // 8
 """Work on one of them."""
@@ -116,14 +116,14 @@ class _Fusion:
     # ---- regions ----------------------------------------------------------------------------
 
     def may_fuse(self, v: int) -> bool:
-        """Whether the value ends something longer than one bent op: a quick first look."""
+        """Whether the value ends something longer than one nonlinear op: a cheap pre-check."""
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True
         return self.may_end(v) and has_region(self.nodes, v)
 
     def may_end(self, v: int) -> bool:
-        """Whether a region may end at `v`: at what bends, and at sums."""
+        """Whether a region may end at `v`: at nonlinear ops, and at sums."""
         op = self.nodes[v - 1].op
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
@@ -137,14 +137,14 @@ class _Fusion:
             return None
         candidates = regions(self.nodes, v, self.readers)
         if isinstance(op, Pointwise):
-            # What somebody else reads as well is then computed twice.
+            # A value with other readers is then computed twice.
             candidates += regions(self.nodes, v, None)
         costly: list[FusedRegion] = []
         failed: set[int] = set()
         reason: Exception | None = None
         for region in candidates:
             if region.bent in failed and not forced:
-                continue  # An affine map more makes it no simpler.
+                continue  # One more affine map makes it no simpler.
             allowed = min(OPTIONAL_WORK, self.effort.spent + ONE_OPTION)
             found, error = self.tried(region, v, allowed)
             if found is not None:
@@ -216,7 +216,7 @@ class _Fusion:
         try:
             facts = analyze(self.table, e)
         except EffortError:
-            raise  # With more work it may go.
+            raise  # It may succeed with more work.
         except UnsupportedError as error:
             self.refused[e] = error
             raise

@@ -1,9 +1,9 @@
 """Convex combinations written with one product: `z a + (1 - z) b = b + z (a - b)`.
 
-Gates of recurrent cells mix two values so. Two products know nothing of each other, and their
-errors add up; one product of the difference is never worse, and exact where `a` and `b` agree.
-A mixture never leaves the hull of what it mixes: where that is known whatever the input (a GRU's
-state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
+Gates of recurrent cells mix two values in this way. Two products are relaxed independently, and
+their errors add up; one product of the difference is never worse, and exact where `a` and `b`
+agree. A mixture never leaves the hull of what it mixes: where that is known whatever the input (a
+GRU's state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """Parts of a graph in which every entry may hang on one entry of one value, found backwards.
 
 A region may have any number of values on its way back to the first value that all of it hangs on.
-From there on it only grows by a few bent ops: facts of longer compositions are sharper, but their
-derivatives grow with each op, so that a chain is cut into curves of bounded length.
+From there on it only grows by a few nonlinear ops: facts of longer compositions are sharper, but
+their derivatives grow with each op, so that a chain is cut into curves of bounded length.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .entrywise import MOST_VALUES, is_bent, is_entrywise
 
 
 MOST_BENT = 8
-"""Bent ops in a region that could end earlier: a composition of so many takes a quarter second."""
+"""Nonlinear ops in a region that could end earlier: so many take a quarter of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class FusedRegion:
 
 
 def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[FusedRegion]:
-    """Candidates that end at `v`, those with the most bent ops first, then small ones.
+    """Candidates that end at `v`: most nonlinear ops first, then the smallest.
 
     Args:
         nodes: Of the graph.

@@ -1,8 +1,8 @@
-"""Elementwise functions nobody described: expressions of one variable, and their facts by proof.
+"""Elementwise functions without a file: expressions of one variable, and their proved facts.
 
 `expression` writes a function down, `calculus` differentiates it, `intervals` encloses it over
-cells, `pieces` cuts the line where a branch changes, `bends` proves how each piece bends, and
-`analysis` puts the facts together as an ordinary `Curve`.
+cells, `pieces` cuts the line where a branch changes, `bends` proves where each piece is convex or
+concave, and `analysis` puts the facts together as an ordinary `Curve`.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
         with np.errstate(all="ignore"):
             absolute, relative = shape.slope_error
             own = np.fmin(absolute / (1.0 + _least_size(low, high)), relative)
-            # Where the bend is open, the slope of the function that bends as stated differs.
+            # Where the convexity is open, the slope of the function with the stated convexity
+            # differs.
             moved = np.where(cells.size == 0, 0.0, 2.0 * cells.size * (cells.hi - cells.lo))
         worst = max(worst, float(np.max(own[inside], initial=0.0)))
         worst = max(worst, float(np.max(moved[inside & (cells.sign == 2)], initial=0.0)))

@@ -1,4 +1,4 @@
-"""The best line below a curve at a point, from the curve's bends: one rule per situation.
+"""The best line below a curve at a point, from its convexity: one rule per situation.
 
 Every rule takes compressed arrays and returns an `EnvelopeLine`. The best line at `z` is the
 supporting line at `z` of the convex envelope of `f` on `[lo, hi]`.

@@ -62,9 +62,9 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     end, 1 at its right; only the part that the convex envelope touches), the slope at a convex
     corner (0 the left one, 1 the right one). Everywhere else it is ignored.
 
-    Sound: yes, for the exact function; the stated float64 error and all rounding are paid.
+    Sound: yes, for the exact function; the stated float64 error and all rounding are included.
     Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that
-    straddle a change of bend.
+    straddle an inflection point.
 
     Args:
         curve: The facts.

@@ -63,7 +63,7 @@ def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -
 
 
 class Side:
-    """`sign * f` with its bends, and what lower bounds ask again and again of its knots.
+    """`sign * f` with its convexity, and cached bounds at its knots.
 
     Args:
         curve: The facts.

@@ -11,9 +11,9 @@ from ..step import Step
 def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on the slope of `f` inside every `[lo, hi]`.
 
-    On a gap that bends up the slope rises, on one that bends down it falls, so its ends are what
-    counts. At a kink inside the interval both one-sided slopes count; of an interval that is one
-    point, all slopes there do. Between two turns the sign of the slope is known.
+    On a convex gap the slope rises, on a concave one it falls, so its ends decide. At a kink inside
+    the interval both one-sided slopes count; of an interval that is one point, all slopes there do.
+    Between two turns the sign of the slope is known.
 
     Args:
         curve: The facts.
@@ -23,7 +23,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     Returns:
         `(least, most)` of that shape; infinite where a jump lies inside, or nothing is known.
 
-    Sound: the stated error of `df` is paid for. Complete: exact on straight gaps.
+    Sound: the stated error of `df` is included. Complete: exact on linear gaps.
 
     Example:
         >>> from outrange.ops import curve

@@ -1,4 +1,4 @@
-"""Which inputs or outputs a question about pairs of them means."""
+"""Selection of inputs and outputs for questions about pairs of them."""
 
 from __future__ import annotations
 

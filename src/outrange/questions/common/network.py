@@ -1,4 +1,4 @@
-"""What a question needs of a network; front-ends provide it."""
+"""The interface of networks that questions use; front-ends implement it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -41,7 +41,7 @@ class NetworkLike(Protocol):
 
 
 class LayeredNetwork(NetworkLike, Protocol):
-    """A network of which it is asked what its layers do."""
+    """A network with a list of its layers."""
 
     @property
     def places(self) -> Mapping[int, int]: ...

@@ -1,4 +1,4 @@
-"""From the progress of a search to that of a question."""
+"""Conversion of search progress to the progress of a question."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...search.common.solution import SearchProgress
 def range_reporter(
     progress: Callable[[RangeProgress], None] | None, count: int
 ) -> Callable[[SearchProgress], None] | None:
-    """A callback for the search of `[rows; -rows]` that speaks of both ends of a range.
+    """A callback for the search of `[rows; -rows]` that reports both ends of a range.
 
     Args:
         progress: The user's callback, or None.
-        count: How many rows, without their negatives.
+        count: Number of rows, without their negatives.
     """
     if progress is None:
         return None

@@ -1,4 +1,4 @@
-"""Which numbers a question is about: the outputs, linear forms of them, or a layer's."""
+"""The target of a question: the outputs, linear forms of them, or a layer's values."""
 
 import difflib
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""From a condition and input sets to what a search is asked: clauses, and the boxes of each."""
+"""From a condition and input sets to groups of clauses and their boxes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ MOST_TOGETHER = 256
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What is left to ask.
+    """The clauses that are left to decide.
 
     Args:
         groups: Clauses, grouped by the boxes they are asked about.
         apart: Proved of all clauses that were dropped: no input brings their value below this
             (and none brings it to where they hold).
-        complete: Whether there was time to find them all.
     """
 
     groups: list[ClauseGroup]
     apart: float
-    complete: bool = True
 
 
 def cases(
@@ -46,32 +44,31 @@ def asked(
     formula: Formula,
     regions: Sequence[Region],
     name_input: Callable[[int], str],
-    late: Callable[[], bool] = lambda: False,
 ) -> Asked:
-    """Where `formula` could hold: clauses grouped by the boxes they are asked about.
+    """Expand a formula to clauses, grouped by the boxes they are asked about.
 
-    Bounds of single inputs shrink the boxes; what cannot hold in its box is dropped.
+    Bounds on single inputs shrink the boxes; clauses infeasible in their box are dropped.
 
     Args:
         formula: Over `[x, y]`.
         regions: The input sets; a union.
         name_input: What to call a flat input in a message.
-        late: Whether it is too late to go on.
 
     Returns:
-        Groups of clauses, none if nothing is left to ask; and how far the others are from holding.
+        Groups of clauses, none if nothing is left to decide; and a bound on the dropped ones.
 
     Raises:
         InputError: An input is unbounded.
+        OutOfTime: The deadline passed before all clauses were known.
     """
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
-    apart, complete = np.inf, True
+    apart = np.inf
     size = 1 + max((i for atom in atoms(formula) for i, _ in atom.terms), default=0)
     for region in regions:
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
         _, boxes, found = kinds.setdefault(key, (region, {}, {}))
         lo, hi = _around(region, size)
-        expansion = Expansion(lo, hi, region.integer, _Below(lo, hi), late)
+        expansion = Expansion(lo, hi, region.integer, _Below(lo, hi))
         for one in expansion.of(And((region.condition, formula))):
             case = _case(one, lo, hi, name_input)
             if case is None:
@@ -82,9 +79,8 @@ def asked(
                 boxes[box] = ends
                 found.setdefault(box, {})[terms] = None
         apart = min(apart, expansion.apart)
-        complete = complete and not expansion.stopped
     groups = [group for kind in kinds.values() for group in _groups(*kind)]
-    return Asked(groups, apart, complete)
+    return Asked(groups, apart)
 
 
 def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""A condition spread out into conjunctions, each with its box; contradictions go early."""
+"""Expansion of a condition to conjunctions with boxes; contradictions are pruned early."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core import And, Atom, Formula, Or
+from ...core import And, Atom, Formula, Or, check_deadline
 from ...core.formula import MOST_CLAUSES, holds
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What an inequality of one variable says of it: at most (or at least) `end`.
+    """The bound that an inequality of one variable states: at most (or at least) `end`.
 
     Args:
         variable: Its index.
         upper: Whether `end` is an upper end.
         end: Float64, rounded so that the bound stays true.
-        exact: Whether the box `v <= end` says all that the inequality says.
+        exact: Whether the box `v <= end` is equivalent to the inequality.
     """
 
     variable: int
@@ -38,8 +38,8 @@ class PartialClause:
         lo: Of inputs, then outputs.
         hi: Likewise.
         inputs: How many of them are inputs.
-        terms: What the box does not say.
-        pending: Disjunctions that are not spread out yet.
+        terms: Constraints that the box does not imply.
+        pending: Disjunctions that are not expanded yet.
         floor: Proved: wherever the parts so far could hold, their value is at least this.
     """
 
@@ -60,16 +60,15 @@ class PartialClause:
 class Expansion:
     """The conjunctions whose disjunction is a formula, where none contradicts itself visibly.
 
-    Disjunctions are taken one after the other; before each, whatever the box found so far rules out
-    is crossed off, and what has a single way left is taken at once. So the work follows the cases
-    that are left, not the product of all choices.
+    Disjunctions are expanded one by one; before each, alternatives that the current box refutes are
+    removed, and disjunctions with a single alternative are applied at once (unit propagation). So
+    the work grows with the remaining cases, not with the product of all choices.
 
     Args:
         lo: `(inputs + outputs,)`.
         hi: Likewise.
         whole: `(inputs,)` inputs that take whole numbers only.
         value_below: `value_below(formula)`: a bound of its value, whatever the outputs.
-        late: Whether to stop; cases are missing then.
         most: A product of more choices than this stays nested.
     """
 
@@ -79,25 +78,23 @@ class Expansion:
         hi: np.ndarray,
         whole: np.ndarray,
         value_below: Callable[[Formula], float],
-        late: Callable[[], bool] = lambda: False,
         most: int = MOST_CLAUSES,
     ) -> None:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
-        self._value_below, self._late = value_below, late
-        self.stopped = False
-        """Whether it was too late to go on."""
+        self._value_below = value_below
         self.apart = np.inf
-        """Proved of all that was crossed off: nowhere is its value below this."""
+        """A lower bound on the value of everything that was removed."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
-        """The cases, lazily."""
+        """The cases, lazily.
+
+        Raises:
+            OutOfTime: The deadline passed on the way.
+        """
         first = PartialClause(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
         empty = bool(np.any(first.lo > first.hi))
         stack = [] if empty or not self._add(first, formula) else [(first, 1)]
         while stack:
-            if self._late():
-                self.stopped = True
-                return
             case, width = stack.pop()
             if not self._propagate(case):
                 continue
@@ -133,6 +130,7 @@ class Expansion:
         return True
 
     def _atom(self, case: PartialClause, atom: Atom) -> bool:
+        check_deadline()
         case.floor = max(case.floor, self._value_below(atom))
         known = _known(case, atom)
         if known is not None:
@@ -154,7 +152,7 @@ class Expansion:
         return bool(case.lo[i] <= case.hi[i])
 
     def _propagate(self, case: PartialClause) -> bool:
-        """Cross off what the case rules out, until nothing changes; False if nothing is left."""
+        """Remove what the case refutes, until nothing changes; False if nothing is left."""
         changed = True
         while changed:
             changed = False

@@ -1,4 +1,4 @@
-"""A property read from a file, beside a model."""
+"""A property read from a file, matched with a model."""
 
 from collections.abc import Iterator, Sequence
 
@@ -44,7 +44,7 @@ def _long(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def assumed(specification: Specification) -> Formula:
-    """What a property demands of inputs alone wherever it can be unsafe."""
+    """The constraints on inputs alone that a property implies wherever it can be unsafe."""
     return And(tuple(demands(specification.unsafe, specification.inputs)))
 
 

@@ -9,17 +9,23 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core import Distance, Formula, Region
+from ...core import Bounds, Distance, Formula, Region
 from ...core.formula import And, holds
+from ...domains import bounds
 from ...graph import Graph
+from ...graph.precise import Precise
 from ...graph.rational import Rational
 from ...graph.rewrites.ranks import Ranks
+from ...ops.numerics.balls import fraction_ends
 from ..common.network import NetworkLike
-from .evaluate import enclose, model_values
+from .evaluate import first_bits, model_values
 
 
 REMEMBERED = 8
 """Points that an examiner keeps of the first it is shown, and of the last."""
+
+TIED = 2.0**-160
+"""A value known to this, relative to what float64 intervals know of it, is as good as tied."""
 
 PATIENCE = 2.0
 """Seconds of further search once a counterexample is known that float32 does not reproduce."""
@@ -71,26 +77,55 @@ class ExactChecker:
         self._graph = graph
         self._ranks = Ranks(graph)
         self._sharp = self._ranks.sharpened(formula)
-        self._rational = Rational(graph)
+        self._rational, self._precise = Rational(graph), Precise(graph)
 
     def __call__(self, x: np.ndarray) -> CheckResult:
-        graph, sources = self._graph, self._ranks.sources
-        lo, hi = (end[0] for end in enclose(graph, x[None], sources))
-        outputs = graph.value_size(graph.output)
+        values = (self._graph.output, *self._ranks.sources)
+        ends = bounds(self._graph, x[None], x[None], "intervals")
+        lo, hi = (np.concatenate([ends[v][i][0] for v in values]) for i in (0, 1))
         verdict = holds(self._sharp, np.concatenate([x, lo]), np.concatenate([x, hi]))
         if verdict is None:
-            least, most = list(x), list(x)
-            start = 0
-            values = (graph.output, *sources)
-            for value, exact in zip(values, self._rational.at(x, values), strict=True):
-                end = start + graph.value_size(value)
-                least += lo[start:end].tolist() if exact is None else exact
-                most += hi[start:end].tolist() if exact is None else exact
-                start = end
-            verdict = holds(self._sharp, least, most)
-            lo = np.array([float_below(v) for v in least[x.size :]])
-            hi = np.array([float_above(v) for v in most[x.size :]])
+            verdict, lo, hi = self._more_exactly(x, ends, values, lo, hi)
+        outputs = self._graph.value_size(self._graph.output)
         return CheckResult(verdict, lo[:outputs], hi[:outputs])
+
+    def _more_exactly(
+        self,
+        x: np.ndarray,
+        ends: Sequence[Bounds],
+        values: Sequence[int],
+        lo: np.ndarray,
+        hi: np.ndarray,
+    ) -> tuple[bool | None, np.ndarray, np.ndarray]:
+        """Fractions where the graph has them, then balls that shrink until they decide."""
+        least: list[float | Fraction] = lo.tolist()
+        most: list[float | Fraction] = hi.tolist()
+        verdict, start = None, 0
+        for value, exact in zip(values, self._rational.at(x, values), strict=True):
+            end = start + self._graph.value_size(value)
+            if exact is not None:
+                least[start:end] = most[start:end] = exact
+            start = end
+        verdict = self._judged(x, least, most)
+        if verdict is None:
+            size = np.maximum(np.abs(lo), np.abs(hi))
+            limit = TIED * np.where(np.isfinite(size), size, 0.0)
+            bits = first_bits(lo, hi, limit)
+            for balls in self._precise.passes(x[None], ends, values, bits):
+                for n, found in enumerate(map(fraction_ends, balls)):
+                    if found is not None:
+                        least[n], most[n] = max(least[n], found[0]), min(most[n], found[1])
+                verdict = self._judged(x, least, most)
+                far = [float(b - a) > w for a, b, w in zip(least, most, limit, strict=True)]
+                if verdict is not None or not any(far):
+                    break
+        below, above = map(float_below, least), map(float_above, most)
+        return verdict, np.array([*below]), np.array([*above])
+
+    def _judged(
+        self, x: np.ndarray, least: Sequence[float | Fraction], most: Sequence[float | Fraction]
+    ) -> bool | None:
+        return holds(self._sharp, [*x.tolist(), *least], [*x.tolist(), *most])
 
 
 class CounterexampleChecker:

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...core import Atom, ContradictionError, Formula, Region, gamma
+from ...core.arrays import linear_forms
 from ...core.formula import holds
 from ..common.network import NetworkLike
 from .check_point import contains, float_above, nearby
@@ -101,10 +102,11 @@ def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.n
     size, known = np.abs(rows), np.isfinite(run.y) & np.isfinite(run.off)
     value, error = np.where(known, run.y, 0.0), np.where(known, run.off, 0.0)
     with np.errstate(all="ignore"):
-        found = value @ rows.T
-        off = error @ size.T + gamma(rows.shape[1] + 2) * (np.abs(value) @ size.T)
+        found = linear_forms(rows, value)
+        off = linear_forms(size, error)
+        off += gamma(rows.shape[1] + 2) * linear_forms(size, np.abs(value))
         # A form may be too large for float64 where the outputs are not.
-        told = np.isfinite(found) & ((~known).astype(float) @ (size > 0).T.astype(float) == 0)
+        told = np.isfinite(found) & (linear_forms((size > 0) * 1.0, ~known * 1.0) == 0)
         bad = told & ((found < lo - off) | (found > hi + off))
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])

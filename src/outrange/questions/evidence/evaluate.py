@@ -1,6 +1,6 @@
 """Values at named inputs: of the real-valued network, and of the user's own model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,35 +9,92 @@ from ...core import ContradictionError
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.float32 import OPERATIONS, stray
+from ...graph.precise import FIRST_BITS, MOST_BITS, Precise, latest
+from ...ops.numerics.balls import float_ends
 from ..common.network import NetworkLike
 
 
+NARROW = 2.0**-40
+"""How wide an interval may be, relative to the largest output, where nobody says how near it must
+be."""
+
 _BATCH = 4096
+
+_TOGETHER = 64
+"""Points that are evaluated in balls at once."""
 
 _ENTRIES = 2**22
 """Values of the graph held at once while the model is compared with it."""
 
 
 def enclose(
-    graph: Graph, points: np.ndarray, others: Sequence[int] = ()
+    graph: Graph,
+    points: np.ndarray,
+    wanted: np.ndarray | float | None = None,
+    seconds: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least and largest value the real-valued outputs can have at each point.
+
+    Interval arithmetic in float64 first; where it is too wide, balls of more digits.
 
     Args:
         graph: The network.
         points: `(batch, inputs)` float64.
-        others: Further values of the graph, whose entries follow the outputs.
+        wanted: `(outputs,)` or one number: how wide an interval may be. By default `NARROW` times
+            the largest output of its point.
+        seconds: That balls may take; see `LEAST_SECONDS`.
 
     Returns:
-        Two arrays `(batch, outputs and others)`.
+        Two arrays `(batch, outputs)`.
     """
     lows, highs = [], []
+    precise, until = Precise(graph), latest(seconds)
     for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
-        ends = bounds(graph, part, part, "intervals")
-        wanted = [ends[v] for v in (graph.output, *others)]
-        lows.append(np.concatenate([lo for lo, _ in wanted], axis=1))
-        highs.append(np.concatenate([hi for _, hi in wanted], axis=1))
+        lo, hi = bounds(graph, part, part, "intervals")[graph.output]
+        lo, hi = lo.copy(), hi.copy()
+        far = np.maximum(np.abs(lo), np.abs(hi))
+        limit = NARROW * far.max(axis=1, keepdims=True) if wanted is None else np.asarray(wanted)
+        limit = np.broadcast_to(limit, lo.shape)
+        (wide,) = np.nonzero(~_within(lo, hi, limit).all(axis=1))
+        for rows in (wide[i : i + _TOGETHER] for i in range(0, len(wide), _TOGETHER)):
+            lo[rows], hi[rows] = _sharpened(precise, part[rows], limit[rows], until)
+        lows.append(lo)
+        highs.append(hi)
     return np.concatenate(lows), np.concatenate(highs)
+
+
+def _sharpened(
+    precise: Precise, points: np.ndarray, limit: np.ndarray, until: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the outputs at a few points, once they are within `limit` or as near as can be."""
+    graph = precise.graph
+    ends = bounds(graph, points, points, "intervals")
+    lo, hi = ends[graph.output]
+    bits = first_bits(lo, hi, limit)
+    for balls in precise.passes(points, ends, [graph.output], bits, until):
+        found = np.array([float_ends(b) for b in balls]).reshape(-1, len(points), 2)
+        lo, hi = np.maximum(lo, found[..., 0].T), np.minimum(hi, found[..., 1].T)
+        if _within(lo, hi, limit).all():
+            break
+    return lo, hi
+
+
+def _within(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Which intervals are finite, and within their limits or as narrow as float64 has them."""
+    with np.errstate(invalid="ignore"):
+        far = np.maximum(np.abs(lo), np.abs(hi))
+        return np.isfinite(far) & (hi - lo <= np.maximum(limit, 2 * np.spacing(far)))
+
+
+def first_bits(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> int:
+    """The precision at which balls should be within `limit`, from how wide float64 intervals are.
+
+    Both lose digits alike: what intervals have lost at 53 bits, balls lose too.
+    """
+    with np.errstate(all="ignore"):
+        lost = np.log2((hi - lo) / np.maximum(limit, 1e-300))
+    lost = float(np.max(np.where(np.isfinite(lost), lost, 0.0), initial=0.0))
+    return min(max(FIRST_BITS, int(np.ceil((53 + lost) / 64 + 1)) * 64), MOST_BITS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What a node means for a model: arrays of forms, of choices, or of formulas."""
+"""Evaluation of nodes for a model: arrays of forms, of choices, or of formulas."""
 
 from __future__ import annotations
 

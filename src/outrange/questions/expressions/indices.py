@@ -1,4 +1,4 @@
-"""What may stand in the square brackets of an expression."""
+"""Indices of expressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ N = TypeVar("N", bound=Any)
 
 
 def checked(node: N) -> N:
-    """A node of the op `index`, whose index does not hang on the model.
+    """A node of the op `index`, whose index does not depend on the model.
 
     Raises:
         InputError: It does, or it is a name.

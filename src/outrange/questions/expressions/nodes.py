@@ -1,7 +1,7 @@
 """What is written about a model before it is known: expressions, indices and conditions.
 
-A node records what was written, and is looked at only once the model's inputs and outputs are
-known. Python's operators build nodes; what Python would decide at once is refused.
+A node records an operation, and is evaluated once the model's inputs and outputs are known.
+Python's operators build nodes; operations that need a value at once are refused.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .refusals import Undecided
 
 
 class ExpressionNode(Undecided):
-    """One step of what was written.
+    """One operation of an expression.
 
     Args:
-        op: What is done: a name in the tables of `evaluate` and `text`.
-        parts: What it is done to.
-        detail: What else it needs: an axis, an index, a constant.
+        op: A name in the tables of `evaluate` and `text`.
+        parts: The operands.
+        detail: Its parameters: an axis, an index, a constant.
     """
 
     __slots__ = ("detail", "op", "parts")
@@ -157,40 +157,40 @@ class Expression(ExpressionNode):
     __slots__ = ()
 
     def sum(self, axis: Any = None) -> Expression:
-        """The sum of all entries, or along an axis."""
+        """Sum all entries, or along `axis`, as `numpy.sum` does."""
         return Expression("sum", (self,), axis)
 
     def mean(self, axis: Any = None) -> Expression:
-        """The mean of all entries, or along an axis."""
+        """Average all entries, or along `axis`, as `numpy.mean` does."""
         return Expression("mean", (self,), axis)
 
     def max(self, axis: Any = None) -> Expression:
-        """The largest of all entries, or along an axis."""
+        """Take the largest of all entries, or along `axis`, as `numpy.max` does."""
         return Expression("max", (self,), axis)
 
     def min(self, axis: Any = None) -> Expression:
-        """The smallest of all entries, or along an axis."""
+        """Take the smallest of all entries, or along `axis`, as `numpy.min` does."""
         return Expression("min", (self,), axis)
 
     def argmax(self, axis: int | None = None) -> Index:
-        """The index of the first largest entry; to be compared."""
+        """Take the index of the first largest entry, to be compared, as `numpy.argmax` does."""
         return Index("argmax", (self,), axis)
 
     def argmin(self, axis: int | None = None) -> Index:
-        """The index of the first smallest entry; to be compared."""
+        """Take the index of the first smallest entry, to be compared, as `numpy.argmin` does."""
         return Index("argmin", (self,), axis)
 
     def ravel(self) -> Expression:
-        """All entries in one row."""
+        """Flatten the entries into one row."""
         return self.reshape(-1)
 
     def reshape(self, *shape: Any) -> Expression:
-        """The same entries in another shape."""
+        """Arrange the entries in another shape, as `numpy.reshape` does."""
         return Expression("reshape", (self,), shape[0] if len(shape) == 1 else shape)
 
     @property
     def T(self) -> Expression:
-        """The axes in reverse order."""
+        """The expression with its axes in reverse order."""
         return Expression("T", (self,))
 
 
@@ -209,11 +209,11 @@ class Condition(ExpressionNode):
     __slots__ = ()
 
     def all(self, axis: Any = None) -> Condition:
-        """Whether it holds for every entry, or along an axis."""
+        """Require that all entries hold, or those along `axis`, as `numpy.all` does."""
         return Condition("all", (self,), axis)
 
     def any(self, axis: Any = None) -> Condition:
-        """Whether it holds for some entry, or along an axis."""
+        """Require that some entry holds, or one along `axis`, as `numpy.any` does."""
         return Condition("any", (self,), axis)
 
     def _not_counted(self, axis: Any = None) -> Expression:

@@ -1,4 +1,4 @@
-"""NumPy functions called on expressions: those that have a meaning, and a refusal of the rest."""
+"""NumPy functions on expressions: those that are supported, and a refusal of the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walks nodes without recursion: a sum written as a loop nests a thousand deep."""
+"""Topological order of nodes without recursion: a sum written as a loop nests a thousand deep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Python would decide or compute at once, which needs a model that is not known yet."""
+"""Refusal of operations that need a model which is not known yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was written to a formula over a model's flat inputs and outputs."""
+"""Translation of conditions to formulas over a model's flat inputs and outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WAYS = (
 
 
 def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Formula:
-    """The formula that holds where the property holds.
+    """Translate a property to a formula.
 
     Args:
         property: A condition, or a function of `(x, y)` that returns one.
@@ -72,7 +72,7 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
 
 
 def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Atom:
-    """The linear form that an expression is, for minimizing or maximizing it.
+    """Translate an expression to a linear form, for minimizing or maximizing it.
 
     Args:
         expression: An expression with one entry, or a function of `(x, y)` that returns one.

@@ -1,4 +1,4 @@
-"""Reads a node back as it was written, long ones with their middle left out."""
+"""Text of nodes in Python's notation, long ones abbreviated."""
 
 from __future__ import annotations
 

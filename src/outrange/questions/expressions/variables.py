@@ -37,7 +37,7 @@ y = Variable("y")
 
 
 def implies(a: Any, b: Any) -> Condition:
-    """Where `a` holds, `b` holds: `~a | b`.
+    """Require `b` wherever `a` holds: `~a | b`.
 
     Args:
         a: A condition.

@@ -1,4 +1,4 @@
-"""How steep can a network be?"""
+"""Ranges of partial derivatives, and local Lipschitz constants."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..output_range import split_inputs
 
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
-"""How a step may be measured."""
+"""The norms of steps."""
 
 
 def gradient_range(
@@ -42,7 +42,7 @@ def gradient_range(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The range of every partial derivative; see `outrange.gradient_range`."""
+    """Compute the range of every partial derivative; see `outrange.gradient_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     began = time.perf_counter()
@@ -106,7 +106,7 @@ def lipschitz(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """How fast each output can change; see `outrange.lipschitz`."""
+    """Compute the local Lipschitz constant of every output; see `outrange.lipschitz`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if norm not in NORMS:

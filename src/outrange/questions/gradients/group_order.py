@@ -1,4 +1,4 @@
-"""Does the chosen index of a group of outputs ever fall below that of the group before?"""
+"""Monotonicity of the argmax from group to group of outputs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def group_order(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
-    """Whether the argmax never falls from group to group; see `outrange.monotone`."""
+    """Verify that the argmax never falls from group to group; see `outrange.monotone`."""
     asked = target(network.graph, None, layer)
     parts = group_entries(asked.graph, groups)
     (where,) = regions_of(network.graph.inputs, input_box(network.graph.inputs, box))

@@ -1,4 +1,4 @@
-"""Does an output rise or fall in an input, everywhere in a box?"""
+"""Monotonicity of outputs in inputs over a box."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .monotone_witness import MonotoneWitnesses
 
 
 SAMPLES = 1024
-"""Points whose slopes say which direction to try first."""
+"""Points whose derivatives decide which direction is tried first."""
 
 
 def monotone(
@@ -41,7 +41,7 @@ def monotone(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """The trends of every pair of output and input; see `outrange.monotone`."""
+    """Decide the trend of every pair of output and input; see `outrange.monotone`."""
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     if direction not in (None, "rises", "falls"):
@@ -77,7 +77,7 @@ def monotone(
 
 
 class _Task:
-    """The pairs asked about, and what is known of each."""
+    """The pairs asked about, and the result for each."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class _Task:
         )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
-        """What is known of pair `k`."""
+        """The result for pair `k`."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)

@@ -1,4 +1,4 @@
-"""Two inputs that show an output falling while one input rises."""
+"""Counterexamples of monotonicity: two inputs, one entry rising, an output falling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REACH = 44
 
 
 class MonotoneWitnesses:
-    """Looks for steps along one input through given points.
+    """Searches for counterexamples along one input through given points.
 
     Args:
         network: The user's model.
@@ -33,7 +33,7 @@ class MonotoneWitnesses:
     def falling(
         self, x: np.ndarray, output: int, direction: int, sign: float
     ) -> FallingPair | None:
-        """Two points on the line through `x` along which `sign * output` falls, proved.
+        """Find two points on the line through `x` along which `sign * output` provably falls.
 
         Args:
             x: `(d,)` in the box.
@@ -75,7 +75,8 @@ class MonotoneWitnesses:
         if ends is None:
             return None
         pair = line[list(ends)]
-        lo, hi = (sign * end[:, output] for end in enclose(self._graph, pair))
+        wanted = 1e-3 * float(y[ends[0]] - y[ends[1]])
+        lo, hi = (sign * end[:, output] for end in enclose(self._graph, pair, wanted))
         lo, hi = np.minimum(lo, hi), np.maximum(lo, hi)
         if not hi[1] < lo[0]:
             return None

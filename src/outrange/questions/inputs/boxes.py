@@ -35,7 +35,7 @@ def what_came(value: Any) -> str:
 
 
 def data_box(x: Any, margin: float = 0.0, *, relative: bool = False) -> Any:
-    """The per-feature range of data, widened by a margin.
+    """Compute the per-feature range of data, widened by a margin.
 
     Args:
         x: Array `(n, *input_shape)`, or a dict from input name to such arrays.
@@ -80,7 +80,7 @@ def data_box(x: Any, margin: float = 0.0, *, relative: bool = False) -> Any:
 
 
 def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
-    """The L-infinity ball around a point: every entry may move by `radius`.
+    """Make the L-infinity ball around a point: every entry may move by `radius`.
 
     Args:
         x: The point, in the model's input shape (a batch axis of 1 may stand in front), or a dict

@@ -1,7 +1,7 @@
-"""Turns what a user passes as `box` into a `Box` over a graph's flat input.
+"""Parses the argument `box` to a `Box` over a graph's flat input.
 
-The type says what is meant: a *tuple* is a pair `(lo, hi)`, an *array* is data (or, in a dict, one
-fixed value in the input's own shape), a *dict* holds one of these per input name.
+The type decides: a *tuple* is a pair `(lo, hi)`, an *array* is data (or, in a dict, one fixed value
+in the input's own shape), a *dict* holds one of these per input name.
 """
 
 from __future__ import annotations

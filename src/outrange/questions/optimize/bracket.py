@@ -1,4 +1,4 @@
-"""Where to ask next: the bracket of a least value, and the marks that rounding left open."""
+"""The bracket of a least value, its next threshold, and thresholds that rounding left open."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 HALF = 0.4871
-"""Where a bracket is cut: not at a half, so that marks do not fall on the numbers people use."""
+"""Where a bracket is divided: not at a half, so that thresholds avoid round numbers."""
 
 BOLD = 0.25
-"""Share of the range seen: with less than this left to know, the whole gap is tried at once."""
+"""Share of the range seen: a gap below this is tried in one decision."""
 
 NEAR = 0.25
-"""Marks beside a tie are this share of the tolerance away from it."""
+"""Thresholds beside a tie are this share of the tolerance away from it."""
 
 
 class Bracket:
-    """`lower <= least value <= upper`, narrowed by asking "is it at most `mark`?".
+    """`lower <= least value <= upper`, narrowed by decisions "is it at most `mark`?".
 
-    Where rounding leaves a mark open, the value ties with it (or what is admissible is so thin that
-    no float64 point is known in it): the marks beside it are asked, then those further away by
-    bisection, so that one tie costs a few questions and not the answer.
+    Where rounding leaves a threshold `mark` open, the value ties with it (or the feasible set is so
+    thin that no float64 point in it is known): the thresholds beside it are decided next, then
+    those further away by bisection, so that a tie costs a few decisions and not the answer.
 
     Args:
         tol: Relative to `spread`.
@@ -30,16 +30,16 @@ class Bracket:
         self.tol = tol
         self.lower, self.upper = -np.inf, np.inf
         self.ceiling = -np.inf
-        """What the objective is at most, admissible or not."""
+        """An upper bound on the objective over all inputs, feasible or not."""
         self.spread = 0.0
         """The range of the objective seen."""
         self.tied: tuple[float, float] | None = None
-        """The least and largest mark that rounding left open."""
+        """The least and largest threshold that rounding left open."""
         self._turns = 0
 
     @property
     def end(self) -> float:
-        """The upper end: while no admissible input is known, of all inputs."""
+        """The upper end: of all inputs while no feasible input is known."""
         return min(self.upper, self.ceiling)
 
     @property
@@ -53,7 +53,7 @@ class Bracket:
         return self.upper - self.lower <= self.tolerance
 
     def next(self) -> float | None:
-        """The next mark; None if there is none that could still narrow the bracket."""
+        """The next threshold; None if none can narrow the bracket further."""
         gap = self.end - self.lower
         if not gap > self.tolerance:
             return None
@@ -73,19 +73,19 @@ class Bracket:
         return marks[self._turns % len(marks)] if marks else None
 
     def middle(self) -> float | None:
-        """A mark in the midst of a bracket that is not closed and has no tie."""
+        """A threshold in the middle of a bracket that is not closed and has no tie."""
         mark = self.lower + HALF * (self.upper - self.lower)
         inside = self.tied is None and not self.closed and self.lower < mark < self.upper
         return mark if inside else None
 
     def tie(self, mark: float) -> None:
-        """Rounding left `mark` open."""
+        """Record that rounding left `mark` open."""
         if self.tied is None:
             self._turns = 0
         least, most = self.tied or (mark, mark)
         self.tied = min(least, mark), max(most, mark)
 
     def settle(self) -> None:
-        """Forget a tie that the bracket no longer holds."""
+        """Drop a tie that lies outside the bracket."""
         if self.tied is not None and (self.lower >= self.tied[1] or self.end < self.tied[0]):
             self.tied = None

@@ -1,16 +1,16 @@
-"""The least value of a linear form of inputs and outputs, under conditions on both."""
+"""Minimization of a linear form of inputs and outputs, under constraints on both."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...answers import Cost, Optimum
-from ...core import And, Atom, Formula, Region
+from ...core import And, Atom, Formula, OutOfTime, Region, deadline
 from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph.measure import measure
@@ -20,7 +20,7 @@ from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
-from ..conditions.clause_groups import asked
+from ..conditions.clause_groups import cases
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
 from ..evidence.evaluate import enclose, run_model
@@ -29,7 +29,7 @@ from .bracket import Bracket
 
 
 SAMPLES = 512
-"""Random inputs that say how large the objective's range is, for the tolerance."""
+"""Random inputs that estimate the objective's range, for the tolerance."""
 
 
 def least(
@@ -42,19 +42,19 @@ def least(
     time_limit: float | None = None,
     seed: int = 0,
 ) -> Solution:
-    """The least value of `objective` where `where` holds.
+    """Minimize `objective` where `where` holds.
 
-    A chain of decisions `objective <= v`: each either gives a better point or proves a bound. Where
-    nothing but boxes limit the inputs, one search does it.
+    A sequence of decisions `objective <= v`, each of which finds a better point or proves a bound.
+    If only boxes constrain the inputs, one search suffices.
 
     Args:
         network: The model.
         objective: A linear form over the flat `[x, y]` (its comparison is not read).
         regions: The input sets; a union.
-        where: Over `[x, y]`: what an admissible input and its output satisfy.
+        where: Over `[x, y]`: the constraints of a feasible input and its output.
         tol: Relative to the range of the objective seen.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
     """
     if where == TRUE and all(region.is_box for region in regions):
         return _by_search(network, objective, regions, tol, time_limit, seed)
@@ -69,7 +69,7 @@ def _by_search(
     time_limit: float | None,
     seed: int,
 ) -> Solution:
-    """One search a box; the least of all."""
+    """Search each box; combine to the least."""
     formed = measure(network.graph, [(objective,)])
     parts: list[Solution] = []
     began = time.perf_counter()
@@ -77,12 +77,13 @@ def _by_search(
         left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
         found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
         at = np.clip(found.at, region.box.lo, region.box.hi)
-        parts.append(replace(found, at=at, seen=enclose(formed, at)[1][:, 0]))
+        seen = enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0]
+        parts.append(replace(found, at=at, seen=seen))
     return replace(Solution.least_of(parts), seconds=time.perf_counter() - began)
 
 
 class _Chain:
-    """Decisions at falling or rising marks, until the bracket is narrow."""
+    """Decisions at thresholds, until the bracket is narrow."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class _Chain:
             before = bracket.upper
             stopped = self._ask(mark)
             if stopped is None and bracket.upper < before:
-                # Not yet the least: halve once, so that a slow descent cannot go on for ever.
+                # Not the least yet: bisect once, so that a slow descent terminates.
                 middle = bracket.middle()
                 stopped = None if middle is None else self._ask(middle)
         if stopped is None:
@@ -115,7 +116,7 @@ class _Chain:
         return self._solution(stopped)
 
     def _start(self) -> Status | None:
-        """Some admissible input, and a first bound."""
+        """Find a feasible input, and a first bound."""
         found, bracket = self._decide(self.where), self.bracket
         if found.status is Status.UNSAT:
             return Status.INFEASIBLE
@@ -135,7 +136,7 @@ class _Chain:
         return None if found.status in (Status.SAT, Status.ROUNDING) else found.status
 
     def _ask(self, mark: float) -> Status | None:
-        """Is the objective at most `mark` somewhere admissible? Narrows the bracket."""
+        """Decide whether some feasible input has at most `mark`; narrow the bracket."""
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)
         found = self._decide(And((below, self.where)))
@@ -153,10 +154,10 @@ class _Chain:
         graph = self.network.graph
         if left is not None and left <= 0:
             return Solution.unknown(Status.TIME, graph.size)
-        late = (lambda: False) if left is None else _timer(left)
-        question = asked(formula, self.regions, lambda i: place(graph.inputs, i), late)
-        groups = question.groups
-        if not question.complete:
+        try:
+            with deadline(left):
+                groups = cases(formula, self.regions, lambda i: place(graph.inputs, i))
+        except OutOfTime:
             return Solution.unknown(Status.TIME, graph.size)
         if not groups:
             return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
@@ -169,7 +170,7 @@ class _Chain:
         return found
 
     def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
-        """Whether the point is admissible in real arithmetic; the best one is kept."""
+        """Whether the point is feasible in real arithmetic; the best one is kept."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
                 continue
@@ -199,12 +200,6 @@ class _Chain:
         )
 
 
-def _timer(seconds: float) -> Callable[[], bool]:
-    """Whether that many seconds from now have passed."""
-    until = time.perf_counter() + seconds
-    return lambda: time.perf_counter() > until
-
-
 def optimum(
     network: NetworkLike,
     objective: Atom,
@@ -217,7 +212,7 @@ def optimum(
     time_limit: float | None,
     seed: int,
 ) -> Optimum:
-    """The least (`"min"`) or largest (`"max"`) value of a form; see `outrange.minimize`."""
+    """Minimize (`"min"`) or maximize (`"max"`) a form; see `outrange.minimize`."""
     check_limits(tol, time_limit)
     check_hooks(None, seed)
     sign = 1.0 if sense == "min" else -1.0

@@ -32,10 +32,10 @@ class _Forms:
 def range_over(
     formed: Graph, regions: Sequence[Region], *, tol: float, time_limit: float | None
 ) -> Solution:
-    """The least value of every output of `formed`, and of its negative, over a union of regions.
+    """Minimize every output of `formed`, and its negative, over a union of regions.
 
     Args:
-        formed: Its outputs are what is asked about.
+        formed: Its outputs are the objectives.
         regions: A union.
         tol: Relative to the range seen of each.
         time_limit: Seconds for all of them, or None.

@@ -1,4 +1,4 @@
-"""On how many inputs of a data set is the model right, whatever small change is added to them?"""
+"""Robust accuracy: the share of a data set that no small perturbation misclassifies."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def robust_accuracy(
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
-        seed: Of the samples.
+        seed: Seed of the samples.
         progress: Called after every input.
     """
     check_limits(0.0, time_limit)
@@ -172,7 +172,7 @@ def _row(data: LabeledData, i: int) -> Named:
 
 
 def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """By the user's own model where it can be run, as it decides in use."""
+    """Classified by the user's own model where it can be run."""
     graph = network.graph
     if network.predict is None:
         return graph.run(data.flat).argmax(axis=1) != data.labels
@@ -180,7 +180,7 @@ def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
 
 
 class _Run:
-    """The data set as far as it is settled."""
+    """The data set as far as it is decided."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class _Run:
         self.warrant, self.methods = Warrant.FLOAT64_ROUNDED, {}
 
     def settle(self, i: int, around: Neighborhood, wrong: bool, left: float) -> None:
-        """Decide input `i`, or take over what its record says."""
+        """Decide input `i`, or adopt its record."""
         if self._recalled(i, around):
             return
         begin = time.perf_counter()
@@ -234,7 +234,7 @@ class _Run:
         self._enter(i, record, found)
 
     def _recalled(self, i: int, around: Neighborhood) -> bool:
-        """Whether the record settles it; an adversarial input of a file is looked at again."""
+        """Whether the record decides it; an adversarial input from a file is validated again."""
         record = self.records.known.get(i)
         if record is None or record.get("status") not in (WRONG, ROBUST, BROKEN):
             return False

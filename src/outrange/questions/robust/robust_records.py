@@ -1,4 +1,4 @@
-"""What is known of each input of a data set, on the disk as soon as it is known."""
+"""Results for the inputs of a data set, written to disk as soon as they are known."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Records:
             ) from None
 
     def add(self, index: int, record: dict[str, Any]) -> None:
-        """Note what is known of one input; on the disk when this returns."""
+        """Record the result for one input; it is on the disk when this returns."""
         self.known[index] = record
         if self._path is not None:
             self._append({"index": index, **jsonable(record)})
@@ -85,7 +85,7 @@ class Records:
                 f"another file, or remove it. Received: {self._path}."
             )
         if len(whole) < len(data):
-            # A line that was cut short: its input is asked again.
+            # A truncated line: its input is decided again.
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
         self.known = found

@@ -1,7 +1,7 @@
-"""How far may an input move before a property of the output breaks?
+"""The certified radius: how far an input may move before a property is violated.
 
-A chain of decisions "does it hold in the ball of this radius?" narrows the radius from both sides.
-Each has a share of the time that grows, so that one that is hard does not stop the others.
+A sequence of decisions "does it hold in the ball of this radius?" narrows the radius from both
+sides. Each gets a growing share of the time, so that a hard one does not stop the others.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ..verify import counterexample_at, verify
 
 
 FIRST_SLICE = 1.0
-"""Seconds of the first decisions; where all that is left is open, four times as many."""
+"""Seconds of the first decisions, times four once all radii left are open."""
 
 A_SECOND = 2.0**15
 """Values of a network that are about worth one such slice."""
 
 TINY = 2.0**-40
-"""A radius this small beside the input's entries says that the input lies on the edge."""
+"""A radius this small relative to the input's entries means that the input is on the boundary."""
 
 BISECTIONS = 24
 """Of the segment from the input to an adversarial one."""
@@ -38,7 +38,7 @@ BISECTIONS = 24
 
 @dataclass(eq=False)
 class _Search:
-    """What is known of the radius so far."""
+    """The bracket of the radius so far."""
 
     network: NetworkLike
     unsafe: Formula
@@ -50,10 +50,10 @@ class _Search:
     hi: float = np.inf
     adversarial: Counterexample | None = None
     open_: float = np.inf
-    """The least radius that a slice of the present length did not decide."""
+    """The least radius that a slice of the current length did not decide."""
     slice: float = FIRST_SLICE
     margins: dict[float, float] = field(default_factory=dict)
-    """Radius to what was proved of how far the decision is from changing there."""
+    """Radius to the margin proved there."""
     boxes: int = 0
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class _Search:
         return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
     def _nearer(self, found: Counterexample) -> None:
-        """Keep the nearest adversarial input, and look for nearer ones on the way to it."""
+        """Keep the nearest adversarial input, and search for nearer ones on the segment to it."""
         self._keep(found)
         center, far = self.around.center, found.flat_x
         good, bad = 0.0, 1.0
@@ -126,7 +126,7 @@ class _Search:
                 self._keep(broken)
 
     def _breaks(self, point: np.ndarray) -> Counterexample | None:
-        """The counterexample that a single point is, if it is one on the model too."""
+        """The counterexample at a single point, if it is one on the model too."""
         examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         found = examiner.witness
@@ -166,7 +166,7 @@ def robustness(
         tol: Relative tolerance.
         most: The largest radius of interest.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
     """
     check_limits(tol, time_limit)
@@ -203,7 +203,7 @@ def _search(
 ) -> str:
     first = search.ask(0.0)
     while first.reason == "time" and time.perf_counter() < search.until:
-        # A large network: what a single point takes, every radius will take as well.
+        # A large network: every radius takes at least as long as a single point.
         search.slice, search.open_ = 4 * search.slice, np.inf
         first = search.ask(0.0)
     if first.counterexample is not None:

@@ -1,4 +1,4 @@
-"""Which inputs of a set break a property, all of them?"""
+"""The pre-image of a violation: all inputs of a set that violate a property."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
 from ...core import Bounds, Box, Formula, InputError, Region, Warrant
 from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
-    MOST_UNITS,
     PatternBox,
     PatternPolytope,
     enumerate_patterns,
@@ -23,6 +22,7 @@ from ...search.preimage.activation_patterns import (
 from ...search.preimage.clause_bounds import ClauseBounds
 from ...search.preimage.disjoint_boxes import disjoint_boxes, grid_cells
 from ...search.preimage.paving import Paving, PavingBox
+from ...search.preimage.settings import SETTINGS
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
@@ -31,10 +31,10 @@ from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
-"""The input set may fall apart into this many boxes."""
+"""Maximum number of disjoint boxes of the input set."""
 
 SHARE_OF_TIME = 0.7
-"""What the paving may take of the time; the patterns take the rest."""
+"""Share of the time for the paving; the patterns take the rest."""
 
 METHODS = (
     "volumes of half-spaces in boxes (Barrow, Smith 1979)",
@@ -53,7 +53,7 @@ def bad_inputs(
     most_pieces: int = 10_000,
     engine: str = "auto",
 ) -> BadInputs:
-    """All inputs of the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
+    """Compute all inputs of the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
 
     Args:
         network: The model.
@@ -79,7 +79,7 @@ def bad_inputs(
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
             left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
-            # A mixed box may take several pieces: half of them are left for that.
+            # A mixed box may need several pieces: half of them are reserved for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
                 until = began + limit
@@ -140,7 +140,7 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             for clause in group.clauses:
                 about.append(((lo, hi), table.setdefault(tuple(clause), len(table))))
     whole = [(r.box.lo, r.box.hi) for r in regions if np.isfinite([r.box.lo, r.box.hi]).all()]
-    if len(whole) < len(regions):  # The property brings its own bounds.
+    if len(whole) < len(regions):  # The property has its own bounds.
         whole = [box for box, _ in about]
     made = (
         grid_cells(disjoint_boxes(_unlike(whole)), about, len(table), MOST_ROOTS)
@@ -187,7 +187,7 @@ def _tell(
     for cell in sorted(mixed, key=lambda cell: -cell.share):
         if time.perf_counter() > until:
             return "time"
-        if cell.undecided > MOST_UNITS:
+        if cell.undecided > SETTINGS.most_units:
             continue
         status = cell.status if clauses.exact_units else nothing
         leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)

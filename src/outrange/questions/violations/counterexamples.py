@@ -1,4 +1,4 @@
-"""Several inputs that break a property, spread over where it is broken."""
+"""Distinct counterexamples, spread over the region that violates a property."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def counterexamples(
     seed: int = 0,
     engine: str = "auto",
 ) -> Counterexamples:
-    """Distinct inputs that satisfy `unsafe`; see `outrange.counterexamples`.
+    """Find distinct inputs that satisfy `unsafe`; see `outrange.counterexamples`.
 
     Args:
         network: The model.
         unsafe: What a counterexample satisfies, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
-        count: How many are wanted.
+        count: The number wanted.
         apart: See `outrange.counterexamples`.
         time_limit: Seconds; None for no limit.
-        seed: Of the points tried.
+        seed: Seed of the points tried.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
     check_limits(0.0, time_limit)
@@ -76,11 +76,11 @@ def counterexamples(
             status = "all"
             kept.add(examiner.witness)
             until = np.inf if time_limit is None else began + float(time_limit)
-            hunt = _Hunt(network, groups, kept, until, seed, engine)
+            more = _CounterexampleSearch(network, groups, kept, until, seed, engine)
             if not kept.full:
-                status = hunt.run()
+                status = more.run()
                 methods = (*methods, *METHODS)
-            boxes += hunt.boxes
+            boxes += more.boxes
     return Counterexamples(
         model=network.name,
         claim=text,
@@ -137,7 +137,7 @@ class _Kept:
         return np.array([e.flat_x for e in self.examples]).reshape(-1, self._unit.size)
 
     def distance(self, x: np.ndarray) -> float:
-        """How far the nearest one is, as a share of the width."""
+        """The distance of the nearest one, as a share of the width."""
         gaps = np.abs(self.at - x) / self._unit
         return float(gaps.max(axis=1).min(initial=np.inf))
 
@@ -174,8 +174,8 @@ class _Kept:
         self.examples.append(counterexample_at(self._network, witness))
 
 
-class _Hunt:
-    """Boxes of one size after the other, each searched if no counterexample lies in it yet."""
+class _CounterexampleSearch:
+    """Attack boxes level by level, each that has no counterexample yet."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class _Hunt:
         return sum(paving.bounded for paving in self._pavings)
 
     def run(self) -> str:
-        """Search until there are enough; why it stopped."""
+        """Search until there are enough; return why it stopped."""
         try:
             level = self._roots()
             while level:
@@ -236,7 +236,7 @@ class _Hunt:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Boxes that may hold counterexamples far enough from those known, the loneliest first."""
+        """Boxes that may hold counterexamples far enough from those known, the farthest first."""
         kept = self._kept
         left = []
         for paving, cell, whole in level:
@@ -247,7 +247,7 @@ class _Hunt:
         return [entry[1:] for entry in left]
 
     def _level(self, level: list) -> str | None:
-        """Search the boxes in which no counterexample lies."""
+        """Attack the boxes without a counterexample."""
         for start in range(0, len(level), AT_ONCE):
             if self._over:
                 return self._why()
@@ -265,7 +265,7 @@ class _Hunt:
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
     def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
-        """Whether there are enough after looking into these boxes."""
+        """Whether there are enough after attacking these boxes."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])

@@ -14,11 +14,11 @@ from ...search.preimage.paving import PavingBox
 
 
 class FlatPaving:
-    """The trees of a paving laid out flat: every cell a row, the leaves by kind.
+    """Flattened trees of a paving: a row per cell, the leaves by kind.
 
     Args:
         roots: One cell a tree.
-        parts: What the leaves with patterns hold, by the cell's `id`.
+        parts: The parts of leaves divided by patterns, by the cell's `id`.
         free: `(d,)` bool: the inputs that cells have sides for.
         base: `(d,)` the value of the others.
     """
@@ -40,7 +40,7 @@ class FlatPaving:
         self._roots = [self._add(root) for root in roots]
 
     def _add(self, root: PavingBox) -> int:
-        """Lay out one tree; its row."""
+        """Flatten one tree; return its row."""
         first = len(self._rows)
         waiting: list[tuple[PavingBox, int]] = [(root, first)]
         self._rows.append((-1, 0.0, -1, -1))

@@ -1,4 +1,4 @@
-"""Descent with momentum on the outputs of a graph: for many inputs."""
+"""Projected gradient descent with momentum on the outputs of a graph, for many inputs."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def attack(
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descents on some objectives from the middle, random points and corners.
+    """Descend on some objectives from the middle, random points and corners.
 
     Args:
         graph: Its outputs are the objectives.
         box: Where.
         which: The objectives.
-        starts: How many descents each.
+        starts: Number of descents per objective.
         rng: For the starts.
         late: Whether to stop.
 
     Returns:
-        The least value met of every objective, and where.
+        The least value found of every objective, and where.
     """
     starts = max(2, min(starts, ATTACK_ENTRIES // (box.size * which.size)))
     k = np.repeat(which, starts)
@@ -70,7 +70,7 @@ def attack_from(
     descent: Descent,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least value of every objective that is met on the way down from `x`, and where."""
+    """Descend from `x`; return the least value of every objective on the way, and where."""
     objectives = graph.value_size(graph.output)
     steps = descend(output_gradient(graph), x, k, DomainBoxes.of(box), descent, late=late)
     return Lowest(np.full((1, objectives), np.inf), x[:1].copy()).take(steps).points[:2]

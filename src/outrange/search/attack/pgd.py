@@ -57,13 +57,16 @@ class Descent:
 
 
 FIRST = Descent(steps=30, step=0.25, decay=0.85)
-"""From the best samples of a whole input set."""
+"""For the best samples of a whole input set."""
 
 NEAR = Descent(steps=30, step=0.05, decay=0.85)
-"""From around a point that has just been improved."""
+"""For the neighborhood of a point that has just improved."""
 
 SAMPLES = 2048
-"""Random points that are looked at before any descent."""
+"""Random points evaluated before any descent."""
+
+TOGETHER = 256
+"""Of these, looked at between two looks at the clock."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""
@@ -88,8 +91,8 @@ def descend(
         gradient: The objectives.
         x: `(b, d)` where to start.
         k: `(b,)` the objective of each point.
-        box: `(b, d)` ends, or one box of all: where each point must stay. Whole numbers are rounded
-            only to be looked at; the steps move what lies behind.
+        box: `(b, d)` ends, or one box of all: where each point must stay. Integer inputs are
+            rounded for evaluation only; the steps move the unrounded points.
         descent: How to step.
         width: `(b, d)` what steps are shares of; the box's by default.
         late: Asked before each step; True ends the descent.
@@ -113,7 +116,7 @@ def descend(
 
 
 class Lowest:
-    """The least value of every objective met, where, and the largest.
+    """The least value found of every objective, where, and the largest.
 
     Args:
         y: `(b, m)` first values.
@@ -125,7 +128,7 @@ class Lowest:
         self._columns = np.arange(self.least.size)
 
     def take(self, steps: Iterator[tuple[np.ndarray, np.ndarray]]) -> Lowest:
-        """Look at all points of a descent."""
+        """Evaluate all points of a descent."""
         for x, y in steps:
             low = y.argmin(axis=0)
             lowest = y[low, self._columns]
@@ -159,13 +162,18 @@ def first_points(
         late: Whether to stop descending.
 
     Returns:
-        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value met of
-        each objective (its spread says what a tolerance is relative to).
+        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value found
+        of each objective (tolerances are relative to the spread).
     """
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
     x, which = _samples(boxes, count, rng)
-    y = evaluate(x)
+    y = evaluate(x[:TOGETHER])
+    for start in range(TOGETHER, len(x), TOGETHER):
+        if late() or seconds_left() < 0:
+            x, which = x[: len(y)], which[: len(y)]
+            break
+        y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])
     starts = min(STARTS, len(x))
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)

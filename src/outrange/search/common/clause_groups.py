@@ -1,4 +1,4 @@
-"""What a decision is about: conjunctions, and the boxes they are asked about."""
+"""Groups of clauses, and the boxes they are asked about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a search starts: one box, or the boxes of a union."""
+"""The domain of a search: one box, or the boxes of a union."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...core import Box
 
 @dataclass(frozen=True, eq=False)
 class DomainBoxes:
-    """Boxes of the same inputs, one a row; which inputs take whole numbers only.
+    """Boxes of the same inputs, one per row, and which inputs are integers.
 
     Args:
         lo: `(r, d)`.
@@ -30,7 +30,7 @@ class DomainBoxes:
 
     @property
     def hull(self) -> Box:
-        """The least box around them all."""
+        """The smallest box that contains them all."""
         return Box(self.lo.min(axis=0), self.hi.max(axis=0))
 
     def middle(self) -> np.ndarray:
@@ -48,5 +48,5 @@ class DomainBoxes:
         return DomainBoxes(self.lo[which], self.hi[which], self.whole)
 
     def snap(self, x: np.ndarray) -> np.ndarray:
-        """Points with their whole-numbered inputs rounded."""
+        """Round the integer inputs of points."""
         return np.where(self.whole, np.rint(x), x) if self.whole.any() else x

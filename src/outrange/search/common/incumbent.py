@@ -1,4 +1,4 @@
-"""What searches share: the best points, what is proved elsewhere, the tolerances, the clock."""
+"""The incumbent that searches share: best points, proved bounds, tolerances and the clock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ REPORTS = 0.5
 """Seconds between two calls of `progress`."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
-"""A gap of this share of the values themselves is rounding, not search."""
+"""A gap of this share of the values themselves is due to rounding."""
 
 UNDERFLOW = 1e-290
-"""Nor is a gap below this, which only pays for underflow."""
+"""So is a gap below this, which covers underflow."""
 
 
 class Incumbent:
@@ -25,7 +25,7 @@ class Incumbent:
 
     Args:
         rows: `(m, outputs)`: two opposite rows are the two ends of one range.
-        tol: Gap aimed at, relative to the range seen of each objective.
+        tol: Target gap, relative to the range that each objective attains.
         time_limit: Seconds of wall time, or None.
         progress: Called a few times a second with a `SearchProgress`.
     """
@@ -40,23 +40,23 @@ class Incumbent:
         self._last_report = 0.0
         self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
-        """`(m,)` objectives that something else has closed: their sub-problems are let go."""
+        """`(m,)` objectives closed elsewhere: their sub-problems are dropped."""
         self.known = np.full(len(self._partner), -np.inf)
-        """`(m,)` bounds proved elsewhere: what they close, a search need not."""
+        """`(m,)` bounds proved elsewhere."""
         self.floor: np.ndarray | float = 0.0
-        """`(m,)` what rounding alone may cost the bound of an objective; set by the search."""
+        """`(m,)` the part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
-        """`(m,)` for a decision: a bound at or above it closes an objective, whatever was seen."""
+        """`(m,)` for a decision: a bound at or above it closes an objective."""
         self.goal: np.ndarray | None = None
-        """`(m,)` with `target`: a point below it interrupts the search, to be looked at."""
+        """`(m,)` with `target`: a point below it interrupts the search for validation."""
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
-        """Take first points; nothing is closed yet.
+        """Set the first points; nothing is closed yet.
 
         Args:
             least: `(m,)` values.
-            at: `(m, d)` where they were met.
-            most: `(m,)` the largest values met.
+            at: `(m, d)` where they are attained.
+            most: `(m,)` the largest values found.
         """
         if self.best.size:
             self.offer(least, at)
@@ -65,18 +65,18 @@ class Incumbent:
         self.best, self.best_at, self.most = least.copy(), np.ascontiguousarray(at), most.copy()
 
     def offer(self, least: np.ndarray, at: np.ndarray) -> None:
-        """Keep the points `at` `(m, d)` where they make their objective smaller."""
+        """Keep the points `at` `(m, d)` that improve their objective."""
         better = least < self.best
-        # The points first: an interrupt in between leaves no value without its point.
+        # Points first: an interrupt in between must not leave a value without its point.
         self.best_at[better] = at[better]
         self.best[better] = least[better]
 
     def prove(self, lower: np.ndarray) -> None:
-        """Take over lower bounds `(m,)` that were proved elsewhere; NaN says nothing."""
+        """Adopt lower bounds `(m,)` proved elsewhere; NaN for none."""
         self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
-        """`(m,)` the range seen of each objective; both ends count where both are asked for."""
+        """`(m,)` the range each objective attains; both ends count where both are asked for."""
         top = np.where(self._partner >= 0, -self.best[self._partner], -np.inf)
         return np.maximum(self.most, top) - self.best
 
@@ -86,7 +86,7 @@ class Incumbent:
         return np.maximum(self.tol * self.spread(), rounding)
 
     def aim(self) -> np.ndarray:
-        """`(m,)` the gap at which boxes are closed: a hair less than `tolerance`."""
+        """`(m,)` the gap at which boxes are closed: slightly less than `tolerance`."""
         tolerance = self.tolerance()
         done = self.dropped | (self.best - self.known <= tolerance)
         return np.where(done, np.inf, 0.999 * tolerance)
@@ -110,11 +110,11 @@ class Incumbent:
 
     @property
     def report_due(self) -> bool:
-        """Whether to tell the caller where things stand, which costs a pass over all boxes."""
+        """Whether a progress report is due; it costs a pass over all boxes."""
         return self.progress is not None and self.clock.seconds - self._last_report >= REPORTS
 
     def report(self, lower: np.ndarray, waiting: int) -> None:
-        """Tell the caller where things stand."""
+        """Report progress to the caller."""
         if self.progress is None:
             return
         self._last_report = self.clock.seconds

@@ -42,14 +42,14 @@ def _controller() -> ThreadpoolController:
 def parallel_map(
     work: Callable[[Part], Found], parts: Sequence[Part], most: int | None = None
 ) -> list[Found]:
-    """`work` of every part, on all cores where there are several parts.
+    """Apply `work` to every part, on all cores where there are several parts.
 
-    Threads see the caller's context: its deadline, and which arrays it chose.
+    Threads inherit the caller's context: its deadline and its ascent backend.
 
     Args:
         work: Called with one part.
         parts: The parts.
-        most: How many threads at most; None for one a core.
+        most: Maximum number of threads; None for one per core.
     """
     count = min(len(parts), threads() if most is None else most)
     if count < 2:
@@ -63,5 +63,5 @@ def parallel_map(
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """The one pool of the process; the interpreter joins its threads when it ends."""
+    """The thread pool of the process; the interpreter joins its threads at exit."""
     return ThreadPoolExecutor(threads(), thread_name_prefix="outrange")

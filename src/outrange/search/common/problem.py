@@ -1,4 +1,4 @@
-"""What a search is asked: linear objectives of a network over boxes of inputs."""
+"""Problems: linear objectives of a network to be minimised over boxes of inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
 from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
+from ...ops import gather_sum
 from .domain_boxes import DomainBoxes
+
+
+SPARSE = 64
+"""Outputs for each one that a row reads from which on rows are sums of few, and no dense matrix."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +38,12 @@ class Problem:
 
     @cached_property
     def small(self) -> Graph:
-        """The graph without what these rewrites remove; hulls of gates exist only here."""
+        """The graph after these rewrites; hulls of gates exist only here."""
         return simplified(self.graph)
 
     @property
     def free(self) -> int:
-        """How many inputs are not fixed."""
+        """The number of inputs that are not fixed."""
         return int((self.domain.hull.lo < self.domain.hull.hi).sum())
 
     @property
@@ -59,18 +64,16 @@ class Problem:
         return self.by_outputs(lo, hi).min(axis=0)
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """What bounds of the outputs `(B, outputs)` say of rows that are one output, or minus one.
+        """Bound rows that are plus or minus one output, from bounds of the outputs `(B, outputs)`.
 
         Returns:
             `(B, m)`, `-inf` for every other row.
         """
-        plus, minus = np.maximum(self.rows, 0.0), np.minimum(self.rows, 0.0)
-        single = (np.abs(self.rows).sum(axis=1) == 1.0) & (np.abs(self.rows).max(axis=1) == 1.0)
-        single &= self.offset == 0
-        with np.errstate(all="ignore"):
-            low = np.where(plus > 0, plus * lo[:, None], 0.0)
-            low = low + np.where(minus < 0, minus * hi[:, None], 0.0)
-        low = np.where(single, low.sum(axis=2), -np.inf)
+        size = np.abs(self.rows)
+        column = size.argmax(axis=1)
+        single = (size.sum(axis=1) == 1.0) & (size.max(axis=1) == 1.0) & (self.offset == 0)
+        rises = self.rows[np.arange(len(column)), column] > 0
+        low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
         return np.where(np.isnan(low), -np.inf, low)
 
 
@@ -78,4 +81,10 @@ def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
     """The graph whose outputs are `rows @ output + offset`."""
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
     y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
-    return fold(builder.finish([builder.dense(y, rows.T, offset)], ["value"]))
+    terms = max(1, int(np.count_nonzero(rows, axis=1).max(initial=0)))
+    if terms * SPARSE > y.size:
+        return fold(builder.finish([builder.dense(y, rows.T, offset)], ["value"]))
+    index = np.argsort(rows == 0, axis=1, kind="stable")[:, :terms]
+    weight = np.take_along_axis(rows, index, axis=1)
+    op = gather_sum(np.where(weight == 0, -1, index), weight, y.size, offset)
+    return fold(builder.finish([builder.add_node(op, [y], (1, len(rows)))], ["value"]))

@@ -1,4 +1,4 @@
-"""What a search reports, on the way and at the end."""
+"""Progress and result of a search."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Stop(StrEnum):
     """Why a search returned to its caller."""
 
     FINISHED = "finished"
-    """Nothing is left to do: every gap is closed, or only rounding keeps one open."""
+    """Finished: every gap is closed, or only rounding keeps one open."""
     GOAL = "goal"
-    """A point lies below its goal, and wants to be looked at."""
+    """A point lies below its goal and awaits validation."""
     PAUSED = "paused"
-    """Its turn is over; it can go on."""
+    """Its turn is over; it can be resumed."""
     TIME = "time"
     """The time limit has passed."""
     INTERRUPTED = "interrupted"
@@ -27,7 +27,7 @@ class Stop(StrEnum):
 
 
 class Status(StrEnum):
-    """What a search has found out; the values are those of public answers."""
+    """The result of a search; the values are those of public answers."""
 
     EXACT = "exact"
     """Every gap is within its tolerance."""
@@ -40,18 +40,18 @@ class Status(StrEnum):
     TIME = "time"
     INTERRUPTED = "interrupted"
     ROUNDING = "rounding"
-    """Nothing is left to split, and float64 rounding keeps a gap open."""
+    """Nothing is left to split; float64 rounding keeps a gap open."""
 
 
 @dataclass(frozen=True, eq=False)
 class SearchProgress:
-    """A search under way; every number in it is already valid.
+    """The state of a running search; every number is already valid.
 
     Args:
-        seconds: Wall time so far.
+        seconds: Wall-clock seconds so far.
         boxes: Sub-problems bounded so far.
         lower: `(m,)` proved lower bounds.
-        seen: `(m,)` least values met.
+        seen: `(m,)` least values found.
         open: Sub-problems waiting.
     """
 
@@ -71,14 +71,14 @@ class Solution:
     """The least value of `m` objectives over an input set, bracketed: what every search returns.
 
     Args:
-        status: What was found out, and why the search ended if it is not the whole answer.
+        status: The result, or why the search ended without one.
         lower: `(m,)` proved: no input of the set has a smaller value, in real arithmetic.
-        seen: `(m,)` value met at `at`; infinite where no input is known.
+        seen: `(m,)` value attained at `at`; infinite where no input is known.
         at: `(m, d)`; NaN where no input is known.
-        tolerance: `(m,)`: the gap aimed at, absolute.
+        tolerance: `(m,)`, the target gap, absolute.
         boxes: Sub-problems bounded.
-        seconds: Wall time.
-        methods: What was used, for the reader.
+        seconds: Wall-clock seconds.
+        methods: The methods that were used, with references.
         warrant: What stands behind `lower`.
     """
 
@@ -101,7 +101,7 @@ class Solution:
         lower: float = -np.inf,
         methods: tuple[str, ...] = (),
     ) -> Solution:
-        """Nothing was searched: no input is known, and `lower` holds by itself."""
+        """A solution without a search: only `lower` is known."""
         return cls(
             status,
             np.full(objectives, lower),
@@ -113,7 +113,7 @@ class Solution:
 
     @classmethod
     def joined(cls, parts: Sequence[Solution], seconds: float) -> Solution:
-        """The objectives of several solutions, one after the other."""
+        """Concatenate the objectives of several solutions."""
         columns = ("lower", "seen", "at", "tolerance")
         lower, seen, at, tolerance = (
             np.concatenate([getattr(part, name) for part in parts]) for name in columns
@@ -131,10 +131,10 @@ class Solution:
 
     @classmethod
     def least_of(cls, parts: Sequence[Solution]) -> Solution:
-        """One objective over a union of sets, each searched by itself."""
+        """Combine the solutions of one objective over the sets of a union."""
         best = min(parts, key=lambda part: float(part.seen[0]))
         lower = min(float(part.lower[0]) for part in parts)
-        # A set that was not searched to the end matters only if the least value may lie there.
+        # An unfinished set matters only if the least value may lie in it.
         open_ = [
             part.status
             for part in parts

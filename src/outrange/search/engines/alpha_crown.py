@@ -34,23 +34,23 @@ KINK_PACE = 2.0
 TANGENT_PACE = 0.7
 """The same where theta is the point of tangency: 1 would move it to z."""
 PLANE_PACE = 0.5
-"""Step in theta of a product's plane, per unit of how far the point is on the side of one end."""
+"""Step in theta of a product's plane, per unit of the point's distance toward one end."""
 DECAY = 0.8
 
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
-"""The lines, picks or planes of every bent node, by value."""
+"""The lines, picks or planes of every nonlinear node, by value."""
 
 Record = dict[int, np.ndarray]
-"""Coefficients `(P, n)` of the rows on every bent value."""
+"""Coefficients `(P, n)` of the rows on every nonlinear value."""
 
 Chosen = dict[int, tuple[np.ndarray, ...]]
-"""What each unit of a bent value uses: see `Used.line`."""
+"""What each unit of a nonlinear value uses: see `Used.line`."""
 
 
 @dataclass(frozen=True, eq=False)
 class UsedRelaxation:
-    """What the best bound of each pair uses of one bent value: coefficients and lines, `(P, n)`."""
+    """Coefficients and lines of a nonlinear value in the best bound of each pair, `(P, n)`."""
 
     coefficient: np.ndarray
     line: tuple[np.ndarray, ...]
@@ -67,12 +67,12 @@ class AlphaAscent:
         rows: `(m, outputs)`.
         box: `(P,)` the box of each pair.
         which: `(P,)` the objective of each pair.
-        value: Where the rows stand; None for the output.
-        keen: Whether curves that change their bend within their range move their lines too.
+        value: The value that the rows apply to; None for the output.
+        optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
         least: Found: `(P,)`.
         form_rows: Found: `(P, d)`.
         constant: Found: `(P,)`.
-        used: Found: per bent value, what the best bound uses.
+        used: Found: per nonlinear value, what the best bound uses.
     """
 
     sweep: CrownPass
@@ -81,7 +81,7 @@ class AlphaAscent:
     box: np.ndarray
     which: np.ndarray
     value: int | None = None
-    keen: bool = False
+    optimize_smooth: bool = False
     least: np.ndarray = field(init=False)
     form_rows: np.ndarray = field(init=False)
     constant: np.ndarray = field(init=False)
@@ -94,7 +94,7 @@ class AlphaAscent:
         self.constant = np.full(pairs, -np.inf)
 
     def run(self, target: np.ndarray, steps: int) -> None:
-        """Bound all pairs, then improve those below their `target` `(P,)` for up to `steps`."""
+        """Bound all pairs, then optimize those below their `target` `(P,)` for up to `steps`."""
         graph = self.sweep.plan.graph
         value = graph.output if self.value is None else self.value
         active = np.arange(self.box.size)
@@ -133,7 +133,7 @@ class AlphaAscent:
         record: Record,
         chosen: Chosen,
     ) -> None:
-        """Take over what is better than the best so far."""
+        """Keep what improves the best bound so far."""
         better = least > self.least[active]
         whom = active[better]
         if not whom.size:
@@ -154,10 +154,10 @@ class AlphaAscent:
     def _free(
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
-        """Where the line in use has a choice worth its price, per curve.
+        """Where optimizing the line in use is worth its cost, per curve.
 
-        A bent unit that spans a knot is left alone: its lines cost ten times a tangent's, and
-        near a change of bend there is little to win.
+        A smooth unit that spans a knot keeps its line: it costs ten times a tangent, and near an
+        inflection point little is gained.
         """
         out = {}
         for v, source, op in self.sweep.plan.curves:
@@ -167,7 +167,8 @@ class AlphaAscent:
             assert isinstance(line, CurveRelaxation)
             gain = np.where(record[v] > 0, line.gain[0], line.gain[1])
             out[v] = (gain != 0.0) & (record[v] != 0.0)
-            if not (op.is_piecewise_linear or self.keen or isinstance(op, Step)) and op.knots:
+            is_free = self.optimize_smooth or op.is_piecewise_linear or isinstance(op, Step)
+            if not is_free and op.knots:
                 lo, hi = self.sweep.ends[source]
                 low, high = (np.searchsorted(op.knots, end) for end in (lo, hi))
                 out[v] &= (low == high)[self.box[active]]
@@ -186,7 +187,7 @@ class AlphaAscent:
         active: np.ndarray,
         step: int,
     ) -> None:
-        """Move the free lines up the slope of the bound, in place."""
+        """Take one gradient ascent step on the free lines, in place."""
         graph, budget = self.sweep.plan.graph, self.sweep.plan.budget
         paying = budget if self.sweep.radii else None
         for v, mask in free.items():
@@ -228,7 +229,7 @@ class AlphaAscent:
         active: np.ndarray,
         pace: float,
     ) -> None:
-        """Turn every plane in use toward the corner that its point is nearer to, in place."""
+        """Tilt every plane in use toward the corner nearest to its point, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
         op = node.op

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core import Box, InputError, down
+from ...core.arrays import linear_forms
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
@@ -22,9 +23,10 @@ from .optimized_sweep import OptimizedCrownPass
 class ArrayEngine:
     """Bounds `rows @ output + offset` over boxes inside one root box.
 
-    Linear bounds of `domains.linear`, slope ascent on the objective rows, chunks of boxes that fit
-    a core's cache, threads over the chunks. Stateless between calls: what is known of the units
-    travels as one byte each (`domains.pieces`). With several chunks, BLAS is held to one thread.
+    Linear bounds of `domains.crown`, slope ascent on the objective rows, chunks of boxes that fit a
+    core's cache, threads over the chunks. Stateless between calls: activation phases travel with
+    the boxes, one byte per unit (`domains.stability`). With several chunks, BLAS is held to one
+    thread.
 
     Args:
         graph: The network.
@@ -34,7 +36,7 @@ class ArrayEngine:
         steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
             lines, else 1 (a smooth curve's lines cost more than the boxes they save).
         threads: Worker threads at most; None for one a core this process may use.
-        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        radii: Whether to account for rounding; False exists for the law that must then fail.
 
     Raises:
         InputError: Shapes do not fit, or an op's input can leave its domain over `box`.
@@ -74,10 +76,10 @@ class ArrayEngine:
             end = self.units + graph.value_size(v)
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
-        # Where errors multiply from product to product, the first bounds are worth more work.
-        keen = bool(self.plan.products)
-        extra = frozenset({graph.output}) if keen else frozenset()
-        sweep = OptimizedCrownPass if keen else CrownPass
+        # Where errors multiply from product to product, better first bounds pay off.
+        has_products = bool(self.plan.products)
+        extra = frozenset({graph.output}) if has_products else frozenset()
+        sweep = OptimizedCrownPass if has_products else CrownPass
         root = sweep(
             self.plan, BoxBatch.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
         )
@@ -86,7 +88,7 @@ class ArrayEngine:
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest of every output over the whole box, as the first bounds say."""
+        """First bounds of every output over the whole box."""
         return self._root[self.graph.output]
 
     def bound(
@@ -97,7 +99,7 @@ class ArrayEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`. Cost: grows with undecided units times layers, a box."""
+        """See `Engine.bound`. Cost: grows with unstable units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
@@ -138,7 +140,7 @@ class ArrayEngine:
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
 
     def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The status of every unit, and how many of each box have bounds that are not exact."""
+        """The phase of every unit, and how many of each box have inexact bounds."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
             found = phase_codes(op, *sweep.ends[source])
@@ -151,7 +153,7 @@ class ArrayEngine:
 
     def evaluate(self, x: ArrayLike) -> np.ndarray:
         """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
-        return self.graph.run(np.asarray(x, np.float64)) @ self.rows.T + self.offset
+        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""

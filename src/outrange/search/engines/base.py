@@ -1,4 +1,4 @@
-"""What the search needs from a bounding engine."""
+"""The interface of bounding engines."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ class BoxBounds:
 
     For box `i` and objective `k`, every `x` in the box has
     `objective_k(x) >= slopes[i, k] @ x + offset[i, k]`, and `least[i, k]` is the least value of
-    that form over the box (or a better proved bound), every rounding paid for.
+    that form over the box (or a better proved bound), every rounding error accounted for.
     """
 
     least: np.ndarray
@@ -22,11 +22,11 @@ class BoxBounds:
     offset: np.ndarray
     """`(B, m)`, padding for rounding already subtracted."""
     scores: np.ndarray
-    """`(B, m, d)`: how much of the slack each input is to blame for (gap attribution)."""
+    """`(B, m, d)`: the share of the slack attributed to each input (gap attribution)."""
     status: np.ndarray
     """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
     undecided: np.ndarray
-    """`(B,)` number of undecided units."""
+    """`(B,)` number of unstable units."""
 
 
 class Engine(Protocol):

@@ -1,4 +1,4 @@
-"""Gap attribution: which input is to blame for the slack of a bound.
+"""Gap attribution: how much of a bound's slack each input causes.
 
 In the bound of an objective, unit `j` with coefficient `a_j` costs `g_j = |a_j|` times the vertical
 gap of the line it uses; its range is wide because of input `i` in proportion
@@ -20,8 +20,8 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
-    for bent, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
-        for v, source, _ in bent:
+    for nonlinear, blame_of in ((sweep.plan.curves, curve_blame), (sweep.plan.largest, pick_blame)):
+        for v, source, _ in nonlinear:
             if v in ascent.used and source in sweep.shares:
                 rows, shares = sweep.shares[source]
                 blame = blame_of(ascent, v)[:, rows]
@@ -31,7 +31,7 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
             for source, blame in zip(sources, product_blame(ascent, v), strict=True):
                 out += _spread(ascent, source, blame)
     if sweep.plan.counting.any():
-        # Level lines hide where the width comes from: what picks a row is settled first.
+        # Constant bounds hide the source of the width: inputs that select a row are split first.
         out += np.where(sweep.plan.counting & (width > 0), out.sum(axis=1, keepdims=True), 0.0)
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
@@ -51,7 +51,7 @@ def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
 
 
 def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
-    """`(P, d)`: the blame on entries of a factor, as shares of the inputs they come from."""
+    """`(P, d)`: the slack of a factor's entries, divided among the inputs they depend on."""
     sweep = ascent.sweep
     origins = sweep.plan.origins[source]
     out = np.zeros((ascent.box.size, sweep.plan.graph.size))
@@ -100,7 +100,7 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """`(P, n of the input)`: what a window may lose, put on the argument picked."""
+    """`(P, n of the input)`: the slack of a window, assigned to the argument picked."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
     lo, hi = sweep.ends[source]

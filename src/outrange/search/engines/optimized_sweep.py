@@ -1,9 +1,9 @@
 """Bounds of every value with lines of their own for every row, improved by ascent.
 
 What a plain sweep does with one choice of lines for all rows, this does with one choice a row:
-dearer, and far tighter where relaxed products feed each other (a recurrent net, attention).
+more expensive, and far tighter where relaxed products feed each other (a recurrent net, attention).
 
-Reference: see `array_ascent`.
+Reference: see `alpha_crown`.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ STEPS = 4
 """Ascent steps of every row."""
 
 ROOM = 1 << 24
-"""Largest rows x entries of all bent values at once; beyond it, a plain sweep must do."""
+"""Largest rows x entries of all nonlinear values at once; beyond it, a plain sweep is used."""
 
 
 @dataclass(eq=False)
 class OptimizedCrownPass(CrownPass):
-    """A sweep whose refinements ascend. See `CrownPass`.
+    """A sweep that optimizes its slopes by ascent. See `CrownPass`.
 
     Args:
         steps: Ascent steps of every row.
@@ -34,17 +34,17 @@ class OptimizedCrownPass(CrownPass):
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         rows = self._open_rows(value)
-        bent = sum(self.ends[v][0].shape[1] for v in net.lines)
+        nonlinear = sum(self.ends[v][0].shape[1] for v in net.lines)
         if rows.size == 0:
             return False
         boxes = len(self.cells.lo)
-        if not bent or 2 * boxes * rows.size * bent > ROOM:
+        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM:
             return super()._refine(net, value)
         units = np.zeros((2 * rows.size, self.ends[value][0].shape[1]))
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
-        ascent = AlphaAscent(self, net, units, box, which, value, keen=True)
+        ascent = AlphaAscent(self, net, units, box, which, value, optimize_smooth=True)
         ascent.run(np.full(box.size, np.inf), self.steps)
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])

@@ -1,4 +1,4 @@
-"""Bounds on slopes of a network over many boxes at once."""
+"""Bounds on partial derivatives of a network over many boxes at once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class DerivativeBounds:
     """What was proved about `B` boxes, `m` objectives.
 
     Args:
-        least: `(B, m)`: no slope asked for is less, anywhere in the box.
-        blame: `(B, d)`: how much each input has to do with what is undecided.
+        least: `(B, m)`, lower bounds of the objectives on each box.
+        blame: `(B, d)`, the gap attributed to each input.
         undecided: `(B,)` number of units whose slope is not one number.
         slopes: Slope ranges of every curve, by value, `(B, n)`.
         ends: Ends of every value.
@@ -60,7 +60,7 @@ class DerivativeEngine:
 
     @property
     def chunk(self) -> int:
-        """How many boxes make a good call."""
+        """The number of boxes of an efficient call."""
         return self._values.boxes
 
     def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
@@ -76,7 +76,7 @@ class DerivativeEngine:
     def _blame(
         self, sweep: CrownPass, known: Mapping[int, Bounds], found: list[Bounds], width: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """How far slopes vary times what they multiply, shared out among the inputs."""
+        """Attribute the variation of derivatives, times what they multiply, to the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
         for v, source, _ in self._values.curves:
@@ -98,7 +98,7 @@ class DerivativeEngine:
     def _share(
         self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
     ) -> np.ndarray:
-        """Blame the inputs for what varies by `spread` and multiplies `tangent`; how much does."""
+        """Attribute a variation `spread` times `tangent` to the inputs; return its size."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):
             size_of = np.maximum(np.abs(tangent[0]), np.abs(tangent[1])).max(axis=1)
@@ -114,7 +114,7 @@ class DerivativeEngine:
     def at(self, x: np.ndarray) -> np.ndarray:
         """`(batch, m)` objectives at points `(batch, d)`, in plain float64: nothing proved.
 
-        Infinite on a kink, where there is no slope.
+        Infinite on a kink, where there is no derivative.
         """
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):

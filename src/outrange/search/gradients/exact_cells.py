@@ -1,10 +1,11 @@
-"""The slopes of a network on a small box, one cell at a time: exactly where it is straight.
+"""Exact derivatives of a network on a small box: one cell of its hyperplane arrangement at a time.
 
-The undecided units of a box have finitely many patterns. Where the slope of a pattern would matter,
-the pattern is followed layer by layer in exact arithmetic, and dropped as soon as a linear program
-in rationals proves that no open set of inputs has it. What is left are real cells, and their slopes
-are computed exactly. A continuous function rises along an input wherever it does so on every cell.
-Smooth curves keep the range of their slopes, and what is computed from them keeps all its patterns.
+The unstable units of a box have finitely many activation patterns. Where the derivative of a
+pattern would matter, the pattern is followed layer by layer in exact arithmetic, and pruned as soon
+as a linear program in rationals proves that no open set of inputs has it. The cells that remain
+exist, and their derivatives are computed exactly. A continuous function rises along an input if it
+does so on every cell. Smooth curves keep the range of their slopes, and whatever depends on them
+keeps all its patterns.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class CellBounds:
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.
         points: `(objective, x)`: points inside cells whose slope is below the cutoff.
-        settled: Whether nothing better can be said: `least` is reached, or at the cutoff.
+        settled: Whether `least` cannot be improved: it is attained, or at the cutoff.
     """
 
     least: np.ndarray
@@ -75,7 +76,7 @@ class ExactCells:
             hi: `(d,)`.
             slopes: Slope ranges of every curve there, `(n,)` each.
             ends: Ends of every value there, `(n,)` each.
-            cutoff: `(m,)`: slopes at or above it need no closer look.
+            cutoff: `(m,)`: slopes at or above it need no refinement.
         """
         units = _open_units(self.graph, slopes, ends)
         if not units and not self.is_straight:
@@ -86,11 +87,11 @@ class ExactCells:
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = self._slopes(patterns, units, slopes)
-        walk = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
-        walk.run()
-        seen = np.where(walk.needs, np.inf, least)
-        found = np.minimum(seen.min(axis=0), walk.least)
-        return CellBounds(found, walk.points, self.is_straight or bool((found >= cutoff).all()))
+        cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
+        cells.run()
+        seen = np.where(cells.needs, np.inf, least)
+        found = np.minimum(seen.min(axis=0), cells.least)
+        return CellBounds(found, cells.points, self.is_straight or bool((found >= cutoff).all()))
 
     def _slopes(
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
@@ -120,7 +121,7 @@ def _lines(op: Curve) -> list[tuple[float, float]]:
 
 
 def is_straight(op: Curve) -> bool:
-    """Whether a curve is made of lines whose coefficients are exact."""
+    """Whether a curve is piecewise linear with exact coefficients."""
     return op.is_piecewise_linear and op.lines is not None and None not in op.lines
 
 
@@ -148,7 +149,7 @@ def _open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> 
 
 
 class _CellEnumeration:
-    """One box: depth first over its undecided units, in the order of the graph."""
+    """The cells of one box: depth first over its unstable units, in the order of the graph."""
 
     def __init__(
         self,
@@ -173,7 +174,7 @@ class _CellEnumeration:
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
 
     def run(self) -> None:
-        """Look at every pattern that needs it."""
+        """Refine every pattern that needs it."""
         rows = np.flatnonzero(self.needs.any(axis=1))
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
@@ -214,7 +215,7 @@ class _CellEnumeration:
         limits: list[list[int]],
         at: RationalPoint,
     ) -> None:
-        """Every gap that the undecided units of one curve can be on together."""
+        """Every gap that the unstable units of one curve can be on together."""
         if mine:
             place, rest = mine[0], mine[1:]
             _, j, gaps = self.units[place]

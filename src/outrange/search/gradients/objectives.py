@@ -1,4 +1,4 @@
-"""What is asked about slopes: single partial derivatives, or how steep an output can be."""
+"""Objectives about derivatives: single partial derivatives, or local Lipschitz constants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Partials:
 
     @property
     def directions(self) -> np.ndarray:
-        """The inputs to step along, each once."""
+        """The inputs to differentiate by, each once."""
         return np.unique(self.direction)
 
     @property

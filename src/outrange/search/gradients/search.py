@@ -1,4 +1,4 @@
-"""Ranges and signs of slopes: branch and bound on `DerivativeEngine`, with exact leaves."""
+"""Ranges and signs of derivatives: branch and bound on `DerivativeEngine`, with exact leaves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SAMPLES = 2048
 
 
 class _CellEngine:
-    """A `DerivativeEngine` and its leaves in the form that the box search asks for."""
+    """A `DerivativeEngine` and its leaves behind the interface that the box search uses."""
 
     def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
@@ -46,7 +46,7 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Constant bounds; a box whose cells were all looked at is settled."""
+        """Constant bounds; a box whose cells were all enumerated is decided."""
         step = self._engine.chunk
         parts = [
             self._bound(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
@@ -82,7 +82,7 @@ class _CellEngine:
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values of objective `k[i]` at `x[i]`; slopes of slopes by differences, where smooth."""
+        """Values of objective `k[i]` at `x[i]`; second derivatives by differences, where smooth."""
         value = self._engine.at(x)[np.arange(len(x)), k]
         slope = np.zeros_like(x)
         if self._engine.is_straight:
@@ -121,7 +121,7 @@ def minimize_derivatives(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> Solution:
-    """The least value of every objective over a box.
+    """Minimize every objective over a box.
 
     Args:
         graph: The network.
@@ -130,10 +130,11 @@ def minimize_derivatives(
         tol: Gap to reach, relative to the range seen of each objective.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Of the samples.
+        seed: Seed of the samples.
 
-    Sound: yes, float64 rounding paid. Complete: for piecewise-linear networks; convergent for
-    smooth ones (first order in the width of the boxes). Cost: exponential in the inputs at worst.
+    Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear networks;
+    convergent for smooth ones (first order in the width of the boxes). Cost: exponential in the
+    inputs at worst.
     """
     m = asked.form.size
     with deadline(time_limit), np.errstate(all="ignore"):
@@ -171,7 +172,7 @@ def derivative_signs(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> tuple[Solution, np.ndarray]:
-    """Prove that objectives are never negative on a box, or find where they are.
+    """Prove that objectives are nonnegative on a box, or find where they are negative.
 
     Args:
         graph: The network.
@@ -181,7 +182,7 @@ def derivative_signs(
             settles the objective as broken.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Of the samples.
+        seed: Seed of the samples.
 
     Returns:
         A `Solution` (`lower` is proved of every objective; nothing of a broken one), and `(m,)`

@@ -20,13 +20,13 @@ METHODS = (
 )
 
 FIRST_BOXES = 8
-"""Boxes bounded at once at the start: best-first matters most there."""
+"""Boxes bounded at once at the start, where best-first order matters most."""
 
 MOST_BOXES = 512
 """Boxes bounded at once at most."""
 
 SECONDS_A_CALL = 0.2
-"""A call that took less is followed by one of twice as many boxes."""
+"""After a call shorter than this, the number of boxes doubles."""
 
 
 class ArraySearch(BestFirstSearch):
@@ -36,7 +36,7 @@ class ArraySearch(BestFirstSearch):
         engine: Bounds boxes; its objectives are what is minimised.
         domain: Where to search.
         incumbent: The clock and the tolerances; it keeps the points found.
-        seed: Of the samples.
+        seed: Seed of the samples.
         first: Finds the first points; see `pgd.first_points`.
     """
 
@@ -73,7 +73,7 @@ class ArraySearch(BestFirstSearch):
 
 
 def _step(search: ArraySearch, count: int) -> None:
-    """Bound the most promising boxes, close what can be closed, split the rest."""
+    """Bound the most promising boxes, close those above their cutoffs, split the rest."""
     state, pool, engine = search.incumbent, search.frontier, search.engine
     whole = search.boxes.whole
     box = pool.pop(count)
@@ -101,7 +101,7 @@ def _step(search: ArraySearch, count: int) -> None:
 
 
 def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
-    """Flags of what stays open; what is shut leaves its bound behind."""
+    """Flag what stays open; the bounds of closed boxes are recorded."""
     shut = shut & wanted
     pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
@@ -116,10 +116,10 @@ def _clip(
     alive: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes shrunk to where some open objective could still be below its cutoff.
+    """Shrink boxes to where some open objective could still be below its cutoff.
 
-    `A x + b <= cutoff` limits each coordinate with the others at their best. The form was proved
-    with its padding; the small pads here pay for this arithmetic.
+    `A x + b <= cutoff` limits each coordinate with the others at their best. The form's rounding
+    errors are in its padding; the small pads here cover this arithmetic.
     """
     a, b, on = found.slopes[alive], found.offset[alive], wanted[alive]
     lo, hi = lo[alive], hi[alive]
@@ -157,7 +157,7 @@ def _split(
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = np.all(lo <= hi, axis=1)
-        # Clipping left no whole number: all of it lies above the cutoffs.
+        # No integer is left: the whole box lies above the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
         pool.close(lost.min(axis=0, initial=np.inf))
         alive = np.flatnonzero(alive)[full]
@@ -179,7 +179,7 @@ def _split(
     cut = blame.argmax(axis=1)
     rows = np.arange(len(lo))
     thin = blame[rows, cut] < 0  # a point, in float64
-    # What clipping has just made a point is bounded once more, as one.
+    # A box that clipping has reduced to a point is bounded once more, as one.
     again = thin & ((lo != before[0]) | (hi != before[1])).any(axis=1)
     thin &= ~again
     pool.close(np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf))

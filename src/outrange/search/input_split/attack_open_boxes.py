@@ -1,7 +1,7 @@
 """Projected gradient descent from random open boxes, run between branch-and-bound steps.
 
-The open boxes lie where the bounds are low: a needle that descent from uniform points misses is
-found from them.
+The open boxes lie where the bounds are low: descent from them finds small violations that descent
+from uniform points misses.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from .frontier import Frontier
 
 
 SHARE = 0.3
-"""Share of the time that goes into descents from open boxes."""
+"""Share of the time spent on descents from open boxes."""
 
 PATIENCE = 0.2
 """Seconds of search before the first attempt."""
 
 STARTS = 256
-"""Boxes of one attempt at most."""
+"""Maximum number of boxes of one attempt."""
 
 
 class OpenBoxAttack:
-    """Descends from random open boxes of a decision, now and then.
+    """Descends from random open boxes of a decision, at intervals.
 
     Args:
         gradient: See `pgd.first_points`.
@@ -46,7 +46,7 @@ class OpenBoxAttack:
         incumbent: Incumbent,
         offer: Callable[[np.ndarray, np.ndarray], None],
     ) -> None:
-        """Offer better points, if it is time to look for some.
+        """Offer better points, if an attempt is due.
 
         Args:
             frontier: The open boxes.

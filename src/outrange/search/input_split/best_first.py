@@ -1,4 +1,4 @@
-"""Best-first search over boxes of inputs; how boxes are bounded is open."""
+"""Best-first search over boxes of inputs, for any way to bound them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .frontier import Frontier
 
 
 class BestFirstSearch(Search):
-    """Takes boxes from a frontier, bounds them, and puts back what is left of them.
+    """Takes boxes from a frontier, bounds them, and returns the remaining sub-boxes to it.
 
     A subclass works on the inputs that are free, and sets what is declared here.
     """
@@ -77,7 +77,7 @@ class BestFirstSearch(Search):
         self.frontier.lose()
 
     def advance(self) -> bool:
-        """Explore some boxes, then descend from what that improved and from open boxes."""
+        """Explore some boxes, then descend from improved points and from open boxes."""
         incumbent = self.incumbent
         before = incumbent.best.copy()
         self._explore()
@@ -92,4 +92,4 @@ class BestFirstSearch(Search):
 
     @abstractmethod
     def _explore(self) -> None:
-        """Take some boxes out, bound them, and put back what is left of them."""
+        """Take some boxes out, bound them, and put the remaining sub-boxes back."""

@@ -10,18 +10,18 @@ from ..common.domain_boxes import DomainBoxes
 MOST_BYTES = 2 << 30
 
 SHARE_AHEAD = 16
-"""One box of so many is put in order at a time: to do it at each call would cost more than the
-bounds, once millions are open."""
+"""One in this many boxes is sorted at a time: to sort at each call would cost more than bounding,
+once millions are open."""
 
 
 class _Slots:
-    """Indices of rows, of which the last come out first; adding some costs only these."""
+    """A stack of row indices; adding some costs only these."""
 
     def __init__(self, first: np.ndarray) -> None:
         self._room, self.size = first, first.size
 
     def add(self, slots: np.ndarray) -> None:
-        """Put some in."""
+        """Push some indices."""
         size = self.size + slots.size
         if size > self._room.size:
             room = np.empty(2 * size, np.int64)
@@ -31,18 +31,18 @@ class _Slots:
         self.size = size
 
     def take(self, count: int) -> np.ndarray:
-        """Take the last `count` out."""
+        """Pop the last `count`."""
         self.size -= count
         return self._room[self.size : self.size + count].copy()
 
     @property
     def all(self) -> np.ndarray:
-        """Those within, not to be written to."""
+        """The indices within, read-only."""
         return self._room[: self.size]
 
 
 class Frontier:
-    """Open boxes with their proved bounds, and what is left of those that were closed.
+    """Open boxes with their proved bounds, and the least bounds of closed ones.
 
     Args:
         inputs: Dimension `d` of a box.
@@ -59,10 +59,10 @@ class Frontier:
             "open": np.empty((self.capacity, objectives), np.uint8),
             "priority": np.empty(self.capacity),
         }
-        # Infinite where a box is not open for an objective: what is least is found in one sweep.
+        # Infinite where a box is not open for an objective, so that a minimum needs no mask.
         self._lb = np.full((objectives, self.capacity), np.inf)
         self._alive = _Slots(np.empty(0, np.int64))
-        self._front = np.empty(0, np.int64)  # Those that leave next, in order.
+        self._front = np.empty(0, np.int64)  # The next boxes to leave, in order.
         self._ordered_full = False
         self._free = _Slots(np.arange(self.capacity))
         self._in_hand = np.full(objectives, np.inf)
@@ -71,7 +71,7 @@ class Frontier:
 
     @classmethod
     def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
-        """A pool of the roots, of which nothing is known."""
+        """Create a frontier of the roots, without bounds."""
         count = len(roots.lo)
         pool = cls(roots.lo.shape[1], objectives, states)
         pool.push(
@@ -120,7 +120,7 @@ class Frontier:
 
     @property
     def full(self) -> bool:
-        """Whether the open boxes fill the memory meant for them."""
+        """Whether the open boxes fill the memory reserved for them."""
         return len(self) * self._row_bytes > MOST_BYTES
 
     @property
@@ -132,11 +132,10 @@ class Frontier:
 
         Bounds `lb` of objectives they are not open for come back infinite.
 
-        They are the highest of all when the order was last made, see `SHARE_AHEAD`. Once the memory
-        is full the boxes of lowest priority go first: they are the nearest to being closed, so the
-        pool shrinks instead of growing. All that were put in order so leave, though it is full no
-        more: to change back at once would order all of them at every call. The bounds stay valid
-        either way.
+        They are the highest as of the last sort, see `SHARE_AHEAD`. Once the memory is full the
+        boxes of lowest priority go first: they are the closest to being closed, so the frontier
+        shrinks. All boxes sorted in that order leave, even when the memory is no longer full, since
+        changing back at once would sort at every call. The bounds stay valid either way.
 
         The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
         """
@@ -145,7 +144,7 @@ class Frontier:
             self._order(max(count, len(self) // SHARE_AHEAD))
         chosen = self._front[:count]
         boxes = self._boxes(chosen)
-        # Before they leave: an interruption must not lose them.
+        # Recorded before they leave: an interrupt must not lose them.
         self._in_hand = boxes["lb"].min(axis=0, initial=np.inf)
         self._front = self._front[count:]
         self._lb[:, chosen] = np.inf
@@ -165,7 +164,7 @@ class Frontier:
         self._front, self._alive = front, _Slots(alive[order[count:]])
 
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-        """Copies of up to `count` open boxes, chosen at random."""
+        """Copy up to `count` open boxes, chosen at random."""
         alive = np.concatenate([self._front, self._alive.all])
         return self._boxes(rng.choice(alive, min(count, alive.size), replace=False))
 
@@ -174,16 +173,16 @@ class Frontier:
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
     def settle(self) -> None:
-        """The boxes taken out are dealt with: what is left of them is back or closed."""
+        """Confirm that the boxes taken out are closed or back as sub-boxes."""
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def lose(self) -> None:
-        """Work on what was in hand was interrupted: its bounds are all that is left of it."""
+        """Record the bounds of boxes taken out whose processing was interrupted."""
         self.close(self._in_hand)
         self.settle()
 
     def close(self, bounds: np.ndarray) -> None:
-        """Boxes leave for good: `bounds` `(m,)`, infinite where none was open, are kept of them."""
+        """Close boxes: their `bounds` `(m,)`, infinite where none was open, are recorded."""
         self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:

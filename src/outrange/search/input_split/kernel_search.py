@@ -22,22 +22,22 @@ METHODS = (
 )
 
 LEAF_UNITS = 14
-"""A box with so many undecided units at most is an exact leaf: its phases are enumerated."""
+"""A box with so many unstable units at most is an exact leaf: its phases are enumerated."""
 
 LEAF_LPS = 2000
-"""Linear programs of one leaf at most; one that needs more is split instead."""
+"""Maximum number of linear programs per leaf; a leaf that needs more is split."""
 
 ASCENT = 5
-"""Steps of slope ascent a box."""
+"""Steps of slope ascent per box."""
 
 MOST_TASKS = 512
-"""Boxes handed to one call at most."""
+"""Maximum number of boxes per call."""
 
 MOST_BUDGET = 16
-"""Boxes bounded of each that is handed over, it and its children, at most."""
+"""Maximum number of boxes bounded per box of a call, children included."""
 
 SECONDS_A_CALL = 0.1
-"""What a call is sized for: the clock is looked at between calls."""
+"""Target duration of a call in seconds: the clock is read between calls."""
 
 
 class KernelSearch(BestFirstSearch):
@@ -47,7 +47,7 @@ class KernelSearch(BestFirstSearch):
         program: The network and its objectives, of the inputs that are free in `domain`.
         domain: Where to search.
         incumbent: The clock and the tolerances; it keeps the points found.
-        seed: Of the samples.
+        seed: Seed of the samples.
         first: Finds the first points; see `pgd.first_points`.
     """
 
@@ -80,9 +80,9 @@ class KernelSearch(BestFirstSearch):
 
 
 class _Pace:
-    """How many boxes to hand over at once, and where what is left of them goes.
+    """Choose the number of boxes of a call, and allocate its results.
 
-    Few at the start (best-first matters), then enough.
+    Few at the start, where best-first order matters.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class _Pace:
         self._room: dict[str, np.ndarray] = {}
 
     def room(self, count: int, kernel: CompiledProgram) -> dict[str, np.ndarray]:
-        """Arrays for so many boxes; the same again: fresh memory costs a tenth of a box."""
+        """Reusable arrays for so many boxes: fresh memory costs a tenth of a box."""
         if not self._room or len(self._room["lo"]) < count:
             m, d, s = kernel.objectives, kernel.program.inputs, kernel.program.states
             self._room = {

@@ -4,11 +4,11 @@
  *
  * Above the first level that is not linear both ends are one row x. There a unit with slopes up and
  * down has the middle slope M = (up + down) / 2 and the distance D = (up - down) / 2 from it, and
- * the two ends are S + T and -(S - T), where S sums M x and T sums D |x|: a settled unit has no D,
+ * the two ends are S + T and -(S - T), where S sums M x and T sums D |x|: a stable unit has no D,
  * and an open one is worked on once. |M| + |D| = max(|up|, |down|), so the errors are bounded as
- * before, with two roundings more (of M or D, and of S + T): gamma_{n+6}, which rho pays.
+ * before, with two roundings more (of M or D, and of S + T): gamma_{n+6}, which rho covers.
  *
- * What is to be paid is summed in one number: per unit met |a| times `due`, its rho and gamma_N
+ * Rounding errors are summed in one number: per unit met |a| times `due`, its rho and gamma_N
  * times the sizes of its bias and intercept at the steeper of its two lines. */
 
 #if defined(__AVX512F__)
@@ -117,7 +117,7 @@ static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
     if (count) feed_block(t, w, l, w->list, count, 0);
 }
 
-/* The units of a finished level as `descend_middle` reads them: the open ones, then the settled
+/* The units of a finished level as `descend_middle` reads them: the open ones, then the stable
  * ones that pass anything on. */
 static void list_units(const level *l, scratch *w)
 {

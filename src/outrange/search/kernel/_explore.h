@@ -124,7 +124,7 @@ API int outrange_explore(const tape *t, int tasks, const double *lo, const doubl
 }
 
 /* One box, bounded and not split: what the array engine also computes. lo_z, hi_z (states) receive
- * the bounds of the units not known yet, or may be NULL. Returns the number of undecided units. */
+ * the bounds of the units not known yet, or may be NULL. Returns the number of unstable units. */
 API int outrange_bound(const tape *t, const double *lo, const double *hi, const int8_t *known,
                        int steps, double *least, double *A, double *offset, double *G, int8_t *st,
                        double *lo_z, double *hi_z)

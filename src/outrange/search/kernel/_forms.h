@@ -1,4 +1,4 @@
-/* A leaf's own small network: its undecided units and the objective as forms in the inputs. */
+/* A leaf's own small network: its unstable units and the objective as forms in the inputs. */
 
 #define MAX_LEAF 64
 
@@ -115,7 +115,7 @@ static void leaf_free(leaf *f)
     free(f);
 }
 
-/* z_i, and the objective, as exact forms in the inputs and the undecided units' outputs. */
+/* z_i, and the objective, as exact forms in the inputs and the unstable units' outputs. */
 static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t *st, double *e0)
 {
     int d = t->d, K = f->K;
@@ -142,7 +142,7 @@ static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t
 
 /* A lower bound of a form in the inputs and the units < top (coefficients in cc and wl, constant c,
  * known up to err), with the phases of units < j fixed and units j..top-1 relaxed. Leaves the
- * coefficients in cc and returns the constant, paid for. wl is used up. */
+ * coefficients in cc and returns the constant, rounding included. wl is used up. */
 static double relax_form(const tape *t, leaf *f, int j, int top, double c, double err)
 {
     int d = t->d, K = f->K;

@@ -11,8 +11,8 @@
  * constant and p*M to the level below. The errors of the product and of the dot products are at
  * most |a| smax gamma_{n+4} Z =: |a| rho, in any order of summation, with or without FMA; rho comes
  * with the tape (and carries any error of the unit's own definition). The constant's additions are
- * paid by gamma_N times the sum of the absolute values added. Slopes and intercepts of relaxations
- * are valid as floats: any chord slope is, given the intercept that is computed for it.
+ * covered by gamma_N times the sum of the absolute values added. Slopes and intercepts of
+ * relaxations are valid as floats: any chord slope is, given the intercept computed for it.
  *
  * Reference: Zhang et al., CROWN (2018); Neumaier and Shcherbina, safe bounds (2004).
  */
@@ -28,7 +28,7 @@
 #define API __attribute__((visibility("default")))
 #endif
 #define UNIT 1.1102230246251565e-16
-#define TINY 1e-280 /* pays every underflow: at most 2^-1075 each, times sizes below 1e30 */
+#define TINY 1e-280 /* covers every underflow: at most 2^-1075 each, times sizes below 1e30 */
 #define VERSION 2
 
 #include "_tape.h"

@@ -1,6 +1,6 @@
-/* Exact leaves: a box with few undecided units is closed by trying their phases depth first, with
+/* Exact leaves: a box with few unstable units is closed by trying their phases depth first, with
  * a small bounded dual simplex in the input variables. Whatever the simplex says is only used
- * through its multipliers: the bound is recomputed from them with every rounding paid
+ * through its multipliers: the bound is recomputed from them with every rounding error included
  * (Neumaier and Shcherbina 2004), infeasibility through a Farkas vector in the same way.
  */
 

@@ -116,7 +116,7 @@ static void start(const tape *t, scratch *w, int k, int u, int rows)
     feed(t, w, l, 1, rows);
 }
 
-/* Which of an undecided unit's two lines is free to turn: the other one is the chord. */
+/* Which of an unstable unit's two lines is free to turn: the other one is the chord. */
 static inline double *free_lines(const level *l, scratch *w)
 {
     return l->sp > l->sm ? w->up : w->down;
@@ -145,7 +145,7 @@ static inline v8 by_sign(v8 x, v8 positive, v8 negative)
 }
 
 /* Row r at level j: the coefficients times the slopes that they meet go to p, and the constants,
- * what is to be paid and what is added up to the row's sums. */
+ * the rounding errors and what is added up to the row's sums. */
 static inline void meet(scratch *w, const level *l, int r, double *p)
 {
     v8 c = {0}, pad = {0}, mag = {0};
@@ -184,7 +184,7 @@ static void descend(const tape *t, scratch *w, int j, int rows)
     if (count) feed(t, w, l, count, rows);
 }
 
-/* The same of one row, where undecided units are kept: their coefficients go to keep[state]. */
+/* The same of one row, where unstable units are kept: their coefficients go to keep[state]. */
 static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, double *keep)
 {
     const level *l = &t->lv[j];

@@ -8,7 +8,7 @@ typedef struct {
     char *touched;               /* per level: does the row reach it */
     /* By unit, of levels that are not linear. */
     double *lo, *hi;         /* bounds; of open units alone */
-    double *per_width;       /* open: 1 / (hi - lo); 0 says that a unit is settled */
+    double *per_width;       /* open: 1 / (hi - lo); 0 means a stable unit */
     double *free_;           /* open: the slope that its free line starts with */
     double *up, *down;       /* slope for a positive and for a negative coefficient */
     double *up_at, *down_at; /* their intercepts */

@@ -25,7 +25,7 @@ typedef struct {
     double *reach; /* d: largest |x| over the root box */
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
-    double noise;  /* 1; 0 leaves rounding unpaid, for the law that must then fail */
+    double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
 } tape;
 
 static int padded(int n) { return (n + 7) & ~7; }

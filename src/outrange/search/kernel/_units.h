@@ -1,10 +1,10 @@
-/* Bounds of every undecided unit, and the lines that stand in for it. */
+/* Bounds of every unstable unit, and the lines that stand in for it. */
 
 #define LEAST_ROWS 3 /* fewer go down one by one */
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
 
-/* The lines of a level whose units' bounds are known: a settled unit has one; an open one has the
+/* The lines of a level whose units' bounds are known: a stable unit has one; an open one has the
  * chord, and another that may turn. */
 static void draw_lines(const tape *t, const level *l, scratch *w)
 {

@@ -1,4 +1,4 @@
-"""The compiled box kernel: loading it, and handing it a program. The one file that knows ctypes."""
+"""Bindings to the compiled box kernel; the only file that imports ctypes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from .layer_program import LayerProgram
 VERSION = 2
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
+
+SWAMPED = 1e-3
+"""Radii that shrink below this share of what they were were much too large: once more."""
+
+MOST_PASSES = 6
+"""How often the radii are sized anew."""
 
 _P = ctypes.c_void_p
 _I = ctypes.c_int
@@ -61,7 +67,7 @@ class CompiledProgram:
         program: The layers.
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
-        radii: Whether rounding is paid for; False exists for the law that must then fail.
+        radii: Whether to account for rounding; False exists for the law that must then fail.
         whole: `(inputs,)` bool: the inputs that take whole numbers only.
     """
 
@@ -89,7 +95,8 @@ class CompiledProgram:
             lib.outrange_tape_noise(self.handle, 0.0)
             sizes = [(z, 0.0 * rho) for z, rho in sizes]
         self.radius = sizes[-1][1]
-        """`(m,)` the noise radius of the objectives' own sums: the finest gap worth asking for."""
+        """`(m,)` the rounding radius of the objectives' own sums: the least gap that can be
+        reached."""
         for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
             lib.outrange_tape_level(
@@ -165,7 +172,7 @@ class CompiledProgram:
 def _sizes(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer `(Z, rho)`: the size of each sum, and the radius that pays its rounding."""
+    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:
@@ -176,7 +183,7 @@ def _sizes(
         z = np.abs(layer.bias) + layer.error
         for source, matrix in layer.sizes.items():
             z = z + matrix @ heights[source]
-        # Zero times infinity: a size that overflowed stays one that did.
+        # Zero times infinity: a size that has overflowed stays infinite.
         z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
         # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
         terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
@@ -192,10 +199,25 @@ def _sizes(
 def root_magnitudes(
     program: LayerProgram, box: Box, whole: np.ndarray | None = None
 ) -> CompiledProgram:
-    """The compiled program, its rounding radii sized by linear bounds on this box."""
+    """The compiled program, its rounding radii sized by linear bounds on this box.
+
+    In a deep network the sizes that intervals give are so large that what pays for their rounding
+    swamps the bounds: then bounds with the radii those bounds give are much better once more.
+    """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
-    coarse = CompiledProgram(program, reach)
-    *_, lo_z, hi_z = coarse.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
+    found = CompiledProgram(program, reach)
+    for _ in range(MOST_PASSES):
+        better = CompiledProgram(program, reach, _heights(found, box), whole=whole)
+        before, found = found.radius, better
+        if not np.any(found.radius < SWAMPED * before):
+            break
+    return found
+
+
+def _heights(compiled: CompiledProgram, box: Box) -> list[np.ndarray]:
+    """Per layer `(n,)` bounds on `|h|` over a box."""
+    program = compiled.program
+    *_, lo_z, hi_z = compiled.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
     values, at = [], 0
     for layer in program.layers:
         if layer.linear:
@@ -205,4 +227,4 @@ def root_magnitudes(
         top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(layer.below), abs(layer.above))
         values.append(np.where(np.isnan(top), np.inf, top))
         at += layer.size
-    return CompiledProgram(program, reach, values, whole=whole)
+    return values

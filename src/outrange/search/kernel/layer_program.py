@@ -30,7 +30,7 @@ class ProgramLayer:
         linear: Whether `h = z`.
         below: Slope where `z < 0`.
         above: Slope where `z >= 0`.
-        error: `(n,)`: what the layer's own definition may be off by (a curve's stated error).
+        error: `(n,)`, a bound on the error of the layer's own definition (a curve's stated error).
     """
 
     sources: dict[int, np.ndarray]
@@ -41,7 +41,7 @@ class ProgramLayer:
     above: float = 1.0
     error: np.ndarray | float = 0.0
     merged: int = 1
-    """The most entries that were added to make one matrix entry."""
+    """The largest number of terms in any matrix entry."""
 
     @property
     def size(self) -> int:
@@ -66,7 +66,7 @@ class LayerProgram:
 
     @property
     def states(self) -> int:
-        """Number of units that can be undecided."""
+        """Number of units that can be unstable."""
         return sum(layer.size for layer in self.layers if not layer.linear)
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
@@ -103,7 +103,7 @@ class LayerProgram:
 
 
 MOST_WEIGHTS = 1 << 24
-"""The largest affine op, zeros counted: a program writes out every one, and images are wide."""
+"""Entries of the largest affine op, zeros included: a program stores matrices explicitly."""
 
 
 def compile_layers(
@@ -253,7 +253,7 @@ class _Compiler:
         return True
 
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
-        """A curve with its one kink at the origin: the layer before it takes it over if it can."""
+        """Add a curve with its one kink at the origin, in the layer before it if possible."""
         view = self.views[node.inputs[0]]
         n = len(self.layers)
         own = (

@@ -3,10 +3,11 @@
 Every value is kept as affine forms of the program's columns. A curve whose range covers `k` of its
 knots takes `k + 1` lengths and `k` binaries ("how far along each straight piece, and is the piece
 before it full?"), which is the tightest linear relaxation of one unit; a maximum takes one binary
-a candidate. Settled units cost nothing.
+a candidate. Stable units cost nothing.
 
 Warrant: SOLVER_TOLERANCE. HiGHS satisfies rows to about 1e-9 and reports its own dual bound, so a
-result is never published as proved; it guides, and it checks.
+result is never published as proved.
+
 Reference: Vielma, *Mixed integer linear programming formulation techniques* (2015), section 10.
 """
 
@@ -25,14 +26,14 @@ from .highs import module, quiet_solver, run
 
 
 FEASIBILITY = 1e-9
-"""What HiGHS may violate a row, a column or integrality by."""
+"""Tolerance of HiGHS for rows, columns and integrality."""
 
 
 class MilpBound(NamedTuple):
-    """What HiGHS said of one minimum.
+    """The result of HiGHS for one minimum.
 
     Args:
-        lower: Its dual bound, or the cutoff where it found nothing below that.
+        lower: Its dual bound, or the cutoff where nothing lies below it.
         at: `(d,)` the inputs of its best point, inside the box; None if it has none.
         optimal: Whether it closed the gap (or proved that nothing lies below the cutoff).
     """
@@ -125,7 +126,7 @@ class Encoding:
             at = np.clip(point, self.box.lo, self.box.hi)
         if status == kinds.kOptimal:
             least = info.mip_dual_bound if self.binaries else info.objective_function_value
-            # Past the cutoff HiGHS stops looking, so a larger number of its would be no bound.
+            # HiGHS prunes above the cutoff, so a larger number is no bound.
             return MilpBound(min(float(least), float(cutoff)), at, True)
         if np.isfinite(cutoff) and status in (kinds.kInfeasible, kinds.kObjectiveBound):
             return MilpBound(float(cutoff), None, True)

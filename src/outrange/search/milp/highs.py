@@ -1,4 +1,4 @@
-"""HiGHS: the one file that loads it, and linear programs with few rows."""
+"""The only file that imports HiGHS; linear programs with few rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def least_linear(
     solver = quiet_solver()
     solver.setOptionValue("primal_feasibility_tolerance", 1e-9)
     solver.setOptionValue("dual_feasibility_tolerance", 1e-9)
-    solver.setOptionValue("presolve", "off")  # It may see that there is no point, but not show it.
+    solver.setOptionValue("presolve", "off")  # It may detect infeasibility without a Farkas vector.
     solver.passModel(program)
     run(solver)
     status = solver.getModelStatus()
@@ -97,7 +97,7 @@ def quiet_solver() -> Any:
 
     class Quiet(highspy.Highs):
         def enableCallbacks(self) -> None:
-            # Called by the constructor, and prints a banner unless told before.
+            # The constructor prints a banner unless this is set before.
             self.silent()
             super().enableCallbacks()
 

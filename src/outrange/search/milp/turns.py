@@ -1,4 +1,4 @@
-"""Few inputs, few undecided units, and box splits that get nowhere: a solver takes its turn.
+"""Turns of a MILP solver where input splitting stalls: few inputs, few unstable neurons.
 
 The solver's dual bound is not a proof: what it closes carries `Warrant.SOLVER_TOLERANCE`, and is
 lowered by its feasibility tolerance. Objectives it does not close keep their proved bound.
@@ -20,14 +20,14 @@ from .encoding import FEASIBILITY, Encoding
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
 MOST_BINARIES = 48
-"""Up to this many, a program is worth its turn."""
+"""Up to this many unstable neurons a MILP gets its turn."""
 
 PATIENCE = 3.0
 """Seconds of the first turn of the box search; each later turn is twice as long."""
 
 
 class MilpTurns(Search):
-    """A box search and, where it gets nowhere, a solver, in turns of growing length.
+    """A box search and, where it stalls, a solver, in turns of growing length.
 
     Args:
         boxes: The box search.
@@ -78,7 +78,7 @@ class MilpTurns(Search):
         self._boxes.recover()
 
     def advance(self) -> bool:
-        """A step of the box search, after a turn of the solver where one is due."""
+        """Advance the box search, after a turn of the solver where one is due."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
             if not self._tried:
@@ -119,7 +119,7 @@ def _is_straight(op: Op) -> bool:
 
 
 def _encoding(graph: Graph, box: Box) -> Encoding | None:
-    """The program of a graph; None where there is none or it would be too large to be of use."""
+    """Encode a graph as a MILP; None where that is impossible or too large to be useful."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")

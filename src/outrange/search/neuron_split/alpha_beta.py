@@ -17,15 +17,10 @@ import numpy as np
 
 from ...core.arrays import Numbers
 from .ascent_backend import chosen
+from .node import Splits
 from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
-from .split_constraints import Splits
-
-
-THETA_PACE = 0.2
-BETA_PACE = 0.3
-GAMMA_PACE = 0.3
-DECAY = 0.97
+from .settings import SETTINGS
 
 
 @dataclass(eq=False)
@@ -37,7 +32,7 @@ class BoundProblem:
         cuts: Of each sub-problem.
         theta: `(P, s)`; moves.
         beta: `(P, s)`; moves. None: no multipliers.
-        least: `(P,)` the best bound, rounding not paid.
+        least: `(P,)` the best bound, rounding errors not included.
         below: Only points where `row . output < cutoff` count: its multipliers move too.
     """
 
@@ -56,11 +51,11 @@ class BoundProblem:
         beta: np.ndarray | None,
         below: OutputConstraint | None = None,
     ) -> BoundProblem:
-        """Nothing known yet."""
+        """A task without a bound yet."""
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """All rows, and what is to be subtracted from their bound."""
+        """All rows, and the constant to subtract from their bound."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
@@ -131,7 +126,9 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
         _move(net, relaxed, result, z, (alpha, beta), (splits, cut, far), moments, step)
         if below is not None:
             push = values[net.graph.output] @ below.row - below.cutoff
-            below.gamma += GAMMA_PACE * DECAY**step * below.scale * moments[2].step(push)
+            below.gamma += (
+                SETTINGS.gamma_pace * SETTINGS.decay**step * below.scale * moments[2].step(push)
+            )
             np.maximum(below.gamma, 0.0, out=below.gamma)
         if going.mean() < 0.75:
             active = active[going]
@@ -157,7 +154,7 @@ def _move(
 ) -> None:
     """One step of Adam on `alpha` and `beta`, in place."""
     alpha, beta = now
-    pace = DECAY**step
+    pace = SETTINGS.decay**step
     slope = np.zeros_like(alpha)
     for b in net.activations:
         if b.value not in result.slopes:
@@ -169,7 +166,7 @@ def _move(
         if first is not None and second is not None:
             distance = distance - np.where(a > 0, first, second)
         slope[:, b.place] = a * gain * distance
-    alpha += THETA_PACE * pace * moments[0].step(slope)
+    alpha += SETTINGS.slope_pace * pace * moments[0].step(slope)
     np.clip(alpha, 0.0, 1.0, out=alpha)
     splits, cut, far = cutting
     if beta is None or cut is None:
@@ -179,10 +176,10 @@ def _move(
     some = has_low | has_high
     push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
     size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
-    # Where no coefficient is left, what is missing says how far to go (Polyak's step).
+    # Without coefficients, the missing bound gives the step size (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
-    beta += pace * np.maximum(BETA_PACE * size[:, None], short) * moments[1].step(push)
+    beta += pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
     np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
 
 
@@ -212,5 +209,5 @@ class AdamMoments:
         return mean
 
     def keep(self, going: np.ndarray) -> None:
-        """Drop the rows that are not worked on any more."""
+        """Drop the rows that are finished."""
         self.first, self.second = self.first[going], self.second[going]

@@ -1,8 +1,8 @@
-"""Which arrays the alpha-beta ascent computes on: NumPy's, or those that a user chose.
+"""The arrays that the alpha-beta ascent computes on: NumPy's, or those that the user chose.
 
 What an ascent finds are slopes and multipliers; the bounds that follow from them are always
-computed anew by NumPy in float64, every rounding paid. So other arrays, and other numbers, can make
-an answer slower or looser, never wrong.
+computed anew by NumPy in float64, every rounding error accounted for. So other arrays, and other
+numbers, can make an answer slower or looser, never wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def chosen() -> Ascent | None:
 
 @contextmanager
 def choose(ascent: Ascent) -> Iterator[None]:
-    """Use an ascent while the context lasts, and in the threads that a search starts meanwhile."""
+    """Use an ascent while the context lasts, also in threads that a search starts within it."""
     token = _chosen.set(ascent)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What one back-substitution through a relaxed net leaves: fast bounds, or proved ones."""
+"""Results of one back-substitution through a relaxed net: fast bounds, or proved ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 @dataclass(eq=False)
 class BackwardPass:
-    """What one back-substitution left.
+    """The result of one back-substitution.
 
     Args:
-        least: `(P,)` the bounds, rounding not paid.
+        least: `(P,)` the bounds, rounding errors not included.
         rows: `(P, s)` coefficients that arrive at the units.
         form: `(P, d)` coefficients of the inputs.
-        slopes: Per bent value, the slopes of the lines in use.
+        slopes: Per nonlinear value, the slopes of the lines in use.
         offsets: The same of their offsets.
     """
 

@@ -1,6 +1,6 @@
-"""The net without the units that are 0 on the whole box: smaller matrices for every step after.
+"""Inactive-neuron elimination: a net without the units that are 0 on the whole box.
 
-Only where matrices are dense: what a unit that is off adds to others is exactly nothing.
+Only where matrices are dense: what an inactive unit adds to others is exactly nothing.
 """
 
 from __future__ import annotations

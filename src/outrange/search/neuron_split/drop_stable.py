@@ -1,11 +1,11 @@
-"""The net without the units that are straight on the whole box: short rows for every step after.
+"""Stable-neuron elimination: a net without the units that are linear on the whole box.
 
-A value is `sum over bases of M^T base + c`, up to `error`: the bases are the inputs and the units
-that are still open. Where this takes fewer products than the layers did, the layers are left out.
+A value is `sum over bases of M^T base + c`, up to `error`: the bases are the inputs and the
+unstable units. Where this takes fewer products than the layers did, the layers are left out.
 
-What the matrices lost when they were computed is paid like every other rounding. For a product of
-computed factors, `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry, so a value with
-magnitudes `H` of the bases is off by `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)` at most.
+The rounding errors of the matrices are accounted for like all others. For a product of computed
+factors, `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry, so a value with magnitudes `H`
+of the bases is off by `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)` at most.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.5.
 """
@@ -34,10 +34,10 @@ from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
-"""Of the matrices of one value: beyond, nothing is tried."""
+"""Maximum number of entries in the matrices of one value."""
 
 WORTH = 0.8
-"""The share of the products that must be left for the new net to be taken."""
+"""The new net is used if it needs at most this share of the products."""
 
 ROUNDED_UP = 1.0 + 1e-9
 """More than the roundings of an error that is itself a sum of non-negative float64 numbers."""
@@ -53,7 +53,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """An equal net on the same box, of open units alone; the same net if that gains nothing."""
+    """An equal net on the same box, of unstable units alone; the same net if that gains nothing."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
@@ -70,7 +70,7 @@ def _products(graph: Graph) -> int:
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """The same of the net of open units: what each open unit depends on, counted beforehand."""
+    """The same of the net of unstable units, counted beforehand from what each depends on."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
@@ -87,7 +87,7 @@ def _products_after(net: RelaxedNet) -> int:
 
 
 def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
-    """The slope of each unit that is straight, 0 for the others, and which those are."""
+    """The slope of each stable unit, 0 for the others, and which those are."""
     lo, hi = net.lo[activation.place], net.hi[activation.place]
     slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:
@@ -149,7 +149,7 @@ class _StableElimination:
         constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
         known = op.apply(tuple(form.error[None] for form in before), True)[0]
         reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
-        # A bias may be a computed number as well: it is paid for as generously as elsewhere.
+        # A bias may be a computed number as well: its error is bounded as generously as elsewhere.
         lost = gamma(op.terms + 4) * reach
         lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
         return StableForm(parts, constant, widened(known + lost + error) * ROUNDED_UP)

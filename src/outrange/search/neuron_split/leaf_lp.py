@@ -1,7 +1,7 @@
-"""A sub-problem without open units is a linear program.
+"""A sub-problem without unstable units is a linear program.
 
-Its answer is not trusted: its multipliers go into a bound in which every rounding is paid, and its
-point is a candidate like any other.
+The solver's answer is not trusted: its multipliers give a bound that accounts for every rounding
+error, and its point is a candidate like any other.
 
 Reference: A. Neumaier, O. Shcherbina, *Safe bounds in linear and mixed-integer linear
 programming*, Mathematical Programming 99 (2004).
@@ -19,11 +19,11 @@ from .relaxed_net import RelaxedNet
 
 
 SCALES = (1.0, *(10.0 ** np.arange(-3, 7)))
-"""What shows that there is no point at all may be of any size: these are tried."""
+"""Scales tried for an infeasibility certificate."""
 
 
 def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
-    """A proved lower bound of one sub-problem, and a point `(d,)` worth a look.
+    """Bound one sub-problem, and return a candidate point `(d,)`.
 
     Args:
         net: The graph over its box.
@@ -60,7 +60,7 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
 def _form(
     net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
 ) -> tuple[np.ndarray, float]:
-    """A row of a net without open units as `form . x + height`."""
+    """A row of a net without unstable units as `form . x + height`."""
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)
     result = net.backward(start, relaxed, None, splits)

@@ -1,4 +1,4 @@
-"""An open sub-problem of a phase tree: its cuts, its ranges, and what its bound came from."""
+"""Sub-problems of neuron splitting: split constraints, ranges and bounds, of one and of many."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class SplitNode:
         high: Cuts `z <= high`.
         lo: Ranges of the units.
         hi: The other ends.
-        theta: Slopes of its bound.
+        alpha: Slopes of its bound.
         beta: Multipliers of its bound.
-        score: What each unit costs its bound.
+        score: The branching score of each unit.
         least: Its proved bound.
-        age: Cuts since the ranges were tightened.
+        age: Splits since the ranges were tightened.
     """
 
     low: np.ndarray
@@ -43,3 +43,34 @@ class SplitNode:
         return SplitNode(
             low, high, lo, hi, self.alpha, self.beta, self.score, self.least, self.age + 1
         )
+
+
+@dataclass(eq=False)
+class Splits:
+    """Split constraints and ranges of the first units: `(P, s)` each.
+
+    Args:
+        low: The constraint `z >= low`, whose multiplier may be used; `-inf` where there is none.
+        high: The constraint `z <= high`; `inf` where there is none.
+        lo: Least value of each unit in the sub-problem, split or not.
+        hi: Largest value.
+        same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
+    same: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> Splits:
+        """Some of the sub-problems."""
+        same = np.arange(len(self.lo)) if self.same is None else self.same
+        return Splits(
+            self.low[index], self.high[index], self.lo[index], self.hi[index], same[index]
+        )
+
+    def first(self, units: int) -> Splits:
+        """Without the units after the first few."""
+        low, high, lo, hi = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
+        return Splits(low, high, lo, hi, self.same)

@@ -17,7 +17,7 @@ from ...ops import Curve
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """Lines of one activation layer, `(P, n)` or `(n,)` each; rounding is not paid for yet.
+    """Lines of one activation layer, `(P, n)` or `(n,)` each; rounding errors not included.
 
     Args:
         slope: Of the lines below and above.
@@ -71,12 +71,12 @@ class PreparedActivation(Protocol):
 
 @dataclass(eq=False)
 class KinkActivation:
-    """A value of two straight pieces that meet at the origin, convex.
+    """A convex activation of two linear pieces that meet at the origin.
 
     Args:
         value: Its number in the graph.
         source: The number of its input.
-        place: Its units among those of all bent values.
+        place: Its units among those of all nonlinear values.
         below: Slope of the first piece.
         above: Slope of the second, more than that.
     """
@@ -93,11 +93,11 @@ class KinkActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Units that are straight on their range."""
+        """Stable units."""
         return (lo >= 0) | (hi <= 0)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The slopes, through 0, of units that are settled."""
+        """The slopes, through 0, of stable units."""
         return np.where(lo >= 0, self.above, self.below)
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -105,14 +105,14 @@ class KinkActivation:
         return (hi > -lo).astype(np.float64)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Where to cut."""
+        """The point at which to split."""
         return np.zeros(np.shape(lo))
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedKink:
         """The chord above, whatever the lower line."""
         span = np.where(hi > lo, hi - lo, 1.0)
         chord = np.clip((self.above * hi - self.below * lo) / span, self.below, self.above)
-        # The chord's slope is a float like any other; its height is what it must be for it.
+        # The chord's slope is rounded; its offset is the least sound one for that slope.
         ends = np.maximum((self.above - chord) * hi, (self.below - chord) * lo)
         sizes = (abs(self.above) + np.abs(chord)) * np.abs(hi)
         sizes = sizes + (abs(self.below) + np.abs(chord)) * np.abs(lo)

@@ -1,6 +1,6 @@
-"""A graph over one box with the ranges of its units known: bounds of rows under cut ranges.
+"""A relaxed graph over one box: bounds of rows under split constraints.
 
-`Tilted` rows are bounded by back-substitution where every unit that a sub-problem cuts at `p`
+`Tilted` rows are bounded by back-substitution, where every unit that a sub-problem splits at `p`
 adds its multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same
 with `beta <= 0`. So one signed number a unit is enough.
 
@@ -25,9 +25,9 @@ from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange
 from .backward_pass import BackwardPass, Proof
+from .node import Splits
 from .relaxations import Activation, PreparedActivation, Relaxation
 from .smooth_relaxations import activations_of
-from .split_constraints import Splits
 
 
 @dataclass(eq=False)
@@ -35,14 +35,15 @@ class RelaxedNet:
     """One graph over one box.
 
     Args:
-        graph: All its bent values are known to `activations_of`.
+        graph: All its nonlinear values are known to `activations_of`.
         box: Finite.
-        ends: `(lo, hi)` of every value when the net was made; those of the units move on.
+        ends: `(lo, hi)` of every value when the net was made; those of the units are tightened
+            later.
         payments: See `backward.Relaxed`.
         drain: The same.
         magnitudes: `H` of every value; see `noise`.
         budget: Of the graph.
-        errors: By how much the ops of some values may be off, beside their own rounding.
+        errors: Bounds on the errors of some ops, beside their own rounding.
     """
 
     graph: Graph
@@ -78,14 +79,14 @@ class RelaxedNet:
         )
 
     def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """`ends` with what is known of the units by now."""
+        """`ends` with the current ranges of the units."""
         found = list(self.ends)
         for b in self.activations:
             found[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
         return found
 
     def unstable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Which units are not straight on their range, of ranges `(..., s)`."""
+        """Which units are unstable, for ranges `(..., s)`."""
         out = np.zeros(lo.shape, bool)
         for b in self.activations:
             out[..., b.place] = ~b.is_stable(lo[..., b.place], hi[..., b.place])
@@ -109,11 +110,11 @@ class RelaxedNet:
         )
 
     def units_before(self, value: int) -> int:
-        """How many units `value` depends on at most: those of bent values up to it."""
+        """How many units `value` depends on at most: those of nonlinear values up to it."""
         return max((b.place.stop for b in self.activations if b.value <= value), default=0)
 
     def prepare(self, splits: Splits) -> dict[int, PreparedActivation]:
-        """Every bent value that `splits` has units of, over the cut ranges."""
+        """Every nonlinear value that `splits` has units of, over the split ranges."""
         chosen = [b for b in self.activations if b.place.stop <= splits.lo.shape[1]]
         if splits.same is None:
             return {
@@ -200,15 +201,15 @@ class RelaxedNet:
 
     @staticmethod
     def _shift(beta: np.ndarray, splits: Splits) -> np.ndarray:
-        """What the multipliers add: `beta p`."""
+        """The constant that the multipliers add: `beta p`."""
         return (beta * _used_points(beta, splits)).sum(axis=1)
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
-        """Rows that are added at a value, with what rounding the sum may cost."""
+        """Rows that are added at a value, with the rounding error of the sum."""
         return RowInjection(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
-        """Where a form is least on the box."""
+        """The minimizer of a form on the box."""
         return np.where(form > 0, self.box.lo, self.box.hi)
 
     def forward(self, result: BackwardPass, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
@@ -236,7 +237,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         splits: Splits,
     ) -> Proof:
-        """`walk` with every rounding paid."""
+        """`backward` with every rounding error accounted for."""
         relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
             b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
@@ -283,7 +284,7 @@ class RelaxedNet:
 
 
 def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Rows on the inputs of a straight op, and what multiplies the rows in the constant."""
+    """Rows on the inputs of a linear op, and the factors of the rows in the constant."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):
         return op.adjoint(rows), op.bias
@@ -291,5 +292,5 @@ def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarra
 
 
 def _used_points(beta: np.ndarray, splits: Splits) -> np.ndarray:
-    """The cut that each multiplier is of; 0 where there is none."""
+    """The split point of each multiplier; 0 where there is none."""
     return np.where(beta > 0, splits.low, np.where(beta < 0, splits.high, 0.0))

@@ -1,7 +1,7 @@
 """Branch and bound over the phases of units: for graphs of many inputs.
 
-First the ranges of all units are made as good as they get for their price, layer by layer; then
-every objective that is still open gets a tree of its own on a net without the units that are off.
+The ranges of all units are tightened first, layer by layer; then every open objective gets its own
+tree, on a net without the inactive units.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
 from .relaxed_net import RelaxedNet
+from .settings import SETTINGS
 from .smooth_relaxations import activations_of
 from .tighten_layers import tighten_layer
 from .tree import SplitTree
@@ -32,15 +33,9 @@ METHODS = (
     "branching by look-ahead (FSB, De Palma et al. 2021)",
 )
 
-ROOT_STEPS = 20
-LAYER_STEPS = 6
-MOST_ROUNDS = 8
-WORTH = 0.02
-"""A round of tighter ranges that closes less of the gap than this share is the last."""
-
 
 def supports(graph: Graph) -> bool:
-    """Whether a phase search knows all bent values of a graph."""
+    """Whether neuron splitting supports all nonlinear values of a graph."""
     return activations_of(graph) is not None
 
 
@@ -51,8 +46,8 @@ class NeuronSplitSearch(Search):
         graph: Its outputs are the objectives, each to be minimised; see `supports`.
         box: Finite.
         incumbent: The clock and the tolerances; it keeps the points found.
-        seed: Of the samples.
-        splits: Without, it looks for no points, and ends where the first split would be.
+        seed: Seed of the samples.
+        splits: Whether to split; False ends before the first split, without an attack.
     """
 
     methods = METHODS
@@ -90,7 +85,7 @@ class NeuronSplitSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """The pieces of work, one after the other, for as long as there are any."""
+        """Yield after every unit of work, until none is left."""
         if self._net is None:
             net = RelaxedNet.of(self.graph, self.box)
             self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
@@ -102,8 +97,8 @@ class NeuronSplitSearch(Search):
             for layer in range(len(self._net.activations)):
                 net = self._net
                 if net.units_before(net.activations[layer].source) == 0:
-                    continue  # Nothing bent before it: its ranges are as tight as they get.
-                tighten_layer(net, net.activations[layer], LAYER_STEPS)
+                    continue  # Nothing nonlinear before it: its ranges are exact.
+                tighten_layer(net, net.activations[layer], SETTINGS.layer_steps)
                 self._net = drop_inactive(net)
                 self._bound_all()
                 yield True
@@ -130,23 +125,29 @@ class NeuronSplitSearch(Search):
         return float(self.incumbent.cutoff()[k])
 
     def _bound_all(self) -> None:
-        """All open objectives on the net as it is."""
+        """Bound all open objectives on the current net."""
         net, which = self._net, self._open
         assert net is not None
-        if not which.size:
-            return
-        start = {net.graph.output: np.eye(self._count)[which]}
+        together = max(1, SETTINGS.together // sum(lo.size for lo, _ in net.ends))
+        for start in range(0, which.size, together):
+            self._bound(net, which[start : start + together])
+
+    def _bound(self, net: RelaxedNet, which: np.ndarray) -> None:
+        """Some objectives."""
+        rows = np.zeros((which.size, self._count))
+        rows[np.arange(which.size), which] = 1.0
+        start = {net.graph.output: rows}
         task = BoundProblem.of(
             start, net.unsplit(which.size), np.tile(net.start(), (which.size, 1)), None
         )
-        optimize_bounds(net, task, ROOT_STEPS, self.incumbent.cutoff()[which])
+        optimize_bounds(net, task, SETTINGS.root_steps, self.incumbent.cutoff()[which])
         proof = net.proof(start, task.alpha, None, task.splits)
         self._lower[which] = np.maximum(self._lower[which], proof.least)
         self.incumbent.boxes += which.size
         self._look(net.corner(proof.form))
 
     def _descend(self, starts: int) -> None:
-        """Look for points that make the open objectives small."""
+        """Attack the open objectives."""
         if self._open.size and self.splits:
             found = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
             self.incumbent.offer(*found)
@@ -168,7 +169,7 @@ class NeuronSplitSearch(Search):
             far = cutoff - tree.lower
             x = tree.sharpen(cutoff)
             grown.rounds -= 1
-            if cutoff - tree.lower > (1 - WORTH) * far:
+            if cutoff - tree.lower > (1 - SETTINGS.worth) * far:
                 grown.rounds = 0
         else:
             x = tree.step(cutoff)
@@ -178,10 +179,10 @@ class NeuronSplitSearch(Search):
 
 
 class _TreeProgress:
-    """A tree, the time it has had, and how often its ranges are still to be sharpened."""
+    """A tree, the time it has used, and the rounds of tightening it has left."""
 
     def __init__(self, net: RelaxedNet | None, k: int, cutoff: float) -> None:
         assert net is not None
         self.tree = SplitTree(net, k, cutoff)
         self.spent = 0.0
-        self.rounds = MOST_ROUNDS
+        self.rounds = SETTINGS.most_rounds

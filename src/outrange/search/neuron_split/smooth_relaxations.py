@@ -1,8 +1,8 @@
-"""Curves of any bend as a phase search sees them: tangents that move, chords that do not.
+"""Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
-On a range that meets one cup of the curve, every tangent in the cup is a line below it once it is
-lowered to what the ends and knots allow; `alpha` moves the point of tangency. On other ranges the
-line is fixed. Lines above are lines below the mirrored curve.
+On a range that intersects one convex part of the curve, every tangent there is a line below it once
+it is lowered as the ends and knots require; `alpha` moves the point of tangency. On other ranges
+the line is fixed. Lines above are lines below the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
 Nonlinearities* (GenBaB), TACAS 2025, for cutting ranges of smooth units.
@@ -24,7 +24,7 @@ from .relaxations import Activation, KinkActivation, Relaxation, kink_slopes
 
 
 THIN = 1e-7
-"""A range of this width has nothing left to cut."""
+"""A range of this width is not split."""
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class SmoothActivation:
     Args:
         value: Its number in the graph.
         source: The number of its input.
-        place: Its units among those of all bent values.
+        place: Its units among those of all nonlinear values.
         curve: Its facts.
     """
 
@@ -50,19 +50,19 @@ class SmoothActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Units that are straight on their range, or hardly have one."""
+        """Stable units, and those whose range is a point up to rounding."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Units that are settled may still have an offset."""
+        """Stable units may still have an offset."""
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """The first `alpha`."""
         return np.full(np.shape(lo), 0.5)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Where to cut: a knot well inside the range, or its middle."""
+        """The point at which to split: a knot well inside the range, or its middle."""
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
         margin = 0.0 if self.curve.is_piecewise_linear else 0.1
@@ -75,7 +75,7 @@ class SmoothActivation:
         return out
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedSmooth:
-        """Where the tangents may touch, and the lines that have no choice."""
+        """The intervals of tangency, and the lines that are fixed."""
         plain, first, last = (relax(self.curve, lo, hi, alpha) for alpha in (None, 0.0, 1.0))
         sides = []
         for side, slope, offset, ends in (
@@ -215,7 +215,7 @@ class PreparedSmooth:
 
 
 def activations_of(graph: Graph) -> list[Activation] | None:
-    """All bent values in order; None if one is of a kind that a phase search does not know."""
+    """All nonlinear values in order; None if neuron splitting does not support one."""
     found: list[Activation] = []
     start = 0
     for v, node in enumerate(graph.nodes[: graph.output], 1):

@@ -1,4 +1,4 @@
-"""Before any split: tighter ranges of a layer, from ascent on the slopes of each unit's own rows.
+"""Layer-wise tightening before any split: ascent on the slopes of each unit's own rows.
 
 In an image layer a few neighboring units depend on a small window of each layer before: their rows
 are bounded in the net of that window alone. The computation is the same without its zeros.
@@ -19,10 +19,8 @@ from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
+from .settings import SETTINGS
 
-
-CHUNK = 64
-"""Rows that climb together."""
 
 _WIDE = 1 << 9
 """Nets with a longer value are cut to the windows of neighboring units."""
@@ -32,7 +30,7 @@ _ROOM = 1 << 19
 
 
 def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
-    """Better ends, in `net`, of the open units that `activation` reads.
+    """Tighten the ranges, in `net`, of the unstable units that `activation` reads.
 
     Args:
         net: The graph over its box.
@@ -61,14 +59,14 @@ def _ranges(
     parts = [
         (group, window)
         for some, window in windows
-        for group in np.array_split(some, -(-2 * some.size // CHUNK))
+        for group in np.array_split(some, -(-2 * some.size // SETTINGS.chunk))
     ]
 
     def found(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:
         group, window = part
         if window is None:
             return _ends(net, value, group, steps, enough)
-        # Made here, one a core: the nets of all windows together may be many times the whole.
+        # Made here, one per core: all windows together may be many times the whole net.
         small = narrowed(net, window)
         return _ends(small, len(window.graph.nodes), window.units(group), steps, enough)
 

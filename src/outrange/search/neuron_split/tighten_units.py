@@ -1,8 +1,8 @@
-"""Tighter ranges of units, given a cutoff: ascent on every open unit's own two rows.
+"""Tighter ranges of units, given a cutoff: ascent on every unstable unit's own two rows.
 
 The rows get a multiple `gamma >= 0` of the objective: only points whose objective lies below the
 cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff
-this is what decides: ranges shrink, the bound rises, ranges shrink more.
+this is decisive: ranges shrink, the bound rises, ranges shrink more.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
@@ -17,18 +17,15 @@ import numpy as np
 from ...core import down, up
 from ..common.parallel import parallel_map
 from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
+from .node import Splits
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
-from .split_constraints import Splits
-
-
-CHUNK = 64
-GAMMA_START = 0.1
+from .settings import SETTINGS
 
 
 @dataclass(eq=False)
 class CutoffProblem:
-    """What of the sub-problems is of interest: where `row . output < cutoff`.
+    """An output constraint: only points with `row . output < cutoff` count.
 
     Args:
         row: `(outputs,)`, of zeros and a one: its multiples are exact.
@@ -53,16 +50,16 @@ def tighten(
     wanted: CutoffProblem,
     worth: np.ndarray | None = None,
 ) -> None:
-    """Better ends, in `splits`, of the open units that `activation` reads.
+    """Tighten the ranges, in `splits`, of the unstable units that `activation` reads.
 
     Args:
         net: The graph over its box.
-        splits: The sub-problems; their ranges move. An empty range says that nothing of the
-            sub-problem is of interest.
+        splits: The sub-problems; their ranges are updated. An empty range means that the
+            sub-problem is closed.
         activation: Which units.
         steps: Of ascent.
         wanted: Which points count.
-        worth: `(P, s)` which units to work on, if not all.
+        worth: `(P, s)` which units to tighten, if not all.
     """
     lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
     chosen = ~activation.is_stable(lo, hi)
@@ -74,7 +71,7 @@ def tighten(
         return
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
-    parts = [slice(first, first + CHUNK) for first in range(0, which.size, CHUNK)]
+    parts = [slice(first, first + SETTINGS.chunk) for first in range(0, which.size, SETTINGS.chunk)]
     found = np.concatenate(
         parallel_map(
             lambda part: _bounded(
@@ -105,7 +102,7 @@ def _bounded(
     start[rows, unit] = sign
     own = splits.take(which).first(net.units_before(net.graph.output))
     scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
-    below = OutputConstraint(wanted.row, wanted.cutoff, GAMMA_START * scale, scale)
+    below = OutputConstraint(wanted.row, wanted.cutoff, SETTINGS.gamma_start * scale, scale)
     beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
     task = BoundProblem.of({activation.source: start}, own, wanted.alpha[which].copy(), beta, below)
     optimize_bounds(net, task, steps, np.full(count, activation.enough))

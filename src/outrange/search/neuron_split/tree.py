@@ -1,9 +1,9 @@
 """Best-first branch and bound over the phases of units, for one objective on one net.
 
-A node is a region: its cuts, and the ranges of all units in it. Children inherit slopes and
-multipliers and climb from there; before a node is split its ranges are made tighter, with what is
-known of the cutoff. Which unit to cut is tried out: the few units that cost the bound most are cut
-both ways and bounded once, and the product of what both halves gain decides.
+A node is a sub-problem: its split constraints, and the ranges of all units. Children inherit slopes
+and multipliers as the start of their ascent; before a node is split its ranges are tightened under
+the cutoff. Branching looks ahead: the units with the best scores are split on trial and bounded
+once, and the product of both gains decides.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
@@ -22,38 +22,10 @@ from ...core import OutOfTime
 from ..common.parallel import parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
-from .node import SplitNode
+from .node import SplitNode, Splits
 from .relaxed_net import RelaxedNet
-from .split_constraints import Splits
+from .settings import SETTINGS
 from .tighten_units import CutoffProblem, most_of, tighten
-
-
-CANDIDATES = 8
-"""Units of each bent value whose cut is tried out: blame alone misleads between layers."""
-
-LAST_CANDIDATES = 24
-"""Of the last bent value: cuts there are worth the most, and blame shows it the least."""
-
-STEPS = 12
-ROOT_STEPS = 20
-BATCH = 32
-TIGHT_STEPS = 3
-EVERY = 2
-SHARE = 0.98
-ROOT_SHARE = 0.98
-MOST_UNITS = 64
-LEAST_GAIN = 0.05
-"""Of what is missing: a half that gains less counts as this much, so that one good half is worth
-something and two are worth more."""
-
-LEAST_SHARE = 1 << 14
-"""Numbers, one a unit and sub-problem, that are worth a core of their own."""
-
-MOST_TRIED = 1 << 19
-"""Units of all candidates that are tried out in one go."""
-
-LARGE = 2000
-"""Nets of more units make do with fewer steps and rows before the first split."""
 
 
 class SplitTree:
@@ -75,7 +47,7 @@ class SplitTree:
         self._kinked = np.zeros(net.units, bool)
         for b in net.activations:
             self._kinked[b.place] = np.isfinite(b.below)
-        self._bound([self._root(-np.inf)], cutoff, ROOT_STEPS)
+        self._bound([self._root(-np.inf)], cutoff, SETTINGS.root_steps)
 
     def _root(self, least: float) -> SplitNode:
         net = self.net
@@ -97,44 +69,52 @@ class SplitTree:
 
     @property
     def lower(self) -> float:
-        """What is proved of the objective."""
+        """The proved bound of the objective."""
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:
-        """Before the first split: tighter ranges everywhere."""
+        """Tighten all ranges before the first split."""
         _, _, leaf = heapq.heappop(self._heap)
-        large = self.net.units > LARGE
-        steps, most = (TIGHT_STEPS, 2 * MOST_UNITS) if large else (ROOT_STEPS, 10 * MOST_UNITS)
+        large = self.net.units > SETTINGS.large
+        steps, most = (
+            (SETTINGS.tight_steps, 2 * SETTINGS.most_units)
+            if large
+            else (SETTINGS.root_steps, 10 * SETTINGS.most_units)
+        )
         try:
-            left = self._tightened([leaf], cutoff, steps, ROOT_SHARE, most)
-            return self._bound(left, cutoff, ROOT_STEPS)
+            left = self._tightened([leaf], cutoff, steps, SETTINGS.root_tighten_share, most)
+            return self._bound(left, cutoff, SETTINGS.root_steps)
         except (KeyboardInterrupt, OutOfTime):
             self._push(leaf)
             raise
 
     def step(self, cutoff: float) -> np.ndarray:
-        """Split the worst sub-problems; returns points `(c, d)` worth a look."""
-        taken = [heapq.heappop(self._heap)[2] for _ in range(min(BATCH // 2, len(self._heap)))]
+        """Split the sub-problems with the least bounds; return candidate points `(c, d)`."""
+        taken = [
+            heapq.heappop(self._heap)[2] for _ in range(min(SETTINGS.batch // 2, len(self._heap)))
+        ]
         try:
-            due = [leaf for leaf in taken if leaf.age >= EVERY]
-            left = [leaf for leaf in taken if leaf.age < EVERY]
+            due = [leaf for leaf in taken if leaf.age >= SETTINGS.tighten_every]
+            left = [leaf for leaf in taken if leaf.age < SETTINGS.tighten_every]
             if due:
-                tight = self._tightened(due, cutoff, TIGHT_STEPS, SHARE, MOST_UNITS)
-                left += self._improved(tight, cutoff, STEPS // 2)[0]
+                tight = self._tightened(
+                    due, cutoff, SETTINGS.tight_steps, SETTINGS.tighten_share, SETTINGS.most_units
+                )
+                left += self._improved(tight, cutoff, SETTINGS.steps // 2)[0]
             children, points = [], []
             for leaf, cut in zip(left, self._choose(left, cutoff), strict=True):
                 if cut is None:
                     points.append(self._finished(leaf, cutoff))
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
-            return np.concatenate([self._bound(children, cutoff, STEPS), *points])
+            return np.concatenate([self._bound(children, cutoff, SETTINGS.steps), *points])
         except (KeyboardInterrupt, OutOfTime):
             for leaf in taken:
                 self._push(leaf)
             raise
 
     def _finished(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
-        """A leaf without open units is closed by what a linear program says of it."""
+        """Close leaves without unstable units by linear programs."""
         least, at = bound_by_lp(self.net, self._stacked([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
@@ -154,7 +134,7 @@ class SplitTree:
     def _tightened(
         self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
     ) -> list[SplitNode]:
-        """Tighter ranges for leaves; those in which nothing is left to look for are closed."""
+        """Tighten the ranges of leaves; close those that become empty."""
         task = self._stacked(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
@@ -166,7 +146,7 @@ class SplitTree:
         splits = task.splits
         empty = np.asarray((splits.lo > splits.hi).any(axis=1))
         for i, leaf in enumerate(leaves):
-            # What follows from the cutoff is news to the lines: it gets a multiplier too.
+            # A range tightened under the cutoff constrains the lines: it gets a multiplier too.
             point = self._points(leaf.lo, leaf.hi)
             was = self.net.unstable(leaf.lo, leaf.hi) & self._kinked
             leaf.high = np.where(was & (splits.hi[i] <= point), point, leaf.high)
@@ -178,20 +158,20 @@ class SplitTree:
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
 
     def _bound(self, leaves: list[SplitNode], cutoff: float, steps: int) -> np.ndarray:
-        """Bound sub-problems; what stays open goes on the heap."""
+        """Bound sub-problems; push those that stay open."""
         still, form = self._improved(leaves, cutoff, steps)
         for leaf in still:
             self._push(leaf)
         return self.net.corner(form)
 
     def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
-        """The leaves in parts for the cores, if there are enough of them."""
-        parts = min(threads(), max(1, len(leaves) * self.net.units // LEAST_SHARE))
+        """Divide the leaves among the cores, if there are enough of them."""
+        parts = min(threads(), max(1, len(leaves) * self.net.units // SETTINGS.least_share))
         edges = np.linspace(0, len(leaves), parts + 1).astype(int)
         return [leaves[a:b] for a, b in pairwise(edges)]
 
     def _at_once(self, leaves: list[SplitNode]) -> np.ndarray:
-        """Bounds as they are, without ascent."""
+        """Bounds without ascent."""
         task = self._stacked(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, task.splits).least
@@ -199,14 +179,14 @@ class SplitTree:
     def _improved(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
-        """Bound sub-problems; returns those that stay open, and their forms."""
-        found = parallel_map(lambda part: self._climbed(part, cutoff, steps), self._shared(leaves))
+        """Bound sub-problems; return those that stay open, and their forms."""
+        found = parallel_map(lambda part: self._ascended(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
         still = [leaf for part, _, _ in found for leaf in part]
         self.closed = min(self.closed, *(closed for _, _, closed in found))
         return still, np.concatenate([form for _, form, _ in found])
 
-    def _climbed(
+    def _ascended(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray, float]:
         """Those that stay open, their forms, and the least bound of those that closed."""
@@ -241,12 +221,16 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """The cut of each sub-problem, None where nothing is left to cut."""
+        """Choose the split of each sub-problem; None where nothing is left to split."""
         tried = []
         for i, leaf in enumerate(leaves):
             score = self._scored(leaf)
             for b in self.net.activations:
-                most = LAST_CANDIDATES if b is self.net.activations[-1] else CANDIDATES
+                most = (
+                    SETTINGS.last_candidates
+                    if b is self.net.activations[-1]
+                    else SETTINGS.candidates
+                )
                 best = b.place.start + np.argsort(-score[b.place])[:most]
                 tried += [(i, int(u)) for u in best if score[u] > 0]
         if not tried:
@@ -254,7 +238,7 @@ class SplitTree:
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
         points = [float(where[i][unit]) for i, unit in tried]
         # In parts: the children of all candidates together may be large.
-        each = max(1, MOST_TRIED // self.net.units)
+        each = max(1, SETTINGS.most_tried // self.net.units)
         parts = [slice(first, first + each) for first in range(0, len(tried), each)]
 
         def bounded(part: slice) -> np.ndarray:
@@ -269,8 +253,8 @@ class SplitTree:
         least = np.concatenate(parallel_map(bounded, parts)).reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
-        # What goes beyond the cutoff is no gain; nor is a bound that is not a number.
-        gain = np.fmax(np.fmin(least, cutoff) - before, LEAST_GAIN * missing)
+        # Bounds beyond the cutoff are no gain; nor are bounds that are NaN.
+        gain = np.fmax(np.fmin(least, cutoff) - before, SETTINGS.least_gain * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
         score = np.full(len(leaves), -np.inf)
@@ -280,14 +264,14 @@ class SplitTree:
         return chosen
 
     def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """`(s,)` where each unit would be cut."""
+        """`(s,)` the point at which each unit would be split."""
         out = np.zeros(lo.shape)
         for b in self.net.activations:
             out[b.place] = b.split_point(lo[b.place], hi[b.place])
         return out
 
     def _scored(self, leaf: SplitNode) -> np.ndarray:
-        """What each unit costs the bound; where what it reads is cut off, wide and early units."""
+        """The branching scores; where the input of a unit is cut off, wide and early units lead."""
         if (leaf.score > 0).any():
             return leaf.score
         out = np.where(self.net.unstable(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)

@@ -1,7 +1,7 @@
 """The activation patterns of a small box, and in each the exact part where a clause holds.
 
 A piecewise-linear network is affine wherever no unit changes its phase. The box is cut by the
-zero planes of its undecided units, layer after layer, depth first; what is left in each cell are
+zero planes of its unstable units, layer after layer, depth first; what is left in each cell are
 affine clauses, and `{clause <= 0}` is one more half-space. Plain float64: faces are as accurate as
 the forms that describe them, and no proof rests on them.
 Reference: Tran et al., *Star-based reachability analysis of deep neural networks* (2019).
@@ -17,15 +17,7 @@ import numpy as np
 
 from ..kernel.layer_program import LayerProgram
 from .polytope_vertices import TooManyVertices, Vertices
-
-
-MOST_INPUTS = 8
-"""A box of more inputs has too many corners to start from."""
-
-MOST_UNITS = 12
-"""Boxes with more undecided units are better split."""
-
-MOST_CELLS = 4096
+from .settings import SETTINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +39,7 @@ class PatternPolytope:
 
 @dataclass(frozen=True, eq=False)
 class PatternBox:
-    """A box whose patterns are asked for.
+    """A box whose activation patterns are enumerated.
 
     Args:
         lo: `(d,)`.
@@ -72,13 +64,13 @@ def enumerate_patterns(
     Args:
         program: Its first objectives are the values of the clauses.
         leaf: The box.
-        until: On `time.perf_counter()`; after it the leaf has too many.
+        until: On `time.perf_counter()`; a leaf that takes longer has too many.
     """
-    walk = _PatternEnumeration(program, leaf, until)
-    if leaf.lo.size > MOST_INPUTS:
-        return None if (leaf.status == 0).any() else list(walk.only())
+    patterns = _PatternEnumeration(program, leaf, until)
+    if leaf.lo.size > SETTINGS.most_inputs:
+        return None if (leaf.status == 0).any() else list(patterns.only())
     try:
-        return [part for cell in walk.cells() for part in walk.parts(*cell)]
+        return [part for cell in patterns.cells() for part in patterns.parts(*cell)]
     except TooManyVertices:
         return None
 
@@ -121,7 +113,7 @@ class _PatternEnumeration:
                 yield from self._from(k + 1, [*values, unit], part)
             return
         self._found += 1
-        if self._found > MOST_CELLS or time.perf_counter() > self._until:
+        if self._found > SETTINGS.most_cells or time.perf_counter() > self._until:
             raise TooManyVertices
         yield cell, values[-1]
 
@@ -159,7 +151,7 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """The parts of a leaf none of whose units is undecided: no vertices are needed."""
+        """The parts of a leaf without unstable units: no vertices are needed."""
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)

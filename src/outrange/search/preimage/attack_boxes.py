@@ -7,15 +7,10 @@ import numpy as np
 from ..attack.pgd import Descent, descend
 from ..common.domain_boxes import DomainBoxes
 from .clause_bounds import ClauseBounds
+from .settings import SETTINGS
 
-
-STARTS = 6
-"""Descents in each box."""
 
 INSIDE = Descent(steps=24, step=0.3, decay=0.82)
-
-RETREATS = 8
-"""Points tried between the middle of a box and the deepest point met."""
 
 
 def violations_in(
@@ -28,8 +23,8 @@ def violations_in(
 ) -> list[list[np.ndarray]]:
     """Per box, points of it where some open clause holds in float64; the best to try comes first.
 
-    The deepest point met often lies on a face that boxes share, so one nearer to the middle that
-    is still well inside goes before it.
+    The deepest point often lies on a face that boxes share, so a point nearer to the middle that is
+    still well inside comes first.
 
     Args:
         clauses: What shall hold.
@@ -44,11 +39,13 @@ def violations_in(
         deep, at = _descend(clauses, lo, hi, open_, whole, rng)
         boxes = DomainBoxes(lo, hi, whole)
         middle = boxes.snap(0.5 * lo + 0.5 * hi)
-        shares = np.append(0.0, 0.5 ** np.arange(RETREATS - 1, 0, -1))
+        shares = np.append(0.0, 0.5 ** np.arange(SETTINGS.retreats - 1, 0, -1))
         line = middle[:, None] + shares[:, None] * (at - middle)[:, None]
         line = boxes.snap(np.clip(line, lo[:, None], hi[:, None]))
-        value = _least(clauses.values(line.reshape(-1, d)), np.repeat(open_, RETREATS, axis=0))
-    well = value.reshape(count, RETREATS) <= np.minimum(0.25 * deep, 0.0)[:, None]
+        value = _least(
+            clauses.values(line.reshape(-1, d)), np.repeat(open_, SETTINGS.retreats, axis=0)
+        )
+    well = value.reshape(count, SETTINGS.retreats) <= np.minimum(0.25 * deep, 0.0)[:, None]
     found: list[list[np.ndarray]] = []
     for i in range(count):
         points = [] if not deep[i] <= 0 else [at[i]]
@@ -66,10 +63,10 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least value met in each box, `(B,)`, and where, `(B, d)`."""
+    """The least value found in each box, `(B,)`, and where, `(B, d)`."""
     count, d = lo.shape
-    low, high, on = (np.repeat(a, STARTS, axis=0) for a in (lo, hi, open_))
-    share = rng.random((count, STARTS, d))
+    low, high, on = (np.repeat(a, SETTINGS.starts, axis=0) for a in (lo, hi, open_))
+    share = rng.random((count, SETTINGS.starts, d))
     share[:, 0] = 0.5
     share = share.reshape(-1, d)
     boxes = DomainBoxes(low, high, whole)
@@ -80,7 +77,7 @@ def _descend(
         value = _least(every, on)
         better = value < deep
         deep[better], at[better] = value[better], met[better]
-    best = deep.reshape(count, STARTS).argmin(axis=1) + STARTS * np.arange(count)
+    best = deep.reshape(count, SETTINGS.starts).argmin(axis=1) + SETTINGS.starts * np.arange(count)
     return deep[best], at[best]
 
 

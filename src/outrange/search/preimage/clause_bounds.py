@@ -21,13 +21,11 @@ from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..portfolio import compile_problem, has_kernel
+from .settings import SETTINGS
 
-
-ASCENT = 2
-"""Steps of slope ascent a box: more of them save fewer boxes than they cost."""
 
 NEAR_ZERO = 1e-9
-"""A bound this near 0, relative to the values met, may be 0 but for rounding."""
+"""A bound this close to 0, relative to the values found, may be 0 up to rounding."""
 
 
 class ClauseBounds:
@@ -60,7 +58,7 @@ class ClauseBounds:
             self._never_zero[:] = False
         rows = np.concatenate([np.eye(m), -np.eye(m)])
         zero = np.zeros(2 * m)
-        # A squared radius is rounded up: what is proved to hold must clear that too.
+        # A squared radius is rounded up: a proof that a clause holds must allow for that.
         zero[m:] = -max(
             (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
             default=0.0,
@@ -98,7 +96,9 @@ class ClauseBounds:
 
     def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
         assert self._kernel is not None
-        parts = [self._kernel.bound(*box, ASCENT) for box in zip(lo, hi, status, strict=True)]
+        parts = [
+            self._kernel.bound(*box, SETTINGS.ascent) for box in zip(lo, hi, status, strict=True)
+        ]
         least, slopes, offset, blame, codes = (
             np.array([part[i] for part in parts]) for i in range(5)
         )
@@ -122,7 +122,7 @@ class ClauseBounds:
         """Where clauses are decided all over a box, `(B, m)` bool each: they hold; they do not.
 
         Where a bound is 0 but for rounding, the outputs' own bounds are put into the clause in
-        rational arithmetic: a unit that is off is exactly 0 there.
+        rational arithmetic: an inactive unit is exactly 0 there.
         """
         m = self.count
         low, high = found.least[:, :m], found.least[:, m:]

@@ -1,4 +1,4 @@
-"""How much of a box lies on one side of a plane, with every rounding paid for.
+"""The share of a box on one side of a hyperplane, every rounding error accounted for.
 
 After shifts and reflections the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`; then
 
@@ -18,10 +18,7 @@ import numpy as np
 
 from ...core import gamma
 from ...core.rounding import UNIT
-
-
-MOST_WEIGHTS = 6
-"""The sum has two to the power of this many terms at most."""
+from .settings import SETTINGS
 
 
 def share_below(
@@ -65,7 +62,7 @@ def _unit_shares(
     total = weight.sum(axis=1) * (1 + gamma(d + 2))
     least = np.where(low >= total, 1.0, 0.0)
     most = np.where(high < 0, 0.0, 1.0)
-    for kept in range(1, min(d, MOST_WEIGHTS) + 1):
+    for kept in range(1, min(d, SETTINGS.most_weights) + 1):
         part = weight[:, :kept]
         rest = weight[:, kept:].sum(axis=1) * (1 + gamma(d + 2))
         lower, _ = _corner(part, low - rest)

@@ -1,9 +1,8 @@
 """Paving: an input set cut into boxes, until it is known how much of it satisfies some clause.
 
-Each box carries linear bounds of every clause from both sides. They prove it to be all outside or
-all inside; of a mixed box they say how much of its volume is inside at least, and at most: the
-shares of two half-spaces. The box whose share is least known is halved first. The boxes form trees
-of halvings, which is how a point finds its box again.
+Each box has linear bounds of every clause from both sides. They prove it to be entirely outside or
+inside; for a mixed box the volumes of two half-spaces bound the share inside. The box with the
+least certain share is bisected first. The boxes form bisection trees, by which a point is located.
 """
 
 from __future__ import annotations
@@ -17,27 +16,17 @@ import numpy as np
 
 from ...core import OutOfTime, deadline, gamma
 from ..engines.base import BoxBounds
-from .activation_patterns import MOST_INPUTS, MOST_UNITS
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
 from .paving_box import INSIDE, MIXED, OUTSIDE, PavingBox
-
-
-MOST_AT_ONCE = 64
-"""Boxes bounded in one call, unless they take longer than this:"""
-
-SECONDS_A_CALL = 0.1
-"""What a call is sized for."""
-
-SETTLED = 1e-11
-"""A box whose share is known to this much of its own volume is not halved any more."""
+from .settings import SETTINGS
 
 
 class Paving:
-    """Boxes that cover an input set; stopped anywhere, what they say is true.
+    """Boxes that cover an input set, valid whenever the refinement stops.
 
     Args:
-        clauses: What is asked.
+        clauses: The clauses.
         lo: `(r, d)` ends of disjoint boxes (but for their faces), of the free inputs.
         hi: `(r, d)`.
         wanted: `(r, m)` bool: the clauses that are asked about each.
@@ -75,7 +64,7 @@ class Paving:
     # ---- what is known ----------------------------------------------------------------------
 
     def leaves(self) -> Iterator[PavingBox]:
-        """Every box that is not halved."""
+        """Every leaf box."""
         for root in self.roots:
             yield from root.leaves()
 
@@ -91,7 +80,7 @@ class Paving:
     # ---- refining ---------------------------------------------------------------------------
 
     def look(self, cells: Sequence[PavingBox]) -> None:
-        """Bound the cells, and say of each what is known."""
+        """Bound the cells and label them."""
         if not cells:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
@@ -99,7 +88,9 @@ class Paving:
         began = time.perf_counter()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
         each = (time.perf_counter() - began) / len(cells)
-        self._at_once = max(1, min(MOST_AT_ONCE, int(SECONDS_A_CALL / max(each, 1e-9))))
+        self._at_once = max(
+            1, min(SETTINGS.most_at_once, int(SETTINGS.seconds_a_call / max(each, 1e-9)))
+        )
         self.bounded += len(cells)
         here, nowhere = self.clauses.sides(found, lo, hi)
         here, asked = here & asked, asked & ~nowhere
@@ -134,7 +125,7 @@ class Paving:
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
     def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
-        """Cut each cell at the input to blame; the halves, bounded. A point is left as it is."""
+        """Bisect each cell at the input with the largest gap, and bound the halves; keep points."""
         pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)
@@ -152,25 +143,25 @@ class Paving:
             pairs.append((cell, cut, at, a, b))
         fresh = [half for *_, a, b in pairs for half in (a, b)]
         self.look(fresh)
-        # Known before it is attached: an interrupt leaves every tree whole.
+        # Bounded before they are attached: an interrupt leaves every tree consistent.
         for cell, cut, at, a, b in pairs:
             cell.cut, cell.at, cell.forms = cut, at, None
             cell.children = (a, b)
         return fresh
 
     def refine(self, tol: float, seconds: float, most: int) -> str | None:
-        """Halve boxes until the share is known to `tol`.
+        """Bisect boxes until the share is known to `tol`.
 
-        Where the clauses are piecewise linear it goes on until no more than `tol` of the volume
-        lies in boxes with too many undecided units for their patterns to be told.
+        Where the clauses are piecewise linear it continues until at most `tol` of the volume lies
+        in boxes with too many unstable units to enumerate their patterns.
 
         Args:
             tol: Of the whole volume.
-            seconds: Wall time for this call.
+            seconds: Wall-clock seconds for this call.
             most: Boxes that are not outside.
 
         Returns:
-            None once that is so (or nothing is left to halve); else `"time"`, `"pieces"` or
+            None once that is reached (or nothing is left to bisect); else `"time"`, `"pieces"` or
             `"interrupted"`.
         """
         until = time.perf_counter() + seconds
@@ -199,13 +190,13 @@ class Paving:
     def _until(
         self, weight: Callable[[PavingBox], float], tol: float, until: float, most: int
     ) -> str | None:
-        """Halve the boxes of largest weight until all weights together are at most `tol`."""
+        """Bisect the boxes of largest weight until the weights sum to at most `tol`."""
         count, heap, total = 0, [], 0.0
         number = 0
         for cell in self.leaves():
             count += cell.label != OUTSIDE
             total += weight(cell)
-            if weight(cell) > SETTLED * cell.share:
+            if weight(cell) > SETTINGS.settled * cell.share:
                 heap.append((-weight(cell), number, cell))
                 number += 1
         heapq.heapify(heap)
@@ -222,16 +213,16 @@ class Paving:
             for half in fresh:
                 count += half.label != OUTSIDE
                 total += weight(half)
-                if weight(half) > SETTLED * half.share:
+                if weight(half) > SETTINGS.settled * half.share:
                     heapq.heappush(heap, (-weight(half), number, half))
                     number += 1
         return None
 
     def _untold(self, cell: PavingBox) -> float:
-        """The volume of a box with too many patterns to tell one by one."""
+        """The volume of a box with too many patterns to enumerate."""
         clauses = self.clauses
-        told = not clauses.exact_units or len(cell.lo) > MOST_INPUTS or cell.undecided <= MOST_UNITS
-        return 0.0 if told or cell.label != MIXED else cell.share
+        too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
+        return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
 
 
 def _gap(cell: PavingBox) -> float:
@@ -239,7 +230,7 @@ def _gap(cell: PavingBox) -> float:
 
 
 def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """`(B, d)` how much each input is to blame for what is not known: the slack of the bounds.
+    """`(B, d)` the slack of the bounds attributed to each input.
 
     A half-space's share is known exactly, so that the slope of a bound hardly counts.
     """
@@ -253,7 +244,7 @@ def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) 
 
 
 def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
-    """The input to halve, and where the lower half ends; -1 if the box is a point in float64."""
+    """The input to bisect, and where the lower half ends; -1 if the box is a point in float64."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)
     splits = np.less(middle, cell.hi) & (whole | np.greater(middle, cell.lo))

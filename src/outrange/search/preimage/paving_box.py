@@ -1,4 +1,4 @@
-"""One box of a paving, and the tree of its halves."""
+"""One box of a paving, and its bisection tree."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PavingBox:
         return self.most - self.least
 
     def leaves(self) -> Iterator[PavingBox]:
-        """The boxes that are not halved, in order."""
+        """The leaf boxes, in order."""
         waiting = [self]
         while waiting:
             cell = waiting.pop()

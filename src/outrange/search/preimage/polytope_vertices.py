@@ -14,15 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .settings import SETTINGS
+
 
 TOLERANCE = 1e-12
 """A point this near a plane, relative to the size of the plane's terms there, lies on it."""
 
-MOST_VERTICES = 4096
-
 
 class TooManyVertices(Exception):
-    """The polytope is not described any further."""
+    """The polytope has more vertices than are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Vertices:
         """The part where `row @ x + constant <= 0`.
 
         Raises:
-            TooManyVertices: There are more than `MOST_VERTICES`.
+            TooManyVertices: There are more than `PavingSettings.most_vertices`.
         """
         height = self.heights(row, constant)
         inside, outside = np.flatnonzero(height < 0), np.flatnonzero(height > 0)
@@ -78,7 +78,7 @@ class Vertices:
         on[kept.size :, :-1] = self.on[a] & self.on[b]
         on[kept.size :, -1] = True
         points = np.concatenate([self.points[kept], new])
-        if len(points) > MOST_VERTICES:
+        if len(points) > SETTINGS.most_vertices:
             raise TooManyVertices
         return Vertices(points, on, rows, limits)
 

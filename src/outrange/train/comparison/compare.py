@@ -128,7 +128,7 @@ class Comparison:
         )
 
     def plan(self, labels: tuple[list[str], list[str], list[str]]) -> dict[str, Any]:
-        """What a saved study must agree in to be gone on with."""
+        """What a saved study must agree in to be resumed."""
         digest = hashlib.sha256()
         for array in [*keras().tree.flatten(self.data.x), self.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -242,7 +242,7 @@ def _data(x: Any, rows: int) -> TrainingData:
 
 
 def _default_optimizers() -> dict[str, Any]:
-    """Steps large enough for a small problem to show what it can in a minute."""
+    """Learning rates large enough for a small problem to converge within a minute."""
     o = keras().optimizers
     return {
         "sgd 0.1": o.SGD(0.1),

@@ -1,4 +1,4 @@
-"""What `outrange.diagnose` finds in one training: the one place that knows its records."""
+"""Findings of `outrange.diagnose` for one training; the only file that reads its records."""
 
 import warnings
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why a training fell short: what was measured of it, and what its diagnosis proves."""
+"""Reasons why a training fell short: measurements, and findings of its diagnosis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ STATIONARY = 1e-3
 """A gradient along which 1 % of the weights' size changes the loss by less than this share."""
 
 RESTLESS = 10.0
-"""A loss whose ups outweigh what it gained in its second half by this factor goes to and fro."""
+"""A loss whose increases exceed its gain in the second half by this factor oscillates."""
 
 SAME_LOSS = 0.01
 """Losses are the same for a reader up to this share."""
@@ -28,7 +28,7 @@ SAME_LOSS = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What is known of one training at its end.
+    """Measurements of one training at its end.
 
     Args:
         trial: Its curves.
@@ -58,7 +58,7 @@ def _measured(code: str, sentence: str, fix: str) -> Reason:
 
 
 def measured(f: Facts) -> list[Reason]:
-    """What the training itself shows; never empty."""
+    """Reasons that the training itself shows; never empty."""
     losses = f.trial.losses
     bad = np.flatnonzero(~np.isfinite(losses))
     if bad.size:

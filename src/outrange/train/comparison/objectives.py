@@ -1,4 +1,4 @@
-"""Losses with the targets each needs, and the one yardstick that all of them share."""
+"""Losses with the targets each needs, and the metric that all of them share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

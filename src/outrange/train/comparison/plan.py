@@ -25,7 +25,7 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A loss, the targets in the form it needs, and the yardstick for what it reaches.
+    """A loss, the targets in the form it needs, and the metric for what it reaches.
 
     Args:
         label: How tables call the loss.
@@ -134,11 +134,11 @@ class Group(ABC):
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
-        """Everything needed to go on later."""
+        """The state needed to resume."""
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Go on from what `state` returned.
+        """Resume from what `state` returned.
 
         Raises:
             InputError: The arrays are those of other trainings.

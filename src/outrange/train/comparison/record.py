@@ -1,4 +1,4 @@
-"""What a comparison has measured so far; becomes a `Study`, and goes to a file and back."""
+"""Measurements of a comparison; become a `Study`, and are saved and restored."""
 
 import math
 from collections.abc import Sequence

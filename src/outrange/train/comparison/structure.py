@@ -1,4 +1,4 @@
-"""A model's structure, read once; its weights, read again whenever asked."""
+"""A model's structure, read once, and its weights, read again on request."""
 
 from dataclasses import replace
 from typing import Any

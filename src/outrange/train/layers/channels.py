@@ -27,9 +27,10 @@ class ChannelActivation(keras.layers.Layer):
             dict only from Python 3.12 on.
         axis: The channel axis; never the batch axis 0.
         others: The activation of channels that no key names.
+        **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
-        InputError: Keys overlap, or point outside the axis (told when the layer is built).
+        InputError: Keys overlap, or point outside the axis (raised when the layer is built).
 
     Example:
         >>> import numpy as np

@@ -108,6 +108,7 @@ class GroupedSoftmax(keras.layers.Layer):
         groups: How many equal groups (4), the size of each (`[3, 3, 5]`), or the channels of each
             (`[[0, 2], [1, 3]]`). Every channel belongs to exactly one.
         axis: The channel axis; never the batch axis 0.
+        **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
         InputError: The groups overlap, leave a channel out, do not fit, or have a single class.

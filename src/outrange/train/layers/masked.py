@@ -47,10 +47,11 @@ class MaskedDense(keras.layers.Layer):
         bias_regularizer: Of the bias.
         kernel_constraint: Applied after every step; then the mask is.
         bias_constraint: Of the bias.
+        **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
-        InputError: The mask is no matrix of 0 and 1 with `units` columns, or does not fit the
-            input (told when the layer is built).
+        InputError: The mask is no matrix of 0 and 1 with `units` columns, or does not fit the input
+            (raised when the layer is built).
 
     Example:
         >>> import numpy as np

@@ -28,6 +28,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         kernel_initializer: As in `keras.layers.Dense`.
         bias_initializer: As in `keras.layers.Dense`.
         kernel_regularizer: As in `keras.layers.Dense`.
+        **kwargs: Those of `keras.layers.Layer`, `name` say.
 
     Raises:
         InputError: `groups` or `classes` is less than 2.

@@ -17,6 +17,10 @@ class WiredNode(keras.layers.Layer):
         units: Length of each input and of the output.
         activation: As in `keras.layers.Dense`.
         use_bias: Whether to add a bias.
+        **kwargs: Those of `keras.layers.Layer`, `name` say.
+
+    Raises:
+        InputError: `units` is no positive integer, or there is no such activation.
 
     Example:
         >>> import numpy as np

@@ -19,6 +19,12 @@ class GroupedCrossentropy(keras.losses.Loss):
     Args:
         groups: As in `outrange.layers.GroupedSoftmax`, along the last axis.
         from_logits: Whether the model returns logits (no softmax).
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        **kwargs: As in `keras.losses.Loss`.
+
+    Raises:
+        InputError: `groups` is none; when called, the shapes differ or do not fit `groups`.
 
     Example:
         >>> import numpy as np
@@ -77,6 +83,9 @@ class MonotoneIndexPenalty(keras.losses.Loss):
             probability by `"cumulative"`).
         by: `"index"` or `"cumulative"`.
         from_logits: Whether the model returns logits; the penalty then takes their softmax.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        **kwargs: As in `keras.losses.Loss`.
 
     Raises:
         InputError: An argument breaks its rule.
@@ -117,7 +126,14 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         return function(y_true, y_pred) + paid
 
     def penalty(self, y_pred: Any) -> Any:
-        """The penalty alone, without its weight: `(batch,)` of `(batch, channels)`."""
+        """Compute the penalty alone, without its weight.
+
+        Args:
+            y_pred: Predictions, `(batch, channels)`.
+
+        Returns:
+            One number per sample, `(batch,)`.
+        """
         ops = keras.ops
         parts = split_groups(y_pred, self.groups, "MonotoneIndexPenalty")
         if self.from_logits:

@@ -11,12 +11,12 @@ from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
 
 
 def wire(spec: Any, *, name: str = "wired") -> Any:
-    """A Keras model from a list of named nodes and edges; feedback is unrolled.
+    """Build a Keras model from a list of named nodes and edges; feedback is unrolled.
 
-    A node adds up what its edges bring, adds a bias and applies its activation; an edge multiplies
+    A node sums the values of its edges, adds a bias and applies its activation; an edge multiplies
     by a matrix of weights. With feedback the nodes are computed `passes` times with the same
-    weights and inputs: an edge marked as feedback brings the value of the pass before (nothing in
-    the first pass). The outputs are the values of the last pass.
+    weights and inputs: a feedback edge carries the value of the previous pass (nothing in the first
+        pass). The outputs are the values of the last pass.
 
     The result is an ordinary functional model: `fit`, `save` and every question of this library
     take it. A node's layer has the node's name and is called once a pass (`layer="B"` bounds it in

@@ -1,1 +1,1 @@
-"""From a recording of Keras operations to a graph."""
+"""Lowering of recorded Keras operations to a graph."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core import ModelError, UnsupportedError
+from ....core import ModelError, UnsupportedError, check_deadline
 from ....graph import Builder, Operand, Slot, Value
 from ....graph.whole import RANGES
 from ....ops import Affine, Curve
@@ -64,6 +64,7 @@ class _Lowering:
 
     def run(self, names: list[str]) -> KerasGraph:
         for record in self.needed():
+            check_deadline()
             self.record(record)
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()

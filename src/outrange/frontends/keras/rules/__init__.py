@@ -1,4 +1,4 @@
-"""How each operation of Keras reads in terms of the graph's own ops.
+"""Lowering rules of Keras operations.
 
 A rule takes a `Call` and returns an operand, or a list of them; it is entered under the name of the
 operation's class. To describe another operation, add a rule to the file it belongs to.

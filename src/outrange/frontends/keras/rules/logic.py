@@ -1,4 +1,4 @@
-"""Comparisons, selects, orders: what jumps where its input crosses a level."""
+"""Comparisons, selections, orders: operations that jump where their input crosses a threshold."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What one symbolic run of a model did."""
+"""Records of one symbolic run of a model."""
 
 from dataclasses import dataclass, field
 from typing import Any

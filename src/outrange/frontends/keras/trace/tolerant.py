@@ -1,4 +1,4 @@
-"""A symbolic run that goes on where a layer cannot be followed, and into the loss.
+"""A symbolic run that continues past layers that cannot be traced, and into the loss.
 
 What the ordinary trace refuses becomes one opaque record here: its outputs have a shape, and
 nothing else is known of them. Reads of a variable outside of a recorded operation are noted, so

@@ -1,1 +1,1 @@
-"""What a compiled model trains on: loss, optimizer, gradients, measured steps."""
+"""Training of a compiled model: loss, optimizer, gradients, measured steps."""

@@ -1,4 +1,4 @@
-"""What the framework itself does with a model on given data: outputs, gradients, a few steps."""
+"""Measurements by the framework itself: outputs, gradients, a few training steps."""
 
 import contextlib
 import warnings

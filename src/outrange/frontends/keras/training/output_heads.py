@@ -1,4 +1,4 @@
-"""How a model's output is made, told from its recording."""
+"""The last layers of a model's outputs, from its recording."""
 
 from typing import Any
 

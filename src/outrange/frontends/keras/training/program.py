@@ -1,4 +1,4 @@
-"""From a Keras model, compiled or not, and its data to a `Program`."""
+"""Entry point: a Keras model, compiled or not, and its data as a `Program`."""
 
 import os
 from collections.abc import Iterator, Mapping

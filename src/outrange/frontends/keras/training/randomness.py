@@ -16,7 +16,7 @@ SURE = frozenset({
 def may_draw(k: Any, model: Any) -> bool:
     """False only if everything in the model is known to do the same in training.
 
-    Code of the user's own counts as such if it is not told whether it is training.
+    User code counts as such if it does not receive the training flag.
     """
     if isinstance(model, k.Model) and own_training(k, model):
         return True

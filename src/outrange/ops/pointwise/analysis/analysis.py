@@ -32,8 +32,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     cells are cut until the sign shows or does not matter. Far out, or where float64 overflows,
     the facts end (`on`), and the enclosure of the values is all there is (`beyond`).
 
-    Sound: yes; what could not be decided is paid for in `off`. Complete: no; a function that bends
-    too often to follow is refused. Cost: a few hundred cells, some milliseconds.
+    Sound: yes; what could not be decided is included in `off`. Complete: no; a function with too
+    many inflection points is refused. Cost: a few hundred cells, some milliseconds.
 
     Args:
         t: The table of the expression.

@@ -1,10 +1,10 @@
-"""How a piece without branches bends, and where it turns: proved, with what is left paid for.
+"""Convexity and turns of a piece without branches: proved, with an error for what stays open.
 
 Between the cells on which the second derivative is proved to have a sign, some stay open: of width
-`w`, with `|f''| <= M` there. A function `g` that bends as stated has `|g - f| <= 2 M w**2`: inside
-the cell its second derivative is spread so that the slope comes out right, and what the value then
-misses is carried along. `g` is what the facts are about, so bounds pay twice that: once for the
-value they start from, once for `f` against `g`.
+`w`, with `|f''| <= M` there. A function `g` of the stated convexity has `|g - f| <= 2 M w**2`:
+inside the cell its second derivative is spread so that the slope comes out right, and what the
+value then misses is carried along. The facts are about `g`, so bounds include twice that: once for
+the value they start from, once for `f` against `g`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .pieces import CurvePiece
 
 
 PAY = 2.0**-64
-"""What one open cell may cost, absolutely."""
+"""Absolute error that one open cell may cause."""
 
 NEAR_POLE = 2.0**-290
 
@@ -43,8 +43,8 @@ class Shape:
         bend: Its second derivative.
         cells: The sign of its second derivative.
         line: `(slope, offset)` as fractions, if it is a straight line.
-        paid: What the facts cost in each cell.
-        broken: Cells where there is nothing to state: how it bends is open, or float64 overflows.
+        paid: The error of the facts in each cell.
+        broken: Cells without facts: the convexity is open, or float64 overflows.
         inner: The cells but for the ends of the piece, which may be poles (of the slope).
         error: `(absolute, relative)` error of the float64 value in each cell.
         slope_error: The same of the slope.

@@ -15,7 +15,7 @@ from .pieces import CurvePiece, Edge, jumping
 
 
 _CLOSE = 1e-9
-"""Two values this close (and not proved to differ) are taken for one, and the rest is paid."""
+"""Two values this close (and not proved to differ) are taken for one; the error is included."""
 
 
 @dataclass(eq=False)

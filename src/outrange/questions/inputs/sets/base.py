@@ -1,4 +1,4 @@
-"""What every set of inputs can do: be united with another, and be cut by a condition on `x`."""
+"""Input sets, their unions, and their intersections with conditions on `x`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class InputSet(ABC):
-    """A set of inputs, told in the user's terms; `regions` says what it is for a model.
+    """A set of inputs in the user's terms; `regions` translates it for a model.
 
     `a | b` is the union, `a & condition` the part of `a` where a condition on `x` holds.
     """
@@ -31,7 +31,7 @@ class InputSet(ABC):
 
     @abstractmethod
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """The regions whose union it is, over the concatenated inputs `slots`.
+        """Translate the set to regions over the concatenated inputs `slots`.
 
         Raises:
             InputError: It does not fit the model, or is visibly empty.
@@ -60,7 +60,7 @@ class Union(InputSet):
     """All inputs that lie in one of several sets.
 
     Args:
-        *sets: Each whatever may be passed as `box`; `a | b` says the same of two sets.
+        *sets: Each as `box` of `outrange.output_range`; `a | b` is the union of two sets.
 
     Raises:
         InputError: There is none.
@@ -92,7 +92,7 @@ class Cut(InputSet):
     """The part of a set where a condition on `x` holds; written `set & condition`.
 
     Args:
-        whole: Whatever may be passed as `box`.
+        whole: A set, as `box` of `outrange.output_range`.
         condition: A condition on `x`, or a function of `x` that returns one.
     """
 

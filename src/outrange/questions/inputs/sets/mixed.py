@@ -25,7 +25,7 @@ class Mixed(InputSet):
     """Inputs of which some take whole numbers only, and some groups are one-hot.
 
     Args:
-        box: The limits: whatever may be passed as `box`.
+        box: The limits, as for `outrange.output_range`.
         integers: The features that take whole numbers: flat indices, `(name, index)` pairs (an
             index into that input's shape), or names of whole inputs.
         one_hot: A list of groups, each a list of features as above (or the name of an input):

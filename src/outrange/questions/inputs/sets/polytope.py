@@ -28,7 +28,7 @@ class Polytope(InputSet):
     Args:
         a: `(rows, n)`, one column per entry of the flat input (several inputs are concatenated).
         b: `(rows,)`, or one number for all rows.
-        box: What bounds the inputs: whatever may be passed as `box`.
+        box: The set that bounds the inputs, as for `outrange.output_range`.
 
     Raises:
         InputError: The shapes do not fit, or a number is not finite.

@@ -1,6 +1,6 @@
-"""The ascent of `phase_ascent` on PyTorch arrays, on the CPU or a GPU.
+"""The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
 
-What it finds are slopes and multipliers: bounds are proved from them in float64, as always.
+It finds slopes and multipliers; the bounds that follow are computed by NumPy in float64.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..alpha_beta import BETA_PACE, DECAY, GAMMA_PACE, THETA_PACE, AdamMoments, BoundProblem
+from ..alpha_beta import AdamMoments, BoundProblem
 from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
+from ..settings import SETTINGS
 from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
 
 FLOAT32_SHORT = 1e-5
-"""In float32 a bound must be above by this, relative, to be one in float64 too."""
+"""Relative margin above the target in float32, so that the bound reaches it in float64 too."""
 
 
 class TorchBackend:
@@ -40,12 +41,12 @@ class TorchBackend:
         if self.place.dtype != self.place.t.float64:
             target = target + FLOAT32_SHORT * (1.0 + np.abs(target))
         with self.place.t.inference_mode():
-            return _TorchAscent(placed, task, target).climb(steps)
+            return _TorchAscent(placed, task, target).ascend(steps)
 
 
 @dataclass(eq=False)
 class _PreparedKink:
-    """A kink over cut ranges, see `PreparedKink`."""
+    """A kink over split ranges, see `PreparedKink`."""
 
     below: float
     turn: float
@@ -60,7 +61,7 @@ class _PreparedKink:
 
 
 class _TorchAscent:
-    """One ascent: the state of the sub-problems still worked on, and where the best of all goes."""
+    """One ascent: the state of the unfinished sub-problems, and the task for the best of all."""
 
     def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
@@ -97,8 +98,8 @@ class _TorchAscent:
             *upper,
         )
 
-    def climb(self, steps: int) -> bool:
-        """Improve, and write what was best to the task; False if a number overflowed."""
+    def ascend(self, steps: int) -> bool:
+        """Ascend, and write the best to the task; False if a number overflowed."""
         for step in range(steps + 1):
             self._backward()
             better = self.least > self.best[self.active]
@@ -136,7 +137,7 @@ class _TorchAscent:
         return rows
 
     def _backward(self) -> None:
-        """`RelaxedNet.walk`: bounds, coefficients at the units and inputs, lines in use."""
+        """`RelaxedNet.backward`: bounds, coefficients at the units and inputs, lines in use."""
         placed = self.placed
         waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)
@@ -206,21 +207,23 @@ class _TorchAscent:
         return z, values
 
     def _move(self, step: int) -> None:
-        """One step of Adam on slopes and multipliers, as in `phase_ascent`."""
+        """One step of Adam on slopes and multipliers, as in `alpha_beta`."""
         z, values = self._forward()
-        pace = DECAY**step
+        pace = SETTINGS.decay**step
         gradient = self.t.zeros_like(self.alpha)
         for v in self.slopes:
             place, prepared = self.at[v].place, self.prepared[v]
             a = self.units[:, place]
             gain = self.t.where((a > 0) & ~prepared.settled, prepared.turn, 0.0)
             gradient[:, place] = a * gain * z[:, place]
-        self.alpha = (self.alpha + THETA_PACE * pace * self.moments[0].step(gradient)).clamp(0, 1)
+        self.alpha = (
+            self.alpha + SETTINGS.slope_pace * pace * self.moments[0].step(gradient)
+        ).clamp(0, 1)
         if self.beta is not None:
             self._move_beta(z, pace)
         if self.below is not None:
             push = values[self.net.graph.output] @ self.row - self.below.cutoff
-            moved = GAMMA_PACE * pace * self.scale * self.moments[2].step(push)
+            moved = SETTINGS.gamma_pace * pace * self.scale * self.moments[2].step(push)
             self.gamma = (self.gamma + moved).clamp(min=0.0)
 
     def _move_beta(self, z: Tensor, pace: float) -> None:
@@ -235,13 +238,15 @@ class _TorchAscent:
         far = self.t.where(self.t.isfinite(goal), goal - self.least, 0.0)
         short = far.clamp(min=0.0)[:, None] * push.abs()
         short = short / ((push * push).sum(dim=1, keepdim=True) + 1e-30)
-        step = self.t.maximum(BETA_PACE * size[:, None], short) * self.moments[1].step(push)
+        step = self.t.maximum(SETTINGS.beta_pace * size[:, None], short) * self.moments[1].step(
+            push
+        )
         beta = beta + pace * step
         beta = self.t.where(has_high, beta, beta.clamp(min=0.0))
         self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
 
     def _keep(self, going: Tensor) -> None:
-        """Go on with some of the sub-problems."""
+        """Continue with some of the sub-problems."""
         self.active = self.active[going]
         self.alpha = self.alpha[going]
         self.start = {v: rows[going] for v, rows in self.start.items()}

@@ -1,6 +1,6 @@
-"""A net of kinks on PyTorch arrays: every straight op is a matrix, or moves entries.
+"""A net of kinks on PyTorch arrays: every linear op is a matrix, or moves entries.
 
-The ops of images become matrices too: a dense product is what these devices are made for.
+Convolutions become matrices too: these devices are fastest on dense products.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class TorchRelaxedNet:
 
     @staticmethod
     def of(net: RelaxedNet, on: TensorPlacement) -> TorchRelaxedNet | None:
-        """None if the net has bends that are not kinks, or is too large."""
-        bent = {b.value for b in net.activations}
-        ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in bent}
+        """None if the net has smooth activations, or is too large."""
+        nonlinear = {b.value for b in net.activations}
+        ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in nonlinear}
         if not all(isinstance(op, Affine | Rearrange) for op in ops.values()):
             return None
         if not all(isinstance(b, KinkActivation) for b in net.activations):

@@ -1,0 +1,152 @@
+"""A graph at points in arithmetic of as many digits as it takes.
+
+Interval arithmetic in float64 loses digits with every layer: where values feed back through many
+layers (a loop of a controller and its plant), nothing is left of a value that is known well. Balls
+of growing precision lose as many, and have them to lose.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..core import Bounds, seconds_left
+from ..ops import Affine, Curve
+from ..ops.numerics.balls import ball, precision
+from .ball_pass import BallPass, CoefficientBalls
+from .graph import Graph
+
+
+FIRST_BITS, MOST_BITS = 128, 4096
+"""Precision starts at the first and doubles up to the second."""
+
+MOST_COEFFICIENTS = 1 << 22
+"""A graph whose affine maps have more coefficients than this together is not evaluated."""
+
+MOST_WORK = 1 << 29
+"""Products of 64-bit numbers that one call may take, about: some seconds."""
+
+CURVE_WORK = 256
+"""What one value of a curve costs, in such products."""
+
+LEAST_SECONDS = 0.25
+"""What a call may take when the deadline has passed: an answer without evidence is little."""
+
+
+class Precise:
+    """Evaluates a graph at points in balls of growing precision.
+
+    Args:
+        graph: The network.
+
+    Sound: a ball holds the real value; a curve without a definition, and a ball that a definition
+    cannot take, go through float64 intervals. Complete: every op is continuous but at jumps, so
+    balls shrink to the value wherever coefficients are exact and no jump is met. Cost: bounded by
+    `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
+
+    Example:
+        >>> from outrange.domains import bounds
+        >>> from outrange.graph import Builder, Slot
+        >>> builder = Builder([Slot("x", (1,))])
+        >>> (x,) = builder.input_values()
+        >>> graph = builder.finish([builder.curve("tanh", x)], ["y"])
+        >>> at = np.array([[0.5]])
+        >>> (balls, *_) = Precise(graph).passes(at, bounds(graph, at, at), [graph.output], 128)
+        >>> round(float(balls[0].mid()), 12)
+        0.46211715726
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._maps: dict[int, CoefficientBalls] = {}
+
+    def passes(
+        self,
+        points: np.ndarray,
+        ends: Sequence[Bounds],
+        values: Sequence[int],
+        bits: int,
+        until: float | None = None,
+    ) -> Iterator[list[Any]]:
+        """Balls around the entries of `values`, pass by pass narrower.
+
+        Args:
+            points: `(batch, inputs)`, finite.
+            ends: Of every value of the graph, least and largest entries `(batch, n)`: what float64
+                intervals know.
+            values: Of the graph.
+            bits: The precision of the first pass.
+            until: When to give up; see `latest`, the default.
+
+        Yields:
+            One ball an entry and a point, the points of an entry side by side. It ends where time
+            or work are used up, and where more digits do not help.
+        """
+        if not self.affordable or not np.isfinite(points).all():
+            return
+        until = latest() if until is None else until
+        work, before = float(MOST_WORK), math.inf
+        while bits <= MOST_BITS:
+            work -= len(points) * self._work * (bits / 64)
+            if work < 0:
+                return
+            with precision(bits):
+                run = BallPass(self._graph, self._map_of, len(points), ends, until)
+                balls = run.values([ball(v) for v in points.T.ravel().tolist()], values)
+            if balls is None:
+                return
+            yield balls
+            width = max((_radius(b) for b in balls), default=0.0)
+            if width == 0.0 or 0.5 * before < width < math.inf:
+                return
+            before = width
+            bits *= 2
+
+    @property
+    def graph(self) -> Graph:
+        """The network."""
+        return self._graph
+
+    def _map_of(self, k: int, op: Affine) -> CoefficientBalls:
+        """The coefficients of node `k`, read once."""
+        if k not in self._maps:
+            self._maps[k] = CoefficientBalls.of(op)
+        return self._maps[k]
+
+    @cached_property
+    def affordable(self) -> bool:
+        """Whether the graph has few enough coefficients."""
+        ops = (node.op for node in self._graph.nodes)
+        return sum(_products(op) for op in ops if isinstance(op, Affine)) <= MOST_COEFFICIENTS
+
+    @cached_property
+    def _work(self) -> int:
+        """Products that one point takes at 64 bits."""
+        return sum(
+            _products(node.op) if isinstance(node.op, Affine)
+            else node.size * (CURVE_WORK if isinstance(node.op, Curve) else 4)
+            for node in self._graph.nodes
+        )  # fmt: skip
+
+
+def latest(seconds: float = math.inf) -> float:
+    """When an evaluation of so many seconds gives up, on the clock of `time.perf_counter`."""
+    return time.perf_counter() + max(min(seconds, seconds_left()), LEAST_SECONDS)
+
+
+def _products(op: Affine) -> int:
+    """Products of one application."""
+    if op.factor is not None:
+        return op.size
+    if op.coefficients is not None:
+        return op.size * len(op.coefficients)
+    return op.size * sum(op.sizes)
+
+
+def _radius(b: Any) -> float:
+    return float(b.rad()) if b.is_finite() else math.inf

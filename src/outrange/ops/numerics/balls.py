@@ -1,0 +1,115 @@
+"""Real numbers as balls of any precision (Arb); the one file that imports `flint`.
+
+A ball is an `arb`: a middle and a radius, both of as many bits as `precision` says.
+
+Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
+IEEE Transactions on Computers 66 (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+
+MOST_EXPONENT = 1 << 16
+"""Numbers beyond two to this power, or below its inverse, have no fraction."""
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Let balls have so many bits; what was set before comes back."""
+    from flint import ctx
+
+    with ctx.workprec(bits):
+        yield
+
+
+def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
+    """The ball around `[lo, hi]`; of one number exactly that number."""
+    from flint import arb
+
+    if hi is None or lo == hi:
+        if isinstance(lo, Fraction):
+            return arb(lo.numerator) / arb(lo.denominator)
+        return arb(float(lo))
+    return arb(float(lo)).union(arb(float(hi)))
+
+
+def cut(x: Any, lo: float, hi: float) -> Any:
+    """What a ball and `[lo, hi]` hold together of a number that lies in both."""
+    if not x.is_finite():
+        return ball(lo, hi)
+    low, high = float_ends(x)
+    return x if lo <= low and high <= hi else x.intersection(ball(lo, hi))
+
+
+def matrix(rows: int, columns: int, entries: Sequence[Any]) -> Any:
+    """A matrix of balls or floats, row by row."""
+    from flint import arb_mat
+
+    return arb_mat(rows, columns, list(entries))
+
+
+def float_ends(x: Any) -> tuple[float, float]:
+    """The float64 numbers around a ball; infinite where it is not finite."""
+    if not x.is_finite():
+        return -math.inf, math.inf
+    return _below(x), -_below(-x)
+
+
+def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
+    """The ends of a ball, exactly if they are not too long; None where they are infinite."""
+    if not x.is_finite():
+        return None
+    parts = []
+    for part in (x.mid(), x.rad()):
+        number, power = (int(v) for v in part.man_exp())
+        if abs(power) > MOST_EXPONENT:
+            low, high = float_ends(x)
+            finite = math.isfinite(low) and math.isfinite(high)
+            return (Fraction(low), Fraction(high)) if finite else None
+        parts.append(Fraction(number) * Fraction(2) ** power)
+    middle, radius = parts
+    return middle - radius, middle + radius
+
+
+def number(value: Any) -> Any:
+    """A whole number, a float64 or a fraction exactly; a decimal in a text as near as can be."""
+    from flint import arb
+
+    return arb(value) if isinstance(value, int | str) else ball(value)
+
+
+def constant(name: str) -> Any:
+    """`"pi"`, or `"nan"` for nothing known."""
+    from flint import arb
+
+    return getattr(arb, name)()
+
+
+def whole_power(x: Any, n: int) -> Any:
+    """`x ** n`; unlike the logarithm's power, it knows balls that hold 0."""
+    from flint import arb
+
+    found = arb(1)
+    for bit in bin(n)[2:]:
+        found = found * found
+        found = found * x if bit == "1" else found
+    return found
+
+
+def _below(x: Any) -> float:
+    """The largest float64 that is not above a finite ball."""
+    low = x.lower()
+    near = float(low)
+    if math.isinf(near):
+        return float(np.finfo(np.float64).max) if near > 0 else near
+    while not ball(near) <= low:
+        near = math.nextafter(near, -math.inf)
+    return near

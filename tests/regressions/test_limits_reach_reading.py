@@ -1,0 +1,79 @@
+"""A time limit holds while files are read, conditions spread out, and points evaluated."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.core import Box, Clock, OutOfTime, deadline
+from outrange.core.arrays import linear_forms
+from outrange.questions.evidence.budget import MOST_SHARE, EvidenceBudget
+from outrange.questions.output_range import output_range
+from outrange.search.common.problem import with_rows
+from questions.nets import dense_net
+
+
+@pytest.fixture
+def keras_file(tmp_path):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu")])
+    model.save(tmp_path / "net.keras")
+    return tmp_path / "net.keras"
+
+
+def test_reading_a_model_stops_at_the_deadline(keras_file):
+    with pytest.raises(OutOfTime), deadline(0.0):
+        outrange.load(keras_file)
+
+
+def test_a_long_property_is_undecided_not_late(keras_file, tmp_path):
+    network = outrange.load(keras_file)
+    declared = [f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0", "Y_1", "Y_2")]
+    bounds = [f"(assert (<= X_{i} 1)) (assert (>= X_{i} 0))" for i in (0, 1)]
+    many = " ".join(f"(and (>= X_0 {i / 1e6}) (>= Y_0 {i}))" for i in range(100_000))
+    file = tmp_path / "long.vnnlib"
+    file.write_text("\n".join([*declared, *bounds, f"(assert (or {many}))"]))
+    verdict = outrange.verify(network, file, time_limit=1e-3)
+    assert (verdict.status, verdict.reason) == ("UNKNOWN", "time")
+    assert verdict.cost.seconds < 5
+
+
+def test_few_points_are_evaluated_where_time_is_short():
+    net = dense_net([2, 3], [None])
+    box = Box(np.zeros(2), np.ones(2))
+    unlimited = EvidenceBudget.of(net.graph, box, 1000, Clock(None))
+    assert (unlimited.seconds, unlimited.points) == (0.0, 1000)
+    limit = 1e-7
+    short = EvidenceBudget.of(net.graph, box, 1000, Clock(limit))
+    assert short.seconds <= MOST_SHARE * limit and 1 <= short.points < 1000
+    kept = short.spread(1000)
+    assert 1 <= len(kept) <= short.points and kept.min() >= 0 and kept.max() <= 999
+
+
+def test_a_range_of_many_outputs_in_no_time_is_still_a_range():
+    net = dense_net([2, 300], ["relu"])
+    answer = output_range(net, (-1, 1), time_limit=1e-4)
+    exact = output_range(net, (-1, 1))
+    assert (answer.lo <= exact.lo + 1e-9).all() and (exact.hi <= answer.hi + 1e-9).all()
+    assert (answer.seen_lo >= exact.lo - 1e-9).all() and (answer.seen_hi <= exact.hi + 1e-9).all()
+
+
+@pytest.mark.parametrize("entries", [0, 1, 2, 5])
+def test_forms_of_few_entries_are_those_of_the_matrix(entries):
+    rng = np.random.default_rng(entries)
+    rows = np.zeros((40, 700))
+    for row in rows:
+        row[rng.choice(700, entries, replace=False)] = rng.standard_normal(entries)
+    values = rng.standard_normal((6, 700))
+    assert np.allclose(linear_forms(rows, values), values @ rows.T)
+    net, offset = dense_net([3, 700], ["relu"]), rng.standard_normal(40)
+    x = rng.standard_normal((5, 3))
+    formed = with_rows(net.graph, rows, offset)
+    assert np.allclose(formed.run(x), net.graph.run(x) @ rows.T + offset)
+    assert len(formed.nodes) == len(net.graph.nodes) + 1
+
+
+def test_forms_that_are_the_outputs_keep_them():
+    values = np.array([[1.0, np.nan, np.inf]])
+    assert linear_forms(np.eye(3), values) is values
+    swapped = linear_forms(-np.eye(3)[::-1], values)
+    assert swapped[0, 0] == -np.inf and np.isnan(swapped[0, 1]) and swapped[0, 2] == -1.0
