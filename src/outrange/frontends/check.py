@@ -1,31 +1,26 @@
 """Comparison of a graph with its model, at the end of every load."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Box, InputError, ModelError
-from ..graph import Graph, Slot
-from ..graph.float32 import LARGEST32, Strayed, stray, tolerance
+from ..core import Box, ModelError
+from ..graph import Graph
+from ..graph.domain import is_inside
+from ..graph.float32 import Strayed, stray, tolerance
 from ..ops import Affine
+from .inside import with_points_inside
 from .network import Network
+from .points import points as points
 
-
-SCALES = (0.1, 1.0, 10.0, 1e3)
-"""Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
-
-_COUNTS = (2.0, 20.0, 200.0)
-"""Standard deviations of the random whole numbers and halves."""
 
 _ENTRIES = 2**22
 """Values of the graph held at once, over all points; they set the memory of a comparison."""
 
 _SMALL = 10.0
 """Inputs up to this size should overflow nothing."""
-
-_NORMALS = 12
-_CORNERS = 4
 
 _LARGE = 2**17
 """Values in a graph from which on fewer points are compared: they cost seconds then."""
@@ -40,7 +35,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     Random points of several magnitudes, whole numbers, halves, sign vectors, zero, and points of
     `box` are run through both, within the limits of the inputs. The difference allowed at each is
     an estimate of what float32 rounding does there. Nothing is compared where a value overflows
-    float32 on the way, or at a pole.
+    float32 on the way, or at a pole. Where few of the points lie in the domain of the graph (of a
+    logarithm, say), others are looked for; a warning says if there are none.
 
     Args:
         network: What a front-end returns. Without a `predict` there is nothing to compare; with
@@ -55,6 +51,9 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     if network.predict is None:
         return
     x = points(network.graph, box, seed, few=is_large(network.written))
+    x, reached = with_points_inside(network.written, x, at_once, seed)
+    if not reached:
+        warnings.warn(_unreached(network, len(x)), stacklevel=2)
     found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
     for part in at_once(network.written, len(x)):
         _compare(network, x[part], found[part], seed)
@@ -90,65 +89,13 @@ def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> N
     allowed = tolerance(graph, strayed, seed)
     worst = _worst(expected, found, allowed, strayed, x)
     if worst is None and network.plain is not None:
-        worst = _worst(network.graph.run(x), found, allowed, strayed, x)
+        values = network.graph.run_all(x)
+        # A curve may be followed on a part of its domain; elsewhere it is an error to ask.
+        inside = is_inside(network.graph, values)[:, None]
+        expected = np.where(inside, values[network.graph.output], found)
+        worst = _worst(expected, found, allowed, strayed, x)
     if worst is not None:
         raise ModelError(_message(network, strayed, x, worst))
-
-
-def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
-
-    Inputs that take whole numbers within limits get such.
-    Whole numbers and halves are among the points: where a model counts, it is there that a wrong
-    reading shows.
-    """
-    rng, size = np.random.default_rng(seed), graph.size
-    normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
-    rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]
-    for scale in SCALES:
-        normal = scale * rng.standard_normal((normals, size))
-        normal[: normals // 4] = np.abs(normal[: normals // 4])
-        rows += [normal, scale * rng.choice([-1.0, 1.0], (corners, size))]
-    for scale in _COUNTS:
-        count = scale * rng.standard_normal((2, 1 if few else _CORNERS, size))
-        rows += [np.rint(count[0]), np.rint(count[1]) + 0.5]
-    if box is not None:
-        if box.size != size:
-            raise InputError(
-                f"The box needs one entry per input of the model, {size}. Received: {box.size}."
-            )
-        lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
-        corner = rng.integers(0, 2, (corners, size)).astype(bool)
-        rows += [Box(lo, hi).sample(rng, 2 + normals)]
-        rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
-    x = np.concatenate(rows).astype(np.float32).astype(np.float64)
-    start = 0
-    for slot in graph.inputs:
-        part = x[:, start : start + slot.size]
-        part[:] = _whole(part, slot, rng) if slot.whole else _within(part, slot, rng)
-        start += slot.size
-    return x
-
-
-def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """The points; where they leave the limits of an input, any others within."""
-    least, most = slot.limits
-    outside = (part < least) | (part > most)
-    if not outside.any():
-        return part
-    low, high = max(least, -SCALES[-1]), min(most, SCALES[-1])
-    drawn = rng.uniform(low, high, part.shape) if low < high else np.full(part.shape, least)
-    drawn = np.clip(drawn.astype(np.float32).astype(np.float64), least, most)
-    return np.where(outside, drawn, part)
-
-
-def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Whole numbers within the limits of an input: small ones, and any."""
-    least, most = slot.limits
-    drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
-    near = np.clip(np.rint(part), least, most)
-    # Every other point has numbers from all over; zeros, ones and a caller's box stay as they are.
-    return np.where((np.arange(len(part)) % 2 == 1)[:, None] & (near != part), drawn, near)
 
 
 @dataclass(frozen=True)
@@ -193,6 +140,14 @@ def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Mismatch
         f"explains a difference of {worst.allowed:.2g}. If the model runs in reduced precision "
         "(TF32, bfloat16), switch that off; otherwise please report it. "
         f"Received: the input [{shown}]."
+    )
+
+
+def _unreached(network: Network, count: int) -> str:
+    return (
+        f"The graph read from `{network.name}` could not be compared with the model: at none of "
+        f"{count} points is every function of it defined (a logarithm, a root, a quotient). "
+        "Look for one that is defined nowhere; a smaller set of inputs may do."
     )
 
 

@@ -7,6 +7,7 @@ Shapes are those of the user's model with a batch axis of 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core import ModelError
+from ..core.sizes import INPUTS, NODES, VALUES, Tally
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from .composites import pointwise
 from .composites.einsum import einsum
@@ -40,6 +42,8 @@ class Builder:
         moved: After `finish`: from each value that is still there to its number in the graph.
         plain: After `finish`: the graph as it was written, if that differs.
         whole: Which entries of a value are known to be whole numbers, and its op at that time.
+        entries: Of all values so far, added up.
+        steps: The nodes so far, counted.
         bypassed: After `finish`: the values of the graph that a fused curve bypasses; what depends
             on them reads them in `plain` only.
     """
@@ -55,6 +59,14 @@ class Builder:
     plain: Graph | None = None
     whole: dict[int, tuple[Op | None, np.ndarray]] = field(default_factory=dict, repr=False)
     bypassed: frozenset[int] = frozenset()
+    entries: Tally = field(default_factory=lambda: Tally(VALUES), repr=False)
+    steps: Tally = field(default_factory=lambda: Tally(NODES), repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse inputs that nothing could be done with."""
+        entries = Tally(INPUTS)
+        for slot in self.inputs:
+            entries.add(slot.shape, f"input `{slot.name}`")
 
     def input_values(self) -> list[Value]:
         """One value per input, each of shape `(1, *slot.shape)`."""
@@ -106,7 +118,9 @@ class Builder:
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
         """Append a node; the general form behind every method below."""
         shape = tuple(int(n) for n in shape)
-        size = int(np.prod(shape, dtype=np.int64))
+        self.steps.add((), f"`{op.name}` of layer `{self.source}`")
+        self.entries.add(shape, f"`{op.name}` of layer `{self.source}`")
+        size = math.prod(shape)
         node = Node(op, tuple(v.index for v in inputs), size, shape, self.source)
         self.nodes.append(node)
         return Value(self, len(self.nodes), shape)
@@ -198,7 +212,12 @@ class Builder:
         return self.structural(lambda a: np.transpose(a[0], axes), [x], name="transpose")
 
     def concat(self, operands: Sequence[Operand], axis: int) -> Operand:
+        self._fits([sum(v.size if isinstance(v, Value) else np.size(v) for v in operands)])
         return self.structural(lambda a: np.concatenate(a, axis=axis), operands, name="concat")
+
+    def _fits(self, shape: Shape) -> None:
+        """Refuse a value that would be too much, before its indices are made."""
+        self.entries.fitting(shape, f"layer `{self.source}`")
 
     @overload
     def broadcast(self, x: Value, shape: Shape) -> Value: ...
@@ -207,6 +226,7 @@ class Builder:
     def broadcast(self, x: Operand, shape: Shape) -> Operand:
         if tuple(x.shape) == tuple(shape):
             return x
+        self._fits(shape)
         return self.structural(lambda a: np.broadcast_to(a[0], shape), [x], name="broadcast")
 
     # ---- affine ---------------------------------------------------------------------------
@@ -249,6 +269,7 @@ class Builder:
         """`x * factor + shift`, constants that broadcast; `ulps`: roundoffs in each factor."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
+        self._fits(shape)
         if not isinstance(x, Value):
             return np.asarray(x, np.float64) * factor + shift
         x = self.broadcast(x, shape)
@@ -265,6 +286,7 @@ class Builder:
     ) -> Operand:
         """`sum_i c_i x_i`; the operands broadcast against each other, constants become the bias."""
         shape = np.broadcast_shapes(*(tuple(v.shape) for v in operands))
+        self._fits(shape)
         shift = np.zeros(shape)
         kept, factors = [], []
         for c, v in zip(coefficients, operands, strict=True):
@@ -299,8 +321,11 @@ class Builder:
         """`x / y`; a `y` that depends on the input must not reach 0."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
-            fused = pointwise.divide(self, x, y) if isinstance(x, Value) else None
-            return self.multiply(x, self.curve("reciprocal", y)) if fused is None else fused
+            inverse = self.curve("reciprocal", y)
+            if not isinstance(x, Value) or not isinstance(inverse, Value):
+                return self.multiply(x, inverse)
+            fused = pointwise.multiply(self, x, inverse, eager=True)
+            return multiply(self, x, inverse) if fused is None else fused
         return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
     def gather_sum(
@@ -360,6 +385,7 @@ class Builder:
         """The larger (with `negate` the smaller) of two operands that broadcast."""
         x, y = operand(x), operand(y)
         shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
+        self._fits((2, *shape))
         if not isinstance(x, Value) and not isinstance(y, Value):
             return np.minimum(x, y) if negate else np.maximum(x, y)
         both = self.structural(

@@ -231,7 +231,8 @@ def tolerance(graph: Graph, strayed: Strayed, seed: int = 0) -> np.ndarray:
 
     Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
     """
-    bound = 4.0 * strayed.bounds[graph.output]
+    with np.errstate(over="ignore"):  # Then nothing can be said.
+        bound = 4.0 * strayed.bounds[graph.output]
     typical = _SPREAD * noise(graph, strayed, seed)[:, None]
     allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))
     allowed = np.where(strayed.overflows[:, None], np.inf, allowed)

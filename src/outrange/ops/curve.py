@@ -42,6 +42,7 @@ class Curve:
         lines: Per gap `(slope, offset)` if `f` is exactly that line there (coefficients without
             rounding), else None. All None by default.
         holes: Points at which `f` is not defined; an input range that holds one is an error.
+        part: Whether `f` is defined elsewhere too, of which these facts say nothing.
         origin: Name and attributes in the table of curves, if it has a file of its own there.
     """
 
@@ -61,6 +62,7 @@ class Curve:
     saturated: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     lines: tuple[tuple[float, float] | None, ...] | None = None
     holes: tuple[float, ...] = ()
+    part: bool = False
     origin: tuple[str, tuple] | None = None
 
     def __post_init__(self) -> None:

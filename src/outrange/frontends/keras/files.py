@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core import InputError, ModelError
 from .api import keras
+from .declared import check_archive, check_datasets, counted
 
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -35,17 +36,19 @@ def read(
         raise InputError(f"A Keras file ends in {', '.join(SUFFIXES)}. Received: `{path}`.")
     if not path.is_file():
         raise InputError(f"There is no such model file. Received: `{path}`.")
-    _genuine(path)
+    stored = _genuine(path)
     k = keras()
     for module in OWN:
         importlib.import_module(module)
-    try:
-        with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
-            return k.models.load_model(
-                path, custom_objects=custom_objects, compile=compiled, safe_mode=safe_mode
-            )
-    except Exception as error:
-        raise _explained(error, path, safe_mode) from error
+    with counted(k, stored) as sums:
+        try:
+            with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
+                return k.models.load_model(
+                    path, custom_objects=custom_objects, compile=compiled, safe_mode=safe_mode
+                )
+        except Exception as error:
+            refusal = next((s.refusal for s in sums if s.refusal is not None), None)
+            raise refusal or _explained(error, path, safe_mode) from error
 
 
 @contextlib.contextmanager
@@ -73,8 +76,8 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
         kind.from_config = old
 
 
-def _genuine(path: Path) -> None:
-    """Refuse a file that is not what its name says."""
+def _genuine(path: Path) -> int | None:
+    """Refuse a file that is not what its name says; how many weights it stores, if it says so."""
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"
@@ -87,6 +90,9 @@ def _genuine(path: Path) -> None:
             f"A file named `*{path.suffix}` must be {kind}. Received: `{path}`, which is not; it "
             "may be damaged, or of another kind."
         )
+    if path.suffix.lower() == ".keras":
+        return check_archive(path)
+    return check_datasets(path, path)
 
 
 def _explained(error: Exception, path: Path, safe_mode: bool) -> ModelError:

@@ -54,6 +54,16 @@ def load_keras(
         >>> load_keras(model).graph.outputs
         (Slot(name='y', shape=(1,)),)
     """
+    try:
+        return _load(model, custom_objects, safe_mode, like)
+    except MemoryError as error:
+        raise ModelError(
+            "A model must fit the memory of this computer; make its layers narrower, or its images "
+            f"smaller. Received: `{getattr(model, 'name', model)}`."
+        ) from error
+
+
+def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, like: Any) -> Network:
     k = keras()
     if isinstance(model, str | os.PathLike):
         model = read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode)

@@ -21,12 +21,15 @@ _BUCKET = 128
 _LARGE = 1 << 15
 """Input entries from which on a bucket is a quarter of that: what is filled up is work as well."""
 
+_HUGE = 1 << 19
+"""Input entries from which on nothing is filled up."""
+
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
     """Flat inputs `(batch, size)` to flat outputs `(batch, outputs)`, by `model` at inference."""
     k = keras()
     size = sum(slot.size for slot in signature.slots)
-    least = _BUCKET if size < _LARGE else _BUCKET // 4
+    least = _BUCKET if size < _LARGE else _BUCKET // 4 if size < _HUGE else 1
     rows = signature.batch or max(least, _CHUNK // max(size, 1))
     compiles = k.backend.backend() == "jax"
 

@@ -13,8 +13,14 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
+from ...core.sizes import WEIGHTS
 from .files import read_bytes, stem
-from .records import LARGEST_TENSOR, OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
+from .records import OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
+from .written_out import check_declared
+
+
+_LARGEST_ENTRY = 16
+"""Bytes of an entry of the widest element type, complex128."""
 
 
 def api() -> Any:
@@ -56,6 +62,7 @@ def read_onnx(path: Path) -> OnnxModel:
             f"`{path.name}` must hold a graph with nodes and outputs; it may be cut short. "
             f"Received: {len(proto.graph.node)} nodes, {len(proto.graph.output)} outputs."
         )
+    check_declared(proto)
     if proto.functions:
         from onnx.inliner import inline_local_functions
 
@@ -170,7 +177,7 @@ def _attribute(onnx: Any, attribute: Any, folder: Path) -> Any:
 def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
     """The entries of one tensor; those kept in another file are read into it first."""
     dims = [int(d) for d in tensor.dims]
-    if min(dims, default=0) < 0 or math.prod(dims) > LARGEST_TENSOR:
+    if min(dims, default=0) < 0 or math.prod(dims) > WEIGHTS.most:
         raise ModelError(
             f"Tensor `{tensor.name}` must have a size that fits a computer; the file is damaged "
             f"or hostile. Received: shape {tuple(dims)}."
@@ -237,6 +244,9 @@ def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
         size = target.stat().st_size
         if offset < 0 or offset + max(length, 0) > size:
             raise ValueError(f"bytes {offset} to {offset + length} of a file of {size}")
+        length = size - offset if length < 0 else length
+        if length > _LARGEST_ENTRY * math.prod(tensor.dims):
+            raise ValueError(f"{length} bytes for {math.prod(tensor.dims)} entries")
         with target.open("rb") as file:
             file.seek(offset)
             tensor.raw_data = file.read(length)

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 from ...core import InputError, ModelError, check_deadline
+from ...core.sizes import unpacked_limit
 
 
 LARGEST_FILE = 2**31
@@ -28,15 +29,18 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if packed else path.open("rb") as file:
-            content = b""
-            parts = []
-            while part := file.read(_CHUNK):
+            size = path.stat().st_size
+            most = unpacked_limit(size) if packed else LARGEST_FILE
+            parts, read = [], 0
+            while part := file.read(min(_CHUNK, most + 1 - read)):
                 check_deadline()
                 parts.append(part)
-                if len(parts) * _CHUNK > LARGEST_FILE:
+                read += len(part)
+                if read > most:
                     raise ModelError(
-                        f"`{path.name}` unpacks to more than {LARGEST_FILE // 2**30} GiB, more "
-                        "than an ONNX file can hold; it is damaged or hostile."
+                        f"`{path.name}` must hold {most} bytes at most{', unpacked' * packed}: it "
+                        "is damaged or hostile; if neither, store it unpacked, with its weights "
+                        f"in a file beside it. Received: more, in a file of {size} bytes."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

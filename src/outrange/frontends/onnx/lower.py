@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, UnsupportedError, check_deadline
+from ...core.sizes import INPUTS, LARGEST_VALUE, NODES, WEIGHTS, Tally
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
 from ..network import LayerInfo
 from ..whole import Within, limited_inputs
 from .api import evaluated
+from .declared import add_up
 from .fuse import fuse_bias
 from .kinds import FLOATS, Tensor
-from .records import LARGEST_VALUE, OnnxModel, OnnxNode, TensorInfo
+from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
@@ -77,11 +79,7 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
                 f"model with a fixed size. Received: shape {info.dims}."
             )
         shape.append(1 if free else int(n))
-    if int(np.prod(shape, dtype=object)) > LARGEST_VALUE:
-        raise ModelError(
-            f"Input `{info.name}` must have a size that fits a computer. "
-            f"Received: shape {info.dims}."
-        )
+    Tally(INPUTS).add(shape, f"input `{info.name}`")
     return tuple(shape)
 
 
@@ -100,6 +98,14 @@ def feeds(model: OnnxModel, x: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """What is added up of a file: entries of its constants, and nodes as often as they run."""
+
+    constants: Tally
+    nodes: Tally
+
+
 def lower(model: OnnxModel) -> OnnxGraph:
     """The graph of `model`.
 
@@ -115,6 +121,10 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for info, shape in zip(model.inputs, full, strict=True)
     ]
     b = Builder(slots)
+    add_up(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
+    counts = _Counts(Tally(WEIGHTS), Tally(NODES))
+    for name, array in model.constants.items():
+        counts.constants.add(array.shape, f"`{name}`")
     env = {name: Tensor.of(array) for name, array in model.constants.items()}
     for info, shape, value in zip(model.inputs, full, b.input_values(), strict=True):
         env[info.name] = Tensor(b.reshape(value, shape), info.kind)
@@ -123,7 +133,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
     for node in fuse_bias(model):
         check_deadline()
         b.source = node.name
-        layers += _layer(model, b, node, env, _lower_node(model, b, node, env, wanted))
+        layers += _layer(model, b, node, env, _lower_node(model, b, node, env, wanted, counts))
     outputs = [_output(b, env, info) for info in model.outputs]
     b.inputs = limited_inputs(b, wanted)
     kept = [v for info in layers for v in (info.before, info.after) if v is not None]
@@ -138,12 +148,14 @@ def lower(model: OnnxModel) -> OnnxGraph:
 
 
 def _lower_node(
-    model: OnnxModel, b: Builder, node: OnnxNode, env: Env, wanted: list[Within]
+    model: OnnxModel, b: Builder, node: OnnxNode, env: Env, wanted: list[Within], counts: _Counts
 ) -> list[Tensor]:
+    counts.nodes.add((), f"node `{node.name}` ({node.op})")
+
     def run(nodes: Sequence[OnnxNode], inner: Env) -> None:
         for part in nodes:
             b.source = f"{node.name}/{part.name}"
-            _lower_node(model, b, part, inner, wanted)
+            _lower_node(model, b, part, inner, wanted, counts)
 
     tensors: list[Tensor | None] = []
     for name in node.inputs:
@@ -167,6 +179,8 @@ def _lower_node(
             raise ModelError(
                 f"Every tensor must be returned once. Received: `{name}` twice, by `{node.name}`."
             )
+        if not isinstance(result.operand, Value):
+            counts.constants.add(np.shape(result.operand), f"node `{node.name}` ({node.op})")
         if name:
             env[name] = result
     return results

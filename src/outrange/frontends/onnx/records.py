@@ -7,13 +7,6 @@ from typing import Any
 import numpy as np
 
 
-LARGEST_TENSOR = 2**28
-"""Entries; a file that stores a larger tensor is taken to be damaged."""
-
-LARGEST_VALUE = 2**25
-"""Entries of a tensor that is computed; a few hundred megabytes with the indices around it."""
-
-
 @dataclass(frozen=True)
 class TensorInfo:
     """A declared input or output.

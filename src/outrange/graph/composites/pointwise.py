@@ -29,6 +29,7 @@ def pointwise(
     *operands: Operand,
     jumps: bool = False,
     otherwise: Callable[[int], Any] | None = None,
+    eager: bool = False,
 ) -> Operand | None:
     """A function of operands that broadcast, if all that vary depend on the same entries.
 
@@ -40,6 +41,7 @@ def pointwise(
         operands: Values and constants.
         jumps: Whether the function jumps somewhere.
         otherwise: The op that stands for it where its curve is not found.
+        eager: See `Pointwise`.
 
     Returns:
         A value, an array if no operand varies, or None if the operands depend on different tensors.
@@ -55,7 +57,7 @@ def pointwise(
     size = sum(slot.size for slot in b.inputs)
     if not shares_root(b.nodes, [v.index for v in values], size):
         return None
-    op: Any = Pointwise(name, compute, write, jumps, otherwise)
+    op: Any = Pointwise(name, compute, write, jumps, otherwise, eager)
     return b.add_node(op, values, shape)
 
 
@@ -77,7 +79,7 @@ def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool
     )
 
 
-def multiply(b: Builder, x: Operand, y: Operand) -> Operand | None:
+def multiply(b: Builder, x: Operand, y: Operand, eager: bool = False) -> Operand | None:
     """`x * y`."""
 
     def product(n: int) -> Product:
@@ -86,12 +88,7 @@ def multiply(b: Builder, x: Operand, y: Operand) -> Operand | None:
     def write(t: Expressions, u: int, v: int) -> int:
         return t.multiply(u, v)
 
-    return pointwise(b, "multiply", np.multiply, write, x, y, otherwise=product)
-
-
-def divide(b: Builder, x: Operand, y: Operand) -> Operand | None:
-    """`x / y`."""
-    return pointwise(b, "divide", np.divide, lambda t, u, v: t.divide(u, v), x, y)
+    return pointwise(b, "multiply", np.multiply, write, x, y, otherwise=product, eager=eager)
 
 
 COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core import UnsupportedError
 from ..values import Operand
 
 
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
 
 Weights = tuple[np.ndarray, np.ndarray]
 """Along one axis: which entries each result reads, and their weights, `(results, terms)` each."""
+
+
+MOST_ALONG = 2**16
+"""Results along one axis; each takes exact fractions."""
+
+
+def check_along(sizes: Sequence[int], where: str) -> None:
+    """Refuse results that would take too long to place.
+
+    Raises:
+        UnsupportedError: There are too many.
+    """
+    if max(sizes, default=0) > MOST_ALONG:
+        raise UnsupportedError(
+            f"{where} resizes an axis to more than {MOST_ALONG} entries; resize to fewer. "
+            f"Received: sizes {tuple(sizes)}."
+        )
 
 
 def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) -> Weights:

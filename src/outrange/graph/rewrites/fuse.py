@@ -25,7 +25,7 @@ from ...ops.pointwise.op import Pointwise
 from ...ops.relaxation.offsets import MANY
 from ..graph import Node
 from .entrywise import input_sizes, is_bent
-from .regions import FusedRegion, has_region, regions
+from .regions import FusedRegion, has_other_form, has_region, regions
 
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class _Fusion:
         if not self.may_end(v):
             return None
         op: Any = self.nodes[v - 1].op
-        forced = isinstance(op, Pointwise) and op.otherwise is None
+        forced = isinstance(op, Pointwise) and (op.otherwise is None or op.eager)
         if not forced and self.effort.spent >= OPTIONAL_WORK:
             return None
         candidates = regions(self.nodes, v, self.readers)
@@ -161,7 +161,9 @@ class _Fusion:
             if found is not None:
                 return region, found
             reason = error or reason
-        raise self.refusal(v, reason)
+        if op.otherwise is None:
+            raise self.refusal(v, reason)
+        return None
 
     def tried(
         self, region: FusedRegion, v: int, work: int
@@ -174,12 +176,12 @@ class _Fusion:
         try:
             found = entries(self.table, self.nodes, region.root, region.inner, v)
             if found is not None:
-                self.analyze(found, region.forced)
+                self.analyze(found, region)
             return found, None
         except UnsupportedError as error:
             return None, error
 
-    def analyze(self, found: Entries, forced: bool) -> None:
+    def analyze(self, found: Entries, region: FusedRegion) -> None:
         """Analyze every distinct expression.
 
         Raises:
@@ -195,8 +197,11 @@ class _Fusion:
                 raise self.refused[e]
             if e not in self.curves and e not in self.lines:
                 self.measure(e)
+            part = e in self.curves and self.curves[e].part
+            if part and has_other_form(self.nodes, region):
+                raise UnsupportedError("a function that is followed on a part of its domain only")
         most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
-        if most > MANY and not forced:
+        if most > MANY and not region.forced:
             raise UnsupportedError(f"a function of more than {MANY} knots")
 
     def measure(self, e: int) -> None:

@@ -92,6 +92,12 @@ def _is_forced(nodes: Sequence[Node], v: int) -> bool:
     return isinstance(nodes[v - 1].op, Pointwise)
 
 
+def has_other_form(nodes: Sequence[Node], region: FusedRegion) -> bool:
+    """Whether all of a region may as well stay as it is."""
+    ops = [nodes[w - 1].op for w in region.inner]
+    return all(op.otherwise is not None for op in ops if isinstance(op, Pointwise))
+
+
 def _sources(nodes: Sequence[Node], v: int) -> set[int]:
     """What a value depends on; a constant depends on nothing."""
     node = nodes[v - 1]

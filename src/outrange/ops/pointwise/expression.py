@@ -188,6 +188,8 @@ class Expressions:
         known = identities.applied(self, name, argument)
         if known is not None:
             return known
+        if name == "power" and attributes["exponent"] > 0 and self.value_of(argument) == 0:
+            return self.zero
         return self._enter(Apply(name, tuple(sorted(attributes.items())), argument))
 
     def switch(

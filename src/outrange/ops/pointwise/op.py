@@ -24,6 +24,7 @@ class Pointwise:
         jumps: Whether it jumps somewhere.
         otherwise: The op that may stand in its place where no curve is found, from the number of
             entries; None: there is none.
+        eager: Whether a curve is worth all the work there is, though there is another form.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Pointwise:
     write: Callable[..., int]
     jumps: bool = False
     otherwise: Callable[[int], Any] | None = None
+    eager: bool = False
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""

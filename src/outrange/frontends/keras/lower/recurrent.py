@@ -17,6 +17,10 @@ import numpy as np
 from ....core import UnsupportedError
 
 
+MOST_STEPS = 2**13
+"""Each step is some fifteen operations, which are traced and bounded one by one."""
+
+
 class Given:
     """A tensor made outside of the trace, entered as a constant so that nothing is rounded."""
 
@@ -133,6 +137,11 @@ def _loop(k: Any, layer: Any) -> Callable:
         given = {"training": training} if "training" in takes else {}
         states = initial_state if tree.is_nested(initial_state) else [initial_state]
         steps = tree.flatten(sequences)[0].shape[1]
+        if steps > MOST_STEPS:
+            raise UnsupportedError(
+                f"a sequence of more than {MOST_STEPS} steps is not described; cut it. "
+                f"Received: {steps} steps."
+            )
         outputs: list[Any] = []
         for t in range(steps - 1, -1, -1) if layer.go_backwards else range(steps):
             x = tree.map_structure(lambda s, t=t: s[:, t], sequences)

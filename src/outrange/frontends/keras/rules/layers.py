@@ -11,6 +11,7 @@ from ....graph.composites import logic
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, single
 from ..refuse import MOVING
+from .resizing import resized_crop
 
 
 RULES: dict[str, Callable] = {}
@@ -95,4 +96,8 @@ def _moving(c: KerasCall) -> Operand:
 
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this layer's rule")
+    if type(c.op).__name__ == "CenterCrop":
+        found = resized_crop(c)
+        if found is not None:
+            return found
     return c.builder.structural(run, [c.x], name="crop")

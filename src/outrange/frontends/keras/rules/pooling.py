@@ -1,5 +1,6 @@
 """Windows that slide over the spatial axes."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -76,6 +77,11 @@ def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
     along = []
+    counts = [-(-n // s) for n, s in zip(spatial, stride, strict=True)]
+    others = c.x.size // max(math.prod(spatial), 1)
+    c.builder.entries.fitting(
+        (others, *counts, *size), f"the windows of layer `{c.builder.source}`"
+    )
     for n, k, s in zip(spatial, size, stride, strict=True):
         if padding == "same":
             count, lead = -(-n // s), same_padding(n, k, s)[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand
-from ....graph.composites.resize import half_pixel, linear_weights, resample
+from ....graph.composites.resize import check_along, half_pixel, linear_weights, resample
 from ...rule_table import entering
 from ..lower.call import KerasCall
 
@@ -36,6 +36,7 @@ def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
     if options.interpolation == "nearest":
         return _moved(c)
+    check_along(size, f"layer `{c.builder.source}`")
     if options.interpolation != "bilinear":
         raise UnsupportedError(f"resizing with interpolation {options.interpolation!r}")
     along = {}
@@ -45,6 +46,30 @@ def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
         reach = max(Fraction(n, m), Fraction(1)) if options.antialias else Fraction(1)
         along[axis] = linear_weights(half_pixel(n, m), n, reach)
     return resample(c.builder, c.x, along)
+
+
+def resized_crop(c: KerasCall) -> Operand | None:
+    """The largest crop in the middle with the aspect of a larger target, resized to it.
+
+    None where the image is not smaller than the target: then it is cropped alone.
+    """
+    rank, target = len(c.x.shape), (c.op.height, c.op.width)
+    last = c.op.data_format == "channels_last"
+    axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
+    height, width = (c.x.shape[a] for a in axes)
+    if height >= target[0] and width >= target[1]:
+        return None
+    check_along(target, f"layer `{c.builder.source}`")
+    # Keras rounds these quotients of floats down.
+    sizes = int(float(width * target[0]) / target[1]), int(float(height * target[1]) / target[0])
+    kept, along = [slice(None)] * rank, {}
+    for axis, n, size, m in zip(axes, (height, width), sizes, target, strict=True):
+        length = max(min(n, size), 1)
+        start = int(float(n - length) / 2)
+        kept[axis] = slice(start, start + length)
+        along[axis] = linear_weights(half_pixel(length, m), length, Fraction(1))
+    cropped = c.builder.structural(lambda a: a[0][tuple(kept)], [c.x], name="crop")
+    return resample(c.builder, cropped, along)
 
 
 def _moved(c: KerasCall) -> Operand:

@@ -9,8 +9,10 @@ training flag, nested models and shared layers are handled by Keras itself.
 from typing import Any
 
 from ....core import ModelError, UnsupportedError
+from ....core.sizes import VALUES, Tally
 from .. import refuse
 from ..api import keras
+from ..declared import sizes
 from ..lower.recurrent import Given, unrolled
 from .backend_code import NativeCall
 from .control import EXPAND
@@ -32,6 +34,7 @@ class Tracer:
         self.visiting: list[Visit] = []
         self.paths: dict[int, str] = {}
         self.failure: ModelError | None = None
+        self.values = Tally(VALUES)
 
     # ---- names ----------------------------------------------------------------------------
 
@@ -74,10 +77,17 @@ class Tracer:
         source = path or getattr(inner, "name", op.name)
         if named:
             source, inner = f"{path}/{op.name}".lstrip("/"), None
+        self.count(outputs, source)
         self.trace.records.append(OperationRecord(op, args, kwargs, outputs, source, inner))
         if named:
             self.trace.visits.append(Visit(source, op, outputs, None, args))
         return outputs
+
+    def count(self, outputs: Any, source: str) -> None:
+        """Add up what an operation returns for one row, before a graph of it is made."""
+        for tensor in self.keras.tree.flatten(outputs):
+            if isinstance(tensor, self.keras.KerasTensor):
+                self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _inferred(self, op: Any, args: tuple, kwargs: dict) -> Any:
         """The shape of the result, found by running `op`; backends take no variables there."""
@@ -125,12 +135,22 @@ class Tracer:
         if type(layer).__name__ in refuse.TABULATED:  # Its dtype may be one of whole numbers.
             outputs = layer.compute_output_spec(x)
         else:
-            shape = layer.compute_output_shape(x.shape)
+            shape = self._moved_shape(layer, x) or layer.compute_output_shape(x.shape)
             outputs = self.keras.KerasTensor(shape, layer.compute_dtype)
+        self.count(outputs, self.paths[id(layer)])
         self.trace.records.append(
             OperationRecord(layer, args, kwargs, outputs, self.paths[id(layer)], layer)
         )
         return outputs
+
+    def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
+        """The shape that a layer for images returns; `RandomCrop` states one it does not have."""
+        if type(layer).__name__ not in refuse.MOVING or None in x.shape:
+            return None
+        try:
+            return tuple(layer(self.keras.ops.zeros(x.shape, x.dtype), training=False).shape)
+        except Exception:
+            return None  # Its rule says more.
 
     def _native(
         self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
@@ -195,7 +215,8 @@ def trace(model: Any, struct: Any) -> Trace:
                 tracer.trace.outputs = model(struct, training=False)
             except Exception as error:
                 where = f"Model `{model.name}`"
-                raise tracer.failure or refuse.explained(error, where) from error
+                told = tracer.values.refusal or tracer.failure
+                raise told or refuse.explained(error, where) from error
     finally:
         for op, inbound, outbound in nodes:
             del op._inbound_nodes[inbound:]

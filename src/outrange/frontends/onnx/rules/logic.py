@@ -128,6 +128,7 @@ def top_k(c: OnnxCall) -> list[Operand]:
 @op("OneHot", types="T U V -> V", T=NUMBERS, U=NUMBERS, V=EVERY, chooses=True)
 def one_hot(c: OnnxCall) -> Operand:
     depth = int(np.ravel(c.constant(1, "depth"))[0])
+    c.limit((*c.x.shape, depth))
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))
     # An index of floats is cast to integers first; those from -depth to -1 count from the end.

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from ....graph import Operand
-from ....graph.composites.resize import Weights, linear_weights, resample
+from ....graph.composites.resize import Weights, check_along, linear_weights, resample
 from ..kinds import EVERY, FLOATS
 from .table import OnnxCall, op
 
@@ -20,13 +20,13 @@ def upsample(c: OnnxCall) -> Operand:
     _only_floats(c, mode)
     scales = [_exact(s) for s in np.ravel(given)]
     sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
+    check_along(c.limit(sizes), c.where)
     along = {}
     for axis, (n, m, scale) in enumerate(zip(c.x.shape, sizes, scales, strict=True)):
         if scale == 1 and n == m:
             continue
         at = [Fraction(i) / scale for i in range(m)]
         along[axis] = _nearest(at, n, "floor") if mode == "nearest" else _linear(at, n)
-    c.limit(sizes)
     return resample(c.b, c.x, along)
 
 
@@ -57,6 +57,7 @@ def resize(c: OnnxCall) -> Operand:
     else:
         ratios = [_exact(s) for s in np.ravel([] if scales is None else scales)]
         sizes = [math.floor(shape[a] * s) for a, s in zip(axes, ratios, strict=True)]
+    check_along(c.limit(sizes), c.where)
     along = {}
     for axis, m, ratio in zip(axes, sizes, ratios, strict=True):
         n = shape[axis]

@@ -96,6 +96,7 @@ def unsqueeze(c: OnnxCall) -> Operand:
 def concat(c: OnnxCall) -> Operand:
     operands = c.all()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
+    c.limit([sum(math.prod(v.shape) for v in operands)])
     return c.b.concat(operands, axis)
 
 

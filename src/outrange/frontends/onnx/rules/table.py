@@ -8,17 +8,19 @@ type the function does not state.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from ....core import ModelError, OutrangeError, UnsupportedError
+from ....core.sizes import LARGEST_VALUE
 from ....graph import Builder, Value
 from ....graph.builder import Operand
 from ...whole import Within
 from ..kinds import BROUGHT, HALF, HELD, INTEGERS, Tensor, Types, exact_as, is_large, why_not
-from ..records import LARGEST_VALUE, OnnxNode, Opaque
+from ..records import OnnxNode, Opaque
 
 
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
@@ -79,12 +81,12 @@ class OnnxCall:
     brought: str = ""
     """The element type of a result, where the rule says it."""
 
-    @property
+    @cached_property
     def operands(self) -> list[Operand | None]:
         """One per input: a `Value`, an array, or None for an absent optional input."""
         return [None if t is None else t.operand for t in self.tensors]
 
-    @property
+    @cached_property
     def kinds(self) -> list[str | None]:
         """The element type of each input."""
         return [None if t is None else t.kind for t in self.tensors]

@@ -98,6 +98,7 @@ class _Facts:
 
     def curve(self) -> Curve:
         """Put everything together."""
+        self.count = len(self.shapes)
         self.connected()
         ends = self.shapes[0].piece.left, self.shapes[-1].piece.right
         lo, hi = self.reach(ends[0].at, ends[1].at)
@@ -133,6 +134,7 @@ class _Facts:
             slope_error=slope_error(self.t, kept, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
             holes=tuple(joints.holes),
+            part=len(kept) < self.count,
         )
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:

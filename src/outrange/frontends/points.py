@@ -1,0 +1,85 @@
+"""The points at which a graph is compared with its model."""
+
+import numpy as np
+
+from ..core import Box, InputError
+from ..graph import Graph, Slot
+from ..graph.float32 import LARGEST32
+
+
+SCALES = (0.1, 1.0, 10.0, 1e3)
+"""Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
+
+_COUNTS = (2.0, 20.0, 200.0)
+"""Standard deviations of the random whole numbers and halves."""
+
+_NORMALS = 12
+_CORNERS = 4
+
+_LONG = 2**20
+"""Inputs so long that one point takes eight megabytes."""
+
+
+def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
+    """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
+
+    Of inputs so long that such points fill the memory there are a handful.
+    Inputs that take whole numbers within limits get such.
+    Whole numbers and halves are among the points: where a model counts, it is there that a wrong
+    reading shows.
+    """
+    rng, size = np.random.default_rng(seed), graph.size
+    normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
+    scales, counts = SCALES, _COUNTS
+    if size > _LONG:
+        normals, corners, scales, counts = 1, 1, SCALES[1::2], _COUNTS[1:2]
+    rows = [np.zeros((1, size)), np.ones((1, size)), -np.ones((1, size))]
+    for scale in scales:
+        normal = scale * rng.standard_normal((normals, size))
+        normal[: normals // 4] = np.abs(normal[: normals // 4])
+        rows += [normal, scale * rng.choice([-1.0, 1.0], (corners, size))]
+    for scale in counts:
+        count = scale * rng.standard_normal((2, 1 if few else _CORNERS, size))
+        rows += [np.rint(count[0]), np.rint(count[1]) + 0.5]
+    if box is not None:
+        if box.size != size:
+            raise InputError(
+                f"The box needs one entry per input of the model, {size}. Received: {box.size}."
+            )
+        lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
+        corner = rng.integers(0, 2, (corners, size)).astype(bool)
+        rows += [Box(lo, hi).sample(rng, 2 + normals)]
+        rows += [np.where(corner, lo, hi), 0.5 * lo[None] + 0.5 * hi[None]]
+    return legal(graph, np.concatenate(rows), rng)
+
+
+def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Points as float32 numbers within the limits of the inputs, whole where those are."""
+    x = x.astype(np.float32).astype(np.float64)
+    start = 0
+    for slot in graph.inputs:
+        part = x[:, start : start + slot.size]
+        part[:] = _whole(part, slot, rng) if slot.whole else _within(part, slot, rng)
+        start += slot.size
+    return x
+
+
+def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
+    """The points; where they leave the limits of an input, any others within."""
+    least, most = slot.limits
+    outside = (part < least) | (part > most)
+    if not outside.any():
+        return part
+    low, high = max(least, -SCALES[-1]), min(most, SCALES[-1])
+    drawn = rng.uniform(low, high, part.shape) if low < high else np.full(part.shape, least)
+    drawn = np.clip(drawn.astype(np.float32).astype(np.float64), least, most)
+    return np.where(outside, drawn, part)
+
+
+def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
+    """Whole numbers within the limits of an input: small ones, and any."""
+    least, most = slot.limits
+    drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
+    near = np.clip(np.rint(part), least, most)
+    # Every other point has numbers from all over; zeros, ones and a caller's box stay as they are.
+    return np.where((np.arange(len(part)) % 2 == 1)[:, None] & (near != part), drawn, near)

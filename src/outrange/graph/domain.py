@@ -1,0 +1,72 @@
+"""Where a graph is defined: logarithms, roots and quotients leave no value elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..ops import Curve
+from .gradient import vector_jacobian_product
+from .graph import Graph
+
+
+def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
+    """`(batch,)`: whether every function is defined where the graph's values are `values`."""
+    found = np.ones(len(values[0]), bool)
+    for curve, source in restricted(graph):
+        x = values[source]
+        inside = (x >= curve.on[0]) & (x <= curve.on[1])
+        for end in (*curve.on, *curve.holes):
+            if np.isfinite(end):  # An end may be a pole, as that of a logarithm is.
+                with np.errstate(all="ignore"):
+                    inside &= (x != end) | np.isfinite(curve.f(np.full(1, end)))[0]
+        found &= inside.all(axis=1)
+    return found
+
+
+def restricted(graph: Graph) -> Iterator[tuple[Curve, int]]:
+    """The functions that are not defined everywhere, each with the value it reads."""
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Curve) and op.beyond is None and (op.holes or np.isfinite(op.on).any()):
+            yield op, node.inputs[0]
+
+
+def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """Points moved towards the domain of the first function that they are outside of.
+
+    A step of the subgradient method with the length that is right for a straight line.
+
+    Args:
+        graph: The graph.
+        x: `(batch, size)`.
+
+    Returns:
+        The same points, those moved that are outside.
+
+    Reference: B. Polyak, *Minimization of unsmooth functionals*, 1969.
+    """
+    x = np.array(x)
+    waiting = np.ones(len(x), bool)
+    with np.errstate(all="ignore"):
+        values = graph.run_all(x)
+        for curve, source in restricted(graph):
+            lo, hi = curve.on
+            at = values[source]
+            margin = 0.1 * (1.0 + np.abs(at))
+            below = np.where(waiting[:, None] & ~(at > lo), lo - at + margin, 0.0)
+            above = np.where(waiting[:, None] & ~(at < hi), at - hi + margin, 0.0)
+            push = np.nan_to_num(below - above)
+            rows = push.any(axis=1)
+            if not rows.any():
+                continue
+            waiting &= ~rows
+            chosen = [v[rows] for v in values]
+            slope = vector_jacobian_product(replace(graph, output=source), chosen, push[rows])
+            slope = np.nan_to_num(slope)
+            square = np.square(slope).sum(axis=1, keepdims=True)
+            length = np.square(push[rows]).sum(axis=1, keepdims=True)
+            x[rows] += np.nan_to_num(slope * length / square)
+    return x
