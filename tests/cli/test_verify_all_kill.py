@@ -11,12 +11,13 @@ import time
 
 import pytest
 
+from cases import cases
 from cli.verify_files import command, sum_and_difference, vnnlib
 
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
-INSTANCES, KILLS = 60, 20
+INSTANCES, KILLS = 60, cases(6, 20)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def check_finished(folder):
     assert sorted(lines) == sorted(truth.items())
 
 
-def test_twenty_kills_lose_nothing(folder, rng):
+def test_kills_lose_nothing(folder, rng):
     decided, log = {}, folder / "log.txt"
     for turn in range(KILLS):
         with log.open("a") as file:

@@ -48,7 +48,7 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(5.0, 60.0))
+    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(2.0, 60.0))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=1.0)
     assert found.methods == METHODS
@@ -118,7 +118,9 @@ def test_a_radius_of_a_wide_network(graph, wide):
     label = int(np.argmax(graph.run(middle.reshape(1, -1))))
     unsafe = negate(resolve(y.argmax() == label, graph.inputs, graph.outputs))
     around = Neighborhood.of(graph.inputs, middle, "inf", (0, 1))
-    found = robustness(Net, unsafe, around, text="the label stays", time_limit=10, tol=0.2)
+    found = robustness(
+        Net, unsafe, around, text="the label stays", time_limit=cases(3.0, 10.0), tol=0.2
+    )
     assert 0 < found.lo <= found.hi < 1
     far = around.region(found.lo).box
     x = far.uniform(np.random.default_rng(0), 5000)
