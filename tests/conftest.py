@@ -12,6 +12,8 @@ from cases import ASKED, cases
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# Hundreds of small models are compiled and each runs a few times: optimizing them is the slow part.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
 # Examples are the same on every run, so that a failure seen once is seen again.
 hypothesis.settings.register_profile(

@@ -8,6 +8,7 @@ import keras
 import pytest
 
 import outrange
+from cases import cases
 
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -80,7 +81,7 @@ def test_every_script_is_tested():
 def test_robust_convnet(capsys, monkeypatch):
     import sys
 
-    arguments = ["robust_convnet", "--count", "4", "--epochs", "2", "--each", "2"]
+    arguments = ["robust_convnet", "--count", cases("2", "4"), "--epochs", "1", "--each", "1"]
     monkeypatch.setattr(sys, "argv", arguments)
     runpy.run_path(str(FOLDER / "robust_convnet.py"), run_name="__main__")
     text = capsys.readouterr().out

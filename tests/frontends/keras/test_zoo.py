@@ -9,6 +9,7 @@ pytest.importorskip("keras")
 import keras
 
 import zoo
+from cases import some
 from outrange.core import UnsupportedError
 from outrange.frontends.keras import load_keras
 from outrange.graph import Slot
@@ -26,7 +27,11 @@ def network(networks, name):
     return networks[name]
 
 
-@pytest.mark.parametrize("name", zoo.MODELS)
+# Both laws of a model run in one process, which builds it once.
+MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in some(zoo.MODELS, 24)]
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_graph_is_the_model(name, networks):
     model, read = network(networks, name)
     graph = read.graph
@@ -49,7 +54,7 @@ def test_graph_is_the_model(name, networks):
     np.testing.assert_allclose(read.predict(x), found, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", zoo.MODELS)
+@pytest.mark.parametrize("name", MODELS)
 def test_layers_are_described(name, networks):
     model, read = network(networks, name)
     graph = read.graph
