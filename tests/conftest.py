@@ -1,5 +1,6 @@
 """What every test shares: quiet frameworks on the processor, and a fixed source of examples."""
 
+import gc
 import os
 
 import hypothesis
@@ -20,6 +21,12 @@ hypothesis.settings.register_profile(
     "fixed", deadline=None, derandomize=True, database=None, max_examples=cases(20, 100)
 )
 hypothesis.settings.load_profile("fixed")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays; to look through it at each garbage collection takes long."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_every_point_of_a_grid_is_on_its_side(seed, tol, side, rng):
 
 
 @pytest.mark.parametrize(
-    ("seed", "act"), combined(range(4), ["leaky_relu", "hard_sigmoid", "tanh", "silu"])
+    ("seed", "act"), combined(range(cases(2, 4)), ["leaky_relu", "hard_sigmoid", "tanh", "silu"])
 )
 def test_other_curves(seed, act, rng):
     net = dense_net((2, 8, 8, 1), (act, act, None), seed)
@@ -167,7 +167,7 @@ def test_other_curves(seed, act, rng):
     assert answer.share_hi - answer.share_lo <= 0.01
 
 
-@pytest.mark.parametrize(("seed", "act"), combined(range(4), ["relu", "tanh"]))
+@pytest.mark.parametrize(("seed", "act"), combined(range(cases(2, 4)), ["relu", "tanh"]))
 def test_unions_and_conjunctions(seed, act, rng):
     net = dense_net((2, 10, 3), (act, None), seed)
     low = np.quantile(net.graph.run(rng.uniform(-1, 1, (5000, 2))), [0.3, 0.7], axis=0)
@@ -204,7 +204,7 @@ def test_many_inputs_do_no_harm(rng):
     check_points(answer, net, unsafe, points)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(cases(2, 4)))
 def test_every_piece_is_bad_inside_and_holds_its_point(seed, rng):
     net = dense_net((3, 8, 8, 2), ("relu", "relu", None), seed)
     gaps = net.graph.run(rng.uniform(-1, 1, (5000, 3))) @ [1.0, -1.0]
@@ -232,7 +232,7 @@ def test_every_piece_is_bad_inside_and_holds_its_point(seed, rng):
     assert covered.all()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(cases(1, 3)))
 def test_the_two_engines_bracket_the_same_share(seed, rng):
     net = dense_net((2, 10, 10, 1), ("relu", "relu", None), seed)
     unsafe = Atom(((2, 1.0),), -quantile(net, 0.3, 2, rng))
@@ -241,7 +241,7 @@ def test_the_two_engines_bracket_the_same_share(seed, rng):
     assert max(one.share_hi - one.share_lo, two.share_hi - two.share_lo) <= 1e-4
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 60)))
+@pytest.mark.parametrize("seed", range(cases(6, 60)))
 def test_wild_graphs_and_boxes(seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(rng, SMOOTH if seed % 3 == 0 else LINES, wild=seed % 2 == 0)

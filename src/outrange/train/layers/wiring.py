@@ -16,7 +16,7 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     A node sums the values of its edges, adds a bias and applies its activation; an edge multiplies
     by a matrix of weights. With feedback the nodes are computed `passes` times with the same
     weights and inputs: a feedback edge carries the value of the previous pass (nothing in the first
-        pass). The outputs are the values of the last pass.
+    pass). The outputs are the values of the last pass.
 
     The result is an ordinary functional model: `fit`, `save` and every question of this library
     take it. A node's layer has the node's name and is called once a pass (`layer="B"` bounds it in
