@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import Box, no_deadline, seconds_left
+from ...core import Box, Clock, no_deadline, seconds_left
 from ..common.domain_boxes import DomainBoxes
 
 
@@ -67,6 +67,9 @@ SAMPLES = 2048
 
 AT_LEAST, TOGETHER = 16, 256
 """Of these, looked at whatever the clock says, and between two looks at it."""
+
+ENOUGH = 1.0
+"""Seconds after which a point below its goal ends the sampling: deeper ones would cost too much."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""
@@ -150,6 +153,7 @@ def first_points(
     objectives: int,
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
+    goal: np.ndarray | None = None,
 ) -> Points:
     """Points that make each objective small: samples, corners, and descents from the best of them.
 
@@ -160,6 +164,7 @@ def first_points(
         objectives: `m`.
         rng: For the samples.
         late: Whether to stop descending.
+        goal: `(m,)` of a decision: a point below it decides; None for ranges.
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value found
@@ -168,10 +173,17 @@ def first_points(
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
     x, which = _samples(boxes, count, rng)
+    clock = Clock()
+
+    def done() -> bool:
+        """Whether the time is over, or a slow network has a point that decides."""
+        met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
+        return met or late() or seconds_left() < 0
+
     with no_deadline():
         y = evaluate(x[:AT_LEAST])
     for start in range(AT_LEAST, len(x), TOGETHER):
-        if late() or seconds_left() < 0:
+        if done():
             x, which = x[: len(y)], which[: len(y)]
             break
         y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])
@@ -179,7 +191,7 @@ def first_points(
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)
     box = DomainBoxes(boxes.lo[which[best]], boxes.hi[which[best]], boxes.whole)
-    return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=late)).points
+    return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=done)).points
 
 
 def _samples(

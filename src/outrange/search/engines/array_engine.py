@@ -1,11 +1,12 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
 from contextlib import nullcontext
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core import Box, InputError, down
+from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
@@ -76,15 +77,18 @@ class ArrayEngine:
             end = self.units + graph.value_size(v)
             self._places.append((source, op, slice(self.units, end)))
             self.units = end
+
+    @cached_property
+    def _root(self) -> list[Bounds]:
+        """Bounds of every value over the whole box, computed when the first box is bounded."""
         # Where errors multiply from product to product, better first bounds pay off.
         has_products = bool(self.plan.products)
-        extra = frozenset({graph.output}) if has_products else frozenset()
+        extra = frozenset({self.graph.output}) if has_products else frozenset()
         sweep = OptimizedCrownPass if has_products else CrownPass
-        root = sweep(
-            self.plan, BoxBatch.of(box.lo[None], box.hi[None], radii), extra=extra, radii=radii
-        )
+        cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
+        root = sweep(self.plan, cells, extra=extra, radii=self.radii)
         root.run()
-        self._root = [(lo[0], hi[0]) for lo, hi in root.ends]
+        return [(lo[0], hi[0]) for lo, hi in root.ends]
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +106,7 @@ class ArrayEngine:
         """See `Engine.bound`. Cost: grows with unstable units times layers, a box."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
+        _ = self._root  # once, before threads ask for it
         pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
