@@ -9,7 +9,6 @@ pytest.importorskip("keras")
 import keras
 
 import zoo
-from cases import some
 from outrange.core import UnsupportedError
 from outrange.frontends.keras import load_keras
 from outrange.graph import Slot
@@ -28,7 +27,7 @@ def network(networks, name):
 
 
 # Both laws of a model run in one process, which builds it once.
-MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in some(zoo.MODELS, 24)]
+MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in zoo.MODELS]
 
 
 @pytest.mark.parametrize("name", MODELS)
