@@ -77,3 +77,20 @@ def test_forms_that_are_the_outputs_keep_them():
     assert linear_forms(np.eye(3), values) is values
     swapped = linear_forms(-np.eye(3)[::-1], values)
     assert swapped[0, 0] == -np.inf and np.isnan(swapped[0, 1]) and swapped[0, 2] == -1.0
+
+
+@pytest.mark.parametrize("question", ["monotone", "gradient_range", "lipschitz"])
+def test_questions_about_slopes_answer_in_no_time(keras_file, question):
+    network = outrange.load(keras_file)
+    answer = getattr(outrange, question)(network, (0, 1), time_limit=1e-9)
+    assert "time ran out" in repr(answer) or question == "monotone"
+    if question != "monotone":
+        exact = getattr(outrange, question)(network, (0, 1))
+        assert (answer.lo <= exact.lo + 1e-9).all() and (exact.hi <= answer.hi + 1e-9).all()
+
+
+def test_a_command_reads_its_model_however_short_the_limit(keras_file, capsys):
+    from outrange.cli.run import run
+
+    code = run(["range", str(keras_file), "--box", "-1", "1", "--time", "0.01"])
+    assert code in (0, 3) and "Output range" in capsys.readouterr().out

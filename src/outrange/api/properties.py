@@ -82,7 +82,7 @@ def verify(
         with deadline(max(LEAST_TIME, clock.left)):
             unsafe, regions, text = asked(network, property, box, where)
     except OutOfTime:
-        return undecided(network, os.path.basename(os.fspath(property)), clock)
+        return undecided(network, os.path.basename(str(property)), clock)
     return ask(
         network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
     )

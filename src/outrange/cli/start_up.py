@@ -1,13 +1,17 @@
 """Seconds that went by before a command could look at the clock: its time limit counts them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
-from ..core import Clock
+from ..core import Clock, deadline
 
 
-LEAST_READING = 1.0
-"""Seconds after its begin until which a command may read its model, however short its limit."""
+LEAST_READING = 3.0
+"""Seconds that a command may read its model once the framework is imported, however short its
+limit: nothing can interrupt an import, and an answer without bounds is none."""
+
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
 
@@ -25,6 +29,11 @@ def command_began() -> float:
     return time.perf_counter() - _seconds.get()
 
 
-def reading_time(clock: Clock) -> float:
-    """Seconds left for reading the model."""
-    return max(clock.left, LEAST_READING - clock.seconds)
+@contextmanager
+def reading(model: str, clock: Clock) -> Iterator[None]:
+    """Read a model's file until the limit, or a while after its framework is imported."""
+    from ..frontends.load import warm_up
+
+    warm_up(model)
+    with deadline(max(clock.left, LEAST_READING)):
+        yield

@@ -1,4 +1,4 @@
-"""Names of types that signatures share."""
+"""Types of arrays that signatures share, and products of arrays that have a short way."""
 
 from collections.abc import Callable
 

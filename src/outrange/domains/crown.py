@@ -145,6 +145,7 @@ class CrownPass:
             self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
+        net.underflow += np.inf if self.late else 0.0  # Lines that are missing bound nothing.
         return net
 
     def _forward(self, value: int, node: Node) -> Bounds:

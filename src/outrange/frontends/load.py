@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..core import InputError
+from ..core import InputError, ModelError
 from ..graph import Graph
 from .network import Network
 
@@ -87,6 +88,19 @@ def load(
 
         return load_torch(path, safe_mode=safe_mode)
     raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
+
+
+def warm_up(model: str) -> None:
+    """Import what reading this file will import; what is missing, reading it will say."""
+    with suppress(InputError, ModelError):
+        if model.lower().endswith(_ONNX_FILES):
+            from .onnx.load import warm_up as import_onnx
+
+            import_onnx()
+        elif model.lower().endswith(_KERAS_FILES):
+            from .keras.api import keras
+
+            keras()
 
 
 def is_keras(model: Any) -> bool:

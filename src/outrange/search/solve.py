@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Box, OutOfTime, deadline, no_deadline
+from ..core.arrays import linear_forms
 from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
@@ -66,7 +67,7 @@ def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> So
     with no_deadline():
         if np.isneginf(incumbent.known).all():
             incumbent.prove(problem.by_intervals(problem.graph))
-        y = problem.graph.run(middle) @ problem.rows.T + problem.offset
+        y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
     return Solution(
         Status.TIME if late else Status.INTERRUPTED,
         incumbent.known,

@@ -11,12 +11,12 @@ import numpy as np
 
 from ...answers import Range, Summary
 from ...answers.render.text import entry_names
-from ...core import Clock, InputError, OutOfTime, deadline
+from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..start_up import command_began, reading_time
+from ..start_up import command_began, reading
 from ..text import live_text
 
 
@@ -58,7 +58,7 @@ def ask_range(
     check_limits(tol, seconds)
     clock = Clock(seconds, command_began())
     try:
-        with deadline(reading_time(clock)):
+        with reading(model, clock):
             network = load_model(model, unsafe)
     except OutOfTime:
         return fail("the time ran out before the model was read", OPEN)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...answers.render.text import text
-from ...core import Clock, InputError, OutOfTime, deadline
+from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.boxes import BoxOptions, box_of
 from ..progress import LiveLine
-from ..start_up import command_began, reading_time
+from ..start_up import command_began, reading
 from ..text import competition_word, plain_word, verify_live_text
 from .range import load_model
 
@@ -62,7 +62,7 @@ def ask_verify(
     is_file = property.lower().endswith(FILES)
     asked, cut = _read(property, is_file, box, where)
     try:
-        with deadline(reading_time(clock)):
+        with reading(model, clock):
             network = load_model(model, unsafe)
         region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.

@@ -100,7 +100,7 @@ class ExactChecker:
         """Fractions where the graph has them, then balls that shrink until they decide."""
         least: list[float | Fraction] = lo.tolist()
         most: list[float | Fraction] = hi.tolist()
-        verdict, start = None, 0
+        start = 0
         for value, exact in zip(values, self._rational.at(x, values), strict=True):
             end = start + self._graph.value_size(value)
             if exact is not None:
@@ -116,7 +116,7 @@ class ExactChecker:
                     if found is not None:
                         least[n], most[n] = max(least[n], found[0]), min(most[n], found[1])
                 verdict = self._judged(x, least, most)
-                far = [float(b - a) > w for a, b, w in zip(least, most, limit, strict=True)]
+                far = map(_apart, least, most, limit.tolist())
                 if verdict is not None or not any(far):
                     break
         below, above = map(float_below, least), map(float_above, most)
@@ -126,6 +126,13 @@ class ExactChecker:
         self, x: np.ndarray, least: Sequence[float | Fraction], most: Sequence[float | Fraction]
     ) -> bool | None:
         return holds(self._sharp, [*x.tolist(), *least], [*x.tolist(), *most])
+
+
+def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
+    """Whether two ends are more than `limit` apart; fractions may be beyond every float64."""
+    if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
+        return True
+    return Fraction(most) - Fraction(least) > Fraction(limit)
 
 
 class CounterexampleChecker:

@@ -54,7 +54,8 @@ class Problem:
     def of_outputs(self, graph: Graph) -> Graph:
         """`graph` with the objectives as its outputs."""
         outputs = graph.value_size(graph.output)
-        if not self.offset.any() and np.array_equal(self.rows, np.eye(outputs)):
+        same = self.rows.shape == (outputs, outputs) and not self.offset.any()
+        if same and np.array_equal(self.rows, np.eye(outputs)):
             return graph
         return with_rows(graph, self.rows, self.offset)
 
@@ -71,7 +72,9 @@ class Problem:
         """
         size = np.abs(self.rows)
         column = size.argmax(axis=1)
-        single = (size.sum(axis=1) == 1.0) & (size.max(axis=1) == 1.0) & (self.offset == 0)
+        # Entries are counted: a sum of sizes does not see one beyond float64's digits.
+        single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
+        single &= self.offset == 0
         rises = self.rows[np.arange(len(column)), column] > 0
         low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
         return np.where(np.isnan(low), -np.inf, low)

@@ -33,6 +33,7 @@ class OptimizedCrownPass(CrownPass):
 
     Args:
         steps: Ascent steps of every row.
+        clock: Since when ascents run, and the limit of which they have `SHARE`.
     """
 
     steps: int = STEPS

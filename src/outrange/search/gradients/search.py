@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core import Box, deadline
+from ...core import Box, deadline, no_deadline
 from ...graph import Graph
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
@@ -139,16 +139,24 @@ def minimize_derivatives(
     m = asked.form.size
     with deadline(time_limit), np.errstate(all="ignore"):
         incumbent = Incumbent(_rows(asked), tol, time_limit, progress)
-        machine = _CellEngine(DerivativeEngine(graph, box, asked))
-        domain = DomainBoxes.of(box)
-        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
-        search.methods = METHODS
+        machine, search = _begun(graph, box, asked, incumbent, seed)
 
         def offer(_k: int, x: np.ndarray) -> None:
             incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
 
         machine.notice = offer
         return search.solution(search.run())
+
+
+def _begun(
+    graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent, seed: int
+) -> tuple[_CellEngine, ArraySearch]:
+    """An engine and its search with its first points, whatever the clock says: the least answer."""
+    with no_deadline():
+        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=_first)
+    search.methods = METHODS
+    return machine, search
 
 
 def _rows(asked: Objectives) -> np.ndarray:
@@ -198,20 +206,18 @@ def derivative_signs(
         incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
         incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
         incumbent.dropped = broken
-        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        machine, search = _begun(graph, box, asked, incumbent, seed)
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
                 broken[k] = True
 
         machine.notice = look
-        domain = DomainBoxes.of(box)
-        search = ArraySearch(machine, domain, incumbent, seed=seed, first=_first)
-        search.methods = METHODS
         stop = Stop.FINISHED
         while True:
             for k in np.flatnonzero(incumbent.best < incumbent.goal):
-                look(int(k), incumbent.best_at[k])
+                with no_deadline():
+                    look(int(k), incumbent.best_at[k])
                 incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
             if broken.all():
                 break
