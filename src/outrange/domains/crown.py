@@ -258,8 +258,7 @@ class CrownPass:
 
 def _units(rows: np.ndarray, size: int) -> np.ndarray:
     """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
-    count = np.arange(rows.size)
-    units = np.zeros((2 * rows.size, size))
+    count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
     units[count, rows] = 1.0
     units[rows.size + count, rows] = -1.0
     return units
