@@ -61,7 +61,7 @@ def ask_range(
         with reading(model, clock):
             network = load_model(model, unsafe)
     except OutOfTime:
-        return fail("the time ran out before the model was read", OPEN)
+        return fail("the time ran out before the model was read; give it more with --time", OPEN)
     graph = network.graph
     where = box_of(box, graph.inputs)
     forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))

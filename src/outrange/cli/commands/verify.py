@@ -70,7 +70,7 @@ def ask_verify(
             verdict = _verify(network, asked, region, cut, max(clock.left, 1e-3), seed, live)
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
-        return fail("the time ran out before the model was read", OPEN)
+        return fail("the time ran out before the model was read; give it more with --time", OPEN)
     except KeyboardInterrupt:
         echo('{"result": "unknown"}' if as_json else "unknown")
         raise
