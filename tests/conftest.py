@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 import hypothesis
 import numpy as np
@@ -27,6 +28,17 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays; to look through it at each garbage collection takes long."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _seeds(request: pytest.FixtureRequest) -> None:
+    """Every test draws the same weights and data, whatever ran before it on its worker."""
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+    module = request.node.getparent(pytest.Module)
+    if module is not None and isinstance(getattr(module.obj, "RNG", None), np.random.Generator):
+        module.obj.RNG = np.random.default_rng(1)
 
 
 @pytest.fixture

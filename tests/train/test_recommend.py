@@ -11,20 +11,20 @@ from cases import some
 from outrange.train.targets import KINDS, read_targets
 
 
-R = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 ROWS = 60
-X = R.normal(size=(ROWS, 3))
+X = RNG.normal(size=(ROWS, 3))
 
 CASES = {
-    "binary": R.integers(0, 2, ROWS),
+    "binary": RNG.integers(0, 2, ROWS),
     "classes": np.arange(ROWS) % 4,
     "one_hot": np.eye(3)[np.arange(ROWS) % 3],
-    "multi_label": R.integers(0, 2, (ROWS, 3)),
-    "distribution": R.dirichlet([1, 1, 1], ROWS),
-    "unit_interval": R.random(ROWS),
+    "multi_label": RNG.integers(0, 2, (ROWS, 3)),
+    "distribution": RNG.dirichlet([1, 1, 1], ROWS),
+    "unit_interval": RNG.random(ROWS),
     "counts": 3 * (np.arange(ROWS) % 7),
-    "positive": np.exp(3 * R.normal(size=ROWS)),
-    "real": R.normal(size=ROWS),
+    "positive": np.exp(3 * RNG.normal(size=ROWS)),
+    "real": RNG.normal(size=ROWS),
 }
 
 
@@ -78,7 +78,7 @@ def test_reasons_follow_the_data():
     scaled = outrange.recommend(X * [1, 1000, 1], CASES["real"])
     assert "Normalization" in scaled.inputs
     assert "Normalization" not in outrange.recommend(X, CASES["real"]).inputs
-    images = R.integers(0, 256, (ROWS, 4, 4, 1))
+    images = RNG.integers(0, 256, (ROWS, 4, 4, 1))
     assert "Rescaling" in outrange.recommend(images, CASES["classes"]).inputs
     assert outrange.recommend(X, 1e6 * CASES["real"]).targets != "y"
     heavy = CASES["real"].copy()
