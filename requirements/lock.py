@@ -14,9 +14,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+USED = ("keras", "onnx", "plot", "vnnlib", "pandas", "explore")
+CAPS = ["h5py<3.15", "mpmath<1.4"]
+"""What TensorFlow and PyTorch (by SymPy) ask for, so that one environment holds all three files."""
 DEV = [
+    *CAPS,
     *PROJECT["dependencies"],
-    *(line for name in ("keras", "onnx", "plot", "vnnlib") for line in EXTRAS[name]),
+    *(line for name in USED for line in EXTRAS[name]),
     *(line for line in EXTRAS["dev"] if not line.startswith("outrange")),
     "setuptools>=77",
     "wheel",
