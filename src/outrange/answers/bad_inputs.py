@@ -12,10 +12,12 @@ from ..core import InputError, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
 from .regions.piece import Piece, Slab
-from .render.document import Document, Drawing, Paragraph
+from .render.diagrams import plot_strips
+from .render.document import BAD, GOOD, OPEN, Document, Drawing, Paragraph
 from .render.planes import rectangle
 from .render.plot import plot_drawing
-from .render.text import entry_names, number
+from .render.style import TONES
+from .render.text import clipped_name, entry_names, number
 
 
 STATUSES = {
@@ -196,9 +198,23 @@ class BadInputs(Answer):
         if len(self.undecided_lo):
             counts += f", {len(self.undecided_lo)} undecided"
         return (
-            f"BadInputs({self.claim!r}, share {number(self.share_lo)} to {number(self.share_hi)}, "
-            f"{counts}, {self.reason})"
+            f"BadInputs({clipped_name(self.claim, 60)!r}, share {number(self.share_lo)} to "
+            f"{number(self.share_hi)}, {counts}, {self.reason})"
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a box or polytope: whether it is bad or undecided, and the box around it."""
+        names = entry_names(self.inputs)
+        boxes = [("bad box", lo, hi) for lo, hi in zip(self.box_lo, self.box_hi, strict=True)]
+        boxes += [("bad polytope", piece.lo, piece.hi) for piece in self.pieces]
+        open_ = zip(self.undecided_lo, self.undecided_hi, strict=True)
+        boxes += [("undecided box", lo, hi) for lo, hi in open_]
+        return [
+            {"region": kind}
+            | {f"{name} lo": float(end) for name, end in zip(names, lo, strict=True)}
+            | {f"{name} hi": float(end) for name, end in zip(names, hi, strict=True)}
+            for kind, lo, hi in boxes
+        ]
 
     def document(self) -> Document:
         """The shares in a sentence, and a drawing where one or two inputs vary."""
@@ -212,6 +228,7 @@ class BadInputs(Answer):
                 *([self.drawing()] if drawn else []),
                 Paragraph(f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."),
             ),
+            {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )
 
     @property
@@ -247,20 +264,29 @@ class BadInputs(Answer):
         shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
-    def plot(self, ax: Any) -> Any:
-        """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the set: bad inputs filled, undecided boxes pale; of many inputs, the shares.
 
         Args:
-            ax: The axes, of `matplotlib.pyplot.subplots()` say.
+            ax: Matplotlib axes to draw on; a new figure if None.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: Not one or two inputs vary.
+            InputError: matplotlib is not installed.
         """
-        share = f"{number(100 * self.share_lo)} to {number(100 * self.share_hi)} %"
-        return plot_drawing(f"{self.claim}: broken by {share}", self.drawing(), ax)
+        title = f"`{clipped_name(self.claim, 60)}`: {self.sentence}"
+        if self.varying.size in (1, 2):
+            return plot_drawing(title, self.drawing(), ax)
+        bad, good = self.share_lo, 1 - self.share_hi
+        parts = (
+            ("bad", bad, "bad"),
+            ("not decided", 1 - bad - good, "open"),
+            ("good", good, "good"),
+        )
+        shares = {name: (np.array([share]), TONES[tone]) for name, share, tone in parts}
+        return plot_strips(title, [""], shares, [], ax, "share of the set's volume (proved)")
 
 
 def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:

@@ -1,18 +1,27 @@
 """The one file that imports matplotlib."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from ...core import InputError
 from .document import Bar, Drawing
-from .html import CLAIM, DARK, PALE, SEEN
 from .images import Triple
+from .style import AXIS, CLAIM, DARK, PALE, SEEN
+from .text import clipped_name
 
 
-def _subplots(*shape: int, **options: Any) -> Any:
-    """A new figure's axes."""
+MOST_BARS = 40
+"""Of more entries, their outline is drawn over their numbers."""
+
+LONGEST = 34
+"""Characters of a label; of longer ones the middle is left out."""
+
+
+def new_axes(*shape: int, **options: Any) -> Any:
+    """A new figure's axes, which leave room for what is written beside them."""
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -23,45 +32,127 @@ def _subplots(*shape: int, **options: Any) -> Any:
     return pyplot.subplots(*shape, layout="constrained", **options)[1]
 
 
-def plot_bars(
-    title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any = None
-) -> Any:
-    """Intervals below each other, what was seen of each inside it; the axes."""
-    ax = _subplots(figsize=(6.4, 1.0 + 0.3 * len(bars))) if ax is None else ax
-    lo, hi, seen_lo, seen_hi = (
-        np.array([(bar.lo, bar.hi, bar.seen_lo, bar.seen_hi) for bar in bars]).reshape(-1, 4).T
-    )
-    rows = np.arange(len(bars))
-    ax.barh(rows, hi - lo, left=lo, height=0.6, color=CLAIM, label="stays within (proved)")
-    width = np.maximum(seen_hi - seen_lo, 0.0)
-    ax.barh(rows, width, left=seen_lo, height=0.3, color=SEEN, label="seen")
-    ax.set_yticks(rows, names)
-    ax.invert_yaxis()
-    ax.set_xlabel(label)
-    ax.set_title(title)
-    ax.legend(loc="best", fontsize="small")
+def titled(ax: Any, sentence: str, columns: int = 68) -> Any:
+    """The axes, under a sentence that says what is seen; dollars and underscores are themselves."""
+    wrapped = fill(sentence, columns, break_long_words=True, max_lines=4, placeholder=" …")
+    ax.set_title(plain(wrapped), loc="left", fontsize="medium")
     return ax
+
+
+def plain(label: str, most: int = 0) -> str:
+    """A label that matplotlib takes as it is: `$` would begin a formula."""
+    printable = label if label.isprintable() or "\n" in label else ascii(label)[1:-1]
+    short = clipped_name(printable, most) if most else printable
+    return short.replace("$", r"\$")
+
+
+def row_labels(ax: Any, names: Sequence[str]) -> None:
+    """Names of rows from the top, all of them if they can be read, or some."""
+    every = max(1, -(-len(names) // MOST_BARS))
+    kept = range(0, len(names), every)
+    ax.set_yticks(list(kept), [plain(names[i], LONGEST) for i in kept])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def plot_bars(
+    title: str,
+    names: Sequence[str],
+    bars: Sequence[Bar],
+    label: str,
+    ax: Any = None,
+    seen: bool = False,
+) -> Any:
+    """Intervals below each other, what was seen of each inside it; the axes.
+
+    Of more than `MOST_BARS`, their outlines over their numbers. An infinite end is drawn to the
+    edge, hatched.
+
+    Args:
+        title: A sentence.
+        names: Of the bars.
+        bars: Intervals.
+        label: Of the axis of values.
+        ax: Axes; new ones if None.
+        seen: Whether the intervals themselves are only seen, not proved.
+    """
+    few = len(bars) <= MOST_BARS
+    size = (7.0, 1.5 + 0.3 * max(len(bars), 2)) if few else (7.6, 4.2)
+    ax = new_axes(figsize=size) if ax is None else ax
+    ends = np.array([(b.lo, b.hi, b.seen_lo, b.seen_hi) for b in bars], float).reshape(-1, 4)
+    held, open_ = _drawable(ends[:, :2])
+    rows = np.arange(len(bars))
+    color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
+    inner = np.where(np.isfinite(ends[:, 2:]), ends[:, 2:], np.nan)
+    if few:
+        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said)
+        for i in np.flatnonzero(open_):
+            ax.barh(i, held[i, 1] - held[i, 0], left=held[i, 0], height=0.6, fill=False,
+                    hatch="///", edgecolor=AXIS, linewidth=0)  # fmt: skip
+        if np.isfinite(inner).any():
+            width = np.maximum(inner[:, 1] - inner[:, 0], 0.0)
+            ax.barh(rows, width, left=inner[:, 0], height=0.3, color=SEEN, label="seen")
+            ax.scatter(inner[width == 0, 0], rows[width == 0], marker="|", s=60, color=SEEN)
+        row_labels(ax, names)
+        ax.set_xlabel(plain(label))
+        ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
+    else:
+        ax.fill_between(rows, held[:, 0], held[:, 1], step="mid", color=color, label=said)
+        if np.isfinite(inner).any():
+            ax.fill_between(rows, inner[:, 0], inner[:, 1], step="mid", color=SEEN, label="seen")
+        ax.set_xlabel(plain(f"{names[0]} to {names[-1]}, by number", 2 * LONGEST))
+        ax.set_ylabel(plain(label))
+        ax.axhline(0, color=AXIS, linewidth=0.8, zorder=0)
+        ax.set_xlim(-0.5, len(bars) - 0.5)
+    if open_.any():
+        ax.plot([], [], color=AXIS, linestyle=":", label="hatched: no bound yet")
+    if len(bars):
+        legend_below(ax)
+    return titled(ax, title)
+
+
+def legend_below(ax: Any) -> None:
+    """A legend that covers nothing."""
+    ax.figure.legend(
+        *ax.get_legend_handles_labels(), loc="outside lower left", fontsize="small", ncols=4,
+        frameon=False,
+    ) if _alone(ax) else ax.legend(loc="best", fontsize="small")  # fmt: skip
+
+
+def _alone(ax: Any) -> bool:
+    engine = ax.figure.get_layout_engine()
+    return len(ax.figure.axes) == 1 and type(engine).__name__ == "ConstrainedLayoutEngine"
+
+
+def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
+    finite = np.isfinite(ends)
+    known = np.clip(ends[finite], -1e300, 1e300)
+    lo, hi = float(known.min(initial=0.0)), float(known.max(initial=0.0))
+    reach = 0.1 * (hi / 2 - lo / 2) * 2 or 1.0
+    held = np.where(finite, np.clip(ends, -1e300, 1e300), np.sign(ends) * 0.0)
+    held = np.where(ends == -np.inf, lo - reach, np.where(ends == np.inf, hi + reach, held))
+    return held, np.asarray(~finite.all(axis=1))
 
 
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
     """Polygons in the plane; the axes."""
+    ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
     for dark, corners in drawing.polygons:
         ax.fill(corners[:, 0], corners[:, 1], color=DARK if dark else PALE, linewidth=0)
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
-    ax.set_xlabel(drawing.labels[0])
-    ax.set_ylabel(drawing.labels[1])
+    ax.set_xlabel(plain(drawing.labels[0], LONGEST))
+    ax.set_ylabel(plain(drawing.labels[1], LONGEST))
     if not drawing.labels[1]:
         ax.set_yticks([])
-    ax.set_title(title)
-    return ax
+    return titled(ax, title)
 
 
 def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
     """A row a triple; the figure."""
     if axes is None:
         size = (6.0, 2.1 * len(triples))
-        axes = _subplots(len(triples), 3, figsize=size, squeeze=False)
+        axes = new_axes(len(triples), 3, figsize=size, squeeze=False)
     axes = np.atleast_2d(axes)
     for row, triple in zip(axes, triples, strict=False):
         triple.draw(row)
@@ -72,16 +163,16 @@ def plot_heatmap(
     title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
 ) -> Any:
     """Shares `(rows, columns)` from 0 to 1; the axes."""
-    ax = _subplots() if ax is None else ax
+    ax = new_axes(figsize=(4.5 + 0.5 * len(columns), 2 + 0.35 * len(rows))) if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
     for (row, column), value in np.ndenumerate(share):
         color = "white" if value > 0.5 else "black"
         ax.text(column, row, f"{value:.0%}", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_title(title)
-    ax.figure.colorbar(image, ax=ax)
-    return ax
+    names = [plain(name, LONGEST) for name in columns]
+    ax.set_xticks(range(len(columns)), names, rotation=30, ha="right")
+    row_labels(ax, rows)
+    ax.figure.colorbar(image, ax=ax, format="{x:.0%}")
+    return titled(ax, title)
 
 
 def plot_curves(
@@ -91,10 +182,10 @@ def plot_curves(
     ax: Any = None,
 ) -> Any:
     """The curves `(x, y)` of each group in one color, and a dotted line at the goal; the axes."""
-    ax = _subplots() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     for i, (name, curves) in enumerate(groups):
         for j, (x, y) in enumerate(curves):
-            label = None if j else name
+            label = None if j else plain(name, LONGEST)
             ax.plot(x, y, color=f"C{i % 10}", alpha=0.6, linewidth=1, label=label)
     ax.axhline(goal, color="#888", linestyle=":", label="goal")
     ax.set_xlabel(labels[0])
