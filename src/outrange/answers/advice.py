@@ -41,6 +41,7 @@ class Advice(Answer):
         inputs: What to do to the inputs: a layer, or `""` if nothing.
         choices: Each of these with its reason.
         warnings: What else is odd about the data.
+        sources: The models it is about, each with its hash.
     """
 
     kind: str

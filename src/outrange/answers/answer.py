@@ -14,6 +14,7 @@ from .render.frame import frame
 from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
+from .storage.write import write
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,7 @@ class Answer(ABC):
         Raises:
             InputError: It cannot be written there.
         """
-        from .storage.file import write
-
-        write(self, path)
+        write(self, self.FORMAT, self.sources, path)
 
     def html(self, path: str | os.PathLike | None = None) -> str:
         """Render the answer as HTML: no script, nothing from outside, every name escaped.

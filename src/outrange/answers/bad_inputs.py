@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..core import InputError, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
 from .regions.piece import Piece, Slab
+from .regions.points import flat_inputs
 from .render.diagrams import plot_strips
 from .render.document import BAD, GOOD, OPEN, Document, Drawing, Paragraph
 from .render.planes import rectangle
@@ -65,6 +66,7 @@ class BadInputs(Answer):
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         locator: Finds the box of a point; see `contains`.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The shares are no bounds.
@@ -95,6 +97,12 @@ class BadInputs(Answer):
     OMITTED = ("bands", "locator")
 
     def __post_init__(self) -> None:
+        total = sum(math.prod(shape) for shape in self.inputs.values())
+        if self.lo.shape[1:] != (total,):
+            raise OutrangeError(
+                "Boxes have one side an input. "
+                f"Received: {total:,} inputs, boxes of shape {self.lo.shape}."
+            )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
                 "The bounds of a share are in order, between 0 and 1; this is a bug in outrange. "
@@ -147,7 +155,7 @@ class BadInputs(Answer):
         Raises:
             InputError: `x` does not fit the model's inputs.
         """
-        flat, single = self._flat(x)
+        flat, single = flat_inputs(x, self.inputs)
         code = np.full(len(flat), -1)
         if not np.isfinite(flat).all():
             raise InputError("Inputs must be finite numbers. Received: NaN or infinity.")
@@ -174,24 +182,6 @@ class BadInputs(Answer):
                 rest = at[side[at] < 1]
                 side[rest] = np.maximum(side[rest], piece.sides(x[rest]))
         return side
-
-    def _flat(self, x: Any) -> tuple[np.ndarray, bool]:
-        """Inputs `(n, inputs)`, and whether a single one was given."""
-        total = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
-        if isinstance(x, Mapping):
-            if set(x) != set(self.inputs):
-                raise InputError(
-                    f"A dict names every input once: {list(self.inputs)}. Received: {list(x)}."
-                )
-            parts = [_rows(x[name], shape, name) for name, shape in self.inputs.items()]
-            if len({(len(part), single) for part, single in parts}) > 1:
-                raise InputError(
-                    "All inputs need the same batch size. "
-                    f"Received: {[len(part) for part, _ in parts]}."
-                )
-            return np.concatenate([part for part, _ in parts], axis=1), parts[0][1]
-        shapes = list(self.inputs.values())
-        return _rows(x, shapes[0] if len(shapes) == 1 else (total,), "x")
 
     def __repr__(self) -> str:
         counts = f"{len(self.box_lo)} boxes, {len(self.pieces)} polytopes"
@@ -287,18 +277,3 @@ class BadInputs(Answer):
         )
         shares = {name: (np.array([share]), TONES[tone]) for name, share, tone in parts}
         return plot_strips(title, [""], shares, [], ax, "share of the set's volume (proved)")
-
-
-def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:
-    total = int(np.prod(shape, dtype=np.int64))
-    try:
-        array = np.asarray(x, np.float64)
-    except (TypeError, ValueError):
-        array = np.empty((0, 0))
-    single = array.shape in (shape, (total,))
-    if not single and array.shape[1:] not in (shape, (total,)):
-        raise InputError(
-            f"`{name}` needs the input's shape {shape}, or a batch axis in front of it. "
-            f"Received: {f'shape {array.shape}' if array.size else type(x).__name__}."
-        )
-    return array.reshape(1 if single else len(array), total), single

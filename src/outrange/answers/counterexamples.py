@@ -49,6 +49,7 @@ class Counterexamples(Answer, Sequence):
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
     """
 
     model: str

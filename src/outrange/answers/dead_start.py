@@ -59,6 +59,7 @@ class DeadStart(Answer):
         confidence: Of every interval by itself.
         seed: Of the draws.
         kept: Weights that no known initializer makes: they kept their present values.
+        sources: The models it is about, each with its hash.
     """
 
     model: str

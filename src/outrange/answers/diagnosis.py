@@ -126,6 +126,7 @@ class Diagnosis(Answer, Sequence):
         ignored: Codes that were left out on request.
         rows: Number of rows of data looked at.
         seconds: Wall-clock time in seconds.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -259,11 +260,11 @@ class Diagnosis(Answer, Sequence):
             (
                 EntryList([finding.entry() for finding in self.findings]),
                 Fold(
-                    f"{len(notes)} notes",
+                    f"Notes: {len(notes)}",
                     [Listing("Notes (true, and no fault by themselves):", notes)],
                 ),
                 Fold(
-                    f"{len(self.unread)} not looked at",
+                    f"Not looked at: {len(self.unread)}",
                     [Listing("Not looked at:", self.unread[:MOST_UNREAD], left)],
                 ),
             ),

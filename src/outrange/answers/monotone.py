@@ -121,6 +121,7 @@ class Monotone(Answer):
         warrant: What stands behind the proofs.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
     """
 
     model: str

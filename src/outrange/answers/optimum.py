@@ -41,6 +41,7 @@ class Optimum(Answer):
         warrant: What stands behind the proved end.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

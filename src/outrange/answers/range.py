@@ -14,7 +14,7 @@ from .answer import Answer, Cost
 from .render.document import Document
 from .render.plot import plot_bars
 from .render.text import clipped_name, entry_names, number, short, tidy, vector
-from .tables.entries import entry_index, part_name, picked
+from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
 from .tables.range_document import SUBJECTS, range_document
 
@@ -68,6 +68,7 @@ class Range(Answer):
         subject: What it is the range of: `"output"`, `"gradient"`, `"lipschitz"` or
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -99,6 +100,7 @@ class Range(Answer):
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise OutrangeError(f"`status` is one of {list(STATUSES)}. Received: {self.status!r}.")
+        check_entries(self.outputs, self.labels, self.lo, self.hi, self.seen_lo, self.seen_hi)
         held = (self.lo <= self.seen_lo) & (self.seen_lo <= self.hi)
         held = held & (self.lo <= self.seen_hi) & (self.seen_hi <= self.hi)
         if not np.all(held):

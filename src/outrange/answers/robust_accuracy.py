@@ -30,6 +30,9 @@ MEANING = {
 
 TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}
 
+ORDER = (ROBUST, UNDECIDED, BROKEN, WRONG)
+"""In which the shares are drawn."""
+
 COLORS = {WRONG: "#8a8a8a", ROBUST: TONES["good"], BROKEN: TONES["bad"], UNDECIDED: "#d4a72c"}
 
 
@@ -53,6 +56,7 @@ class RobustAccuracy(Answer):
         complete: Whether every input was reached.
         warrant: What stands behind the proofs.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: Status and evidence do not fit.
@@ -195,7 +199,7 @@ class RobustAccuracy(Answer):
         """
         shares = {
             f"{name} ({n:,}): {MEANING[name]}": (np.array([n / len(self.labels)]), COLORS[name])
-            for name, n in self.count.items()
+            for name, n in sorted(self.count.items(), key=lambda one: ORDER.index(one[0]))
             if n
         }
         ends = f"{self.lo:.1%}" if self.lo == self.hi else f"{self.lo:.1%} to {self.hi:.1%}"

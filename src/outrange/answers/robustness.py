@@ -50,6 +50,7 @@ class Robustness(Answer):
         warrant: What stands behind `lo`.
         cost: Seconds and sub-problems.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

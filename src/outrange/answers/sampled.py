@@ -14,7 +14,7 @@ from .answer import Answer
 from .render.document import MOST_PRINTED, Bar, Document, Table
 from .render.plot import plot_bars
 from .render.text import entry_names, number, tidy, vector
-from .tables.entries import entry_index, part_name, picked
+from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars, constant, overview
 
 
@@ -36,6 +36,7 @@ class SampledRange(Answer):
         seconds: Wall-clock time in seconds.
         warrant: `Warrant.SAMPLED`.
         labels: What each output is called, flat; empty: after `outputs`.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -53,6 +54,9 @@ class SampledRange(Answer):
 
     FORMAT = "outrange.sampled"
     INDEX = ("output",)
+
+    def __post_init__(self) -> None:
+        check_entries(self.outputs, self.labels, self.lo, self.hi)
 
     @cached_property
     def names(self) -> list[str]:

@@ -81,6 +81,7 @@ class Summary(Answer):
         domain: How the ranges were bounded, `"linear"` or `"intervals"`.
         seconds: Wall-clock time in seconds.
         warrant: What stands behind ranges and counts.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -137,7 +138,7 @@ class Summary(Answer):
 
     def document(self) -> Document:
         """A row a layer; the range of every output of the layer is drawn where there is room."""
-        head = ("Layer (type)", "Output shape", "Params", "Before activation", "After")
+        head = ("Layer (type)", "Output shape", "Params", "Before", "After")
         head += ("Dead", "On", "Sat.", "Const.", "Range")
         rows = [self._row(row) for row in self.layers]
         shown = rows[:MOST_ROWS]
@@ -148,7 +149,8 @@ class Summary(Answer):
             (
                 table if len(rows) <= MOST_ROWS else Fold(f"The first {MOST_ROWS} layers", [table]),
                 Paragraph(
-                    f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all "
+                    f"Total params: {self.parameters:,}. Ranges (before the activation, and after) "
+                    "are proved outer bounds over all "
                     f"units of a layer; counts are proved ({self.warrant.name}): units dead, "
                     "always on, saturated, constant."
                 ),
@@ -210,13 +212,14 @@ def _any(row: LayerRow) -> np.ndarray:
 
 
 def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
-    found = hull(ends)
-    lo, hi = (None, None) if found is None else (found.lo, found.hi)
+    """The columns of a frame, in full precision."""
+    known = ends is not None and ends[0].size > 0
+    lo, hi = (float(ends[0].min()), float(ends[1].max())) if known else (None, None)
     return {f"{name}_lo": lo, f"{name}_hi": hi}
 
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """The least and the largest end of all units, in a few digits."""
+    """The least and the largest end of all units, in three digits."""
     if ends is None or ends[0].size == 0:
         return None
-    return Interval(short(float(ends[0].min())), short(float(ends[1].max())))
+    return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))

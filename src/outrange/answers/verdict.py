@@ -122,6 +122,7 @@ class Verdict(Answer):
         methods: The methods that were used, with references.
         box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
         names: What the inputs are called, flat; empty if unknown.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

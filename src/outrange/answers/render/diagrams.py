@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .plot import LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
+from .plot import LARGEST, LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
 from .style import AXIS, CLAIM, SEEN, TONES
 from .text import number
 
@@ -110,7 +110,8 @@ def plot_line(
     known = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
     known = [v for v in known if np.isfinite(v)] or [0.0]
     lo, hi = min(known), max(known)
-    pad = 0.12 * (hi - lo) or 0.12 * abs(hi) or 1.0
+    # Two ends that are one number in six digits are shown as that one.
+    pad = 0.12 * (hi - lo) if hi - lo > 1e-5 * abs(hi) else 0.12 * abs(hi) or 1.0
     for left, right, what, color in spans:
         left, right = max(left, lo - pad), min(right, hi + pad)
         ax.barh(0, right - left, left=left, height=0.5, color=color, label=plain(what))
@@ -121,7 +122,11 @@ def plot_line(
     ax.set_xlim(lo - pad, hi + pad)
     ax.set_ylim(-0.6, 0.6)
     ax.set_yticks([])
-    ax.set_xlabel(plain(label))
+    if spans or any(np.isfinite(at) for at, *_ in marks):
+        ax.set_xlabel(plain(label))
+    else:
+        ax.set_xticks([])
+        ax.text(0.5, 0.5, "nothing to draw", transform=ax.transAxes, ha="center", va="center")
     legend_below(ax)
     return titled(ax, title)
 
@@ -145,14 +150,15 @@ def plot_in_box(
         box: `(inputs,)` lower and upper ends; None: the hull of the points is the scale.
         ax: Axes; new ones if None.
     """
+    points = np.clip(points, *LARGEST)
     if len(names) > MOST_BARS:
         return _points_by_number(title, points, box, ax)
     ax = new_axes(figsize=(7.6, 1.6 + 0.3 * max(len(names), 2))) if ax is None else ax
     lo, hi = (points.min(axis=0), points.max(axis=0)) if box is None else box
-    lo, hi = (np.clip(end, -1e300, 1e300) for end in (lo, hi))
+    lo, hi = (np.clip(end, *LARGEST) for end in (lo, hi))
     rows, width = np.arange(len(names)), hi / 2 - lo / 2
     ax.barh(rows, np.ones(len(rows)), height=0.55, color=CLAIM,
-            label="the set asked about" if box is not None else "between the points")  # fmt: skip
+            label="the set asked about" if box is not None else None)  # fmt: skip
     safe = np.where(width > 0, width, 1.0)
     for k, point in enumerate(points):
         at = np.where(width > 0, (point / 2 - lo / 2) / safe, 0.5)
@@ -160,8 +166,10 @@ def plot_in_box(
                    label=None if k else "breaks it")  # fmt: skip
     row_labels(ax, names)
     for i in rows:
-        first = number(float(points[0, i])) if len(points) == 1 else ""
-        told = f"{first} in " * bool(first) + f"[{number(float(lo[i]))}, {number(float(hi[i]))}]"
+        told = [number(float(points[0, i]))] if len(points) == 1 else []
+        if len(points) > 1 or box is not None:
+            told.append(f"[{number(float(lo[i]))}, {number(float(hi[i]))}]")
+        told = " in ".join(told)
         ax.text(1.03, i, told, va="center", fontsize="small", clip_on=False)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.5, 1], ["lower end", "middle", "upper end"])
@@ -175,7 +183,7 @@ def _points_by_number(
     ax = new_axes(figsize=(7.6, 4.0)) if ax is None else ax
     at = np.arange(points.shape[1])
     if box is not None:
-        lo, hi = (np.clip(end, -1e300, 1e300) for end in box)
+        lo, hi = (np.clip(end, *LARGEST) for end in box)
         ax.fill_between(at, lo, hi, step="mid", color=CLAIM, label="the set asked about")
     for k, point in enumerate(points):
         ax.plot(at, point, ".", markersize=2.5, color=TONES["bad"],

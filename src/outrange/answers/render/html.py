@@ -19,7 +19,7 @@ from .document import (
     Table,
     Word,
 )
-from .style import STYLE, bar, drawing
+from .style import PAGE, STYLE, bar, drawing
 from .text import cell_text, fix_lines, more
 
 
@@ -35,7 +35,7 @@ def html(document: Document) -> str:
     Alignment stands in the tags themselves, so that it survives where style sheets are taken out
     (notebooks that are not trusted, GitHub); colors come from the one style sheet in front.
     """
-    title = f"<strong>{escape(document.title)}</strong>"
+    title = _toned(f"<strong>{escape(document.title)}</strong>", document.tone)
     lead = f": {_lines(document.lead)}" if document.lead else ""
     blocks = "".join(map(_block, document.shown))
     frame = f"outrange {_tone(document.tone)}".rstrip()
@@ -47,12 +47,17 @@ def page(document: Document) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(document.title)}</title></head><body>{html(document)}</body></html>\n"
+        f'<meta name="color-scheme" content="light dark"><title>{escape(document.title)}</title>'
+        f"<style>{PAGE}</style></head><body>{html(document)}</body></html>\n"
     )
 
 
 def _tone(tone: str) -> str:
     return f"outrange-{tone}" if tone else ""
+
+
+def _toned(told: str, tone: str) -> str:
+    return f'<span class="{_tone(tone)}">{told}</span>' if tone else told
 
 
 def _block(block: Block) -> str:
@@ -104,10 +109,7 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell, axis: tuple[float, float]) -> str:
     if isinstance(cell, Bar) and cell.is_bounded:
         return bar(cell, *axis)
-    told = escape(cell_text(cell))
-    if isinstance(cell, Word) and cell.tone:
-        return f'<span class="{_tone(cell.tone)}">{told}</span>'
-    return told
+    return _toned(escape(cell_text(cell)), cell.tone if isinstance(cell, Word) else "")
 
 
 def _entries(block: EntryList) -> str:

@@ -16,6 +16,12 @@ from .text import clipped_name
 MOST_BARS = 40
 """Of more entries, their outline is drawn over their numbers."""
 
+OWN = "outrange"
+"""Marks a figure that was made here: its title and legend may use all of it."""
+
+LARGEST = (-2e307, 2e307)
+"""Numbers beyond are drawn here, for widths are computed in float64."""
+
 LONGEST = 34
 """Characters of a label; of longer ones the middle is left out."""
 
@@ -29,13 +35,23 @@ def new_axes(*shape: int, **options: Any) -> Any:
             "Plots are drawn with matplotlib, which is not installed: `pip install matplotlib`. "
             "Received: ImportError."
         ) from None
-    return pyplot.subplots(*shape, layout="constrained", **options)[1]
+    figure, axes = pyplot.subplots(*shape, layout="constrained", **options)
+    figure.set_gid(OWN)
+    return axes
 
 
-def titled(ax: Any, sentence: str, columns: int = 68) -> Any:
-    """The axes, under a sentence that says what is seen; dollars and underscores are themselves."""
+def titled(ax: Any, sentence: str) -> Any:
+    """The axes, under a sentence that says what is seen.
+
+    Of a figure of its own it begins at the left edge of the figure, above the labels too.
+    """
+    own = ax.figure.get_gid() == OWN
+    columns = int(12.5 * ax.figure.get_size_inches()[0]) if own else 60
     wrapped = fill(sentence, columns, break_long_words=True, max_lines=4, placeholder=" …")
-    ax.set_title(plain(wrapped), loc="left", fontsize="medium")
+    if own:
+        ax.figure.suptitle(plain(wrapped), x=0.01, ha="left", fontsize="medium")
+    else:
+        ax.set_title(plain(wrapped), loc="left", fontsize="medium")
     return ax
 
 
@@ -51,7 +67,7 @@ def row_labels(ax: Any, names: Sequence[str]) -> None:
     every = max(1, -(-len(names) // MOST_BARS))
     kept = range(0, len(names), every)
     ax.set_yticks(list(kept), [plain(names[i], LONGEST) for i in kept])
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def plot_bars(
@@ -82,7 +98,7 @@ def plot_bars(
     held, open_ = _drawable(ends[:, :2])
     rows = np.arange(len(bars))
     color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
-    inner = np.where(np.isfinite(ends[:, 2:]), ends[:, 2:], np.nan)
+    inner = np.where(np.isfinite(ends[:, 2:]), np.clip(ends[:, 2:], *LARGEST), np.nan)
     if few:
         ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said)
         for i in np.flatnonzero(open_):
@@ -94,15 +110,14 @@ def plot_bars(
             ax.scatter(inner[width == 0, 0], rows[width == 0], marker="|", s=60, color=SEEN)
         row_labels(ax, names)
         ax.set_xlabel(plain(label))
-        ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
     else:
         ax.fill_between(rows, held[:, 0], held[:, 1], step="mid", color=color, label=said)
         if np.isfinite(inner).any():
             ax.fill_between(rows, inner[:, 0], inner[:, 1], step="mid", color=SEEN, label="seen")
         ax.set_xlabel(plain(f"{names[0]} to {names[-1]}, by number", 2 * LONGEST))
         ax.set_ylabel(plain(label))
-        ax.axhline(0, color=AXIS, linewidth=0.8, zorder=0)
         ax.set_xlim(-0.5, len(bars) - 0.5)
+    spread(ax, held, few)
     if open_.any():
         ax.plot([], [], color=AXIS, linestyle=":", label="hatched: no bound yet")
     if len(bars):
@@ -111,25 +126,42 @@ def plot_bars(
 
 
 def legend_below(ax: Any) -> None:
-    """A legend that covers nothing."""
+    """A legend that covers nothing: below the axes in a figure of its own."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    if ax.figure.get_gid() != OWN:
+        ax.legend(loc="best", fontsize="small")
+        return
+    room = 13 * ax.figure.get_size_inches()[0]
+    columns = int(np.clip(room // (max(map(len, labels)) + 7), 1, len(labels)))
     ax.figure.legend(
-        *ax.get_legend_handles_labels(), loc="outside lower left", fontsize="small", ncols=4,
-        frameon=False,
-    ) if _alone(ax) else ax.legend(loc="best", fontsize="small")  # fmt: skip
+        handles, labels, loc="outside lower left", fontsize="small", ncols=columns, frameon=False
+    )
 
 
-def _alone(ax: Any) -> bool:
-    engine = ax.figure.get_layout_engine()
-    return len(ax.figure.axes) == 1 and type(engine).__name__ == "ConstrainedLayoutEngine"
+def spread(ax: Any, values: np.ndarray, across: bool) -> None:
+    """Limits with a margin around the values, and a line at 0 if it lies between them."""
+    known = values[np.isfinite(values)] if len(values) else np.zeros(0)
+    lo, hi = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+    if not known.size:
+        lo, hi = 0.0, 1.0
+    half = hi / 2 - lo / 2
+    pad = 0.1 * half or 0.05 * abs(hi) or 1.0
+    ends = np.clip([lo - pad, hi + pad], *(2 * np.array(LARGEST)))
+    (ax.set_xlim if across else ax.set_ylim)(*ends)
+    if lo <= 0 <= hi:
+        line = ax.axvline if across else ax.axhline
+        line(0, color=AXIS, linewidth=0.8, zorder=0)
 
 
 def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
     finite = np.isfinite(ends)
-    known = np.clip(ends[finite], -1e300, 1e300)
+    known = np.clip(ends[finite], *LARGEST)
     lo, hi = float(known.min(initial=0.0)), float(known.max(initial=0.0))
     reach = 0.1 * (hi / 2 - lo / 2) * 2 or 1.0
-    held = np.where(finite, np.clip(ends, -1e300, 1e300), np.sign(ends) * 0.0)
+    held = np.where(finite, np.clip(ends, *LARGEST), np.sign(ends) * 0.0)
     held = np.where(ends == -np.inf, lo - reach, np.where(ends == np.inf, hi + reach, held))
     return held, np.asarray(~finite.all(axis=1))
 
@@ -137,8 +169,11 @@ def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
     """Polygons in the plane; the axes."""
     ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
-    for dark, corners in drawing.polygons:
-        ax.fill(corners[:, 0], corners[:, 1], color=DARK if dark else PALE, linewidth=0)
+    from matplotlib.collections import PolyCollection
+
+    for wanted, color in ((False, PALE), (True, DARK)):
+        shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
+        ax.add_collection(PolyCollection(shapes, color=color, linewidth=0.4))
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
     ax.set_xlabel(plain(drawing.labels[0], LONGEST))
@@ -163,9 +198,10 @@ def plot_heatmap(
     title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
 ) -> Any:
     """Shares `(rows, columns)` from 0 to 1; the axes."""
-    ax = new_axes(figsize=(4.5 + 0.5 * len(columns), 2 + 0.35 * len(rows))) if ax is None else ax
+    size = (5.0 + 0.5 * len(columns), 2.2 + 0.35 * min(len(rows), MOST_BARS))
+    ax = new_axes(figsize=size) if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
-    for (row, column), value in np.ndenumerate(share):
+    for (row, column), value in np.ndenumerate(share) if len(rows) <= MOST_BARS else ():
         color = "white" if value > 0.5 else "black"
         ax.text(column, row, f"{value:.0%}", ha="center", va="center", color=color)
     names = [plain(name, LONGEST) for name in columns]

@@ -70,6 +70,14 @@ STYLE = (
 """One style sheet; everything in it is below `.outrange`."""
 
 
+PAGE = (
+    "body{margin:1rem;background:#fff}"
+    "@media (prefers-color-scheme:dark){body{background:#161b22}}"
+    "@media print{details{display:block}}"
+)
+"""Of a page by itself."""
+
+
 def bar(cell: Bar, left: float, right: float) -> str:
     """The interval on the axis, what was seen inside it, a mark at 0."""
 
@@ -89,7 +97,9 @@ def bar(cell: Bar, left: float, right: float) -> str:
         parts.append(rect(cell.seen_lo, cell.seen_hi, SEEN, 4))
     if left <= 0 <= right:
         parts.append(f'<path d="M{at(0.0):.1f} 0V{HEIGHT}" stroke="{AXIS}"/>')
-    return f'<svg width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'
+    told = f"from {cell.lo:.6g} to {cell.hi:.6g}"
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    return f'<svg role="img" aria-label="{told}" {size}>{"".join(parts)}</svg>'
 
 
 def drawing(block: Drawing) -> str:
@@ -104,4 +114,5 @@ def drawing(block: Drawing) -> str:
 
     shapes = "".join(shape(dark, corners) for dark, corners in block.polygons)
     frame = f'<rect width="{SIDE}" height="{high}" fill="none" stroke="{AXIS}"/>'
-    return f'<svg width="{SIDE}" height="{high}">{shapes}{frame}</svg>'
+    size = f'width="{SIDE}" height="{high}"'
+    return f'<svg role="img" aria-label="the input set" {size}>{shapes}{frame}</svg>'

@@ -12,7 +12,7 @@ from ..answer import Answer
 from ..render.document import Document
 from ..render.plot import plot_curves, plot_heatmap
 from ..render.text import clipped_name
-from ..storage.file import read_answer
+from ..storage.read import read_answer
 from .table import study_document
 from .trials import Combination, Reason, Trial, median
 
@@ -34,6 +34,7 @@ class Study(Answer):
         backend: Keras's backend, and how the trainings ran on it.
         notes: What to know when reading it.
         plan: What it was asked, to be able to go on.
+        sources: The models it is about, each with its hash.
     """
 
     combinations: tuple[Combination, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..render.document import (
     GOOD,
@@ -21,11 +21,10 @@ from ..render.text import number, short, size
 
 
 if TYPE_CHECKING:
-    from .study import Study
     from .trials import Combination
 
 
-def study_document(study: Study) -> Document:
+def study_document(study: Any) -> Document:
     """The winner, the ranking, every reason once, and how to read it."""
     ranking, best = study.ranking, study.best
     head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "Median in", "Loss", "Epochs")
@@ -49,7 +48,7 @@ def study_document(study: Study) -> Document:
     )
 
 
-def _reasons(study: Study) -> list[str]:
+def _reasons(study: Any) -> list[str]:
     """Every reason once, with the combinations that met it."""
     met: dict[str, list[str]] = {}
     said: dict[str, str] = {}
@@ -63,7 +62,7 @@ def _reasons(study: Study) -> list[str]:
     ]
 
 
-def _notes(study: Study) -> list[str]:
+def _notes(study: Any) -> list[str]:
     best = study.best
     return [
         f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...core import InputError, UnknownIndexError, UnknownKeyError
+from ...core import InputError, OutrangeError, UnknownIndexError, UnknownKeyError
 from ..render.text import clipped_name
 
 
@@ -47,6 +49,24 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
             "Outputs are picked by name, by whole numbers, by slices or by arrays of these. "
             f"Received: {key!r}."
         ) from None
+
+
+def check_entries(
+    outputs: Mapping[str, tuple[int, ...]], labels: tuple[str, ...], *arrays: np.ndarray
+) -> None:
+    """Make sure that arrays have one entry an output, and labels too if there are any.
+
+    Raises:
+        OutrangeError: They do not.
+    """
+    count = sum(math.prod(shape) for shape in outputs.values())
+    sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
+    if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
+        raise OutrangeError(
+            "An answer has one entry an output, and its arrays one shape. "
+            f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
+            f"{len(labels):,} labels."
+        )
 
 
 def picked(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:

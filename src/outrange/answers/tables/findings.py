@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..render.diagrams import plot_matrix
 
 
-if TYPE_CHECKING:
-    from ..diagnosis import Diagnosis
-
-
-def plot_findings(diagnosis: Diagnosis, ax: Any) -> Any:
+def plot_findings(diagnosis: Any, ax: Any) -> Any:
     """Which rule (rows) found something in which layer (columns); the axes."""
     found = (*diagnosis.findings, *diagnosis.notes)
     layers = list(dict.fromkeys(f.layer or "the whole" for f in found)) or ["all layers"]

@@ -31,7 +31,9 @@ def overview(
         align: As for `Table`.
     """
     order = np.argsort(-np.nan_to_num(width, nan=np.inf, posinf=np.inf), kind="stable")
-    which = [("widest", i) for i in order[:FEW]] + [("narrowest", i) for i in order[: -FEW - 1 : -1]]
+    which = [("widest", i) for i in order[:FEW]] + [
+        ("narrowest", i) for i in order[: -FEW - 1 : -1]
+    ]
     few: list[Sequence[Cell]] = [[word, *rows[i]] for word, i in which]
     outstanding = Table(("", *head), few, f"l{align}")
     told = ", ".join(f"{n:,} {what}" for n, what in counts if n)

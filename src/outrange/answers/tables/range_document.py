@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from ..render.document import GOOD, MOST_PRINTED, OPEN, Bar, Document, Fold, Paragraph, Table
 from ..render.text import number, point, short, tidy
 from .overview import constant, overview
-
-
-if TYPE_CHECKING:
-    from ..range import Range
 
 
 SUBJECTS = {
@@ -34,7 +30,7 @@ MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""
 
 
-def range_document(answer: Range) -> Document:
+def range_document(answer: Any) -> Document:
     """A row an output, or of many the outstanding ones; then where the ends were seen."""
     names = answer.names
     lo, hi = (np.ravel(ends) for ends in answer.shown())
@@ -62,7 +58,7 @@ def range_document(answer: Range) -> Document:
     )
 
 
-def _counts(answer: Range) -> list[tuple[int, str]]:
+def _counts(answer: Any) -> list[tuple[int, str]]:
     """How many outputs are closed, open, constant and unbounded."""
     closed = answer.closed_lo & answer.closed_hi
     still = constant(answer.lo, answer.hi)
@@ -75,7 +71,7 @@ def _counts(answer: Range) -> list[tuple[int, str]]:
     ]
 
 
-def _open(answer: Range) -> str:
+def _open(answer: Any) -> str:
     """What is proved and what would help, where a gap is open."""
     if answer.is_exact or answer.status not in HELP:
         return ""
@@ -87,7 +83,7 @@ def _open(answer: Range) -> str:
     )
 
 
-def _evidence(answer: Range, names: list[str]) -> list[str]:
+def _evidence(answer: Any, names: list[str]) -> list[str]:
     """One line an end: the value seen, its input, and whether no other goes beyond.
 
     That is said of an end that is closed to the tolerance; of others only that nothing beyond
@@ -95,7 +91,7 @@ def _evidence(answer: Range, names: list[str]) -> list[str]:
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
-    if width > MOST_INPUTS or len(names) > MOST_NAMED:
+    if width > MOST_INPUTS or len(names) > MOST_NAMED or answer.subject == "gradient":
         closed = closed_lo.all() and closed_hi.all()
         what = "attain the ends" if closed else "give the least seen and the most seen"
         return [f"The inputs that {what} are in at_lo and at_hi."]
@@ -117,7 +113,7 @@ def _evidence(answer: Range, names: list[str]) -> list[str]:
     ]
 
 
-def _point(answer: Range, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
+def _point(answer: Any, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
     parts = at if isinstance(at, dict) else {next(iter(answer.inputs)): at}
     rows = {name: part.reshape(answer.lo.size, -1)[i] for name, part in parts.items()}
     return point(rows, most=MOST_INPUTS)

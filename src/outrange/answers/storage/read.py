@@ -1,4 +1,4 @@
-"""The file of an answer: which answer, of which model, by which version of the format."""
+"""The file of an answer, read: whatever does not fit is refused with a reason."""
 
 from __future__ import annotations
 
@@ -6,41 +6,18 @@ import json
 import os
 from dataclasses import is_dataclass
 from enum import Enum
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from ...core import InputError, OutrangeError
 from ..answer import Answer
 from .check import check_fields
-from .encode import decoded, encoded
+from .encode import decoded
+from .write import FORMAT, VERSION
 
-
-FORMAT, VERSION = "outrange.answer", 1
 
 MOST_BYTES = 1 << 30
 """A larger file is not read."""
-
-
-def write(answer: Answer, path: str | os.PathLike) -> None:
-    """Write an answer, in full or not at all; `Answer.save` documents it."""
-    record = {
-        "format": FORMAT,
-        "version": VERSION,
-        "kind": answer.FORMAT,
-        "models": [encoded(source) for source in answer.sources],
-        "answer": encoded(answer),
-    }
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(record, allow_nan=False), encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(
-            f"The answer cannot be written there ({error.strerror}). Received: `{path}`."
-        ) from error
 
 
 def read_answer(path: str | os.PathLike) -> Answer:
@@ -70,7 +47,7 @@ def read_answer(path: str | os.PathLike) -> Answer:
         # Arrays that do not fit each other show when they are first used.
         assert str(answer) and repr(answer)
     except (OutrangeError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError,
-            RecursionError) as error:  # fmt: skip
+            RecursionError, MemoryError) as error:  # fmt: skip
         told = f"{type(error).__name__}: {error}"
         raise InputError(
             "A file of an answer is what `answer.save` wrote, unchanged. "
@@ -104,37 +81,22 @@ def _json(path: Path) -> Any:
         ) from error
 
 
-@cache
 def known_records() -> dict[str, type]:
     """Every class that a file may hold, by name: the answers, and what their fields hold."""
-    from .. import (
-        advice,
-        answer,
-        bad_inputs,
-        counterexamples,
-        dead_start,
-        diagnosis,
-        monotone,
-        optimum,
-        range as ranges,
-        robust_accuracy,
-        robustness,
-        sampled,
-        summary,
-        verdict,
-    )
-    from ..regions import locator, piece
-    from ..study import study, trials
+    found: dict[str, type] = {}
+    waiting: list[Any] = [kind for kind in Answer.__subclasses__() if _is_ours(kind)]
+    while waiting:
+        hint = waiting.pop()
+        waiting += get_args(hint)
+        if _is_ours(hint) and hint.__name__ not in found:
+            found[hint.__name__] = hint
+            waiting += get_type_hints(hint).values() if is_dataclass(hint) else ()
+    return found
 
-    homes = (
-        advice, answer, bad_inputs, counterexamples, dead_start, diagnosis, monotone, optimum,
-        ranges, robust_accuracy, robustness, sampled, summary, verdict, locator, piece, study,
-        trials,
-    )  # fmt: skip
-    found = [thing for home in homes for thing in vars(home).values() if isinstance(thing, type)]
-    return {
-        kind.__name__: kind
-        for kind in found
-        if (is_dataclass(kind) and ".render." not in kind.__module__)
-        or (issubclass(kind, Enum) and kind is not Enum)
-    }
+
+def _is_ours(kind: Any) -> bool:
+    return (
+        isinstance(kind, type)
+        and kind.__module__.startswith("outrange.")
+        and (is_dataclass(kind) or issubclass(kind, Enum))
+    )
