@@ -28,6 +28,15 @@ SOURCE = ModelSource("arm.keras", "ab" * 32, "file")
 EMPTY = {"meta", "link", "br", "rect", "path", "polygon"}
 
 
+@pytest.fixture(scope="module")
+def pyplot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
 class Balanced(HTMLParser):
     """Every tag closes; nothing comes from outside, and nothing runs."""
 
@@ -185,6 +194,22 @@ def test_weights_of_other_types_and_shapes_have_other_hashes():
     assert weights_source("net", [big]) == weights_source("net", [big.astype("<f8")])
 
 
+def test_answers_know_what_they_are_about(pyplot):
+    net = Network(dense_net((2, 2), (None,)).graph, None, "net", "test")
+    verdict = outrange.verify(net, outrange.y[0] <= -1e6, (0, 1))
+    assert verdict.names == ("x[0]", "x[1]")
+    np.testing.assert_array_equal(verdict.box, [[0, 0], [1, 1]])
+    notes = [text.get_text() for text in verdict.plot().texts]
+    assert len(notes) == 2 and all(note.endswith("in [0, 1]") for note in notes)
+    slopes = outrange.gradient_range(net, (0, 1))
+    assert slopes.names[:3] == ["d y[0] / d x[0]", "d y[0] / d x[1]", "d y[1] / d x[0]"]
+    assert slopes["d y[1] / d x[0]"].lo == slopes[1, 0].lo
+    subjects = [outrange.lipschitz(net, (0, 1)), outrange.difference_range(net, net, (0, 1))]
+    assert [answer.subject for answer in (slopes, *subjects)] == [
+        "gradient", "lipschitz", "difference",
+    ]  # fmt: skip
+
+
 # ---- frames ------------------------------------------------------------------------------------
 
 
@@ -258,15 +283,6 @@ def test_parts_that_are_not_there(key, error, message):
 
 
 # ---- pictures ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def pyplot():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
 
 
 @pytest.mark.parametrize("record", DRAWN.values(), ids=DRAWN)

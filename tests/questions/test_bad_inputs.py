@@ -499,7 +499,7 @@ def test_the_picture_has_the_area_of_the_share():
 
 def test_plot():
     pyplot = pytest.importorskip("matplotlib.pyplot")
-    figure, ax = pyplot.subplots()
+    _, ax = pyplot.subplots()
     assert ask(diamond(), y[0] >= 1, (-1, 1)).plot(ax) is ax
     assert sum(len(shapes.get_paths()) for shapes in ax.collections) == 4
     assert ax.get_xlim() == (-1, 1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from outrange.core import InputError, ModelSource
+from outrange.frontends.network import Network
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
@@ -78,7 +79,7 @@ def test_calls_of_one_layer_are_one_row():
     for name in ("dead", "always_on", "saturated"):
         flags = [getattr(one, name) for one in each]
         np.testing.assert_array_equal(getattr(row, name), flags[0] & flags[1])
-    assert f"{first.path} (Dense) x 2" in str(summary(loop, (-1, 1)))
+    assert f"{first.path} x 2" in str(summary(loop, (-1, 1)))
 
 
 def test_two_constants_are_no_constant():
@@ -110,7 +111,8 @@ def test_a_range_of_something_else_is_refused():
         (output_range(dense_net((2, 3), (None,)), (0, 1)), net),
         (replace(known, **{n: getattr(known, n) + 1e6 for n in ("lo", "hi", "seen_lo", "seen_hi")}),
          net),
-        (replace(known, sources=(source,)), replace(net, source=replace(source, sha256="cd"))),
+        (replace(known, sources=(source,)),
+         Network(net.graph, None, "net", "test", net.layers, source=replace(source, sha256="cd"))),
     ):  # fmt: skip
         with pytest.raises(InputError, match="`known` is what"):
             summary(model, (-1, 1), other)

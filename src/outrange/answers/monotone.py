@@ -10,7 +10,6 @@ import numpy as np
 
 from ..core import OutrangeError, UnknownKeyError, Warrant
 from .answer import Answer, Cost
-from .render.diagrams import plot_matrix
 from .render.document import (
     BAD,
     GOOD,
@@ -25,17 +24,8 @@ from .render.document import (
 )
 from .render.jsonable import field_dict
 from .render.text import clipped_name, number, point
+from .tables.directions import DIRECTIONS, plot_directions
 from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
-
-
-DIRECTIONS = {
-    "rises": ("↑", "#1a7f37"),
-    "falls": ("↓", "#1f4e9c"),
-    "constant": ("=", "#8a8a8a"),
-    "neither": ("≠", "#b3312c"),
-    "unknown": ("?", "#d4a72c"),
-}
-"""Each direction's sign and color in a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,12 +210,9 @@ class Monotone(Answer):
 
     def _table(self) -> list[Table | Paragraph | Fold]:
         head = ("output", "input", "direction")
-        wanted = {self.wanted} if self.wanted else {"rises", "falls"}
-        tones = {"neither": BAD, "unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
-        rows = [(t.output, t.input, Word(t.direction, tones.get(t.direction, BAD)))
-                for t in self.trends]  # fmt: skip
-        if not rows:
-            return []
+        rows = [(t.output, t.input, self._direction(t)) for t in self.trends]
+        if self.order is not None:
+            rows.append(("index", "group", Word(self.order.status, TONE[self.order.status])))
         if len(rows) <= MOST_PRINTED:
             return [Table(head, rows, "l")]
         shown = rows[:MOST_ROWS]
@@ -235,6 +222,11 @@ class Monotone(Answer):
             Paragraph(f"{len(rows):,} pairs of output and input: {self._counts()}."),
             Fold(title, [every], in_text=False),
         ]
+
+    def _direction(self, trend: Trend) -> Word:
+        wanted = {self.wanted} if self.wanted else {"rises", "falls"}
+        tones = {"unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
+        return Word(trend.direction, tones.get(trend.direction, BAD))
 
     def _steps(self) -> list[str]:
         """A line a pair of inputs that shows a fall or a rise."""
@@ -281,17 +273,7 @@ class Monotone(Answer):
         """
         if not self.trends and self.order is not None:
             return self.order.plot(ax)
-        rows = list(dict.fromkeys(trend.output for trend in self.trends))
-        columns = list(dict.fromkeys(trend.input for trend in self.trends))
-        at = {name: i for i, name in enumerate(rows)}, {name: j for j, name in enumerate(columns)}
-        kinds, cells = list(DIRECTIONS), np.full((len(rows), len(columns)), -1)
-        for trend in self.trends:
-            cells[at[0][trend.output], at[1][trend.input]] = kinds.index(trend.direction)
-        title = (
-            f"How outputs (rows) move with inputs (columns), anywhere in the set: {self._counts()}"
-        )
-        signs = [(name, *DIRECTIONS[name]) for name in kinds]
-        return plot_matrix(title, rows, columns, cells, signs, ax)
+        return plot_directions(self.trends, self._counts(), ax)
 
 
 def _some(names: Iterable[str]) -> str:

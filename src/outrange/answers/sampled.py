@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import Warrant
 from .answer import Answer
-from .render.document import MOST_PRINTED, Bar, Document, Table
+from .render.document import MOST_PRINTED, Bar, Block, Cell, Document, Table
 from .render.plot import plot_bars
 from .render.text import entry_names, number, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
@@ -122,14 +122,17 @@ class SampledRange(Answer):
     def document(self) -> Document:
         """A row an output, or of many the outstanding ones."""
         lo, hi = (np.ravel(ends) for ends in self.shown())
-        rows = [(n, lo[i], hi[i], Bar(lo[i], hi[i])) for i, n in enumerate(self.names)]
-        head = ("output", "least seen", "largest seen", "range")
-        blocks = [Table(head, rows, "lrrl")]
-        if len(rows) > MOST_PRINTED:
+        head, names = ("output", "least seen", "largest seen", "range"), self.names
+
+        def row(i: int) -> tuple[Cell, ...]:
+            return (names[i], lo[i], hi[i], Bar(lo[i], hi[i]))
+
+        shown = range(min(len(names), MOST_PRINTED))
+        blocks: list[Block] = [Table(head, list(map(row, shown)), "lrrl")]
+        if len(names) > MOST_PRINTED:
             still = int(constant(self.lo, self.hi).sum())
-            counts = [(still, "constant in all samples"), (len(rows) - still, "that vary")]
-            with np.errstate(over="ignore", invalid="ignore"):
-                blocks = overview(head, rows, hi - lo, counts, "lrrl")
+            counts = [(still, "constant in all samples"), (len(names) - still, "that vary")]
+            blocks = overview(head, row, (lo, hi), names, counts, "lrrl")
         return Document(
             f"Outputs of {self.model} seen",
             f"{self.samples:,} samples; {self.warrant.name}: the true range may be wider.",

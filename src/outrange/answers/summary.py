@@ -138,7 +138,7 @@ class Summary(Answer):
 
     def document(self) -> Document:
         """A row a layer; the range of every output of the layer is drawn where there is room."""
-        head = ("Layer (type)", "Output shape", "Params", "Before", "After")
+        head = ("Layer (type)", "Shape", "Params", "Before", "After")
         head += ("Dead", "On", "Sat.", "Const.", "Range")
         rows = [self._row(row) for row in self.layers]
         shown = rows[:MOST_ROWS]
@@ -161,7 +161,7 @@ class Summary(Answer):
     def _row(row: LayerRow) -> tuple:
         after = hull(row.after)
         return (
-            f"{row.name} ({row.kind})" + (f" x {row.calls}" if row.calls > 1 else ""),
+            f"{row.name} ({row.kind})" if row.calls == 1 else f"{row.name} x {row.calls}",
             str((None, *row.shape)),
             row.parameters,
             hull(row.before),
@@ -213,8 +213,9 @@ def _any(row: LayerRow) -> np.ndarray:
 
 def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
     """The columns of a frame, in full precision."""
-    known = ends is not None and ends[0].size > 0
-    lo, hi = (float(ends[0].min()), float(ends[1].max())) if known else (None, None)
+    lo, hi = None, None
+    if ends is not None and ends[0].size:
+        lo, hi = float(ends[0].min()), float(ends[1].max())
     return {f"{name}_lo": lo, f"{name}_hi": hi}
 
 

@@ -32,7 +32,7 @@ def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
 
 def torch_source(name: str, model: Any) -> ModelSource:
     """Hash the state of a PyTorch module or exported program."""
-    state = model.state_dict() if callable(model.state_dict) else model.state_dict
+    state: Any = model.state_dict() if callable(model.state_dict) else model.state_dict
     # Of types that NumPy lacks (bfloat16), the float64 numbers.
     plain = (t.detach().cpu() for t in state.values() if hasattr(t, "detach"))
     return weights_source(name, (t.numpy() if _known(t) else t.double().numpy() for t in plain))

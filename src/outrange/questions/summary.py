@@ -42,8 +42,8 @@ def _tightened(ends: Bounds, known: Range, network: LayeredNetwork) -> Bounds:
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     own = getattr(network, "source", None)
-    alike = [one for one in known.sources if own is not None and one.of == own.of]
-    other = bool(alike) and all(one.sha256 != own.sha256 for one in alike)
+    hashes = [] if own is None else [one.sha256 for one in known.sources if one.of == own.of]
+    other = bool(hashes) and own is not None and own.sha256 not in hashes
     if known.subject == "output" and known.outputs == outputs and not other:
         lo, hi = np.maximum(ends[0], known.lo.ravel()), np.minimum(ends[1], known.hi.ravel())
         if (lo <= hi).all():
@@ -80,13 +80,14 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
     still = _constant(*after)
     if still.shape == flags["constant"].shape:  # one number at every call, and the same one
         flags["constant"] &= still | flags["dead"]
+    changed: dict[str, Any] = dict(flags)
     return replace(
         calls[0],
         parameters=sum(row.parameters for row in calls),
         before=None if calls[0].before is None else ends("before"),
         after=after,
         calls=len(calls),
-        **flags,
+        **changed,
     )
 
 

@@ -30,8 +30,8 @@ from .document import (
 DIGITS = 6
 """Significant digits on display; the arrays keep all of them."""
 
-WIDTH = 96
-"""Sentences are wrapped to this many characters, and no table is wider."""
+WIDTH, WIDEST = 96, 100
+"""Characters to which sentences are wrapped, and those of the widest table."""
 
 BAR, SHORTEST_BAR = 30, 12
 """Characters of a bar, and of one in a table that would be too wide."""
@@ -203,7 +203,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    """Lines no wider than `WIDTH`: bars shrink, then go, then the longest names lose their middle.
+    """Lines no wider than `WIDEST`: bars shrink, then go, then the longest names lose their middle.
 
     The numbers stand beside the bars, and are never cut.
     """
@@ -211,7 +211,7 @@ def _table(table: Table) -> list[str]:
                                  for c in row] for row in table.rows)]  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     bars = [any(isinstance(row[i], Bar) for row in table.rows) for i in range(len(widths))]
-    room = WIDTH - sum(w for w, bar in zip(widths, bars, strict=True) if not bar)
+    room = WIDEST - sum(w for w, bar in zip(widths, bars, strict=True) if not bar)
     room -= 2 * (len(widths) - 1)
     cells = min(BAR, room)
     kept = [i for i, bar in enumerate(bars) if cells >= SHORTEST_BAR or not bar]
@@ -242,7 +242,7 @@ def _cut_names(table: Table, rows: list[list[str]], widths: list[int], kept: lis
     """Shorten the longest columns of words until all fits, as far as that may go."""
     words = [i for i in kept if any(isinstance(row[i], str | Word) for row in table.rows)]
     while True:
-        over = sum(widths[i] for i in kept) + 2 * (len(kept) - 1) - WIDTH
+        over = sum(widths[i] for i in kept) + 2 * (len(kept) - 1) - WIDEST
         longest = max(words, key=lambda i: widths[i], default=None)
         if over <= 0 or longest is None or widths[longest] <= SHORTEST_NAME:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,38 +16,39 @@ FEW = 5
 
 def overview(
     head: Sequence[str],
-    rows: Sequence[tuple],
-    width: np.ndarray,
+    row: Callable[[int], Sequence[Cell]],
+    ends: tuple[np.ndarray, np.ndarray],
+    names: Sequence[str],
     counts: Sequence[tuple[int, str]],
     align: str,
 ) -> list[Block]:
-    """Counts, the widest and the narrowest; all rows behind a click.
+    """Counts, the widest and the narrowest; the first rows of all behind a click.
 
     Args:
         head: Column titles.
-        rows: One an output.
-        width: `(outputs,)` of each one's range; infinite ones count as the widest.
+        row: The cells of an output, by its number.
+        ends: `(outputs,)` lower and upper ends; what is infinite counts as the widest.
+        names: Of the outputs.
         counts: How many are of which kind.
         align: As for `Table`.
     """
-    order = np.argsort(-np.nan_to_num(width, nan=np.inf, posinf=np.inf), kind="stable")
-    which = [("widest", i) for i in order[:FEW]] + [
-        ("narrowest", i) for i in order[: -FEW - 1 : -1]
-    ]
-    few: list[Sequence[Cell]] = [[word, *rows[i]] for word, i in which]
-    outstanding = Table(("", *head), few, f"l{align}")
+    lo, hi = ends
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = np.nan_to_num(hi - lo, nan=np.inf, posinf=np.inf)
+    order = np.argsort(-width, kind="stable").tolist()
+    which = [("widest", i) for i in order[:FEW]]
+    which += [("narrowest", i) for i in order[: -FEW - 1 : -1]]
+    outstanding = Table(("", *head), [(word, *row(i)) for word, i in which], f"l{align}")
     told = ", ".join(f"{n:,} {what}" for n, what in counts if n)
-    ends = [row[1:3] for row in rows]
-    least = min(range(len(rows)), key=lambda i: ends[i][0])
-    most = max(range(len(rows)), key=lambda i: ends[i][1])
+    least, most = int(lo.argmin()), int(hi.argmax())
     said = (
-        f"{len(rows):,} outputs: {told}.\n"
-        f"The lowest end is {number(ends[least][0])} ({rows[least][0]}), "
-        f"the highest {number(ends[most][1])} ({rows[most][0]})."
+        f"{len(names):,} outputs: {told}.\n"
+        f"The lowest end is {number(float(lo[least]))} ({names[least]}), "
+        f"the highest {number(float(hi[most]))} ({names[most]})."
     )
-    shown = rows[:MOST_ROWS]
-    every = Table(head, shown, align, len(rows) - len(shown))
-    title = f"All {len(rows):,} outputs" if len(shown) == len(rows) else f"The first {MOST_ROWS}"
+    shown = min(len(names), MOST_ROWS)
+    every = Table(head, list(map(row, range(shown))), align, len(names) - shown)
+    title = f"All {shown:,} outputs" if shown == len(names) else f"The first {shown} outputs"
     return [Paragraph(said), outstanding, Fold(title, [every], in_text=False)]
 
 

@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..render.document import GOOD, MOST_PRINTED, OPEN, Bar, Document, Fold, Paragraph, Table
+from ..render.document import (
+    GOOD,
+    MOST_PRINTED,
+    OPEN,
+    Bar,
+    Block,
+    Cell,
+    Document,
+    Fold,
+    Paragraph,
+    Table,
+)
 from ..render.text import number, point, short, tidy
 from .overview import constant, overview
 
@@ -37,15 +48,16 @@ def range_document(answer: Any) -> Document:
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
     title, word = SUBJECTS[answer.subject]
     head = (word, "lo", "hi", "relative gap", "range (dark: seen)")
-    rows = [
-        (name, lo[i], hi[i], short(gaps[i], 2), Bar(lo[i], hi[i], seen_lo[i], seen_hi[i]))
-        for i, name in enumerate(names)
+
+    def row(i: int) -> tuple[Cell, ...]:
+        bar = Bar(lo[i], hi[i], seen_lo[i], seen_hi[i])
+        return (names[i], lo[i], hi[i], short(gaps[i], 2), bar)
+
+    blocks: list[Block] = [
+        Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")
     ]
-    if len(rows) <= MOST_PRINTED:
-        blocks = [Table(head, rows, "lrrrl")]
-    else:
-        with np.errstate(over="ignore", invalid="ignore"):
-            blocks = overview(head, rows, hi - lo, _counts(answer), "lrrrl")
+    if len(names) > MOST_PRINTED:
+        blocks = overview(head, row, (lo, hi), names, _counts(answer), "lrrrl")
     return Document(
         title.format(model=answer.model),
         f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
