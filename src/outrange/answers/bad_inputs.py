@@ -19,6 +19,7 @@ from .render.planes import rectangle
 from .render.plot import plot_drawing
 from .render.style import TONES
 from .render.text import clipped_name, entry_names, number
+from .tables.help import what_helps
 
 
 STATUSES = {
@@ -217,6 +218,7 @@ class BadInputs(Answer):
                 Paragraph(self.sentence),
                 *([self.drawing()] if drawn else []),
                 Paragraph(f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."),
+                Paragraph("" if self.nowhere else what_helps(self.status)),
             ),
             {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )

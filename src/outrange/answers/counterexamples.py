@@ -13,6 +13,7 @@ from .answer import Answer, Cost
 from .render.diagrams import plot_in_box, plot_line
 from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
 from .render.text import clipped_name, point
+from .tables.help import what_helps
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
@@ -117,7 +118,7 @@ class Counterexamples(Answer, Sequence):
         return Document(
             f"{len(self)} of {self.asked} inputs that break",
             self.claim,
-            (*blocks, Paragraph(standing)),
+            (*blocks, Paragraph(standing), Paragraph(what_helps(self.status))),
             {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )
 

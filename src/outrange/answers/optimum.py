@@ -14,6 +14,7 @@ from .render.diagrams import plot_line
 from .render.document import GOOD, OPEN, Document, Paragraph, Table
 from .render.style import CLAIM, SEEN, TONES
 from .render.text import clipped_name, number, point
+from .tables.help import what_helps
 
 
 REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
@@ -140,10 +141,14 @@ class Optimum(Answer):
             found = (
                 f"{best} at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
             )
+        told = f"{self.sentence}\n{found}\n{what_helps(self.status)}"
         return Document(
             f"Optimum of {self.model}",
             f"{self.reason}; {self.warrant.name}, {self.cost}.",
-            (Table(("form", "at least", "at most"), [row]), Paragraph(f"{self.sentence}\n{found}")),
+            (
+                Table(("form", "at least", "at most"), [row]),
+                Paragraph(told.rstrip()),
+            ),
             GOOD if self.status in ("exact", "infeasible") else OPEN,
         )
 

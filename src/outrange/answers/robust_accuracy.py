@@ -10,7 +10,7 @@ import numpy as np
 from ..core import OutrangeError, Warrant
 from .answer import Answer
 from .render.diagrams import plot_strips
-from .render.document import BAD, GOOD, OPEN, Document, Table, Word
+from .render.document import BAD, GOOD, OPEN, Document, Paragraph, Table, Word
 from .render.images import Triple, is_picture
 from .render.jsonable import jsonable
 from .render.plot import plot_images
@@ -151,7 +151,17 @@ class RobustAccuracy(Answer):
             lead += f" {int((self.status == '').sum())} inputs were not reached."
         head = ("status", "inputs", "share", "time", "meaning")
         title = f"Robust accuracy of {self.model}"
-        return Document(title, lead, (Table(head, rows, "lrrrl"),), GOOD if self.complete else OPEN)
+        left = self.count[UNDECIDED]
+        helps = (
+            ""
+            if not left
+            else (
+                f"Of {left:,} open inputs nothing is proved, and no attack is known. What would "
+                "help: more time for each (`each=`), or a smaller radius."
+            )
+        )
+        tone = GOOD if self.complete and not left else OPEN
+        return Document(title, lead, (Table(head, rows, "lrrrl"), Paragraph(helps)), tone)
 
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))

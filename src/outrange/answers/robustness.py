@@ -135,8 +135,10 @@ class Robustness(Answer):
         """What would help, where the radius is not known."""
         if self.status not in ("time", "interrupted", "rounding"):
             return ""
+        where = f"Between {number(self.lo)} and {number(self.hi)}"
+        where = where if np.isfinite(self.hi) else f"Beyond {number(self.lo)}"
         return (
-            f"\nBetween {number(self.lo)} and {number(self.hi)} nothing is proved and nothing "
+            f"\n{where} nothing is proved and nothing "
             "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
         )
 

@@ -1,6 +1,6 @@
 """The answer to "what does each layer do on this input set?"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class LayerRow:
     always_on: np.ndarray
     saturated: np.ndarray
     constant: np.ndarray
-    calls: int = 1
+    calls: int = field(default=1, kw_only=True)
 
     def count(self, what: str) -> int | None:
         """Count the units of the layer in a state.

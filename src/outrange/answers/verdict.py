@@ -181,8 +181,7 @@ class Verdict(Answer):
             near = "; an input tried meets or breaks it, but by no more than rounding can explain"
         if np.isfinite(self.margin):
             near += (
-                f"; proved is a margin of {number(self.margin)}, and the property needs one of 0 "
-                "or more"
+                f"; a margin of {number(self.margin)} is proved, and the property needs 0 or more"
             )
         return f"Unknown: {REASONS[self.reason]}{near}.{self._advice()}"
 

@@ -80,14 +80,16 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
     still = _constant(*after)
     if still.shape == flags["constant"].shape:  # one number at every call, and the same one
         flags["constant"] &= still | flags["dead"]
-    changed: dict[str, Any] = dict(flags)
     return replace(
         calls[0],
-        parameters=sum(row.parameters for row in calls),
+        parameters=sum(int(row.parameters) for row in calls),
         before=None if calls[0].before is None else ends("before"),
         after=after,
         calls=len(calls),
-        **changed,
+        dead=flags["dead"],
+        always_on=flags["always_on"],
+        saturated=flags["saturated"],
+        constant=flags["constant"],
     )
 
 

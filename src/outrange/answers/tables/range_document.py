@@ -19,6 +19,7 @@ from ..render.document import (
     Table,
 )
 from ..render.text import number, point, short, tidy
+from .help import HELP, what_helps
 from .overview import constant, overview
 
 
@@ -29,13 +30,6 @@ SUBJECTS = {
     "difference": ("Range of the difference {model}", "difference"),
 }
 """What ranges are of: title, and the word for one of them."""
-
-HELP = {
-    "time": "more time (`time_limit=`)",
-    "interrupted": "letting it run on",
-    "rounding": "a larger tolerance (`tol=`)",
-}
-"""What would close a gap, by the reason why it is open."""
 
 MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""
@@ -90,8 +84,7 @@ def _open(answer: Any) -> str:
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
     return (
         f"lo and hi are proved; of {left:,} of {answer.lo.size:,} outputs the true end lies "
-        f"between what is proved and what was seen. What would help: {HELP[answer.status]}, or "
-        "a smaller input set (fewer or narrower inputs)."
+        f"between what is proved and what was seen. {what_helps(answer.status)}"
     )
 
 
