@@ -34,11 +34,12 @@ class Triple:
 
 
 def is_picture(x: np.ndarray) -> bool:
-    """Whether an input is an image, or a vector that is one row by row: `picture` draws it."""
-    shape = np.shape(x)
-    side = round(float(np.sqrt(np.size(x))))
-    image = len(shape) == 2 or (len(shape) == 3 and (shape[-1] in (1, 3, 4) or shape[0] in (1, 3)))
-    return (image and min(shape[:2]) > 1) or (len(shape) == 1 and side * side == shape[0] >= 64)
+    """Whether `picture` draws an input."""
+    try:
+        picture(x)
+    except InputError:
+        return False
+    return True
 
 
 def picture(x: np.ndarray) -> np.ndarray:
