@@ -56,6 +56,9 @@ class RobustAccuracy(Answer):
         complete: Whether every input was reached.
         warrant: What stands behind the proofs.
         methods: The methods that were used, with references.
+        threshold: Of a model with one number: class 1 lies above it. None where the largest of
+            several outputs decides.
+        reading: The same in a sentence.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -74,6 +77,8 @@ class RobustAccuracy(Answer):
     complete: bool
     warrant: Warrant
     methods: tuple[str, ...] = ()
+    threshold: float | None = None
+    reading: str = ""
 
     FORMAT = "outrange.robust_accuracy"
     DERIVED = ("accuracy", "lo", "hi")
@@ -149,6 +154,8 @@ class RobustAccuracy(Answer):
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
+        if self.reading:
+            lead += f" {self.reading}"
         head = ("status", "inputs", "share", "time", "meaning")
         title = f"Robust accuracy of {self.model}"
         left = self.count[UNDECIDED]
@@ -162,6 +169,11 @@ class RobustAccuracy(Answer):
         )
         tone = GOOD if self.complete and not left else OPEN
         return Document(title, lead, (Table(head, rows, "lrrrl"), Paragraph(helps)), tone)
+
+    def _class_of(self, found: Counterexample) -> int:
+        if self.threshold is None:
+            return int(found.flat_y.argmax())
+        return int(found.flat_y[0] > self.threshold)
 
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))
@@ -188,7 +200,7 @@ class RobustAccuracy(Answer):
                 self.x[i],
                 np.asarray(found.x),
                 f"input {i}: {int(self.labels[i])}",
-                f"becomes {int(found.flat_y.argmax())}",
+                f"becomes {self._class_of(found)}",
                 self.clip,
             )
             for i, found in list(self.adversarial.items())[:most]

@@ -50,6 +50,7 @@ class Robustness(Answer):
         warrant: What stands behind `lo`.
         cost: Seconds and sub-problems.
         methods: The methods that were used, with references.
+        reading: How the class is read off the output, where it is one number.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -69,6 +70,7 @@ class Robustness(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    reading: str = ""
 
     FORMAT = "outrange.robustness"
     INDEX = ("claim",)
@@ -127,7 +129,8 @@ class Robustness(Answer):
     def document(self) -> Document:
         """The radius in a sentence."""
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
-        said = Paragraph(f"{self.sentence}\n{standing}{self._advice()}")
+        told = f"\n{self.reading}" if self.reading else ""
+        said = Paragraph(f"{self.sentence}\n{standing}{told}{self._advice()}")
         tone = GOOD if self.is_exact or self.status == "never" else OPEN
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
-from ...core import Formula, InputError, Warrant
+from ...core import InputError, Warrant
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import Named
 from ..common.network import NetworkLike
@@ -20,6 +20,7 @@ from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
+from .decision import Decision
 from .robust_records import PROBES, Records, digest
 
 
@@ -28,28 +29,26 @@ class LabeledData:
     """Inputs and labels, checked.
 
     Args:
+        decision: How the classifier's output is read.
         x: As the user passed them, `(n, ...)` or a dict of such arrays.
         flat: `(n, d)` float64.
         labels: `(n,)` integers.
     """
 
+    decision: Decision
     x: np.ndarray | dict[str, np.ndarray]
     flat: np.ndarray
     labels: np.ndarray
 
     @classmethod
-    def of(cls, network: NetworkLike, x: Any, labels: Any) -> LabeledData:
+    def of(cls, network: NetworkLike, x: Any, labels: Any, threshold: Any = None) -> LabeledData:
         """From what a user passes.
 
         Raises:
             InputError: Shapes or values do not fit the model.
         """
         graph = network.graph
-        if len(graph.outputs) > 1 or graph.value_size(graph.output) < 2:
-            raise InputError(
-                "Robust accuracy needs one output with a number per class. Received: "
-                f"{', '.join(f'`{slot.name}` of shape {slot.shape}' for slot in graph.outputs)}."
-            )
+        decision = Decision.of(graph, threshold)
         parts = x if isinstance(x, Mapping) else {graph.inputs[0].name: x}
         if set(parts) != {slot.name for slot in graph.inputs}:
             raise InputError(
@@ -70,7 +69,7 @@ class LabeledData:
             raise InputError(
                 f"Every input needs as many rows. Received: {[len(part) for part in flats]}."
             )
-        count, classes = len(flats[0]), graph.value_size(graph.output)
+        count, classes = len(flats[0]), decision.classes
         found = numbers(labels, "the labels")
         if found.shape == (count, classes) and classes > 1:
             raise InputError(
@@ -88,13 +87,12 @@ class LabeledData:
                 f"Received: {what_came(labels)}."
             )
         kept = given[graph.inputs[0].name] if len(graph.inputs) == 1 else given
-        return cls(kept, np.concatenate(flats, axis=1), found.astype(np.int64))
+        return cls(decision, kept, np.concatenate(flats, axis=1), found.astype(np.int64))
 
 
 def robust_accuracy(
     network: NetworkLike,
     data: LabeledData,
-    unsafe: Callable[[int], Formula],
     *,
     eps: float,
     norm: Any = "inf",
@@ -110,7 +108,6 @@ def robust_accuracy(
     Args:
         network: The model.
         data: Inputs and labels.
-        unsafe: From a label to what must not hold.
         eps: The radius.
         norm: See `Neighborhood`.
         clip: See `Neighborhood`.
@@ -132,9 +129,10 @@ def robust_accuracy(
         "eps": float(eps),
         "norm": first.norm,
         "clip": None if first.clip is None else list(first.clip),
+        "threshold": data.decision.threshold,
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
-    run = _Run(network, data, unsafe, records, float(eps), each, seed)
+    run = _Run(network, data, records, float(eps), each, seed)
     begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)
     try:
@@ -162,6 +160,8 @@ def robust_accuracy(
         complete=complete and bool((run.status != "").all()),
         warrant=run.warrant,
         methods=tuple(run.methods),
+        threshold=data.decision.threshold,
+        reading=data.decision.sentence,
     )
 
 
@@ -175,8 +175,10 @@ def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
     """Classified by the user's own model where it can be run."""
     graph = network.graph
     if network.predict is None:
-        return graph.run(data.flat).argmax(axis=1) != data.labels
-    return model_values(network, network.predict, data.flat).argmax(axis=1) != data.labels
+        values = graph.run(data.flat)
+    else:
+        values = model_values(network, network.predict, data.flat)
+    return data.decision.classify(values) != data.labels
 
 
 class _Run:
@@ -186,14 +188,14 @@ class _Run:
         self,
         network: NetworkLike,
         data: LabeledData,
-        unsafe: Callable[[int], Formula],
         records: Records,
         eps: float,
         each: float,
         seed: int,
     ) -> None:
         count = len(data.flat)
-        self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
+        self.network, self.data, self.records = network, data, records
+        self.unsafe = data.decision.unsafe
         self.eps, self.each, self.seed = eps, each, seed
         self.status = np.full(count, "", dtype="<U6")
         self.seconds = np.full(count, np.nan)

@@ -155,6 +155,7 @@ def robustness(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
+    reading: str = "",
 ) -> Robustness:
     """Bracket the radius; see `outrange.robustness`.
 
@@ -168,6 +169,7 @@ def robustness(
         time_limit: Seconds; None for no limit.
         seed: Seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
+        reading: How the class is read off the output, for the answer.
     """
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
@@ -195,6 +197,7 @@ def robustness(
         warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
         cost=Cost(time.perf_counter() - begin, search.boxes),
         methods=tuple(search.methods),
+        reading=reading,
     )
 
 
