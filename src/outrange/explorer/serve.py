@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
 
 from ..core import InputError
+from ..search.common.parallel import single_blas_thread
 from .app import application
 from .exhibit import Exhibit
 from .guard import Guard, checked_host, checked_token
@@ -16,6 +18,9 @@ from .messages import longest
 
 CLOSING = 3
 """Seconds that open pages get at the end."""
+
+SWITCHING = 5e-4
+"""Seconds that a thread may keep the interpreter while another waits for it."""
 
 
 def serve(
@@ -54,10 +59,15 @@ def serve(
         timeout_graceful_shutdown=CLOSING,
         server_header=False,
     )
+    # A thread that computes lets the one that talks to pages in within half a millisecond, not
+    # five: an answer passes from one to the other several times.
+    sys.setswitchinterval(SWITCHING)
     shown = f"[{host}]" if ":" in host else host
     try:
         ready(f"http://{shown}:{port}/?token={secret}")
-        uvicorn.Server(config).run(sockets=[listening])
+        # Bounds and a search share the cores: a BLAS that waits for threads of its own is late.
+        with single_blas_thread():
+            uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
         pass  # uvicorn ends its work first, and then passes Ctrl-C on
     finally:

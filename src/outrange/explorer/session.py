@@ -16,7 +16,7 @@ from .exhibit import Exhibit
 from .messages import Ask, Refused, read_message
 from .property import decide
 from .report import report_page
-from .work import Ends, at_point, exact_range, first_bounds, sampled
+from .work import Ends, at_point, check, exact_range, first_bounds, sampled
 from .worker import Worker
 
 
@@ -115,17 +115,18 @@ class Session:
             except Gone:
                 raise
             except Exception as error:
-                text = f"This is a bug in outrange, please report it ({type(error).__name__}: "
-                self._say(_error(f"{text}{error}).", ask.kind, ask.id))
+                what = f"{type(error).__name__}: {error}"
+                text = f"This is a bug in outrange, please report it ({what})."
+                self._say(_error(text, ask.kind, ask.id))
         except Gone:
             pass
 
     def _bound(self, ask: Ask) -> None:
-        known: Bounds | None = None
-        for message, known, ends in first_bounds(self._exhibit, ask):
+        for first in first_bounds(self._exhibit, ask):
             # The verdicts stay: each knows its own box.
-            self._shown = Shown(ask.id, ends, ask.box, None, self._shown.verdicts)
-            self._say(message)
+            self._shown = Shown(ask.id, first.ends, ask.box, None, self._shown.verdicts)
+            self._say(first.message)
+            known = first.known
         self._post("search", ask, partial(self._search, known=known))
 
     def _search(self, ask: Ask, known: Bounds) -> None:
@@ -155,6 +156,9 @@ class Session:
 
     def _sample(self, ask: Ask) -> None:
         self._say(sampled(self._exhibit, ask))
+        shown = self._shown
+        if shown.answer is not None and shown.box is not None:
+            check(self._exhibit, shown.box, shown.answer)
 
     def _report(self, ask: Ask) -> None:
         shown = self._shown

@@ -10,9 +10,11 @@ import numpy as np
 
 from ..answers.progress import RangeProgress
 from ..answers.range import Range
-from ..core import Bounds, Box
+from ..core import Bounds, Box, Region
 from ..domains import bounds
+from ..graph import Graph
 from ..questions.common.network import LayeredNetwork
+from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
 from ..questions.evidence.evaluate import entries
 from ..questions.inputs.parse_box import whole_entries
 from ..questions.output_range import output_range
@@ -55,13 +57,47 @@ class Ends:
     hi: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Unrun:
+    """A network without a model to run.
+
+    Args:
+        graph: What it computes.
+        name: Its name.
+    """
+
+    graph: Graph
+    name: str
+    predict: None = None
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
+
+
+@dataclass(frozen=True, eq=False)
+class First:
+    """What is known of a range before anything is searched.
+
+    Args:
+        message: For the page.
+        known: Proved bounds of the outputs, `(outputs,)` each.
+        ends: The inputs that were tried.
+    """
+
+    message: dict[str, Any]
+    known: Bounds
+    ends: Ends
+
+
 def finite(values: Any) -> list[float | None]:
     """Numbers for JSON, which knows no infinities: None stands for "not bounded"."""
     flat = np.ravel(np.asarray(values, np.float64))
     return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
 
 
-def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[tuple[dict[str, Any], Bounds, Ends]]:
+def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
     """Proved bounds of outputs and units, without any search; what a few inputs show.
 
     Args:
@@ -69,8 +105,7 @@ def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[tuple[dict[str, Any], B
         ask: A `range`.
 
     Yields:
-        A message, its bounds of the outputs, and the inputs tried; of a large graph first that of
-        intervals, then that of linear bounds.
+        What linear bounds prove; of a large graph what intervals prove comes before.
     """
     assert ask.box is not None
     network, box = exhibit.network, ask.box
@@ -85,7 +120,7 @@ def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[tuple[dict[str, Any], B
             **_range_message(ask, "bounds", known, seen),
             "layers": [_strip(layer_row(network, layer, found)) for layer in network.layers],
         }
-        yield message, known, ends
+        yield First(message, known, ends)
 
 
 def _try_inputs(network: LayeredNetwork, box: Box) -> tuple[Bounds, Ends]:
@@ -159,10 +194,10 @@ def exact_range(
         message = _range_message(ask, "search", (lo, hi), (now.seen_lo, now.seen_hi))
         say({**message, "seconds": now.seconds, "boxes": now.boxes})
 
-    # No end rests on a mixed-integer solver's tolerance: what the page shows is proved.
-    answer = output_range(
-        exhibit.network, ask.box, time_limit=exhibit.seconds, solver=False, progress=report
-    )
+    # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
+    # itself is run once nothing moves any more (`checked`): it takes longer than a small search.
+    graph = Unrun(exhibit.network.graph, exhibit.network.name)
+    answer = output_range(graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
     say(
@@ -179,6 +214,23 @@ def exact_range(
     )
     count = np.size(answer.lo)
     return answer, Ends(flat_inputs(answer.at_lo, count), flat_inputs(answer.at_hi, count))
+
+
+def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
+    """Hold an answer against the model itself, as `outrange.output_range` does.
+
+    Args:
+        exhibit: The network.
+        box: The input set.
+        answer: Its ranges.
+
+    Raises:
+        ContradictionError: The model returns something outside: a bug of outrange.
+    """
+    network, count = exhibit.network, np.size(answer.lo)
+    found = [*flat_inputs(answer.at_lo, count), *flat_inputs(answer.at_hi, count)]
+    run = run_sampled(network, [Region(box)], found)
+    check_forms(run, np.eye(count), np.ravel(answer.lo), np.ravel(answer.hi))
 
 
 def flat_inputs(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..core import OutOfTime, stopped_by
 
@@ -73,8 +74,5 @@ class Worker:
                     return
                 task, self._next = self._next, None
                 self._stop = stop = threading.Event()
-            with stopped_by(stop):
-                try:
-                    task()
-                except OutOfTime:
-                    pass
+            with stopped_by(stop), suppress(OutOfTime):
+                task()

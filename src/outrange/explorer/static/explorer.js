@@ -6,7 +6,7 @@ import { Outputs } from "./outputs.js";
 import { Property } from "./property.js";
 
 // Milliseconds that a drag waits for an exact answer before it goes on with the bounds.
-const PATIENCE = 40;
+const PATIENCE = 25;
 // ... and for the bounds themselves.
 const BOUNDS_PATIENCE = 2000;
 // ... after the last move until sampling and the property are asked anew.
@@ -46,7 +46,7 @@ export class Explorer {
         "option", { value: n, selected: n === 1000 }, n.toLocaleString("en"),
       )),
     );
-    this.sampled = element("span", {});
+    this.facts = element("p", { class: "or-note" });
     this.pointBar = element(
       "div", { class: "or-pointbar", hidden: true, role: "group", "aria-label": "Point" },
       element("span", { class: "or-key or-key-point" }),
@@ -56,8 +56,8 @@ export class Explorer {
     );
     this.inputs.element.append(this.pointBar);
     this.outputs.element.append(element(
-      "p", { class: "or-sampling" }, "Beside the proof, ", this.count, " random inputs: ",
-      this.sampled,
+      "p", { class: "or-sampling" }, "Beside the proof: of ", this.count, " inputs, corners and random ones, ",
+      this.outputs.sampled,
     ));
     const save = element("button", { type: "button", onclick: () => this.ask("report", {}) }, "Save report");
     this.saved = element("span", { class: "or-error", role: "alert" });
@@ -72,7 +72,7 @@ export class Explorer {
       "div", { class: "outrange-explorer" },
       element(
         "header", { class: "or-top-line" },
-        element("h1", {}, "outrange ", this.model), this.saved, save,
+        element("div", {}, element("h1", {}, "outrange ", this.model), this.facts), this.saved, save,
       ),
       this.connected, this.body, this.live,
     );
@@ -112,8 +112,10 @@ export class Explorer {
         first: hello, point: null,
       });
       this.model.textContent = hello.model;
-      const count = counted(hello.parameters, "parameter");
-      this.model.title = `${counted(hello.inputs.length, "input")}, ${count}`;
+      this.facts.textContent = [
+        counted(hello.inputs.length, "input"), counted(hello.outputs.length, "output"),
+        counted(hello.parameters, "parameter"),
+      ].join(" · ");
       document.title = this.root.ownerDocument.body.classList.contains("outrange-page")
         ? `${hello.model} – outrange` : document.title;
       this.inputs.about(hello.given ? "" : "None was given: the sliders begin with a guess.");
@@ -172,10 +174,8 @@ export class Explorer {
     this.outputs.status.textContent = this.standing(message);
     this.element.dataset.shown = message.id;
     this.element.dataset.stage = message.stage;
-    if (message.stage === "bounds" || flight.rested !== true) {
-      clearTimeout(this.rest);
-      this.rest = setTimeout(() => this.rested(flight), REST);
-    }
+    clearTimeout(this.rest);
+    if (!flight.rested) this.rest = setTimeout(() => this.rested(flight), REST);
     this.pump();
   }
 
@@ -194,9 +194,9 @@ export class Explorer {
     this.askSample();
     this.property.again();
     const { lo, hi } = this.outputs.answer;
-    const said = this.state.outputs.slice(0, 4)
+    const words = this.state.outputs.slice(0, 4)
       .map((name, i) => `${name} from ${shown(lo[i], "minus infinity")} to ${shown(hi[i], "infinity")}`);
-    this.live.textContent = `${this.outputs.status.textContent}: ${said.join("; ")}`;
+    this.live.textContent = `${this.outputs.status.textContent}: ${words.join("; ")}`;
   }
 
   askSample() {
@@ -205,17 +205,6 @@ export class Explorer {
 
   sampledShown(message) {
     this.outputs.showSample(message);
-    const { lo, hi } = this.outputs.answer;
-    const shares = this.state.outputs.map((name, i) => [name, (message.hi[i] - message.lo[i]) / (hi[i] - lo[i])])
-      .filter(([, share]) => Number.isFinite(share)).sort((a, b) => a[1] - b[1]);
-    if (shares.length === 0) {
-      this.sampled.textContent = "they saw all there is.";
-      return;
-    }
-    const [name, share] = shares[0];
-    const part = `${Math.min(99.9, 100 * share).toFixed(share > 0.99 ? 1 : 0)} %`;
-    this.sampled.textContent = share >= 0.9999 ? "they saw all of every range."
-      : `of the range of ${name} they saw ${part}, of the others more.`;
   }
 
   askPoint() {
@@ -234,12 +223,10 @@ export class Explorer {
   pointed(message) {
     this.state.point = [...message.x];
     this.pointBar.hidden = false;
-    const said = this.state.outputs.slice(0, 4).map((name, i) => `${name} = ${shown(message.y[i], "overflow")}`);
-    this.pointText.textContent = `At the point: ${said.join(", ")}${this.state.outputs.length > 4 ? ", …" : ""}`;
-    if (message.model !== null) {
-      const own = message.model.slice(0, 4).map((v) => shown(v, "overflow")).join(", ");
-      this.pointText.title = `the model itself returns ${own}`;
-    }
+    const said = (values) => values.slice(0, 4).map((v) => shown(v, "overflow")).join(", ")
+      + (values.length > 4 ? ", …" : "");
+    this.pointText.textContent = message.model === null ? `At this input: ${said(message.y)}.`
+      : `At this input the model itself returns ${said(message.model)}.`;
     this.outputs.showPoint(message);
     this.inputs.refresh();
   }

@@ -100,7 +100,7 @@ export class Inputs {
       element: element(
         "div", { class: "or-input", role: "group", "aria-label": name },
         element("span", { class: "or-name", title: name }, name),
-        element("span", { class: "or-fields" }, first, second), track, point,
+        element("span", { class: "or-fields" }, point, first, second), track,
       ),
     };
   }

@@ -35,12 +35,12 @@ export class Layers {
   strip(layer) {
     const canvas = element("canvas", { height: HEIGHT, tabindex: 0, role: "img" });
     const counts = element("span", { class: "or-counts" });
-    const unit = element("p", { class: "or-unit", "aria-live": "polite" });
-    const strip = { layer, canvas, counts, unit, chosen: -1, data: null };
+    const unit = element("span", { class: "or-live", "aria-live": "polite" });
+    const strip = { layer, canvas, counts, unit, chosen: -1, data: null, said: "" };
     canvas.addEventListener("pointermove", (event) => {
       const box = canvas.getBoundingClientRect();
       const units = strip.data?.state.length ?? 0;
-      this.choose(strip, Math.floor(((event.clientX - box.left) / box.width) * units));
+      this.choose(strip, Math.floor((event.clientX - box.left) / Math.min(box.width / Math.max(units, 1), 32)));
     });
     canvas.addEventListener("pointerleave", () => this.choose(strip, -1));
     canvas.addEventListener("blur", () => this.choose(strip, -1));
@@ -67,13 +67,16 @@ export class Layers {
   choose(strip, i) {
     const { data, layer } = strip;
     strip.chosen = data !== null && i >= 0 && i < data.state.length ? i : -1;
-    if (strip.chosen < 0) strip.unit.textContent = "";
-    else {
+    if (strip.chosen < 0) {
+      strip.unit.textContent = "";
+      strip.counts.textContent = strip.said;
+    } else {
       const range = ([lo, hi]) => `${shown(lo[i], "−∞")} to ${shown(hi[i])}`;
       const before = data.before ? `${range(data.before)} before the activation, ` : "";
       const word = layer.activation || data.state[i] !== "-" ? `, ${WORDS[data.state[i]]}` : "";
       strip.unit.textContent = `unit ${i}: ${before}${range(data.after)} after${word}`;
       if (!data.before) strip.unit.textContent = `unit ${i}: ${range(data.after)}${word}`;
+      strip.counts.textContent = strip.unit.textContent;
     }
     this.drawStrip(strip);
   }
@@ -88,7 +91,8 @@ export class Layers {
         .map(([name, word]) => `${strip.data.counts[name]} ${word}`);
       const open = strip.layer.units - Object.values(strip.data.counts).reduce((a, b) => a + b, 0);
       if (strip.layer.activation) said.push(`${open} undecided`);
-      strip.counts.textContent = said.join(" · ");
+      strip.said = said.join(" · ");
+      if (strip.chosen < 0) strip.counts.textContent = strip.said;
       const hull = strip.data.hull ?? [null, null];
       strip.canvas.setAttribute(
         "aria-label",
@@ -100,7 +104,16 @@ export class Layers {
     this.draw();
   }
 
+  // At the next frame: pictures must not keep the numbers waiting.
   draw() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.drawNow();
+    });
+  }
+
+  drawNow() {
     for (const strip of this.strips) this.drawStrip(strip);
   }
 
@@ -121,9 +134,9 @@ export class Layers {
     const ends = [...lo, ...hi].filter((v) => v !== null);
     const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
     const y = (v) => HEIGHT - 3 - ((v - low) / (high - low || 1)) * (HEIGHT - 6);
-    const step = width / data.state.length;
+    const step = Math.min(width / data.state.length, 32);
     const gap = step > 4 ? Math.min(2, step / 4) : 0;
-    const wide = Math.min(step - gap, 28);
+    const wide = step - gap;
     for (let i = 0; i < data.state.length; i += 1) {
       const [top, bottom] = [y(hi[i] ?? high), y(lo[i] ?? low)];
       pen.fillStyle = colors[data.state[i]];

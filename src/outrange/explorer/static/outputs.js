@@ -7,10 +7,14 @@ export class Outputs {
   // `ends(output, side)` is called for a click on an end.
   constructor(state, ends) {
     Object.assign(this, { state, ends, rows: [], answer: null, sample: null, point: null });
+    // Of each output, what the scale spans; `settled` once that are ranges and not first bounds.
     this.axis = null;
+    this.settled = false;
     this.own = element("input", { type: "checkbox", onchange: () => this.refresh() });
     this.list = element("ul", { class: "or-rows", role: "list" });
     this.status = element("p", { class: "or-status" });
+    this.ticks = [element("span", {}), element("span", {})];
+    this.sampled = element("span", {});
     this.element = element(
       "section", { class: "or-panel or-outputs", "aria-label": "Ranges of the outputs" },
       element(
@@ -35,10 +39,12 @@ export class Outputs {
 
   build() {
     const names = this.state.outputs;
-    this.axis = null;
+    Object.assign(this, { axis: null, settled: false, answer: null, sample: null, point: null });
     this.rows = names.slice(0, MOST_ROWS).map((name, i) => this.row(name, i));
     const rest = names.length - this.rows.length;
-    this.list.replaceChildren(...this.rows.map((row) => row.element));
+    this.list.replaceChildren(...this.rows.map((row) => row.element), element(
+      "li", { class: "or-scale", "aria-hidden": "true" }, element("div", {}, ...this.ticks),
+    ));
     if (rest > 0) {
       this.list.append(element("li", { class: "or-note" }, `${counted(rest, "more output")}.`));
     }
@@ -57,7 +63,8 @@ export class Outputs {
       lo, hi, claim, seen, zero, sample, point, bar, value,
       element: element(
         "li", { class: "or-output", role: "group", "aria-label": name },
-        element("span", { class: "or-name", title: name }, name, value), lo, bar, hi,
+        element("span", { class: "or-label" }, element("span", { class: "or-name", title: name }, name), value),
+        lo, bar, hi,
       ),
     };
   }
@@ -81,17 +88,22 @@ export class Outputs {
   }
 
   fit() {
-    this.axis = null;
+    Object.assign(this, { axis: null, settled: false });
     this.widen();
     this.refresh();
   }
 
-  // The scale only grows while a slider moves, so that what shrinks is seen to shrink.
+  // The scale only grows while a slider moves, so that what shrinks is seen to shrink; bounds that
+  // are still closing are cut off at its ends.
   widen() {
-    const { lo, hi, seen_lo: least, seen_hi: most } = this.answer ?? { lo: [], hi: [] };
+    if (this.answer === null) return;
+    const { lo, hi, seen_lo: least, seen_hi: most, stage } = this.answer;
+    const done = stage === "done";
+    if (this.settled && !done) return;
     const all = lo.map((end, i) => [end ?? least[i] ?? 0, hi[i] ?? most[i] ?? 0]);
-    const old = this.axis ?? all;
+    const old = this.settled ? this.axis : all;
     this.axis = all.map(([a, b], i) => [Math.min(a, old[i][0]), Math.max(b, old[i][1])]);
+    this.settled = done;
   }
 
   scale(i) {
@@ -106,6 +118,10 @@ export class Outputs {
     if (this.answer === null) return;
     const shared = this.own.checked || this.rows.length === 0 ? null : this.scale(0);
     this.rows.forEach((row, i) => this.refreshRow(row, i, ...(shared ?? this.scale(i))));
+    this.ticks.forEach((tick, side) => {
+      tick.textContent = shared === null ? "" : shown(Number(shared[side].toPrecision(3)));
+    });
+    this.sampled.textContent = this.comparison();
   }
 
   refreshRow(row, i, low, high) {
@@ -128,7 +144,7 @@ export class Outputs {
     const y = this.point?.y[i] ?? null;
     row.point.hidden = y === null;
     if (y !== null) row.point.style.left = `${percent(y, low, high)}%`;
-    row.value.textContent = y === null ? "" : ` = ${shown(y)}`;
+    row.value.textContent = y === null ? "" : `= ${shown(y)}`;
     for (const [button, end, word, sign] of [[row.lo, lo[i], "least", "−"], [row.hi, hi[i], "most", ""]]) {
       button.textContent = shown(end, `${sign}∞`);
       button.disabled = false;
@@ -139,6 +155,20 @@ export class Outputs {
       button.setAttribute("aria-label", `${name}, ${what}: ${button.textContent}. ${button.title}.`);
     }
     row.bar.setAttribute("aria-label", this.described(name, i));
+  }
+
+  // What sampling misses, in a sentence.
+  comparison() {
+    if (this.sample === null) return "…";
+    const { lo, hi } = this.answer;
+    const shares = this.state.outputs
+      .map((name, i) => [name, (this.sample.hi[i] - this.sample.lo[i]) / (hi[i] - lo[i])])
+      .filter(([, share]) => Number.isFinite(share)).sort((a, b) => a[1] - b[1]);
+    if (shares.length === 0 || shares[0][1] > 0.9999) return "they saw all of every range.";
+    const [name, share] = shares[0];
+    const part = `${(100 * share).toFixed(share > 0.99 ? 2 : 0)} %`;
+    return shares.length === 1 ? `they saw ${part} of the range.`
+      : `they saw ${part} of the range of ${name}, more of the others.`;
   }
 
   described(name, i) {

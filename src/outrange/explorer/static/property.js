@@ -15,6 +15,7 @@ export class Property {
     this.button = element("button", { type: "submit", class: "or-main" }, "Decide");
     this.badge = element("strong", { class: "or-badge", hidden: true });
     this.said = element("span", {});
+    this.standing = element("p", { class: "or-note" });
     this.show_ = element("button", {
       type: "button", hidden: true, onclick: () => this.point(this.counterexample),
     }, "Show the counterexample");
@@ -29,7 +30,7 @@ export class Property {
         element("code", {}, "0 <= y[0] and y[1] <= 2*x[0]"),
       ),
       element("p", { class: "or-verdict", role: "status" }, this.badge, " ", this.said),
-      this.show_,
+      this.standing, this.show_,
     );
   }
 
@@ -71,11 +72,13 @@ export class Property {
     this.badge.textContent = WORDS[status] ?? "Not read";
     this.badge.dataset.status = status;
     this.said.textContent = text;
+    this.standing.textContent = "";
     this.show_.hidden = true;
   }
 
   show(verdict) {
-    this.mark(verdict.status, `${verdict.sentence} (${verdict.claim}; ${verdict.standing})`);
+    this.mark(verdict.status, verdict.sentence);
+    this.standing.textContent = `${verdict.claim} · ${verdict.standing}`;
     this.counterexample = verdict.x;
     this.show_.hidden = verdict.x === null;
     if (verdict.x !== null && this.first) this.point(verdict.x);
