@@ -5,8 +5,10 @@ import { Layers } from "./layers.js";
 import { Outputs } from "./outputs.js";
 import { Property } from "./property.js";
 
-// Milliseconds that a drag waits for an exact answer before it goes on with the bounds.
-const PATIENCE = 25;
+// Milliseconds that a drag waits for an exact answer before it goes on with the bounds: as long as
+// the last one took, where that was quick; else a frame.
+const MOST_PATIENCE = 50;
+const FRAME = 16;
 // ... and for the bounds themselves.
 const BOUNDS_PATIENCE = 2000;
 // ... after the last move until sampling and the property are asked anew.
@@ -19,6 +21,7 @@ export class Explorer {
     this.transport = transport;
     this.flight = null;
     this.pending = false;
+    this.exactIn = 0;
     this.latest = {};
     // Views of one widget hear each other's answers: numbers keep them apart.
     this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
@@ -151,13 +154,15 @@ export class Explorer {
     const { flight } = this;
     if (flight !== null && !flight.done) {
       const age = performance.now() - flight.asked;
-      const wait = (flight.bounds ? PATIENCE : BOUNDS_PATIENCE) - age;
+      const patience = this.exactIn <= MOST_PATIENCE ? MOST_PATIENCE : FRAME;
+      const wait = (flight.bounds ? patience : BOUNDS_PATIENCE) - age;
       if (wait > 0) {
         this.timer = setTimeout(() => this.pump(), wait);
         return;
       }
     }
     this.pending = false;
+    if (flight !== null && !flight.done) this.exactIn = Infinity;
     const id = this.ask("range", this.box());
     this.flight = { id, asked: performance.now(), bounds: false, done: false };
     this.element.dataset.asked = id;
@@ -169,6 +174,7 @@ export class Explorer {
     if (flight === null || message.id !== flight.id) return;
     flight.bounds = true;
     flight.done = message.stage === "done";
+    if (flight.done) this.exactIn = performance.now() - flight.asked;
     this.outputs.show(message);
     if (message.layers) this.layers.show(message.layers);
     this.outputs.status.textContent = this.standing(message);
