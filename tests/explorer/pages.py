@@ -3,8 +3,6 @@
 import json
 import queue
 
-import numpy as np
-
 from outrange.explorer.exhibit import Exhibit
 from outrange.explorer.session import Session
 from questions.nets import dense_net
@@ -49,7 +47,5 @@ class Page:
 
 
 def ends(lo, hi, count=3):
-    return {
-        "lo": list(np.broadcast_to(lo, count) * 1.0),
-        "hi": list(np.broadcast_to(hi, count) * 1.0),
-    }
+    """The two ends of a box, the same for every input."""
+    return {"lo": [float(lo)] * count, "hi": [float(hi)] * count}

@@ -11,11 +11,11 @@ from outrange.core import InputError
 
 pytest.importorskip("starlette")
 pytest.importorskip("httpx")
-from starlette.testclient import TestClient  # noqa: E402
-from starlette.websockets import WebSocketDisconnect  # noqa: E402
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
-from outrange.explorer.app import MOST_PAGES, STATIC, application  # noqa: E402
-from outrange.explorer.guard import Guard, checked_host, checked_token  # noqa: E402
+from outrange.explorer.app import MOST_PAGES, STATIC, application
+from outrange.explorer.guard import Guard, checked_host, checked_token
 
 
 HOST, TOKEN = "127.0.0.1:8421", "a-token-of-this-test"
@@ -68,8 +68,8 @@ def test_another_origin_gets_nothing(client, origin):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8421", "127.0.0.1", "127.0.0.1:9", "10.0.0.1:8421", "", "a@" + HOST,
-     "localhost.evil.example:8421", "127.0.0.1:8421:1", "[::1", "127.0.0.1:x"],
+    ["evil.example", "evil.example:8421", "127.0.0.1", "127.0.0.1:9", "10.0.0.1:8421", "",
+     "a@" + HOST, "localhost.evil.example:8421", "127.0.0.1:8421:1", "[::1", "127.0.0.1:x"],
 )  # fmt: skip
 def test_another_host_gets_nothing(client, host):
     reply = client.get("/", params={"token": TOKEN}, headers={"host": host})

@@ -1,4 +1,4 @@
-"""What a page is told: bounds that close to the exact ranges, points, verdicts, samples, reports."""
+"""What a page is told: bounds that close to exact ranges, points, verdicts, samples, reports."""
 
 import json
 import random
@@ -91,7 +91,6 @@ def test_sampling_stays_inside_the_proof(page):
 
 
 def test_a_report_is_one_escaped_page():
-    net = dense_net([3, 8, 2], ["relu", None])
     shown = exhibit()
     object.__setattr__(shown.network, "name", "<script>alert(1)</script>")
     page = Page(shown)
@@ -107,7 +106,6 @@ def test_a_report_is_one_escaped_page():
     assert "&lt;script&gt;" in html
     assert "y[0] &lt;= 1000" in html
     assert len(re.findall("<svg", html)) >= 2
-    assert net.name not in html
     page.session.close()
 
 
@@ -205,8 +203,9 @@ def hostile_messages(count, seed=0):
     ]
     names = ["ask", "id", "lo", "hi", "x", "output", "side", "property", "count", "__proto__"]
     noise = [
-        "", "{", "[]", "null", "NaN", "[" * 5000, '{"ask":' * 500, "1e999", '{"id":1e999}', "\0", "é" * 99,
-        '{"ask":"range","id":1,"lo":[NaN,0,0],"hi":[1,1,1]}', "9" * 5000, " " * 70000, b"\xff\x00", b"",
+        "", "{", "[]", "null", "NaN", "[" * 5000, '{"ask":' * 500, "1e999", '{"id":1e999}', "\0",
+        '{"ask":"range","id":1,"lo":[NaN,0,0],"hi":[1,1,1]}', "9" * 5000, " " * 70000, "é" * 99,
+        b"\xff\x00", b"",
         '{"ask":"range","id":1,"lo":[1e999,0,0],"hi":[1,1,1]}', '"\\ud800"',
     ]  # fmt: skip
     for _ in range(count):

@@ -1,6 +1,9 @@
 """The explorer in a notebook: the same session over the messages of a widget."""
 
 import json
+import re
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,31 +12,38 @@ from explorer.pages import ends, exhibit
 
 
 pytest.importorskip("anywidget")
-from outrange.explorer import app_files  # noqa: E402
-from outrange.explorer.widget import ExplorerWidget  # noqa: E402
+from outrange.explorer import app_files
+from outrange.explorer.widget import ExplorerWidget
 
 
 def test_a_widget_answers_like_a_page(monkeypatch):
-    said = []
+    said, done = [], threading.Event()
+
+    def send(_, content):
+        said.append(json.loads(content["text"]))
+        if said[-1].get("stage") == "done":
+            done.set()
+
+    monkeypatch.setattr(ExplorerWidget, "send", send)
+    open_ = SimpleNamespace(send=lambda *_, **__: None)
+    monkeypatch.setattr(ExplorerWidget, "comm", open_)
     widget = ExplorerWidget(exhibit())
-    monkeypatch.setattr(widget, "_send", said.append)
-    widget._session._send = said.append
-    widget._receive(None, {"text": "hello"}, [])
-    assert json.loads(said[0])["say"] == "hello"
+    widget._hear(None, {"text": "hello"}, [])
+    assert said[0]["say"] == "hello"
     for content in (None, "x", {}, {"text": 3}, {"text": "{"}):
-        widget._receive(None, content, [])
-        assert json.loads(said[-1])["say"] == "error"
-    widget._receive(None, {"text": json.dumps({"ask": "range", "id": 1, **ends(-1, 1)})}, [])
-    widget._session._workers["bounds"].close()
-    widget._session._workers["bounds"]._thread.join(30)
-    assert any(json.loads(text)["say"] == "range" for text in said)
-    widget.close()
+        widget._hear(None, content, [])
+        assert said[-1]["say"] == "error"
+    widget._hear(None, {"text": json.dumps({"ask": "range", "id": 1, **ends(-1, 1)})}, [])
+    assert done.wait(60)
+    widget._page.close()
 
 
 def test_one_module_holds_the_whole_front_end():
     text = app_files.bundle()
     assert "import " not in [line[:7] for line in text.splitlines()]
     assert text.count("export") == 1
+    names = re.findall(r"^(?:const|let|class|function) (\w+)", text, re.MULTILINE)
+    assert len(names) == len(set(names)) > 10
     assert "export default" in text
     for name in app_files.MODULES:
         assert (app_files.STATIC / f"{name}.js").exists()

@@ -22,26 +22,27 @@ class ExplorerWidget(anywidget.AnyWidget):
     _css = style()
 
     def __init__(self, exhibit: Exhibit) -> None:
+        # The base class may close a widget that it could not open.
+        self._page = Session(exhibit, self._tell)
         super().__init__()
-        self._session = Session(exhibit, self._send)
-        self.on_msg(self._receive)
+        self.on_msg(self._hear)
 
     def close(self) -> None:
         """Stop all work, and leave the notebook."""
-        self._session.close()
+        self._page.close()
         super().close()
 
-    def _send(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
         if self.comm is None:
             raise Gone
         self.send({"text": text})
 
-    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
+    def _hear(self, _: Any, content: Any, buffers: Any) -> None:
         text = content.get("text") if isinstance(content, dict) else None
         # A view that opens, now or after the notebook was loaded anew, asks for the start.
         if text == "hello":
-            reply: str | None = self._session.hello()
+            reply: str | None = self._page.hello()
         else:
-            reply = self._session.receive(text)
+            reply = self._page.receive(text)
         if reply is not None:
-            self._send(reply)
+            self._tell(reply)

@@ -2,7 +2,7 @@
 import { clamp, counted, element, parsed, percent, shown } from "./dom.js";
 
 const STEPS = 1000;
-const MOST_ROWS = 50;
+const MOST_INPUT_ROWS = 50;
 
 export class Inputs {
   // `state` holds lo, hi, low, high, point and mode; `changed` hears of a new box, `moved` of a
@@ -60,7 +60,7 @@ export class Inputs {
     const wanted = this.find.value.trim().toLowerCase();
     const all = [...names.keys()].filter((i) => names[i].toLowerCase().includes(wanted));
     this.find.hidden = names.length <= 12;
-    this.rows = all.slice(0, MOST_ROWS).map((i) => this.row(i));
+    this.rows = all.slice(0, MOST_INPUT_ROWS).map((i) => this.row(i));
     this.list.replaceChildren(...this.rows.map((row) => row.element));
     const hidden = all.length - this.rows.length;
     this.more.textContent = hidden > 0

@@ -2,8 +2,8 @@
 import { counted, element, shown } from "./dom.js";
 
 const HEIGHT = 64;
-const WORDS = { d: "dead", s: "saturated", c: "constant", a: "always on", "-": "undecided" };
-const COUNTS = { dead: "dead", saturated: "saturated", constant: "constant", always_on: "always on" };
+const STATES = { d: "dead", s: "saturated", c: "constant", a: "always on", "-": "undecided" };
+const COUNTED = { dead: "dead", saturated: "saturated", constant: "constant", always_on: "always on" };
 
 export class Layers {
   constructor(state) {
@@ -11,7 +11,7 @@ export class Layers {
     this.list = element("div", { class: "or-strips" });
     const key = (letter) => element(
       "span", {}, element("i", { class: `or-key or-unit-${letter === "-" ? "o" : letter}` }),
-      WORDS[letter],
+      STATES[letter],
     );
     this.element = element(
       "section", { class: "or-panel or-layers", "aria-label": "Layers" },
@@ -73,7 +73,7 @@ export class Layers {
     } else {
       const range = ([lo, hi]) => `${shown(lo[i], "−∞")} to ${shown(hi[i])}`;
       const before = data.before ? `${range(data.before)} before the activation, ` : "";
-      const word = layer.activation || data.state[i] !== "-" ? `, ${WORDS[data.state[i]]}` : "";
+      const word = layer.activation || data.state[i] !== "-" ? `, ${STATES[data.state[i]]}` : "";
       strip.unit.textContent = `unit ${i}: ${before}${range(data.after)} after${word}`;
       if (!data.before) strip.unit.textContent = `unit ${i}: ${range(data.after)}${word}`;
       strip.counts.textContent = strip.unit.textContent;
@@ -86,7 +86,7 @@ export class Layers {
     this.strips.forEach((strip, i) => {
       strip.data = layers[i] ?? null;
       if (strip.data === null) return;
-      const said = Object.entries(COUNTS)
+      const said = Object.entries(COUNTED)
         .filter(([name]) => strip.data.counts[name] > 0)
         .map(([name, word]) => `${strip.data.counts[name]} ${word}`);
       const open = strip.layer.units - Object.values(strip.data.counts).reduce((a, b) => a + b, 0);

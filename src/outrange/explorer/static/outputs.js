@@ -1,7 +1,7 @@
 // The outputs: a bar each. Pale: proved; dark: seen at named inputs; below: what sampling saw.
 import { counted, element, percent, shown } from "./dom.js";
 
-const MOST_ROWS = 200;
+const MOST_OUTPUT_ROWS = 200;
 
 export class Outputs {
   // `ends(output, side)` is called for a click on an end.
@@ -40,7 +40,7 @@ export class Outputs {
   build() {
     const names = this.state.outputs;
     Object.assign(this, { axis: null, settled: false, answer: null, sample: null, point: null });
-    this.rows = names.slice(0, MOST_ROWS).map((name, i) => this.row(name, i));
+    this.rows = names.slice(0, MOST_OUTPUT_ROWS).map((name, i) => this.row(name, i));
     const rest = names.length - this.rows.length;
     this.list.replaceChildren(...this.rows.map((row) => row.element), element(
       "li", { class: "or-scale", "aria-hidden": "true" }, element("div", {}, ...this.ticks),

@@ -1,7 +1,7 @@
 // A property is typed, decided over the box of the sliders, and its counterexample shown on them.
 import { element, shown } from "./dom.js";
 
-const WORDS = { HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown" };
+const VERDICTS = { HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown" };
 
 export class Property {
   // `decide(text)` asks; `point(x)` shows an input on the sliders.
@@ -69,7 +69,7 @@ export class Property {
     this.element.classList.remove("or-stale");
     if (status !== "WRONG") this.field.removeAttribute("aria-invalid");
     this.badge.hidden = status === "WAIT";
-    this.badge.textContent = WORDS[status] ?? "Not read";
+    this.badge.textContent = VERDICTS[status] ?? "Not read";
     this.badge.dataset.status = status;
     this.said.textContent = text;
     this.standing.textContent = "";
