@@ -99,9 +99,10 @@ def test_sliders_set_the_box_and_the_ranges_follow(page):
     page.get_by_label("center & radius").check()
     field = page.get_by_role("textbox", name=re.compile(r"\[1\] radius"))
     settle(page, lambda: (field.fill("0.25"), field.press("Enter")))
-    page.get_by_text("low & high").click()
+    page.get_by_label("low & high").check()
     low, high = (
-        read(page.get_by_label(f"input_layer[1] {word}").first) for word in ("low", "high")
+        read(page.get_by_role("textbox", name=re.compile(rf"\[1\] {word}")))
+        for word in ("low", "high")
     )
     assert high - low == pytest.approx(0.5, abs=1e-5)
 

@@ -11,7 +11,7 @@ import pytest
 from explorer.pages import Page, ends, exhibit
 from outrange.core import ContradictionError, InputError
 from outrange.explorer.work import check
-from outrange.explorer.worker import Worker
+from outrange.explorer.worker import NewestWorker
 from outrange.questions.output_range import output_range
 from questions.nets import dense_net, two_in_two_out
 
@@ -159,7 +159,7 @@ def test_the_model_itself_is_held_against_what_is_shown():
 
 
 def test_a_worker_does_the_newest_task_only():
-    worker, done, go = Worker("outrange-test"), [], threading.Event()
+    worker, done, go = NewestWorker("outrange-test"), [], threading.Event()
     worker.post(lambda: (go.wait(10), done.append("first")))
     for i in range(5):
         worker.post(lambda i=i: done.append(i))

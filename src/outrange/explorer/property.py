@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..answers import Verdict
-from ..api.arguments import asked
 from ..cli.property.parser import read_condition
+from ..core.formula import negate
+from ..questions.expressions import resolve
+from ..questions.inputs.sets.regions import regions
 from ..questions.verify import verify
 from .exhibit import Exhibit
 from .messages import Ask
@@ -23,9 +25,15 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     Raises:
         InputError: The text is no property of this model.
     """
-    network, limit = exhibit.network, exhibit.seconds
-    unsafe, regions, text = asked(network, read_condition(ask.property), ask.box, None)
-    verdict = verify(network, unsafe, regions, text=text, time_limit=limit)
+    network, condition = exhibit.network, read_condition(ask.property)
+    slots, outputs = network.graph.inputs, network.graph.outputs
+    verdict = verify(
+        network,
+        negate(resolve(condition, slots, outputs)),
+        regions(slots, ask.box, outputs=outputs),
+        text=str(condition),
+        time_limit=exhibit.seconds,
+    )
     found = verdict.counterexample
     message = {
         "say": "verdict",

@@ -7,7 +7,6 @@ from html import escape
 
 import numpy as np
 
-from .. import __version__
 from ..answers import Range, Verdict
 from ..answers.render.document import MOST_ROWS, Document, Table
 from ..answers.render.html import html
@@ -35,7 +34,7 @@ th, td {{ padding: 0.2rem 0.7rem; border-bottom: 1px solid #8886; }}
 <body>
 <h1>{title}</h1>
 {parts}
-<p>Made by outrange {version}.</p>
+<p>Made by outrange.</p>
 </body>
 </html>
 """
@@ -55,7 +54,7 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     parts += [verdict._repr_html_() for verdict in verdicts]
     title = escape(f"What {exhibit.network.name} can output")
     parts.append(layers._repr_html_())
-    return PAGE.format(title=title, parts="\n".join(parts), version=escape(__version__))
+    return PAGE.format(title=title, parts="\n".join(parts))
 
 
 def inputs_document(exhibit: Exhibit, box: Box) -> Document:

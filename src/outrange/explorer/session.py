@@ -17,7 +17,7 @@ from .messages import Ask, Refused, read_message
 from .property import decide
 from .report import report_page
 from .work import Ends, at_point, check, exact_range, first_bounds, sampled
-from .worker import Worker
+from .worker import NewestWorker
 
 
 class Gone(Exception):
@@ -54,7 +54,7 @@ class Session:
     def __init__(self, exhibit: Exhibit, send: Callable[[str], None]) -> None:
         self._exhibit, self._send = exhibit, send
         kinds = ("bounds", "search", "point", "verify", "sample", "report")
-        self._workers = {kind: Worker(f"outrange-{kind}") for kind in kinds}
+        self._workers = {kind: NewestWorker(f"outrange-{kind}") for kind in kinds}
         self._shown = Shown()
 
     def hello(self) -> str:

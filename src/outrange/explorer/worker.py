@@ -13,7 +13,7 @@ CLOSING = 2.0
 """Seconds that a closed worker's task may take to notice."""
 
 
-class Worker:
+class NewestWorker:
     """Does one task at a time, the newest; tasks in between are dropped.
 
     The task runs under `core.stopped_by`: whatever checks its deadline stops as soon as a newer
