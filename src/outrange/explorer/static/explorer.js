@@ -9,6 +9,8 @@ import { Property } from "./property.js";
 // the last one took, where that was quick; else a frame.
 const MOST_PATIENCE = 50;
 const FRAME = 16;
+// Of so many moves in a row that were not waited for, one is: searches may have become quick.
+const RETRY = 6;
 // ... and for the bounds themselves.
 const BOUNDS_PATIENCE = 2000;
 // ... after the last move until sampling and the property are asked anew.
@@ -22,6 +24,7 @@ export class Explorer {
     this.flight = null;
     this.pending = false;
     this.exactIn = 0;
+    this.missed = 0;
     this.latest = {};
     // Views of one widget hear each other's answers: numbers keep them apart.
     this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
@@ -154,7 +157,8 @@ export class Explorer {
     const { flight } = this;
     if (flight !== null && !flight.done) {
       const age = performance.now() - flight.asked;
-      const patience = this.exactIn <= MOST_PATIENCE ? MOST_PATIENCE : FRAME;
+      const hopeful = this.exactIn <= MOST_PATIENCE || this.missed % RETRY === 0;
+      const patience = hopeful ? MOST_PATIENCE : FRAME;
       const wait = (flight.bounds ? patience : BOUNDS_PATIENCE) - age;
       if (wait > 0) {
         this.timer = setTimeout(() => this.pump(), wait);
@@ -162,7 +166,10 @@ export class Explorer {
       }
     }
     this.pending = false;
-    if (flight !== null && !flight.done) this.exactIn = Infinity;
+    if (flight !== null && !flight.done) {
+      this.exactIn = Infinity;
+      this.missed += 1;
+    }
     const id = this.ask("range", this.box());
     this.flight = { id, asked: performance.now(), bounds: false, done: false };
     this.element.dataset.asked = id;

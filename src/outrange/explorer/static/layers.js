@@ -72,9 +72,9 @@ export class Layers {
       strip.counts.textContent = strip.said;
     } else {
       const range = ([lo, hi]) => `${shown(lo[i], "−∞")} to ${shown(hi[i])}`;
-      const before = data.before ? `${range(data.before)} before the activation, ` : "";
+      const before = data.before ? `${range(data.before)}, ` : "";
       const word = layer.activation || data.state[i] !== "-" ? `, ${STATES[data.state[i]]}` : "";
-      strip.unit.textContent = `unit ${i}: ${before}${range(data.after)} after${word}`;
+      strip.unit.textContent = `unit ${i}: ${before}then ${range(data.after)}${word}`;
       if (!data.before) strip.unit.textContent = `unit ${i}: ${range(data.after)}${word}`;
       strip.counts.textContent = strip.unit.textContent;
     }
