@@ -7,7 +7,7 @@ import { Property } from "./property.js";
 
 // Milliseconds that a drag waits for an exact answer before it goes on with the bounds: as long as
 // the last one took, where that was quick; else a frame.
-const MOST_PATIENCE = 50;
+const MOST_PATIENCE = 35;
 const FRAME = 16;
 // Of so many moves in a row that were not waited for, one is: searches may have become quick.
 const RETRY = 6;
