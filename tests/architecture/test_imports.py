@@ -61,7 +61,7 @@ LAZY = {
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
     "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
-    "flint", "mpmath", "starlette", "uvicorn", "anywidget",
+    "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from .errors import (
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,
+    UnknownIndexError as UnknownIndexError,
     UnknownKeyError as UnknownKeyError,
     UnsupportedError as UnsupportedError,
 )
@@ -38,4 +39,5 @@ from .rounding import (
     multiply_toward as multiply_toward,
     up as up,
 )
+from .source import ModelSource as ModelSource
 from .warrant import Warrant as Warrant
