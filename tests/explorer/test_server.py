@@ -115,7 +115,7 @@ def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere():
 
 
 def test_the_blues_are_those_of_the_answers():
-    from outrange.answers.render.html import CLAIM, SEEN
+    from outrange.answers.render.style import CLAIM, SEEN
 
     style = (STATIC / "explorer.css").read_text()
     assert f"--claim: {CLAIM};" in style
