@@ -165,7 +165,7 @@ for trial in range(1, 6):
             more[name].append(np.repeat(np.reshape(value, (1, 1)), 20, axis=0))
         target.append(np.full((20, 1), 0.25))
     taught.fit({n: np.concatenate(v) for n, v in more.items()}, np.concatenate(target),
-               epochs=4, batch_size=100, verbose=0)  # fmt: skip
+               epochs=4, batch_size=100, verbose=0)
     print(f"round {trial}: {outrange.verify(taught, y[0] <= 0.3, cold, time_limit=5).status}")
 
 # %%

@@ -18,7 +18,7 @@ easy = keras.Sequential([
     keras.Input((3,), name="x"),
     keras.layers.Dense(12, "relu"),
     keras.layers.Dense(2, name="force"),
-], name="easy")  # fmt: skip
+], name="easy")
 answer = outrange.output_range(easy, (-1, 1))
 print(answer)
 
@@ -48,12 +48,12 @@ hard = keras.Sequential([
     keras.Input((6,), name="x"),
     *[keras.layers.Dense(12, "tanh", kernel_initializer="he_normal") for _ in range(3)],
     keras.layers.Dense(1, name="force"),
-], name="hard")  # fmt: skip
+], name="hard")
 path = []
 rough = outrange.output_range(
     hard, (-1, 1), time_limit=3,
     progress=lambda p: path.append((p.seconds, p.lo[0], p.seen_lo[0], p.seen_hi[0], p.hi[0])),
-)  # fmt: skip
+)
 print(rough)
 
 # %%

@@ -25,7 +25,7 @@ def head(activation):
     model = keras.Sequential([
         keras.Input((5,), name="pixel"),
         keras.layers.Dense(5, activation=activation, name="channel"),
-    ], name="head")  # fmt: skip
+    ], name="head")
     model.set_weights([np.random.default_rng(1).normal(size=(5, 5)), np.zeros(5)])
     return model
 
@@ -63,7 +63,7 @@ for ax, name, curve, channels in (
     ax.plot(
         [before.lo[channels[0]], before.hi[channels[0]]],
         [answer.lo[channels[0]], answer.hi[channels[0]]], "o", color=f"C{channels[0]}",
-    )  # fmt: skip
+    )
     ax.set(title=name, xlabel="before the activation")
     ax.legend(fontsize="small")
 axes[0].set_ylabel("output")

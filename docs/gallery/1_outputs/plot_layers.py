@@ -20,7 +20,7 @@ model = keras.Sequential([
     keras.layers.Dense(16, "relu", name="second"),
     keras.layers.Dense(8, "tanh", name="third"),
     keras.layers.Dense(2, name="out"),
-], name="plant")  # fmt: skip
+], name="plant")
 x = np.random.default_rng(0).uniform(0, 1, (512, 4))
 model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(x, np.c_[8 * x[:, 0] * x[:, 1], np.sin(6 * x[:, 2])], epochs=20, verbose=0)

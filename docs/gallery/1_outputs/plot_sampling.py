@@ -17,7 +17,7 @@ model = keras.Sequential([
     keras.Input((8,), name="x"),
     keras.layers.Dense(16, "relu", kernel_initializer="he_normal"),
     keras.layers.Dense(1, kernel_initializer="he_normal", name="out"),
-], name="eight_inputs")  # fmt: skip
+], name="eight_inputs")
 answer = outrange.output_range(model, (-1, 1))
 print(answer)
 

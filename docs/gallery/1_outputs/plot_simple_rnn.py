@@ -43,7 +43,7 @@ fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
 image = ax.imshow(width, cmap="Blues", vmin=0)
 for (row, column), value in np.ndenumerate(width):
     ax.text(column, row, f"{value:.2f}", ha="center", va="center",
-            color="white" if value > width.max() / 2 else "black")  # fmt: skip
+            color="white" if value > width.max() / 2 else "black")
 ax.set(xticks=range(3), yticks=range(3), xlabel="output of step", ylabel="input of step moves")
 ax.set_xticklabels([1, 2, 3])
 ax.set_yticklabels([1, 2, 3])

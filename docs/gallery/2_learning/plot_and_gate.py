@@ -29,7 +29,7 @@ study = outrange.compare(
     losses=["binary_crossentropy", "mse"],
     optimizers={"adam": keras.optimizers.Adam(0.1)},
     starts=4, epochs=60,
-)  # fmt: skip
+)
 print("best:", ", ".join(study.best_pair))
 
 # %%

@@ -20,7 +20,7 @@ model = keras.Sequential([
     keras.layers.Dense(16, "relu", name="first"),
     keras.layers.Dense(16, "relu", name="second"),
     keras.layers.Dense(1, name="out"),
-])  # fmt: skip
+])
 model.compile(keras.optimizers.SGD(0.5), "mse")
 monitor = RangeMonitor(x, y, share=1.0)
 history = model.fit(x, y, epochs=25, batch_size=64, verbose=0, callbacks=[monitor]).history

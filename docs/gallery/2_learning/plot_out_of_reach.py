@@ -20,7 +20,7 @@ for activation in ("linear", "sigmoid", "tanh"):
     model = keras.Sequential([
         keras.Input((1,), name="x"),
         keras.layers.Dense(1, activation=activation, name="line"),
-    ])  # fmt: skip
+    ])
     model.compile(keras.optimizers.SGD(0.01), "mse")
     model.fit(x, y, epochs=60, verbose=0)
     models[activation] = model

@@ -20,7 +20,7 @@ model = keras.Sequential([
     keras.layers.Dense(10, "relu"),
     keras.layers.Dense(10, "relu"),
     keras.layers.Dense(1, name="force"),
-])  # fmt: skip
+])
 points = np.random.default_rng(0).uniform(-1, 1, (1024, 2))
 wave = np.sin(3 * points[:, 0]) * np.cos(2 * points[:, 1])
 model.compile(keras.optimizers.Adam(0.02), "mse")

@@ -23,9 +23,10 @@ model = keras.Sequential([
     keras.Input((2,), name="car"),
     keras.layers.Dense(12, "relu"),
     keras.layers.Dense(3, name="advice"),
-])  # fmt: skip
+])
 model.compile(
-    keras.optimizers.Adam(0.03), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    keras.optimizers.Adam(0.03),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
 )
 model.fit(rows, labels, epochs=25, verbose=0)
 
@@ -55,7 +56,7 @@ ax.imshow(advice, origin="lower", extent=(0, 100, 0, 30), aspect="auto", cmap=co
 (left, low), (right, high) = box
 ax.add_patch(plt.Rectangle(
     (100 * left, 30 * low), 100 * (right - left), 30 * (high - low), fill=False, linewidth=2,
-))  # fmt: skip
+))
 if verdict.counterexample is not None:
     at = verdict.counterexample.x.ravel()
     ax.plot(100 * at[0], 30 * at[1], "X", color="#b3312c", markersize=11, label="breaks it")

@@ -19,7 +19,7 @@ model = keras.Sequential([
     keras.layers.Dense(16, "relu"),
     keras.layers.Dense(12, "relu"),
     keras.layers.Dense(1, name="y"),
-], name="original")  # fmt: skip
+], name="original")
 points = np.random.default_rng(0).uniform(-1, 1, (1024, 3))
 model.compile(keras.optimizers.Adam(0.01), "mse")
 model.fit(points, points.prod(axis=1) + points[:, 0], epochs=15, verbose=0)

@@ -18,7 +18,7 @@ model = keras.Sequential([
     keras.layers.Dense(8, "relu"),
     keras.layers.Dense(6, "relu"),
     keras.layers.Dense(1, name="out"),
-])  # fmt: skip
+])
 points = np.random.default_rng(0).uniform(-1, 1, (512, 2))
 model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(points, points[:, 0] ** 2 - 0.5 * np.abs(points[:, 1]), epochs=30, verbose=0)

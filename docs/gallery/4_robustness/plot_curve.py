@@ -23,9 +23,10 @@ model = keras.Sequential([
     keras.Input((13,), name="analysis"),
     keras.layers.Dense(16, "relu"),
     keras.layers.Dense(3, name="cultivar"),
-])  # fmt: skip
+])
 model.compile(
-    keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    keras.optimizers.Adam(0.01),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
 )
 model.fit(x[train], data.target[train], epochs=30, verbose=0)
 

@@ -21,7 +21,7 @@ model = keras.Sequential([
     keras.layers.Flatten(),
     keras.layers.Dense(24, "relu"),
     keras.layers.Dense(10, name="digit"),
-])  # fmt: skip
+])
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
 model.fit(x[:1500], data.target[:1500], epochs=8, batch_size=128, verbose=0)

@@ -23,9 +23,10 @@ model = keras.Sequential([
     keras.layers.Dense(16, "relu"),
     keras.layers.Dense(16, "relu"),
     keras.layers.Dense(2, name="arm"),
-])  # fmt: skip
+])
 model.compile(
-    keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    keras.optimizers.Adam(0.02),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
 )
 model.fit(moons, arm, epochs=40, batch_size=100, verbose=0)
 
