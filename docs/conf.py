@@ -7,6 +7,8 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The models of the gallery are compiled for much longer than they run.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "tools"))
 

@@ -110,9 +110,9 @@ print(f"share of the cold inputs that break the rule: {bad.share_lo:.2%} to {bad
 
 # %%
 # So this is a corner, not the rule: a new, empty and cold cell. In a picture, the current over
-# the temperature for that cell, with everything that is possible within each 2.5 degrees:
+# the temperature for that cell, with everything that is possible within each 5 degrees:
 
-temperature = np.linspace(-20, 45, 27)  # every 2.5 degrees
+temperature = np.linspace(-20, 45, 14)  # every 5 degrees
 
 
 def envelope(network):

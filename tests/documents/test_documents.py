@@ -1,7 +1,9 @@
 """The Python examples of README and docs run, and print what they say they print."""
 
+import ast
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +94,34 @@ def test_a_page_is_refreshed_where_it_is_wrong_and_only_there():
     page = "Text\n\n```python\n>>> 1 + 1\n3\n>>> print('a\\n\\nb')\n>>> 0.5\n0...\n\n```\nend\n"
     right = page.replace("\n3\n", "\n2\n").replace("b')\n", "b')\na\n<BLANKLINE>\nb\n")
     assert refreshed(page) == right
+
+
+def test_links_inside_the_pages_are_checked(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top">A</h1><a href="b.html#here">b</a><a href="https://x.org/">x</a><a href="#top">'
+        '</a><img src="c.png"><a href="b.html#gone"></a><a href="d.html"></a><a href="#nowhere"></a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="here"></p><img srcset="c.png, c.png 2x">')
+    tool = runpy.run_path(str(ROOT / "docs" / "tools" / "check_links.py"))
+    lost = [f"a.html: {link}" for link in ("#nowhere", "b.html#gone", "c.png", "d.html")]
+    assert sorted(tool["broken"](tmp_path)) == [*lost, "b.html: c.png"]
+    (tmp_path / "c.png").touch()
+    assert "b.html: c.png" not in tool["broken"](tmp_path)
+
+
+def test_every_case_of_the_gallery_has_a_title_a_text_and_a_figure():
+    cases = sorted((ROOT / "docs" / "gallery").rglob("*.py"))
+    assert len(cases) >= 12
+    for case in cases:
+        source = case.read_text()
+        title, line, _, text, *_ = (ast.get_docstring(ast.parse(source), clean=False) or "").split(
+            "\n"
+        )
+        assert title, f"{case.name} has no title"
+        assert set(line) == {"="}, f"the title of {case.name} is not underlined"
+        assert len(line) == len(title), f"the line below the title of {case.name} is not as long"
+        assert text, f"{case.name} does not say what it is about"
+        assert case.name.startswith("plot_") and "plt.show()" in source, (
+            f"{case.name} draws nothing"
+        )
+        assert len(source.splitlines()) <= 110, f"{case.name} is not short"

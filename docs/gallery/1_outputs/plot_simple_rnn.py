@@ -13,25 +13,28 @@ import numpy as np
 import outrange
 
 
-keras.utils.set_random_seed(0)
-layer = keras.layers.SimpleRNN(4, return_sequences=True, name="rnn")
-model = keras.Sequential([keras.Input((3, 2)), layer])
-kernel, recurrent, bias = layer.get_weights()
+def network(steps, factor=1.0):
+    """Four recurrent units, their recurrent weights multiplied by a factor."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.SimpleRNN(4, return_sequences=True, name="rnn")
+    model = keras.Sequential([keras.Input((steps, 2)), layer])
+    kernel, recurrent, bias = layer.get_weights()
+    layer.set_weights([kernel, factor * recurrent, bias])
+    return model
+
 
 # %%
-# With the recurrent weights set to 0 nothing comes back. How far apart are the two networks on
-# the first step?
+# With recurrent weights of 0 nothing comes back. How far is that network from the original, on a
+# single time step?
 
-without = keras.models.clone_model(model)
-without.set_weights([kernel, np.zeros_like(recurrent), bias])
-first = np.eye(12)[:4]  # the four units of the first step, of twelve outputs
-apart = outrange.difference_range(model, without, (-1, 1), rows=first, time_limit=2)
+apart = outrange.difference_range(network(1), network(1, factor=0.0), (-1, 1))
 print("at most", max(abs(apart.lo).max(), abs(apart.hi).max()), "apart")
 
 # %%
 # With one time step a SimpleRNN is a Dense layer. And which step's input reaches which step's
 # output? Let one step move, and hold the others at 0.
 
+model = outrange.load(network(3))
 width = np.zeros((3, 3))
 for moved in range(3):
     lo, hi = np.zeros((3, 2)), np.zeros((3, 2))

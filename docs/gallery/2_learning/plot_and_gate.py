@@ -28,7 +28,7 @@ study = outrange.compare(
     activations=["sigmoid", "tanh", "relu", "softmax"],
     losses=["binary_crossentropy", "mse"],
     optimizers={"adam": keras.optimizers.Adam(0.1)},
-    starts=4, epochs=60,
+    starts=3, epochs=60,
 )
 print("best:", ", ".join(study.best_pair))
 
