@@ -56,10 +56,10 @@ quick: setup  ## A smoke of every room, style first (a minute)
 	$(PYTEST) --quiet @tests/quick.txt
 
 test: lint types  ## What a change must pass: style, types, every test with a few cases (minutes)
-	$(PYTEST) -n $(JOBS) --dist loadgroup --timeout 300
+	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300
 
 check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
-	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist loadgroup --timeout 1800 -m "not backends"
+	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends"
 	$(BIN)/python tests/laws/test_against_milp.py --nets $(MILP_NETS) --time $(MILP_TIME)
 
 lint: setup  ## Style, read only

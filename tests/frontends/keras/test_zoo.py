@@ -26,13 +26,15 @@ def network(networks, name):
     return networks[name]
 
 
-# Both laws of a model run in one process, which builds it once.
-MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in zoo.MODELS]
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_what_is_read_is_the_model(name):
+    model = zoo.build(name)
+    read = load_keras(model)
+    graph_is_the_model(model, read)
+    layers_are_described(model, read)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_graph_is_the_model(name, networks):
-    model, read = network(networks, name)
+def graph_is_the_model(model, read):
     graph = read.graph
     rng = np.random.default_rng(1)
     x = rng.normal(size=(3, graph.size)).astype("float32")
@@ -53,9 +55,7 @@ def test_graph_is_the_model(name, networks):
     np.testing.assert_allclose(read.predict(x), found, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_layers_are_described(name, networks):
-    model, read = network(networks, name)
+def layers_are_described(model, read):
     graph = read.graph
     assert {info.path for info in read.layers} <= set(graph.layers)
     assert sum(info.parameters for info in read.layers) == model.count_params()

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from .api import keras
+from .compiled import CompiledCall
 from .lower.lower import KerasGraph
-from .lower.recurrent import remembering
+from .lower.recurrent import is_stateful, remembering
 from .signature import Signature
 from .trace.records import Trace
 
@@ -32,6 +33,7 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
     least = _BUCKET if size < _LARGE else _BUCKET // 4 if size < _HUGE else 1
     rows = signature.batch or max(least, _CHUNK // max(size, 1))
     compiles = k.backend.backend() == "jax"
+    call = CompiledCall(model, signature) if compiles and not is_stateful(k, model) else None
 
     def predict(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)
@@ -42,19 +44,38 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
             whole = signature.batch or (_bucket(count, least) if compiles else count)
             if count < whole:
                 chunk = np.concatenate([chunk, np.repeat(chunk[-1:], whole - count, axis=0)])
-            found.append(run(model, signature, chunk)[:count])
+            found.append(_run_fast(call, model, signature, chunk)[:count])
         return np.concatenate(found) if found else predict(np.zeros((1, size)))[:0]
 
     return predict
 
 
+def _run_fast(
+    call: CompiledCall | None, model: Any, signature: Signature, x: np.ndarray
+) -> np.ndarray:
+    if call is None:
+        return run(model, signature, x)
+    try:
+        outputs = call(split(x, signature))
+    except Exception:
+        # Not every model compiles (it may look at values, or at its own weights as arrays). What
+        # is wrong with the model itself, Keras says when it runs it layer by layer.
+        return run(model, signature, x)
+    return _flat(outputs, len(x))
+
+
 def run(model: Any, signature: Signature, x: np.ndarray) -> np.ndarray:
-    """One batch, as it is: no rows are filled up."""
+    """One batch, as it is, layer by layer: no rows are filled up."""
     k = keras()
     with remembering(k, model):
         outputs = model(signature.packed(split(x, signature)), training=False)
+    return _flat(outputs, len(x))
+
+
+def _flat(outputs: Any, rows: int) -> np.ndarray:
+    k = keras()
     parts = [np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(outputs)]
-    return np.concatenate([part.reshape(len(x), -1) for part in parts], axis=1)
+    return np.concatenate([part.reshape(rows, -1) for part in parts], axis=1)
 
 
 def _bucket(count: int, least: int) -> int:

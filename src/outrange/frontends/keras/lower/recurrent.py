@@ -64,6 +64,13 @@ def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]) -> Iterator[Non
         yield
 
 
+def is_stateful(k: Any, model: Any) -> bool:
+    """Whether some recurrent layer of `model` starts from a state that it keeps."""
+    return any(
+        isinstance(layer, k.layers.RNN) and layer.stateful for layer in model._flatten_layers()
+    )
+
+
 @contextlib.contextmanager
 def remembering(k: Any, model: Any) -> Iterator[None]:
     """While this lasts, every stateful layer of `model` starts from its state and keeps it."""
