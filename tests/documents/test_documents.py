@@ -97,10 +97,9 @@ def test_a_page_is_refreshed_where_it_is_wrong_and_only_there():
 
 
 def test_links_inside_the_pages_are_checked(tmp_path):
-    (tmp_path / "a.html").write_text(
-        '<h1 id="top">A</h1><a href="b.html#here">b</a><a href="https://x.org/">x</a><a href="#top">'
-        '</a><img src="c.png"><a href="b.html#gone"></a><a href="d.html"></a><a href="#nowhere"></a>'
-    )
+    links = "b.html#here https://x.org/ #top b.html#gone d.html #nowhere".split()
+    body = "".join(f'<a href="{link}">there</a>' for link in links)
+    (tmp_path / "a.html").write_text(f'<h1 id="top">A</h1><img src="c.png">{body}')
     (tmp_path / "b.html").write_text('<p id="here"></p><img srcset="c.png, c.png 2x">')
     tool = runpy.run_path(str(ROOT / "docs" / "tools" / "check_links.py"))
     lost = [f"a.html: {link}" for link in ("#nowhere", "b.html#gone", "c.png", "d.html")]
@@ -114,14 +113,10 @@ def test_every_case_of_the_gallery_has_a_title_a_text_and_a_figure():
     assert len(cases) >= 12
     for case in cases:
         source = case.read_text()
-        title, line, _, text, *_ = (ast.get_docstring(ast.parse(source), clean=False) or "").split(
-            "\n"
-        )
+        title, line, _, text, *_ = ast.get_docstring(ast.parse(source), clean=False).split("\n")
         assert title, f"{case.name} has no title"
         assert set(line) == {"="}, f"the title of {case.name} is not underlined"
         assert len(line) == len(title), f"the line below the title of {case.name} is not as long"
         assert text, f"{case.name} does not say what it is about"
-        assert case.name.startswith("plot_") and "plt.show()" in source, (
-            f"{case.name} draws nothing"
-        )
+        assert "plt.show()" in source, f"{case.name} draws nothing"
         assert len(source.splitlines()) <= 110, f"{case.name} is not short"

@@ -2,8 +2,8 @@
 ====================================
 
 ``RangeMonitor`` is a callback for ``fit``. After an epoch it says what the network *can* output
-by then, and how many units are dead: proved numbers in the history, beside the loss. The learning rate here is too
-high, and that is what it looks like.
+by then, and how many units are dead: proved numbers in the history, beside the loss. The learning
+rate here is too high, and that is what it looks like.
 """
 
 import keras
