@@ -16,8 +16,8 @@ import outrange
 keras.utils.set_random_seed(1)
 model = keras.Sequential([
     keras.Input((3,), name="x"),
-    keras.layers.Dense(16, "relu"),
     keras.layers.Dense(12, "relu"),
+    keras.layers.Dense(8, "relu"),
     keras.layers.Dense(1, name="y"),
 ], name="original")
 points = np.random.default_rng(0).uniform(-1, 1, (1024, 3))
@@ -36,7 +36,7 @@ def rounded(bits):
 
 bits = [4, 5, 6, 8]
 apart = [
-    outrange.difference_range(model, rounded(b), (-1, 1), tol=1e-3, time_limit=1) for b in bits
+    outrange.difference_range(model, rounded(b), (-1, 1), tol=1e-3, time_limit=5) for b in bits
 ]
 for b, answer in zip(bits, apart, strict=True):
     print(f"{b} bits: between {answer.lo[0]:+.4f} and {answer.hi[0]:+.4f}, {answer.reason}")
