@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         sample_range as sample_range,
         summary as summary,
     )
-    from .api.read import load as load, read_property as read_property
+    from .api.read import load as load, read as read, read_property as read_property
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
     from .api.slopes import (
         difference_range as difference_range,
@@ -96,7 +96,7 @@ _HOMES = {
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
     "api.ranges": "output_range sample_range summary",
-    "api.read": "load read_property",
+    "api.read": "load read read_property",
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "difference_range gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",

@@ -59,7 +59,7 @@ LAZY = {
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
     "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
-    "flint", "mpmath",
+    "flint", "mpmath", "pandas",
 )  # fmt: skip
 
 

@@ -499,13 +499,15 @@ def test_the_picture_has_the_area_of_the_share():
 
 def test_plot():
     pyplot = pytest.importorskip("matplotlib.pyplot")
-    figure, ax = pyplot.subplots()
+    _, ax = pyplot.subplots()
     assert ask(diamond(), y[0] >= 1, (-1, 1)).plot(ax) is ax
-    assert len(ax.patches) == 4
+    assert sum(len(shapes.get_paths()) for shapes in ax.collections) == 4
     assert ax.get_xlim() == (-1, 1)
+    many = ask(square_sum(3), y[0] >= 1, (-1, 1))
     with pytest.raises(InputError, match="one or two"):
-        ask(square_sum(3), y[0] >= 1, (-1, 1)).plot(ax)
-    pyplot.close(figure)
+        many.drawing()
+    assert "of the set breaks the property" in " ".join(many.plot().figure.get_suptitle().split())
+    pyplot.close("all")
 
 
 def test_shares_that_are_no_bounds_cannot_be_told():

@@ -212,5 +212,5 @@ def test_the_record_renders_everywhere():
     assert len(record["examples"]) == 3
     assert repr(found) == "Counterexamples('p', 3 of 3, as many as asked for)"
     assert "3 of 3 inputs that break: p" in str(found)
-    assert "<table>" in found._repr_html_()
+    assert "<table" in found._repr_html_()
     assert list(found[:2]) == list(found)[:2]

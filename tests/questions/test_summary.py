@@ -1,10 +1,14 @@
 """Counts of a summary on layers where they are known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from outrange.core import InputError, ModelSource
+from outrange.frontends.network import Network
+from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
 from questions.nets import dense_net, two_in_two_out
@@ -60,3 +64,55 @@ def test_samples_of_several_inputs():
     for samples in (0, 1.5, True):
         with pytest.raises(ValueError, match="samples"):
             sample_range(two_in_two_out(), (0, 1), samples=samples)
+
+
+def test_calls_of_one_layer_are_one_row():
+    net = dense_net((2, 3, 3), ("relu", "relu"))
+    first, second = net.layers
+    loop = replace(net, layers=(first, replace(second, path=first.path, parameters=0)))
+    each, (row,) = summary(net, (-1, 1)).layers, summary(loop, (-1, 1)).layers
+    assert (row.calls, row.parameters) == (2, each[0].parameters)
+    for name in ("before", "after"):
+        ends = [getattr(one, name) for one in each]
+        np.testing.assert_array_equal(getattr(row, name)[0], np.minimum(ends[0][0], ends[1][0]))
+        np.testing.assert_array_equal(getattr(row, name)[1], np.maximum(ends[0][1], ends[1][1]))
+    for name in ("dead", "always_on", "saturated"):
+        flags = [getattr(one, name) for one in each]
+        np.testing.assert_array_equal(getattr(row, name), flags[0] & flags[1])
+    assert f"{first.path} x 2" in str(summary(loop, (-1, 1)))
+
+
+def test_two_constants_are_no_constant():
+    weights = [([[0.0]], [1.0]), ([[0.0]], [2.0])]
+    net = dense_net((1, 1, 1), (None, None), weights=weights)
+    first, second = net.layers
+    loop = replace(net, layers=(first, replace(second, path=first.path)))
+    assert [row.count("constant") for row in summary(net, (0, 1)).layers] == [1, 1]
+    assert [row.count("constant") for row in summary(loop, (0, 1)).layers] == [0]
+
+
+def test_the_last_layer_has_the_range_that_is_known():
+    net = dense_net((2, 6, 2), ("relu", None))
+    exact, loose = output_range(net, (-1, 1)), summary(net, (-1, 1))
+    tight = summary(net, (-1, 1), exact)
+    lo, hi = tight.layers[-1].after
+    np.testing.assert_array_equal(lo, np.maximum(loose.layers[-1].after[0], exact.lo))
+    np.testing.assert_array_equal(hi, np.minimum(loose.layers[-1].after[1], exact.hi))
+    assert (hi - lo < np.subtract(*loose.layers[-1].after[::-1])).any()
+    np.testing.assert_array_equal(tight.layers[0].after, loose.layers[0].after)
+
+
+def test_a_range_of_something_else_is_refused():
+    net = dense_net((2, 6, 2), ("relu", None))
+    known = output_range(net, (-1, 1))
+    source = ModelSource("net", "ab", "weights")
+    for other, model in (
+        (replace(known, subject="gradient"), net),
+        (output_range(dense_net((2, 3), (None,)), (0, 1)), net),
+        (replace(known, **{n: getattr(known, n) + 1e6 for n in ("lo", "hi", "seen_lo", "seen_hi")}),
+         net),
+        (replace(known, sources=(source,)),
+         Network(net.graph, None, "net", "test", net.layers, source=replace(source, sha256="cd"))),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match="`known` is what"):
+            summary(model, (-1, 1), other)

@@ -63,16 +63,17 @@ def test_files_keep_everything(tmp_path):
     (tmp_path / "s.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="version 99"):
         Study.load(tmp_path / "s.json")
-    record |= {"version": 1, "combinations": [{"activation": "x"}]}
+    record["version"] = 1
+    record["answer"]["combinations"] = [{"@": "Combination", "activation": "x"}]
     for text, message in (
-        ("{}", "what `Study.save` wrote"),
+        ("{}", "what `answer.save` wrote"),
         ("no json", "no JSON"),
-        (json.dumps(record), "KeyError"),
+        (json.dumps(record), "TypeError"),
     ):
         (tmp_path / "s.json").write_text(text)
         with pytest.raises(InputError, match=message):
             Study.load(tmp_path / "s.json")
-    with pytest.raises(InputError, match="no such study file"):
+    with pytest.raises(InputError, match="no such file"):
         Study.load(tmp_path / "none.json")
 
 

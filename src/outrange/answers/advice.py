@@ -1,6 +1,7 @@
 """The answer of `outrange.recommend`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from .answer import Answer
 from .render.document import Code, Document, Entry, EntryList, Paragraph
@@ -40,6 +41,7 @@ class Advice(Answer):
         inputs: What to do to the inputs: a layer, or `""` if nothing.
         choices: Each of these with its reason.
         warnings: What else is odd about the data.
+        sources: The models it is about, each with its hash.
     """
 
     kind: str
@@ -58,6 +60,7 @@ class Advice(Answer):
     warnings: tuple[str, ...] = ()
 
     FORMAT = "outrange.advice"
+    INDEX = ("what",)
     DERIVED = ("code",)
 
     @property
@@ -86,6 +89,10 @@ class Advice(Answer):
             f"Advice({self.kind}: Dense({self.units}, {self.activation!r}), loss={self.loss!r}, "
             f"{self.optimizer}({self.learning_rate:g}))"
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a choice, with its reason."""
+        return [{"what": c.what, "value": c.value, "reason": c.reason} for c in self.choices]
 
     def document(self) -> Document:
         """The choices, what else to know, and the code."""

@@ -1,15 +1,20 @@
-"""The base of answers: a record, shown as text, in a notebook and as JSON."""
+"""The base of answers: a record, shown as text and HTML, drawn, tabulated, and kept in files."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
-from .render.document import Document
-from .render.html import html
+from ..core import InputError, ModelSource
+from .render.document import Document, Fold, Listing
+from .render.frame import frame
+from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
+from .storage.write import write
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,17 @@ class Cost:
         return f"{size(self.seconds)}, {self.boxes:,} box{'' if self.boxes == 1 else 'es'}"
 
 
+@dataclass(frozen=True, eq=False)
 class Answer(ABC):
     """A record that states what it shows as plain data; `print` and notebooks render that.
 
     JSON holds the record itself: its fields in full, under their names.
+
+    Args:
+        sources: The models it is about, each with its hash; empty where none is known.
     """
+
+    sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -43,9 +54,27 @@ class Answer(ABC):
     OMITTED: ClassVar[tuple[str, ...]] = ()
     """Fields that it does not hold."""
 
+    INDEX: ClassVar[tuple[str, ...]] = ()
+    """The columns of `records` that name a row."""
+
     @abstractmethod
     def document(self) -> Document:
         """The tables and sentences that text and HTML are rendered from."""
+
+    @abstractmethod
+    def records(self) -> list[dict[str, Any]]:
+        """One dict of plain values per output, layer, pair, finding or whatever it tells apart."""
+
+    def to_frame(self) -> Any:
+        """Tabulate the answer.
+
+        Returns:
+            A `pandas.DataFrame` of the dicts of `records`, indexed by what names a row.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame(self.records(), self.INDEX)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
@@ -53,8 +82,50 @@ class Answer(ABC):
         head = {"format": self.FORMAT, "version": 1}
         return head | field_dict(self, without=self.OMITTED) | derived
 
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the answer as JSON that `outrange.read` reads back, to the last bit.
+
+        The file names the models by their SHA-256 hash. It is written whole or not at all.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            InputError: It cannot be written there.
+        """
+        write(self, self.FORMAT, self.sources, path)
+
+    def html(self, path: str | os.PathLike | None = None) -> str:
+        """Render the answer as HTML: no script, nothing from outside, every name escaped.
+
+        Args:
+            path: Also write it there, as a page to open or to send to someone.
+
+        Returns:
+            What a notebook shows: a `<div>`, and its style sheet.
+
+        Raises:
+            InputError: The page cannot be written there.
+        """
+        if path is not None:
+            try:
+                Path(path).write_text(page(self._in_full()), encoding="utf-8")
+            except OSError as error:
+                raise InputError(
+                    f"The page cannot be written there ({error.strerror}). Received: `{path}`."
+                ) from error
+        return html(self._in_full())
+
+    def _in_full(self) -> Document:
+        """The document, and what pages say beyond it: the methods, and which model it was."""
+        shown = self.document()
+        methods = Listing("Methods:", getattr(self, "methods", ()))
+        models = Listing("Models:", list(map(str, self.sources)))
+        told = Fold("How this was found", (methods, models), in_text=False)
+        return replace(shown, blocks=(*shown.blocks, told))
+
     def __str__(self) -> str:
         return text(self.document())
 
     def _repr_html_(self) -> str:
-        return html(self.document())
+        return self.html()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,14 @@ from ..core import InputError, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .regions.locator import INSIDE, PIECES, UNDECIDED, Locator
 from .regions.piece import Piece, Slab
-from .render.document import Document, Drawing, Paragraph
+from .regions.points import flat_inputs
+from .render.diagrams import plot_strips
+from .render.document import BAD, GOOD, OPEN, Document, Drawing, Paragraph
 from .render.planes import rectangle
 from .render.plot import plot_drawing
-from .render.text import entry_names, number
+from .render.style import TONES
+from .render.text import clipped_name, entry_names, number
+from .tables.help import what_helps
 
 
 STATUSES = {
@@ -63,6 +67,7 @@ class BadInputs(Answer):
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         locator: Finds the box of a point; see `contains`.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The shares are no bounds.
@@ -93,6 +98,12 @@ class BadInputs(Answer):
     OMITTED = ("bands", "locator")
 
     def __post_init__(self) -> None:
+        total = sum(math.prod(shape) for shape in self.inputs.values())
+        if self.lo.shape[1:] != (total,):
+            raise OutrangeError(
+                "Boxes have one side an input. "
+                f"Received: {total:,} inputs, boxes of shape {self.lo.shape}."
+            )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
                 "The bounds of a share are in order, between 0 and 1; this is a bug in outrange. "
@@ -145,7 +156,7 @@ class BadInputs(Answer):
         Raises:
             InputError: `x` does not fit the model's inputs.
         """
-        flat, single = self._flat(x)
+        flat, single = flat_inputs(x, self.inputs)
         code = np.full(len(flat), -1)
         if not np.isfinite(flat).all():
             raise InputError("Inputs must be finite numbers. Received: NaN or infinity.")
@@ -173,32 +184,28 @@ class BadInputs(Answer):
                 side[rest] = np.maximum(side[rest], piece.sides(x[rest]))
         return side
 
-    def _flat(self, x: Any) -> tuple[np.ndarray, bool]:
-        """Inputs `(n, inputs)`, and whether a single one was given."""
-        total = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
-        if isinstance(x, Mapping):
-            if set(x) != set(self.inputs):
-                raise InputError(
-                    f"A dict names every input once: {list(self.inputs)}. Received: {list(x)}."
-                )
-            parts = [_rows(x[name], shape, name) for name, shape in self.inputs.items()]
-            if len({(len(part), single) for part, single in parts}) > 1:
-                raise InputError(
-                    "All inputs need the same batch size. "
-                    f"Received: {[len(part) for part, _ in parts]}."
-                )
-            return np.concatenate([part for part, _ in parts], axis=1), parts[0][1]
-        shapes = list(self.inputs.values())
-        return _rows(x, shapes[0] if len(shapes) == 1 else (total,), "x")
-
     def __repr__(self) -> str:
         counts = f"{len(self.box_lo)} boxes, {len(self.pieces)} polytopes"
         if len(self.undecided_lo):
             counts += f", {len(self.undecided_lo)} undecided"
         return (
-            f"BadInputs({self.claim!r}, share {number(self.share_lo)} to {number(self.share_hi)}, "
-            f"{counts}, {self.reason})"
+            f"BadInputs({clipped_name(self.claim, 60)!r}, share {number(self.share_lo)} to "
+            f"{number(self.share_hi)}, {counts}, {self.reason})"
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a box or polytope: whether it is bad or undecided, and the box around it."""
+        names = entry_names(self.inputs)
+        boxes = [("bad box", lo, hi) for lo, hi in zip(self.box_lo, self.box_hi, strict=True)]
+        boxes += [("bad polytope", piece.lo, piece.hi) for piece in self.pieces]
+        open_ = zip(self.undecided_lo, self.undecided_hi, strict=True)
+        boxes += [("undecided box", lo, hi) for lo, hi in open_]
+        return [
+            {"region": kind}
+            | {f"{name} lo": float(end) for name, end in zip(names, lo, strict=True)}
+            | {f"{name} hi": float(end) for name, end in zip(names, hi, strict=True)}
+            for kind, lo, hi in boxes
+        ]
 
     def document(self) -> Document:
         """The shares in a sentence, and a drawing where one or two inputs vary."""
@@ -211,7 +218,9 @@ class BadInputs(Answer):
                 Paragraph(self.sentence),
                 *([self.drawing()] if drawn else []),
                 Paragraph(f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."),
+                Paragraph("" if self.nowhere else what_helps(self.status)),
             ),
+            {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )
 
     @property
@@ -247,32 +256,26 @@ class BadInputs(Answer):
         shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
-    def plot(self, ax: Any) -> Any:
-        """Draw the set on matplotlib axes: bad inputs filled, undecided boxes pale.
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the set: bad inputs filled, undecided boxes pale; of many inputs, the shares.
 
         Args:
-            ax: The axes, of `matplotlib.pyplot.subplots()` say.
+            ax: Matplotlib axes to draw on; a new figure if None.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: Not one or two inputs vary.
+            InputError: matplotlib is not installed.
         """
-        share = f"{number(100 * self.share_lo)} to {number(100 * self.share_hi)} %"
-        return plot_drawing(f"{self.claim}: broken by {share}", self.drawing(), ax)
-
-
-def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:
-    total = int(np.prod(shape, dtype=np.int64))
-    try:
-        array = np.asarray(x, np.float64)
-    except (TypeError, ValueError):
-        array = np.empty((0, 0))
-    single = array.shape in (shape, (total,))
-    if not single and array.shape[1:] not in (shape, (total,)):
-        raise InputError(
-            f"`{name}` needs the input's shape {shape}, or a batch axis in front of it. "
-            f"Received: {f'shape {array.shape}' if array.size else type(x).__name__}."
+        title = f"`{clipped_name(self.claim, 60)}`: {self.sentence}"
+        if self.varying.size in (1, 2):
+            return plot_drawing(title, self.drawing(), ax)
+        bad, good = self.share_lo, 1 - self.share_hi
+        parts = (
+            ("bad", bad, "bad"),
+            ("not decided", 1 - bad - good, "open"),
+            ("good", good, "good"),
         )
-    return array.reshape(1 if single else len(array), total), single
+        shares = {name: (np.array([share]), TONES[tone]) for name, share, tone in parts}
+        return plot_strips(title, [""], shares, [], ax, "share of the set's volume (proved)")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
+
+import numpy as np
 
 from ..core import Warrant
 from .answer import Answer, Cost
-from .render.document import MOST_ROWS, Document, Paragraph, Table
-from .render.text import vector
-from .verdict import Counterexample
+from .render.diagrams import plot_in_box, plot_line
+from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
+from .render.text import clipped_name, point
+from .tables.help import what_helps
+from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
@@ -46,6 +50,7 @@ class Counterexamples(Answer, Sequence):
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -59,6 +64,7 @@ class Counterexamples(Answer, Sequence):
     methods: tuple[str, ...] = ()
 
     FORMAT = "outrange.counterexamples"
+    INDEX = ("example",)
 
     @overload
     def __getitem__(self, index: int) -> Counterexample: ...
@@ -84,19 +90,54 @@ class Counterexamples(Answer, Sequence):
         return STATUSES[self.status].format(boxes=self.cost.boxes)
 
     def __repr__(self) -> str:
-        return f"Counterexamples({self.claim!r}, {len(self)} of {self.asked}, {self.reason})"
+        claim = clipped_name(self.claim, LONGEST_CLAIM)
+        return f"Counterexamples({claim!r}, {len(self)} of {self.asked}, {self.reason})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict an input: its entries and the outputs by name."""
+        return [{"example": i} | found.row() for i, found in enumerate(self.examples)]
 
     def document(self) -> Document:
         """A row an input."""
         rows = [
-            (i, vector(found.flat_x), vector(found.flat_y), REPRODUCED[found.reproduced])
-            for i, found in enumerate(self.examples[:MOST_ROWS])
+            (
+                i,
+                point(found.flat_x, most=6),
+                point(found.flat_y, most=6),
+                REPRODUCED[found.reproduced],
+            )
+            for i, found in enumerate(self.examples)
         ]
         head = ("", "inputs", "outputs", "model breaks it too")
-        table = Table(head, rows, "rl", len(self) - len(rows))
+        table, shown = Table(head, rows, "rl"), rows[:MOST_PRINTED]
+        few = Table(head, shown, "rl", len(rows) - len(shown))
+        blocks = [table] if rows else []
+        if len(rows) > MOST_PRINTED:
+            blocks = [few, Fold(f"All {len(rows):,} inputs", [table], in_text=False)]
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."
         return Document(
             f"{len(self)} of {self.asked} inputs that break",
             self.claim,
-            (*([table] if rows else []), Paragraph(standing)),
+            (*blocks, Paragraph(standing), Paragraph(what_helps(self.status))),
+            {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw all inputs that break it, input by input. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        claim = clipped_name(self.claim, LONGEST_CLAIM)
+        title = f"{len(self):,} inputs that break `{claim}`: {self.reason}"
+        sizes = {found.flat_x.size for found in self.examples}
+        if len(sizes) != 1:
+            return plot_line(f"`{claim}`: {self.reason}", [], [], "no input to draw", ax)
+        points = np.stack([found.flat_x for found in self.examples])
+        return plot_in_box(title, self.examples[0].names, points, None, ax)

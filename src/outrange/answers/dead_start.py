@@ -1,11 +1,16 @@
 """The answer of `outrange.expected`."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ..core import UnknownKeyError
 from .answer import Answer
+from .render.diagrams import plot_chances
 from .render.document import Document, Interval, Table
-from .render.text import short
+from .render.jsonable import field_dict
+from .render.text import clipped_name, short
 
 
 CLOSED, SAMPLED = "closed form", "sampled"
@@ -54,6 +59,7 @@ class DeadStart(Answer):
         confidence: Of every interval by itself.
         seed: Of the draws.
         kept: Weights that no known initializer makes: they kept their present values.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -64,6 +70,7 @@ class DeadStart(Answer):
     kept: tuple[str, ...] = ()
 
     FORMAT = "outrange.dead_start"
+    INDEX = ("name",)
 
     def __getitem__(self, name: str) -> DeadLayer:
         for layer in self.layers:
@@ -80,11 +87,35 @@ class DeadStart(Answer):
 
     def __repr__(self) -> str:
         if self.worst is None:
-            return f"DeadStart({self.model!r}, no activation with a flat piece)"
+            return f"DeadStart({clipped_name(self.model, 40)!r}, no activation with a flat piece)"
         w = self.worst
         span = "exact" if w.method == CLOSED else f"in [{w.lo:.4g}, {w.hi:.4g}]"
-        what = f"{w.name}: a unit starts dead with {w.chance:.4g}, {span}"
-        return f"DeadStart({self.model!r}, {what})"
+        what = f"{clipped_name(w.name, 40)}: a unit starts dead with {w.chance:.4g}, {span}"
+        return f"DeadStart({clipped_name(self.model, 40)!r}, {what})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a layer: the chances, and their intervals."""
+        return [field_dict(layer) for layer in self.layers]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the chance that a unit starts dead, a layer a row. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        ends = np.array([(one.chance, one.lo, one.hi) for one in self.layers]).reshape(-1, 3)
+        names = [f"{one.name} ({one.kind})" for one in self.layers]
+        title = "No activation has a flat piece: no unit is ever dead"
+        if self.worst is not None:
+            name, chance = self.worst.name, self.worst.chance
+            title = f"A unit of `{name}` starts dead with a chance of {chance:.3g}"
+        return plot_chances(title, names, ends, "chance that a unit starts dead", ax)
 
     def document(self) -> Document:
         """A row a layer."""
@@ -92,8 +123,7 @@ class DeadStart(Answer):
         if not self.layers:
             said = "no activation has a flat piece; no unit is ever dead."
             return Document(title, said, ())
-        head = ("Layer (type)", "Units", "A unit starts dead", "Interval")
-        head += ("All start dead", "Interval", "How")
+        head = ("Layer (type)", "Units", "Unit dead", "Interval", "All dead", "Interval", "How")
         rows = [
             (
                 f"{a.name} ({a.kind})",

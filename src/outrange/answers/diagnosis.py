@@ -9,10 +9,11 @@ from typing import Any, overload
 
 from ..core import InputError
 from .answer import Answer
-from .render.document import Document, Entry, EntryList, Interval, Listing
+from .render.document import BAD, GOOD, OPEN, Document, Entry, EntryList, Fold, Interval, Listing
 from .render.jsonable import field_dict
 from .render.sarif import sarif
 from .render.text import block_lines, cell_text
+from .tables.findings import plot_findings
 
 
 class Level(IntEnum):
@@ -91,7 +92,12 @@ class Finding:
             lines.append(f"Holds for {self.holds_for}.")
         if self.interval is not None:
             lines.append(f"Proved by the interval {cell_text(Interval(*self.interval))}.")
-        return Entry(self.code, self.title, lines, self.level.name, self.fix)
+        tone = BAD if self.level is Level.PROVED else OPEN
+        return Entry(self.code, self.title, lines, self.level.name, self.fix, tone)
+
+    def __repr__(self) -> str:
+        where = f" in layer {self.layer!r}" if self.layer else ""
+        return f"Finding({self.code} {self.level.name}{where}: {self.title})"
 
     def __str__(self) -> str:
         return "\n".join(block_lines(EntryList([self.entry()])))
@@ -120,6 +126,7 @@ class Diagnosis(Answer, Sequence):
         ignored: Codes that were left out on request.
         rows: Number of rows of data looked at.
         seconds: Wall-clock time in seconds.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -134,6 +141,7 @@ class Diagnosis(Answer, Sequence):
     seconds: float = 0.0
 
     FORMAT = "outrange.diagnosis"
+    INDEX = ("code",)
     OMITTED = ("explanations",)
 
     def __len__(self) -> int:
@@ -227,6 +235,16 @@ class Diagnosis(Answer, Sequence):
         ]
         return f"Diagnosis({self.model!r}, {', '.join(counts)})"
 
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a finding, then one a note."""
+        return [
+            {
+                "code": f.code, "level": f.level.name, "layer": f.layer, "title": f.title,
+                "message": f.message, "fix": f.fix, "note": f.note,
+            }
+            for f in (*self.findings, *self.notes)
+        ]  # fmt: skip
+
     def document(self) -> Document:
         """All findings, then the notes, then what could not be looked at."""
         count = len(self.findings)
@@ -241,7 +259,28 @@ class Diagnosis(Answer, Sequence):
             f"{what} ({len(self.rules)} rules, {self.seconds:.1f} s).",
             (
                 EntryList([finding.entry() for finding in self.findings]),
-                Listing("Notes (true, and no fault by themselves):", notes),
-                Listing("Not looked at:", self.unread[:MOST_UNREAD], left),
+                Fold(
+                    f"Notes: {len(notes)}",
+                    [Listing("Notes (true, and no fault by themselves):", notes)],
+                ),
+                Fold(
+                    f"Not looked at: {len(self.unread)}",
+                    [Listing("Not looked at:", self.unread[:MOST_UNREAD], left)],
+                ),
             ),
+            {None: GOOD, Level.PROVED: BAD}.get(self.worst, OPEN),
         )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw which rule found something in which layer, and how sure it is. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        return plot_findings(self, ax)

@@ -10,10 +10,22 @@ import numpy as np
 
 from ..core import OutrangeError, UnknownKeyError, Warrant
 from .answer import Answer, Cost
-from .render.document import MOST_ROWS, Document, Paragraph, Table
+from .render.document import (
+    BAD,
+    GOOD,
+    MOST_PRINTED,
+    MOST_ROWS,
+    OPEN,
+    Document,
+    Fold,
+    Paragraph,
+    Table,
+    Word,
+)
 from .render.jsonable import field_dict
-from .render.text import number, point
-from .verdict import HOLDS, REASONS, UNKNOWN, VIOLATED, Verdict
+from .render.text import clipped_name, number, point
+from .tables.directions import DIRECTIONS, plot_directions
+from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +111,7 @@ class Monotone(Answer):
         warrant: What stands behind the proofs.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -111,6 +124,7 @@ class Monotone(Answer):
     methods: tuple[str, ...] = ()
 
     FORMAT = "outrange.monotone"
+    INDEX = ("output", "input")
     DERIVED = ("status",)
 
     def _each(self) -> list[str]:
@@ -152,34 +166,114 @@ class Monotone(Answer):
         )
 
     def __repr__(self) -> str:
-        told = [f"{t.output} {t.direction} in {t.input}" for t in self.trends[:4]]
-        if len(self.trends) > 4:
-            told.append(f"{len(self.trends) - 4} more")
-        told += [] if self.order is None else [self.order.claim]
+        told = [
+            f"{clipped_name(t.output, 20)} {t.direction} in {clipped_name(t.input, 20)}"
+            for t in self.trends
+        ]
+        if len(told) > 2:
+            told = [f"{len(told)} pairs: {self._counts()}"]
+        told += [] if self.order is None else [clipped_name(self.order.claim, 60)]
         return f"Monotone({self.status}, {'; '.join(told)})"
+
+    def _counts(self) -> str:
+        """How many pairs go which way."""
+        found = [trend.direction for trend in self.trends]
+        return ", ".join(f"{found.count(one):,} {one}" for one in DIRECTIONS if one in found)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a pair of output and input: its direction, what is proved, what refuted."""
+        rows = [
+            {
+                "output": t.output, "input": t.input, "direction": t.direction,
+                "rises": t.rises, "falls": t.falls,
+            }
+            for t in self.trends
+        ]  # fmt: skip
+        if self.order is not None:
+            told = {"output": self.order.claim, "input": "", "direction": self.order.status}
+            rows.append(told | {"rises": self.order.holds, "falls": None})
+        return rows
 
     def document(self) -> Document:
         """A row a pair of output and input, and where each falls or rises."""
-        shown = self.trends[:MOST_ROWS]
-        rows = [(t.output, t.input, t.direction) for t in shown]
-        rows += [] if self.order is None else [("index", "group", self.order.status)]
-        table = Table(("output", "input", "direction"), rows, "l", len(self.trends) - len(shown))
-        steps = [
-            f"{trend.output} {word} in {trend.input} {step}"
-            for trend in shown
-            for word, step in (("falls", trend.fall), ("rises", trend.rise))
-            if step is not None
-        ]
-        order = () if self.order is None else (self.order.document(),)
         return Document(
             f"Monotonicity of {self.model}",
             f"{self.status} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
             (
-                table,
-                Paragraph("\n".join(steps)),
-                *(part for d in order for part in (Paragraph(f"{d.title}: {d.lead}"), *d.blocks)),
+                *self._table(),
+                Fold("Inputs that show it", [Paragraph("\n".join(self._steps()))]),
+                Paragraph(self._advice()),
+                *self._order(),
             ),
+            TONE[self.status],
         )
+
+    def _table(self) -> list[Table | Paragraph | Fold]:
+        head = ("output", "input", "direction")
+        rows = [(t.output, t.input, self._direction(t)) for t in self.trends]
+        if self.order is not None:
+            rows.append(("index", "group", Word(self.order.status, TONE[self.order.status])))
+        if len(rows) <= MOST_PRINTED:
+            return [Table(head, rows, "l")]
+        shown = rows[:MOST_ROWS]
+        title = f"All {len(rows):,} pairs" if len(shown) == len(rows) else f"The first {MOST_ROWS}"
+        every = Table(head, shown, "l", len(rows) - len(shown))
+        return [
+            Paragraph(f"{len(rows):,} pairs of output and input: {self._counts()}."),
+            Fold(title, [every], in_text=False),
+        ]
+
+    def _direction(self, trend: Trend) -> Word:
+        wanted = {self.wanted} if self.wanted else {"rises", "falls"}
+        tones = {"unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
+        return Word(trend.direction, tones.get(trend.direction, BAD))
+
+    def _steps(self) -> list[str]:
+        """A line a pair of inputs that shows a fall or a rise."""
+        return [
+            f"{trend.output} {word} in {trend.input} {step}"
+            for trend in self.trends[:MOST_PRINTED]
+            for word, step in (("falls", trend.fall), ("rises", trend.rise))
+            if step is not None and not (trend.rises or trend.falls)
+        ]
+
+    def _advice(self) -> str:
+        """What would help, where a direction is not known."""
+        left = sum(trend.direction == "unknown" for trend in self.trends)
+        if not left or self.reason == "decided":
+            return ""
+        return (
+            f"Of {left:,} pairs no direction is proved, and none is refuted both ways. What would "
+            "help: more time (`time_limit=`), a smaller input set, or fewer pairs (`inputs=`, "
+            "`outputs=`)."
+        )
+
+    def _order(self) -> list[Paragraph | Fold]:
+        """What is said of the chosen index; status, warrant and cost stand in the head."""
+        if self.order is None:
+            return []
+        found = self.order.counterexample
+        digits = [] if found is None else [Paragraph(found.digits)]
+        return [
+            Paragraph(f"{self.order.claim}: {self.order.sentence}"),
+            Fold("The counterexample in all its digits", digits),
+        ]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the direction of every pair of output and input as a matrix. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        if not self.trends and self.order is not None:
+            return self.order.plot(ax)
+        return plot_directions(self.trends, self._counts(), ax)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .range import STATUSES
-from .render.document import Document, Paragraph, Table
-from .render.text import number, point
+from .render.diagrams import plot_line
+from .render.document import GOOD, OPEN, Document, Paragraph, Table
+from .render.style import CLAIM, SEEN, TONES
+from .render.text import clipped_name, number, point
+from .tables.help import what_helps
 
 
 REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
@@ -38,6 +42,7 @@ class Optimum(Answer):
         warrant: What stands behind the proved end.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -58,6 +63,7 @@ class Optimum(Answer):
     methods: tuple[str, ...] = ()
 
     FORMAT = "outrange.optimum"
+    INDEX = ("form",)
 
     def __post_init__(self) -> None:
         if self.status not in REASONS or self.sense not in ("min", "max"):
@@ -95,22 +101,73 @@ class Optimum(Answer):
 
     def __repr__(self) -> str:
         if self.status == "infeasible":
-            return f"Optimum({self.sense} {self.objective}: {self.reason}, {self.warrant.name})"
+            return f"Optimum({self._form}: {self.reason}, {self.warrant.name})"
         ends = f"{number(self.value)}" if self.is_exact else f"[{self.lo:.6g}, {self.hi:.6g}]"
-        what = f"{self.sense} {self.objective} = {ends}"
-        return f"Optimum({what}, {self.reason}, {self.warrant.name})"
+        return f"Optimum({self._form} = {ends}, {self.reason}, {self.warrant.name})"
+
+    @property
+    def _form(self) -> str:
+        return f"{self.sense} {clipped_name(self.objective, 60)}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict: the bracket of the optimal value."""
+        return [
+            {
+                "form": f"{self.sense} {self.objective}", "lo": self.lo, "hi": self.hi,
+                "gap": self.gap, "status": self.status,
+            }
+        ]  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one plain sentence."""
+        word = {"min": "least", "max": "largest"}[self.sense]
+        if self.status == "infeasible":
+            return "No input satisfies the conditions (proved)."
+        if self.is_exact:
+            return f"The {word} value is {number(self.value)} (exact)."
+        seen = f"the {word} seen is {number(self.value)}" if self.at is not None else "none is seen"
+        beyond = "below" if self.sense == "min" else "above"
+        known = f"none is {beyond} {number(self.bound)} (proved)"
+        known = known if np.isfinite(self.bound) else "nothing is proved yet"
+        return f"{seen[0].upper()}{seen[1:]}; {known}."
 
     def document(self) -> Document:
         """One row, and the best input known."""
         row = (f"{self.sense} {self.objective}", self.lo, self.hi)
         found = "No admissible input is known."
         if self.at is not None:
-            best = "" if self.is_exact else "best seen "
+            best = "Attained" if self.is_exact else "Best seen"
             found = (
-                f"{best}at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
+                f"{best} at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
             )
+        told = f"{self.sentence}\n{found}\n{what_helps(self.status)}"
         return Document(
             f"Optimum of {self.model}",
             f"{self.reason}; {self.warrant.name}, {self.cost}.",
-            (Table(("form", "at least", "at most"), [row]), Paragraph(found)),
+            (
+                Table(("form", "at least", "at most"), [row]),
+                Paragraph(told.rstrip()),
+            ),
+            GOOD if self.status in ("exact", "infeasible") else OPEN,
         )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the proved end and the best value reached on a number line. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        spans, bounded = [], np.isfinite(self.bound)
+        if bounded and self.sense == "min":
+            spans = [(self.bound, np.inf, "every value is here (proved)", CLAIM)]
+        elif bounded:
+            spans = [(-np.inf, self.bound, "every value is here (proved)", CLAIM)]
+        marks = [(self.bound, "proved", TONES["good"]), (self.value, "attained", SEEN)]
+        return plot_line(f"{self._form}: {self.sentence}", spans, marks, self._form, ax)

@@ -1,18 +1,22 @@
-"""The answer of `outrange.output_range`."""
+"""The answer of `outrange.output_range`, `gradient_range`, `lipschitz` and `difference_range`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..core import InputError, OutrangeError, UnknownKeyError, Warrant
+from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
-from .render.document import MOST_ROWS, Bar, Document, Paragraph, Table
+from .render.document import Document
 from .render.plot import plot_bars
-from .render.text import entry_names, number, point, short, tidy, vector
+from .render.text import clipped_name, entry_names, number, short, tidy, vector
+from .tables.entries import check_entries, entry_index, part_name, picked
+from .tables.overview import bars
+from .tables.range_document import SUBJECTS, range_document
 
 
 STATUSES = {
@@ -23,8 +27,8 @@ STATUSES = {
 }
 """Why a search stopped, in words; the bounds are valid in every case."""
 
-MOST_INPUTS, MOST_NAMED = 12, 10
-"""The inputs that give the values seen are shown up to so many entries, and so many outputs."""
+MOST_SHORT = 4
+"""`repr` shows the ends of so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,10 @@ class Range(Answer):
         warrant: What stands behind the claim.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        subject: What it is the range of: `"output"`, `"gradient"`, `"lipschitz"` or
+            `"difference"`.
+        labels: What each output is called, flat; empty: after `outputs`.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -82,13 +90,17 @@ class Range(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    subject: str = field(default="output", kw_only=True)
+    labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
+    INDEX = ("output",)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise OutrangeError(f"`status` is one of {list(STATUSES)}. Received: {self.status!r}.")
+        check_entries(self.outputs, self.labels, self.lo, self.hi, self.seen_lo, self.seen_hi)
         held = (self.lo <= self.seen_lo) & (self.seen_lo <= self.hi)
         held = held & (self.lo <= self.seen_hi) & (self.seen_hi <= self.hi)
         if not np.all(held):
@@ -144,20 +156,37 @@ class Range(Answer):
         return parts
 
     def _part(self, name: str, shape: tuple[int, ...], where: slice) -> Range:
-        def cut(values: Any) -> Any:
-            if values is None:
-                return None
-            if isinstance(values, dict):
-                return {key: cut(value) for key, value in values.items()}
-            return values[where].reshape(shape + values.shape[1:])
+        return self._picked(np.arange(self.lo.size)[where].reshape(shape), name)
 
-        names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
-        return replace(self, outputs={name: shape}, **{n: cut(getattr(self, n)) for n in names})
+    def _picked(self, where: np.ndarray, name: str) -> Range:
+        """Some of the outputs, in the shape of their flat numbers."""
+        kept = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+        parts = {n: picked(getattr(self, n), where, self.lo.shape) for n in kept}
+        labels = tuple(self.names[i] for i in where.ravel())
+        if labels == tuple(entry_names({name: where.shape})):
+            labels = ()
+        return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
-    def __getitem__(self, name: str) -> Range:
-        if not isinstance(name, str) or name not in self.by_name:
-            raise UnknownKeyError(f"The outputs are {list(self.outputs)}. Received: {name!r}.")
-        return self.by_name[name]
+    def __getitem__(self, key: Any) -> Range:
+        """Some of the outputs: `answer[key].lo` is `answer.lo[key]`, by name also.
+
+        Args:
+            key: The name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as
+                NumPy takes it: a number, a slice, a tuple or an array of these.
+        """
+        if isinstance(key, str) and key in self.by_name:
+            return self.by_name[key]
+        where = entry_index(key, self.lo.shape, self.names)
+        return self._picked(where, part_name(self.names, where))
+
+    def __iter__(self) -> Iterator[Range]:
+        """Along the first axis."""
+        return (self[i] for i in range(len(self.lo)))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each output is called, flat."""
+        return list(self.labels) or entry_names(self.outputs)
 
     @property
     def reason(self) -> str:
@@ -176,66 +205,57 @@ class Range(Answer):
 
     def __repr__(self) -> str:
         lo, hi = self.shown()
+        ends = f"lo={vector(lo)}, hi={vector(hi)}"
+        if lo.size > MOST_SHORT or lo.ndim > 2:
+            ends = f"{lo.size:,} outputs"
+            if lo.size:
+                ends += f" within [{number(float(lo.min()))}, {number(float(hi.max()))}]"
         worst = float(np.max(self.relative_gap, initial=0.0))
-        open_gap = "" if self.is_exact else f", gap {number(worst)} of the range seen"
+        open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
         if worst == np.inf:  # no range was seen to measure it by
             open_gap = f", gap {number(float(np.max(self.gap)))}"
-        return (
-            f"Range(lo={vector(lo)}, hi={vector(hi)}, {self.reason}{open_gap}, {self.warrant.name})"
-        )
+        return f"Range({ends}, {self.reason}{open_gap}, {self.warrant.name})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict an output: its ends, the values seen, and whether each end is closed."""
+        columns = {
+            "output": self.names,
+            "lo": self.lo, "hi": self.hi, "seen_lo": self.seen_lo, "seen_hi": self.seen_hi,
+            "gap": self.gap, "relative_gap": self.relative_gap,
+            "closed_lo": self.closed_lo, "closed_hi": self.closed_hi,
+        }  # fmt: skip
+        if self.model_lo is not None and self.model_hi is not None:
+            columns |= {"model_lo": self.model_lo, "model_hi": self.model_hi}
+        flat = (np.ravel(values).tolist() for values in columns.values())
+        return [dict(zip(columns, row, strict=True)) for row in zip(*flat, strict=True)]
+
+    @property
+    def sentence(self) -> str:
+        """What is proved, in one plain sentence."""
+        lo, hi = self.shown()
+        _, word = SUBJECTS[self.subject]
+        if not lo.size:
+            return "There are no outputs."
+        ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]"
+        standing = "exact" if self.is_exact else f"proved, not exact: {self.reason}"
+        if lo.size == 1:
+            what = f"{word.capitalize()} `{clipped_name(self.names[0], 40)}` lies"
+        else:
+            what = f"All {lo.size:,} {word}s lie"
+        return f"{what} in {ends} for every input of the set ({standing})"
 
     def document(self) -> Document:
-        """A row an output, then where its ends were seen if that is short."""
-        names = entry_names(self.outputs)
-        lo, hi = (np.ravel(ends) for ends in self.shown())
-        gaps, seen_lo, seen_hi = map(np.ravel, (self.relative_gap, self.seen_lo, self.seen_hi))
-        rows = [
-            (name, lo[i], hi[i], short(gaps[i], 2), Bar(lo[i], hi[i], seen_lo[i], seen_hi[i]))
-            for i, name in enumerate(names[:MOST_ROWS])
-        ]
-        head = ("output", "lo", "hi", "relative gap", "range (dark: seen)")
-        return Document(
-            f"Output range of {self.model}",
-            f"{self.reason}; {self.warrant.name}, {self.cost}.",
-            (
-                Table(head, rows, "lrrrl", len(names) - len(rows)),
-                Paragraph("\n".join(self._evidence(names))),
-            ),
-        )
+        """A row an output, or of many the outstanding ones; then where the ends were seen."""
+        return range_document(self)
 
-    def _evidence(self, names: list[str]) -> list[str]:
-        """One line an end: the value seen, its input, and whether no other goes beyond.
-
-        That is said of an end that is closed to the tolerance; of others only that nothing beyond
-        was seen.
-        """
-        closed_lo, closed_hi = np.ravel(self.closed_lo), np.ravel(self.closed_hi)
-        width = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.inputs.values())
-        if width > MOST_INPUTS or len(names) > MOST_NAMED:
-            closed = closed_lo.all() and closed_hi.all()
-            what = "attain the ends" if closed else "give the least and the most seen"
-            return [f"The inputs that {what} are in at_lo and at_hi (JSON has them)."]
-        ends = (
-            ("least", np.ravel(self.seen_lo), closed_lo, self.at_lo),
-            ("most", np.ravel(self.seen_hi), closed_hi, self.at_hi),
-        )
-        return [
-            f"{name} is {number(float(tidy(seen[i], abs(seen[i]))))} "
-            f"({word if closed[i] else f'{word} seen'}) at {self._point(at, i)}"
-            for i, name in enumerate(names)
-            for word, seen, closed, at in ends
-        ]
-
-    def _point(self, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
-        parts = at if isinstance(at, dict) else {next(iter(self.inputs)): at}
-        rows = {name: part.reshape(self.lo.size, -1)[i] for name, part in parts.items()}
-        return point(rows, most=MOST_INPUTS)
-
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
+
+        Of more than 40 outputs, the outlines of all bars in the order of their numbers.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
+            unit: Of the outputs, to write at the axis.
 
         Returns:
             The axes.
@@ -243,14 +263,9 @@ class Range(Answer):
         Raises:
             InputError: A bound is infinite, or matplotlib is not installed.
         """
-        if not (np.isfinite(self.lo).all() and np.isfinite(self.hi).all()):
-            raise InputError(
-                "Some bounds are infinite and cannot be drawn; give the search more time."
-            )
-        bars = map(Bar, *map(np.ravel, (self.lo, self.hi, self.seen_lo, self.seen_hi)))
-        return plot_bars(
-            f"{self.model}: {self.reason}", entry_names(self.outputs), list(bars), "output", ax
-        )
+        every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
+        word = SUBJECTS[self.subject][1]
+        return plot_bars(self.sentence, self.names, every, f"{word} [{unit}]" if unit else word, ax)
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:

@@ -7,24 +7,33 @@ from typing import Any
 
 import numpy as np
 
-from ..core import InputError, OutrangeError, Warrant
+from ..core import OutrangeError, Warrant
 from .answer import Answer
-from .render.document import Document, Table
-from .render.images import Triple
+from .render.diagrams import plot_strips
+from .render.document import BAD, GOOD, OPEN, Document, Paragraph, Table, Word
+from .render.images import Triple, is_picture
 from .render.jsonable import jsonable
 from .render.plot import plot_images
+from .render.style import TONES
 from .render.text import number, size
 from .verdict import Counterexample
 
 
-WRONG, ROBUST, BROKEN, OPEN = "wrong", "robust", "broken", "open"
+WRONG, ROBUST, BROKEN, UNDECIDED = "wrong", "robust", "broken", "open"
 
 MEANING = {
     WRONG: "misclassified as it is",
     ROBUST: "proved right everywhere in the ball",
     BROKEN: "an adversarial input is known",
-    OPEN: "neither was decided in time",
+    UNDECIDED: "neither was decided in time",
 }
+
+TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}
+
+ORDER = (ROBUST, UNDECIDED, BROKEN, WRONG)
+"""In which the shares are drawn."""
+
+COLORS = {WRONG: "#8a8a8a", ROBUST: TONES["good"], BROKEN: TONES["bad"], UNDECIDED: "#d4a72c"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,7 @@ class RobustAccuracy(Answer):
         complete: Whether every input was reached.
         warrant: What stands behind the proofs.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: Status and evidence do not fit.
@@ -68,6 +78,7 @@ class RobustAccuracy(Answer):
     FORMAT = "outrange.robust_accuracy"
     DERIVED = ("accuracy", "lo", "hi")
     OMITTED = ("x",)
+    INDEX = ("input",)
 
     def __post_init__(self) -> None:
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
@@ -111,10 +122,24 @@ class RobustAccuracy(Answer):
             f"{number(self.accuracy)} without, {len(self.labels)} inputs{left})"
         )
 
+    def records(self) -> list[dict[str, Any]]:
+        """One dict an input: its label, what came of it, and the seconds spent."""
+        columns = (self.labels.tolist(), self.status.tolist(), self.seconds.tolist())
+        return [
+            {"input": i, "label": label, "status": status, "seconds": seconds}
+            for i, (label, status, seconds) in enumerate(zip(*columns, strict=True))
+        ]
+
     def document(self) -> Document:
         """A row a status."""
         rows = [
-            (name, n, f"{n / len(self.labels):.1%}", self._spent(name), MEANING[name])
+            (
+                Word(name, TONE[name]),
+                n,
+                f"{n / len(self.labels):.1%}",
+                self._spent(name),
+                MEANING[name],
+            )
             for name, n in self.count.items()
         ]
         right = f"accuracy {self.accuracy:.1%}" if (self.status != "").any() else "nothing known"
@@ -126,13 +151,25 @@ class RobustAccuracy(Answer):
             lead += f" {int((self.status == '').sum())} inputs were not reached."
         head = ("status", "inputs", "share", "time", "meaning")
         title = f"Robust accuracy of {self.model}"
-        return Document(title, lead, (Table(head, rows, "lrrrl"),))
+        left = self.count[UNDECIDED]
+        helps = (
+            ""
+            if not left
+            else (
+                f"Of {left:,} open inputs nothing is proved, and no attack is known. What would "
+                "help: more time for each (`each=`), or a smaller radius."
+            )
+        )
+        tone = GOOD if self.complete and not left else OPEN
+        return Document(title, lead, (Table(head, rows, "lrrrl"), Paragraph(helps)), tone)
 
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))
 
     def plot(self, axes: Any = None, most: int = 8) -> Any:
         """Draw the broken inputs, what was added, and what came of it.
+
+        Where none is broken, or inputs are no pictures: the shares, as `plot_shares` does.
 
         Args:
             axes: An array `(k, 3)` of matplotlib axes; made if not given.
@@ -142,15 +179,10 @@ class RobustAccuracy(Answer):
             The figure.
 
         Raises:
-            InputError: No input is broken, or inputs are no pictures.
+            InputError: matplotlib is not installed.
         """
-        if not self.adversarial:
-            raise InputError("There is no adversarial input to draw. Received: none broken.")
-        if isinstance(self.x, dict):
-            raise InputError(
-                "Only models with one input are drawn; the adversarial inputs are in "
-                f"`adversarial`. Received: inputs {list(self.x)}."
-            )
+        if not self.adversarial or isinstance(self.x, dict) or not is_picture(self.x[0]):
+            return self.plot_shares(None if axes is None else np.ravel(axes)[0]).figure
         triples = [
             Triple(
                 self.x[i],
@@ -162,3 +194,27 @@ class RobustAccuracy(Answer):
             for i, found in list(self.adversarial.items())[:most]
         ]
         return plot_images(triples, axes)
+
+    def plot_shares(self, ax: Any = None) -> Any:
+        """Draw the shares of inputs that are proved right, broken, wrong and open.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        shares = {
+            f"{name} ({n:,}): {MEANING[name]}": (np.array([n / len(self.labels)]), COLORS[name])
+            for name, n in sorted(self.count.items(), key=lambda one: ORDER.index(one[0]))
+            if n
+        }
+        ends = f"{self.lo:.1%}" if self.lo == self.hi else f"{self.lo:.1%} to {self.hi:.1%}"
+        title = (
+            f"{ends} of {len(self.labels):,} inputs stay right under any change of at most "
+            f"{number(self.eps)} ({self.norm}-norm)"
+        )
+        return plot_strips(title, [""], shares, [], ax, "share of the inputs")

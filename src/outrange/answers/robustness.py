@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
-from .render.document import Document, Paragraph
-from .render.text import number
-from .verdict import Counterexample
+from .render.diagrams import plot_line
+from .render.document import GOOD, OPEN, Document, Paragraph
+from .render.style import AXIS, TONES
+from .render.text import clipped_name, number
+from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
@@ -22,6 +25,8 @@ STATUSES = {
     "rounding": "only float64 rounding is left",
 }
 """Why the search stopped, in words; both ends hold in every case."""
+
+NORMS = {"inf": "L-infinity", "1": "L1", "2": "L2"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,7 @@ class Robustness(Answer):
         warrant: What stands behind `lo`.
         cost: Seconds and sub-problems.
         methods: The methods that were used, with references.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -65,6 +71,7 @@ class Robustness(Answer):
     methods: tuple[str, ...] = ()
 
     FORMAT = "outrange.robustness"
+    INDEX = ("claim",)
 
     def __post_init__(self) -> None:
         if not 0 <= self.lo <= self.hi or np.isfinite(self.hi) != (self.adversarial is not None):
@@ -91,22 +98,69 @@ class Robustness(Answer):
     @property
     def sentence(self) -> str:
         """The answer in one plain sentence."""
-        name = {"inf": "L-infinity", "1": "L1", "2": "L2"}[self.norm]
+        name = NORMS[self.norm]
         if self.status == "broken":
             return "The input itself breaks the property."
         if not np.isfinite(self.hi):
-            return f"Proved within {name} distance {number(self.lo)}; nothing is known to break it."
+            return (
+                f"Proved within {name} distance {number(self.lo)}; no input seen breaks it "
+                "further away."
+            )
         return (
             f"Proved within {name} distance {number(self.lo)}; "
             f"broken at distance {number(self.hi)}."
         )
 
     def __repr__(self) -> str:
-        ends = f"lo={number(self.lo)}, hi={number(self.hi)}"
-        return f"Robustness({self.claim!r}, norm {self.norm}, {ends}, {self.reason})"
+        ends, claim = f"lo={number(self.lo)}, hi={number(self.hi)}", clipped_name(self.claim, 60)
+        return f"Robustness({claim!r}, norm {self.norm}, {ends}, {self.reason})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict: the radius from below and from above."""
+        return [
+            {
+                "claim": self.claim, "norm": self.norm, "lo": self.lo, "hi": self.hi,
+                "gap": self.gap, "status": self.status,
+            }
+        ]  # fmt: skip
 
     def document(self) -> Document:
         """The radius in a sentence."""
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
-        said = Paragraph(f"{self.sentence}\n{standing}")
-        return Document(f"Robustness of {self.model}", self.claim, (said,))
+        said = Paragraph(f"{self.sentence}\n{standing}{self._advice()}")
+        tone = GOOD if self.is_exact or self.status == "never" else OPEN
+        return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
+
+    def _advice(self) -> str:
+        """What would help, where the radius is not known."""
+        if self.status not in ("time", "interrupted", "rounding"):
+            return ""
+        where = f"Between {number(self.lo)} and {number(self.hi)}"
+        where = where if np.isfinite(self.hi) else f"Beyond {number(self.lo)}"
+        return (
+            f"\n{where} nothing is proved and nothing "
+            "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw which distances are proved safe, which are broken, and what is open between.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        spans = [(0.0, self.lo, "nothing breaks it (proved)", TONES["good"])]
+        open_ = "not decided" if self.status != "never" else "not asked about"
+        spans.append((self.lo, self.hi, open_, "#d8d8d8"))
+        if np.isfinite(self.hi):
+            spans.append((self.hi, np.inf, "an input breaks it (seen)", TONES["bad"]))
+        marks = [(self.lo, "proved", TONES["good"]), (self.hi, "broken", TONES["bad"])]
+        title = f"`{clipped_name(self.claim, LONGEST_CLAIM)}`: {self.sentence}"
+        drawn = [span for span in spans if span[0] < span[1]]
+        label = f"{NORMS[self.norm]} distance from the input"
+        return plot_line(title, drawn, [*marks, (0.0, "the input", AXIS)], label, ax)

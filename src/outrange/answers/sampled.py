@@ -1,13 +1,21 @@
 """The answer of `outrange.sample_range`: values at finitely many inputs, without a proof."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..core import Warrant
 from .answer import Answer
-from .render.document import MOST_ROWS, Bar, Document, Table
-from .render.text import entry_names, tidy, vector
+from .render.document import MOST_PRINTED, Bar, Block, Cell, Document, Table
+from .render.plot import plot_bars
+from .render.text import entry_names, number, tidy, vector
+from .tables.entries import check_entries, entry_index, part_name, picked
+from .tables.overview import bars, constant, overview
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +35,8 @@ class SampledRange(Answer):
         seed: Of the random generator.
         seconds: Wall-clock time in seconds.
         warrant: `Warrant.SAMPLED`.
+        labels: What each output is called, flat; empty: after `outputs`.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -40,8 +50,48 @@ class SampledRange(Answer):
     seed: int
     seconds: float
     warrant: Warrant = Warrant.SAMPLED
+    labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.sampled"
+    INDEX = ("output",)
+
+    def __post_init__(self) -> None:
+        check_entries(self.outputs, self.labels, self.lo, self.hi)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each output is called, flat."""
+        return list(self.labels) or entry_names(self.outputs)
+
+    def __getitem__(self, key: Any) -> SampledRange:
+        """Some of the outputs, by index or by name, as of a `Range`.
+
+        Args:
+            key: The name of an entry, or an index as NumPy takes it.
+        """
+        if isinstance(key, str) and key in self.outputs and key not in self.names:
+            if len(self.outputs) == 1:
+                return self
+            start = 0
+            for name, shape in self.outputs.items():
+                stop = start + int(np.prod(shape, dtype=np.int64))
+                if name == key:
+                    return self._picked(np.arange(start, stop).reshape(shape), name)
+                start = stop
+        where = entry_index(key, self.lo.shape, self.names)
+        return self._picked(where, part_name(self.names, where))
+
+    def _picked(self, where: np.ndarray, name: str) -> SampledRange:
+        parts = {
+            n: picked(getattr(self, n), where, self.lo.shape)
+            for n in ("lo", "hi", "at_lo", "at_hi")
+        }
+        labels = tuple(self.names[i] for i in where.ravel())
+        return replace(self, outputs={name: where.shape}, labels=labels, **parts)
+
+    def __iter__(self) -> Iterator[SampledRange]:
+        """Along the first axis."""
+        return (self[i] for i in range(len(self.lo)))
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
         """`lo` and `hi` rounded for display."""
@@ -49,17 +99,58 @@ class SampledRange(Answer):
         return tidy(self.lo, scale), tidy(self.hi, scale)
 
     def __repr__(self) -> str:
-        lo, hi = map(vector, self.shown())
-        return f"SampledRange(lo={lo}, hi={hi}, {self.samples} samples, {self.warrant.name})"
+        lo, hi = self.shown()
+        ends = f"lo={vector(lo)}, hi={vector(hi)}"
+        if lo.size > 4 or lo.ndim > 2:
+            ends = (
+                f"{lo.size:,} outputs within [{number(float(lo.min()))}, {number(float(hi.max()))}]"
+            )
+        return f"SampledRange({ends}, {self.samples} samples, {self.warrant.name})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict an output: the least and the largest value seen."""
+        flat = zip(self.names, np.ravel(self.lo).tolist(), np.ravel(self.hi).tolist(), strict=True)
+        return [{"output": name, "lo": lo, "hi": hi} for name, lo, hi in flat]
+
+    @property
+    def sentence(self) -> str:
+        """What was seen, in one plain sentence."""
+        lo, hi = self.shown()
+        ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else "nothing"
+        return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
 
     def document(self) -> Document:
-        """A row an output."""
-        names = entry_names(self.outputs)
+        """A row an output, or of many the outstanding ones."""
         lo, hi = (np.ravel(ends) for ends in self.shown())
-        rows = [(name, lo[i], hi[i], Bar(lo[i], hi[i])) for i, name in enumerate(names[:MOST_ROWS])]
-        head = ("output", "least seen", "largest seen", "range")
+        head, names = ("output", "least seen", "largest seen", "range"), self.names
+
+        def row(i: int) -> tuple[Cell, ...]:
+            return (names[i], lo[i], hi[i], Bar(lo[i], hi[i]))
+
+        shown = range(min(len(names), MOST_PRINTED))
+        blocks: list[Block] = [Table(head, list(map(row, shown)), "lrrl")]
+        if len(names) > MOST_PRINTED:
+            still = int(constant(self.lo, self.hi).sum())
+            counts = [(still, "constant in all samples"), (len(names) - still, "that vary")]
+            blocks = overview(head, row, (lo, hi), names, counts, "lrrl")
         return Document(
             f"Outputs of {self.model} seen",
             f"{self.samples:,} samples; {self.warrant.name}: the true range may be wider.",
-            (Table(head, rows, "lrrl", len(names) - len(rows)),),
+            blocks,
         )
+
+    def plot(self, ax: Any = None, *, unit: str = "") -> Any:
+        """Draw one bar an output, from the least to the largest value seen. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+            unit: Of the outputs, to write at the axis.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        label = f"output [{unit}]" if unit else "output"
+        return plot_bars(self.sentence, self.names, bars(self.lo, self.hi), label, ax, seen=True)

@@ -1,15 +1,19 @@
 """The answer to "what does each layer do on this input set?"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core import Bounds, UnknownKeyError, Warrant
 from .answer import Answer
-from .render.document import Bar, Document, Interval, Paragraph, Table
+from .render.diagrams import plot_strips
+from .render.document import MOST_ROWS, Bar, Document, Fold, Interval, Paragraph, Table
 from .render.jsonable import field_dict, jsonable
-from .render.text import short
+from .render.text import cell_text, short
+
+
+COLORS = {"dead": "#b3312c", "saturated": "#d4a72c", "always_on": "#1a7f37", "constant": "#8a8a8a"}
 
 
 COUNTS = ("dead", "always_on", "saturated", "constant")
@@ -32,6 +36,8 @@ class LayerRow:
         always_on: Stable units on one sloped linear piece of their activation; same shape.
         saturated: Units in the flat tail of a smooth activation; same shape.
         constant: Units whose output is one number, up to rounding; same shape.
+        calls: How often the layer runs, one step of a loop after the other; ranges hold for all of
+            them, and a unit counts only where it does at every call.
     """
 
     name: str
@@ -44,6 +50,7 @@ class LayerRow:
     always_on: np.ndarray
     saturated: np.ndarray
     constant: np.ndarray
+    calls: int = field(default=1, kw_only=True)
 
     def count(self, what: str) -> int | None:
         """Count the units of the layer in a state.
@@ -74,6 +81,7 @@ class Summary(Answer):
         domain: How the ranges were bounded, `"linear"` or `"intervals"`.
         seconds: Wall-clock time in seconds.
         warrant: What stands behind ranges and counts.
+        sources: The models it is about, each with its hash.
     """
 
     model: str
@@ -83,6 +91,7 @@ class Summary(Answer):
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
 
     FORMAT = "outrange.summary"
+    INDEX = ("layer",)
 
     def __getitem__(self, name: str) -> LayerRow:
         for row in self.layers:
@@ -115,39 +124,103 @@ class Summary(Answer):
             f"{self.warrant.name})"
         )
 
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a layer: its class, size and range, and how many units are in which state."""
+        return [
+            {
+                "layer": row.name, "kind": row.kind, "units": int(np.prod(row.shape)),
+                "parameters": row.parameters, "calls": row.calls,
+                **_ends("before", row.before), **_ends("after", row.after),
+                **{what: row.count(what) for what in COUNTS},
+            }
+            for row in self.layers
+        ]  # fmt: skip
+
     def document(self) -> Document:
-        """A row a layer."""
-        head = ("Layer (type)", "Output shape", "Params", "Before activation", "After")
-        head += tuple(name.replace("_", " ").capitalize() for name in COUNTS)
-        rows = []
-        for row in self.layers:
-            after = hull(row.after)
-            rows.append(
-                (
-                    f"{row.name} ({row.kind})",
-                    str((None, *row.shape)),
-                    row.parameters,
-                    hull(row.before),
-                    after,
-                    *map(row.count, COUNTS),
-                    "" if after is None else Bar(after.lo, after.hi),
-                )
-            )
+        """A row a layer; the range of every output of the layer is drawn where there is room."""
+        head = ("Layer (type)", "Shape", "Params", "Before", "After")
+        head += ("Dead", "On", "Sat.", "Const.", "Range")
+        rows = [self._row(row) for row in self.layers]
+        shown = rows[:MOST_ROWS]
+        table = Table(head, shown, "llrrrrrrrl", len(rows) - len(shown))
         return Document(
             "Model",
             f'"{self.model}"',
             (
-                Table((*head, "Range"), rows, "llrrrrrrrl"),
+                table if len(rows) <= MOST_ROWS else Fold(f"The first {MOST_ROWS} layers", [table]),
                 Paragraph(
-                    f"Total params: {self.parameters:,}. Ranges are proved outer bounds over all "
-                    f"units of a layer; counts are proved ({self.warrant.name})."
+                    f"Total params: {self.parameters:,}. Ranges (before the activation, and after) "
+                    "are proved outer bounds over all "
+                    f"units of a layer; counts are proved ({self.warrant.name}): units dead, "
+                    "always on, saturated, constant."
                 ),
             ),
         )
 
+    @staticmethod
+    def _row(row: LayerRow) -> tuple:
+        after = hull(row.after)
+        return (
+            f"{row.name} ({row.kind})" if row.calls == 1 else f"{row.name} x {row.calls}",
+            str((None, *row.shape)),
+            row.parameters,
+            hull(row.before),
+            after,
+            *map(row.count, COUNTS),
+            "" if after is None else Bar(after.lo, after.hi),
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw a strip a layer: the shares of units in each state, and the layer's range.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        sizes = np.array([max(row.constant.size, 1) for row in self.layers])
+        counts = {what: np.array([row.count(what) or 0 for row in self.layers]) for what in COUNTS}
+        # A dead unit is constant, too: each is drawn once.
+        both = [int(np.count_nonzero(_any(row) & _flags(row, "constant"))) for row in self.layers]
+        counts["constant"] = np.maximum(counts["constant"] - both, 0)
+        order = ("dead", "saturated", "constant", "always_on")
+        shares = {w.replace("_", " "): (counts[w] / sizes, COLORS[w]) for w in order}
+        rest = np.maximum(1.0 - sum(share for share, _ in shares.values()), 0.0)
+        shares["free to move"] = (rest, "#d5dff0")
+        notes = [cell_text(hull(row.after)) for row in self.layers]
+        names = [
+            f"{row.name} ({row.kind}), {size:,}"
+            for row, size in zip(self.layers, sizes, strict=True)
+        ]
+        told = ", ".join(f"{self.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
+        title = f"Of {int(sizes.sum()):,} units are, for every input of the set (proved): {told}"
+        return plot_strips(title, names, shares, notes, ax)
+
+
+def _flags(row: LayerRow, what: str) -> np.ndarray:
+    flags = np.ravel(getattr(row, what)).astype(bool)
+    return flags if flags.size == row.constant.size else np.zeros(row.constant.size, bool)
+
+
+def _any(row: LayerRow) -> np.ndarray:
+    """The units in a state other than constant."""
+    return _flags(row, "dead") | _flags(row, "saturated") | _flags(row, "always_on")
+
+
+def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
+    """The columns of a frame, in full precision."""
+    lo, hi = None, None
+    if ends is not None and ends[0].size:
+        lo, hi = float(ends[0].min()), float(ends[1].max())
+    return {f"{name}_lo": lo, f"{name}_hi": hi}
+
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """The least and the largest end of all units, in a few digits."""
+    """The least and the largest end of all units, in three digits."""
     if ends is None or ends[0].size == 0:
         return None
-    return Interval(short(float(ends[0].min())), short(float(ends[1].max())))
+    return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))

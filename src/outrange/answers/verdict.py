@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..core import OutrangeError, Warrant
+from ..core import Bounds, OutrangeError, Warrant
 from .answer import Answer, Cost
-from .render.document import Document, Paragraph
+from .render.diagrams import plot_in_box, plot_line
+from .render.document import BAD, GOOD, OPEN, Document, Fold, Paragraph
 from .render.jsonable import field_dict
-from .render.text import number, point
+from .render.style import CLAIM, SEEN, TONES
+from .render.text import clipped_name, entry_names, number, point
 
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
@@ -26,6 +28,11 @@ REASONS = {
 
 MOST_NUMBERS = 64
 """A counterexample of more entries is not shown in full."""
+
+LONGEST_CLAIM = 80
+"""Characters of a claim in `repr` and in titles; of a longer one the middle is left out."""
+
+TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +61,33 @@ class Counterexample:
         return field_dict(self, without=("flat_x", "flat_y"))
 
     @property
+    def names(self) -> list[str]:
+        """What each entry of `flat_x` is called."""
+        parts = self.x if isinstance(self.x, dict) else {"x": self.x}
+        return entry_names({name: np.shape(part) for name, part in parts.items()})
+
+    def row(self) -> dict[str, Any]:
+        """Summarize it in plain numbers.
+
+        Returns:
+            Every input and every output by name, and whether the model breaks the property too.
+        """
+        y = self.y if isinstance(self.y, dict) else {"y": self.y}
+        outputs = entry_names({name: np.shape(part) for name, part in y.items()})
+        values = [float(v) for part in y.values() for v in np.ravel(part)]
+        found = dict(zip(self.names, map(float, self.flat_x), strict=True))
+        return found | dict(zip(outputs, values, strict=True)) | {"reproduced": self.reproduced}
+
+    def __repr__(self) -> str:
+        told = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
+        where = f"{point(self.x, 'x', 4)}, {point(self.y, 'y', 4)}"
+        return f"Counterexample({where}, {told[self.reproduced]})"
+
+    @property
     def digits(self) -> str:
         """A line an array, every number in the digits that give it back."""
         if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
-            return "The counterexample in full: as_dict(), or --json."
+            return "The counterexample in full: counterexample.x, as_dict(), or --json."
         shown = {"x": self.x, "y, in real arithmetic": self.y}
         if self.model_y is not None:
             shown["y, as the model returned it"] = self.model_y
@@ -90,6 +120,9 @@ class Verdict(Answer):
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
+        names: What the inputs are called, flat; empty if unknown.
+        sources: The models it is about, each with its hash.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.
@@ -106,8 +139,12 @@ class Verdict(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    box: Bounds | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.verdict"
+    OMITTED = ("box", "names")
+    INDEX = ("claim",)
 
     def __post_init__(self) -> None:
         if (self.status == VIOLATED) != (self.counterexample is not None):
@@ -143,7 +180,9 @@ class Verdict(Answer):
         elif self.nearest is not None:
             near = "; an input tried meets or breaks it, but by no more than rounding can explain"
         if np.isfinite(self.margin):
-            near += f", and {number(self.margin)} is proved (0 would do)"
+            near += (
+                f"; a margin of {number(self.margin)} is proved, and the property needs 0 or more"
+            )
         return f"Unknown: {REASONS[self.reason]}{near}.{self._advice()}"
 
     def _float32_note(self) -> str:
@@ -165,7 +204,15 @@ class Verdict(Answer):
         return ""
 
     def __repr__(self) -> str:
-        return f"Verdict({self.status}, {self.claim!r})"
+        return f"Verdict({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict: the verdict, its margins, and a counterexample by the names of its entries."""
+        told = {
+            "claim": self.claim, "status": self.status, "margin": self.margin,
+            "nearest": self.nearest, "reason": self.reason, "vacuous": self.vacuous,
+        }  # fmt: skip
+        return [told | ({} if self.counterexample is None else self.counterexample.row())]
 
     @property
     def standing(self) -> str:
@@ -175,6 +222,43 @@ class Verdict(Answer):
     def document(self) -> Document:
         """The verdict in a sentence, and a counterexample in all its digits."""
         found = self.counterexample
-        lines = [self.sentence, *([] if found is None else [found.digits])]
-        lines.append(f"{self.standing} Model: {self.model}.")
-        return Document(self.status, self.claim, (Paragraph("\n".join(lines)),))
+        digits = [] if found is None else [Paragraph(found.digits)]
+        return Document(
+            self.status,
+            self.claim,
+            (
+                Paragraph(self.sentence),
+                Fold("The counterexample in all its digits", digits),
+                Paragraph(f"{self.standing} Model: {self.model}."),
+            ),
+            TONE[self.status],
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the counterexample against the box, input by input; or the margins. By matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        claim, found = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample
+        if found is not None:
+            title = f"`{claim}` is broken by an input of the set ({self.warrant.name})"
+            names = list(self.names) or found.names
+            return plot_in_box(title, names, found.flat_x[None], self.box, ax)
+        title = f"`{claim}` holds for every input of the set: no distance below 0 is possible"
+        if self.status == UNKNOWN:
+            title = f"`{claim}` is not decided: {REASONS[self.reason]}"
+        elif self.vacuous:
+            title = f"`{claim}` holds for want of inputs: none satisfies its assumptions"
+        marks = [(0.0, "broken below", TONES["bad"]), (self.margin, "proved", TONES["good"])]
+        if self.nearest is not None:
+            marks.append((self.nearest, "nearest input tried", SEEN))
+        bounded = np.isfinite(self.margin)
+        spans = [(self.margin, np.inf, "every input is here (proved)", CLAIM)] if bounded else []
+        return plot_line(title, spans, marks, "distance from breaking the property", ax)

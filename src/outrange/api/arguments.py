@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
+from ..answers.answer import Answer
 from ..core import Clock, InputError
 from ..core.formula import negate
 from .read import read_property
@@ -33,6 +38,15 @@ def loaded_within(model: Any, time_limit: float | None) -> tuple[Network, Clock]
     check_limits(0.0, time_limit)
     clock = Clock(time_limit)
     return loaded(model), clock
+
+
+Kind = TypeVar("Kind", bound=Answer)
+
+
+def stamped(answer: Kind, *networks: Network) -> Kind:
+    """The answer with the hashes of the models that it is about."""
+    known = (network.source for network in networks)
+    return replace(answer, sources=tuple(source for source in known if source is not None))
 
 
 def left(clock: Clock) -> float | None:
@@ -66,3 +80,15 @@ def asked(
         )
     formula = resolve(property, slots, outputs)
     return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
+
+
+def hull(network: Network, regions: Sequence[Region]) -> dict[str, Any]:
+    """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
+    from ..answers.render.text import entry_names
+
+    if not regions:
+        return {}
+    lo = np.min([region.box.lo for region in regions], axis=0)
+    hi = np.max([region.box.hi for region in regions], axis=0)
+    names = entry_names({slot.name: slot.shape for slot in network.graph.inputs})
+    return {"box": (lo, hi), "names": tuple(names)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import asked, left, loaded_within
+from .arguments import asked, left, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -77,15 +77,18 @@ def counterexamples(
 
     network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(
+    return stamped(
+        ask(
+            network,
+            unsafe,
+            regions,
+            text=text,
+            count=count,
+            apart=apart,
+            time_limit=left(clock),
+            seed=seed,
+        ),
         network,
-        unsafe,
-        regions,
-        text=text,
-        count=count,
-        apart=apart,
-        time_limit=left(clock),
-        seed=seed,
     )
 
 
@@ -152,12 +155,15 @@ def bad_inputs(
 
     network, clock = loaded_within(model, time_limit)
     unsafe, regions, text = asked(network, property, box, where)
-    return ask(
+    return stamped(
+        ask(
+            network,
+            unsafe,
+            regions,
+            text=text,
+            share_tol=share_tol,
+            time_limit=left(clock),
+            most_pieces=most_pieces,
+        ),
         network,
-        unsafe,
-        regions,
-        text=text,
-        share_tol=share_tol,
-        time_limit=left(clock),
-        most_pieces=most_pieces,
     )

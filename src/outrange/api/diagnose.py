@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def diagnose(
     from ..diagnosis import diagnose as ask
     from ..frontends.keras.names import named_inputs, named_targets
     from ..frontends.keras.training.program import read_compiled, read_program
+    from ..frontends.load import source_of
 
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
     inputs, flat_x = _arrays(named_inputs(model, x), "x")
@@ -83,7 +85,9 @@ def diagnose(
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
     program = read_program(model, inputs, targets)
-    return ask(program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps)
+    found = ask(program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps)
+    source = source_of(model, found.model)
+    return found if source is None else replace(found, sources=(source,))
 
 
 def _arrays(data: Any, name: str) -> tuple[Any, list[np.ndarray]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import left, loaded_within
+from .arguments import left, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -123,14 +123,17 @@ def _optimum(
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
-    return optimum(
+    return stamped(
+        optimum(
+            network,
+            form,
+            sense,
+            text,
+            regions(slots, box),
+            condition,
+            tol=tol,
+            time_limit=left(clock),
+            seed=seed,
+        ),
         network,
-        form,
-        sense,
-        text,
-        regions(slots, box),
-        condition,
-        tol=tol,
-        time_limit=left(clock),
-        seed=seed,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
-from .arguments import asked, left, loaded_within
+from .arguments import asked, hull, left, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def verify(
         with deadline(max(LEAST_TIME, clock.left)):
             unsafe, regions, text = asked(network, property, box, where)
     except OutOfTime:
-        return undecided(network, os.path.basename(str(property)), clock)
-    return ask(
+        return stamped(undecided(network, os.path.basename(str(property)), clock), network)
+    found = ask(
         network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
     )
+    return stamped(replace(found, **hull(network, regions)), network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import left, loaded, loaded_within
+from .arguments import left, loaded, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -75,21 +75,26 @@ def output_range(
     from ..questions.output_range import output_range as ask
 
     network, clock = loaded_within(model, time_limit)
-    return ask(
+    return stamped(
+        ask(
+            network,
+            box,
+            tol=tol,
+            time_limit=left(clock),
+            rows=rows,
+            layer=layer,
+            solver=solver,
+            progress=progress,
+        ),
         network,
-        box,
-        tol=tol,
-        time_limit=left(clock),
-        rows=rows,
-        layer=layer,
-        solver=solver,
-        progress=progress,
     )
 
 
 def summary(
     model: Any,
     box: Any,
+    *,
+    known: Range | None = None,
 ) -> Summary:
     """Bound every layer on an input set, as a table like that of Keras's `model.summary()`.
 
@@ -99,12 +104,15 @@ def summary(
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
+        known: What `outrange.output_range` said of the same model on the same input set, if that is
+            known: the row of the last layer then has that range, which is tighter.
 
     Returns:
         A `Summary`; `print` it for the table.
 
     Raises:
-        InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
+        InputError: `known` is the range of something else, or as for `outrange.output_range`.
+        ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
         >>> import keras
@@ -123,7 +131,8 @@ def summary(
     """
     from ..questions.summary import summary as ask
 
-    return ask(loaded(model), box)
+    network = loaded(model)
+    return stamped(ask(network, box, known=known), network)
 
 
 def sample_range(
@@ -157,4 +166,4 @@ def sample_range(
     from ..questions.sample_range import sample_range as ask
 
     network = loaded(model)
-    return ask(network, box, samples=samples, seed=seed)
+    return stamped(ask(network, box, samples=samples, seed=seed), network)

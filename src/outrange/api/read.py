@@ -1,4 +1,4 @@
-"""The public functions that read: `load` a model, `read_property` of a file."""
+"""The public functions that read: `load` a model, `read_property`, `read` an answer, of a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..core import InputError, Specification
 
 
 if TYPE_CHECKING:
+    from ..answers.answer import Answer
     from ..frontends.network import Network
 
 
@@ -84,3 +85,50 @@ def read_property(path: str | os.PathLike) -> Specification:
     from ..frontends.vnnlib import read_vnnlib
 
     return read_vnnlib(path)
+
+
+def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
+    """Read an answer that `answer.save` wrote.
+
+    Nothing in the file is run: it is JSON of numbers, texts and arrays, and what does not fit is
+    refused. Whether the numbers are those that were proved rests on whoever kept the file.
+
+    Args:
+        path: The file.
+        model: The model that the answer should be about, as for `outrange.output_range`: one with
+            another hash is refused. None for no comparison.
+
+    Returns:
+        The answer: a `Range`, a `Verdict` or whatever was saved, equal to the last bit.
+
+    Raises:
+        InputError: There is no such file, it is damaged or of another kind, a newer release wrote
+            it, or it is about another model.
+        ModelError, UnsupportedError: `model` cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from outrange import recommend
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "advice.json")
+        >>> recommend([[0.0], [1.0]], [0, 1]).save(path)
+        >>> read(path).loss
+        'binary_crossentropy'
+    """
+    from ..answers import advice, dead_start  # noqa: F401 - files may hold these, too
+    from ..answers.storage.read import read_answer
+    from ..answers.study import study  # noqa: F401
+
+    answer = read_answer(path)
+    if model is None:
+        return answer
+    from ..frontends.load import load as load_model
+
+    asked = load_model(model).source
+    if asked is None or not any(asked.sha256 == known.sha256 for known in answer.sources):
+        of = "; ".join(map(str, answer.sources)) or "a model without a hash"
+        told = "a model without a hash" if asked is None else str(asked)
+        raise InputError(
+            "An answer holds for the very model that it was asked about: pass the same file, or "
+            f"the model with the same weights. `{os.fspath(path)}` is about {of}. Received: {told}."
+        )
+    return answer

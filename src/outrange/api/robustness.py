@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from .arguments import left, loaded_within
+from .arguments import left, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -85,16 +85,19 @@ def robustness(
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     kept = _kept(network, around.center, label, property)
     formula = resolve(kept, network.graph.inputs, network.graph.outputs)
-    return ask(
+    return stamped(
+        ask(
+            network,
+            negate(formula),
+            around,
+            text=str(kept),
+            tol=tol,
+            most=most,
+            time_limit=left(clock),
+            seed=seed,
+            progress=progress,
+        ),
         network,
-        negate(formula),
-        around,
-        text=str(kept),
-        tol=tol,
-        most=most,
-        time_limit=left(clock),
-        seed=seed,
-        progress=progress,
     )
 
 
@@ -193,16 +196,19 @@ def robust_accuracy(
     def unsafe(label: int) -> Formula:
         return negate(resolve(outputs.argmax() == label, graph.inputs, graph.outputs))
 
-    return ask(
+    return stamped(
+        ask(
+            network,
+            data,
+            unsafe,
+            eps=eps,
+            norm=norm,
+            clip=clip,
+            each=each,
+            time_limit=left(clock),
+            file=file,
+            seed=seed,
+            progress=progress,
+        ),
         network,
-        data,
-        unsafe,
-        eps=eps,
-        norm=norm,
-        clip=clip,
-        each=each,
-        time_limit=left(clock),
-        file=file,
-        seed=seed,
-        progress=progress,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import left, loaded, loaded_within
+from .arguments import left, loaded, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -82,16 +82,18 @@ def monotone(
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
-        return ask(
+        found = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
             time_limit=left(clock), seed=seed, progress=progress,
         )  # fmt: skip
+        return stamped(found, network)
     from ..questions.gradients.group_order import groups_monotone
 
-    return groups_monotone(
+    found = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
         time_limit=left(clock), seed=seed, progress=progress,
     )  # fmt: skip
+    return stamped(found, network)
 
 
 def gradient_range(
@@ -148,10 +150,10 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     network, clock = loaded_within(model, time_limit)
-    return ask(
+    return stamped(ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer,
         tol=tol, time_limit=left(clock), seed=seed, progress=progress,
-    )  # fmt: skip
+    ), network)  # fmt: skip
 
 
 def lipschitz(
@@ -206,10 +208,10 @@ def lipschitz(
     from ..questions.gradients.gradients import lipschitz as ask
 
     network, clock = loaded_within(model, time_limit)
-    return ask(
+    return stamped(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
         tol=tol, time_limit=left(clock), seed=seed, progress=progress,
-    )  # fmt: skip
+    ), network)  # fmt: skip
 
 
 def difference_range(
@@ -266,6 +268,7 @@ def difference_range(
 
     one, clock = loaded_within(model_a, time_limit)
     two = loaded(model_b)
-    return ask(
+    found = ask(
         one, two, box, tol=tol, time_limit=left(clock), rows=rows, solver=solver, progress=progress
     )
+    return stamped(found, one, two)

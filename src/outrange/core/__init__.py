@@ -14,6 +14,7 @@ from .errors import (
     InputError as InputError,
     ModelError as ModelError,
     OutrangeError as OutrangeError,
+    UnknownIndexError as UnknownIndexError,
     UnknownKeyError as UnknownKeyError,
     UnsupportedError as UnsupportedError,
 )
@@ -36,4 +37,5 @@ from .rounding import (
     multiply_toward as multiply_toward,
     up as up,
 )
+from .source import ModelSource as ModelSource
 from .warrant import Warrant as Warrant

@@ -3,6 +3,7 @@
 * OutrangeError
   + InputError        an argument of the caller's breaks a rule (box, tolerance, shape, path)
     - UnknownKeyError an answer has no entry of this name
+    - UnknownIndexError    an answer has no entry at this index
   + ModelError        the model cannot be read, or the graph read from it is not the model
     - ContradictionError   the model contradicts an answer: a bug of outrange, not of the caller's
   + UnsupportedError  the model holds an operation no file in `outrange/ops` describes
@@ -22,6 +23,10 @@ class UnknownKeyError(InputError, KeyError):
 
     # That of a KeyError is in quotes, fit for a bare key.
     __str__ = Exception.__str__
+
+
+class UnknownIndexError(InputError, IndexError):
+    """An answer has no entry at this index; the message gives the shape."""
 
 
 class ModelError(OutrangeError):

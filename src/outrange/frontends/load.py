@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import InputError, ModelError
+from ..core import InputError, ModelError, ModelSource
 from ..graph import Graph
 from .network import Network
+from .source import file_source, torch_source, weights_source
 
 
 _KERAS_FILES = (".keras", ".h5", ".hdf5")
@@ -61,6 +63,14 @@ def load(
         return model
     if isinstance(model, Graph):
         return Network(graph=model, predict=None, name="graph", origin="graph")
+    network = _read(model, custom_objects, safe_mode, input_shape)
+    return replace(network, source=source_of(model, network.name))
+
+
+def _read(
+    model: Any, custom_objects: Any, safe_mode: bool, input_shape: Sequence[int] | None
+) -> Network:
+    """The network of a model of a framework, or of a file."""
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
     if is_keras(model):
         from .keras import load_keras
@@ -88,6 +98,15 @@ def load(
 
         return load_torch(path, safe_mode=safe_mode)
     raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
+
+
+def source_of(model: Any, name: str) -> ModelSource | None:
+    """The hash of a file, or of the weights of a model of Keras or PyTorch; None for others."""
+    if isinstance(model, str | os.PathLike):
+        return file_source(os.fsdecode(os.fspath(model)))
+    if is_keras(model):
+        return weights_source(name, model.get_weights())
+    return torch_source(name, model) if is_torch(model) else None
 
 
 def warm_up(model: str) -> None:

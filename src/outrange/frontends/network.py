@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core import ModelSource
 from ..graph import Graph
 
 
@@ -26,6 +27,7 @@ class Network:
         places: From each value of `graph` to the same value of `written`, where they differ.
         bypassed: The values of `graph` that such a curve bypasses: what depends on them, and how
             steeply, is read off `written` only.
+        source: The hash of the model's file or of its weights, as they were when it was read.
     """
 
     graph: Graph
@@ -37,6 +39,7 @@ class Network:
     plain: Graph | None = None
     places: Mapping[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
+    source: ModelSource | None = None
 
     @property
     def written(self) -> Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ def difference_range(
     known = one is not None and two is not None
     written = difference(first.written, second.written)
     both = _Difference(graph, written, apart if known else None, f"{first.name} - {second.name}")
-    return output_range(
+    found = output_range(
         both, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
     )
+    return replace(found, subject="difference")

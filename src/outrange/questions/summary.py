@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..answers import LayerRow, Summary
-from ..core import UNIT
+from ..answers import LayerRow, Range, Summary
+from ..core import UNIT, Bounds, InputError
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
@@ -19,7 +20,7 @@ ONE_NUMBER = 64 * UNIT
 """A unit whose range is at most this share of the layer's magnitude counts as constant."""
 
 
-def summary(network: LayeredNetwork, box: Any) -> Summary:
+def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Summary:
     """Bound every layer, and count its dead and saturated units; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
@@ -27,8 +28,69 @@ def summary(network: LayeredNetwork, box: Any) -> Summary:
     domain = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
-    rows = tuple(layer_row(network, layer, ends) for layer in network.layers)
-    return Summary(network.name, rows, domain, time.perf_counter() - start)
+    if known is not None:
+        ends[graph.output] = _tightened(ends[graph.output], known, network)
+    rows = [layer_row(network, layer, ends) for layer in network.layers]
+    return Summary(network.name, _one_a_layer(rows), domain, time.perf_counter() - start)
+
+
+def _tightened(ends: Bounds, known: Range, network: LayeredNetwork) -> Bounds:
+    """The ends of the output, and what is known of them.
+
+    Sound: both hold, if `known` is of this model and this set; a range of another model is refused
+    where that shows.
+    """
+    outputs = {slot.name: slot.shape for slot in network.graph.outputs}
+    own = getattr(network, "source", None)
+    hashes = [] if own is None else [one.sha256 for one in known.sources if one.of == own.of]
+    other = bool(hashes) and own is not None and own.sha256 not in hashes
+    if known.subject == "output" and known.outputs == outputs and not other:
+        lo, hi = np.maximum(ends[0], known.lo.ravel()), np.minimum(ends[1], known.hi.ravel())
+        if (lo <= hi).all():
+            return lo, hi
+    raise InputError(
+        "`known` is what `output_range` said of this model's outputs on this input set. "
+        f"Received: {known!r} of `{known.model}`."
+    )
+
+
+def _one_a_layer(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
+    """The calls of one layer (the steps of a recurrent one, say) as one row.
+
+    Sound: the hull of ranges that hold at each call holds at all of them.
+    """
+    found: dict[tuple, list[LayerRow]] = {}
+    for row in rows:
+        bent = None if row.before is None else row.before[0].shape
+        key = (row.name, row.kind, row.shape, bent, row.after[0].shape, row.dead.shape)
+        found.setdefault(key, []).append(row)
+    return tuple(calls[0] if len(calls) == 1 else _hull(calls) for calls in found.values())
+
+
+def _hull(calls: Sequence[LayerRow]) -> LayerRow:
+    def ends(which: str) -> Bounds:
+        every = [getattr(row, which) for row in calls]
+        return np.min([lo for lo, _ in every], axis=0), np.max([hi for _, hi in every], axis=0)
+
+    after = ends("after")
+    flags = {
+        what: np.logical_and.reduce([getattr(row, what) for row in calls])
+        for what in ("dead", "always_on", "saturated", "constant")
+    }
+    still = _constant(*after)
+    if still.shape == flags["constant"].shape:  # one number at every call, and the same one
+        flags["constant"] &= still | flags["dead"]
+    return replace(
+        calls[0],
+        parameters=sum(int(row.parameters) for row in calls),
+        before=None if calls[0].before is None else ends("before"),
+        after=after,
+        calls=len(calls),
+        dead=flags["dead"],
+        always_on=flags["always_on"],
+        saturated=flags["saturated"],
+        constant=flags["constant"],
+    )
 
 
 def layer_row(
@@ -36,9 +98,7 @@ def layer_row(
 ) -> LayerRow:
     """The row of a layer, given the ends `(n,)` of every value of the network's graph."""
     lo, hi = ends[layer.after]
-    magnitude = np.maximum(np.abs(lo), np.abs(hi))
-    with np.errstate(invalid="ignore"):
-        constant = (hi - lo <= ONE_NUMBER * np.max(magnitude, initial=0.0)) & np.isfinite(magnitude)
+    constant = _constant(lo, hi)
     none = np.zeros(lo.shape, bool)
     dead, always_on, saturated = none, none, none
     before = None
@@ -56,6 +116,13 @@ def layer_row(
     return LayerRow(
         layer.path, layer.kind, tuple(layer.shape), layer.parameters, before, after, *masks
     )
+
+
+def _constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    magnitude = np.maximum(np.abs(lo), np.abs(hi))
+    with np.errstate(invalid="ignore"):
+        still = hi - lo <= ONE_NUMBER * np.max(magnitude, initial=0.0)
+    return np.asarray(still & np.isfinite(magnitude))
 
 
 def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

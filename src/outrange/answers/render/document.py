@@ -14,7 +14,13 @@ import numpy as np
 
 
 MOST_ROWS = 100
-"""A table of one row an output, or a combination, shows this many; JSON has all of them."""
+"""A folded table of one row an output, or a combination, shows this many; frames have all."""
+
+MOST_PRINTED = 20
+"""Rows that are read one by one; of more, the outstanding ones are shown, and counts."""
+
+GOOD, BAD, OPEN = "good", "bad", "open"
+"""Tones: proved as wished, refuted, not known. Pages color them; text says the same in words."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,20 @@ class Bar:
         return bool(np.isfinite([self.lo, self.hi]).all())
 
 
-Cell: TypeAlias = str | float | Interval | Bar | None
+@dataclass(frozen=True)
+class Word:
+    """A cell of text in the color of its tone.
+
+    Args:
+        text: The words.
+        tone: `GOOD`, `BAD`, `OPEN`, or empty.
+    """
+
+    text: str
+    tone: str = ""
+
+
+Cell: TypeAlias = str | float | Interval | Bar | Word | None
 """Numbers are shown in a few digits, None as a dash."""
 
 
@@ -102,6 +121,7 @@ class Entry:
         lines: Sentences about it.
         mark: A word on the far side of the title.
         fix: Code to write instead; empty if there is none.
+        tone: Of the mark.
     """
 
     label: str
@@ -109,6 +129,7 @@ class Entry:
     lines: Sequence[str]
     mark: str = ""
     fix: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,7 +165,22 @@ class Drawing:
     caption: str
 
 
-Block: TypeAlias = Paragraph | Table | Listing | EntryList | Code | Drawing
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that a page opens at a click.
+
+    Args:
+        heading: What is behind the click.
+        blocks: What is shown then.
+        in_text: Whether text shows them, without the heading; else only pages have them.
+    """
+
+    heading: str
+    blocks: Sequence[Block]
+    in_text: bool = True
+
+
+Block: TypeAlias = "Paragraph | Table | Listing | EntryList | Code | Drawing | Fold"
 
 
 @dataclass(frozen=True)
@@ -155,22 +191,26 @@ class Document:
         title: What it is.
         lead: The outcome, or what stands behind it, on the line of the title.
         blocks: The rest.
+        tone: Of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
     """
 
     title: str
     lead: str
     blocks: Sequence[Block]
+    tone: str = ""
 
     @property
     def shown(self) -> list[Block]:
         """The blocks that hold anything."""
+        return list(filter(_holds, self.blocks))
 
-        def holds(block: Block) -> bool:
-            match block:
-                case Listing() | EntryList():
-                    return bool(block.items)
-                case Paragraph() | Code():
-                    return bool(block.text)
-            return True
 
-        return list(filter(holds, self.blocks))
+def _holds(block: Block) -> bool:
+    match block:
+        case Listing() | EntryList():
+            return bool(block.items)
+        case Paragraph() | Code():
+            return bool(block.text)
+        case Fold():
+            return any(map(_holds, block.blocks))
+    return True

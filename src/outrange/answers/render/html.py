@@ -1,11 +1,9 @@
-"""A document in a notebook: tables with small pictures, no script, no style sheet."""
+"""A document as HTML: for notebooks, and as a page of its own; no script, nothing external."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-
-import numpy as np
 
 from .document import (
     Bar,
@@ -15,24 +13,15 @@ from .document import (
     Document,
     Drawing,
     EntryList,
+    Fold,
     Listing,
     Paragraph,
     Table,
+    Word,
 )
+from .style import PAGE, STYLE, bar, drawing
 from .text import cell_text, fix_lines, more
 
-
-WIDTH, HEIGHT = 160, 14
-"""Of a bar, in pixels."""
-
-SIDE = 240
-"""Of a drawing, in pixels."""
-
-CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
-"""Blues that are told apart on a light page and on a dark one."""
-
-DARK, PALE = "#b3312c", "#e7c9a9"
-"""Of the polygons of a drawing."""
 
 SIDES = {"l": "left", "r": "right"}
 
@@ -41,11 +30,34 @@ TOP = "text-align:left;vertical-align:top"
 
 
 def html(document: Document) -> str:
-    """A document as HTML; every text in it is escaped."""
-    title = f"<strong>{escape(document.title)}</strong>"
+    """A document as HTML; every text in it is escaped.
+
+    Alignment stands in the tags themselves, so that it survives where style sheets are taken out
+    (notebooks that are not trusted, GitHub); colors come from the one style sheet in front.
+    """
+    title = _toned(f"<strong>{escape(document.title)}</strong>", document.tone)
     lead = f": {_lines(document.lead)}" if document.lead else ""
     blocks = "".join(map(_block, document.shown))
-    return f"<div><p>{title}{lead}</p>{blocks}</div>"
+    frame = f"outrange {_tone(document.tone)}".rstrip()
+    return f'<style>{STYLE}</style><div class="{frame}"><p>{title}{lead}</p>{blocks}</div>'
+
+
+def page(document: Document) -> str:
+    """A whole page, to open in a browser."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{escape(document.title)}</title>'
+        f"<style>{PAGE}</style></head><body>{html(document)}</body></html>\n"
+    )
+
+
+def _tone(tone: str) -> str:
+    return f"outrange-{tone}" if tone else ""
+
+
+def _toned(told: str, tone: str) -> str:
+    return f'<span class="{_tone(tone)}">{told}</span>' if tone else told
 
 
 def _block(block: Block) -> str:
@@ -59,11 +71,16 @@ def _block(block: Block) -> str:
         case EntryList():
             return _entries(block)
         case Drawing():
-            return _drawing(block)
+            return (
+                f"<figure>{drawing(block)}<figcaption>{_lines(block.caption)}</figcaption></figure>"
+            )
         case Code():
             return f"<pre>{escape(block.text)}</pre>"
         case Paragraph():
             return f"<p>{_lines(block.text)}</p>"
+        case Fold():
+            inner = "".join(map(_block, Document("", "", block.blocks).shown))
+            return f"<details><summary>{escape(block.heading)}</summary>{inner}</details>"
 
 
 def _lines(text: str) -> str:
@@ -85,35 +102,14 @@ def _table(table: Table) -> str:
         )
 
     body = _tags("tr", (line(row, "td") for row in table.rows))
-    return f"<table><thead><tr>{line(table.head, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    head = f"<thead><tr>{line(table.head, 'th')}</tr></thead>"
+    return f'<table style="margin-left:0">{head}<tbody>{body}</tbody></table>'
 
 
 def _cell(cell: Cell, axis: tuple[float, float]) -> str:
     if isinstance(cell, Bar) and cell.is_bounded:
-        return _bar(cell, *axis)
-    return escape(cell_text(cell))
-
-
-def _bar(bar: Bar, left: float, right: float) -> str:
-    """The interval on the axis, what was seen inside it, a mark at 0."""
-
-    def at(x: float) -> float:
-        # Halves: the width of the axis itself may overflow.
-        share = (x / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
-        return 1 + (WIDTH - 2) * share
-
-    def rect(lo: float, hi: float, color: str, height: int) -> str:
-        return (
-            f'<rect x="{at(lo):.1f}" y="{(HEIGHT - height) / 2:.1f}" '
-            f'width="{max(at(hi) - at(lo), 1.0):.1f}" height="{height}" fill="{color}"/>'
-        )
-
-    parts = [rect(bar.lo, bar.hi, CLAIM, 10)]
-    if bar.seen_lo <= bar.seen_hi:
-        parts.append(rect(bar.seen_lo, bar.seen_hi, SEEN, 4))
-    if left <= 0 <= right:
-        parts.append(f'<path d="M{at(0.0):.1f} 0V{HEIGHT}" stroke="{AXIS}"/>')
-    return f'<svg width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'
+        return bar(cell, *axis)
+    return _toned(escape(cell_text(cell)), cell.tone if isinstance(cell, Word) else "")
 
 
 def _entries(block: EntryList) -> str:
@@ -122,22 +118,7 @@ def _entries(block: EntryList) -> str:
         fix = escape("\n".join(fix_lines(entry)))
         body = "".join(f"<br>{escape(line)}" for line in entry.lines)
         body += f"<pre>{fix}</pre>" if fix else ""
-        names = _tags("td", map(escape, (entry.label, entry.mark)), f"{TOP};white-space:nowrap")
+        mark = _cell(Word(entry.mark, entry.tone), (0.0, 0.0))
+        names = _tags("td", (escape(entry.label), mark), f"{TOP};white-space:nowrap")
         rows.append(names + _tags("td", [f"<strong>{escape(entry.title)}</strong>{body}"], TOP))
-    return f"<table>{_tags('tr', rows)}</table>"
-
-
-def _drawing(drawing: Drawing) -> str:
-    """The rectangle of a drawing, its second axis upwards; a low strip if that means nothing."""
-    high = SIDE if drawing.labels[1] else SIDE // 8
-    scale = np.array([SIDE, -high]) / (drawing.hi - drawing.lo)
-
-    def shape(dark: bool, corners: np.ndarray) -> str:
-        places = (corners - drawing.lo) * scale + [0.0, high]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        return f'<polygon points="{path}" fill="{DARK if dark else PALE}"/>'
-
-    shapes = "".join(shape(dark, corners) for dark, corners in drawing.polygons)
-    frame = f'<rect width="{SIDE}" height="{high}" fill="none" stroke="{AXIS}"/>'
-    picture = f'<svg width="{SIDE}" height="{high}">{shapes}{frame}</svg>'
-    return f"<figure>{picture}<figcaption>{_lines(drawing.caption)}</figcaption></figure>"
+    return f'<table style="margin-left:0"><tbody>{_tags("tr", rows)}</tbody></table>'

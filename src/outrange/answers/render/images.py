@@ -33,6 +33,15 @@ class Triple:
         _show(axes[2], after, self.then, self.limits)
 
 
+def is_picture(x: np.ndarray) -> bool:
+    """Whether `picture` draws an input."""
+    try:
+        picture(x)
+    except InputError:
+        return False
+    return True
+
+
 def picture(x: np.ndarray) -> np.ndarray:
     """`(height, width)` or `(height, width, 3)`; a vector becomes a strip, or a square.
 

@@ -1,18 +1,33 @@
 """The one file that imports matplotlib."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from ...core import InputError
 from .document import Bar, Drawing
-from .html import CLAIM, DARK, PALE, SEEN
 from .images import Triple
+from .style import AXIS, CLAIM, DARK, PALE, SEEN
+from .text import clipped_name
 
 
-def _subplots(*shape: int, **options: Any) -> Any:
-    """A new figure's axes."""
+MOST_BARS = 40
+"""Of more entries, their outline is drawn over their numbers."""
+
+OWN = "outrange"
+"""Marks a figure that was made here: its title and legend may use all of it."""
+
+LARGEST = (-2e307, 2e307)
+"""Numbers beyond are drawn here, for widths are computed in float64."""
+
+LONGEST = 34
+"""Characters of a label; of longer ones the middle is left out."""
+
+
+def new_axes(*shape: int, **options: Any) -> Any:
+    """A new figure's axes, which leave room for what is written beside them."""
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -20,48 +35,159 @@ def _subplots(*shape: int, **options: Any) -> Any:
             "Plots are drawn with matplotlib, which is not installed: `pip install matplotlib`. "
             "Received: ImportError."
         ) from None
-    return pyplot.subplots(*shape, layout="constrained", **options)[1]
+    figure, axes = pyplot.subplots(*shape, layout="constrained", **options)
+    figure.set_gid(OWN)
+    return axes
+
+
+def titled(ax: Any, sentence: str) -> Any:
+    """The axes, under a sentence that says what is seen.
+
+    Of a figure of its own it begins at the left edge of the figure, above the labels too.
+    """
+    own = ax.figure.get_gid() == OWN
+    columns = int(12.5 * ax.figure.get_size_inches()[0]) if own else 60
+    wrapped = fill(sentence, columns, break_long_words=True, max_lines=4, placeholder=" …")
+    if own:
+        ax.figure.suptitle(plain(wrapped), x=0.01, ha="left", fontsize="medium")
+    else:
+        ax.set_title(plain(wrapped), loc="left", fontsize="medium")
+    return ax
+
+
+def plain(label: str, most: int = 0) -> str:
+    """A label that matplotlib takes as it is: `$` would begin a formula."""
+    printable = label if label.isprintable() or "\n" in label else ascii(label)[1:-1]
+    short = clipped_name(printable, most) if most else printable
+    return short.replace("$", r"\$")
+
+
+def row_labels(ax: Any, names: Sequence[str]) -> None:
+    """Names of rows from the top, all of them if they can be read, or some."""
+    every = max(1, -(-len(names) // MOST_BARS))
+    kept = range(0, len(names), every)
+    ax.set_yticks(list(kept), [plain(names[i], LONGEST) for i in kept])
+    ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def plot_bars(
-    title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any = None
+    title: str,
+    names: Sequence[str],
+    bars: Sequence[Bar],
+    label: str,
+    ax: Any = None,
+    seen: bool = False,
 ) -> Any:
-    """Intervals below each other, what was seen of each inside it; the axes."""
-    ax = _subplots(figsize=(6.4, 1.0 + 0.3 * len(bars))) if ax is None else ax
-    lo, hi, seen_lo, seen_hi = (
-        np.array([(bar.lo, bar.hi, bar.seen_lo, bar.seen_hi) for bar in bars]).reshape(-1, 4).T
-    )
+    """Intervals below each other, what was seen of each inside it; the axes.
+
+    Of more than `MOST_BARS`, their outlines over their numbers. An infinite end is drawn to the
+    edge, hatched.
+
+    Args:
+        title: A sentence.
+        names: Of the bars.
+        bars: Intervals.
+        label: Of the axis of values.
+        ax: Axes; new ones if None.
+        seen: Whether the intervals themselves are only seen, not proved.
+    """
+    few = len(bars) <= MOST_BARS
+    size = (7.0, 1.5 + 0.3 * max(len(bars), 2)) if few else (7.6, 4.2)
+    ax = new_axes(figsize=size) if ax is None else ax
+    ends = np.array([(b.lo, b.hi, b.seen_lo, b.seen_hi) for b in bars], float).reshape(-1, 4)
+    held, open_ = _drawable(ends[:, :2])
     rows = np.arange(len(bars))
-    ax.barh(rows, hi - lo, left=lo, height=0.6, color=CLAIM, label="stays within (proved)")
-    width = np.maximum(seen_hi - seen_lo, 0.0)
-    ax.barh(rows, width, left=seen_lo, height=0.3, color=SEEN, label="seen")
-    ax.set_yticks(rows, names)
-    ax.invert_yaxis()
-    ax.set_xlabel(label)
-    ax.set_title(title)
-    ax.legend(loc="best", fontsize="small")
-    return ax
+    color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
+    inner = np.where(np.isfinite(ends[:, 2:]), np.clip(ends[:, 2:], *LARGEST), np.nan)
+    if few:
+        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said)
+        for i in np.flatnonzero(open_):
+            ax.barh(i, held[i, 1] - held[i, 0], left=held[i, 0], height=0.6, fill=False,
+                    hatch="///", edgecolor=AXIS, linewidth=0)  # fmt: skip
+        if np.isfinite(inner).any():
+            width = np.maximum(inner[:, 1] - inner[:, 0], 0.0)
+            ax.barh(rows, width, left=inner[:, 0], height=0.3, color=SEEN, label="seen")
+            ax.scatter(inner[width == 0, 0], rows[width == 0], marker="|", s=60, color=SEEN)
+        row_labels(ax, names)
+        ax.set_xlabel(plain(label))
+    else:
+        ax.fill_between(rows, held[:, 0], held[:, 1], step="mid", color=color, label=said)
+        if np.isfinite(inner).any():
+            ax.fill_between(rows, inner[:, 0], inner[:, 1], step="mid", color=SEEN, label="seen")
+        ax.set_xlabel(plain(f"{names[0]} to {names[-1]}, by number", 2 * LONGEST))
+        ax.set_ylabel(plain(label))
+        ax.set_xlim(-0.5, len(bars) - 0.5)
+    spread(ax, held, few)
+    if open_.any():
+        ax.plot([], [], color=AXIS, linestyle=":", label="hatched: no bound yet")
+    if len(bars):
+        legend_below(ax)
+    return titled(ax, title)
+
+
+def legend_below(ax: Any) -> None:
+    """A legend that covers nothing: below the axes in a figure of its own."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    if ax.figure.get_gid() != OWN:
+        ax.legend(loc="best", fontsize="small")
+        return
+    room = 13 * ax.figure.get_size_inches()[0]
+    columns = int(np.clip(room // (max(map(len, labels)) + 7), 1, len(labels)))
+    ax.figure.legend(
+        handles, labels, loc="outside lower left", fontsize="small", ncols=columns, frameon=False
+    )
+
+
+def spread(ax: Any, values: np.ndarray, across: bool) -> None:
+    """Limits with a margin around the values, and a line at 0 if it lies between them."""
+    known = values[np.isfinite(values)] if len(values) else np.zeros(0)
+    lo, hi = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+    if not known.size:
+        lo, hi = 0.0, 1.0
+    half = hi / 2 - lo / 2
+    pad = 0.1 * half or 0.05 * abs(hi) or 1.0
+    ends = np.clip([lo - pad, hi + pad], *(2 * np.array(LARGEST)))
+    (ax.set_xlim if across else ax.set_ylim)(*ends)
+    if lo <= 0 <= hi:
+        line = ax.axvline if across else ax.axhline
+        line(0, color=AXIS, linewidth=0.8, zorder=0)
+
+
+def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
+    finite = np.isfinite(ends)
+    known = np.clip(ends[finite], *LARGEST)
+    lo, hi = float(known.min(initial=0.0)), float(known.max(initial=0.0))
+    reach = 0.1 * (hi / 2 - lo / 2) * 2 or 1.0
+    held = np.where(finite, np.clip(ends, *LARGEST), np.sign(ends) * 0.0)
+    held = np.where(ends == -np.inf, lo - reach, np.where(ends == np.inf, hi + reach, held))
+    return held, np.asarray(~finite.all(axis=1))
 
 
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
     """Polygons in the plane; the axes."""
-    for dark, corners in drawing.polygons:
-        ax.fill(corners[:, 0], corners[:, 1], color=DARK if dark else PALE, linewidth=0)
+    ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
+    from matplotlib.collections import PolyCollection
+
+    for wanted, color in ((False, PALE), (True, DARK)):
+        shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
+        ax.add_collection(PolyCollection(shapes, color=color, linewidth=0.4))
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
-    ax.set_xlabel(drawing.labels[0])
-    ax.set_ylabel(drawing.labels[1])
+    ax.set_xlabel(plain(drawing.labels[0], LONGEST))
+    ax.set_ylabel(plain(drawing.labels[1], LONGEST))
     if not drawing.labels[1]:
         ax.set_yticks([])
-    ax.set_title(title)
-    return ax
+    return titled(ax, title)
 
 
 def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
     """A row a triple; the figure."""
     if axes is None:
         size = (6.0, 2.1 * len(triples))
-        axes = _subplots(len(triples), 3, figsize=size, squeeze=False)
+        axes = new_axes(len(triples), 3, figsize=size, squeeze=False)
     axes = np.atleast_2d(axes)
     for row, triple in zip(axes, triples, strict=False):
         triple.draw(row)
@@ -72,16 +198,17 @@ def plot_heatmap(
     title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
 ) -> Any:
     """Shares `(rows, columns)` from 0 to 1; the axes."""
-    ax = _subplots() if ax is None else ax
+    size = (5.0 + 0.5 * len(columns), 2.2 + 0.35 * min(len(rows), MOST_BARS))
+    ax = new_axes(figsize=size) if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
-    for (row, column), value in np.ndenumerate(share):
+    for (row, column), value in np.ndenumerate(share) if len(rows) <= MOST_BARS else ():
         color = "white" if value > 0.5 else "black"
         ax.text(column, row, f"{value:.0%}", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_title(title)
-    ax.figure.colorbar(image, ax=ax)
-    return ax
+    names = [plain(name, LONGEST) for name in columns]
+    ax.set_xticks(range(len(columns)), names, rotation=30, ha="right")
+    row_labels(ax, rows)
+    ax.figure.colorbar(image, ax=ax, format="{x:.0%}")
+    return titled(ax, title)
 
 
 def plot_curves(
@@ -91,10 +218,10 @@ def plot_curves(
     ax: Any = None,
 ) -> Any:
     """The curves `(x, y)` of each group in one color, and a dotted line at the goal; the axes."""
-    ax = _subplots() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     for i, (name, curves) in enumerate(groups):
         for j, (x, y) in enumerate(curves):
-            label = None if j else name
+            label = None if j else plain(name, LONGEST)
             ax.plot(x, y, color=f"C{i % 10}", alpha=0.6, linewidth=1, label=label)
     ax.axhline(goal, color="#888", linestyle=":", label="goal")
     ax.set_xlabel(labels[0])

@@ -18,24 +18,29 @@ from .document import (
     Drawing,
     Entry,
     EntryList,
+    Fold,
     Interval,
     Listing,
     Paragraph,
     Table,
+    Word,
 )
 
 
 DIGITS = 6
 """Significant digits on display; the arrays keep all of them."""
 
-WIDTH = 96
-"""Listings and entries are wrapped to this many characters."""
+WIDTH, WIDEST = 96, 100
+"""Characters to which sentences are wrapped, and those of the widest table."""
 
-BAR = 30
-"""Characters of a bar."""
+BAR, SHORTEST_BAR = 30, 12
+"""Characters of a bar, and of one in a table that would be too wide."""
 
-WIDEST = 120
-"""Of a table that would be wider, the bars are left out: the numbers stand beside them."""
+LONGEST_LABEL = 28
+"""Characters of the label of an entry."""
+
+SHORTEST_NAME = 12
+"""Characters to which a column of words is cut at most, the middle left out."""
 
 CLAIM, SEEN, EMPTY = "░", "█", " "
 
@@ -98,30 +103,62 @@ def point(x: Any, name: str = "", most: int = 8) -> str:
     Args:
         x: An array, or a mapping from names to arrays; None for what is not known.
         name: Of an array.
-        most: As for `vector`.
+        most: Larger arrays are told by their size and the numbers they lie between.
     """
     if x is None:
         return "None"
     parts = x if isinstance(x, Mapping) else {name: x}
     return ", ".join(
-        f"{name} = {vector(part, most)}" if name else vector(part, most)
+        f"{name} = {_short_vector(part, most)}" if name else _short_vector(part, most)
         for name, part in parts.items()
     )
 
 
+def _short_vector(values: ArrayLike, most: int) -> str:
+    values = np.asarray(values)
+    if values.size <= most:
+        return vector(values, most)
+    ends = (number(float(end)) for end in (values.min(), values.max()))
+    return f"({values.size:,} numbers from {' to '.join(ends)})"
+
+
+def clipped_name(name: str, most: int) -> str:
+    """A name of at most so many characters, its middle left out."""
+    if len(name) <= most:
+        return name
+    tail = (most - 1) // 2
+    return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+
+
 def text(document: Document) -> str:
-    """A document as lines, no line break at the end.
+    """A document as lines of at most `WIDTH` characters, no line break at the end.
 
     Paragraphs follow the title and each other; all other blocks stand between blank lines.
     """
-    lines = [": ".join(part for part in (document.title, document.lead) if part)]
+    lines = wrapped(": ".join(part for part in (document.title, document.lead) if part))
     close = True
-    for block in document.shown:
+    for block in _unfolded(document.shown):
         flows = isinstance(block, Paragraph | Drawing)
         lines += [] if flows and close else [""]
         lines += block_lines(block)
         close = flows
     return "\n".join(lines)
+
+
+def _unfolded(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks that text shows."""
+    found: list[Block] = []
+    for block in blocks:
+        if not isinstance(block, Fold):
+            found.append(block)
+        elif block.in_text:
+            found += _unfolded(Document("", "", block.blocks).shown)
+    return found
+
+
+def wrapped(lines: str) -> list[str]:
+    """Lines no longer than `WIDTH`; what follows a break is indented."""
+    return [part for line in lines.splitlines() for part in (_wrapped(line, "", "  ") or [""])]
 
 
 def block_lines(block: Block) -> list[str]:
@@ -134,15 +171,19 @@ def block_lines(block: Block) -> list[str]:
             return [block.heading, *items, *([f"  {more(block)}"] if block.omitted else [])]
         case EntryList():
             return _entries(block.items)
-        case Paragraph() | Code():
+        case Paragraph():
+            return wrapped(block.text)
+        case Code():
             return block.text.splitlines()
+        case Fold():
+            return [line for part in block.blocks for line in block_lines(part)]
         case Drawing():
             return []
 
 
 def more(block: Table | Listing) -> str:
     """What is said of rows or items that are not shown."""
-    return f"... and {block.omitted:,} more (JSON has all)"
+    return f"and {block.omitted:,} more (as_dict() and the JSON have all)"
 
 
 def cell_text(cell: Cell) -> str:
@@ -150,6 +191,8 @@ def cell_text(cell: Cell) -> str:
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
+        case Word():
+            return cell_text(cell.text)
         case Interval():
             return f"[{number(cell.lo)}, {number(cell.hi)}]"
         case Bar():
@@ -160,51 +203,76 @@ def cell_text(cell: Cell) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    axis = table.axis
+    """Lines no wider than `WIDEST`: bars shrink, then go, then the longest names lose their middle.
 
-    def shown(cell: Cell) -> str:
-        if isinstance(cell, Bar) and cell.is_bounded:
-            return _bar(cell, *axis)
-        return cell_text(cell)
-
-    rows = [list(table.head), *([shown(cell) for cell in row] for row in table.rows)]
+    The numbers stand beside the bars, and are never cut.
+    """
+    rows = [list(table.head), *(["" if isinstance(c, Bar) and c.is_bounded else cell_text(c)
+                                 for c in row] for row in table.rows)]  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     bars = [any(isinstance(row[i], Bar) for row in table.rows) for i in range(len(widths))]
-    narrow = sum(widths) + 2 * (len(widths) - 1) <= WIDEST
-    kept = [i for i, bar in enumerate(bars) if narrow or not bar]
+    room = WIDEST - sum(w for w, bar in zip(widths, bars, strict=True) if not bar)
+    room -= 2 * (len(widths) - 1)
+    cells = min(BAR, room)
+    kept = [i for i, bar in enumerate(bars) if cells >= SHORTEST_BAR or not bar]
+    for i in (i for i in kept if bars[i]):
+        widths[i] = max(widths[i], cells)
+        for row, told in zip(table.rows, rows[1:], strict=True):
+            bar = row[i]
+            told[i] = (
+                _bar(bar, *table.axis, cells)
+                if isinstance(bar, Bar) and bar.is_bounded
+                else told[i]
+            )
+    _cut_names(table, rows, widths, kept)
 
     def line(row: Sequence[str]) -> str:
-        cells = [
+        parts = [
             row[i].ljust(widths[i]) if table.side(i) == "l" else row[i].rjust(widths[i])
             for i in kept
         ]
-        return "  ".join(cells).rstrip()
+        return "  ".join(parts).rstrip()
 
     head, *body = map(line, rows)
     rule = "─" * (sum(widths[i] for i in kept) + 2 * (len(kept) - 1))
     return [head, rule, *body, *([more(table)] if table.omitted else [])]
 
 
-def _bar(bar: Bar, left: float, right: float) -> str:
+def _cut_names(table: Table, rows: list[list[str]], widths: list[int], kept: list[int]) -> None:
+    """Shorten the longest columns of words until all fits, as far as that may go."""
+    words = [i for i in kept if any(isinstance(row[i], str | Word) for row in table.rows)]
+    while True:
+        over = sum(widths[i] for i in kept) + 2 * (len(kept) - 1) - WIDEST
+        longest = max(words, key=lambda i: widths[i], default=None)
+        if over <= 0 or longest is None or widths[longest] <= SHORTEST_NAME:
+            return
+        second = max((widths[i] for i in words if widths[i] < widths[longest]), default=0)
+        widths[longest] = max(widths[longest] - over, second - 1, SHORTEST_NAME)
+        for row in rows:
+            row[longest] = clipped_name(row[longest], widths[longest])
+
+
+def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
     """Cells whose middle lies in the interval are filled, and at least one."""
-    share = (np.arange(BAR) + 0.5) / BAR
+    share = (np.arange(cells) + 0.5) / cells
     middle = left * (1 - share) + right * share
-    cells = np.full(BAR, EMPTY)
+    drawn = np.full(cells, EMPTY)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
         if lo <= hi:
-            first = min(int(np.searchsorted(middle, lo)), BAR - 1)
+            first = min(int(np.searchsorted(middle, lo)), cells - 1)
             last = int(np.searchsorted(middle, hi, side="right"))
-            cells[first : max(last, first + 1)] = mark
-    return "".join(cells)
+            drawn[first : max(last, first + 1)] = mark
+    return "".join(drawn)
 
 
 def _entries(entries: Sequence[Entry]) -> list[str]:
-    width = max(len(entry.label) for entry in entries) + 2
+    labels = [clipped_name(entry.label, LONGEST_LABEL) for entry in entries]
+    width = max(map(len, labels)) + 2
     indent, lines = " " * width, []
-    for entry in entries:
-        head = f"{entry.label.ljust(width)}{entry.title}"
-        mark = entry.mark.rjust(max(WIDTH - len(head), 2)) if entry.mark else ""
-        lines += [*([""] if lines and entry.mark else []), f"{head}{mark}"]
+    for label, entry in zip(labels, entries, strict=True):
+        head = _wrapped(f"{label.ljust(width)}{entry.title}", "", indent)
+        mark = entry.mark.rjust(max(WIDTH - len(head[0]), 2)) if entry.mark else ""
+        lines += [*([""] if lines and entry.mark else []), f"{head[0]}{mark}", *head[1:]]
         lines += [line for part in entry.lines for line in _wrapped(part, indent, indent)]
         lines += [f"{indent}{line}" for line in fix_lines(entry)]
     return lines

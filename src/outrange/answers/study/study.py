@@ -1,20 +1,19 @@
 """The answer of `outrange.compare`: every training of a comparison."""
 
-import json
 import math
 import os
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ...core import InputError, UnknownKeyError
 from ..answer import Answer
-from ..render.document import MOST_ROWS, Document, Interval, Listing, Paragraph, Table
+from ..render.document import Document
 from ..render.plot import plot_curves, plot_heatmap
-from ..render.text import number, short, size
-from .file import read_study
+from ..render.text import clipped_name
+from ..storage.read import read_answer
+from .table import study_document
 from .trials import Combination, Reason, Trial, median
 
 
@@ -35,6 +34,7 @@ class Study(Answer):
         backend: Keras's backend, and how the trainings ran on it.
         notes: What to know when reading it.
         plan: What it was asked, to be able to go on.
+        sources: The models it is about, each with its hash.
     """
 
     combinations: tuple[Combination, ...]
@@ -51,6 +51,7 @@ class Study(Answer):
     plan: dict[str, Any] = field(default_factory=dict)
 
     FORMAT = "outrange.study"
+    INDEX = ("activation", "loss", "optimizer")
 
     # ---- reading it -------------------------------------------------------------------------
 
@@ -134,6 +135,10 @@ class Study(Answer):
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table."""
+        return self.records()
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a combination, best first."""
         return [c.row(self.metric) for c in self.ranking]
 
     # ---- showing it -------------------------------------------------------------------------
@@ -141,39 +146,29 @@ class Study(Answer):
     def __repr__(self) -> str:
         best = self.best
         return (
-            f"Study({len(self)} combinations x {len(best.trials)} starts, best: {best.name}, "
+            f"Study({len(self)} combinations x {len(best.trials)} starts, best: "
+            f"{clipped_name(best.name, 60)}, "
             f"{int(best.solved.sum())}/{len(best.trials)} reach {self.metric} {self.goal:.4g}, "
             f"{self.status})"
         )
 
     def document(self) -> Document:
         """The ranking, every reason once, and how to read it."""
-        ranking, best = self.ranking, self.best
-        head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "(median of starts in)")
-        head += ("Final loss", "Epochs to goal", "Why not")
-        rows = [_cells(c) for c in ranking[:MOST_ROWS]]
-        reasons = {reason.code: reason for c in ranking for reason in c.why}
-        why = [str(reasons[code]) for code in sorted(reasons)]
-        good = "at least" if self.better == "higher" else "at most"
-        notes = (
-            f"{len(self)} combinations x {len(best.trials)} starts, {self.epochs} epochs planned, "
-            f"{self.status}; {size(self.seconds)} on {self.backend}. A constant prediction has "
-            f"{self.metric} {number(self.baseline)}.",
-            f"The interval holds the median over all starts with {100 * best.interval()[2]:.4g} % "
-            "confidence.",
-            *self.notes,
-        )
-        return Document(
-            "Best",
-            f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach "
-            f"{self.metric} of {good} {number(self.goal)}). Best pair over all optimizers: "
-            f"{' + '.join(self.best_pair)}.",
-            (
-                Table(head, rows, "lllrrrrrl", len(ranking) - len(rows)),
-                Listing("Why trainings fell short (an example each):", why),
-                Paragraph("\n".join(notes)),
-            ),
-        )
+        return study_document(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the share of starts that succeed, as `plot_heatmap` does.
+
+        Args:
+            ax: Matplotlib axes; new ones if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        return self.plot_heatmap(ax)
 
     def plot_heatmap(self, ax: Any = None, optimizer: str | None = None) -> Any:
         """Draw the share of starts that succeed, activations against losses.
@@ -200,7 +195,12 @@ class Study(Answer):
             if optimizer in (None, c.optimizer):
                 at = activations.index(c.activation), losses.index(c.loss)
                 share[at] = max(share[at], float(np.mean(c.solved)))
-        title = f"starts that succeed ({optimizer or 'best optimizer'})"
+        best, n = self.best, len(self.best.trials)
+        which = f"with {optimizer}" if optimizer else "with the best optimizer of each"
+        title = (
+            f"Best: {clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "
+            f"the goal. Share of starts that do, {which}:"
+        )
         return plot_heatmap(title, activations, losses, share, ax)
 
     def plot_curves(self, ax: Any = None, most: int = 8) -> Any:
@@ -228,20 +228,9 @@ class Study(Answer):
         """Everything, ready for JSON."""
         return super().as_dict() | {"best": self.best.name}
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the study as JSON, atomically.
-
-        Args:
-            path: The file, replaced if it exists.
-        """
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.as_dict(), allow_nan=False))
-        os.replace(part, path)
-
     @staticmethod
     def load(path: str | os.PathLike) -> "Study":
-        """Read what `save` wrote.
+        """Read a study that `save` wrote.
 
         Args:
             path: The file.
@@ -252,16 +241,13 @@ class Study(Answer):
         Raises:
             InputError: The file is not a study.
         """
-        return read_study(Path(path), Study.FORMAT, Study._restored)
-
-    @staticmethod
-    def _restored(record: dict[str, Any]) -> "Study":
-        kept = {f.name: record[f.name] for f in fields(Study)}
-        kept |= {name: float(kept[name]) for name in ("goal", "baseline", "seconds")}
-        kept["combinations"] = tuple(map(Combination.restored, kept["combinations"]))
-        kept["ticks"] = np.array(kept["ticks"], int)
-        kept["notes"] = tuple(kept["notes"])
-        return Study(**kept)
+        found = read_answer(path)
+        if not isinstance(found, Study):
+            raise InputError(
+                "A study file is what `Study.save` wrote. "
+                f"Received: `{os.fspath(path)}`, which holds a {type(found).__name__}."
+            )
+        return found
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
         """Attach reasons to trials.
@@ -282,14 +268,3 @@ class Study(Answer):
             for i, c in enumerate(self.combinations)
         ]
         return replace(self, combinations=tuple(combinations))
-
-
-def _cells(c: Combination) -> tuple:
-    """One row; four digits are plenty beside the spread of starts."""
-    lo, hi, _ = c.interval()
-    soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
-    solved = f"{int(c.solved.sum())}/{len(c.trials)}"
-    why = ", ".join(reason.code for reason in c.why) or None
-    ends = Interval(short(lo), short(hi))
-    metrics = (short(c.metric), ends, short(c.final_loss))
-    return (c.activation, c.loss, c.optimizer, solved, *metrics, soon, why)

@@ -53,19 +53,8 @@ class Trial:
     metrics: np.ndarray
     why: tuple[Reason, ...] = ()
 
-    @staticmethod
-    def restored(record: dict[str, Any]) -> "Trial":
-        """Restore a trial from the file of a study.
-
-        Args:
-            record: Its entry there.
-
-        Returns:
-            The `Trial`.
-        """
-        losses, metrics = numbers(record["losses"]), numbers(record["metrics"])
-        why = tuple(Reason(**reason) for reason in record["why"])
-        return Trial(record["start"], record["epochs"], losses, metrics, why)
+    def __repr__(self) -> str:
+        return f"Trial({self.start}, {self.epochs} epochs, loss {self.loss:.4g}, {self.metric:.4g})"
 
     @property
     def loss(self) -> float:
@@ -98,24 +87,9 @@ class Combination:
     solved: np.ndarray
     reached: np.ndarray
 
-    @staticmethod
-    def restored(record: dict[str, Any]) -> "Combination":
-        """Restore a combination from the file of a study.
-
-        Args:
-            record: Its entry there.
-
-        Returns:
-            The `Combination`.
-        """
-        return Combination(
-            record["activation"],
-            record["loss"],
-            record["optimizer"],
-            tuple(map(Trial.restored, record["trials"])),
-            np.array(record["solved"], bool),
-            numbers(record["reached"]),
-        )
+    def __repr__(self) -> str:
+        reached = f"{int(self.solved.sum())}/{len(self.trials)} starts reach the goal"
+        return f"Combination({self.name}: {reached}, median {self.metric:.4g})"
 
     @property
     def name(self) -> str:
@@ -194,11 +168,6 @@ class Combination:
             for reason in trial.why:
                 found.setdefault(reason.code, []).append(reason)
         return tuple(group[0] for group in sorted(found.values(), key=len, reverse=True))
-
-
-def numbers(values: list) -> np.ndarray:
-    """An array from JSON, where infinities and NaN are strings."""
-    return np.array([float(value) for value in values])
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:

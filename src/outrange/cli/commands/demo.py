@@ -42,5 +42,5 @@ def demo(echo: Callable[[str], None]) -> int:
     echo("Beside what 100,000 random motions and all corners show:\n")
     echo(demo_text(answer, sampled) + "\n")
     echo("What each layer can do (proved, for every motion in the set):\n")
-    echo(str(summary(network, box)))
+    echo(str(summary(network, box, known=answer)))
     return EXACT

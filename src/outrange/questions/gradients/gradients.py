@@ -18,7 +18,7 @@ from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import LipschitzObjective, Partials
 from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
-from ..common.entries import chosen
+from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.progress import range_reporter
 from ..common.target import target
@@ -91,6 +91,8 @@ def gradient_range(
         warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)),
         methods=found.methods,
+        subject="gradient",
+        labels=_labels(graph, partials),
     )
 
 
@@ -151,7 +153,15 @@ def lipschitz(
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
     )  # fmt: skip
+
+
+def _labels(graph: Graph, partials: Partials) -> tuple[str, ...]:
+    """What each derivative is called: `d y[0] / d x[1]`."""
+    outputs, inputs = entry_labels(graph.outputs), entry_labels(graph.inputs)
+    pairs = zip(partials.form, partials.direction, strict=True)
+    return tuple(f"d {outputs[i]} / d {inputs[j]}" for i, j in pairs)
 
 
 def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partials:

@@ -1,0 +1,42 @@
+"""Points as a user gives them, as flat rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+
+
+def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, bool]:
+    """Inputs `(n, inputs)`, and whether a single one was given."""
+    total = sum(int(np.prod(shape, dtype=np.int64)) for shape in inputs.values())
+    if isinstance(x, Mapping):
+        if set(x) != set(inputs):
+            raise InputError(f"A dict names every input once: {list(inputs)}. Received: {list(x)}.")
+        parts = [_rows(x[name], shape, name) for name, shape in inputs.items()]
+        if len({(len(part), single) for part, single in parts}) > 1:
+            raise InputError(
+                "All inputs need the same batch size. "
+                f"Received: {[len(part) for part, _ in parts]}."
+            )
+        return np.concatenate([part for part, _ in parts], axis=1), parts[0][1]
+    shapes = list(inputs.values())
+    return _rows(x, shapes[0] if len(shapes) == 1 else (total,), "x")
+
+
+def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:
+    total = int(np.prod(shape, dtype=np.int64))
+    try:
+        array = np.asarray(x, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty((0, 0))
+    single = array.shape in (shape, (total,))
+    if not single and array.shape[1:] not in (shape, (total,)):
+        raise InputError(
+            f"`{name}` needs the input's shape {shape}, or a batch axis in front of it. "
+            f"Received: {f'shape {array.shape}' if array.size else type(x).__name__}."
+        )
+    return array.reshape(1 if single else len(array), total), single

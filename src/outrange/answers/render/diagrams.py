@@ -1,0 +1,212 @@
+"""Pictures of answers: states in strips, matrices, number lines, points in boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .plot import LARGEST, LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
+from .style import AXIS, CLAIM, SEEN, TONES
+from .text import number
+
+
+def plot_strips(
+    title: str,
+    names: Sequence[str],
+    shares: Mapping[str, tuple[np.ndarray, str]],
+    notes: Sequence[str],
+    ax: Any = None,
+    label: str = "share of the units",
+) -> Any:
+    """A strip a row, divided into parts that add up to 1, and a note beside it; the axes.
+
+    Args:
+        title: A sentence.
+        names: Of the rows.
+        shares: Part to `(rows,)` shares and a color.
+        notes: Written at the right of each row, where rows are few enough.
+        ax: Axes; new ones if None.
+        label: Of the axis.
+    """
+    few = len(names) <= MOST_BARS
+    size = (8.2, 1.6 + 0.32 * max(len(names), 2)) if few else (8.2, 7.0)
+    ax = new_axes(figsize=size) if ax is None else ax
+    rows, start = np.arange(len(names)), np.zeros(len(names))
+    for part, (share, color) in shares.items():
+        ax.barh(rows, share, left=start, height=0.7 if few else 1.0, color=color, label=part)
+        start = start + share
+    if few:
+        for i, note in enumerate(notes):
+            ax.text(1.01, i, plain(note, LONGEST), va="center", fontsize="small", clip_on=False)
+    row_labels(ax, names)
+    ax.set_xlim(0, 1)
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.set_xlabel(label)
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_matrix(
+    title: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: np.ndarray,
+    kinds: Sequence[tuple[str, str, str]],
+    ax: Any = None,
+) -> Any:
+    """A colored cell a pair, with a sign in it; the axes.
+
+    Args:
+        title: A sentence.
+        rows: Names.
+        columns: Names.
+        cells: `(rows, columns)` numbers of kinds; -1 for nothing.
+        kinds: Name, sign and color of each kind.
+        ax: Axes; new ones if None.
+    """
+    wide, high = min(len(columns), MOST_BARS), min(len(rows), MOST_BARS)
+    size = (max(5.6, 3.0 + 0.42 * wide), 2.4 + 0.36 * high)
+    ax = new_axes(figsize=size) if ax is None else ax
+    palette = np.array([_rgb(color) for _, _, color in kinds] + [(1.0, 1.0, 1.0)])
+    ax.imshow(palette[cells], aspect="auto", interpolation="nearest")
+    if max(cells.shape) <= MOST_BARS:
+        for (i, j), kind in np.ndenumerate(cells):
+            if kind >= 0:
+                ax.text(j, i, kinds[kind][1], ha="center", va="center", color="white")
+    row_labels(ax, rows)
+    every = max(1, -(-len(columns) // MOST_BARS))
+    kept = list(range(0, len(columns), every))
+    ax.set_xticks(kept, [plain(columns[j], LONGEST) for j in kept], rotation=30, ha="right")
+    for kind, (name, sign, color) in enumerate(kinds):
+        if (cells == kind).any():
+            ax.scatter([], [], marker="s", color=color, label=f"{sign} {name}")
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def _rgb(color: str) -> tuple[float, ...]:
+    return tuple(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+
+
+def plot_line(
+    title: str,
+    spans: Sequence[tuple[float, float, str, str]],
+    marks: Sequence[tuple[float, str, str]],
+    label: str,
+    ax: Any = None,
+) -> Any:
+    """A number line: spans of one color each, and marks on it; the axes.
+
+    Args:
+        title: A sentence.
+        spans: `(lo, hi, what, color)`; an infinite end is drawn to the edge.
+        marks: `(at, what, color)`; infinite ones are left out.
+        label: Of the axis.
+        ax: Axes; new ones if None.
+    """
+    ax = new_axes(figsize=(7.2, 2.1)) if ax is None else ax
+    known = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
+    known = [v for v in known if np.isfinite(v)] or [0.0]
+    lo, hi = min(known), max(known)
+    # Two ends that are one number in six digits are shown as that one.
+    pad = 0.12 * (hi - lo) if hi - lo > 1e-5 * abs(hi) else 0.12 * abs(hi) or 1.0
+    for left, right, what, color in spans:
+        left, right = max(left, lo - pad), min(right, hi + pad)
+        ax.barh(0, right - left, left=left, height=0.5, color=color, label=plain(what))
+    for at, what, color in marks:
+        if np.isfinite(at):
+            ax.plot([at, at], [-0.42, 0.42], color=color, linewidth=2.2,
+                    label=plain(f"{what}: {number(at)}"))  # fmt: skip
+    ax.set_xlim(lo - pad, hi + pad)
+    ax.set_ylim(-0.6, 0.6)
+    ax.set_yticks([])
+    if spans or any(np.isfinite(at) for at, *_ in marks):
+        ax.set_xlabel(plain(label))
+    else:
+        ax.set_xticks([])
+        ax.text(0.5, 0.5, "nothing to draw", transform=ax.transAxes, ha="center", va="center")
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_in_box(
+    title: str,
+    names: Sequence[str],
+    points: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray] | None,
+    ax: Any = None,
+) -> Any:
+    """Points against a box, input by input; the axes.
+
+    Each input has its own scale, from its least to its largest value; the numbers stand beside it.
+    Of more than `MOST_BARS` inputs, values over their numbers.
+
+    Args:
+        title: A sentence.
+        names: Of the inputs.
+        points: `(n, inputs)`.
+        box: `(inputs,)` lower and upper ends; None: the hull of the points is the scale.
+        ax: Axes; new ones if None.
+    """
+    points = np.clip(points, *LARGEST)
+    if len(names) > MOST_BARS:
+        return _points_by_number(title, points, box, ax)
+    ax = new_axes(figsize=(7.6, 1.6 + 0.3 * max(len(names), 2))) if ax is None else ax
+    lo, hi = (points.min(axis=0), points.max(axis=0)) if box is None else box
+    lo, hi = (np.clip(end, *LARGEST) for end in (lo, hi))
+    rows, width = np.arange(len(names)), hi / 2 - lo / 2
+    ax.barh(rows, np.ones(len(rows)), height=0.55, color=CLAIM,
+            label="the set asked about" if box is not None else None)  # fmt: skip
+    safe = np.where(width > 0, width, 1.0)
+    for k, point in enumerate(points):
+        at = np.where(width > 0, (point / 2 - lo / 2) / safe, 0.5)
+        ax.scatter(at, rows, color=TONES["bad"], zorder=3, s=36,
+                   label=None if k else "breaks it")  # fmt: skip
+    row_labels(ax, names)
+    for i in rows:
+        told = [number(float(points[0, i]))] if len(points) == 1 else []
+        if len(points) > 1 or box is not None:
+            told.append(f"[{number(float(lo[i]))}, {number(float(hi[i]))}]")
+        told = " in ".join(told)
+        ax.text(1.03, i, told, va="center", fontsize="small", clip_on=False)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_xticks([0, 0.5, 1], ["lower end", "middle", "upper end"])
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def _points_by_number(
+    title: str, points: np.ndarray, box: tuple[np.ndarray, np.ndarray] | None, ax: Any
+) -> Any:
+    ax = new_axes(figsize=(7.6, 4.0)) if ax is None else ax
+    at = np.arange(points.shape[1])
+    if box is not None:
+        lo, hi = (np.clip(end, *LARGEST) for end in box)
+        ax.fill_between(at, lo, hi, step="mid", color=CLAIM, label="the set asked about")
+    for k, point in enumerate(points):
+        ax.plot(at, point, ".", markersize=2.5, color=TONES["bad"],
+                label=None if k else "breaks it")  # fmt: skip
+    ax.set_xlabel("input, by number")
+    ax.set_ylabel("value")
+    ax.set_xlim(-0.5, len(at) - 0.5)
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_chances(
+    title: str, names: Sequence[str], ends: np.ndarray, label: str, ax: Any = None
+) -> Any:
+    """Points `(n, 3)` of value, lower and upper end, from 0 to 1, a row each; the axes."""
+    ax = new_axes(figsize=(7.0, 1.5 + 0.3 * max(len(names), 2))) if ax is None else ax
+    rows = np.arange(len(names))
+    for i, (_, lo, hi) in enumerate(ends):
+        ax.plot([lo, hi], [i, i], color=CLAIM, linewidth=7, solid_capstyle="butt")
+    ax.scatter(ends[:, 0], rows, color=SEEN, zorder=3)
+    row_labels(ax, names)
+    ax.set_xlim(-0.02, 1.02)
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.set_xlabel(label)
+    ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
+    return titled(ax, title)

@@ -1,0 +1,118 @@
+"""Colors and small pictures of pages, for light pages and dark ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .document import Bar, Drawing
+
+
+WIDTH, HEIGHT = 160, 14
+"""Of a bar, in pixels."""
+
+SIDE = 240
+"""Of a drawing, in pixels."""
+
+CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
+"""Blues that are told apart on a light page and on a dark one."""
+
+DARK, PALE = "#b3312c", "#e7c9a9"
+"""Of the polygons of a drawing."""
+
+TONES = {"good": "#1a7f37", "bad": "#b3312c", "open": "#9a6700"}
+"""Proved, refuted, not known: told apart also without color, for words say the same."""
+
+_LIGHT = (
+    "--or-fg:#1f2328;--or-bg:#fff;--or-line:#d0d7de;--or-dim:#59636e;--or-code:#f6f8fa;"
+    "--or-good:#1a7f37;--or-bad:#b3312c;--or-open:#9a6700"
+)
+
+_DARK = (
+    "--or-fg:#e6edf3;--or-bg:#161b22;--or-line:#3d444d;--or-dim:#9198a1;--or-code:#21262d;"
+    "--or-good:#3fb950;--or-bad:#ff7b72;--or-open:#d29922"
+)
+
+_THEMES = (
+    f".outrange{{{_LIGHT}}}"
+    f"@media (prefers-color-scheme:dark){{.outrange{{{_DARK}}}}}"
+    # A page that says which it is, is right, whatever the system prefers.
+    + ",".join(f"{page} .outrange" for page in (
+        '[data-jp-theme-light="true"]', '[data-theme="light"]', "body.vscode-light",
+    )) + f"{{{_LIGHT}}}"
+    + ",".join(f"{page} .outrange" for page in (
+        '[data-jp-theme-light="false"]', '[data-theme="dark"]', "html[theme=dark]",
+        "body.vscode-dark",
+    )) + f"{{{_DARK}}}"
+)  # fmt: skip
+
+STYLE = (
+    _THEMES + ".outrange{color:var(--or-fg);background:var(--or-bg);font:14px/1.45 system-ui,"
+    "sans-serif;text-align:left;border-left:3px solid var(--or-line);padding:4px 12px;"
+    "overflow-x:auto}"
+    ".outrange.outrange-good{border-left-color:var(--or-good)}"
+    ".outrange.outrange-bad{border-left-color:var(--or-bad)}"
+    ".outrange.outrange-open{border-left-color:var(--or-open)}"
+    ".outrange p{margin:4px 0;max-width:60em;overflow-wrap:anywhere}"
+    ".outrange table{border-collapse:collapse;margin:6px 0;font-size:13px;"
+    "font-variant-numeric:tabular-nums}"
+    ".outrange th,.outrange td{padding:2px 10px 2px 0;border:0;background:none;"
+    "color:var(--or-fg);vertical-align:middle;max-width:40em;overflow-wrap:anywhere}"
+    ".outrange th{font-weight:600;border-bottom:1px solid var(--or-line);color:var(--or-dim)}"
+    ".outrange tr{background:none}"
+    ".outrange summary{cursor:pointer;color:var(--or-dim);margin:4px 0}"
+    ".outrange pre{background:var(--or-code);color:var(--or-fg);padding:6px 8px;margin:4px 0;"
+    "border-radius:4px;overflow-x:auto}"
+    ".outrange figure{margin:6px 0}.outrange figcaption{color:var(--or-dim);font-size:13px}"
+    ".outrange span.outrange-good{color:var(--or-good);font-weight:600}"
+    ".outrange span.outrange-bad{color:var(--or-bad);font-weight:600}"
+    ".outrange span.outrange-open{color:var(--or-open);font-weight:600}"
+)
+"""One style sheet; everything in it is below `.outrange`."""
+
+
+PAGE = (
+    "body{margin:1rem;background:#fff}"
+    "@media (prefers-color-scheme:dark){body{background:#161b22}}"
+    "@media print{details{display:block}}"
+)
+"""Of a page by itself."""
+
+
+def bar(cell: Bar, left: float, right: float) -> str:
+    """The interval on the axis, what was seen inside it, a mark at 0."""
+
+    def at(x: float) -> float:
+        # Halves: the width of the axis itself may overflow.
+        share = (x / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
+        return 1 + (WIDTH - 2) * share
+
+    def rect(lo: float, hi: float, color: str, height: int) -> str:
+        return (
+            f'<rect x="{at(lo):.1f}" y="{(HEIGHT - height) / 2:.1f}" '
+            f'width="{max(at(hi) - at(lo), 1.0):.1f}" height="{height}" fill="{color}"/>'
+        )
+
+    parts = [rect(cell.lo, cell.hi, CLAIM, 10)]
+    if cell.seen_lo <= cell.seen_hi:
+        parts.append(rect(cell.seen_lo, cell.seen_hi, SEEN, 4))
+    if left <= 0 <= right:
+        parts.append(f'<path d="M{at(0.0):.1f} 0V{HEIGHT}" stroke="{AXIS}"/>')
+    told = f"from {cell.lo:.6g} to {cell.hi:.6g}"
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    return f'<svg role="img" aria-label="{told}" {size}>{"".join(parts)}</svg>'
+
+
+def drawing(block: Drawing) -> str:
+    """The rectangle of a drawing, its second axis upwards; a low strip if that means nothing."""
+    high = SIDE if block.labels[1] else SIDE // 8
+    scale = np.array([SIDE, -high]) / (block.hi - block.lo)
+
+    def shape(dark: bool, corners: np.ndarray) -> str:
+        places = (corners - block.lo) * scale + [0.0, high]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        return f'<polygon points="{path}" fill="{DARK if dark else PALE}"/>'
+
+    shapes = "".join(shape(dark, corners) for dark, corners in block.polygons)
+    frame = f'<rect width="{SIDE}" height="{high}" fill="none" stroke="{AXIS}"/>'
+    size = f'width="{SIDE}" height="{high}"'
+    return f'<svg role="img" aria-label="the input set" {size}>{shapes}{frame}</svg>'

@@ -1,0 +1,1 @@
+"""Answers in files: JSON that holds every bit, and runs nothing when it is read."""

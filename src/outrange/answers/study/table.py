@@ -1,0 +1,85 @@
+"""A study as a document: one winner, a table that fits, reasons as a list."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ..render.document import (
+    GOOD,
+    MOST_PRINTED,
+    OPEN,
+    Block,
+    Document,
+    Fold,
+    Interval,
+    Listing,
+    Paragraph,
+    Table,
+)
+from ..render.text import number, short, size
+
+
+if TYPE_CHECKING:
+    from .trials import Combination
+
+
+def study_document(study: Any) -> Document:
+    """The winner, the ranking, every reason once, and how to read it."""
+    ranking, best = study.ranking, study.best
+    head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "Median in", "Loss", "Epochs")
+    rows = [_cells(c) for c in ranking]
+    few = Table(head, rows[:MOST_PRINTED], "lllrr", max(len(rows) - MOST_PRINTED, 0))
+    table: list[Block] = [few]
+    if few.omitted:
+        every = Table(head, rows, "lllrr")
+        table.append(Fold(f"All {len(rows):,} combinations", [every], in_text=False))
+    return Document(
+        "Best",
+        f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach "
+        f"{study.metric} of {'at least' if study.better == 'higher' else 'at most'} "
+        f"{number(study.goal)}).",
+        (
+            *table,
+            Listing("Why trainings fell short (an example each):", _reasons(study)),
+            Paragraph("\n".join(_notes(study))),
+        ),
+        GOOD if best.solved.any() else OPEN,
+    )
+
+
+def _reasons(study: Any) -> list[str]:
+    """Every reason once, with the combinations that met it."""
+    met: dict[str, list[str]] = {}
+    said: dict[str, str] = {}
+    for c in study.ranking:
+        for reason in c.why:
+            said.setdefault(reason.code, f"{reason}{f' Try: {reason.fix}' if reason.fix else ''}")
+            met.setdefault(reason.code, []).append(c.name)
+    return [
+        f"{said[code]} ({names[0]}{f', and {len(names) - 1:,} more' if names[1:] else ''})"
+        for code, names in sorted(met.items())
+    ]
+
+
+def _notes(study: Any) -> list[str]:
+    best = study.best
+    return [
+        f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "
+        f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
+        f"{study.metric} {number(study.baseline)}.",
+        "Metric, Loss and Epochs (to the goal) are medians over the starts; `Median in` holds the "
+        f"median over all starts with {100 * best.interval()[2]:.4g} % confidence. Whatever the "
+        f"optimizer, {' with '.join(study.best_pair)} succeeds most often.",
+        *study.notes,
+    ]
+
+
+def _cells(c: Combination) -> tuple:
+    """One row; four digits are plenty beside the spread of starts."""
+    lo, hi, _ = c.interval()
+    soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
+    solved = f"{int(c.solved.sum())}/{len(c.trials)}"
+    ends = Interval(short(lo, 3), short(hi, 3))
+    metrics = (short(c.metric), ends, short(c.final_loss))
+    return (c.activation, c.loss, c.optimizer, solved, *metrics, soon)

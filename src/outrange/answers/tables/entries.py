@@ -1,0 +1,87 @@
+"""Entries of an answer by number, by slice or by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError, OutrangeError, UnknownIndexError, UnknownKeyError
+from ..render.text import clipped_name
+
+
+def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarray:
+    """The flat numbers of the entries that `array[key]` has, in its shape.
+
+    Args:
+        key: The name of an entry; or an index as NumPy takes it: numbers, slices, tuples of them,
+            arrays of numbers or of truth values.
+        shape: Of the arrays.
+        names: Of the entries.
+
+    Raises:
+        UnknownKeyError: No entry has this name.
+        UnknownIndexError: There is no such entry.
+        InputError: `key` is no index.
+    """
+    if isinstance(key, str):
+        if key not in names:
+            few = [clipped_name(name, 40) for name in names[:6]]
+            more = f", and {len(names) - 6:,} more" if len(names) > 6 else ""
+            raise UnknownKeyError(f"The outputs are {few}{more}. Received: {key!r}.")
+        return np.asarray(names.index(key))
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(part is None or isinstance(part, bool | float) for part in parts):
+        raise InputError(
+            "Outputs are picked by name, by whole numbers, by slices or by arrays of these. "
+            f"Received: {key!r}."
+        )
+    try:
+        return np.asarray(np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key])
+    except IndexError:
+        raise UnknownIndexError(
+            f"The outputs have shape {shape}, counted from 0. Received: index {key!r}."
+        ) from None
+    except (TypeError, ValueError):
+        raise InputError(
+            "Outputs are picked by name, by whole numbers, by slices or by arrays of these. "
+            f"Received: {key!r}."
+        ) from None
+
+
+def check_entries(
+    outputs: Mapping[str, tuple[int, ...]], labels: tuple[str, ...], *arrays: np.ndarray
+) -> None:
+    """Make sure that arrays have one entry an output, and labels too if there are any.
+
+    Raises:
+        OutrangeError: They do not.
+    """
+    count = sum(math.prod(shape) for shape in outputs.values())
+    sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
+    if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
+        raise OutrangeError(
+            "An answer has one entry an output, and its arrays one shape. "
+            f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
+            f"{len(labels):,} labels."
+        )
+
+
+def picked(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:
+    """The entries `where` of arrays `(*shape, ...)`, also in dicts; None stays None."""
+    if values is None:
+        return None
+    if isinstance(values, dict):
+        return {key: picked(value, where, shape) for key, value in values.items()}
+    size = int(np.prod(shape, dtype=np.int64))
+    return values.reshape(size, *values.shape[len(shape) :])[where]
+
+
+def part_name(names: list[str], where: np.ndarray) -> str:
+    """What a part of the outputs is called."""
+    flat = where.ravel()
+    if flat.size == 0:
+        return "nothing"
+    return names[flat[0]] if flat.size == 1 else f"{names[flat[0]]} to {names[flat[-1]]}"

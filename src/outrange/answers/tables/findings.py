@@ -1,0 +1,30 @@
+"""The findings of a diagnosis as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..render.diagrams import plot_matrix
+
+
+def plot_findings(diagnosis: Any, ax: Any) -> Any:
+    """Which rule (rows) found something in which layer (columns); the axes."""
+    found = (*diagnosis.findings, *diagnosis.notes)
+    layers = list(dict.fromkeys(f.layer or "the whole" for f in found)) or ["all layers"]
+    codes = list(dict.fromkeys(f"{f.code} {f.title}" for f in found)) or [
+        f"{len(diagnosis.rules)} rules"
+    ]
+    kinds = [
+        ("PROVED", "!", "#b3312c"), ("MEASURED", "m", "#c2571a"), ("SUSPECTED", "?", "#d4a72c"),
+        ("note", "i", "#5b7db1"), ("nothing found", "✓", "#1a7f37"),
+    ]  # fmt: skip
+    names = [name for name, *_ in kinds]
+    cells = np.full((len(codes), len(layers)), -1 if found else names.index("nothing found"))
+    for f in reversed(found):
+        kind = names.index("note" if f.note else f.level.name)
+        cells[codes.index(f"{f.code} {f.title}"), layers.index(f.layer or "the whole")] = kind
+    what = f"{len(diagnosis.findings)} finding{'s' * (len(diagnosis.findings) != 1)}"
+    title = f"{diagnosis.model}: {what} by {len(diagnosis.rules)} rules on {diagnosis.rows:,} rows"
+    return plot_matrix(title, codes, layers, cells, kinds, ax)

@@ -1,0 +1,124 @@
+"""A range as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..render.document import (
+    GOOD,
+    MOST_PRINTED,
+    OPEN,
+    Bar,
+    Block,
+    Cell,
+    Document,
+    Fold,
+    Paragraph,
+    Table,
+)
+from ..render.text import number, point, short, tidy
+from .help import HELP, what_helps
+from .overview import constant, overview
+
+
+SUBJECTS = {
+    "output": ("Output range of {model}", "output"),
+    "gradient": ("Range of the derivatives of {model}", "derivative"),
+    "lipschitz": ("Lipschitz constants of {model}", "Lipschitz constant"),
+    "difference": ("Range of the difference {model}", "difference"),
+}
+"""What ranges are of: title, and the word for one of them."""
+
+MOST_INPUTS, MOST_NAMED = 12, 10
+"""The inputs that give the values seen are shown up to so many entries, and so many outputs."""
+
+
+def range_document(answer: Any) -> Document:
+    """A row an output, or of many the outstanding ones; then where the ends were seen."""
+    names = answer.names
+    lo, hi = (np.ravel(ends) for ends in answer.shown())
+    gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
+    title, word = SUBJECTS[answer.subject]
+    head = (word, "lo", "hi", "relative gap", "range (dark: seen)")
+
+    def row(i: int) -> tuple[Cell, ...]:
+        bar = Bar(lo[i], hi[i], seen_lo[i], seen_hi[i])
+        return (names[i], lo[i], hi[i], short(gaps[i], 2), bar)
+
+    blocks: list[Block] = [
+        Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")
+    ]
+    if len(names) > MOST_PRINTED:
+        blocks = overview(head, row, (lo, hi), names, _counts(answer), "lrrrl")
+    return Document(
+        title.format(model=answer.model),
+        f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
+        (
+            *blocks,
+            Fold("Inputs at the ends", [Paragraph("\n".join(_evidence(answer, names)))]),
+            Paragraph(_open(answer)),
+        ),
+        GOOD if answer.is_exact else OPEN,
+    )
+
+
+def _counts(answer: Any) -> list[tuple[int, str]]:
+    """How many outputs are closed, open, constant and unbounded."""
+    closed = answer.closed_lo & answer.closed_hi
+    still = constant(answer.lo, answer.hi)
+    bounded = np.isfinite(answer.lo) & np.isfinite(answer.hi)
+    return [
+        (int((closed & ~still).sum()), f"exact to {answer.tol:g}"),
+        (int(still.sum()), "constant"),
+        (int((~closed & ~still & bounded).sum()), "with an open gap"),
+        (int((~bounded).sum()), "unbounded so far"),
+    ]
+
+
+def _open(answer: Any) -> str:
+    """What is proved and what would help, where a gap is open."""
+    if answer.is_exact or answer.status not in HELP:
+        return ""
+    left = int((~(answer.closed_lo & answer.closed_hi)).sum())
+    return (
+        f"lo and hi are proved; of {left:,} of {answer.lo.size:,} outputs the true end lies "
+        f"between what is proved and what was seen. {what_helps(answer.status)}"
+    )
+
+
+def _evidence(answer: Any, names: list[str]) -> list[str]:
+    """One line an end: the value seen, its input, and whether no other goes beyond.
+
+    That is said of an end that is closed to the tolerance; of others only that nothing beyond
+    was seen.
+    """
+    closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
+    width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
+    if width > MOST_INPUTS or len(names) > MOST_NAMED or answer.subject == "gradient":
+        closed = closed_lo.all() and closed_hi.all()
+        what = "attain the ends" if closed else "give the least seen and the most seen"
+        return [f"The inputs that {what} are in at_lo and at_hi."]
+    if answer.subject == "lipschitz":  # both ends of it are of one constant
+        said = "is {}, attained near {}" if answer.is_exact else "is at least {}, seen near {}"
+        return [
+            f"{name} {said.format(number(float(seen)), _point(answer, answer.at_hi, i))}"
+            for i, (name, seen) in enumerate(zip(names, answer.seen_lo.flat, strict=True))
+        ]
+    ends = (
+        ("least", np.ravel(answer.seen_lo), closed_lo, answer.at_lo),
+        ("most", np.ravel(answer.seen_hi), closed_hi, answer.at_hi),
+    )
+    return [
+        f"{name} is {number(float(tidy(seen[i], abs(seen[i]))))} "
+        f"({word if closed[i] else f'{word} seen'}) at {_point(answer, at, i)}"
+        for i, name in enumerate(names)
+        for word, seen, closed, at in ends
+    ]
+
+
+def _point(answer: Any, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
+    parts = at if isinstance(at, dict) else {next(iter(answer.inputs)): at}
+    rows = {name: part.reshape(answer.lo.size, -1)[i] for name, part in parts.items()}
+    return point(rows, most=MOST_INPUTS)
