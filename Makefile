@@ -16,7 +16,7 @@ export CUDA_VISIBLE_DEVICES ?=
 export KERAS_BACKEND ?= jax
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test check lint format types backends bench docs lock clean
+.PHONY: help setup demo quick test check lint format types backends browser bench docs lock clean
 
 help:  ## Says what each target does
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,7 @@ test: lint types  ## What a change must pass: style, types, every test with a fe
 	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300
 
 check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
-	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends"
+	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends and not browser"
 	$(BIN)/python tests/laws/test_against_milp.py --nets $(MILP_NETS) --time $(MILP_TIME)
 
 lint: setup  ## Style, read only
@@ -76,17 +76,24 @@ types: setup  ## Types, by pyright
 backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
 	$(PYTEST) -m backends tests
 
+browser: setup  ## The explorer's page, driven in Chromium (Debian's, installed if we are root)
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	$(PYTEST) -m browser tests/explorer
+
 bench: $(VENV)/bench  ## Start-up and ranges, side by side with rivals
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/ranges.py
 
-docs: setup  ## The HTML pages, in docs/_build/html
+docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the notebook run
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/tools/notebook.py docs/tour.ipynb docs/_build/html/tour.html
+	$(BIN)/python docs/tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 lock: $(VENV)/created  ## Pins today's versions in requirements/
 	$(BIN)/python requirements/lock.py
 
 clean:  ## Takes away everything that was set up or built
-	rm -rf $(VENV) build docs/_build *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/_build docs/examples docs/learn *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -f src/outrange/search/kernel/*.so

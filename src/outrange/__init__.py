@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
+    from .api.explore import explore as explore
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
     from .api.ranges import (
@@ -93,6 +94,7 @@ _HOMES = {
     "api.asserts": "assert_holds assert_range",
     "api.bad_inputs": "bad_inputs counterexamples",
     "api.diagnose": "assert_no_findings diagnose",
+    "api.explore": "explore",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
     "api.ranges": "output_range sample_range summary",

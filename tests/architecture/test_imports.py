@@ -43,6 +43,8 @@ ALLOWED = {
         "diagnosis",
     },
     "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
+    # A page asks what a user asks: its property is read as the command line reads it.
+    "explorer": {"core", "graph", "domains", "search", "questions", "answers", "cli"},
     "_demo": {"core", "graph"},
     "layers": {"train"},
     "losses": {"train"},
@@ -59,7 +61,7 @@ LAZY = {
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
     "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
-    "flint", "mpmath", "pandas",
+    "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget",
 )  # fmt: skip
 
 

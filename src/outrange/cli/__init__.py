@@ -1,4 +1,4 @@
-"""The command line: `outrange range | summary | verify | verify-all | demo`."""
+"""The command line: `outrange range | summary | verify | verify-all | explore | ...`."""
 
 import sys
 

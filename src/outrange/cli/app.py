@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -31,13 +32,11 @@ BOX_OPTIONS = (
     click.option("--clip", nargs=2, type=float, metavar="LO HI", help="Limits of the ball."),
 )
 
+UNSAFE = "Run code stored in the model file (Keras Lambda). Only if you trust it."
+
 MODEL_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
-    click.option(
-        "--unsafe",
-        is_flag=True,
-        help="Run code stored in the model file (Keras Lambda). Only if you trust it.",
-    ),
+    click.option("--unsafe", is_flag=True, help=UNSAFE),
 )
 
 
@@ -51,6 +50,11 @@ def _with(*options: Decorator) -> Decorator:
         return command
 
     return wrap
+
+
+def _box(options: dict[str, Any]) -> BoxOptions:
+    """The options of the input set, taken out of all of them."""
+    return BoxOptions(**{field.name: options.pop(field.name) for field in fields(BoxOptions)})
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,37 +87,15 @@ def app() -> None:
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
 @_with(*MODEL_OPTIONS)
-def range_command(
-    model: str,
-    output: str | None,
-    layer: str | None,
-    rows: str | None,
-    seconds: float | None,
-    tol: float,
-    proof_only: bool,
-    as_json: bool,
-    unsafe: bool,
-    **box: Any,
-) -> int:
+def range_command(model: str, **options: Any) -> int:
     """The minimum and maximum of every output of MODEL (.keras, .h5, .onnx, .onnx.gz).
 
     Every bound is proved at every moment; Ctrl-C prints the bounds so far.
     """
     from .commands.range import ask_range
 
-    return ask_range(
-        model,
-        BoxOptions(**box),
-        click.echo,
-        output=output,
-        layer=layer,
-        rows=rows,
-        seconds=seconds,
-        tol=tol,
-        solver=not proof_only,
-        as_json=as_json,
-        unsafe=unsafe,
-    )
+    box, solver = _box(options), not options.pop("proof_only")
+    return ask_range(model, box, click.echo, solver=solver, **options)
 
 
 @app.command("summary", epilog=EXIT_CODES)
@@ -150,16 +132,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     help="Of the random points that look for a counterexample.",
 )
 @_with(*MODEL_OPTIONS)
-def verify_command(
-    model: str,
-    property_: str,
-    where: str | None,
-    seconds: float,
-    seed: int,
-    as_json: bool,
-    unsafe: bool,
-    **box: Any,
-) -> int:
+def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.
 
     PROPERTY is a .vnnlib or .vnnlib.gz file, which states what is unsafe: the first line printed
@@ -173,17 +146,7 @@ def verify_command(
     """  # noqa: D301 (click reads the backspace itself)
     from .commands.verify import ask_verify
 
-    return ask_verify(
-        model,
-        property_,
-        BoxOptions(**box),
-        click.echo,
-        where=where,
-        seconds=seconds,
-        seed=seed,
-        as_json=as_json,
-        unsafe=unsafe,
-    )
+    return ask_verify(model, property_, _box(options), click.echo, **options)
 
 
 @app.command("verify-all", epilog=EXIT_CODES)
@@ -227,6 +190,40 @@ def verify_all_command(instances: str, **options: Any) -> int:
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
 
+@app.command("explore", epilog=EXIT_CODES)
+@click.argument("model")
+@_with(*BOX_OPTIONS)
+@click.option("--port", type=int, default=0, help="Of the page.  [default: one that is free]")
+@click.option(
+    "--token",
+    envvar="OUTRANGE_TOKEN",
+    metavar="TEXT",
+    help="What the page must know; with --port, its address outlives this process.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Of the page."
+)
+@click.option("--allow-remote", is_flag=True, help="Let --host be one that others can reach.")
+@click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
+@click.option(
+    "--time",
+    "seconds",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="Seconds that the search for one set of ranges may take.",
+)
+@click.option("--unsafe", is_flag=True, help=UNSAFE)
+def explore_command(model: str, **options: Any) -> int:
+    """Open a page of MODEL: drag the inputs, and the proved ranges follow. Ctrl-C ends it.
+
+    The page is for this machine alone, and for whoever knows the token in its address.
+    """
+    from .commands.explore import ask_explore
+
+    return ask_explore(model, _box(options), click.echo, **options)
+
+
 @app.command("diagnose", epilog=EXIT_CODES)
 @click.argument("model")
 @click.argument("data")
@@ -257,11 +254,7 @@ def verify_all_command(instances: str, **options: Any) -> int:
     default="text",
     show_default=True,
 )
-@click.option(
-    "--unsafe",
-    is_flag=True,
-    help="Run code stored in the model file (Keras Lambda). Only if you trust it.",
-)
+@click.option("--unsafe", is_flag=True, help=UNSAFE)
 def diagnose_command(model: str, data: str, **options: Any) -> int:
     """Why does MODEL (.keras, .h5; compiled) not learn from DATA (.npz, .csv)?
 

@@ -5,9 +5,11 @@ from .clock import (
     Clock as Clock,
     OutOfTime as OutOfTime,
     check_deadline as check_deadline,
+    check_stopped as check_stopped,
     deadline as deadline,
     no_deadline as no_deadline,
     seconds_left as seconds_left,
+    stopped_by as stopped_by,
 )
 from .errors import (
     ContradictionError as ContradictionError,

@@ -7,6 +7,9 @@ never ends later than the one around it.
 
 `OutOfTime` is no `Exception`: nothing that recovers from errors may take it for one. It is raised
 only where what is half done can be thrown away, and caught by whoever opened the deadline.
+
+Whoever may lose interest before the time is over (a page whose slider has moved on) opens
+`stopped_by`: from the moment its event is set, the deadline has passed.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 
 class OutOfTime(BaseException):
@@ -23,6 +27,16 @@ class OutOfTime(BaseException):
 
 _deadline: ContextVar[float] = ContextVar("outrange_deadline", default=float("inf"))
 """On the clock of `time.perf_counter`."""
+
+
+class Flag(Protocol):
+    """What another thread may set: a `threading.Event`, say."""
+
+    def is_set(self) -> bool: ...
+
+
+_stop: ContextVar[Flag | None] = ContextVar("outrange_stop", default=None)
+"""Set by whoever no longer waits for the answer."""
 
 
 @contextmanager
@@ -43,16 +57,50 @@ def deadline(seconds: float | None) -> Iterator[None]:
 @contextmanager
 def no_deadline() -> Iterator[None]:
     """Work that must end whatever the clock says, because an answer would be lost without it."""
-    token = _deadline.set(float("inf"))
+    token, stop = _deadline.set(float("inf")), _stop.set(None)
     try:
         yield
     finally:
         _deadline.reset(token)
+        _stop.reset(stop)
+
+
+@contextmanager
+def stopped_by(flag: Flag) -> Iterator[None]:
+    """Let the deadline pass as soon as `flag` is set.
+
+    Args:
+        flag: Another thread sets it.
+    """
+    token = _stop.set(flag)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
+
+
+def is_stopped() -> bool:
+    """Whether nobody waits for the answer any more: see `stopped_by`."""
+    flag = _stop.get()
+    return flag is not None and flag.is_set()
+
+
+def check_stopped() -> None:
+    """Raise `OutOfTime` if nobody waits for the answer any more.
+
+    For what is done after the time is over: an answer in time is worth its evidence, one that
+    nobody reads is not.
+
+    Raises:
+        OutOfTime: Nobody does.
+    """
+    if is_stopped():
+        raise OutOfTime
 
 
 def seconds_left() -> float:
     """Seconds until the deadline: infinite without one, negative after it."""
-    return _deadline.get() - time.perf_counter()
+    return -float("inf") if is_stopped() else _deadline.get() - time.perf_counter()
 
 
 def check_deadline() -> None:
@@ -61,7 +109,7 @@ def check_deadline() -> None:
     Raises:
         OutOfTime: It has.
     """
-    if time.perf_counter() > _deadline.get():
+    if time.perf_counter() > _deadline.get() or is_stopped():
         raise OutOfTime
 
 
@@ -86,9 +134,9 @@ class Clock:
     @property
     def left(self) -> float:
         """Seconds to the limit, at least 0."""
-        return max(0.0, self.limit - self.seconds)
+        return 0.0 if is_stopped() else max(0.0, self.limit - self.seconds)
 
     @property
     def expired(self) -> bool:
         """Whether the limit has passed."""
-        return self.seconds > self.limit
+        return self.seconds > self.limit or is_stopped()

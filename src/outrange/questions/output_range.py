@@ -8,7 +8,7 @@ import numpy as np
 
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
-from ..core import Box, Clock, Region
+from ..core import Box, Clock, Region, check_stopped
 from ..core.arrays import linear_forms
 from ..search.common.solution import Solution, Status
 from ..search.solve import solve
@@ -53,6 +53,7 @@ def output_range(
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
         early = found.status is Status.TIME
         evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
+    check_stopped()
     return _answer(network, asked, found, evaluated, clock.left, tol, sets)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import SampledRange
-from ..core import Box, InputError
+from ..core import Box, InputError, check_deadline
 from .common.network import NetworkLike
 from .inputs.parse_box import input_box, whole_entries
 from .output_range import split_inputs
@@ -38,6 +38,7 @@ def sample_range(
     ends = [(np.full(size, np.inf), np.zeros((size, graph.size))) for _ in range(2)]
     done = 0
     while done < samples:
+        check_deadline()
         if done == 0:
             points = corner_points
         else:

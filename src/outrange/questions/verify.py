@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import And, Clock, Formula, OutOfTime, Region, Warrant, deadline
+from ..core import And, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.common.solution import SearchProgress, Solution, Status
@@ -76,6 +76,7 @@ def verify(
         graph, question.groups, examiner, time_limit=clock.left, progress=report, seed=seed,
         engine=engine,
     )  # fmt: skip
+    check_stopped()
     tied = found.status is Status.ROUNDING and examiner.witness is None
     if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))

@@ -38,6 +38,7 @@ SHARE_BEHIND = 0.0625
 class Kind(StrEnum):
     """The searches there are."""
 
+    CONES = "cones of influence"
     WIDE = "wide"
     NEURON_SPLIT = "neuron split"
     INPUT_SPLIT = "input split"
@@ -58,6 +59,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     the problem                                            the search
     =====================================================  ==========================
     several boxes, or inputs of whole numbers              input splits
+    objectives that depend on parts of the inputs          each part its own search
     2^18 entries or more in all values of the graph        wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not know           input splits
@@ -77,6 +79,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
     if engine == "array" or not problem.is_one_box:
         return Kind.INPUT_SPLIT
+    if problem.parts is not None:
+        return Kind.CONES
     if is_wide(problem.graph):
         return Kind.WIDE
     if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
@@ -117,6 +121,11 @@ def select_search(
     """
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
+    if kind is Kind.CONES:
+        from .cone_of_influence.search import ConeSearch
+
+        begin = partial(select_search, seed=seed, engine=engine, solver=solver)
+        return ConeSearch(problem, problem.parts or [], incumbent, begin)
     if kind is Kind.WIDE:
         from .wide_search import WideSearch
 

@@ -14,6 +14,7 @@ from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
 from ...ops import gather_sum
 from .domain_boxes import DomainBoxes
+from .parts import Part, independent_parts
 
 
 SPARSE = 64
@@ -40,6 +41,11 @@ class Problem:
     def small(self) -> Graph:
         """The graph after these rewrites; hulls of gates exist only here."""
         return simplified(self.graph)
+
+    @cached_property
+    def parts(self) -> list[Part] | None:
+        """What it falls into by cones of influence; None where that makes it no smaller."""
+        return independent_parts(self.small, self.rows, self.offset, self.domain)
 
     @property
     def free(self) -> int:

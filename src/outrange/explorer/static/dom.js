@@ -1,0 +1,43 @@
+// Elements, numbers, and nothing else. Texts become text nodes: no string is ever read as HTML.
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "class") made.className = value;
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) {
+      made.setAttribute(name, String(value));
+    }
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+// Six significant digits, as in the answers' tables; null is an end that is not bounded.
+export function shown(value, unbounded = "∞") {
+  if (value === null || value === undefined) return unbounded;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size >= 1e6 || size < 1e-4 ? value.toExponential(5) : value.toPrecision(6);
+  return text.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "").replace("-", "−");
+}
+
+// A number as a person writes it; NaN where it is none.
+export function parsed(text) {
+  const plain = text.trim().replaceAll("−", "-").replace(",", ".");
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
+export function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}
+
+// Where `value` lies between two ends, in percent of the way.
+export function percent(value, low, high) {
+  return high > low ? clamp(100 * ((value - low) / (high - low)), 0, 100) : 50;
+}

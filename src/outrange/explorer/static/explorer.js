@@ -1,0 +1,276 @@
+// The explorer: one state, its panels, and the questions to the server.
+import { counted, element, shown } from "./dom.js";
+import { Inputs } from "./inputs.js";
+import { Layers } from "./layers.js";
+import { Outputs } from "./outputs.js";
+import { Property } from "./property.js";
+
+// Milliseconds that a drag waits for an exact answer before it goes on with the bounds: as long as
+// the last one took, where that was quick; else a frame.
+const MOST_PATIENCE = 35;
+const FRAME = 16;
+// Of so many moves in a row that were not waited for, one is: searches may have become quick.
+const RETRY = 6;
+// ... and for the bounds themselves.
+const BOUNDS_PATIENCE = 2000;
+// ... after the last move until sampling and the property are asked anew.
+const REST = 350;
+
+export class Explorer {
+  // `transport.send(message)` takes an object; `receive` and `connection` are called from outside.
+  constructor(root, transport) {
+    this.root = root;
+    this.transport = transport;
+    this.flight = null;
+    this.pending = false;
+    this.exactIn = 0;
+    this.missed = 0;
+    this.latest = {};
+    // Views of one widget hear each other's answers: numbers keep them apart.
+    this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
+    this.state = {
+      key: this.next, mode: "ends", names: [], whole: [], lo: [], hi: [], low: [], high: [],
+      first: null, point: null, outputs: [], layers: [],
+    };
+    this.inputs = new Inputs(this.state, () => this.changed(), () => this.askPoint());
+    this.outputs = new Outputs(this.state, (output, side) => this.ask("end", { output, side }));
+    this.layers = new Layers(this.state);
+    this.property = new Property(
+      this.state, (property) => this.ask("verify", { property, ...this.box() }),
+      (x) => this.setPoint(x),
+    );
+    this.build();
+  }
+
+  build() {
+    this.model = element("span", { class: "or-model" });
+    this.connected = element("p", { class: "or-connection", role: "status" }, "Connecting …");
+    this.live = element("p", { class: "or-live", "aria-live": "polite" });
+    this.count = element(
+      "select", { "aria-label": "Random inputs", onchange: () => this.askSample() },
+      ...[100, 1000, 10000, 100000].map((n) => element(
+        "option", { value: n, selected: n === 1000 }, n.toLocaleString("en"),
+      )),
+    );
+    this.facts = element("p", { class: "or-note" });
+    this.pointBar = element(
+      "div", { class: "or-pointbar", hidden: true, role: "group", "aria-label": "Point" },
+      element("span", { class: "or-key or-key-point" }),
+      this.pointText = element("span", { role: "status" }),
+      element("button", { type: "button", onclick: () => this.centerHere() }, "Center here"),
+      element("button", { type: "button", onclick: () => this.setPoint(null) }, "Clear point"),
+    );
+    this.inputs.element.append(this.pointBar);
+    this.outputs.element.append(element(
+      "p", { class: "or-sampling" }, "Beside the proof: of ", this.count, " inputs, corners and random ones, ",
+      this.outputs.sampled,
+    ));
+    const save = element("button", { type: "button", onclick: () => this.ask("report", {}) }, "Save report");
+    this.saved = element("span", { class: "or-error", role: "alert" });
+    this.body = element(
+      "div", { class: "or-body", hidden: true }, this.inputs.element,
+      element(
+        "div", { class: "or-right" }, this.outputs.element, this.property.element,
+        this.layers.element,
+      ),
+    );
+    this.element = element(
+      "div", { class: "outrange-explorer" },
+      element(
+        "header", { class: "or-top-line" },
+        element("div", {}, element("h1", {}, "outrange ", this.model), this.facts), this.saved, save,
+      ),
+      this.connected, this.body, this.live,
+    );
+    this.root.replaceChildren(this.element);
+  }
+
+  // What the page says of the connection; an empty text says that all is well.
+  connection(text) {
+    this.connected.textContent = text;
+    this.element.classList.toggle("or-lost", text !== "");
+    if (text !== "") this.flight = null;
+  }
+
+  receive(message) {
+    const handlers = {
+      hello: () => this.greeted(message),
+      range: () => this.ranged(message),
+      point: () => this.pointed(message),
+      verdict: () => this.property.show(message),
+      sample: () => this.sampledShown(message),
+      report: () => this.save(message.html),
+      error: () => this.failed(message),
+    };
+    const known = Object.values(this.latest).includes(message.id);
+    if (message.say === "hello" || known || message.id === null) handlers[message.say]?.();
+  }
+
+  greeted(hello) {
+    this.connection("");
+    const { state } = this;
+    const same = state.first !== null && JSON.stringify(hello) === state.hello;
+    state.hello = JSON.stringify(hello);
+    if (!same) {
+      Object.assign(state, {
+        names: hello.inputs, whole: hello.whole, outputs: hello.outputs, layers: hello.layers,
+        lo: [...hello.lo], hi: [...hello.hi], low: [...hello.low], high: [...hello.high],
+        first: hello, point: null,
+      });
+      this.model.textContent = hello.model;
+      this.facts.textContent = [
+        counted(hello.inputs.length, "input"), counted(hello.outputs.length, "output"),
+        counted(hello.parameters, "parameter"),
+      ].join(" · ");
+      document.title = this.root.ownerDocument.body.classList.contains("outrange-page")
+        ? `${hello.model} – outrange` : document.title;
+      this.inputs.about(hello.given ? "" : "None was given: the sliders begin with a guess.");
+      this.body.hidden = false;
+      for (const panel of [this.inputs, this.outputs, this.layers]) panel.build();
+    }
+    this.changed();
+  }
+
+  box() {
+    return { lo: this.state.lo, hi: this.state.hi };
+  }
+
+  ask(kind, fields) {
+    const id = this.next;
+    this.next += 1;
+    this.latest[kind === "end" ? "point" : kind] = id;
+    this.saved.textContent = "";
+    this.transport.send({ ask: kind, id, ...fields });
+    return id;
+  }
+
+  changed() {
+    this.pending = true;
+    this.property.stale();
+    this.pump();
+  }
+
+  // Asks for the newest box, once the one before has had its chance.
+  pump() {
+    clearTimeout(this.timer);
+    if (!this.pending) return;
+    const { flight } = this;
+    if (flight !== null && !flight.done) {
+      const age = performance.now() - flight.asked;
+      const hopeful = this.exactIn <= MOST_PATIENCE || this.missed % RETRY === 0;
+      const patience = hopeful ? MOST_PATIENCE : FRAME;
+      const wait = (flight.bounds ? patience : BOUNDS_PATIENCE) - age;
+      if (wait > 0) {
+        this.timer = setTimeout(() => this.pump(), wait);
+        return;
+      }
+    }
+    this.pending = false;
+    if (flight !== null && !flight.done) {
+      this.exactIn = Infinity;
+      this.missed += 1;
+    }
+    const id = this.ask("range", this.box());
+    this.flight = { id, asked: performance.now(), bounds: false, done: false };
+    this.element.dataset.asked = id;
+    clearTimeout(this.rest);
+  }
+
+  ranged(message) {
+    const { flight } = this;
+    if (flight === null || message.id !== flight.id) return;
+    flight.bounds = true;
+    flight.done = message.stage === "done";
+    if (flight.done) this.exactIn = performance.now() - flight.asked;
+    this.outputs.show(message);
+    if (message.layers) this.layers.show(message.layers);
+    this.outputs.status.textContent = this.standing(message);
+    this.element.dataset.shown = message.id;
+    this.element.dataset.stage = message.stage;
+    clearTimeout(this.rest);
+    if (!flight.rested) this.rest = setTimeout(() => this.rested(flight), REST);
+    this.pump();
+  }
+
+  standing(message) {
+    const boxes = message.boxes === undefined ? "" : ` · ${counted(message.boxes, "box").replace("boxs", "boxes")}`;
+    const time = message.seconds === undefined ? "" : ` · ${shown(Number(message.seconds.toPrecision(2)))} s`;
+    if (message.stage === "bounds") return "bounds, proved; searching …";
+    if (message.stage === "search") return `closing, proved at every moment${boxes}${time}`;
+    return `${message.reason}, proved${boxes}${time}`;
+  }
+
+  // Nothing has moved for a while: sampling, the property, and a word for who listens.
+  rested(flight) {
+    if (flight !== this.flight || this.pending) return;
+    flight.rested = true;
+    this.askSample();
+    this.property.again();
+    const { lo, hi } = this.outputs.answer;
+    const words = this.state.outputs.slice(0, 4)
+      .map((name, i) => `${name} from ${shown(lo[i], "minus infinity")} to ${shown(hi[i], "infinity")}`);
+    this.live.textContent = `${this.outputs.status.textContent}: ${words.join("; ")}`;
+  }
+
+  askSample() {
+    if (this.flight !== null) this.ask("sample", { count: Number(this.count.value), ...this.box() });
+  }
+
+  sampledShown(message) {
+    this.outputs.showSample(message);
+  }
+
+  askPoint() {
+    this.ask("point", { x: this.state.point });
+  }
+
+  setPoint(x) {
+    this.state.point = x === null ? null : [...x];
+    if (x === null) {
+      this.pointBar.hidden = true;
+      this.outputs.showPoint(null);
+      this.inputs.refresh();
+    } else this.askPoint();
+  }
+
+  pointed(message) {
+    this.state.point = [...message.x];
+    this.pointBar.hidden = false;
+    const said = (values) => values.slice(0, 4).map((v) => shown(v, "overflow")).join(", ")
+      + (values.length > 4 ? ", …" : "");
+    this.pointText.textContent = message.model === null ? `At this input: ${said(message.y)}.`
+      : `At this input the model itself returns ${said(message.model)}.`;
+    this.outputs.showPoint(message);
+    this.inputs.refresh();
+  }
+
+  centerHere() {
+    const { lo, hi, low, high, point } = this.state;
+    for (const i of point.keys()) {
+      const radius = (hi[i] - lo[i]) / 2;
+      [lo[i], hi[i]] = [point[i] - radius, point[i] + radius];
+      [low[i], high[i]] = [Math.min(low[i], lo[i]), Math.max(high[i], hi[i])];
+    }
+    this.inputs.refresh();
+    this.changed();
+  }
+
+  save(html) {
+    const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+    const name = this.state.first.model.replace(/[^\w.-]+/g, "_") || "model";
+    element("a", { href: url, download: `${name}-ranges.html` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+
+  failed({ ask, text }) {
+    if (ask === "verify") this.property.refuse(text);
+    else if (ask === "report") this.saved.textContent = text;
+    else {
+      this.inputs.tell(text);
+      if (ask === "range" && this.flight !== null) {
+        this.flight.done = true;
+        this.pump();
+      }
+    }
+  }
+}

@@ -1,0 +1,269 @@
+"""The answers of the explorer, as plain data: every end comes from `domains` or `questions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..answers.progress import RangeProgress
+from ..answers.range import Range
+from ..core import Bounds, Box, Region
+from ..domains import bounds
+from ..graph import Graph
+from ..questions.common.network import LayeredNetwork
+from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
+from ..questions.evidence.evaluate import entries
+from ..questions.inputs.parse_box import whole_entries
+from ..questions.output_range import output_range
+from ..questions.sample_range import sample_range
+from ..questions.summary import layer_row
+from .exhibit import MOST_UNITS, Exhibit
+
+
+if TYPE_CHECKING:
+    from ..answers import LayerRow
+    from .messages import Ask
+
+
+POINTS = 128
+"""Inputs at which the network is evaluated before anything is searched."""
+
+_CELLS = 1 << 20
+"""Entries of a graph's values that those may take."""
+
+DIGITS = 5
+"""Significant digits of a unit's range, of which a picture is drawn."""
+
+STATES = ("dead", "saturated", "constant", "always_on")
+"""What is proved of a unit; the first that holds is shown, by its first letter."""
+
+OPEN = "-"
+"""A unit of which none is proved."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """Inputs at which outputs are least and largest, of all that were tried.
+
+    Args:
+        lo: `(outputs, inputs)`.
+        hi: `(outputs, inputs)`.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Unrun:
+    """A network without a model to run.
+
+    Args:
+        graph: What it computes.
+        name: Its name.
+    """
+
+    graph: Graph
+    name: str
+    predict: None = None
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
+
+
+@dataclass(frozen=True, eq=False)
+class First:
+    """What is known of a range before anything is searched.
+
+    Args:
+        message: For the page.
+        known: Proved bounds of the outputs, `(outputs,)` each.
+        ends: The inputs that were tried.
+    """
+
+    message: dict[str, Any]
+    known: Bounds
+    ends: Ends
+
+
+def finite(values: Any) -> list[float | None]:
+    """Numbers for JSON, which knows no infinities: None stands for "not bounded"."""
+    flat = np.ravel(np.asarray(values, np.float64))
+    return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
+
+
+def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
+    """Proved bounds of outputs and units, without any search; what a few inputs show.
+
+    Args:
+        exhibit: The network.
+        ask: A `range`.
+
+    Yields:
+        What linear bounds prove; of a large graph what intervals prove comes before.
+    """
+    assert ask.box is not None
+    network, box = exhibit.network, ask.box
+    graph = network.graph
+    seen, ends = _try_inputs(network, box)
+    known: Bounds | None = None
+    for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
+        found = [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, domain)]
+        lo, hi = found[graph.output]
+        known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
+        message = {
+            **_range_message(ask, "bounds", known, seen),
+            "layers": [_strip(layer_row(network, layer, found)) for layer in network.layers],
+        }
+        yield First(message, known, ends)
+
+
+def _try_inputs(network: LayeredNetwork, box: Box) -> tuple[Bounds, Ends]:
+    """The least and largest outputs at a few inputs: the middle, corners, and any."""
+    graph = network.graph
+    count = max(3, min(POINTS, _CELLS // max(1, entries(graph))))
+    rng = np.random.default_rng(0)
+    corners = np.where(rng.integers(0, 2, (count // 2, box.size)) > 0, box.lo, box.hi)
+    points = np.concatenate([box.sample(rng, count - count // 2), corners])
+    points[-1] = 0.5 * box.lo + 0.5 * box.hi
+    points = np.where(whole_entries(graph.inputs), np.rint(points), points)
+    with np.errstate(all="ignore"):
+        y = graph.run(np.clip(points, box.lo, box.hi))
+    low, high = (np.where(np.isnan(y), worst, y) for worst in (np.inf, -np.inf))
+    least, most = low.argmin(axis=0), high.argmax(axis=0)
+    return (low.min(axis=0), high.max(axis=0)), Ends(points[least], points[most])
+
+
+def _range_message(ask: Ask, stage: str, known: Bounds, seen: Bounds) -> dict[str, Any]:
+    lo, hi = known
+    # Evaluated in float64, a value may be a rounding error beyond what is proved of it.
+    least, most = np.clip(seen[0], lo, hi), np.clip(seen[1], lo, hi)
+    return {
+        "say": "range",
+        "id": ask.id,
+        "stage": stage,
+        "lo": finite(lo),
+        "hi": finite(hi),
+        "seen_lo": finite(least),
+        "seen_hi": finite(most),
+    }
+
+
+def _strip(row: LayerRow) -> dict[str, Any]:
+    """The units of a layer: before the activation, or as they are where there is none."""
+    masks = {name: np.ravel(getattr(row, name)) for name in STATES}
+    state = np.full(np.size(row.dead), OPEN)
+    for name in reversed(STATES):
+        state = np.where(masks[name], name[0], state)
+    strip = {
+        "state": "".join(state[:MOST_UNITS]),
+        "counts": {name: int((state == name[0]).sum()) for name in STATES},
+        "after": _rounded(row.after),
+        "hull": finite([np.min(row.after[0]), np.max(row.after[1])]) if row.dead.size else None,
+    }
+    return strip if row.before is None else {**strip, "before": _rounded(row.before)}
+
+
+def _rounded(ends: Bounds) -> list[list[float | None]]:
+    found = []
+    for end in ends:
+        shown = np.ravel(end)[:MOST_UNITS]
+        found.append([None if v is None else float(f"{v:.{DIGITS}g}") for v in finite(shown)])
+    return found
+
+
+def exact_range(
+    exhibit: Exhibit, ask: Ask, known: Bounds, say: Callable[[dict[str, Any]], None]
+) -> tuple[Range, Ends]:
+    """The exact ranges of the outputs; `say` hears of bounds on the way, and of the end.
+
+    Args:
+        exhibit: The network.
+        ask: A `range`.
+        known: Proved before.
+        say: Takes a message.
+    """
+
+    def report(now: RangeProgress) -> None:
+        lo, hi = np.fmax(now.lo, known[0]), np.fmin(now.hi, known[1])
+        message = _range_message(ask, "search", (lo, hi), (now.seen_lo, now.seen_hi))
+        say({**message, "seconds": now.seconds, "boxes": now.boxes})
+
+    # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
+    # itself is run once nothing moves any more (`checked`): it takes longer than a small search.
+    graph = Unrun(exhibit.network.graph, exhibit.network.name)
+    answer = output_range(graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report)
+    ends = (np.ravel(answer.lo), np.ravel(answer.hi))
+    seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
+    say(
+        {
+            **_range_message(ask, "done", ends, seen),
+            "seconds": answer.cost.seconds,
+            "boxes": answer.cost.boxes,
+            "exact": answer.is_exact,
+            "reason": answer.reason,
+            "warrant": answer.warrant.name,
+            "closed_lo": np.ravel(answer.closed_lo).tolist(),
+            "closed_hi": np.ravel(answer.closed_hi).tolist(),
+        }
+    )
+    count = np.size(answer.lo)
+    return answer, Ends(flat_inputs(answer.at_lo, count), flat_inputs(answer.at_hi, count))
+
+
+def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
+    """Hold an answer against the model itself, as `outrange.output_range` does.
+
+    Args:
+        exhibit: The network.
+        box: The input set.
+        answer: Its ranges.
+
+    Raises:
+        ContradictionError: The model returns something outside: a bug of outrange.
+    """
+    network, count = exhibit.network, np.size(answer.lo)
+    found = [*flat_inputs(answer.at_lo, count), *flat_inputs(answer.at_hi, count)]
+    run = run_sampled(network, [Region(box)], found)
+    check_forms(run, np.eye(count), np.ravel(answer.lo), np.ravel(answer.hi))
+
+
+def flat_inputs(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
+    """`(count, inputs)` of inputs in their own shapes, a dict if several."""
+    parts: Sequence[np.ndarray] = list(at.values()) if isinstance(at, dict) else [at]
+    return np.concatenate([np.reshape(part, (count, -1)) for part in parts], axis=1)
+
+
+def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
+    """The outputs at one input: of the network, and of the model itself.
+
+    Args:
+        exhibit: The network.
+        id: Of the question.
+        x: `(inputs,)`.
+    """
+    network = exhibit.network
+    with np.errstate(all="ignore"):
+        y = network.graph.run(x[None])[0]
+        model = None
+        if network.predict is not None:
+            model = finite(network.predict(np.asarray(x[None], np.float32)))
+    return {"say": "point", "id": id, "x": x.tolist(), "y": finite(y), "model": model}
+
+
+def sampled(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
+    """What random inputs show: a comparison, no bound."""
+    found = sample_range(exhibit.network, ask.box, samples=ask.count)
+    return {
+        "say": "sample",
+        "id": ask.id,
+        "lo": finite(found.lo),
+        "hi": finite(found.hi),
+        "samples": found.samples,
+        "seconds": found.seconds,
+    }
