@@ -83,7 +83,7 @@ def robustness(
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.robust.robustness import robustness as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, x)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip)
     unsafe, text, reading = _kept(network, around.center, label, property, threshold)
     return stamped(
@@ -198,7 +198,7 @@ def robust_accuracy(
     """
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
     return stamped(
         ask(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError, Region, add_toward
+from ...graph.graph import vectors
 from .boxes import numbers, what_came
+from .columns import point_by_column
 from .parse_box import input_box
 from .sets import L1Ball, L2Ball
 
@@ -82,17 +84,17 @@ class Neighborhood:
             return Region(Box(lo, hi))
         kind = L1Ball if self.norm == "1" else L2Ball
         center, start = {}, 0
-        for slot in self.slots:
+        for slot in vectors(self.slots):
             center[slot.name] = self.center[start : start + slot.size].reshape(slot.shape)
             start += slot.size
-        (region,) = kind(center, radius, self.clip).regions(self.slots)
+        (region,) = kind(center, radius, self.clip).regions(vectors(self.slots))
         return region
 
     def distance(self, x: np.ndarray) -> float:
         """The least radius whose ball holds the flat input `x`, rounded up."""
         moved = np.abs(x - self.center)
         parts, start = [], 0
-        for slot in self.slots:
+        for slot in vectors(self.slots):
             part = moved[start : start + slot.size]
             order = np.inf if self.norm == "inf" else int(self.norm)
             parts.append(float(np.linalg.norm(part, order)) if part.size else 0.0)
@@ -114,9 +116,10 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
     Raises:
         InputError: It does not fit.
     """
+    x = point_by_column(x)
     if isinstance(x, Mapping):
         return input_box(slots, {name: (part, part) for name, part in x.items()}).lo
-    if len(slots) > 1:
+    if len(vectors(slots)) > 1:
         raise InputError(
             f"This model has the inputs {[slot.name for slot in slots]}: `x` is a dict from name "
             f"to one input each. Received: {what_came(x)}."

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError
+from ...graph.graph import vectors
 from ...graph.limits import check_within
 from .boxes import data_box, numbers, what_came
+from .columns import by_column
 
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         array([1., 2.])
     """
     total = sum(slot.size for slot in slots)
+    box = by_column(box)
+    given = slots if isinstance(box, Mapping) else vectors(slots)
     if isinstance(box, Box):
         if box.size != total:
             raise InputError(
@@ -57,8 +61,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         return _checked(slots, box.lo, box.hi)
     if isinstance(box, Mapping):
         ends = [_entry(slot, box[slot.name], fixed=True) for slot in _same_names(slots, box)]
-    elif len(slots) == 1:
-        ends = [_entry(slots[0], box, fixed=False)]
+    elif len(given) == 1:
+        ends = [_entry(given[0], box, fixed=False)]
     elif isinstance(box, tuple) and len(box) == 2 and all(np.ndim(end) == 0 for end in box):
         ends = [_entry(slot, box, fixed=False) for slot in slots]
     else:
@@ -80,9 +84,14 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
             fault = f"has no input named `{unknown[0]}`"
         else:
             fault = f"also has the input `{missing[0]}` (a number or one array fixes it)"
+        single = len(slots) == 1 and slots[0].size > 1
+        hint = (
+            f" To name its {slots[0].size} features, pass `names=[...]` to `outrange.load`, or a "
+            "DataFrame as data."
+        )
         raise InputError(
             f"A dict box names every input of the model once. The model {fault}; its inputs are "
-            f"{known}. Received: {[str(name) for name in box]}."
+            f"{known}.{hint if single else ''} Received: {[str(name) for name in box]}."
         )
     return slots
 

@@ -12,12 +12,14 @@ import numpy as np
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import InputError, Warrant
+from ...graph.graph import vectors
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import Named
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
+from ..inputs.columns import is_frame, named_parts
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 from .decision import Decision
@@ -49,15 +51,19 @@ class LabeledData:
         """
         graph = network.graph
         decision = Decision.of(graph, threshold)
-        parts = x if isinstance(x, Mapping) else {graph.inputs[0].name: x}
-        if set(parts) != {slot.name for slot in graph.inputs}:
+        by_name = isinstance(x, Mapping) or is_frame(x)
+        slots = graph.inputs if by_name else vectors(graph.inputs)
+        parts = named_parts(slots, x)
+        if set(parts) != {slot.name for slot in slots}:
             raise InputError(
                 f"`x` is a dict from input name to data; the inputs are "
-                f"{[slot.name for slot in graph.inputs]}. Received: {what_came(x)}."
+                f"{[slot.name for slot in slots]}. Received: {what_came(x)}."
             )
         flats, given = [], {}
-        for slot in graph.inputs:
+        for slot in slots:
             array = numbers(parts[slot.name], f"input `{slot.name}`")
+            if array.ndim == 1 and slot.size == 1:
+                array = array.reshape(-1, *slot.shape)
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():
                 raise InputError(
                     f"Data for input `{slot.name}` needs finite numbers of shape (n, "
@@ -86,7 +92,7 @@ class LabeledData:
                 f"Labels are {count} class numbers, 0 to {classes - 1}. "
                 f"Received: {what_came(labels)}."
             )
-        kept = given[graph.inputs[0].name] if len(graph.inputs) == 1 else given
+        kept = given[slots[0].name] if len(slots) == 1 else given
         return cls(decision, kept, np.concatenate(flats, axis=1), found.astype(np.int64))
 
 
