@@ -25,8 +25,9 @@ def load(
     """Read a model once, to ask several questions about it.
 
     Args:
-        model: A Keras model or layer, a PyTorch module, or a path to a `.keras`, `.h5`, `.onnx`,
-            `.onnx.gz` or `.pt2` file. A network that `load` returned is given back as it is.
+        model: A Keras model or layer, a fitted estimator of scikit-learn, a PyTorch module, or a
+            path to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load`
+            returned is given back as it is.
         custom_objects: Names to classes or functions that a Keras file refers to.
         safe_mode: Refuse Keras files that hold code (`Lambda` layers) and PyTorch files that could
             run some. False runs that code.
