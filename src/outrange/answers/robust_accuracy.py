@@ -59,6 +59,7 @@ class RobustAccuracy(Answer):
         threshold: Of a model with one number: class 1 lies above it. None where the largest of
             several outputs decides.
         reading: The same in a sentence.
+        scale: `(inputs,)` how far each input moves at a radius of 1; None for 1.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -79,6 +80,7 @@ class RobustAccuracy(Answer):
     methods: tuple[str, ...] = ()
     threshold: float | None = None
     reading: str = ""
+    scale: np.ndarray | None = None
 
     FORMAT = "outrange.robust_accuracy"
     DERIVED = ("accuracy", "lo", "hi")
@@ -119,11 +121,16 @@ class RobustAccuracy(Answer):
         found = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
         return super().as_dict() | {"adversarial": found}
 
+    @property
+    def unit(self) -> str:
+        """In what the radius is measured."""
+        return f"{'' if self.scale is None else 'scaled '}{self.norm}-norm"
+
     def __repr__(self) -> str:
         ends = number(self.lo) if self.lo == self.hi else f"{self.lo:.4g} to {self.hi:.4g}"
         left = "" if self.complete else f", {int((self.status == '').sum())} not reached"
         return (
-            f"RobustAccuracy({ends} at {self.norm}-norm {number(self.eps)}, "
+            f"RobustAccuracy({ends} at {self.unit} {number(self.eps)}, "
             f"{number(self.accuracy)} without, {len(self.labels)} inputs{left})"
         )
 
@@ -150,7 +157,7 @@ class RobustAccuracy(Answer):
         right = f"accuracy {self.accuracy:.1%}" if (self.status != "").any() else "nothing known"
         lead = (
             f"between {self.lo:.1%} and {self.hi:.1%} under any change of at most "
-            f"{number(self.eps)} ({self.norm}-norm), {right} without; {self.warrant.name}."
+            f"{number(self.eps)} ({self.unit}), {right} without; {self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
@@ -227,6 +234,6 @@ class RobustAccuracy(Answer):
         ends = f"{self.lo:.1%}" if self.lo == self.hi else f"{self.lo:.1%} to {self.hi:.1%}"
         title = (
             f"{ends} of {len(self.labels):,} inputs stay right under any change of at most "
-            f"{number(self.eps)} ({self.norm}-norm)"
+            f"{number(self.eps)} ({self.unit})"
         )
         return plot_strips(title, [""], shares, [], ax, "share of the inputs")

@@ -26,6 +26,8 @@ def robustness(
     property: Any = None,
     threshold: float | None = None,
     norm: Any = "inf",
+    scale: Any = None,
+    data: Any = None,
     clip: tuple[float, float] | None = None,
     most: float | None = None,
     tol: float = 1e-3,
@@ -48,6 +50,9 @@ def robustness(
         threshold: Of a model with one number; None for 0.5 where the output stays within [0, 1]
             (a sigmoid), 0 where it takes both signs (a logit). The answer says which was used.
         norm: `"inf"` (every entry by itself), 1 or 2. Of several inputs each has its own ball.
+        scale: How far each input moves at a radius of 1, in its own unit (0 fixes it): an array, a
+            mapping by name, or `"std"` for the standard deviations of `data`. With `"inf"` only.
+        data: Rows, for `scale="std"`.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
@@ -81,10 +86,12 @@ def robustness(
     learning models resistant to adversarial attacks*, ICLR 2018, for the attack.
     """
     from ..questions.inputs.neighborhood import Neighborhood
+    from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robustness import robustness as ask
 
     network, clock = loaded_within(model, time_limit, x)
-    around = Neighborhood.of(network.graph.inputs, x, norm, clip)
+    units = flat_scale(network.graph.inputs, scale, data)
+    around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
     unsafe, text, reading = _kept(network, around.center, label, property, threshold)
     return stamped(
         ask(
@@ -146,6 +153,7 @@ def robust_accuracy(
     *,
     threshold: float | None = None,
     norm: Any = "inf",
+    scale: Any = None,
     clip: tuple[float, float] | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
@@ -165,6 +173,7 @@ def robust_accuracy(
         eps: The radius, in the unit of the inputs.
         threshold: Of a model with one number: see `outrange.robustness`.
         norm: `"inf"` (every entry by itself), 1 or 2.
+        scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
@@ -196,10 +205,12 @@ def robust_accuracy(
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019.
     """
+    from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
     network, clock = loaded_within(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
+    units = flat_scale(network.graph.inputs, scale, x)
     return stamped(
         ask(
             network,
@@ -207,6 +218,7 @@ def robust_accuracy(
             eps=eps,
             norm=norm,
             clip=clip,
+            scale=units,
             each=each,
             time_limit=left(clock),
             file=file,

@@ -96,7 +96,9 @@ def data_box(
     return lo - by, hi + by
 
 
-def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
+def ball(
+    x: Any, radius: Any, clip: tuple | None = None, *, scale: Any = None, data: Any = None
+) -> Any:
     """Make the L-infinity ball around a point: every entry may move by `radius`.
 
     Args:
@@ -105,6 +107,9 @@ def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
         radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name
             to one of these (a Series, say): 0 fixes an input.
         clip: `(least, most)`: keep the ball inside these limits, `(0, 1)` for pixels, say.
+        scale: A factor of the radius for each entry, as `radius` itself; `"std"` for the standard
+            deviations of `data`.
+        data: Rows, for `scale="std"`.
 
     Returns:
         `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
@@ -121,6 +126,8 @@ def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
     from .columns import ColumnBox, column_names, point_by_column
 
     names = column_names(x)
+    if scale is not None:
+        radius = _scaled(radius, scale, data, x, names)
     if names is not None:
         x = point_by_column(x)
         parts = {name: ball(x[name], _radius_of(radius, name, names), clip) for name in names}
@@ -173,3 +180,18 @@ def _radius_of(radius: Any, name: str, names: Any) -> Any:
     return (
         array[list(names).index(name)] if array.ndim == 1 and array.size == len(names) else radius
     )
+
+
+def _scaled(radius: Any, scale: Any, data: Any, x: Any, names: Any) -> Any:
+    """`radius` times `scale`, entry by entry, by name where the point is."""
+    from .scales import deviations
+
+    factors = deviations(scale, data) if isinstance(scale, str) else scale
+    names = tuple(x) if names is None and isinstance(x, Mapping) else names
+    if names is None:
+        return numbers(radius, "`radius`") * numbers(factors, "`scale`")
+    parts = ((name, _radius_of(radius, name, names), factors) for name in names)
+    return {
+        name: numbers(by, "`radius`") * numbers(_radius_of(factor, name, names), "`scale`")
+        for name, by, factor in parts
+    }

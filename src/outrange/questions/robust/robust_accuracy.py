@@ -103,6 +103,7 @@ def robust_accuracy(
     eps: float,
     norm: Any = "inf",
     clip: Any = None,
+    scale: np.ndarray | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
     file: Any = None,
@@ -117,6 +118,7 @@ def robust_accuracy(
         eps: The radius.
         norm: See `Neighborhood`.
         clip: See `Neighborhood`.
+        scale: See `Neighborhood`.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
@@ -129,13 +131,14 @@ def robust_accuracy(
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
         raise InputError(f"`eps` is a finite radius >= 0. Received: eps={eps!r}.")
     slots = network.graph.inputs
-    first = Neighborhood.of(slots, _row(data, 0), norm, clip)
+    first = Neighborhood.of(slots, _row(data, 0), norm, clip, scale)
     asked = {
         "data": digest(data.flat, data.labels),
         "eps": float(eps),
         "norm": first.norm,
         "clip": None if first.clip is None else list(first.clip),
         "threshold": data.decision.threshold,
+        "scale": None if scale is None else scale.tolist(),
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
     run = _Run(network, data, records, float(eps), each, seed)
@@ -147,7 +150,7 @@ def robust_accuracy(
             if left <= 0:
                 complete = False
                 break
-            around = Neighborhood.of(slots, _row(data, i), norm, clip)
+            around = Neighborhood.of(slots, _row(data, i), norm, clip, scale)
             run.settle(i, around, bool(wrong[i]), left)
             if progress is not None:
                 progress(run.progress(time.perf_counter() - begin))
@@ -168,6 +171,7 @@ def robust_accuracy(
         methods=tuple(run.methods),
         threshold=data.decision.threshold,
         reading=data.decision.sentence,
+        scale=scale,
     )
 
 

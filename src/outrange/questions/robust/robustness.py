@@ -198,6 +198,7 @@ def robustness(
         cost=Cost(time.perf_counter() - begin, search.boxes),
         methods=tuple(search.methods),
         reading=reading,
+        scale=around.scale,
     )
 
 
@@ -249,7 +250,7 @@ def _next(search: _Search, limit: float) -> float:
 
 
 def _scale(around: Neighborhood) -> float:
-    return 2.0**-7 * max(1.0, float(np.abs(around.center).max(initial=0.0)))
+    return 2.0**-7 * around.size
 
 
 def _largest(around: Neighborhood, most: float | None) -> float:
