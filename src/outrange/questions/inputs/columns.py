@@ -198,4 +198,28 @@ def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
     """Data by the names of inputs: of a DataFrame its columns, of an array the only input."""
     if is_frame(x):
         return columns(x)
+    x = in_order(slots, x)
     return x if isinstance(x, Mapping) else {slots[0].name: x}
+
+
+def in_order(slots: Sequence[Slot], given: Any) -> Any:
+    """A list of one entry per input, as Keras takes it, by name; anything else as it is."""
+    several = len(slots) > 1 and not slots[0].column_of
+    if isinstance(given, list) and several and len(given) == len(slots):
+        return {slot.name: part for slot, part in zip(slots, given, strict=True)}
+    return given
+
+
+def unflattened(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array in an input's shape where it is flat and there is one way to read it.
+
+    Only one axis of the shape is longer than 1, as in `(1, 1, 5)`: then 5 numbers, and rows of 5,
+    are what is meant.
+    """
+    size = int(np.prod(shape, dtype=np.int64))
+    if len(shape) < 2 or sum(n != 1 for n in shape) > 1 or array.shape == shape:
+        return array
+    if array.shape == (size,):
+        return array.reshape(shape)
+    is_rows = array.ndim == 2 and array.shape[1] == size and array.shape[1:] != shape
+    return array.reshape(-1, *shape) if is_rows else array

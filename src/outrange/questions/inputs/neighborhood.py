@@ -11,7 +11,7 @@ import numpy as np
 from ...core import Box, InputError, Region, add_toward, up
 from ...graph.graph import vectors
 from .boxes import numbers, what_came
-from .columns import point_by_column
+from .columns import in_order, point_by_column
 from .parse_box import input_box
 from .sets import L1Ball, L2Ball
 
@@ -139,7 +139,7 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
     Raises:
         InputError: It does not fit.
     """
-    x = point_by_column(x)
+    x = in_order(slots, point_by_column(x))
     if isinstance(x, Mapping):
         return input_box(slots, {name: (part, part) for name, part in x.items()}).lo
     if len(vectors(slots)) > 1:

@@ -15,7 +15,7 @@ from ...core import Box, InputError
 from ...graph.graph import vectors
 from ...graph.limits import check_within
 from .boxes import data_box, numbers, what_came
-from .columns import by_column
+from .columns import by_column, in_order, unflattened
 
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
         box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis
-            of 1); a data array `(n, *shape)`, which stands for its per-feature range; a dict from
-            input name to any of these, a number or one array in that input's shape (fixed); or a
-            `Box` over the flat input.
+            of 1); a data array `(n, *shape)` or a DataFrame, which stands for its per-feature
+            range; a dict from input name to any of these, a number or one array in that input's
+            shape (fixed), or a list of these in the order of several inputs; or a `Box` over the
+            flat input.
 
     Returns:
         A finite `Box` of `sum(slot.size)` coordinates, float64 as given.
@@ -50,7 +51,7 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         array([1., 2.])
     """
     total = sum(slot.size for slot in slots)
-    box = by_column(box)
+    box = in_order(slots, by_column(box))
     given = slots if isinstance(box, Mapping) else vectors(slots)
     if isinstance(box, Box):
         if box.size != total:
@@ -113,6 +114,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
             f"`(lo, hi)` for bounds, `numpy.array(...)` for data. Received: {what_came(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
+    array = unflattened(array, slot.shape)
     if fixed and array.ndim == 0:
         array = np.broadcast_to(array, slot.shape)
     if fixed and array.shape == slot.shape:
@@ -142,6 +144,7 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
     ends = []
     for side, end in zip(("lo", "hi"), value, strict=True):
         array = numbers(end, f"`{side}` of input `{slot.name}`")
+        array = unflattened(array, slot.shape)
         if array.shape == (1, *slot.shape):
             array = array[0]
         if array.ndim and array.shape != slot.shape:

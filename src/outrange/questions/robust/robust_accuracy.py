@@ -19,7 +19,7 @@ from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
-from ..inputs.columns import is_frame, named_parts
+from ..inputs.columns import is_frame, named_parts, unflattened
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 from .decision import Decision
@@ -51,9 +51,9 @@ class LabeledData:
         """
         graph = network.graph
         decision = Decision.of(graph, threshold)
+        parts = named_parts(vectors(graph.inputs), x)
         by_name = isinstance(x, Mapping) or is_frame(x)
         slots = graph.inputs if by_name else vectors(graph.inputs)
-        parts = named_parts(slots, x)
         if set(parts) != {slot.name for slot in slots}:
             raise InputError(
                 f"`x` is a dict from input name to data; the inputs are "
@@ -61,7 +61,7 @@ class LabeledData:
             )
         flats, given = [], {}
         for slot in slots:
-            array = numbers(parts[slot.name], f"input `{slot.name}`")
+            array = unflattened(numbers(parts[slot.name], f"input `{slot.name}`"), slot.shape)
             if array.ndim == 1 and slot.size == 1:
                 array = array.reshape(-1, *slot.shape)
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():

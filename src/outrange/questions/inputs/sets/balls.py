@@ -11,7 +11,7 @@ import numpy as np
 from ....core import Box, Distance, InputError, Region, add_toward
 from ....graph.graph import vectors
 from ..boxes import numbers
-from ..columns import point_by_column
+from ..columns import in_order, point_by_column, unflattened
 from ..parse_box import input_box
 from .base import InputSet, brief
 
@@ -79,7 +79,7 @@ class Ball(InputSet):
 
     def _centers(self, slots: Sequence[Slot]) -> np.ndarray:
         """The flat center."""
-        given = point_by_column(self.center)
+        given = in_order(slots, point_by_column(self.center))
         if not isinstance(given, Mapping):
             slots = vectors(slots)
             if len(slots) > 1 and np.ndim(given):
@@ -120,7 +120,7 @@ class Ball(InputSet):
 
 
 def _center(slot: Slot, value: Any) -> np.ndarray:
-    point = numbers(value, f"the center for input `{slot.name}`")
+    point = unflattened(numbers(value, f"the center for input `{slot.name}`"), slot.shape)
     if point.shape == (1, *slot.shape):
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
