@@ -71,3 +71,16 @@ def test_many_outputs_of_a_convolution_are_exact():
     np.testing.assert_allclose(
         found.lo[3, 4], np.maximum(0, np.minimum(kernel, 0).sum(0) + bias), atol=1e-6
     )
+
+
+def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
+    """A recurrent network was bounded for seconds where intervals had the answer."""
+    from outrange.search.engines import array_engine
+
+    model = model_of(keras.Input((12, 4)), L.LSTM(6), L.Dense(1, "sigmoid"))
+    x = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
+    middle = float(model(x[None])[0, 0])
+    monkeypatch.setattr(array_engine, "OptimizedCrownPass", None)
+    y = outrange.y
+    for room in (0.2, 0.02):
+        assert outrange.verify(model, abs(y[0] - middle) <= room, outrange.ball(x, 0.01))
