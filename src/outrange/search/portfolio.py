@@ -150,7 +150,9 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    first: First = partial(first_points, late=lambda: incumbent.clock.expired, goal=incumbent.goal)
+    decided = incumbent.decided
+    late = lambda: decided or incumbent.clock.expired  # noqa: E731
+    first: First = partial(first_points, late=late, goal=incumbent.goal)
     program = compile_problem(problem) if has_kernel(engine) else None
     if program is None:
         from .engines.array_engine import ArrayEngine
@@ -158,8 +160,12 @@ def _input_splits(
 
         machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        if not incumbent.met:
-            # First bounds of a wide graph take longer than the points, which may decide alone.
+        # First bounds take longer than the points, which may decide alone; optimized ones, where
+        # there are products, longer than plain ones.
+        decision = incumbent.target is not None and not incumbent.met
+        if decision and machine.plan.products and not incumbent.decided:
+            incumbent.prove(problem.by_linear_bounds())
+        if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
         return search

@@ -10,7 +10,7 @@ Press 1999.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ OVERLAP = 8.0
 Beyond, what bounds of the whole have in common is worth more than what a cone leaves out."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Coefficients of an op up to which it is compared with others entry by entry."""
+"""Coefficients of an op up to which all of them are looked at."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
@@ -72,7 +72,10 @@ def independent_parts(
     """
     free = domain.hull.lo < domain.hull.hi
     supports = _supports(rows)
-    if len(supports) > MOST_CONES or not free.any() or not graph.nodes:
+    sizes = (op.size * sum(op.sizes) for op in _matrices(graph))
+    if len(supports) > MOST_CONES or max(sizes, default=0) > MOST_COEFFICIENTS:
+        return None
+    if not free.any() or not graph.nodes:
         return None
     groups: dict[bytes, list[_Support]] = {}
     for columns, own in supports:
@@ -97,8 +100,16 @@ def _supports(rows: np.ndarray) -> list[_Support]:
     return [(np.frombuffer(key, np.int64), np.array(own)) for key, own in found.items()]
 
 
+def _matrices(graph: Graph) -> Iterator[Affine]:
+    """Ops that state no part of theirs: a cone looks at all their coefficients."""
+    for node in graph.nodes:
+        if isinstance(node.op, Affine) and node.op.part is None:
+            yield node.op
+
+
 def _cone(graph: Graph, columns: np.ndarray) -> Cone:
-    return cone(graph, graph.output, columns if columns.size else np.zeros(1, np.int64))
+    some = columns if columns.size else np.zeros(1, np.int64)
+    return cone(graph, graph.output, some, zeros=True)
 
 
 def _inputs(part: Cone) -> np.ndarray:

@@ -70,6 +70,12 @@ class Problem:
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
+    def by_linear_bounds(self) -> np.ndarray:
+        """`(m,)` bounds by back-substitution over the hull of the boxes, once."""
+        hull = self.domain.hull
+        ends = bounds(self.small, hull.lo[None], hull.hi[None], "linear")[self.small.output]
+        return self.by_outputs(*ends)[0]
+
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Bound rows that are plus or minus one output, from bounds of the outputs `(B, outputs)`.
 
