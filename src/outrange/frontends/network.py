@@ -48,6 +48,9 @@ class Network:
         Args:
             names: One for each feature, in order.
 
+        Returns:
+            A network with an input for each feature, all of them columns of one vector.
+
         Raises:
             InputError: It has several inputs, or the names do not fit.
         """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from ...questions.inputs.boxes import ball, data_box
 from ...questions.inputs.columns import ColumnBox
+from ...questions.inputs.data import ball, data_box
 from .arrays import fitted, fitted_rows, read_array
 from .tables import inputs_in
 

@@ -54,7 +54,7 @@ def inputs_in(
         return (data if not isinstance(data, dict) else left), None
     if {slot.name for slot in slots} == set(parts) and all(slot.size == 1 for slot in slots):
         return {slot.name: parts[slot.name].reshape(-1, *slot.shape) for slot in slots}, None
-    table = np.stack(list(parts.values()), axis=1) if parts else data[:, :0]
+    table = np.stack(list(parts.values()), axis=1) if parts else np.zeros((0, 0))
     is_flat = len(slots) == 1 and slots[0].shape == (len(parts),)
     return table, tuple(parts) if is_flat else None
 

@@ -117,9 +117,14 @@ def _columns(call: Call) -> Operand:
 def _places(call: Call, chosen: Any) -> np.ndarray:
     """The columns that a part of a `ColumnTransformer` takes."""
     every = np.arange(call.x.shape[1])
-    if isinstance(chosen, slice) and not isinstance(chosen.start or chosen.stop, str):
+    if isinstance(chosen, slice):
+        if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
+            raise UnsupportedError(
+                f"`{call.name}` chooses columns by a slice of names, which is not described; list "
+                f"the names. Received: {chosen!r}."
+            )
         return every[chosen]
-    listed = [chosen] if isinstance(chosen, str | int | np.integer) else list(chosen)
+    listed: list[Any] = [chosen] if isinstance(chosen, str | int | np.integer) else list(chosen)
     if listed and all(isinstance(one, str) for one in listed):
         known = list(call.columns or ())
         if not set(listed) <= set(known):

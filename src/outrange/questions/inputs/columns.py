@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from .boxes import what_came
+from .boxes import array_box, what_came
 
 
 if TYPE_CHECKING:
@@ -110,31 +110,26 @@ def _as_numbers(array: np.ndarray) -> np.ndarray:
 
 
 def column_box(
-    frame: Any, margin: Any = 0.0, *, relative: bool = False, whole: bool | None = None
-) -> Any:
+    frame: Any, margin: Any = 0.0, *, relative: bool = False, offered: bool = True
+) -> ColumnBox:
     """The range of each column; see `outrange.data_box`.
 
     Args:
         frame: A DataFrame.
         margin: See there.
         relative: See there.
-        whole: Whether columns of whole numbers keep to them; None tells the user of such columns.
+        offered: Whether a warning tells the user of columns of whole numbers.
     """
-    from .boxes import data_box
-    from .sets import Mixed
-
     parts = columns(frame)
     found = ColumnBox()
     for name, part in parts.items():
         if not part.size or not np.isfinite(part).all():
             rule = "at least one row" if not part.size else "finite numbers; drop or fill the rest"
             raise InputError(f"A column needs {rule}. Received: column `{name}`.")
-        lo, hi = data_box(part, margin, relative=relative)
+        lo, hi = array_box(part, margin, relative=relative)
         found[name] = (float(lo[0]), float(hi[0]))
     integers, groups = whole_columns(frame, parts)
-    if whole:
-        return Mixed(found, integers=integers, one_hot=[list(group) for group in groups])
-    if whole is None and (integers or groups):
+    if offered and (integers or groups):
         warnings.warn(_offer(integers, groups), stacklevel=_level())
     return found
 
@@ -163,7 +158,7 @@ def whole_columns(
     groups = [
         tuple(names)
         for names in stems.values()
-        if len(names) > 1 and (sum(parts[name] for name in names) == 1.0).all()
+        if len(names) > 1 and (np.sum([parts[name] for name in names], axis=0) == 1.0).all()
     ]
     grouped = {name for group in groups for name in group}
     return [name for name in kept if name not in grouped], groups

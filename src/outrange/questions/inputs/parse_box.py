@@ -14,7 +14,7 @@ import numpy as np
 from ...core import Box, InputError
 from ...graph.graph import vectors
 from ...graph.limits import check_within
-from .boxes import data_box, numbers, what_came
+from .boxes import array_box, numbers, what_came
 from .columns import by_column, in_order, unflattened
 
 
@@ -126,7 +126,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
             f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
             f"{str(slot.shape)[1:]}. Received: {what_came(value)}."
         )
-    return data_box(array)
+    return array_box(array)
 
 
 def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:

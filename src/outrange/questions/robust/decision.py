@@ -10,13 +10,13 @@ import numpy as np
 from ...core import Atom, Formula, InputError
 from ...core.formula import negate
 from ...domains import bounds
-from ...graph import Graph
+from ...graph import Graph, Slot
 from ..expressions import resolve, y
 from ..inputs.boxes import numbers
 
 
 FAR = 1e6
-"""Inputs this large tell a sigmoid, which stays within [0, 1], from a logit, which does not."""
+"""Inputs this large tell a probability, which stays within [0, 1], from a logit."""
 
 SLACK = 1e-6
 """What float64 bounds may lie outside of [0, 1]."""
@@ -64,20 +64,20 @@ class Decision:
                 raise InputError(
                     "`threshold` is a finite number for a model with one output of one number; of "
                     f"several, the largest decides. Received: threshold={threshold!r}, an output "
-                    f"of shape {graph.outputs[0].shape}."
+                    f"of shape {_only(graph).shape}."
                 )
             return cls(graph, 2, float(given), "as asked")
         if size > 1:
             return cls(graph, size)
         lo, hi = _anywhere(graph)
         if lo < hi and lo >= -SLACK and hi <= 1.0 + SLACK:
-            return cls(graph, 2, 0.5, "the output stays within [0, 1], as a sigmoid's does")
+            return cls(graph, 2, 0.5, "the output stays within [0, 1], as a probability does")
         if lo < 0.0 < hi:
             return cls(graph, 2, 0.0, "the output takes both signs, as a logit does")
         raise InputError(
             "A model with one number tells two classes by a threshold, 0.5 of an output within "
             "[0, 1] and 0 of one that takes both signs; of this one pass `threshold=`. Received: "
-            f"an output `{graph.outputs[0].name}` from {lo:.4g} to {hi:.4g}."
+            f"an output `{_only(graph).name}` from {lo:.4g} to {hi:.4g}."
         )
 
     def claim(self, label: int) -> str:
@@ -119,3 +119,8 @@ def _anywhere(graph: Graph) -> tuple[float, float]:
         # Some function ends before that, a logarithm at 0 say.
         return -np.inf, -np.inf
     return float(np.min(ends[0])), float(np.max(ends[1]))
+
+
+def _only(graph: Graph) -> Slot:
+    (slot,) = graph.outputs
+    return slot
