@@ -99,6 +99,8 @@ def compile_kernel(compiler, target, wanted, library, flags=None):
     """
     windows, mac = target.startswith("win"), target.startswith("macosx")
     position = [] if windows else ["-fPIC", "-pthread"]
+    if any("zig" in part for part in compiler):  # which spells processors in its own way
+        wanted = {k: [f.replace("x86-64-", "x86_64_") for f in more] for k, more in wanted.items()}
     if flags is None:
         loose = FUSED if not is_clang(compiler) else SAME_BITS
         flags = LOOSE if "native" in wanted else loose

@@ -68,20 +68,27 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
 }
 
 
-@functools.cache
 def library() -> Kernel | None:
     """The kernel for this processor, or None where the package was built without a C compiler."""
+    return next(iter(installed()), None)
+
+
+@functools.cache
+def installed() -> tuple[Kernel, ...]:
+    """The kernels of this package that the processor runs, best first."""
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("_kernel*.so"), *folder.glob("_kernel*.dll")]):
         if found := kernels(path):
-            return found[0]
-    return None
+            return tuple(found)
+    return ()
 
 
 def kernels(path: Path) -> list[Kernel]:
     """The kernels of a compiled library that this processor runs, best first.
 
-    None where the library is for another system, or from another version of this package.
+    Args:
+        path: The library; one for another system, or from another version of this package, has
+            none that are of use.
     """
     try:
         lib = ctypes.CDLL(str(path))
