@@ -9,7 +9,8 @@ Environment:
         (what a wheel for others needs), several times for x86-64: the library chooses when it
         is loaded. Otherwise it is compiled for this very processor.
     OUTRANGE_PLATFORM: The platform in the wheel's name (`win_amd64`), where it is for another one
-        than this; CC must compile for it. Implies OUTRANGE_PORTABLE and a kernel.
+        than this; CC must compile for it. Implies OUTRANGE_PORTABLE. Portable and with a CC,
+        there is no wheel without a kernel.
     OUTRANGE_NO_KERNEL: Set to 1, nothing is compiled.
 """
 
@@ -43,13 +44,14 @@ FUSED = ["-ffp-contract=fast"]
 
 PLATFORM = os.environ.get("OUTRANGE_PLATFORM", "")
 PORTABLE = bool(PLATFORM) or os.environ.get("OUTRANGE_PORTABLE") == "1"
+NEEDED = bool(PLATFORM) or (PORTABLE and "CC" in os.environ)
 
 
 def compilers():
     """Command lines of the C compilers worth trying, best first."""
     if os.environ.get("CC"):
         yield shlex.split(os.environ["CC"])
-    if PLATFORM:
+    if NEEDED:
         return
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
@@ -99,14 +101,18 @@ def compile_kernel(compiler, target, wanted, library, flags=None):
     """
     windows, mac = target.startswith("win"), target.startswith("macosx")
     position = [] if windows else ["-fPIC", "-pthread"]
-    if any("zig" in part for part in compiler):  # which spells processors in its own way
+    least = []
+    if any("zig" in part for part in compiler):
+        # It spells processors in its own way, and takes this very one where none is named.
         wanted = {k: [f.replace("x86-64-", "x86_64_") for f in more] for k, more in wanted.items()}
+        least = [] if "native" in wanted else ["-mcpu=baseline"]
     if flags is None:
         loose = FUSED if not is_clang(compiler) else SAME_BITS
         flags = LOOSE if "native" in wanted else loose
     with tempfile.TemporaryDirectory() as folder:
-        objects, parts = [], [(CHOICE, "levels", [_names(wanted)])]
-        parts += [(SOURCE, name, [f"-DLEVEL={name}", *more]) for name, more in wanted.items()]
+        objects, parts = [], [(CHOICE, "levels", [_names(wanted), *least])]
+        for name, more in wanted.items():
+            parts.append((SOURCE, name, [f"-DLEVEL={name}", *(more or least)]))
         for source, name, more in parts:
             objects.append(str(Path(folder, f"{name}.o")))
             run([*compiler, *FLAGS, *flags, *position, *more, "-c", str(source), "-o", objects[-1]])
@@ -158,8 +164,8 @@ class BuildKernel(build_ext):
                     continue
                 print("outrange: kernel compiled by", shlex.join(compiler), *wanted)
                 return
-        if PLATFORM:
-            raise SystemExit("outrange: no kernel for " + PLATFORM + "\n" + "\n".join(tried))
+        if NEEDED:
+            raise SystemExit(f"outrange: no kernel for {here}\n" + "\n".join(tried))
         warnings.warn(
             "outrange: no C compiler could build the box kernel; the library will run on its NumPy "
             "engine, slower on small networks. Install a C compiler (or `pip install ziglang`) and "
@@ -182,7 +188,7 @@ if __name__ == "__main__":
                 KERNEL,
                 [str(SOURCE), str(CHOICE)],
                 depends=sorted(str(path) for path in FOLDER.glob("*.h")),
-                optional=not PLATFORM,
+                optional=not NEEDED,
             )
         ],
         cmdclass={"build_ext": BuildKernel, "bdist_wheel": AnyPythonWheel},

@@ -78,12 +78,12 @@ static void *worker(void *arg)
 #define MOST_THREADS 64
 
 API int OF_LEVEL(outrange_explore)(const tape *t, int tasks, const double *lo, const double *hi,
-                         const double *lb, const int8_t *st, const uint8_t *open, int budget,
-                         int leaf_units, int most_lps, int steps, int threads, double *best,
-                         double *best_at, const double *tol, const double *scale,
-                         const double *target, const double *goal, double *out_lo, double *out_hi,
-                         double *out_lb, int8_t *out_st, uint8_t *out_open, double *closed,
-                         int64_t *stats)
+                                   const double *lb, const int8_t *st, const uint8_t *open,
+                                   int budget, int leaf_units, int most_lps, int steps,
+                                   int threads, double *best, double *best_at, const double *tol,
+                                   const double *scale, const double *target, const double *goal,
+                                   double *out_lo, double *out_hi, double *out_lb, int8_t *out_st,
+                                   uint8_t *out_open, double *closed, int64_t *stats)
 {
     job b = {t,
              tasks,
@@ -125,9 +125,10 @@ API int OF_LEVEL(outrange_explore)(const tape *t, int tasks, const double *lo, c
 
 /* One box, bounded and not split: what the array engine also computes. lo_z, hi_z (states) receive
  * the bounds of the units not known yet, or may be NULL. Returns the number of unstable units. */
-API int OF_LEVEL(outrange_bound)(const tape *t, const double *lo, const double *hi, const int8_t *known,
-                       int steps, double *least, double *A, double *offset, double *G, int8_t *st,
-                       double *lo_z, double *hi_z)
+API int OF_LEVEL(outrange_bound)(const tape *t, const double *lo, const double *hi,
+                                 const int8_t *known, int steps, double *least, double *A,
+                                 double *offset, double *G, int8_t *st, double *lo_z,
+                                 double *hi_z)
 {
     scratch *w = scratch_new(t);
     int n = unit_bounds(t, w, lo, hi, known, st);

@@ -14,9 +14,9 @@
  * covered by gamma_N times the sum of the absolute values added. Slopes and intercepts of
  * relaxations are valid as floats: any chord slope is, given the intercept computed for it.
  *
- * Neither the order of a sum nor what is fused depends on how wide a register is, so that libraries
- * compiled with -ffp-contract=on and without -fassociative-math (those of wheels) give the same bits
- * on every processor that fuses products.
+ * Neither the order of a sum nor what is fused depends on how wide a register is, so libraries
+ * that Clang compiled with -ffp-contract=on and without -fassociative-math (those of wheels) give
+ * the same bits on every processor that fuses products.
  *
  * Reference: Zhang et al., CROWN (2018); Neumaier and Shcherbina, safe bounds (2004).
  */

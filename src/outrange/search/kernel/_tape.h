@@ -82,7 +82,8 @@ API void OF_LEVEL(outrange_tape_whole)(tape *t, const uint8_t *whole)
 }
 
 API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double sm, double sp,
-                             const double *bias, const double *rho, const double *z, int nsrc)
+                                       const double *bias, const double *rho, const double *z,
+                                       int nsrc)
 {
     level *l = &t->lv[k];
     l->n = n;
@@ -106,8 +107,8 @@ API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double
 }
 
 API void OF_LEVEL(outrange_tape_source)(tape *t, int k, int i, int from, int dense, int stride,
-                              const double *w, const int64_t *ptr, const int32_t *col,
-                              const double *val)
+                                        const double *w, const int64_t *ptr, const int32_t *col,
+                                        const double *val)
 {
     double *turned = NULL;
     if (dense) {
