@@ -30,7 +30,7 @@ WANTED = {
     "backends": [*DEV, "tensorflow-cpu>=2.18", "torch>=2.9"],
     "bench": [*DEV, "maraboupy>=2.0"],
     # The compiler decides the bits of what a wheel computes: as in pyproject.toml.
-    "wheels": [*DEV, "ziglang==0.17.1", "auditwheel>=6.5", "build", "delocate", "delvewheel>=1.11"],
+    "wheels": [*DEV, "ziglang==0.17.1", "auditwheel>=6.5", "build", "macholib", "pefile"],
 }
 LOOSE = {"torch": "torch>=2.9"}
 """Builds for one processor type carry versions of their own, so a range is what can be pinned."""

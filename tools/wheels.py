@@ -9,6 +9,7 @@ platforms are looked at and not run: `.github/workflows/wheels.yml` builds and t
 """
 
 import argparse
+import io
 import os
 import platform
 import re
@@ -39,8 +40,10 @@ TARGETS = {
 """Platform of a wheel to the compiler's name of it."""
 
 MAGIC = {"linux": b"\x7fELF", "macosx": b"\xcf\xfa\xed\xfe", "win": b"MZ"}
-SYSTEM = re.compile(r"/usr/lib/libSystem\.B\.dylib|kernel32\.dll|ntdll\.dll|api-ms-win-crt-.*\.dll")
-"""Libraries that macOS and Windows have; of Linux, `auditwheel` knows."""
+SYSTEM = re.compile(
+    r"(?i)/usr/lib/libSystem\.B\.dylib|(kernel32|ntdll|api-ms-win-crt-.*)\.dll|libc\.so"
+)
+"""Libraries that macOS, Windows and musl have; of the GNU C library, `auditwheel` knows."""
 
 TESTS = (
     "tests/search/test_kernel_levels.py", "tests/search/test_kernel.py",
@@ -122,8 +125,7 @@ def looked_at(wheel):
     sources = [n for n in names if n.endswith((".c", ".h", ".lib", ".pdb", ".o"))]
     tag = wheel.stem.split("-")[-1]
     system = "linux" if "linux" in tag else tag.split("_")[0]
-    suffix = ".dll" if system == "win" else ".so"
-    if libraries != [f"outrange/search/kernel/_kernel{suffix}"] or sources:
+    if libraries != [_library(system)] or sources:
         sys.exit(f"{wheel.name} holds {libraries} {sources}")
     content = archive.read(libraries[0])
     if not content.startswith(MAGIC[system]) or wheel.stem.split("-")[2] != "py3":
@@ -136,34 +138,56 @@ def looked_at(wheel):
     return f"kernel of {len(content):,} bytes, {'/'.join(levels)}; {needs}"
 
 
+def _library(system):
+    return f"outrange/search/kernel/_kernel{'.dll' if system == 'win' else '.so'}"
+
+
 def _linux(wheel, tag):
-    said = run(_tool("auditwheel"), "show", wheel)
+    if tag.startswith("musllinux"):
+        return _musl(wheel)
+    auditwheel = shutil.which("auditwheel", path=str(Path(sys.executable).parent))
+    said = run(auditwheel or "auditwheel", "show", wheel)
     found = re.search(r'platform tag:\s+"(\w+)"', said)
     if not found or found[1] not in tag:
         sys.exit(f"{wheel.name}: {said}")
     return f"auditwheel: {found[1]}"
 
 
+def _musl(wheel):
+    """Without musl on this machine, auditwheel cannot say."""
+    from elftools.elf.elffile import ELFFile
+
+    content = io.BytesIO(zipfile.ZipFile(wheel).read(_library("linux")))
+    tags = ELFFile(content).get_section_by_name(".dynamic").iter_tags("DT_NEEDED")
+    return _system_only(wheel, [tag.needed for tag in tags])
+
+
 def _mac(wheel, tag):
-    return _system_only(wheel, run(_tool("delocate-listdeps"), "--all", wheel).split())
+    from macholib.mach_o import LC_BUILD_VERSION, LC_LOAD_DYLIB
+    from macholib.MachO import MachO
+
+    with tempfile.TemporaryDirectory() as folder:
+        (header,) = MachO(zipfile.ZipFile(wheel).extract(_library("macosx"), folder)).headers
+    needs = [data.rstrip(b"\0").decode() for load, _, data in header.commands
+             if load.cmd == LC_LOAD_DYLIB]  # fmt: skip
+    (least,) = (c.minos for load, c, _ in header.commands if load.cmd == LC_BUILD_VERSION)
+    if f"_{least >> 16}_{least >> 8 & 255}_" not in tag:
+        sys.exit(f"{wheel.name} needs macOS {least >> 16}.{least >> 8 & 255}")
+    return _system_only(wheel, needs)
 
 
 def _windows(wheel, tag):
-    said = run(_tool("delvewheel"), "show", wheel)
-    return _system_only(wheel, re.findall(r"[\w.-]+\.dll", said.split("depend")[-1]))
+    from pefile import PE
+
+    found = PE(data=zipfile.ZipFile(wheel).read(_library("win")))
+    return _system_only(wheel, [entry.dll.decode() for entry in found.DIRECTORY_ENTRY_IMPORT])
 
 
 def _system_only(wheel, libraries):
-    ours = [name for name in libraries if name.startswith("_kernel")]
-    strange = [n for n in libraries if n not in ours and not SYSTEM.fullmatch(n.lower())]
-    strange = [n for n in strange if not SYSTEM.fullmatch(n)]
+    strange = [n for n in libraries if not SYSTEM.fullmatch(n)]
     if strange:
         sys.exit(f"{wheel.name} needs {strange}")
-    return "needs the system's libraries only"
-
-
-def _tool(name):
-    return shutil.which(name, path=str(Path(sys.executable).parent)) or sys.exit(f"no {name}")
+    return f"needs {', '.join(sorted(libraries))}"
 
 
 def _environment(folder, package):
