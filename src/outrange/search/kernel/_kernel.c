@@ -16,7 +16,7 @@
  *
  * Neither the order of a sum nor what is fused depends on how wide a register is, so libraries
  * that Clang compiled with -ffp-contract=on and without -fassociative-math (those of wheels) give
- * the same bits on every processor that fuses products.
+ * the same bits with AVX2 and AVX-512.
  *
  * Reference: Zhang et al., CROWN (2018); Neumaier and Shcherbina, safe bounds (2004).
  */
