@@ -16,7 +16,7 @@ export CUDA_VISIBLE_DEVICES ?=
 export KERAS_BACKEND ?= jax
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test check lint format types backends browser bench docs lock clean
+.PHONY: help setup demo quick test check lint format types backends browser bench docs wheels lock clean
 
 help:  ## Says what each target does
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ $(VENV)/backends: $(VENV)/built requirements/backends.txt
 
 $(VENV)/bench: $(VENV)/built requirements/bench.txt
 	-$(PIP) -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/wheels: $(VENV)/built requirements/wheels.txt
+	$(PIP) -r requirements/wheels.txt
 	@touch $@
 
 demo: setup  ## Answers the main question on a trained model
@@ -91,9 +95,17 @@ docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the noteboo
 	$(BIN)/python docs/tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+wheels: $(VENV)/wheels  ## Wheels of every platform, built and checked here, in dist/ (minutes)
+	$(BIN)/python tools/wheels.py build
+	$(BIN)/python tools/wheels.py check
+
 lock: $(VENV)/created  ## Pins today's versions in requirements/
 	$(BIN)/python requirements/lock.py
 
 clean:  ## Takes away everything that was set up or built
+<<<<<<< HEAD
+	rm -rf $(VENV) build dist docs/_build *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+=======
 	rm -rf $(VENV) build docs/_build docs/examples docs/learn *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+>>>>>>> main
 	rm -f src/outrange/search/kernel/*.so

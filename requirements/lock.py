@@ -1,4 +1,4 @@
-"""Pins what pip chooses today for the files `dev.txt`, `backends.txt` and `bench.txt` beside it.
+"""Pins what pip chooses today: `dev.txt`, `backends.txt`, `bench.txt`, `wheels.txt` beside it.
 
 Run by `make lock`. Each file is the closure of its line in WANTED, less what
 `dev.txt` pins already.
@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 USED = ("keras", "onnx", "plot", "vnnlib", "pandas", "explore")
 CAPS = ["h5py<3.15", "mpmath<1.4"]
-"""What TensorFlow and PyTorch (by SymPy) ask for, so that one environment holds all three files."""
+"""What TensorFlow and PyTorch (by SymPy) ask for, so that one environment holds all files."""
 DEV = [
     *CAPS,
     *PROJECT["dependencies"],
@@ -29,6 +29,8 @@ WANTED = {
     "dev": DEV,
     "backends": [*DEV, "tensorflow-cpu>=2.18", "torch>=2.9"],
     "bench": [*DEV, "maraboupy>=2.0"],
+    # The compiler decides the bits of what a wheel computes: as in pyproject.toml.
+    "wheels": [*DEV, "ziglang==0.17.1", "auditwheel>=6.5", "build", "macholib", "pefile"],
 }
 LOOSE = {"torch": "torch>=2.9"}
 """Builds for one processor type carry versions of their own, so a range is what can be pinned."""
@@ -47,7 +49,7 @@ def closure(wanted, pinned):
 
 
 def main():
-    """Write the three files."""
+    """Write the files."""
     dev = closure(WANTED["dev"], [])
     for name, wanted in WANTED.items():
         found = dev if name == "dev" else closure(wanted, dev.values())

@@ -67,7 +67,7 @@ def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
     ]
     best, at, closed = np.full(m, 1e300), np.zeros((m, d)), np.full(m, np.inf)
     never, stats = np.full(m, 1e300), np.zeros(5, np.int64)
-    left = kernel.lib.outrange_explore(
+    left = kernel.lib.explore(
         kernel.handle,
         count,
         *map(address, given),

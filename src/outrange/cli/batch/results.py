@@ -21,6 +21,12 @@ from .instances import Key, key_of
 
 COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail")
 
+LOCKED = 2**31 - 2
+"""The byte that is locked on Windows: the last one that it can lock."""
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows writes other line ends without it."""
+
 DECIDED = ("sat", "unsat")
 
 OPEN_VERDICTS = ("unknown", "timeout", "error")
@@ -79,7 +85,7 @@ class Results:
     def __enter__(self) -> Self:
         _read_table(*self._table_lines(), self._path)  # before a file is made beside it
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY
             self._file = os.open(self._record, flags, 0o644)
             _lock(self._file, self._path)
             self._restore()
@@ -120,8 +126,7 @@ class Results:
         table, torn = self._table_lines()
         self.known = {result.key: result for result in _read_table(table, torn, self._path)}
         as_written = dict(self.known)
-        size = os.fstat(self._file).st_size
-        lines, cut = _whole_lines(os.pread(self._file, size, 0))
+        lines, cut = _whole_lines(_content(self._file))
         for result in _read_record(lines, cut, self._record):
             self.known[result.key] = result
         # A counterexample that the record lost is looked for again.
@@ -144,19 +149,24 @@ class Results:
     def _rewrite(self) -> None:
         """The table anew, in one step: a kill leaves the old one or the new one."""
         part = self._path.with_name(f"{self._path.name}.part")
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
         try:
             _append(file, ",".join(COLUMNS) + "\n" + _rows(list(self.known.values())))
         finally:
             os.close(file)
+        self._close_table()  # Windows replaces no file that is open.
         os.replace(part, self._path)
         _sync_folder(self._path.parent)
         self._reopen()
 
     def _reopen(self) -> None:
-        if self._table >= 0:
-            os.close(self._table)
-        self._table = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._close_table()
+        self._table = os.open(self._path, os.O_WRONLY | os.O_APPEND | BINARY)
+
+    def _close_table(self) -> None:
+        file, self._table = self._table, -1
+        if file >= 0:
+            os.close(file)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
@@ -167,18 +177,46 @@ class Results:
 def _lock(file: int, path: Path) -> None:
     """Until the process ends, however it does. Where there are no such locks, none is taken."""
     try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        _lock_of_system(file)
+    except (BlockingIOError, PermissionError):
         raise InputError(
             "Another run is writing these results; wait for it, or choose another --out. "
             f"Received: `{path}`."
         ) from None
     except OSError:
         return  # a file system without locks
+
+
+def _lock_of_system(file: int) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        _lock_of_windows(file)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_of_windows(file: int) -> None:
+    """One byte far behind the end, since Windows keeps others from reading what is locked."""
+    try:
+        import msvcrt
+    except ImportError:
+        return
+    place = os.lseek(file, 0, os.SEEK_CUR)
+    os.lseek(file, LOCKED, os.SEEK_SET)
+    try:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+    finally:
+        os.lseek(file, place, os.SEEK_SET)
+
+
+def _content(file: int) -> bytes:
+    """All of an open file; what is appended to it goes to its end all the same."""
+    os.lseek(file, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(file, 2**20):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _append(file: int, text: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import select
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from ...core import InputError
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
@@ -16,7 +16,8 @@ from ..progress import LiveLine
 from ..text import BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results
-from .worker_process import WorkerProcess
+from .worker import can_limit_memory
+from .worker_process import Heard, WorkerProcess
 
 
 TICK = 0.25
@@ -93,6 +94,11 @@ def _check(listed: str, o: BatchOptions) -> None:
     for option, value in (("--time", o.seconds), ("--memory", o.memory)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{option} is a finite number above 0. Received: {value}.")
+    if o.memory is not None and not can_limit_memory():
+        raise InputError(
+            "--memory limits nothing on this system; leave it out, and choose --jobs so that all "
+            f"workers fit. Received: {o.memory}."
+        )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
         raise InputError(f"--out is a file of its own. Received: {o.out}.")
@@ -126,8 +132,9 @@ class _Batch:
     ) -> None:
         self._keys = [i.key for i in instances]
         self._results = results
+        self._news: SimpleQueue[Heard] = SimpleQueue()
         self._hands = [
-            WorkerProcess(k, options.jobs, options.memory, options.seed)
+            WorkerProcess(k, options.jobs, options.memory, options.seed, self._news)
             for k in range(options.jobs)
         ]
         self._start = time.perf_counter()
@@ -152,17 +159,22 @@ class _Batch:
 
     def _wait(self, live: LiveLine) -> None:
         """For the next answer, or until someone is overdue, or for a moment."""
-        busy = {hand.pipe: hand for hand in self._hands if hand.task is not None}
-        moment = min([TICK, *(max(0.0, hand.left) for hand in busy.values())])
-        heard = select.select(list(busy), [], [], moment)[0]
-        for pipe, hand in busy.items():
-            result = hand.listen() if pipe in heard else None
-            if result is None and hand.left < 0:
-                result = hand.give_up()
-            if result is not None:
-                self._results.add(result)
-                self._done += 1
-                self._say(live, result.verdict, result, f" {result.seconds:.2f} s")
+        busy = [hand for hand in self._hands if hand.task is not None]
+        moment = min([TICK, *(max(0.0, hand.left) for hand in busy)])
+        try:
+            heard = self._news.get(timeout=moment)
+            self._take(live, self._hands[heard.number].listen(heard))
+        except Empty:
+            pass
+        for hand in busy:
+            if hand.task is not None and hand.left < 0:
+                self._take(live, hand.give_up())
+
+    def _take(self, live: LiveLine, result: Result | None) -> None:
+        if result is not None:
+            self._results.add(result)
+            self._done += 1
+            self._say(live, result.verdict, result, f" {result.seconds:.2f} s")
 
     def _progress(self) -> BatchProgress:
         known = self._results.known

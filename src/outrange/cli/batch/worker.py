@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -46,10 +47,18 @@ def _send(file: int, answer: dict) -> None:
         data = data[os.write(file, data) :]
 
 
+def can_limit_memory() -> bool:
+    """Whether the system has limits of memory for a process; Windows has none that we know."""
+    return find_spec("resource") is not None
+
+
 def _limit_memory(gib: float | None) -> None:
     if gib is None:
         return
-    import resource
+    try:
+        import resource
+    except ImportError:  # Windows; `can_limit_memory` has been asked.
+        return
 
     most = int(gib * 2**30)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]

@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import IO, Any
 
 from ...core import InputError
@@ -30,6 +33,21 @@ LONGEST = 1000
 """Characters of a detail."""
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What one read of a worker's pipe gave.
+
+    Args:
+        number: Which worker.
+        process: The process, which may have been replaced since.
+        data: Empty at its end.
+    """
+
+    number: int
+    process: subprocess.Popen
+    data: bytes
+
+
 class WorkerProcess:
     """One worker process, started when it is needed, and again after it ended.
 
@@ -38,10 +56,20 @@ class WorkerProcess:
         count: How many there are.
         memory: GiB it may use, or None.
         seed: For every task.
+        news: Where all that is heard from it goes: a thread reads its pipe, since not every system
+            waits for several pipes at once.
     """
 
-    def __init__(self, number: int, count: int, memory: float | None, seed: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        count: int,
+        memory: float | None,
+        seed: int,
+        news: SimpleQueue[Heard],
+    ) -> None:
         self._number, self._count, self._memory, self._seed = number, count, memory, seed
+        self._news = news
         self._process: subprocess.Popen | None = None
         self._errors: IO[bytes] | None = None
         self._heard = b""
@@ -59,28 +87,25 @@ class WorkerProcess:
         self._hand_over()
 
     @property
-    def pipe(self) -> int:
-        """The file to wait on for its answer; only while it has a task."""
-        assert self._process is not None and self._process.stdout is not None
-        return self._process.stdout.fileno()
-
-    @property
     def left(self) -> float:
         """Seconds until it is overdue."""
         assert self.task is not None
         limit = 1.1 * self.task.seconds + GRACE if self._ready else START
         return self._since + limit - time.perf_counter()
 
-    def listen(self) -> Result | None:
-        """What came of its task, if that is known; call when `pipe` can be read.
+    def listen(self, heard: Heard) -> Result | None:
+        """What came of its task, if that is known now.
 
         Raises:
             InputError: It does not even start.
         """
-        try:
-            data = os.read(self.pipe, 2**16)
-        except OSError:
-            data = b""
+        data = heard.data
+        if heard.process is not self._process:
+            return None  # Of a process that was ended.
+        if self.task is None:
+            if not data:
+                self.end()  # The next task gets a process that lives.
+            return None
         if not data:
             return self._ended()
         self._heard += data
@@ -104,7 +129,8 @@ class WorkerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            for file in (self._process.stdin, self._process.stdout, self._errors):
+            # Its stdout is closed by the thread that reads it.
+            for file in (self._process.stdin, self._errors):
                 if file is not None:
                     file.close()
         self._process = None
@@ -123,7 +149,16 @@ class WorkerProcess:
             stderr=self._errors,
         )
         self._heard, self._ready, self._since = b"", False, time.perf_counter()
+        reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        reader.start()
         self._share_processors()
+
+    def _read(self, process: subprocess.Popen) -> None:
+        assert process.stdout is not None
+        with process.stdout as pipe:
+            while data := pipe.read(2**16):
+                self._news.put(Heard(self._number, process, data))
+        self._news.put(Heard(self._number, process, b""))
 
     def _share_processors(self) -> None:
         if self._count == 1 or not hasattr(os, "sched_setaffinity"):

@@ -74,7 +74,7 @@ def _settled() -> str:
     """The backend in Keras's settings file, or Keras's own default."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        return str(json.loads((home / "keras.json").read_text())["backend"])
+        return str(json.loads((home / "keras.json").read_text("utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):
         # No file, or one that Keras itself would replace by its defaults.
         return "tensorflow"

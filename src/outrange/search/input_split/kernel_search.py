@@ -130,7 +130,7 @@ def _run_kernel(search: KernelSearch, tasks: dict, pace: _Pace) -> dict:
     began = state.clock.seconds
     given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
     best, at = state.best.copy(), np.ascontiguousarray(state.best_at[:, search.free])
-    left = kernel.lib.outrange_explore(
+    left = kernel.lib.explore(
         kernel.handle,
         count,
         *map(address, given),

@@ -11,37 +11,34 @@
  * Rounding errors are summed in one number: per unit met |a| times `due`, its rho and gamma_N
  * times the sizes of its bias and intercept at the steeper of its two lines. */
 
-#if defined(__AVX512F__)
-#define TILE 12 /* 24 sums in 32 registers */
-#else
-#define TILE 3 /* 12 halves of sums in 16 registers */
-#endif
-
 static inline v8 above0(v8 x) { return (v8)((bits8)x & (bits8)(x > 0.0)); }
 static inline v8 below0(v8 x) { return (v8)((bits8)x & (bits8)(x < 0.0)); }
 
-/* out[b] += sum_i p[i] * w[list[i]][b] for b < wide, eight or sixteen rows at once. */
+/* out[b] += sum_i p[i] * w[list[i]][b] for b < wide, eight or sixteen rows at once: as many of them
+ * in one pass as a register holds. */
 static inline __attribute__((always_inline)) void tile(int wide, int both, const double *w,
                                                        size_t stride, const int *list, int count,
                                                        const double *p, double *out, int fresh)
 {
-    v8 r[TILE], g[TILE];
-    for (int b = 0; b < wide; b++) {
-        r[b] = fresh ? (v8){0} : *(const v8 *)(out + BOTH * b);
-        g[b] = fresh ? (v8){0} : *(const v8 *)(out + BOTH * b + ROWS);
-    }
-    for (int i = 0; i < count; i++) {
-        const double *x = w + (size_t)list[i] * stride;
-        v8 a = *(const v8 *)(p + BOTH * i), c = {0};
-        if (both) c = *(const v8 *)(p + BOTH * i + ROWS);
-        for (int b = 0; b < wide; b++) {
-            r[b] += a * x[b];
-            if (both) g[b] += c * x[b];
+    for (int h = 0; h < ROWS; h += LANES) {
+        part r[TILE], g[TILE];
+        UNROLL for (int b = 0; b < wide; b++) {
+            r[b] = fresh ? (part){0} : *(const part *)(out + BOTH * b + h);
+            g[b] = fresh ? (part){0} : *(const part *)(out + BOTH * b + ROWS + h);
         }
-    }
-    for (int b = 0; b < wide; b++) {
-        *(v8 *)(out + BOTH * b) = r[b];
-        if (both || fresh) *(v8 *)(out + BOTH * b + ROWS) = g[b];
+        for (int i = 0; i < count; i++) {
+            const double *x = w + (size_t)list[i] * stride;
+            part a = *(const part *)(p + BOTH * i + h), c = {0};
+            if (both) c = *(const part *)(p + BOTH * i + ROWS + h);
+            UNROLL for (int b = 0; b < wide; b++) {
+                r[b] += a * x[b];
+                if (both) g[b] += c * x[b];
+            }
+        }
+        UNROLL for (int b = 0; b < wide; b++) {
+            *(part *)(out + BOTH * b + h) = r[b];
+            if (both || fresh) *(part *)(out + BOTH * b + ROWS + h) = g[b];
+        }
     }
 }
 

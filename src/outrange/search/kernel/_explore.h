@@ -21,9 +21,9 @@ static void *worker(void *arg)
                reals(d),     reals(m),     reals(d), reals(m), {0}};
     for (size_t k = 0; k < m; k++) v.closed[k] = INFINITY;
     for (;;) {
-        pthread_mutex_lock(&b->lock);
+        mutex_lock(&b->lock);
         int i = b->next < b->tasks ? b->next++ : -1;
-        pthread_mutex_unlock(&b->lock);
+        mutex_unlock(&b->lock);
         if (i < 0) break;
         memcpy(s.lo, b->lo + (size_t)i * d, sizeof(double) * d);
         memcpy(s.hi, b->hi + (size_t)i * d, sizeof(double) * d);
@@ -39,10 +39,10 @@ static void *worker(void *arg)
             visit(b, w, f, &v, &s, at);
         }
         if (!s.count) continue;
-        pthread_mutex_lock(&b->lock);
+        mutex_lock(&b->lock);
         size_t o = (size_t)b->out_count;
         b->out_count += s.count;
-        pthread_mutex_unlock(&b->lock);
+        mutex_unlock(&b->lock);
         size_t c = (size_t)s.count;
         memcpy(b->out_lo + o * d, s.lo, sizeof(double) * c * d);
         memcpy(b->out_hi + o * d, s.hi, sizeof(double) * c * d);
@@ -50,10 +50,10 @@ static void *worker(void *arg)
         memcpy(b->out_st + o * S, s.st, c * S);
         memcpy(b->out_open + o * m, s.open, c * m);
     }
-    pthread_mutex_lock(&b->lock);
+    mutex_lock(&b->lock);
     for (size_t k = 0; k < m; k++) b->closed[k] = fmin(b->closed[k], v.closed[k]);
     for (int i = 0; i < 5; i++) b->stats[i] += v.stats[i];
-    pthread_mutex_unlock(&b->lock);
+    mutex_unlock(&b->lock);
     free(s.lo);
     free(s.hi);
     free(s.lb);
@@ -77,13 +77,13 @@ static void *worker(void *arg)
 
 #define MOST_THREADS 64
 
-API int outrange_explore(const tape *t, int tasks, const double *lo, const double *hi,
-                         const double *lb, const int8_t *st, const uint8_t *open, int budget,
-                         int leaf_units, int most_lps, int steps, int threads, double *best,
-                         double *best_at, const double *tol, const double *scale,
-                         const double *target, const double *goal, double *out_lo, double *out_hi,
-                         double *out_lb, int8_t *out_st, uint8_t *out_open, double *closed,
-                         int64_t *stats)
+API int OF_LEVEL(outrange_explore)(const tape *t, int tasks, const double *lo, const double *hi,
+                                   const double *lb, const int8_t *st, const uint8_t *open,
+                                   int budget, int leaf_units, int most_lps, int steps,
+                                   int threads, double *best, double *best_at, const double *tol,
+                                   const double *scale, const double *target, const double *goal,
+                                   double *out_lo, double *out_hi, double *out_lb, int8_t *out_st,
+                                   uint8_t *out_open, double *closed, int64_t *stats)
 {
     job b = {t,
              tasks,
@@ -112,22 +112,23 @@ API int outrange_explore(const tape *t, int tasks, const double *lo, const doubl
              0,
              0,
              0,
-             PTHREAD_MUTEX_INITIALIZER};
-    pthread_t id[MOST_THREADS];
+             MUTEX_INITIALIZER};
+    thread id[MOST_THREADS];
     int started = 0;
     if (threads > MOST_THREADS) threads = MOST_THREADS;
     for (int i = 1; i < threads && i < tasks; i++)
-        if (pthread_create(&id[started], NULL, worker, &b) == 0) started++;
+        if (thread_start(&id[started], worker, &b)) started++;
     worker(&b);
-    for (int i = 0; i < started; i++) pthread_join(id[i], NULL);
+    for (int i = 0; i < started; i++) thread_join(id[i]);
     return b.out_count;
 }
 
 /* One box, bounded and not split: what the array engine also computes. lo_z, hi_z (states) receive
  * the bounds of the units not known yet, or may be NULL. Returns the number of unstable units. */
-API int outrange_bound(const tape *t, const double *lo, const double *hi, const int8_t *known,
-                       int steps, double *least, double *A, double *offset, double *G, int8_t *st,
-                       double *lo_z, double *hi_z)
+API int OF_LEVEL(outrange_bound)(const tape *t, const double *lo, const double *hi,
+                                 const int8_t *known, int steps, double *least, double *A,
+                                 double *offset, double *G, int8_t *st, double *lo_z,
+                                 double *hi_z)
 {
     scratch *w = scratch_new(t);
     int n = unit_bounds(t, w, lo, hi, known, st);
@@ -145,7 +146,7 @@ API int outrange_bound(const tape *t, const double *lo, const double *hi, const 
     return n;
 }
 
-API void outrange_evaluate(const tape *t, int points, const double *x, double *y)
+API void OF_LEVEL(outrange_evaluate)(const tape *t, int points, const double *x, double *y)
 {
     scratch *w = scratch_new(t);
     for (int i = 0; i < points; i++)

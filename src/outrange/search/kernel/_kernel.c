@@ -14,22 +14,30 @@
  * covered by gamma_N times the sum of the absolute values added. Slopes and intercepts of
  * relaxations are valid as floats: any chord slope is, given the intercept computed for it.
  *
+ * Neither the order of a sum nor what is fused depends on how wide a register is, so libraries
+ * that Clang compiled with -ffp-contract=on and without -fassociative-math (those of wheels) give
+ * the same bits with AVX2 and AVX-512.
+ *
  * Reference: Zhang et al., CROWN (2018); Neumaier and Shcherbina, safe bounds (2004).
  */
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#define API __declspec(dllexport)
-#else
-#define API __attribute__((visibility("default")))
+#include "_api.h"
+#include "_system.h"
+
+/* Compiled once for every level of processors that one library serves: `_levels.c` chooses. */
+#ifndef LEVEL
+#define LEVEL native
 #endif
+#define JOIN(a, b) a##_##b
+#define NAMED(a, b) JOIN(a, b)
+#define OF_LEVEL(name) NAMED(name, LEVEL)
+
 #define UNIT 1.1102230246251565e-16
 #define TINY 1e-280 /* covers every underflow: at most 2^-1075 each, times sizes below 1e30 */
-#define VERSION 2
 
 #include "_tape.h"
 #include "_scratch.h"

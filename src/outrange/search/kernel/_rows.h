@@ -1,5 +1,56 @@
 /* Rows: linear forms of one value, carried down the tape to the input. */
 
+/* Columns q on, `wide` registers of them, of one or two rows: see `add_rows`. */
+static inline __attribute__((always_inline)) void add_strip(const source *s, const int *list,
+                                                            int count, const double *p0,
+                                                            const double *p1, double *a0,
+                                                            double *a1, int q, int wide, int two,
+                                                            int fresh)
+{
+    part r[4], g[4];
+    UNROLL for (int b = 0; b < wide; b++) {
+        r[b] = fresh ? (part){0} : *(const part *)(a0 + q + LANES * b);
+        if (two) g[b] = fresh ? (part){0} : *(const part *)(a1 + q + LANES * b);
+    }
+    for (int i = 0; i < count; i++) {
+        const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
+        UNROLL for (int b = 0; b < wide; b++) {
+            part x = *(const part *)(w + LANES * b);
+            r[b] += p0[list[i]] * x;
+            if (two) g[b] += p1[list[i]] * x;
+        }
+    }
+    UNROLL for (int b = 0; b < wide; b++) {
+        *(part *)(a0 + q + LANES * b) = r[b];
+        if (two) *(part *)(a1 + q + LANES * b) = g[b];
+    }
+}
+
+/* Two registers of columns of one row, each as two sums: of every other unit. */
+static inline __attribute__((always_inline)) void add_pairs(const source *s, const int *list,
+                                                            int count, const double *p, double *a,
+                                                            int q, int fresh)
+{
+    part r[4] = {{0}, {0}, {0}, {0}};
+    int i = 0;
+    for (; i + 2 <= count; i += 2) {
+        const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
+        const double *x = s->w + (size_t)list[i + 1] * (size_t)s->stride + q;
+        r[0] += p[list[i]] * *(const part *)w;
+        r[1] += p[list[i]] * *(const part *)(w + LANES);
+        r[2] += p[list[i + 1]] * *(const part *)x;
+        r[3] += p[list[i + 1]] * *(const part *)(x + LANES);
+    }
+    if (i < count) {
+        const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
+        r[0] += p[list[i]] * *(const part *)w;
+        r[1] += p[list[i]] * *(const part *)(w + LANES);
+    }
+    part *out = (part *)(a + q), *next = (part *)(a + q + LANES);
+    *out = (fresh ? (part){0} : *out) + (r[0] + r[2]);
+    *next = (fresh ? (part){0} : *next) + (r[1] + r[3]);
+}
+
 /* acc[q] += sum_i p[list[i]] * w[list[i]][q] for one or two rows; `fresh` overwrites. */
 static void add_rows(const source *s, int n, const int *list, int count, const double *p0,
                      const double *p1, double *a0, double *a1, int rows, int fresh)
@@ -19,75 +70,14 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
         return;
     }
     int q = 0, end = padded(n);
-    if (rows == 2) {
-        for (; q + 32 <= end; q += 32) {
-            v8 r[4], g[4];
-            for (int b = 0; b < 4; b++) {
-                r[b] = fresh ? (v8){0} : *(const v8 *)(a0 + q + 8 * b);
-                g[b] = fresh ? (v8){0} : *(const v8 *)(a1 + q + 8 * b);
-            }
-            for (int i = 0; i < count; i++) {
-                const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
-                for (int b = 0; b < 4; b++) {
-                    v8 x = *(const v8 *)(w + 8 * b);
-                    r[b] += p0[list[i]] * x;
-                    g[b] += p1[list[i]] * x;
-                }
-            }
-            for (int b = 0; b < 4; b++) {
-                *(v8 *)(a0 + q + 8 * b) = r[b];
-                *(v8 *)(a1 + q + 8 * b) = g[b];
-            }
-        }
-        for (; q < end; q += 8) {
-            v8 r = fresh ? (v8){0} : *(const v8 *)(a0 + q),
-               g = fresh ? (v8){0} : *(const v8 *)(a1 + q);
-            for (int i = 0; i < count; i++) {
-                v8 x = *(const v8 *)(s->w + (size_t)list[i] * (size_t)s->stride + q);
-                r += p0[list[i]] * x;
-                g += p1[list[i]] * x;
-            }
-            *(v8 *)(a0 + q) = r;
-            *(v8 *)(a1 + q) = g;
-        }
-        return;
-    }
-    for (; q + 32 <= end; q += 32) {
-        v8 r[4];
-        for (int b = 0; b < 4; b++) r[b] = fresh ? (v8){0} : *(const v8 *)(a0 + q + 8 * b);
-        for (int i = 0; i < count; i++) {
-            const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
-            for (int b = 0; b < 4; b++) r[b] += p0[list[i]] * *(const v8 *)(w + 8 * b);
-        }
-        for (int b = 0; b < 4; b++) *(v8 *)(a0 + q + 8 * b) = r[b];
-    }
+    for (; q + 32 <= end; q += 32)
+        for (int h = 0; h < 32; h += 4 * LANES)
+            add_strip(s, list, count, p0, p1, a0, a1, q + h, 4, rows == 2, fresh);
     /* Few inputs: two sums of each, or every product would wait for the one before. */
-    for (; q + 16 <= end; q += 16) {
-        v8 r[4] = {{0}, {0}, {0}, {0}};
-        int i = 0;
-        for (; i + 2 <= count; i += 2) {
-            const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
-            const double *x = s->w + (size_t)list[i + 1] * (size_t)s->stride + q;
-            r[0] += p0[list[i]] * *(const v8 *)w;
-            r[1] += p0[list[i]] * *(const v8 *)(w + 8);
-            r[2] += p0[list[i + 1]] * *(const v8 *)x;
-            r[3] += p0[list[i + 1]] * *(const v8 *)(x + 8);
-        }
-        if (i < count) {
-            const double *w = s->w + (size_t)list[i] * (size_t)s->stride + q;
-            r[0] += p0[list[i]] * *(const v8 *)w;
-            r[1] += p0[list[i]] * *(const v8 *)(w + 8);
-        }
-        v8 *out = (v8 *)(a0 + q), *next = (v8 *)(a0 + q + 8);
-        *out = (fresh ? (v8){0} : *out) + (r[0] + r[2]);
-        *next = (fresh ? (v8){0} : *next) + (r[1] + r[3]);
-    }
-    for (; q < end; q += 8) {
-        v8 r = fresh ? (v8){0} : *(const v8 *)(a0 + q);
-        for (int i = 0; i < count; i++)
-            r += p0[list[i]] * *(const v8 *)(s->w + (size_t)list[i] * (size_t)s->stride + q);
-        *(v8 *)(a0 + q) = r;
-    }
+    for (; rows == 1 && q + 16 <= end; q += 16)
+        for (int h = 0; h < 16; h += 2 * LANES) add_pairs(s, list, count, p0, a0, q + h, fresh);
+    for (; q < end; q += LANES)
+        add_strip(s, list, count, p0, p1, a0, a1, q, 1, rows == 2, fresh);
 }
 
 static void feed(const tape *t, scratch *w, const level *l, int count, int rows)

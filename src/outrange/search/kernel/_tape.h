@@ -3,6 +3,30 @@
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
 typedef int64_t bits8 __attribute__((vector_size(64), aligned(8)));
 
+/* What a register of this processor holds; v8 is eight numbers everywhere. TILE: how many pairs of
+ * sums stay in registers. */
+#if defined(__AVX512F__)
+#define LANES 8
+#define TILE 12 /* 24 sums in 32 registers */
+#elif defined(__AVX__)
+#define LANES 4
+#define TILE 6 /* 12 sums in 16 registers */
+#elif defined(__aarch64__)
+#define LANES 2
+#define TILE 12
+#else
+#define LANES 2
+#define TILE 6
+#endif
+typedef double part __attribute__((vector_size(8 * LANES), aligned(8)));
+
+/* Arrays of registers are registers only where their loops are unrolled. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 typedef struct {
     int level, dense, stride;
     const double *w;    /* dense: n rows of stride doubles, zero padded to a multiple of 8 */
@@ -31,9 +55,7 @@ typedef struct {
 static int padded(int n) { return (n + 7) & ~7; }
 static double gamma_of(double n) { return n * UNIT / (1.0 - n * UNIT) * (1.0 + 1e-9); }
 
-API int outrange_kernel_version(void) { return VERSION; }
-
-API tape *outrange_tape_new(int d, int levels, const double *reach)
+API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
 {
     tape *t = calloc(1, sizeof *t);
     if (!t) return NULL;
@@ -51,16 +73,17 @@ API tape *outrange_tape_new(int d, int levels, const double *reach)
     return t;
 }
 
-API void outrange_tape_noise(tape *t, double noise) { t->noise = noise; }
+API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
 
-API void outrange_tape_whole(tape *t, const uint8_t *whole)
+API void OF_LEVEL(outrange_tape_whole)(tape *t, const uint8_t *whole)
 {
     t->whole = malloc((size_t)t->d + 1);
     memcpy(t->whole, whole, (size_t)t->d);
 }
 
-API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, double sp,
-                             const double *bias, const double *rho, const double *z, int nsrc)
+API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double sm, double sp,
+                                       const double *bias, const double *rho, const double *z,
+                                       int nsrc)
 {
     level *l = &t->lv[k];
     l->n = n;
@@ -83,9 +106,9 @@ API void outrange_tape_level(tape *t, int k, int n, int linear, double sm, doubl
     if (k == t->levels) t->m = n;
 }
 
-API void outrange_tape_source(tape *t, int k, int i, int from, int dense, int stride,
-                              const double *w, const int64_t *ptr, const int32_t *col,
-                              const double *val)
+API void OF_LEVEL(outrange_tape_source)(tape *t, int k, int i, int from, int dense, int stride,
+                                        const double *w, const int64_t *ptr, const int32_t *col,
+                                        const double *val)
 {
     double *turned = NULL;
     if (dense) {
@@ -98,7 +121,7 @@ API void outrange_tape_source(tape *t, int k, int i, int from, int dense, int st
     t->lv[k].src[i] = (source){from, dense, stride, w, turned, ptr, col, val};
 }
 
-API void outrange_tape_free(tape *t)
+API void OF_LEVEL(outrange_tape_free)(tape *t)
 {
     if (!t) return;
     for (int k = 1; k <= t->levels; k++) {

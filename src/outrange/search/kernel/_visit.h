@@ -19,7 +19,7 @@ typedef struct {
     double *closed; /* m: the least bound at which a box was closed */
     int64_t *stats; /* boxes, leaves, LPs, leaves given up, boxes too thin to split */
     int next, out_count, found;
-    pthread_mutex_t lock;
+    mutex lock;
 } job;
 
 /* A box is closed for objective k when its bound is at or above this. */
@@ -60,14 +60,14 @@ static void offer(job *b, const double *x, const double *y)
     int better = 0;
     for (int k = 0; k < b->t->m; k++) better |= y[k] < b->best[k];
     if (!better) return;
-    pthread_mutex_lock(&b->lock);
+    mutex_lock(&b->lock);
     for (int k = 0; k < b->t->m; k++)
         if (y[k] < b->best[k]) {
             b->best[k] = y[k];
             memcpy(b->best_at + (size_t)k * (size_t)b->t->d, x, sizeof(double) * (size_t)b->t->d);
             if (b->target && y[k] < b->goal[k]) b->found = 1;
         }
-    pthread_mutex_unlock(&b->lock);
+    mutex_unlock(&b->lock);
 }
 
 typedef struct {

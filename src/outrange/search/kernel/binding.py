@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...core import Box, gamma
 from .layer_program import LayerProgram
 
 
-VERSION = 2
+VERSION = 3
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
 
@@ -28,31 +29,80 @@ _I = ctypes.c_int
 _D = ctypes.c_double
 
 
+class Kernel:
+    """The functions of one level of a compiled library.
+
+    Args:
+        lib: The library.
+        level: Which processors it was compiled for: `native`, or a level of one that serves many.
+    """
+
+    def __init__(self, lib: ctypes.CDLL, level: str) -> None:
+        self.level = level
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = lib[f"outrange_{name}_{level}"]
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+    tape_new: Callable[..., int]
+    tape_noise: Callable[..., None]
+    tape_whole: Callable[..., None]
+    tape_level: Callable[..., None]
+    tape_source: Callable[..., None]
+    tape_free: Callable[..., None]
+    explore: Callable[..., int]
+    bound: Callable[..., int]
+    evaluate: Callable[..., None]
+
+
+_FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
+    "tape_new": (_P, [_I, _I, _P]),
+    "tape_noise": (None, [_P, _D]),
+    "tape_whole": (None, [_P, _P]),
+    "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
+    "tape_source": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]),
+    "tape_free": (None, [_P]),
+    "explore": (_I, [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13),
+    "bound": (_I, [_P, _P, _P, _P, _I] + [_P] * 7),
+    "evaluate": (None, [_P, _I, _P, _P]),
+}
+
+
+def library() -> Kernel | None:
+    """The kernel for this processor, or None where the package was built without a C compiler."""
+    return next(iter(installed()), None)
+
+
 @functools.cache
-def library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None where the package was built without a C compiler."""
-    for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
-        try:
-            found = ctypes.CDLL(str(path))
-        except OSError:
-            continue
-        if found.outrange_kernel_version() == VERSION:
-            return _declared(found)
-    return None
+def installed() -> tuple[Kernel, ...]:
+    """The kernels of this package that the processor runs, best first."""
+    folder = Path(__file__).parent
+    for path in sorted([*folder.glob("_kernel*.so"), *folder.glob("_kernel*.dll")]):
+        if found := kernels(path):
+            return tuple(found)
+    return ()
 
 
-def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
-    lib.outrange_tape_new.restype = _P
-    lib.outrange_tape_new.argtypes = [_I, _I, _P]
-    lib.outrange_tape_noise.argtypes = [_P, _D]
-    lib.outrange_tape_whole.argtypes = [_P, _P]
-    lib.outrange_tape_level.argtypes = [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]
-    lib.outrange_tape_source.argtypes = [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]
-    lib.outrange_tape_free.argtypes = [_P]
-    lib.outrange_explore.argtypes = [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13
-    lib.outrange_bound.argtypes = [_P, _P, _P, _P, _I] + [_P] * 7
-    lib.outrange_evaluate.argtypes = [_P, _I, _P, _P]
-    return lib
+def kernels(path: Path) -> list[Kernel]:
+    """The kernels of a compiled library that this processor runs, best first.
+
+    Args:
+        path: The library; one for another system, or from another version of this package, has
+            none that are of use.
+    """
+    try:
+        lib = ctypes.CDLL(str(path))
+        version = lib.outrange_kernel_version()
+    except (OSError, AttributeError):
+        return []
+    if version != VERSION:
+        return []
+    lib.outrange_kernel_level.restype = ctypes.c_char_p
+    lib.outrange_kernel_level.argtypes = [_I, ctypes.POINTER(_I)]
+    found, usable = [], _I()
+    while (level := lib.outrange_kernel_level(len(found), ctypes.byref(usable))) is not None:
+        found.append((level.decode(), bool(usable.value)))
+    return [Kernel(lib, level) for level, works in found if works]
 
 
 def address(array: np.ndarray) -> int:
@@ -69,6 +119,7 @@ class CompiledProgram:
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
         radii: Whether to account for rounding; False exists for the law that must then fail.
         whole: `(inputs,)` bool: the inputs that take whole numbers only.
+        kernel: What computes; the one for this processor if None.
     """
 
     def __init__(
@@ -78,28 +129,29 @@ class CompiledProgram:
         values: list[np.ndarray] | None = None,
         radii: bool = True,
         whole: np.ndarray | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
-        lib = library()
+        lib = kernel or library()
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
         self.program, self.lib = program, lib
         self.objectives = program.layers[-1].size
         self._kept: list[np.ndarray] = []
         sizes = _sizes(program, reach, values)
-        self.handle = lib.outrange_tape_new(
+        self.handle = lib.tape_new(
             program.inputs, len(program.layers), address(self._keep(reach, np.float64))
         )
         if whole is not None and whole.any():
-            lib.outrange_tape_whole(self.handle, address(self._keep(whole, np.uint8)))
+            lib.tape_whole(self.handle, address(self._keep(whole, np.uint8)))
         if not radii:
-            lib.outrange_tape_noise(self.handle, 0.0)
+            lib.tape_noise(self.handle, 0.0)
             sizes = [(z, 0.0 * rho) for z, rho in sizes]
         self.radius = sizes[-1][1]
         """`(m,)` the rounding radius of the objectives' own sums: the least gap that can be
         reached."""
         for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
-            lib.outrange_tape_level(
+            lib.tape_level(
                 self.handle,
                 k,
                 layer.size,
@@ -135,18 +187,18 @@ class CompiledProgram:
                 address(self._keep(column, np.int32)),
                 address(self._keep(matrix[row, column], np.float64)),
             )
-        self.lib.outrange_tape_source(self.handle, k, i, source, dense, stride, *parts)
+        self.lib.tape_source(self.handle, k, i, source, dense, stride, *parts)
 
     def __del__(self) -> None:
         if getattr(self, "handle", None):
-            self.lib.outrange_tape_free(self.handle)
+            self.lib.tape_free(self.handle)
             self.handle = None
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
         x = np.ascontiguousarray(x, np.float64)
         y = np.empty((len(x), self.objectives))
-        self.lib.outrange_evaluate(self.handle, len(x), address(x), address(y))
+        self.lib.evaluate(self.handle, len(x), address(x), address(y))
         return y
 
     def bound(
@@ -158,7 +210,7 @@ class CompiledProgram:
         out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
         lo, hi = (np.ascontiguousarray(v, np.float64) for v in (lo, hi))
         status = np.ascontiguousarray(status, np.int8)
-        self.lib.outrange_bound(
+        self.lib.bound(
             self.handle,
             address(lo),
             address(hi),

@@ -1,0 +1,6 @@
+/* Names that the library exports. */
+#if defined(_WIN32)
+#define API __declspec(dllexport)
+#else
+#define API __attribute__((visibility("default")))
+#endif
