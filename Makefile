@@ -103,9 +103,6 @@ lock: $(VENV)/created  ## Pins today's versions in requirements/
 	$(BIN)/python requirements/lock.py
 
 clean:  ## Takes away everything that was set up or built
-<<<<<<< HEAD
-	rm -rf $(VENV) build dist docs/_build *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
-=======
-	rm -rf $(VENV) build docs/_build docs/examples docs/learn *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
->>>>>>> main
+	rm -rf $(VENV) build dist docs/_build docs/examples docs/learn *.egg-info src/*.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis
 	rm -f src/outrange/search/kernel/*.so
