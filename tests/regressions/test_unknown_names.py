@@ -15,16 +15,23 @@ KEYS = [
 ]  # fmt: skip
 
 
+RANGES = [outrange.output_range(net, (0, 1)) for net in (NET, two_in_two_out().graph)]
+# Ranges are picked from as arrays are.
+NO_INDEX = [key for key in KEYS if repr(key) not in ("0", "(0, 1)", "()", repr(slice(None)))]
+
+
+@pytest.mark.parametrize("key", NO_INDEX, ids=repr)
+@pytest.mark.parametrize("answer", RANGES, ids=["one output", "two outputs"])
+def test_a_range_tells_what_it_has(answer, key):
+    with pytest.raises(outrange.InputError, match="Received: ") as raised:
+        answer[key]
+    assert not str(raised.value).startswith("'")
+    assert isinstance(raised.value, LookupError) or key in (None, 1.5)
+
+
 @pytest.mark.parametrize("key", KEYS, ids=repr)
 @pytest.mark.parametrize(
-    "answer",
-    [
-        MONOTONE,
-        outrange.output_range(NET, (0, 1)),
-        outrange.output_range(two_in_two_out().graph, (0, 1)),
-        outrange.summary(NET, (0, 1)),
-    ],
-    ids=lambda answer: type(answer).__name__,
+    "answer", [MONOTONE, outrange.summary(NET, (0, 1))], ids=lambda answer: type(answer).__name__
 )
 def test_an_unknown_key_is_an_error_of_ours(answer, key):
     with pytest.raises(outrange.InputError, match="Received: ") as raised:
