@@ -43,8 +43,9 @@ ALLOWED = {
         "diagnosis",
     },
     "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
+    "reports": {"core", "graph", "questions", "answers"},
     # A page asks what a user asks: its property is read as the command line reads it.
-    "explorer": {"core", "graph", "domains", "search", "questions", "answers", "cli"},
+    "explorer": {"core", "graph", "domains", "search", "questions", "answers", "reports", "cli"},
     "_demo": {"core", "graph"},
     "layers": {"train"},
     "losses": {"train"},

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError
+from ..core import Clock, InputError
 from .arguments import loaded_within
 
 
 if TYPE_CHECKING:
+    from ..frontends.network import Network
     from ..reports.report import Report
 
 
@@ -72,33 +74,54 @@ def report(
         >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
         >>> model = keras.Sequential([keras.Input((2,)), layer], name="sum")
         >>> found = report(model, (0, 1), properties=["y[0] <= 2.5"])
-        >>> found.answers["ranges"], found.answers["properties"]
-        ([Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)], [Verdict(HOLDS, 'y[0] <= 2.5')])
+        >>> found.answers["properties"]
+        [Verdict(HOLDS, 'y[0] <= 2.5')]
         >>> found.html().startswith("<!DOCTYPE html>")
         True
 
     Sound: every section as the question that it asks.
     Complete: no; what the time does not suffice for is marked.
-    Cost: at most `time_limit`, beside one pass over layers and data.
+    Cost: `time_limit`, which a diagnosis of a large model may pass by a few seconds.
 
     Reference: ISO/IEC 24029-2:2023, *Assessment of the robustness of neural networks, part 2:
     Methodology for the use of formal methods*, for the headings.
     """
-    from ..reports.report import Report
-    from ..reports.words import ISO
-    from .report_questions import Questions
-
-    if standard not in (None, ISO):
-        raise InputError(f"`standard` is {ISO!r} or None. Received: {standard!r}.")
+    if path is not None and not Path(path).resolve().parent.is_dir():
+        raise InputError(
+            f"The report cannot be written there: there is no such folder. Received: `{path}`."
+        )
     network, clock = loaded_within(model, time_limit)
-    asking = Questions(
-        model, network, box, data, clock,
-        properties=properties, eps=eps, clip=clip, samples=samples, seed=seed,
-        names=names, units=units,
+    found = report_on(
+        network, model, box, clock, data=data, properties=properties, eps=eps, clip=clip,
+        samples=samples, names=names, units=units, seed=seed, standard=standard, command=command,
     )  # fmt: skip
-    sections = asking.sections(command or asking.call(standard), time_limit, standard)
-    made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-    found = Report(network.name, made, tuple(sections), standard)
     if path is not None:
         found.html(path)
     return found
+
+
+def report_on(
+    network: Network, model: Any, box: Any, clock: Clock, *, standard: str | None = None,
+    command: str = "", **options: Any,
+) -> Report:  # fmt: skip
+    """The report of a network that is loaded; see `report`.
+
+    Args:
+        network: What questions are asked of.
+        model: The model itself, or its path, for the diagnosis.
+        box: As for `report`.
+        clock: Whose limit is that of the whole report.
+        standard: As for `report`.
+        command: As for `report`.
+        **options: Of `Questions`.
+    """
+    from ..reports.report import Report
+    from ..reports.words import ISO
+    from .reports.questions import Questions
+
+    if standard not in (None, ISO):
+        raise InputError(f"`standard` is {ISO!r} or None. Received: {standard!r}.")
+    asking = Questions(model, network, box, clock, **options)
+    sections = asking.sections(command or asking.call(standard), standard)
+    made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
+    return Report(network.name, made, tuple(sections), standard, asking.interrupted)

@@ -10,11 +10,11 @@ from ..core import Box, Region
 from ..questions.summary import summary
 from ..reports.answered import answered
 from ..reports.context import (
-    domain_section,
     model_section,
     reproduce_section,
     uncovered_section,
 )
+from ..reports.domain import domain_section
 from ..reports.report import Report
 from .exhibit import Exhibit
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..answers.render.document import MOST_ROWS, Code, Paragraph, Table
-from ..answers.render.text import entry_names, point
+from ..answers.render.document import Code, Paragraph, Table
+from ..answers.render.text import point
 from ..core import ModelSource
-from .section import Section
-from .words import ARITHMETIC, NOT_COVERED, STATEMENT, TITLES, WARRANTS
+from .section import Section, titled_section
+from .words import ARITHMETIC, NOT_COVERED, STATEMENT, WARRANTS
 
 
 if TYPE_CHECKING:
-    from ..core import Region
     from ..graph import Slot
     from ..questions.common.network import LayeredNetwork
 
@@ -52,61 +51,17 @@ def model_section(network: LayeredNetwork, source: ModelSource | None) -> Sectio
         ("Outputs", _shapes(graph.outputs)),
     ]
     outcome = f"{len(network.layers):,} layers, {parameters:,} parameters"
-    return _section("model", outcome, blocks=[Table(("property", "value"), rows, "l")])
+    return titled_section("model", outcome, blocks=[Table(("property", "value"), rows, "l")])
 
 
 def _shapes(slots: Sequence[Slot]) -> str:
     return ", ".join(f"{slot.name} of shape {(None, *slot.shape)}" for slot in slots)
 
 
-def domain_section(
-    slots: Sequence[Slot],
-    regions: Sequence[Region],
-    names: Sequence[str] | None = None,
-    units: Mapping[str, str] | None = None,
-    told: str = "",
-) -> Section:
-    """The input set: the ends of every input, with its unit.
-
-    Args:
-        slots: The model's inputs.
-        regions: Whose union the set is.
-        names: What each entry of the inputs stands for, flat.
-        units: From the name of an input, or of an entry of it, to its unit.
-        told: Where the set came from, in words.
-    """
-    entries = entry_names({slot.name: slot.shape for slot in slots})
-    homes = [slot.name for slot in slots for _ in range(slot.size)]
-    lo = np.min([region.box.lo for region in regions], axis=0)
-    hi = np.max([region.box.hi for region in regions], axis=0)
-    called = [unit_of(units, entry, home, name) for entry, home, name in zip(
-        entries, homes, names or entries, strict=True
-    )]  # fmt: skip
-    head = ["input", *(["name"] if names else []), "low", "high", *(["unit"] if units else [])]
-    rows = [
-        (entries[i], *([names[i]] if names else []), lo[i], hi[i], *([called[i]] if units else []))
-        for i in range(min(len(entries), MOST_ROWS))
-    ]
-    align = "l" + ("l" if names else "") + "rr" + "l"
-    whole = [f"{np.count_nonzero(r.integer):,}" for r in regions if r.integer.any()]
-    about = told or f"{len(entries):,} inputs, each between its two ends."
-    if not all(region.is_box for region in regions) or len(regions) > 1:
-        about += " The set is a part of this box: further conditions hold on it."
-    if whole:
-        about += f" Inputs of whole numbers: {', '.join(whole)}."
-    table = Table(head, rows, align, len(entries) - len(rows))
-    return _section("domain", f"{len(entries):,} inputs", blocks=[Paragraph(about), table])
-
-
-def unit_of(units: Mapping[str, str] | None, *names: str) -> str:
-    """The unit under the first of these names that has one."""
-    return next((units[name] for name in names if units and name in units), "")
-
-
 def uncovered_section() -> Section:
     """The limits of what is proved."""
     statement, claim = STATEMENT
-    return _section(
+    return titled_section(
         "uncovered",
         blocks=[
             Paragraph(f"{statement} Then for every answer, whatever its status,"),
@@ -156,7 +111,7 @@ def reproduce_section(
         blocks += [Paragraph("Section by section, in Python:"), Code(calls)]
     rows = [*setting, *versions()]
     blocks += [Table(("what", "which"), rows, "l")]
-    return _section("reproduce", blocks=blocks)
+    return titled_section("reproduce", blocks=blocks)
 
 
 def versions() -> list[tuple[str, str]]:
@@ -177,8 +132,3 @@ def versions() -> list[tuple[str, str]]:
         ("Python", platform.python_version()),
         ("Platform", f"{platform.platform()}, {os.cpu_count()} cores"),
     ]
-
-
-def _section(key: str, outcome: str = "", blocks: Sequence[Any] = ()) -> Section:
-    title, about = TITLES[key]
-    return Section(key, title, about, outcome, blocks=blocks)

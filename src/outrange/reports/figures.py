@@ -30,7 +30,10 @@ def figure(answer: Any, prefix: str) -> str:
     axes = _axes(answer)
     if axes is None:
         return ""
-    answer.plot(axes)
+    drawn_by = answer.plot
+    if isinstance(answer, RobustAccuracy) and not np.ndim(axes):
+        drawn_by = answer.plot_shares
+    drawn_by(axes)
     drawn = np.ravel(axes)[0].figure
     return f"<figure>{_inline(svg(drawn), prefix, _sentence(drawn, answer))}</figure>"
 

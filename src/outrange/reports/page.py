@@ -1,4 +1,4 @@
-"""Sections as one page: self-contained, without scripts, for screens, printers and screen readers."""
+"""Sections as one page: self-contained, without scripts, for screens, paper, screen readers."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def _part(section: Section, heading: str, level: int) -> str:
         body += f'<p class="cut"><strong>Cut short.</strong> {escape(section.cut)}</p>'
     if section.blocks:
         body += _block(Document("", "", section.blocks), section.title)
-    for i, answer in enumerate(section.answers):
-        body += _framed(chapter(answer.document(), level + 1), section.title)
+    for i, (answer, shown) in enumerate(zip(section.answers, section.documents, strict=True)):
+        body += _framed(chapter(shown, level + 1), section.title)
         body += figure(answer, f"{section.key}{i}")
     return _section(section.key, heading, level, body)
 

@@ -24,12 +24,14 @@ class Report:
         made: When, as text.
         sections: In the order of the page.
         standard: Whose headings the page has; None for its own.
+        interrupted: Whether Ctrl-C ended the questions.
     """
 
     model: str
     made: str
     sections: Sequence[Section]
     standard: str | None = None
+    interrupted: bool = False
 
     @property
     def answers(self) -> dict[str, list[Answer]]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..answers.answer import Answer
-from ..answers.render.document import Block, Document
+from ..answers.render.document import Block, Code, Document, Fold
+from ..answers.verdict import MOST_NUMBERS, Verdict
+from .words import TITLES
+
+
+MOST_IN_FULL = 4096
+"""A counterexample of more numbers is not written out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,5 +45,28 @@ class Section:
 
     @property
     def documents(self) -> list[Document]:
-        """What the answers show."""
-        return [answer.document() for answer in self.answers]
+        """What the answers show; a verdict under what was claimed."""
+        return [_headed(answer, answer.document()) for answer in self.answers]
+
+
+def _headed(answer: Answer, document: Document) -> Document:
+    """A document whose title says what it is about, and that a counterexample is found in."""
+    if not isinstance(answer, Verdict):
+        return document
+    blocks, found = list(document.blocks), answer.counterexample
+    if found is not None and MOST_NUMBERS < found.flat_x.size + found.flat_y.size <= MOST_IN_FULL:
+        shown = f"x = {found.flat_x.tolist()}\ny = {found.flat_y.tolist()}"
+        blocks.append(Fold("The counterexample in full, flat", [Code(shown)]))
+    return replace(document, title=f"{document.title}: {document.lead}", lead="", blocks=blocks)
+
+
+def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
+    """A section without answers, under its own heading.
+
+    Args:
+        key: One of `TITLES`.
+        outcome: As for `Section`.
+        blocks: What is shown.
+    """
+    title, about = TITLES[key]
+    return Section(key, title, about, outcome, blocks=blocks)

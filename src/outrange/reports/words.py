@@ -1,4 +1,4 @@
-"""What a report says beside its numbers; the sentences on proofs are those of `docs/soundness.md`."""
+"""What a report says beside its numbers; of proofs in the sentences of `docs/soundness.md`."""
 
 STATEMENT = (
     "Let f be the network in real arithmetic, its weights the numbers stored in the model (float32 "
@@ -33,7 +33,8 @@ TITLES = {
                    "that was run on the model."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
-    "slopes": ("Sensitivity", "How fast an output can change at most: for inputs x and z of the "
+    "slopes": ("Sensitivity: Lipschitz constants",
+               "How fast an output can change at most: for inputs x and z of the "
                "domain, |f(x) - f(z)| is at most the constant times the largest change of an "
                "input."),
     "diagnosis": ("Diagnosis", "Why the model might not learn from its data."),

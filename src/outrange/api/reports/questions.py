@@ -8,24 +8,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..answers.render.jsonable import jsonable
-from ..core import (
-    Clock, ContradictionError, InputError, ModelError, OutOfTime, Region, deadline,
+from ...core import (
+    Clock,
+    ContradictionError,
+    InputError,
+    ModelError,
+    OutOfTime,
+    Region,
+    deadline,
 )  # fmt: skip
-from ..questions.inputs.boxes import data_box
-from ..questions.inputs.sets.regions import regions
-from ..reports.answered import answered, stopped, unasked
-from ..reports.context import (
-    arithmetic_section, domain_section, model_section, reproduce_section, uncovered_section,
+from ...questions.inputs.boxes import data_box
+from ...questions.inputs.sets.regions import regions
+from ...reports.answered import answered, stopped, unasked
+from ...reports.context import (
+    arithmetic_section,
+    model_section,
+    reproduce_section,
+    uncovered_section,
 )  # fmt: skip
-from ..reports.section import Section
-from ..reports.words import TITLES
+from ...reports.domain import domain_section
+from ...reports.section import Section
+from ...reports.words import TITLES
+from .code import box_code, model_code
+from .data import NotAskedError, class_numbers, default_radius, first_rows
 
 
 if TYPE_CHECKING:
-    from ..frontends.network import Network
+    from ...frontends.network import Network
 
 
 WEIGHTS = {
@@ -37,18 +46,11 @@ WEIGHTS = {
 MOST_INPUTS, MOST_PAIRS = 64, 256
 """Slopes are asked of models of up to so many inputs, directions of so many pairs."""
 
-LONGEST_CODE = 1500
-"""Characters of an input set that is written out as code."""
-
 SLOPE_TOL = 1e-2
 """Relative tolerance of Lipschitz constants: of smooth networks more takes long."""
 
 MOST_EACH = 10.0
 """Seconds for one input of the data."""
-
-
-class NotAskedError(InputError):
-    """A question does not fit this model or this data; the message says why."""
 
 
 @dataclass
@@ -58,8 +60,8 @@ class Questions:
     model: Any
     network: Network
     box: Any
-    data: Any
     clock: Clock
+    data: Any = None
     properties: Sequence[Any] = ()
     eps: float | None = None
     clip: tuple[float, float] | None = None
@@ -67,10 +69,11 @@ class Questions:
     seed: int = 0
     names: Sequence[str] | None = None
     units: Mapping[str, str] | None = None
+    safe_mode: bool = True
+    interrupted: bool = field(init=False, default=False)
     _regions: list[Region] = field(init=False)
     _told: str = field(init=False, default="")
     _found: dict[str, Section] = field(init=False, default_factory=dict)
-    _interrupted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.x, self.y = self.data if isinstance(self.data, tuple) else (self.data, None)
@@ -103,16 +106,15 @@ class Questions:
         text = os.fspath(asked) if isinstance(asked, str | os.PathLike) else ""
         if not text or text.lower().endswith((".vnnlib", ".vnnlib.gz")):
             return asked
-        from ..cli.property.parser import read_condition
+        from ...cli.property.parser import read_condition
 
         return read_condition(text)
 
-    def sections(self, command: str, limit: float, standard: str | None) -> list[Section]:
+    def sections(self, command: str, standard: str | None) -> list[Section]:
         """Everything, in the order of the page.
 
         Args:
             command: What makes this report.
-            limit: Seconds asked for.
             standard: Whose headings the page has.
         """
         asks = dict(self._asks())
@@ -123,14 +125,19 @@ class Questions:
         domain = domain_section(
             self.network.graph.inputs, self._regions, self.names, self.units, self._told
         )
-        setup = ("import outrange\nfrom outrange import x, y", f"network = {self._load()}")
-        head = [replace(model, call="\n".join(setup)), replace(domain, call=self._box_code())]
+        setup = ["import outrange", "from outrange import x, y"]
+        setup += [f"network = outrange.load({model_code(self.model)})"]
+        setup += [] if self.x is None else ["data_x, data_y = ...  # the data"]
+        head = [
+            replace(model, call="\n".join(setup)),
+            replace(domain, call=box_code(self.box, self._from_data)),
+        ]
         order = [key for key in TITLES if key in self._found]
         parts = [*head, *(self._found[key] for key in order)]
         if standard is not None:
             ranges = self._found["ranges"].answers
             parts.append(arithmetic_section(ranges[0] if ranges else None))
-        setting = [("Seed", str(self.seed)), ("Time limit", f"{limit:g} s")]
+        setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
     def call(self, standard: str | None) -> str:
@@ -138,29 +145,15 @@ class Questions:
         parts = ["network", "box"]
         if self.properties:
             parts.append(f"properties=[{', '.join(repr(str(p)) for p in self.properties)}]")
-        parts += [] if self.data is None else ["data=(x, y)" if self.y is not None else "data=x"]
+        if self.data is not None:
+            parts.append("data=(data_x, data_y)" if self.y is not None else "data=data_x")
         parts += [f"standard={standard!r}"] if standard else []
         parts += [f"seed={self.seed}", f"time_limit={self.clock.limit:g}"]
         return f"outrange.report({', '.join(parts)})"
 
-    def _load(self) -> str:
-        is_file = isinstance(self.model, str | os.PathLike)
-        told = repr(os.path.basename(os.fspath(self.model))) if is_file else "model"
-        return f"outrange.load({told})"
-
-    def _box_code(self) -> str:
-        if self._from_data:
-            return "box = outrange.data_box(x)"
-        literal = repr(jsonable(self.box)) if isinstance(self.box, tuple | dict) else ""
-        if isinstance(self.box, tuple):
-            literal = f"({', '.join(repr(jsonable(np.asarray(end))) for end in self.box)})"
-        if not literal or len(literal) > LONGEST_CODE:
-            literal = "...  # the input domain above"
-        return f"box = {literal}"
-
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
         """One section, within its share of the time left."""
-        if self._interrupted:
+        if self.interrupted:
             return unasked(key, "The report was interrupted before this was asked.")
         rest = keys[keys.index(key) :]
         seconds = self.clock.left * WEIGHTS[key] / sum(WEIGHTS[k] for k in rest)
@@ -176,11 +169,11 @@ class Questions:
         except OutOfTime:
             return unasked(key, f"Nothing was known within its share of the time, {seconds:.1f} s.")
         except KeyboardInterrupt:
-            self._interrupted = True
+            self.interrupted = True
             return unasked(key, "The report was interrupted before this was known.")
         except (InputError, ModelError) as error:
             return unasked(key, f"It cannot be asked of this model: {error}", cut=False)
-        self._interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
+        self.interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
         return replace(section, seconds=time.perf_counter() - begin)
 
     def _asks(self) -> Iterator[tuple[str, Callable[[float], Section]]]:
@@ -197,14 +190,14 @@ class Questions:
             yield "diagnosis", self._diagnosis
 
     def _ranges(self, seconds: float) -> Section:
-        from .ranges import output_range
+        from ..ranges import output_range
 
         answer = output_range(self.network, self.box, time_limit=seconds)
         call = f"outrange.output_range(network, box, time_limit={seconds:.1f})"
         return answered("ranges", [answer], call)
 
     def _layers(self, seconds: float) -> Section:
-        from .ranges import summary
+        from ..ranges import summary
 
         ranges = self._found["ranges"].answers
         with deadline(seconds):
@@ -212,7 +205,7 @@ class Questions:
         return answered("layers", [answer], "outrange.summary(network, box)")
 
     def _properties(self, seconds: float) -> Section:
-        from .properties import verify
+        from ..properties import verify
 
         clock, verdicts, calls = Clock(seconds), [], []
         for i, asked in enumerate(self.properties):
@@ -231,12 +224,12 @@ class Questions:
         return answered("properties", verdicts, "\n".join(calls))
 
     def _robustness(self, seconds: float) -> Section:
-        from .robustness import robust_accuracy
+        from ..robustness import robust_accuracy
 
         labels = class_numbers(self.y)
         count = min(len(labels), self.samples)
         rows = first_rows(self.x, count)
-        eps = self._radius() if self.eps is None else float(self.eps)
+        eps = default_radius(self.x) if self.eps is None else float(self.eps)
         each = min(MOST_EACH, max(1.0, 3 * seconds / count))
         answer = robust_accuracy(
             self.network, rows, labels[:count], eps, clip=self.clip, each=each,
@@ -248,19 +241,13 @@ class Questions:
             f"{eps:.6g} an input{chosen}."
         )
         call = (
-            f"outrange.robust_accuracy(network, x[:{count}], y[:{count}], {eps:.17g}, "
+            f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
             f"clip={self.clip}, each={each:.3g}, seed={self.seed}, time_limit={seconds:.1f})"
         )
         return answered("robustness", [answer], call, note)
 
-    def _radius(self) -> float:
-        parts = self.x.values() if isinstance(self.x, Mapping) else [self.x]
-        widths = np.concatenate([np.ptp(np.asarray(p, float), axis=0).ravel() for p in parts])
-        widths = widths[widths > 0]
-        return 0.01 * float(np.median(widths)) if widths.size else 0.01
-
     def _slopes(self, seconds: float) -> Section:
-        from .slopes import lipschitz
+        from ..slopes import lipschitz
 
         size = self.network.graph.size
         if size > MOST_INPUTS:
@@ -273,7 +260,7 @@ class Questions:
         return answered("slopes", [answer], call)
 
     def _monotonicity(self, seconds: float) -> Section:
-        from .slopes import monotone
+        from ..slopes import monotone
 
         graph = self.network.graph
         pairs = graph.size * graph.value_size(graph.output)
@@ -287,7 +274,7 @@ class Questions:
         return answered("monotonicity", [answer], call)
 
     def _diagnosis(self, seconds: float) -> Section:
-        from .diagnose import diagnose
+        from ..diagnose import diagnose
 
         is_file = isinstance(self.model, str | os.PathLike)
         suffix = os.path.splitext(os.fspath(self.model))[1].lower() if is_file else ""
@@ -296,30 +283,7 @@ class Questions:
         if self.model is self.network:
             raise NotAskedError("A diagnosis needs the Keras model itself, or its file.")
         with deadline(seconds):
-            answer = diagnose(self.model, self.x, self.y)
-        return answered("diagnosis", [answer], "outrange.diagnose(model, x, y)")
-
-
-def class_numbers(y: Any) -> np.ndarray:
-    """Targets as `(n,)` class numbers; one-hot rows by their place.
-
-    Raises:
-        NotAskedError: They are no classes.
-    """
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] > 1 and np.isin(labels, (0, 1)).all():
-        labels = labels.argmax(axis=1)
-    numeric = labels.dtype.kind in "biuf"
-    if not numeric or labels.size != len(labels) or (labels != np.rint(labels)).any():
-        raise NotAskedError(
-            "The targets are no class numbers. What small changes do to other outputs is asked as "
-            "a property, or by `outrange.robustness(..., property=)`."
+            answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)
+        return answered(
+            "diagnosis", [answer], f"outrange.diagnose({model_code(self.model)}, data_x, data_y)"
         )
-    return labels.reshape(-1).astype(np.int64)
-
-
-def first_rows(x: Any, count: int) -> Any:
-    """The first rows of the data."""
-    if isinstance(x, Mapping):
-        return {name: np.asarray(part)[:count] for name, part in x.items()}
-    return np.asarray(x)[:count]
