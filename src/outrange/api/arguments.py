@@ -12,6 +12,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import Clock, InputError
 from ..core.formula import negate
+from ..core.watch import Stage, listener, tell
 from .read import read_property
 
 
@@ -20,15 +21,35 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+MOST_NAMED = 1000
+"""Outputs that a live view calls by name."""
+
 LEAST_TIME = 1e-3
 """Seconds of a question whose time went by while the model was read."""
 
 
 def loaded(model: Any) -> Network:
-    """The model, read once."""
+    """The model, read once; whoever watches hears of it, and what the outputs are called."""
     from ..frontends.load import load
 
-    return load(model)
+    if listener() is None:
+        return load(model)
+    known = hasattr(model, "graph")
+    if not known:
+        tell(Stage("reading the model"))
+    network = load(model)
+    tell(Stage(None if known else "", _names(network)))
+    return network
+
+
+def _names(network: Network) -> tuple[str, ...]:
+    """What the outputs are called, if they are few enough to be read."""
+    from ..answers.render.text import entry_names
+
+    outputs = network.graph.outputs
+    if sum(slot.size for slot in outputs) > MOST_NAMED:
+        return ()
+    return tuple(entry_names({slot.name: slot.shape for slot in outputs}))
 
 
 def loaded_within(model: Any, time_limit: float | None) -> tuple[Network, Clock]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, Specification
+from ..live import followed
 
 
 if TYPE_CHECKING:
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+@followed("Reading the model", hears=False)
 def load(
     model: Any,
     *,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
+    progress: bool | None = None,
 ) -> Network:
     """Read a model once, to ask several questions about it.
 
@@ -30,6 +33,8 @@ def load(
         safe_mode: Refuse Keras files that hold code (`Lambda` layers) and PyTorch files that could
             run some. False runs that code.
         input_shape: Shape of one input without the batch axis, for a PyTorch module.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         A `Network`; every question takes one in place of a model.

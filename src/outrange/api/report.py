@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import Clock, InputError
+from ..live import followed
 from .arguments import loaded_within
 
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..reports.report import Report
 
 
+@followed("Report", hears=False)
 def report(
     model: Any,
     box: Any = None,
@@ -33,6 +35,7 @@ def report(
     seed: int = 0,
     path: str | os.PathLike | None = None,
     command: str = "",
+    progress: bool | None = None,
 ) -> Report:
     """Report on a model: one self-contained page for a colleague, a reviewer or an auditor.
 
@@ -60,6 +63,8 @@ def report(
         seed: Of the random points that attacks begin with; no proof depends on it.
         path: Also write the page there.
         command: The shell command to quote under "How to reproduce"; a call by default.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         A `Report`: `html()` is the page, `answers` holds what it shows.

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
+from ..live import followed
 from .arguments import left, loaded_within, stamped
 
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+@followed("Robustness")
 def robustness(
     model: Any,
     x: Any,
@@ -30,7 +32,7 @@ def robustness(
     tol: float = 1e-3,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[float, float], None] | None = None,
+    progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Compute the certified radius of an input: proved from below, attained from above.
 
@@ -50,7 +52,9 @@ def robustness(
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
-        progress: Called with `(lo, hi)` after each decision.
+        progress: A function called with `(lo, hi)` after each decision;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -130,6 +134,7 @@ def _kept(network: Network, center: np.ndarray, label: int | None, property: Any
     return y.argmax() == int(label)
 
 
+@followed("Robust accuracy")
 def robust_accuracy(
     model: Any,
     x: Any,
@@ -142,7 +147,7 @@ def robust_accuracy(
     time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
-    progress: Callable[[RobustProgress], None] | None = None,
+    progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy:
     """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
 
@@ -160,7 +165,9 @@ def robust_accuracy(
         time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
         seed: Seed of the attack's random points; no proof depends on it.
-        progress: Called after every input with a `RobustProgress`.
+        progress: A function called after every input with a `RobustProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.

@@ -17,6 +17,7 @@ from ...core import (
     Region,
     deadline,
 )  # fmt: skip
+from ...core.watch import Stage, tell
 from ...questions.inputs.boxes import data_box
 from ...questions.inputs.sets.regions import regions
 from ...reports.answered import answered, stopped, unasked
@@ -160,6 +161,7 @@ class Questions:
         if seconds <= 0:
             return unasked(key, "The time was over before this was asked; what would help: more.")
         begin = time.perf_counter()
+        tell(Stage(TITLES[key][0]))
         try:
             section = ask(seconds)
         except NotAskedError as error:

@@ -72,26 +72,26 @@ def ask_report(
         raise InputError(f"-o: there is no such folder. Received: {folder}.")
     data = None if box.data is None else _data(box.data, target)
     from ...api.report import report_on
+    from ...live import following
 
     clock = Clock(seconds, command_began())
     network = load_model(model, unsafe)
-    found = report_on(
-        network,
-        model,
-        _region(box, data, network),
-        clock,
-        data=data,
-        properties=properties,
-        eps=eps,
-        clip=box.clip if box.ball is None else None,
-        samples=samples,
-        names=None if names is None else [name.strip() for name in names.split(",")],
-        units=dict(units),
-        seed=seed,
-        safe_mode=not unsafe,
-        standard=standard,
-        command=shlex.join(["outrange", *sys.argv[1:]]),
-    )
+    region = _region(box, data, network)
+    options = {
+        "data": data,
+        "properties": properties,
+        "eps": eps,
+        "clip": box.clip if box.ball is None else None,
+        "samples": samples,
+        "names": None if names is None else [name.strip() for name in names.split(",")],
+        "units": dict(units),
+        "seed": seed,
+        "safe_mode": not unsafe,
+        "standard": standard,
+        "command": shlex.join(["outrange", *sys.argv[1:]]),
+    }
+    with following("Report", None):
+        found = report_on(network, model, region, clock, **options)
     found.html(out)
     size = os.path.getsize(out)
     echo(f"{out}: {len(found.sections)} sections, {size / 1e3:,.0f} kB")
