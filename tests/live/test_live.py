@@ -19,7 +19,7 @@ from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
 from outrange.answers.study.progress import StudyProgress
 from outrange.core.watch import Stage, listener, tell, told_to
 from outrange.live import Display, followed, following
-from outrange.live.frame import MOST_ROWS, Bracket, frame
+from outrange.live.frame import MOST_ROWS, Between, frame
 from outrange.live.notebook import view
 
 
@@ -79,7 +79,7 @@ def test_every_kind_of_progress_has_a_view():
         "0 decides": VerifyProgress(1.0, 5, -0.5, 0.25, 3),
         "4 of 10 inputs": RobustProgress(1.0, 10, 2, 1, 1, 0),
         "epoch 5 of 10": StudyProgress(0.1, 5, 10, "accuracy", (("tanh, sgd", 1.0, 0.5, 1.0),)),
-        "between 0.5 and 0.75": Bracket(0.5, 0.75),
+        "between 0.5 and 0.75": Between(0.5, 0.75),
     }
     for told, news in kinds.items():
         shown = frame("Title", 3.0, {type(news): news})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
-from ..live import followed
+from ..live import followed, heard
 from .arguments import asked, hull, left, loaded_within, stamped
 
 
@@ -89,6 +89,12 @@ def verify(
     except OutOfTime:
         return stamped(undecided(network, os.path.basename(str(property)), clock), network)
     found = ask(
-        network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
+        network,
+        unsafe,
+        regions,
+        text=text,
+        time_limit=left(clock),
+        seed=seed,
+        progress=heard(progress),
     )
     return stamped(replace(found, **hull(network, regions)), network)

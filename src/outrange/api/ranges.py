@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed
+from ..live import followed, heard
 from .arguments import left, loaded, loaded_within, stamped
 
 
@@ -88,7 +88,7 @@ def output_range(
             rows=rows,
             layer=layer,
             solver=solver,
-            progress=progress,
+            progress=heard(progress),
         ),
         network,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from ..live import followed
+from ..live import followed, heard
 from .arguments import left, loaded_within, stamped
 
 
@@ -99,7 +99,7 @@ def robustness(
             most=most,
             time_limit=left(clock),
             seed=seed,
-            progress=progress,
+            progress=heard(progress),
         ),
         network,
     )
@@ -215,7 +215,7 @@ def robust_accuracy(
             time_limit=left(clock),
             file=file,
             seed=seed,
-            progress=progress,
+            progress=heard(progress),
         ),
         network,
     )

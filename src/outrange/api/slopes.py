@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed
+from ..live import followed, heard
 from .arguments import left, loaded, loaded_within, stamped
 
 
@@ -88,14 +88,14 @@ def monotone(
 
         found = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=left(clock), seed=seed, progress=progress,
+            time_limit=left(clock), seed=seed, progress=heard(progress),
         )  # fmt: skip
         return stamped(found, network)
     from ..questions.gradients.group_order import groups_monotone
 
     found = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time_limit=left(clock), seed=seed, progress=progress,
+        time_limit=left(clock), seed=seed, progress=heard(progress),
     )  # fmt: skip
     return stamped(found, network)
 
@@ -159,7 +159,7 @@ def gradient_range(
     network, clock = loaded_within(model, time_limit)
     return stamped(ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
+        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
     ), network)  # fmt: skip
 
 
@@ -220,7 +220,7 @@ def lipschitz(
     network, clock = loaded_within(model, time_limit)
     return stamped(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
+        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
     ), network)  # fmt: skip
 
 
@@ -282,6 +282,13 @@ def difference_range(
     one, clock = loaded_within(model_a, time_limit)
     two = loaded(model_b)
     found = ask(
-        one, two, box, tol=tol, time_limit=left(clock), rows=rows, solver=solver, progress=progress
+        one,
+        two,
+        box,
+        tol=tol,
+        time_limit=left(clock),
+        rows=rows,
+        solver=solver,
+        progress=heard(progress),
     )
     return stamped(found, one, two)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..live import followed
+from ..live import followed, heard
 
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def compare(
         seed=seed,
         engine=engine,
         file=file,
-        progress=progress,
+        progress=heard(progress),
     )
 
 

@@ -5,4 +5,5 @@ from .follow import (
     Progress as Progress,
     followed as followed,
     following as following,
+    heard as heard,
 )

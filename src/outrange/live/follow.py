@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ..core import InputError
 from ..core.watch import Listener, Stage, listener, told_to
-from .frame import Bracket, Frame, frame
+from .frame import Between, Frame, frame
 
 
 PATIENCE, EAGER = 2.0, 0.5
@@ -75,7 +75,7 @@ class Display:
 
     def __call__(self, *news: Any) -> None:
         """Tell what is under way: a stage, a progress, or the two ends of a bracket."""
-        told = Bracket(*map(float, news)) if len(news) == 2 else news[0]
+        told = Between(*map(float, news)) if len(news) == 2 else news[0]
         if isinstance(told, Stage):
             before = self._news.get(Stage, Stage(""))
             self._news = {Stage: replace(told, text=before.text) if told.text is None else told}
@@ -112,6 +112,11 @@ class Display:
                     return
         finally:
             found.close()
+
+
+def heard(progress: Progress) -> Callable[..., None] | None:
+    """What a question below calls: `followed` has put a function in the place of True and None."""
+    return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
 
 
 @contextmanager
@@ -171,6 +176,6 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
                     return ask(*args, **options)
                 return ask(*args, progress=hearer, **options)
 
-        return call  # type: ignore[return-value]
+        return cast(Ask, call)
 
     return wrap

@@ -45,7 +45,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Bracket:
+class Between:
     """A number that is known to lie between two others."""
 
     lo: float
@@ -72,7 +72,7 @@ def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
 
 
 def _work(now: Any) -> str:
-    return f"{now.boxes:,} boxes, {now.open:,} open"
+    return f"{now.boxes:,} box{'' if now.boxes == 1 else 'es'}, {now.open:,} open"
 
 
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
@@ -122,7 +122,7 @@ def _study(now: StudyProgress, _: Stage) -> tuple[str, list[Row], str]:
     return f"epoch {now.epoch:,} of {now.epochs:,}, {now.metric}", rows, ""
 
 
-def _bracket(now: Bracket, _: Stage) -> tuple[str, list[Row], str]:
+def _bracket(now: Between, _: Stage) -> tuple[str, list[Row], str]:
     return f"between {number(now.lo)} and {number(now.hi)}", [], ""
 
 
@@ -130,7 +130,7 @@ SHOWN: dict[type, Any] = {
     RangeProgress: _range,
     RobustProgress: _robust,
     StudyProgress: _study,
-    Bracket: _bracket,
+    Between: _bracket,
     VerifyProgress: _verify,
 }
 """The first of these kinds that was told is what is shown."""

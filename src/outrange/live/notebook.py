@@ -41,7 +41,7 @@ def view(frame: Frame) -> str:
     rows = "".join(map(_row, frame.rows))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""
-    head = f'<p role="status">{escape(frame.head)}</p>'
+    head = f'<p role="status">{escape(frame.head).replace("  ", " · ")}</p>'
     return f'<style>{STYLE}</style><div class="outrange">{head}{table}{foot}</div>'
 
 

@@ -44,17 +44,15 @@ def domain_section(
         next((known[name] for name in whose if name in known), "")
         for whose in zip(called, entries, homes, strict=True)
     ]
-    rows = [
-        (entries[group[0]], *([called[group[0]]] if names else []), lo[group[0]], hi[group[0]],
-         *([unit[group[0]]] if units else []), group)
-        for group in _alike(list(zip(homes, lo, hi, unit, strict=True)), bool(names))
-    ]  # fmt: skip
-    shown: list[tuple[Cell, ...]] = [
-        (_several(entries, group), *cells) for _, *cells, group in rows[:MOST_ROWS]
-    ]
+    groups = _alike(list(zip(homes, lo, hi, unit, strict=True)), bool(names))
+    rows: list[tuple[Cell, ...]] = []
+    for group in groups[:MOST_ROWS]:
+        i = group[0]
+        name, measure = ([called[i]] if names else []), ([unit[i]] if units else [])
+        rows.append((_several(entries, group), *name, lo[i], hi[i], *measure))
     head = ("input", *(["name"] if names else []), "low", "high", *(["unit"] if units else []))
     align = "l" + ("l" if names else "") + "rrl"
-    table = Table(head, shown, align, len(rows) - len(shown))
+    table = Table(head, rows, align, len(groups) - len(rows))
     about = Paragraph(told or "Every input lies between its two ends.")
     limits = Paragraph(_further(regions))
     return titled_section("domain", f"{len(entries):,} inputs", [about, table, limits])

@@ -16,6 +16,9 @@ from ..answers.render.plot import MOST_BARS, canvas, svg
 WIDTH = 7.6
 """Inches of a picture."""
 
+SMALLEST = 16
+"""Entries that an input has at most which is a row of a table, and no picture."""
+
 MOST_PICTURES = 4
 """Adversarial inputs that are drawn."""
 
@@ -50,9 +53,9 @@ def _axes(answer: Any) -> Any:
         columns = min(len({trend.input for trend in answer.trends}), MOST_BARS)
         return canvas(max(5.6, 3.0 + 0.42 * columns), 2.4 + 0.36 * rows)
     if isinstance(answer, RobustAccuracy):
+        first = None if isinstance(answer.x, dict) else np.asarray(answer.x[0])
         shown = min(len(answer.adversarial), MOST_PICTURES)
-        pictures = not isinstance(answer.x, dict) and is_picture(answer.x[0])
-        if shown and pictures and answer.x[0].size > 16:
+        if shown and first is not None and first.size > SMALLEST and is_picture(first):
             return canvas(6.0, 2.1 * shown, shown, 3)
         return canvas(8.2, 2.6)
     if isinstance(answer, Verdict):
