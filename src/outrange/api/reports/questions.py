@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ...answers import Range
 from ...core import (
     Clock,
     ContradictionError,
@@ -136,8 +137,7 @@ class Questions:
         order = [key for key in TITLES if key in self._found]
         parts = [*head, *(self._found[key] for key in order)]
         if standard is not None:
-            ranges = self._found["ranges"].answers
-            parts.append(arithmetic_section(ranges[0] if ranges else None))
+            parts.append(arithmetic_section(self._known()))
         setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
@@ -198,12 +198,16 @@ class Questions:
         call = f"outrange.output_range(network, box, time_limit={seconds:.1f})"
         return answered("ranges", [answer], call)
 
+    def _known(self) -> Range | None:
+        """The range of the outputs, if it was answered."""
+        found = next(iter(self._found["ranges"].answers), None)
+        return found if isinstance(found, Range) else None
+
     def _layers(self, seconds: float) -> Section:
         from ..ranges import summary
 
-        ranges = self._found["ranges"].answers
         with deadline(seconds):
-            answer = summary(self.network, self.box, known=ranges[0] if ranges else None)
+            answer = summary(self.network, self.box, known=self._known())
         return answered("layers", [answer], "outrange.summary(network, box)")
 
     def _properties(self, seconds: float) -> Section:
