@@ -85,13 +85,15 @@ bench: $(VENV)/bench  ## Start-up and ranges, side by side with rivals
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/ranges.py
 
-docs: setup  ## The HTML pages, in docs/_build/html
+docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the notebook run
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/tools/notebook.py docs/tour.ipynb docs/_build/html/tour.html
+	$(BIN)/python docs/tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 lock: $(VENV)/created  ## Pins today's versions in requirements/
 	$(BIN)/python requirements/lock.py
 
 clean:  ## Takes away everything that was set up or built
-	rm -rf $(VENV) build docs/_build *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/_build docs/examples docs/learn *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -f src/outrange/search/kernel/*.so

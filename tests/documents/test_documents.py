@@ -1,7 +1,9 @@
 """The Python examples of README and docs run, and print what they say they print."""
 
+import ast
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,14 @@ import pytest
 
 import independent_milp
 import outrange
+from documents.refresh import refreshed
+from documents.results import OPTIONS, Results
 
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for place in (".", "docs", "tests") for page in (ROOT / place).glob("*.md"))
-OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+GENERATED = {"examples": "gallery", "learn": "tutorial"}
+"""Folder that the build makes to the folder of scripts it makes it from."""
 
 
 def examples(text: str) -> str:
@@ -29,7 +34,7 @@ def examples(text: str) -> str:
 
 def run(page: Path) -> dict:
     """Run a page's examples; returns the names they leave behind."""
-    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=OPTIONS)
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(Results(), optionflags=OPTIONS)
     found = parser.get_doctest(examples(page.read_text()), {}, page.name, str(page), 0)
     report = []
     runner.run(found, out=report.append, clear_globs=False)
@@ -64,4 +69,54 @@ def test_the_range_the_readme_prints_is_that_of_a_mixed_integer_program(tmp_path
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        folder, _, rest = target.partition("/")
+        if folder in GENERATED and rest.endswith(".rst"):
+            target = f"{GENERATED[folder]}/{rest.removesuffix('.rst')}.py"
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "same"),
+    [
+        ("exact; 0.45 s, 1 box.", "exact; 1.20 s, 12,345 boxes.", True),
+        ("lo 6.87431 gap 9e-07", "lo 6.8743  gap 5.1e-14", True),
+        ("array([1., 2.5])", "array([1., 2.50000001])", True),
+        ("lo 6.87431", "lo 6.87451", False),
+        ("HOLDS in 1 s", "VIOLATED in 1 s", False),
+        ("[1, 2]", "[1, 2, 3]", False),
+    ],
+)
+def test_results_are_compared_by_what_they_say(want, got, same):
+    assert Results().check_output(want + "\n", got + "\n", OPTIONS) is same
+
+
+def test_a_page_is_refreshed_where_it_is_wrong_and_only_there():
+    page = "Text\n\n```python\n>>> 1 + 1\n3\n>>> print('a\\n\\nb')\n>>> 0.5\n0...\n\n```\nend\n"
+    right = page.replace("\n3\n", "\n2\n").replace("b')\n", "b')\na\n<BLANKLINE>\nb\n")
+    assert refreshed(page) == right
+
+
+def test_links_inside_the_pages_are_checked(tmp_path):
+    links = "b.html#here https://x.org/ #top b.html#gone d.html #nowhere".split()
+    body = "".join(f'<a href="{link}">there</a>' for link in links)
+    (tmp_path / "a.html").write_text(f'<h1 id="top">A</h1><img src="c.png">{body}')
+    (tmp_path / "b.html").write_text('<p id="here"></p><img srcset="c.png, c.png 2x">')
+    tool = runpy.run_path(str(ROOT / "docs" / "tools" / "check_links.py"))
+    lost = [f"a.html: {link}" for link in ("#nowhere", "b.html#gone", "c.png", "d.html")]
+    assert sorted(tool["broken"](tmp_path)) == [*lost, "b.html: c.png"]
+    (tmp_path / "c.png").touch()
+    assert "b.html: c.png" not in tool["broken"](tmp_path)
+
+
+def test_every_case_of_the_gallery_has_a_title_a_text_and_a_figure():
+    cases = sorted((ROOT / "docs" / "gallery").rglob("*.py"))
+    assert len(cases) >= 12
+    for case in cases:
+        source = case.read_text()
+        title, line, _, text, *_ = ast.get_docstring(ast.parse(source), clean=False).split("\n")
+        assert title, f"{case.name} has no title"
+        assert set(line) == {"="}, f"the title of {case.name} is not underlined"
+        assert len(line) == len(title), f"the line below the title of {case.name} is not as long"
+        assert text, f"{case.name} does not say what it is about"
+        assert "plt.show()" in source, f"{case.name} draws nothing"
+        assert len(source.splitlines()) <= 110, f"{case.name} is not short"

@@ -29,3 +29,20 @@ def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     if np.all(coefficient == 1.0) and np.array_equal(column, np.arange(values.shape[1])):
         return values
     return np.where(coefficient == 0, 0.0, values[:, column] * coefficient)
+
+
+def distinct_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows of `x` in the order they come, and which of them each row is.
+
+    Rows are told apart by their bytes: no sorting, which long rows make slow.
+
+    Args:
+        x: `(rows, columns)`.
+
+    Returns:
+        `(different, columns)` and `(rows,)` integers.
+    """
+    places: dict[bytes, int] = {}
+    index = np.array([places.setdefault(row.tobytes(), len(places)) for row in x], np.int64)
+    _, first = np.unique(index, return_index=True)
+    return x[first], index

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import Bounds
 from ..graph import Graph, Node, Slot
-from ..ops import Curve, Rearrange
+from ..ops import Affine, Curve, Rearrange, without_zeros
 from .backward import BoxBatch, RelaxedGraph
 from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
 from .rounding import RoundingTerm
@@ -76,13 +76,16 @@ class Cone:
         return np.searchsorted(self.entries[-1], wanted)
 
 
-def cone(graph: Graph, value: int, wanted: np.ndarray, floor: int = 0) -> Cone:
+def cone(
+    graph: Graph, value: int, wanted: np.ndarray, floor: int = 0, *, zeros: bool = False
+) -> Cone:
     """The cone of the entries `wanted` (increasing) of one value.
 
-    Values up to `floor` are its leaves. Cost: one pass over the nodes between, and index arrays as
-    long as the part's values.
+    Values up to `floor` are its leaves. With `zeros`, a matrix does not read what only zeros
+    multiply: every coefficient is looked at. Cost: one pass over the nodes between, and index
+    arrays as long as the part's values.
     """
-    found = _reached(graph, value, wanted, floor, np.inf)
+    found = _reached(graph, value, wanted, floor, np.inf, zeros)
     assert found is not None
     return _together(found, floor)
 
@@ -105,14 +108,14 @@ class _Reached:
 
 
 def _reached(
-    graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float
+    graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float, zeros: bool = False
 ) -> _Reached | None:
     """None where the nodes alone compute more than `most` entries."""
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
     nodes = {}
     for v in range(value, floor, -1):
         if v in needed:
-            nodes[v] = _restricted(graph.nodes[v - 1], _union(needed.pop(v)))
+            nodes[v] = _restricted(graph.nodes[v - 1], _union(needed.pop(v)), zeros)
             node, outputs, inputs = nodes[v]
             most -= outputs.size
             if most < 0:
@@ -187,12 +190,15 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def _restricted(node: Node, wanted: np.ndarray) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
+def _restricted(
+    node: Node, wanted: np.ndarray, zeros: bool
+) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
     """The restricted node, the entries it computes, and the entries it reads of each input."""
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)
-    part = op.restricted(wanted)
+    matrix = zeros and isinstance(op, Affine) and op.part is None
+    part = without_zeros(op, wanted) if matrix else op.restricted(wanted)
     kept = [i for i, entries in enumerate(part.inputs) if entries.size]
     if isinstance(part.op, Rearrange) and len(kept) < len(part.inputs):
         small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in kept))

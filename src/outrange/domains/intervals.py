@@ -101,22 +101,37 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
         idle &= op.apply(marks, True) == 0
         lo, hi = np.where(idle, op.bias, lo), np.where(idle, op.bias, hi)
     if all((x >= 0).all() for x in los):
-        # Rounding must not carry a sum of non-negative terms below zero, out of the domain of a
-        # square root.
-        _keep_sign(op, lo, (lo < 0) & (op.bias >= 0) & (lo >= -2.0 * pad))
+        _keep_sign(op, lo, hi, pad, 1.0)
+    elif all((x <= 0).all() for x in his):
+        _keep_sign(op, lo, hi, pad, -1.0)
     return lo, hi
 
 
-def _keep_sign(op: Affine, lo: np.ndarray, doubtful: np.ndarray) -> None:
-    """Raise doubtful lower ends to the bias where every coefficient is non-negative."""
-    outputs = np.flatnonzero(doubtful.any(axis=0))
+def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign: float) -> None:
+    """Hold ends that only rounding carries beyond the bias, where every term has the same sign.
+
+    A sum of non-negative terms is not below zero, where a square root would not be defined; a unit
+    with negative weights is at most its bias, so it is dead and not nearly dead.
+
+    Args:
+        op: The op.
+        lo: Its lower ends, changed in place.
+        hi: Its upper ends, likewise.
+        pad: The width of the rounding in them, and more.
+        sign: Of all inputs.
+    """
+    below, above = (lo < op.bias) & (lo >= op.bias - 2.0 * pad), (hi > op.bias)
+    above &= hi <= op.bias + 2.0 * pad
+    outputs = np.flatnonzero((below | above).any(axis=0))
     if not outputs.size or outputs.size * (op.size + sum(op.sizes)) > _DENSE_LIMIT:
         return
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
-    rising = np.all([(part >= 0).all(axis=1) for part in op.adjoint(units)], axis=0)
-    kept = outputs[rising]
+    parts = [sign * part for part in op.adjoint(units)]
+    kept = outputs[np.all([(part >= 0).all(axis=1) for part in parts], axis=0)]
     lo[:, kept] = np.maximum(lo[:, kept], op.bias[kept])
+    kept = outputs[np.all([(part <= 0).all(axis=1) for part in parts], axis=0)]
+    hi[:, kept] = np.minimum(hi[:, kept], op.bias[kept])
 
 
 def _reach_of_infinities(

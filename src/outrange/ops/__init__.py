@@ -9,6 +9,7 @@ from .affine import (
     gather_sum as gather_sum,
     joined as joined,
     scale as scale,
+    without_zeros as without_zeros,
 )
 from .convolution import (
     convolution as convolution,

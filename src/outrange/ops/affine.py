@@ -1,6 +1,7 @@
 """Constructors of the `Affine` ops. Each states `apply`, its transpose, and its longest sum."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -83,6 +84,26 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
 
     terms = max(sum(sizes) + len(sizes), bias.size)
     return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True)
+
+
+def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
+    """The results `outputs` of any affine op, as matrices without the columns that are all zero.
+
+    Cost: its coefficients for these results, all at once.
+    """
+    units = np.zeros((outputs.size, op.size))
+    units[np.arange(outputs.size), outputs] = 1.0
+    rows, inputs = op.adjoint(units), []
+    for row in rows:
+        used = np.flatnonzero((row != 0).any(axis=0))
+        # An op needs an input, also where all is constant.
+        inputs.append(used if used.size else np.zeros(1, np.int64))
+    weights = [row[:, used].T for row, used in zip(rows, inputs, strict=True)]
+    bias = op.bias[outputs]
+    one = len(weights) == 1
+    small = dense(weights[0], bias, name=op.name) if one else joined(weights, bias, name=op.name)
+    small = replace(small, terms=small.terms + op.ulps, ulps=op.ulps, plain=op.plain)
+    return SubOp(small, outputs, tuple(inputs))
 
 
 def scale(

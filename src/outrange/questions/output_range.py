@@ -9,7 +9,7 @@ import numpy as np
 from ..answers import Cost, Range, RangeProgress
 from ..answers.range import relative
 from ..core import Box, Clock, Region, check_stopped
-from ..core.arrays import linear_forms
+from ..core.arrays import distinct_rows, linear_forms
 from ..search.common.solution import Solution, Status
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
@@ -88,8 +88,9 @@ def _answer(
 ) -> Range:
     k = len(asked.rows)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
-    points = np.asarray(found.at, np.float64)
-    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, found, evaluated, left)
+    points, which = distinct_rows(np.asarray(found.at, np.float64))
+    evaluated = np.unique(which[evaluated])
+    best_lo, seen_lo, best_hi, seen_hi = _seen(asked, found, points, which, evaluated, left)
     # The least value is at most `hi` too, and the largest at least `lo`: both ends stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
     shape = next(iter(asked.outputs.values())) if len(asked.outputs) == 1 else (k,)
@@ -133,10 +134,24 @@ def _answer(
 
 
 def _seen(
-    asked: Target, found: Solution, evaluated: np.ndarray, left: float
+    asked: Target,
+    found: Solution,
+    points: np.ndarray,
+    which: np.ndarray,
+    evaluated: np.ndarray,
+    left: float,
 ) -> tuple[np.ndarray, ...]:
-    """For each form the best of the points `evaluated` at either end, on the safe side."""
-    k, points = len(asked.rows), np.asarray(found.at, np.float64)
+    """For each form the best of the points `evaluated` at either end, on the safe side.
+
+    Args:
+        asked: The forms.
+        found: What the search found.
+        points: Its different points.
+        which: Of each row and its negative, the point that the search found for it.
+        evaluated: Points that there is time for.
+        left: Seconds for them.
+    """
+    k = len(asked.rows)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
     # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
     aim = np.minimum(found.tolerance[:k], found.tolerance[k:])
@@ -145,9 +160,9 @@ def _seen(
     least[evaluated], most[evaluated] = ends
     unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
     least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
-    own = np.arange(k)
-    best_lo = _better(most, own, own + k)
-    best_hi = _better(-least, own + k, own)
+    own, low, high = np.arange(k), which[:k], which[k:]
+    best_lo = _better(most, low, high)
+    best_hi = _better(-least, high, low)
     return best_lo, most[best_lo, own], best_hi, least[best_hi, own]
 
 

@@ -38,6 +38,7 @@ SHARE_BEHIND = 0.0625
 class Kind(StrEnum):
     """The searches there are."""
 
+    CONES = "cones of influence"
     WIDE = "wide"
     NEURON_SPLIT = "neuron split"
     INPUT_SPLIT = "input split"
@@ -58,6 +59,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     the problem                                            the search
     =====================================================  ==========================
     several boxes, or inputs of whole numbers              input splits
+    objectives that depend on parts of the inputs          each part its own search
     2^18 entries or more in all values of the graph        wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not know           input splits
@@ -77,6 +79,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
     if engine == "array" or not problem.is_one_box:
         return Kind.INPUT_SPLIT
+    if problem.parts is not None:
+        return Kind.CONES
     if is_wide(problem.graph):
         return Kind.WIDE
     if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
@@ -117,6 +121,11 @@ def select_search(
     """
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
+    if kind is Kind.CONES:
+        from .cone_of_influence.search import ConeSearch
+
+        begin = partial(select_search, seed=seed, engine=engine, solver=solver)
+        return ConeSearch(problem, problem.parts or [], incumbent, begin)
     if kind is Kind.WIDE:
         from .wide_search import WideSearch
 
@@ -141,7 +150,9 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    first: First = partial(first_points, late=lambda: incumbent.clock.expired, goal=incumbent.goal)
+    decided = incumbent.decided
+    late = lambda: decided or incumbent.clock.expired  # noqa: E731
+    first: First = partial(first_points, late=late, goal=incumbent.goal)
     program = compile_problem(problem) if has_kernel(engine) else None
     if program is None:
         from .engines.array_engine import ArrayEngine
@@ -149,8 +160,12 @@ def _input_splits(
 
         machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        if not incumbent.met:
-            # First bounds of a wide graph take longer than the points, which may decide alone.
+        # First bounds take longer than the points, which may decide alone; optimized ones, where
+        # there are products, longer than plain ones.
+        decision = incumbent.target is not None and not incumbent.met
+        if decision and machine.plan.products and not incumbent.decided:
+            incumbent.prove(problem.by_linear_bounds())
+        if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
         return search

@@ -102,6 +102,11 @@ class Incumbent:
         return np.where(done, -np.inf, self.target)
 
     @property
+    def decided(self) -> bool:
+        """Whether every objective of a decision is proved to reach its target."""
+        return self.target is not None and not bool((self.known < self.cutoff()).any())
+
+    @property
     def met(self) -> bool:
         """Whether a point lies below its goal."""
         return self.goal is not None and bool(np.any(self.best < self.goal))

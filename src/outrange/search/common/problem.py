@@ -14,6 +14,7 @@ from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
 from ...ops import gather_sum
 from .domain_boxes import DomainBoxes
+from .parts import Part, independent_parts
 
 
 SPARSE = 64
@@ -41,6 +42,11 @@ class Problem:
         """The graph after these rewrites; hulls of gates exist only here."""
         return simplified(self.graph)
 
+    @cached_property
+    def parts(self) -> list[Part] | None:
+        """What it falls into by cones of influence; None where that makes it no smaller."""
+        return independent_parts(self.small, self.rows, self.offset, self.domain)
+
     @property
     def free(self) -> int:
         """The number of inputs that are not fixed."""
@@ -63,6 +69,12 @@ class Problem:
         """`(m,)` interval bounds: exact where an output's own range is the limit (a dead unit)."""
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
+
+    def by_linear_bounds(self) -> np.ndarray:
+        """`(m,)` bounds by back-substitution over the hull of the boxes, once."""
+        hull = self.domain.hull
+        ends = bounds(self.small, hull.lo[None], hull.hi[None], "linear")[self.small.output]
+        return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Bound rows that are plus or minus one output, from bounds of the outputs `(B, outputs)`.

@@ -16,7 +16,7 @@ from itertools import product
 
 import numpy as np
 
-from ...core import Bounds
+from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
 from ...graph import Graph
 from ...ops import Affine, Curve
@@ -24,8 +24,15 @@ from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoin
 from .objectives import Objectives
 
 
-MOST_PATTERNS = 256
-"""Boxes with more patterns are better split."""
+MOST_PATTERNS = 1 << 16
+"""Boxes with more patterns are better split: bounds of all are held at once."""
+
+MOST_CELLS = 1 << 13
+"""Cells after which a box is split after all: one takes a millisecond or two, and the boxes beside
+it wait."""
+
+TOGETHER = 1 << 11
+"""Patterns whose slopes are bounded at once."""
 
 
 Unit = tuple[int, int, list[int]]
@@ -86,9 +93,13 @@ class ExactCells:
             return None
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
-        least = self._slopes(patterns, units, slopes)
+        least = np.concatenate([
+            self._slopes(patterns[i : i + TOGETHER], units, slopes)
+            for i in range(0, count, TOGETHER)
+        ])  # fmt: skip
         cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
-        cells.run()
+        if not cells.run():
+            return None
         seen = np.where(cells.needs, np.inf, least)
         found = np.minimum(seen.min(axis=0), cells.least)
         return CellBounds(found, cells.points, self.is_straight or bool((found >= cutoff).all()))
@@ -97,6 +108,7 @@ class ExactCells:
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
     ) -> np.ndarray:
         """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
+        check_deadline()
         known: dict[int, Bounds] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
             for v, (least, most) in slopes.items()
@@ -172,12 +184,14 @@ class _CellEnumeration:
         self._free, self._at = free, lo
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
+        self._cells = 0
 
-    def run(self) -> None:
-        """Refine every pattern that needs it."""
+    def run(self) -> bool:
+        """Refine every pattern that needs it; whether there were few enough cells."""
         rows = np.flatnonzero(self.needs.any(axis=1))
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
+        return self._cells <= MOST_CELLS
 
     def _from(
         self,
@@ -216,6 +230,9 @@ class _CellEnumeration:
         at: RationalPoint,
     ) -> None:
         """Every gap that the unstable units of one curve can be on together."""
+        check_deadline()
+        if self._cells > MOST_CELLS:
+            return
         if mine:
             place, rest = mine[0], mine[1:]
             _, j, gaps = self.units[place]
@@ -257,6 +274,7 @@ class _CellEnumeration:
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""
+        self._cells += 1
         found = self._cell_of.point(limits, best=True)
         assert found is not None
         x = self._at.copy()

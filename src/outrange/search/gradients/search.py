@@ -58,6 +58,10 @@ class _CellEngine:
         scores = np.broadcast_to(blame[:, None], shape)
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
+    def plain_bounds(self, box: Box) -> np.ndarray:
+        """`(m,)` bounds of a box without a look at its cells, which may take seconds."""
+        return self._engine.bound(box.lo[None], box.hi[None]).least[0]
+
     def _bound(
         self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -154,6 +158,7 @@ def _begun(
     """An engine and its search with its first points, whatever the clock says: the least answer."""
     with no_deadline():
         machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        incumbent.prove(machine.plain_bounds(box))
         search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=_first)
     search.methods = METHODS
     return machine, search

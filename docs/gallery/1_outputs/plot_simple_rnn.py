@@ -1,0 +1,54 @@
+"""SimpleRNN: what is connected to what?
+=====================================
+
+"Are the four units of ``SimpleRNN(4)`` connected with each other?" Through time, yes; within
+one step, no. Ranges answer it: hold everything but one thing, and see whether an output can
+still move.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+
+
+def network(steps, factor=1.0):
+    """Four recurrent units, their recurrent weights multiplied by a factor."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.SimpleRNN(4, return_sequences=True, name="rnn")
+    model = keras.Sequential([keras.Input((steps, 2)), layer])
+    kernel, recurrent, bias = layer.get_weights()
+    layer.set_weights([kernel, factor * recurrent, bias])
+    return model
+
+
+# %%
+# With recurrent weights of 0 nothing comes back. How far is that network from the original, on a
+# single time step?
+
+apart = outrange.difference_range(network(1), network(1, factor=0.0), (-1, 1))
+print("at most", max(abs(apart.lo).max(), abs(apart.hi).max()), "apart")
+
+# %%
+# With one time step a SimpleRNN is a Dense layer. And which step's input reaches which step's
+# output? Let one step move, and hold the others at 0.
+
+model = outrange.load(network(3))
+width = np.zeros((3, 3))
+for moved in range(3):
+    lo, hi = np.zeros((3, 2)), np.zeros((3, 2))
+    lo[moved], hi[moved] = -1, 1
+    answer = outrange.output_range(model, (lo, hi), tol=0.01, time_limit=0.5)
+    width[moved] = (answer.hi - answer.lo).max(axis=1)
+
+fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+image = ax.imshow(width, cmap="Blues", vmin=0)
+for (row, column), value in np.ndenumerate(width):
+    ax.text(column, row, f"{value:.2f}", ha="center", va="center",
+            color="white" if value > width.max() / 2 else "black")
+ax.set(xticks=range(3), yticks=range(3), xlabel="output of step", ylabel="input of step moves")
+ax.set_xticklabels([1, 2, 3])
+ax.set_yticklabels([1, 2, 3])
+ax.set_title("Widest range of a unit: nothing goes back in time")
+plt.show()

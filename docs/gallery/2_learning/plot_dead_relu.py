@@ -1,0 +1,44 @@
+"""A relu that starts dead
+=======================
+
+With a relu, the same neuron learns *y* = 2 *x* + 1 perfectly, or predicts 0 for ever: it
+depends on the seed. All inputs are positive, so a negative weight switches the unit off on
+every row, and no gradient comes back.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+
+
+x = np.arange(1.0, 8.0).reshape(-1, 1)
+y = 2 * x + 1
+lines = {}
+for seed in range(8):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "relu", name="line")])
+    start = outrange.output_range(model, (1, 7))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    model.fit(x, y, epochs=60, verbose=0)
+    dead = start.hi[0] == 0
+    lines[seed] = (dead, model.predict(x, verbose=0))
+    print(f"seed {seed}: at the start [0, {start.hi[0]:.2f}]", "-> dead, for good" if dead else "")
+
+# %%
+# The chance of that is known before the first seed is drawn:
+
+chance = outrange.expected(keras.layers.Dense(1, "relu", name="line"), x)
+print(chance)
+
+# %%
+fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+for dead, line in lines.values():
+    ax.plot(x, line, color="#b3312c" if dead else "#2a8a4a", alpha=0.7)
+ax.plot(x, y, "o", color="black", label="targets")
+ax.plot([], [], color="#2a8a4a", label="alive at the start")
+ax.plot([], [], color="#b3312c", label="dead at the start")
+ax.set(xlabel="x", ylabel="prediction after 60 epochs", title="Half of the seeds never learn")
+ax.legend(fontsize="small")
+plt.show()

@@ -1,0 +1,71 @@
+"""A class that rises from group to group
+======================================
+
+Three questions with the classes low, middle, high; the answer must not fall from one to the
+next. An ``argmax`` in the loss passes no gradient. An expected index does, and a proof says
+whether it helped everywhere.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+from outrange.layers import GroupedSoftmax, MonotoneIndexHead
+from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
+
+
+GROUPS, CLASSES = 3, 3
+rng = np.random.default_rng(0)
+x = rng.uniform(-1, 1, (300, 2))
+level = np.clip(np.floor(1.5 + x[:, :1] + np.array([-0.2, 0.0, 0.2])), 0, 2).astype(int)
+level = np.where(
+    rng.random(level.shape) < 0.3 * (x[:, 1:] > 0), 0, level
+)  # some labels, where x[1] > 0, break the order
+labels = np.eye(CLASSES)[level].reshape(len(x), -1)
+
+
+def trained(head, weight):
+    """A small network with this head; `weight` is that of the penalty on falls."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, "relu"), *head])
+    loss = GroupedCrossentropy(GROUPS)
+    if weight:
+        loss = MonotoneIndexPenalty(GROUPS, loss=loss, weight=weight, margin=0.05)
+    model.compile(keras.optimizers.Adam(0.03), loss)
+    model.fit(x, labels, epochs=12, batch_size=100, verbose=0)
+    return model
+
+
+heads = {
+    "no penalty": ([keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)], 0),
+    "penalty": ([keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)], 3.0),
+    "by construction": ([MonotoneIndexHead(GROUPS, CLASSES)], 0),
+}
+models = {name: trained(*how) for name, how in heads.items()}
+answers = {
+    name: outrange.monotone(model, (-1, 1), groups=GROUPS, time_limit=1)
+    for name, model in models.items()
+}
+for name, answer in answers.items():
+    found = answer.order.counterexample
+    index = found.flat_y.reshape(GROUPS, CLASSES).argmax(axis=1) if found is not None else ""
+    print(f"{name:16} {answer.status:9} {index}")
+
+# %%
+# Red: inputs of a fine grid at which the chosen index falls. The cross was found by the proof.
+
+side = np.linspace(-1, 1, 150)
+grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained", sharey=True)
+for ax, (name, model) in zip(axes, models.items(), strict=True):
+    out = model.predict(grid, batch_size=4000, verbose=0).reshape(-1, GROUPS, CLASSES)
+    falls = (np.diff(out.argmax(axis=2), axis=1) < 0).any(axis=1).reshape(150, 150)
+    ax.imshow(falls, origin="lower", extent=(-1, 1, -1, 1), cmap="Reds", vmin=0, vmax=1.3)
+    found = answers[name].order.counterexample
+    if found is not None:
+        ax.plot(*np.ravel(found.x), "X", color="black")
+    ax.set(title=f"{name}: {answers[name].status}", xlabel="x[0]")
+    ax.title.set_fontsize(10)
+axes[0].set_ylabel("x[1]")
+plt.show()

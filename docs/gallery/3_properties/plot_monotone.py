@@ -1,0 +1,68 @@
+"""A price that must rise with quality
+===================================
+
+A model of prices should never fall when the quality rises. Training data say so; does the
+network? ``monotone`` proves it for every input, or gives two inputs that differ in the quality
+alone.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+
+
+rng = np.random.default_rng(0)
+rows = rng.uniform(0, 1, (50, 2))  # quality, age
+price = 1 + np.minimum(2.5 * rows[:, 0], 1.2) - rows[:, 1] + 0.3 * rng.normal(size=50)
+
+
+def trained(constraint=None):
+    """A network of quality and age; the constraint is on the weights that quality goes through."""
+    keras.utils.set_random_seed(3)
+    table = keras.Input((2,), name="car")
+    quality, age = table[:, :1], table[:, 1:]
+    up = keras.layers.Dense(16, kernel_constraint=constraint)(quality)
+    hidden = keras.layers.ReLU(max_value=1.0)(up + keras.layers.Dense(16)(age))
+    hidden = keras.layers.Dense(16, "relu", kernel_constraint=constraint)(hidden)
+    out = keras.layers.Dense(1, kernel_constraint=constraint, name="price")(hidden)
+    model = keras.Model(table, out)
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.fit(rows, price, epochs=150, verbose=0)
+    return model
+
+
+free, bound = trained(), trained("non_neg")
+for name, model in (("free", free), ("non-negative weights", bound)):
+    answer = outrange.monotone(model, (0, 1), inputs=0, direction="rises")
+    print(f"{name}: {answer.status}")
+
+# %%
+# The two inputs that refute it:
+
+step = outrange.monotone(free, (0, 1), inputs=0, direction="rises")["price[0]", "car[0]"].fall
+if step is not None:
+    print(f"quality {step.x[0]:.3f} -> {step.then[0]:.3f} at age {step.x[1]:.3f}")
+    print(f"price   {float(np.ravel(step.y)[0]):.4f} -> {float(np.ravel(step.then_y)[0]):.4f}")
+
+# %%
+# How steep may it get? The exact range of the slope in each input:
+
+for name, model in (("free", free), ("non-negative weights", bound)):
+    slope = outrange.gradient_range(model, (0, 1))
+    print(f"{name}: d price / d quality in [{slope.lo[0, 0]:.3f}, {slope.hi[0, 0]:.3f}]")
+
+# %%
+age = step.x[1] if step is not None else 0.5
+line = np.linspace(0, 1, 200)
+at = np.c_[line, np.full(200, age)]
+fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+ax.plot(line, free.predict(at, verbose=0), color="#b3312c", label="free: falls somewhere")
+ax.plot(line, bound.predict(at, verbose=0), color="#2a8a4a", label="non-negative: proved to rise")
+if step is not None:
+    ends = [step.x[0], step.then[0]]
+    ax.plot(ends, np.interp(ends, line, free.predict(at, verbose=0).ravel()), "o", color="#b3312c")
+ax.set(xlabel="quality", ylabel="price", title=f"Price over quality at age {age:.2f}")
+ax.legend(fontsize="small")
+plt.show()

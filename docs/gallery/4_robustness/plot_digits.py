@@ -1,0 +1,43 @@
+"""Robust accuracy of a convolutional network
+==========================================
+
+Scanned digits of 8 by 8 pixels, a small convolutional network trained by ``fit``, and the
+question whether its answer stays right when every pixel may change a little.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+
+import outrange
+
+
+data = load_digits()
+x = (data.images / 16)[..., None].astype("float32")
+keras.utils.set_random_seed(0)
+model = keras.Sequential([
+    keras.Input((8, 8, 1), name="scan"),
+    keras.layers.Conv2D(6, 3, strides=2, activation="relu"),
+    keras.layers.Flatten(),
+    keras.layers.Dense(24, "relu"),
+    keras.layers.Dense(10, name="digit"),
+])
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+model.fit(x[:1500], data.target[:1500], epochs=8, batch_size=128, verbose=0)
+print(f"accuracy on 297 others: {model.evaluate(x[1500:], data.target[1500:], verbose=0)[1]:.1%}")
+
+# %%
+# Every pixel may change by 0.06 of the way from black to white:
+
+share = outrange.robust_accuracy(
+    model, x[1500:1512], data.target[1500:1512], eps=0.06, clip=(0, 1), each=1.0
+)
+print(share)
+
+# %%
+# The scans that can be changed so that the network reads something else: the scan, the change,
+# the result.
+
+share.plot()
+plt.show()

@@ -1,0 +1,212 @@
+"""From fit to a decision
+======================
+
+A charger chooses the current for a battery cell. A network has learnt it from measurements, and
+the question is whether it may be shipped. This page trains it, asks what it *can* do, finds
+that it breaks a rule, and compares two ways out. It takes a few seconds to run.
+
+Train
+-----
+
+Three inputs with units, scaled inside the model, so that every question can be asked in degrees
+and percent.
+"""
+
+from itertools import pairwise
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+from outrange import x, y
+
+
+rng = np.random.default_rng(0)
+
+
+def measured(count):
+    """Temperature [°C], state of charge [%], age [cycles], and the current [C] that was right."""
+    rows = {
+        "temperature": rng.uniform(-20, 45, (count, 1)),
+        "charge": rng.uniform(0, 100, (count, 1)),
+        "age": rng.uniform(0, 1000, (count, 1)),
+    }
+    warm = np.interp(rows["temperature"], [-20, 0, 20, 35, 45], [0.1, 0.25, 1.0, 1.0, 0.5])
+    current = warm * (1.1 - rows["charge"] / 100) * (1 - 0.3 * rows["age"] / 1000)
+    return rows, current + 0.02 * rng.normal(size=(count, 1))
+
+
+def build():
+    """A network of 32 relus between scaled inputs and the current."""
+    keras.utils.set_random_seed(1)
+    inputs = {name: keras.Input((1,), name=name) for name in ("temperature", "charge", "age")}
+    scaled = [
+        keras.layers.Rescaling(1 / 32.5, offset=-12.5 / 32.5)(inputs["temperature"]),
+        keras.layers.Rescaling(1 / 50, offset=-1.0)(inputs["charge"]),
+        keras.layers.Rescaling(1 / 500, offset=-1.0)(inputs["age"]),
+    ]
+    hidden = keras.layers.Concatenate()(scaled)
+    for name in ("hidden_1", "hidden_2"):
+        hidden = keras.layers.Dense(16, "relu", name=name)(hidden)
+    current = keras.layers.Dense(1, name="current")(hidden)
+    return keras.Model(inputs, current, name="charger")
+
+
+rows, current = measured(2000)
+fresh, truth = measured(1000)
+model = build()
+model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+model.fit(rows, current, epochs=15, batch_size=100, verbose=0)
+print(f"mean error on fresh measurements: {model.evaluate(fresh, truth, verbose=0)[1]:.3f} C")
+
+# %%
+# That is what a test set can say. It says nothing about the input that nobody measured.
+#
+# What can it output?
+# -------------------
+#
+# The whole operating range, as a dict of intervals:
+
+operating = {"temperature": (-20, 45), "charge": (0, 100), "age": (0, 1000)}
+answer = outrange.output_range(model, operating)
+print(answer)
+
+# %%
+# Both ends are proved, and both are attained at inputs that are printed. A negative current
+# would *discharge* the cell, and no sample in the test set showed one:
+
+low = model.predict(fresh, verbose=0).min()
+print(f"least current in 1,000 test inputs: {low:.4f} C; least of all: {answer.lo[0]:.4f} C")
+
+# %%
+# Where does it come from?
+# ------------------------
+#
+# ``summary`` says what every layer can do on this set. Units that are dead or always on are
+# weight to carry for nothing; here most units do work.
+
+print(outrange.summary(model, operating))
+
+# %%
+# Does it keep the rule?
+# ----------------------
+#
+# Below 0 °C a cell must not be charged with more than 0.3 C. The property is a condition on the
+# output; the set is the operating range, cut at 0 °C.
+
+cold = operating | {"temperature": (-20, 0)}
+verdict = outrange.verify(model, y[0] <= 0.3, cold)
+print(verdict)
+
+# %%
+# It is broken, and the input was run on the Keras model itself. How bad can it get, and how
+# much of the cold range is concerned?
+
+worst = outrange.maximize(model, y[0], cold)
+bad = outrange.bad_inputs(model, y[0] <= 0.3, cold, share_tol=0.002, time_limit=3)
+print(f"worst case: {worst.hi:.4f} C (proved), and {worst.lo:.4f} C is reached")
+print(f"share of the cold inputs that break the rule: {bad.share_lo:.2%} to {bad.share_hi:.2%}")
+
+# %%
+# So this is a corner, not the rule: a new, empty and cold cell. In a picture, the current over
+# the temperature for that cell, with everything that is possible within each 5 degrees:
+
+temperature = np.linspace(-20, 45, 14)  # every 5 degrees
+
+
+def envelope(network):
+    """The proved range of the current between each two of these temperatures."""
+    ends = []
+    for span in pairwise(temperature):
+        box = operating | {"temperature": span}
+        ends.append(outrange.output_range(network, box, tol=1e-3, time_limit=1))
+    return [e.lo[0] for e in ends], [e.hi[0] for e in ends]
+
+
+def draw(ax, network, title):
+    """The envelope, the rule, and the new and empty cell."""
+    loaded = outrange.load(network)
+    lo, hi = envelope(loaded)
+    ax.stairs(
+        hi, temperature, baseline=lo, fill=True, color="#b7c9e8", label="all that is possible"
+    )
+    new = {"temperature": temperature[:, None], "charge": 0 * temperature[:, None]}
+    new["age"] = new["charge"]
+    ax.plot(temperature, network.predict(new, verbose=0), color="#1f4e9c", label="new, empty cell")
+    ax.plot([-20, 0, 0], [0.3, 0.3, 1.2], color="#b3312c", linestyle="--", label="the rule")
+    ax.set(title=title, xlabel="temperature [°C]", ylim=(-0.15, 1.3))
+
+
+fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+draw(ax, model, "As trained: it breaks the rule below 0 °C")
+ax.set_ylabel("current [C]")
+ax.legend(loc="upper left", fontsize="small")
+plt.show()
+
+# %%
+# Two ways out
+# ------------
+#
+# *Train on what breaks it.* Counterexamples are data: inputs with the current that the rule
+# allows. A few rounds of "find, add, train" often help, and each ends with a proof or with new
+# counterexamples.
+
+taught = build()
+taught.set_weights(model.get_weights())
+taught.compile(keras.optimizers.Adam(0.003), "mse", metrics=["mae"])
+more, target = {name: [v] for name, v in rows.items()}, [current]
+for trial in range(1, 6):
+    found = outrange.counterexamples(taught, y[0] <= 0.3, cold, count=8, time_limit=2)
+    if not found.examples:
+        break
+    for one in found.examples:
+        for name, value in one.x.items():
+            more[name].append(np.repeat(np.reshape(value, (1, 1)), 20, axis=0))
+        target.append(np.full((20, 1), 0.25))
+    taught.fit({n: np.concatenate(v) for n, v in more.items()}, np.concatenate(target),
+               epochs=4, batch_size=100, verbose=0)
+    print(f"round {trial}: {outrange.verify(taught, y[0] <= 0.3, cold, time_limit=5).status}")
+
+# %%
+# *Make it impossible.* A layer that caps the current at what the rule allows needs no training,
+# and its proof does not depend on luck: the cap is 0.3 C up to 0 °C, and rises from there by
+# 0.1 C a degree.
+
+cap = keras.layers.Lambda(lambda t: 0.3 + 0.1 * keras.ops.relu(t), output_shape=(1,), name="cap")(
+    model.input["temperature"]
+)
+safe = keras.layers.Minimum(name="capped")([model.output, cap])
+safe = keras.layers.ReLU(name="current_out")(safe)
+clamped = keras.Model(model.input, safe, name="clamped")
+clamped.compile("sgd", "mse", metrics=["mae"])
+
+# %%
+# The decision
+# ------------
+
+for name, network in (("as trained", model), ("retrained", taught), ("clamped", clamped)):
+    verdict = outrange.verify(network, (y[0] <= 0.3), cold, time_limit=5)
+    ends = outrange.output_range(network, operating)
+    error = network.evaluate(fresh, truth, verbose=0)[1]
+    print(
+        f"{name:10}: rule {verdict.status:9} least current {ends.lo[0]:8.4f} C, error {error:.4f} C"
+    )
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained", sharey=True)
+draw(axes[0], taught, "Retrained")
+draw(axes[1], clamped, "Clamped")
+axes[0].set_ylabel("current [C]")
+plt.show()
+
+# %%
+# The clamped network keeps the rule, never discharges, and is as accurate as before: ship that
+# one. What was proved belongs into the tests, so that the next training run is held to it:
+
+outrange.assert_holds(clamped, y[0] <= 0.3, cold)
+outrange.assert_holds(clamped, y[0] >= 0, operating)
+outrange.assert_holds(clamped, y[0] <= 0.3, operating, where=x["temperature"][0] <= 0)
+
+# %%
+# Next: :doc:`how to read an answer </learn/plot_2_read_answer>`.

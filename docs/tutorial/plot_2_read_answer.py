@@ -1,0 +1,126 @@
+"""How to read an answer
+=====================
+
+Every answer says what is *proved*, what was *seen*, and why the search stopped. Nothing in it
+is an estimate.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+from outrange import y
+
+
+keras.utils.set_random_seed(0)
+easy = keras.Sequential([
+    keras.Input((3,), name="x"),
+    keras.layers.Dense(12, "relu"),
+    keras.layers.Dense(2, name="force"),
+], name="easy")
+answer = outrange.output_range(easy, (-1, 1))
+print(answer)
+
+# %%
+# Proved and seen
+# ---------------
+#
+# ``lo`` and ``hi`` are proved: no input of the set gives an output outside. ``seen_lo`` and
+# ``seen_hi`` are attained, at ``at_lo`` and ``at_hi``. The true end lies between the two, and
+# ``gap`` is the larger of the two distances.
+
+for i in range(2):
+    print(f"force[{i}]: the minimum lies in [{answer.lo[i]:.8f}, {answer.seen_lo[i]:.8f}]")
+    print(f"          the maximum lies in [{answer.seen_hi[i]:.8f}, {answer.hi[i]:.8f}]")
+print("gap:", answer.gap)
+
+# %%
+# Status
+# ------
+#
+# ``status`` is one word for why the search stopped, ``reason`` a few. ``"exact"`` means: the
+# gap is at most ``tol`` (1e-6 unless you say otherwise) of the range seen. Any other status
+# leaves the bounds just as valid, and the gap open. A deep network of smooth curves over a wide
+# box does that:
+
+hard = keras.Sequential([
+    keras.Input((6,), name="x"),
+    *[keras.layers.Dense(12, "tanh", kernel_initializer="he_normal") for _ in range(3)],
+    keras.layers.Dense(1, name="force"),
+], name="hard")
+path = []
+rough = outrange.output_range(
+    hard, (-1, 1), time_limit=3,
+    progress=lambda p: path.append((p.seconds, p.lo[0], p.seen_lo[0], p.seen_hi[0], p.hi[0])),
+)
+print(rough)
+
+# %%
+# The two bounds close in on the truth from both sides. One may stop at any moment, by
+# ``time_limit`` or Ctrl-C, and what has been proved by then stays proved.
+
+seconds, lo, seen_lo, seen_hi, hi = np.array(path).T
+fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+ax.fill_between(seconds, seen_hi, hi, color="#f0c9a0", step="post", label="not known")
+ax.fill_between(seconds, lo, seen_lo, color="#f0c9a0", step="post")
+ax.fill_between(seconds, seen_lo, seen_hi, color="#1f4e9c", step="post", label="seen")
+ax.plot(seconds, hi, color="#2a8a4a", drawstyle="steps-post", label="proved")
+ax.plot(seconds, lo, color="#2a8a4a", drawstyle="steps-post")
+ax.set(xlabel="time [s]", ylabel="force[0]", title="Proved and seen, while the search runs")
+ax.legend(fontsize="small", loc="center right")
+plt.show()
+
+# %%
+# Warrant, boxes
+# --------------
+#
+# ``warrant`` says what stands behind the numbers:
+#
+# ``FLOAT64_ROUNDED``
+#     A proof in float64, every rounding of which is paid for. The usual case.
+#     ``SOLVER_TOLERANCE``
+#     A mixed-integer solver closed the last gap, within its own tolerance. ``solver=False``
+#     keeps it out. ``SAMPLED``
+#     ``sample_range``: values seen, no proof at all.
+#
+# ``cost.boxes`` counts the parts that the input set was cut into. One box: linear bounds alone
+# were enough. Thousands: the search had to work. It is a measure of effort, not of quality.
+
+print(
+    answer.warrant.name, answer.cost.boxes, "boxes;", rough.warrant.name, rough.cost.boxes, "boxes"
+)
+print("sampled:", outrange.sample_range(easy, (-1, 1), samples=1000).warrant.name)
+
+# %%
+# When the gap stays open
+# -----------------------
+#
+# In the order in which it is worth trying:
+#
+# 1. *Ask what you need to know.* "Is it below 5?" is much easier than "what is the maximum?",
+#    if the answer is not near 5: ``verify`` stops as soon as it knows.
+# 2. *A coarser answer.* ``tol=1e-2`` is often enough for a decision, and takes a fraction of
+#    the time.
+# 3. *A smaller set.* The cost grows with the width of the box and the number of inputs that
+#    vary. Fix what is known, cut the rest with ``where=``, or use the range of your data.
+# 4. *One output.* ``rows=[[1, 0, 0]]`` asks for one linear form of the outputs and leaves the
+#    others alone.
+# 5. *Time.* ``time_limit=60``, and ``progress=`` to see whether the gap still falls.
+# 6. *Another network.* ReLU networks get to exact ends; tanh and softmax get close. Fewer and
+#    narrower layers help more than anything else, and ``summary`` shows which units do nothing.
+#
+# The first three on the network above:
+
+verdict = outrange.verify(hard, y[0] <= 20, (-1, 1), time_limit=2)
+print("is it at most 20?      ", verdict.status)
+near = outrange.output_range(hard, (-0.1, 0.1), tol=1e-2, time_limit=2)
+print(f"inputs within 0.1:      [{near.lo[0]:.4f}, {near.hi[0]:.4f}], {near.reason}")
+few = [(-1, 1)] * 2 + [(0, 0)] * 4
+fixed = outrange.output_range(hard, tuple(np.array(few, float).T), tol=1e-2, time_limit=2)
+print(f"two inputs vary of 6:   [{fixed.lo[0]:.4f}, {fixed.hi[0]:.4f}], {fixed.reason}")
+
+# %%
+# A verdict is read the same way: ``HOLDS`` is a proof, ``VIOLATED`` comes with an input that
+# was run on the model, and ``UNKNOWN`` says how far both sides came. What exactly is proved is
+# on :doc:`its own page </soundness>`.

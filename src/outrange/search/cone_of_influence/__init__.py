@@ -1,0 +1,1 @@
+"""Objectives that depend on a part of the network alone, each searched in that part."""

@@ -1,0 +1,35 @@
+"""Points of the whole input that hold points of several cones."""
+
+import numpy as np
+
+
+LATEST = 16
+"""Points into which another one is tried to fit, the latest first."""
+
+
+class Canvases:
+    """Whole points, filled in part by part; what nobody filled is as in `middle`.
+
+    Args:
+        middle: `(d,)` a point of the box.
+    """
+
+    def __init__(self, middle: np.ndarray) -> None:
+        self._middle = middle
+        self.points: list[np.ndarray] = []
+        self._filled: list[np.ndarray] = []
+
+    def place(self, entries: np.ndarray, values: np.ndarray) -> int:
+        """Put `values` at `entries` of a point where nothing else stands; which point that is."""
+        for i in range(len(self.points) - 1, max(-1, len(self.points) - 1 - LATEST), -1):
+            free = ~self._filled[i][entries]
+            if (free | (self.points[i][entries] == values)).all():
+                return self._put(i, entries, values)
+        self.points.append(self._middle.copy())
+        self._filled.append(np.zeros(self._middle.size, bool))
+        return self._put(len(self.points) - 1, entries, values)
+
+    def _put(self, i: int, entries: np.ndarray, values: np.ndarray) -> int:
+        self.points[i][entries] = values
+        self._filled[i][entries] = True
+        return i

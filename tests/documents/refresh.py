@@ -1,0 +1,65 @@
+"""Write what the examples of a page print into the page, where it is no longer what stands there.
+
+    python tests/documents/refresh.py docs/*.md README.md
+
+For pages whose results changed on purpose: read the difference before it is committed.
+"""
+
+import contextlib
+import doctest
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from documents.results import OPTIONS, Results
+
+
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def printed(example: doctest.Example, names: dict) -> str:
+    """What an example prints, run with these names."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(example.source, "<page>", "single"), names)
+    return out.getvalue()
+
+
+def result(example: doctest.Example, names: dict) -> str:
+    """What is to stand below an example: what stands there, if that is still right."""
+    if example.exc_msg is not None:
+        with contextlib.suppress(Exception):
+            printed(example, names)
+        return example.want
+    got = printed(example, names)
+    if Results().check_output(example.want, got, OPTIONS):
+        return example.want
+    return re.sub(r"^[ \t]*$", "<BLANKLINE>", got.removesuffix("\n"), flags=re.MULTILINE) + "\n"
+
+
+def refreshed(text: str) -> str:
+    """The page, with the results of today."""
+    names: dict = {}
+    parts, end = [], 0
+    for block in BLOCK.finditer(text):
+        parts.append(text[end : block.start(1)])
+        end = block.end(1)
+        for piece in doctest.DocTestParser().parse(block[1]):
+            if isinstance(piece, str):
+                parts.append(piece)
+                continue
+            for i, line in enumerate(piece.source.splitlines()):
+                parts.append(f"{'...' if i else '>>>'} {line}".rstrip() + "\n")
+            parts.append(result(piece, names))
+    return "".join([*parts, text[end:]])
+
+
+if __name__ == "__main__":
+    for page in [Path(name).resolve() for name in sys.argv[1:]]:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            page.write_text(refreshed(page.read_text()))

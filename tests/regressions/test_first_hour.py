@@ -1,0 +1,86 @@
+"""What a new user tried in the first hour, and what did not end, or ended short of the answer."""
+
+import numpy as np
+import pytest
+
+import outrange
+
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+
+def model_of(*layers, seed=0):
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(list(layers))
+
+
+def test_every_pair_of_one_hidden_layer_is_decided():
+    model = model_of(keras.Input((5,)), L.Dense(10, "relu"), L.Dense(4))
+    found = outrange.monotone(model, (0, 1), time_limit=60)
+    assert len(found.trends) == 20
+    assert {trend.direction for trend in found.trends} <= {"rises", "falls", "neither", "constant"}
+
+
+def test_slopes_of_one_hidden_layer_are_exact():
+    model = model_of(keras.Input((5,)), L.Dense(10, "relu"), L.Dense(4))
+    found = outrange.gradient_range(model, (0, 1), time_limit=60)
+    assert found.is_exact
+    # Every activation pattern of the inputs drawn gives a derivative of that range.
+    first, bias, second = model.layers[0].kernel, model.layers[0].bias, model.layers[1].kernel
+    first, bias, second = (np.asarray(w, float) for w in (first, bias, second))
+
+    def slopes(x):
+        return np.einsum("ik,nk,kj->nji", first, x @ first + bias > 0, second)
+
+    seen = slopes(np.random.default_rng(0).uniform(0, 1, (20_000, 5)))
+    assert (seen >= found.lo - 1e-9).all() and (seen <= found.hi + 1e-9).all()
+    at_lo = slopes(found.at_lo.reshape(20, 5)).reshape(20, 20)
+    np.testing.assert_allclose(np.diag(at_lo).reshape(4, 5), found.lo, atol=1e-9)
+
+
+def test_slopes_have_bounds_when_their_cells_are_too_many_for_the_time():
+    model = model_of(keras.Input((8,)), L.Dense(16, "relu"), L.Dense(2), seed=1)
+    found = outrange.gradient_range(model, (0, 1), time_limit=0.2)
+    assert np.isfinite(found.lo).all() and np.isfinite(found.hi).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_dead_unit_without_bias_is_exactly_dead(sign):
+    """Rounding put its upper end at 1e-15, and the answer was "not exact"."""
+    weights = [np.array([[-0.3], [-0.71], [-0.123]]) * sign, np.zeros(1)]
+    dense = model_of(keras.Input((3,)), L.Dense(1, "relu"))
+    dense.set_weights(weights)
+    image = model_of(keras.Input((2, 2, 3)), L.Conv2D(1, 1, activation="relu"))
+    image.set_weights([weights[0].reshape(1, 1, 3, 1), weights[1]])
+    for model in (dense, image):
+        found = outrange.output_range(model, (0, 1) if sign > 0 else (-1, 0))
+        assert found.is_exact
+        assert not found.lo.any() and not found.hi.any()
+
+
+def test_many_outputs_of_a_convolution_are_exact():
+    model = model_of(keras.Input((19, 19, 3)), L.Conv2D(5, 1, activation="relu"))
+    found = outrange.output_range(model, (0, 1), time_limit=60)
+    assert found.is_exact and found.lo.shape == (19, 19, 5)
+    kernel, bias = (np.asarray(w, float) for w in model.get_weights())
+    kernel = kernel.reshape(3, 5)
+    np.testing.assert_allclose(
+        found.hi[3, 4], np.maximum(0, np.maximum(kernel, 0).sum(0) + bias), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        found.lo[3, 4], np.maximum(0, np.minimum(kernel, 0).sum(0) + bias), atol=1e-6
+    )
+
+
+def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
+    """A recurrent network was bounded for seconds where intervals had the answer."""
+    from outrange.search.engines import array_engine
+
+    model = model_of(keras.Input((12, 4)), L.LSTM(6), L.Dense(1, "sigmoid"))
+    x = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
+    middle = float(model(x[None])[0, 0])
+    monkeypatch.setattr(array_engine, "OptimizedCrownPass", None)
+    y = outrange.y
+    for room in (0.2, 0.02):
+        assert outrange.verify(model, abs(y[0] - middle) <= room, outrange.ball(x, 0.01))
