@@ -180,6 +180,18 @@ def test_an_interrupt_reports_what_is_known(monkeypatch):
     assert "interrupted" in found.html()
 
 
+def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
+    from outrange.questions.robust import robust_accuracy
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(robust_accuracy, "verify", interrupted)
+    found = outrange.report(classifier(), data=rows(), time_limit=20)
+    assert found.interrupted
+    assert "monotonicity" not in found.answers and "diagnosis" not in found.answers
+
+
 def test_the_time_is_divided():
     begin = time.perf_counter()
     layers = [keras.layers.Dense(48, "relu") for _ in range(3)]

@@ -237,10 +237,12 @@ class Questions:
         rows = first_rows(self.x, count)
         eps = default_radius(self.x) if self.eps is None else float(self.eps)
         each = min(MOST_EACH, max(1.0, 3 * seconds / count))
+        clock = Clock(seconds)
         answer = robust_accuracy(
             self.network, rows, labels[:count], eps, clip=self.clip, each=each,
             time_limit=seconds, seed=self.seed,
         )  # fmt: skip
+        self.interrupted |= not answer.complete and clock.left > 0  # No other reason is left.
         chosen = ", 1 % of the median width of the data" if self.eps is None else ""
         note = (
             f"The first {count:,} of {len(labels):,} rows of the data, each changed by at most "
