@@ -11,7 +11,7 @@ from ..answers import Diagnosis, Monotone, Range, RobustAccuracy, Summary, Verdi
 from ..answers.render.document import BAD, GOOD, OPEN, Paragraph
 from ..answers.render.text import number
 from .section import Section
-from .words import TITLES
+from .words import NOT_ASKED, TITLES
 
 
 CUTS = {
@@ -48,7 +48,7 @@ def unasked(key: str, why: str, cut: bool = True) -> Section:
     title, about = TITLES[key]
     if cut:
         return Section(key, title, about, "nothing known", OPEN, cut=why)
-    return Section(key, title, about, "not asked", blocks=[Paragraph(why)])
+    return Section(key, title, about, NOT_ASKED, blocks=[Paragraph(why)])
 
 
 def stopped(answer: Any) -> str:

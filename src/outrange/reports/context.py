@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..answers.render.document import Code, Paragraph, Table
-from ..answers.render.text import point
+from ..answers.render.text import number
 from ..core import ModelSource
 from .section import Section, titled_section
 from .words import ARITHMETIC, NOT_COVERED, STATEMENT, WARRANTS
@@ -90,7 +90,7 @@ def arithmetic_section(answer: Any) -> Section:
         ]  # fmt: skip
         blocks.append(Paragraph(
             "At the inputs where the extremes were seen, the model's own float32 outputs differ "
-            f"from the real-valued ones by at most {point(np.array(max(away)))}"
+            f"from the real-valued ones by at most {number(float(max(away)))}."
         ))  # fmt: skip
     return Section("arithmetic", title, told, blocks=blocks)
 

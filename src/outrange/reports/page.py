@@ -11,7 +11,7 @@ from ..answers.render.text import size
 from .figures import figure
 from .section import Section
 from .style import STYLE_SHEET
-from .words import ISO_ABOUT, ISO_GROUPS
+from .words import ISO_ABOUT, ISO_GROUPS, NOT_ASKED
 
 
 HEAD = (
@@ -84,7 +84,7 @@ def _overview(sections: Sequence[Section]) -> Document:
         (
             section.title,
             Word(section.outcome, section.tone),
-            "cut short" if section.cut else "complete",
+            "cut short" if section.cut else ("-" if section.outcome == NOT_ASKED else "complete"),
             size(section.seconds) if section.seconds else None,
         )
         for section in sections

@@ -43,6 +43,9 @@ TITLES = {
 }  # fmt: skip
 """Section to its heading, and what it is about."""
 
+NOT_ASKED = "not asked"
+"""The outcome of a section whose question does not fit the model or the data."""
+
 ISO = "iso-24029"
 
 ISO_GROUPS = {
