@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         Warrant as Warrant,
     )
     from .questions.expressions import implies as implies, x as x, y as y
-    from .questions.inputs.boxes import ball as ball, data_box as data_box
+    from .questions.inputs.data import ball as ball, data_box as data_box
     from .questions.inputs.sets import (
         L1Ball as L1Ball,
         L2Ball as L2Ball,
@@ -106,7 +106,7 @@ _HOMES = {
     "api.training": "compare expected recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "questions.expressions": "implies x y",
-    "questions.inputs.boxes": "ball data_box",
+    "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
 """Module to the public names that are defined there; a test holds it against the imports above."""

@@ -48,7 +48,7 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
     atoms = [
         Atom.of({d + 1: 1.0, d + 2: -1.0}, -0.1),
         Atom.of({d + 1: 1.0, d + 2: -2.0}, 0.0),
-        Atom.of({d + 1: 1.0}, -0.5),
+        Atom.of({d + 1: 1.0}, -0.3),
         Atom.of({0: 1.0, d + 2: -1.0}, 0.0),
     ]
     x = rng.normal(size=(50, 2))
@@ -57,6 +57,25 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
     for k, atom in enumerate(atoms):
         expected = sum(c * both[:, i] for i, c in atom.terms) + atom.offset
         np.testing.assert_allclose(measured[:, k], expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "height"), [("sigmoid", 0.5), ("tanh", 0.0)])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_curve_that_rises_is_compared_by_what_enters_it(name, height, strict, rng):
+    builder = Builder([Slot("x", (2,))])
+    (x,) = builder.input_values()
+    inside = builder.dense(x, rng.normal(size=(2, 3)), rng.normal(size=3))
+    graph = builder.finish([builder.curve(name, inside)], ["y"])
+    atoms = [Atom.of({graph.size + 1: s}, -s * height, strict) for s in (1.0, -1.0)]
+    measured = measure(graph, [[atom] for atom in atoms])
+    assert not any(type(node.op).__name__ == "Curve" for node in fold(measured).nodes)
+    points = rng.normal(size=(200, 2))
+    both = np.concatenate([points, graph.run(points)], axis=1)
+    for k, atom in enumerate(atoms):
+        expected = [holds(atom, row, row) for row in both]
+        assert expected == (measured.run(points)[:, k] <= 0).tolist()
+    other = Atom.of({graph.size + 1: 1.0}, -height - 0.125, strict)
+    assert any(type(node.op).__name__ == "Curve" for node in fold(measure(graph, [[other]])).nodes)
 
 
 def test_rankings_survive_an_early_end_and_are_gone_after_other_rewrites(rng):

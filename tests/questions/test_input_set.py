@@ -143,3 +143,56 @@ def test_helpers_refuse(call, word):
 def test_ball_is_a_box_of_the_model():
     got = input_box((Slot("x", (2,)),), outrange.ball([[0.25, 0.875]], 0.25, clip=(0, 1)))
     assert (got.lo.tolist(), got.hi.tolist()) == ([0.0, 0.625], [0.5, 1.0])
+
+
+def two_inputs():
+    import keras
+
+    a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
+    joined = keras.layers.Concatenate()([a, b])
+    return keras.Model([a, b], keras.layers.Dense(2, name="out")(joined))
+
+
+def test_a_list_is_one_entry_per_input_as_keras_takes_it():
+    pytest.importorskip("keras")
+    model = two_inputs()
+    by_name = {"a": (0, [1.0, 2.0]), "b": 0.5}
+    expected = outrange.output_range(model, by_name)
+    answer = outrange.output_range(model, list(by_name.values()))
+    assert np.array_equal(answer.hi, expected.hi)
+    data = [np.zeros((4, 2)), np.linspace(0, 1, 4)]
+    named = dict(zip("ab", data, strict=True))
+    same = outrange.output_range(model, data), outrange.output_range(model, named)
+    assert np.array_equal(same[0].lo, same[1].lo)
+    point = [np.zeros(2), 0.25]
+    found = outrange.robustness(model, point, tol=1e-2, time_limit=5)
+    assert sorted(found.x) == ["a", "b"]
+    labels = outrange.load(model).graph.run(np.column_stack(data)).argmax(axis=1)
+    for given in (data, named):
+        assert outrange.robust_accuracy(model, given, labels, 0.0).accuracy == 1.0
+    for wrong in ([data[0]], [*data, data[0]]):
+        with pytest.raises(InputError, match="2 inputs"):
+            outrange.output_range(model, wrong)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5), (5, 1), (1, 5)])
+def test_a_flat_array_fits_where_one_axis_is_long(shape):
+    slots = [Slot("x", shape)]
+    lo, hi, rows = np.arange(5.0), np.arange(5.0) + 1, np.arange(10.0).reshape(2, 5)
+    box = input_box(slots, (lo, hi))
+    assert np.array_equal(box.lo, lo) and np.array_equal(box.hi, hi)
+    assert np.array_equal(input_box(slots, {"x": lo}).hi, lo)
+    assert np.array_equal(input_box(slots, rows).hi, rows[1])
+    (region,) = outrange.L2Ball(lo, 0.5).regions(slots)
+    assert np.array_equal(region.distances[0].center, lo)
+    with pytest.raises(InputError, match=r"\(2, 3\)"):
+        input_box([Slot("x", (2, 3))], (np.zeros(6), np.ones(6)))
+
+
+def test_one_feature_takes_data_without_an_axis_for_it():
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    data = np.linspace(-1, 1, 5)
+    assert outrange.output_range(model, data).at_lo.shape == (2, 1)
+    labels = outrange.load(model).graph.run(data[:, None]).argmax(axis=1)
+    assert outrange.robust_accuracy(model, data, labels, 0.0).accuracy == 1.0

@@ -21,9 +21,10 @@ keras = pytest.importorskip("keras")
 DUAL = {"inf": 1, 1: np.inf, 2: 2}
 
 
-def linear(weight, bias):
+def linear(weight, bias, activation=None):
     weight = np.asarray(weight)
-    model = keras.Sequential([keras.Input((len(weight),)), keras.layers.Dense(weight.shape[1])])
+    layer = keras.layers.Dense(weight.shape[1], activation=activation)
+    model = keras.Sequential([keras.Input((len(weight),)), layer])
     model.set_weights([weight, np.asarray(bias)])
     return model
 
@@ -102,8 +103,9 @@ def test_a_property_of_a_single_output():
     model = linear([[1.0], [1.0]], [0.0])
     answer = outrange.robustness(model, [0.5, 0.25], property=outrange.y[0] >= 0.5)
     assert answer.lo <= 0.125 <= answer.hi <= 0.1252
-    with pytest.raises(InputError, match="property"):
-        outrange.robustness(model, [0.5, 0.25])
+    assert not answer.reading
+    with pytest.raises(InputError, match="Or say what shall stay true as `property`"):
+        outrange.robustness(linear([[1.0], [1.0]], [0.0], "relu"), [0.5, 0.25])
 
 
 def test_what_is_wrong_already_and_what_cannot_break():

@@ -56,6 +56,10 @@ class RobustAccuracy(Answer):
         complete: Whether every input was reached.
         warrant: What stands behind the proofs.
         methods: The methods that were used, with references.
+        threshold: Of a model with one number: class 1 lies above it. None where the largest of
+            several outputs decides.
+        reading: The same in a sentence.
+        scale: `(inputs,)` how far each input moves at a radius of 1; None for 1.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -74,6 +78,9 @@ class RobustAccuracy(Answer):
     complete: bool
     warrant: Warrant
     methods: tuple[str, ...] = ()
+    threshold: float | None = None
+    reading: str = ""
+    scale: np.ndarray | None = None
 
     FORMAT = "outrange.robust_accuracy"
     DERIVED = ("accuracy", "lo", "hi")
@@ -114,11 +121,16 @@ class RobustAccuracy(Answer):
         found = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
         return super().as_dict() | {"adversarial": found}
 
+    @property
+    def unit(self) -> str:
+        """In what the radius is measured."""
+        return f"{'' if self.scale is None else 'scaled '}{self.norm}-norm"
+
     def __repr__(self) -> str:
         ends = number(self.lo) if self.lo == self.hi else f"{self.lo:.4g} to {self.hi:.4g}"
         left = "" if self.complete else f", {int((self.status == '').sum())} not reached"
         return (
-            f"RobustAccuracy({ends} at {self.norm}-norm {number(self.eps)}, "
+            f"RobustAccuracy({ends} at {self.unit} {number(self.eps)}, "
             f"{number(self.accuracy)} without, {len(self.labels)} inputs{left})"
         )
 
@@ -145,10 +157,12 @@ class RobustAccuracy(Answer):
         right = f"accuracy {self.accuracy:.1%}" if (self.status != "").any() else "nothing known"
         lead = (
             f"between {self.lo:.1%} and {self.hi:.1%} under any change of at most "
-            f"{number(self.eps)} ({self.norm}-norm), {right} without; {self.warrant.name}."
+            f"{number(self.eps)} ({self.unit}), {right} without; {self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
+        if self.reading:
+            lead += f" {self.reading}"
         head = ("status", "inputs", "share", "time", "meaning")
         title = f"Robust accuracy of {self.model}"
         left = self.count[UNDECIDED]
@@ -162,6 +176,11 @@ class RobustAccuracy(Answer):
         )
         tone = GOOD if self.complete and not left else OPEN
         return Document(title, lead, (Table(head, rows, "lrrrl"), Paragraph(helps)), tone)
+
+    def _class_of(self, found: Counterexample) -> int:
+        if self.threshold is None:
+            return int(found.flat_y.argmax())
+        return int(found.flat_y[0] > self.threshold)
 
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))
@@ -188,7 +207,7 @@ class RobustAccuracy(Answer):
                 self.x[i],
                 np.asarray(found.x),
                 f"input {i}: {int(self.labels[i])}",
-                f"becomes {int(found.flat_y.argmax())}",
+                f"becomes {self._class_of(found)}",
                 self.clip,
             )
             for i, found in list(self.adversarial.items())[:most]
@@ -215,6 +234,6 @@ class RobustAccuracy(Answer):
         ends = f"{self.lo:.1%}" if self.lo == self.hi else f"{self.lo:.1%} to {self.hi:.1%}"
         title = (
             f"{ends} of {len(self.labels):,} inputs stay right under any change of at most "
-            f"{number(self.eps)} ({self.norm}-norm)"
+            f"{number(self.eps)} ({self.unit})"
         )
         return plot_strips(title, [""], shares, [], ax, "share of the inputs")

@@ -50,6 +50,8 @@ class Robustness(Answer):
         warrant: What stands behind `lo`.
         cost: Seconds and sub-problems.
         methods: The methods that were used, with references.
+        reading: How the class is read off the output, where it is one number.
+        scale: `(inputs,)` how far each input moves at a distance of 1; None for 1.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -69,6 +71,8 @@ class Robustness(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    reading: str = ""
+    scale: np.ndarray | None = None
 
     FORMAT = "outrange.robustness"
     INDEX = ("claim",)
@@ -98,7 +102,7 @@ class Robustness(Answer):
     @property
     def sentence(self) -> str:
         """The answer in one plain sentence."""
-        name = NORMS[self.norm]
+        name = self.unit
         if self.status == "broken":
             return "The input itself breaks the property."
         if not np.isfinite(self.hi):
@@ -110,6 +114,11 @@ class Robustness(Answer):
             f"Proved within {name} distance {number(self.lo)}; "
             f"broken at distance {number(self.hi)}."
         )
+
+    @property
+    def unit(self) -> str:
+        """In what distances are measured."""
+        return NORMS[self.norm] if self.scale is None else f"scaled {NORMS[self.norm]}"
 
     def __repr__(self) -> str:
         ends, claim = f"lo={number(self.lo)}, hi={number(self.hi)}", clipped_name(self.claim, 60)
@@ -127,7 +136,8 @@ class Robustness(Answer):
     def document(self) -> Document:
         """The radius in a sentence."""
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
-        said = Paragraph(f"{self.sentence}\n{standing}{self._advice()}")
+        told = f"\n{self.reading}" if self.reading else ""
+        said = Paragraph(f"{self.sentence}\n{standing}{told}{self._advice()}")
         tone = GOOD if self.is_exact or self.status == "never" else OPEN
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 
@@ -162,5 +172,5 @@ class Robustness(Answer):
         marks = [(self.lo, "proved", TONES["good"]), (self.hi, "broken", TONES["bad"])]
         title = f"`{clipped_name(self.claim, LONGEST_CLAIM)}`: {self.sentence}"
         drawn = [span for span in spans if span[0] < span[1]]
-        label = f"{NORMS[self.norm]} distance from the input"
+        label = f"{self.unit} distance from the input"
         return plot_line(title, drawn, [*marks, (0.0, "the input", AXIS)], label, ax)

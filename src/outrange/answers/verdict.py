@@ -112,7 +112,8 @@ class Verdict(Answer):
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: With `VIOLATED`.
         margin: Proved: every input keeps at least this distance from breaking the property, in
-            the unit of its inequalities. Negative where that is not known.
+            the unit of its inequalities; of what logits decide (a comparison within a softmax, of
+            a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
         nearest: The distance at the input that came nearest; negative means broken. None if no
             input was tried.
         reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`.

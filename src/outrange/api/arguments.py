@@ -28,21 +28,31 @@ LEAST_TIME = 1e-3
 """Seconds of a question whose time went by while the model was read."""
 
 
-def loaded(model: Any) -> Network:
-    """The model, read once; whoever watches hears of it, and what the outputs are called."""
+def loaded(model: Any, asked: Any = None) -> Network:
+    """The model, read once; whoever watches hears of it, and what the outputs are called.
+
+    Args:
+        model: What the user passed.
+        asked: The inputs that the question is about: the columns of a DataFrame name the features
+            of a model with one flat input.
+    """
     from ..frontends.load import load
+    from ..graph.graph import vectors
+    from ..questions.inputs.columns import column_names
 
-    if listener() is None:
-        return load(model)
+    hears = listener() is not None
     known = hasattr(model, "graph")
-    if not known:
+    if hears and not known:
         tell(Stage("reading the model"))
-    network = load(model)
-    tell(Stage(None if known else "", _names(network)))
-    return network
+    network, names = load(model), column_names(asked)
+    if hears:
+        tell(Stage(None if known else "", _output_names(network)))
+    (*_, last), flat = network.graph.inputs, vectors(network.graph.inputs)
+    is_nameless = len(network.graph.inputs) == 1 and not last.column_of and len(flat) == 1
+    return network.named(names) if names is not None and is_nameless else network
 
 
-def _names(network: Network) -> tuple[str, ...]:
+def _output_names(network: Network) -> tuple[str, ...]:
     """What the outputs are called, if they are few enough to be read."""
     from ..answers.render.text import entry_names
 
@@ -52,13 +62,21 @@ def _names(network: Network) -> tuple[str, ...]:
     return tuple(entry_names({slot.name: slot.shape for slot in outputs}))
 
 
-def loaded_within(model: Any, time_limit: float | None) -> tuple[Network, Clock]:
+def alike(network: Network, other: Network) -> Network:
+    """The network with the names that the features of another, as many, have."""
+    names = [slot.name for slot in other.graph.inputs if slot.column_of]
+    nameless = not any(slot.column_of for slot in network.graph.inputs)
+    fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
+    return network.named(names) if fits else network
+
+
+def loaded_within(model: Any, time_limit: float | None, asked: Any = None) -> tuple[Network, Clock]:
     """The model, read once; and the clock of the question, which runs while it is read."""
     from ..questions.common.arguments import check_limits
 
     check_limits(0.0, time_limit)
     clock = Clock(time_limit)
-    return loaded(model), clock
+    return loaded(model, asked), clock
 
 
 Kind = TypeVar("Kind", bound=Answer)

@@ -67,7 +67,7 @@ def assert_holds(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = loaded(model)
+    network = loaded(model, box)
     verdict = verify(network, property, box, time_limit=time_limit, **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
 
@@ -114,7 +114,7 @@ def assert_range(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = loaded(model)
+    network = loaded(model, box)
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)

@@ -80,7 +80,7 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     unsafe, regions, text = asked(network, property, box, where)
     return stamped(
         ask(
@@ -162,7 +162,7 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     unsafe, regions, text = asked(network, property, box, where)
     return stamped(
         ask(

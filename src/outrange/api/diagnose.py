@@ -73,12 +73,14 @@ def diagnose(
     *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
-    from ..frontends.keras.names import named_inputs, named_targets
+    from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.load import source_of
+    from ..questions.inputs.columns import column_names
 
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
-    inputs, flat_x = _arrays(named_inputs(model, x), "x")
+    columns = column_names(x) or ()
+    inputs, flat_x = _arrays(named_inputs(model, x), "x", takes_rows(model))
     targets, flat_y = None, None
     if y is not None:
         targets, flat_y = _arrays(named_targets(model, y), "y")
@@ -90,21 +92,34 @@ def diagnose(
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
     program = read_program(model, inputs, targets)
-    found = ask(program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps)
+    found = ask(
+        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns
+    )
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))
 
 
-def _arrays(data: Any, name: str) -> tuple[Any, list[np.ndarray]]:
-    """The data with arrays at its leaves, and those arrays in a list."""
+def _arrays(data: Any, name: str, in_rows: bool = False) -> tuple[Any, list[np.ndarray]]:
+    """The data with arrays at its leaves, and those arrays in a list.
+
+    Args:
+        data: Of a model, or its targets.
+        name: What it is called in messages.
+        in_rows: Whether numbers in a row are rows of one number each, as `fit` takes them.
+    """
+
+    def array(part: Any) -> np.ndarray:
+        found = _array(part, name)
+        return found[:, None] if in_rows and found.ndim == 1 else found
+
     if isinstance(data, Mapping):
-        struct = {key: _array(part, name) for key, part in data.items()}
+        struct = {key: array(part) for key, part in data.items()}
         return struct, [struct[key] for key in sorted(struct)]
     if isinstance(data, tuple) or (isinstance(data, list) and data and hasattr(data[0], "shape")):
-        found = [_array(part, name) for part in data]
-        return type(data)(found), found
-    array = _array(data, name)
-    return array, [array]
+        parts = [array(part) for part in data]
+        return type(data)(parts), parts
+    only = array(data)
+    return only, [only]
 
 
 _NUMBER = (int, float, np.number)

@@ -45,7 +45,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
     """
     from ..explorer.exhibit import Exhibit
 
-    exhibit = Exhibit.of(loaded(model), box, time_limit)
+    exhibit = Exhibit.of(loaded(model, box), box, time_limit)
     try:
         from ..explorer.widget import ExplorerWidget
     except ModuleNotFoundError as error:

@@ -127,7 +127,7 @@ def _optimum(
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     slots, outputs = network.graph.inputs, network.graph.outputs
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)

@@ -82,7 +82,7 @@ def verify(
     """
     from ..questions.verify import LEAST_TIME, undecided, verify as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
             unsafe, regions, text = asked(network, property, box, where)

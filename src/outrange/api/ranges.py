@@ -78,7 +78,7 @@ def output_range(
     """
     from ..questions.output_range import output_range as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     return stamped(
         ask(
             network,
@@ -139,7 +139,7 @@ def summary(
     """
     from ..questions.summary import summary as ask
 
-    network = loaded(model)
+    network = loaded(model, box)
     return stamped(ask(network, box, known=known), network)
 
 
@@ -173,5 +173,5 @@ def sample_range(
     """
     from ..questions.sample_range import sample_range as ask
 
-    network = loaded(model)
+    network = loaded(model, box)
     return stamped(ask(network, box, samples=samples, seed=seed), network)

@@ -22,17 +22,22 @@ def load(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
     progress: bool | None = None,
 ) -> Network:
     """Read a model once, to ask several questions about it.
 
     Args:
-        model: A Keras model or layer, a PyTorch module, or a path to a `.keras`, `.h5`, `.onnx`,
-            `.onnx.gz` or `.pt2` file. A network that `load` returned is given back as it is.
+        model: A Keras model or layer, a fitted estimator of scikit-learn, a PyTorch module, or a
+            path to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load`
+            returned is given back as it is.
         custom_objects: Names to classes or functions that a Keras file refers to.
         safe_mode: Refuse Keras files that hold code (`Lambda` layers) and PyTorch files that could
             run some. False runs that code.
         input_shape: Shape of one input without the batch axis, for a PyTorch module.
+        names: Of the features of a model with one flat input, in order (`frame.columns`, say):
+            then boxes, conditions and answers are by name, `{"speed": (0, 30), "mode": 1.0}` and
+            `x["speed"]`. Questions about a DataFrame take its columns without being told.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
             a notebook once the call takes 2 s.
 
@@ -50,10 +55,15 @@ def load(
         >>> network = load(keras.Sequential([keras.Input((2,)), layer]))
         >>> network.predict([[0.25, 0.5]]).tolist()
         [[0.75]]
+        >>> load(network, names=["speed", "mode"]).graph.inputs
+        (Slot(name='speed', shape=()), Slot(name='mode', shape=()))
     """
     from ..frontends.load import load as read
 
-    return read(model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape)
+    network = read(
+        model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
+    )
+    return network if names is None else network.named(names)
 
 
 def read_property(path: str | os.PathLike) -> Specification:

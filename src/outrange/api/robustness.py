@@ -26,7 +26,10 @@ def robustness(
     label: int | None = None,
     *,
     property: Any = None,
+    threshold: float | None = None,
     norm: Any = "inf",
+    scale: Any = None,
+    data: Any = None,
     clip: tuple[float, float] | None = None,
     most: float | None = None,
     tol: float = 1e-3,
@@ -43,10 +46,15 @@ def robustness(
         model: As for `outrange.verify`.
         x: One input, in the model's input shape (a batch axis of 1 may stand in front), or a dict
             from input name to one each.
-        label: The class that the largest output stands for; None for the one at `x`.
-        property: What must stay true instead, a condition on `outrange.y` (and `outrange.x`):
-            for a model with a single output `y[0] >= 0.5`, say.
+        label: The class that the largest output stands for; None for the one at `x`. Of a model
+            with one number, 1 above the threshold and 0 at it or below.
+        property: What must stay true instead, a condition on `outrange.y` (and `outrange.x`).
+        threshold: Of a model with one number; None for 0.5 where the output stays within [0, 1]
+            (a sigmoid), 0 where it takes both signs (a logit). The answer says which was used.
         norm: `"inf"` (every entry by itself), 1 or 2. Of several inputs each has its own ball.
+        scale: How far each input moves at a radius of 1, in its own unit (0 fixes it): an array, a
+            mapping by name, or `"std"` for the standard deviations of `data`. With `"inf"` only.
+        data: Rows, for `scale="std"`.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
@@ -81,57 +89,64 @@ def robustness(
     programming*, ICLR 2019, for the minimum adversarial distortion; Madry et al., *Towards deep
     learning models resistant to adversarial attacks*, ICLR 2018, for the attack.
     """
-    from ..questions.expressions import resolve
     from ..questions.inputs.neighborhood import Neighborhood
+    from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robustness import robustness as ask
 
-    network, clock = loaded_within(model, time_limit)
-    around = Neighborhood.of(network.graph.inputs, x, norm, clip)
-    kept = _kept(network, around.center, label, property)
-    formula = resolve(kept, network.graph.inputs, network.graph.outputs)
+    network, clock = loaded_within(model, time_limit, x)
+    units = flat_scale(network.graph.inputs, scale, data)
+    around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
+    unsafe, text, reading = _kept(network, around.center, label, property, threshold)
     return stamped(
         ask(
             network,
-            negate(formula),
+            unsafe,
             around,
-            text=str(kept),
+            text=text,
             tol=tol,
             most=most,
             time_limit=left(clock),
             seed=seed,
             progress=heard(progress),
+            reading=reading,
         ),
         network,
     )
 
 
-def _kept(network: Network, center: np.ndarray, label: int | None, property: Any) -> Any:
-    """The condition that shall stay true."""
-    from ..questions.expressions import y
+def _kept(
+    network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
+) -> tuple[Formula, str, str]:
+    """What must not hold; what shall stay true in words; how a class is read off the output."""
+    from ..questions.expressions import resolve
+    from ..questions.robust.decision import Decision
 
+    graph = network.graph
     if property is not None:
-        if label is not None:
+        if label is not None or threshold is not None:
+            given = f"label={label!r}" if label is not None else f"threshold={threshold!r}"
             raise InputError(
-                "`label` and `property` say the same in two ways: pass one. "
-                f"Received: label={label!r}."
+                "`property` says what shall stay true by itself: pass it, or `label` and "
+                f"`threshold`. Received: {given} beside it."
             )
-        return property
-    classes = network.graph.value_size(network.graph.output)
-    if len(network.graph.outputs) > 1 or classes < 2:
-        names = [f"`{slot.name}` of shape {slot.shape}" for slot in network.graph.outputs]
+        return negate(resolve(property, graph.inputs, graph.outputs)), str(property), ""
+    try:
+        decision = Decision.of(graph, threshold)
+    except InputError as error:
         raise InputError(
-            "A label needs one output with a number per class; say what shall stay true as "
-            f"`property`, `y[0] >= 0.5` for example. Received: {', '.join(names)}."
-        )
+            f"{error} Or say what shall stay true as `property`, `y[0] >= 0.5` for example."
+        ) from None
     if label is None:
-        label = int(network.graph.run(center[None])[0].argmax())
+        label = int(decision.classify(graph.run(center[None]))[0])
     if (
         isinstance(label, bool)
         or not isinstance(label, int | np.integer)
-        or not (0 <= label < classes)
+        or not (0 <= label < decision.classes)
     ):
-        raise InputError(f"`label` is a class, 0 to {classes - 1}. Received: label={label!r}.")
-    return y.argmax() == int(label)
+        raise InputError(
+            f"`label` is a class, 0 to {decision.classes - 1}. Received: label={label!r}."
+        )
+    return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 
 
 @followed("Robust accuracy")
@@ -141,7 +156,9 @@ def robust_accuracy(
     y: Any,
     eps: float,
     *,
+    threshold: float | None = None,
     norm: Any = "inf",
+    scale: Any = None,
     clip: tuple[float, float] | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
@@ -155,11 +172,13 @@ def robust_accuracy(
     the disk at once, and the same call resumes from there.
 
     Args:
-        model: As for `outrange.verify`; one output with a number per class.
+        model: As for `outrange.verify`; one output with a number per class, or one number for two.
         x: `(n, *input_shape)`, or a dict from input name to such arrays.
-        y: Class numbers, of shape `(n,)`.
+        y: Class numbers, of shape `(n,)`; 0 and 1 of a model with one number.
         eps: The radius, in the unit of the inputs.
+        threshold: Of a model with one number: see `outrange.robustness`.
         norm: `"inf"` (every entry by itself), 1 or 2.
+        scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
@@ -193,24 +212,20 @@ def robust_accuracy(
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019.
     """
-    from ..questions.expressions import resolve, y as outputs
+    from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
 
-    network, clock = loaded_within(model, time_limit)
-    data = LabeledData.of(network, x, y)
-    graph = network.graph
-
-    def unsafe(label: int) -> Formula:
-        return negate(resolve(outputs.argmax() == label, graph.inputs, graph.outputs))
-
+    network, clock = loaded_within(model, time_limit, x)
+    data = LabeledData.of(network, x, y, threshold)
+    units = flat_scale(network.graph.inputs, scale, x)
     return stamped(
         ask(
             network,
             data,
-            unsafe,
             eps=eps,
             norm=norm,
             clip=clip,
+            scale=units,
             each=each,
             time_limit=left(clock),
             file=file,

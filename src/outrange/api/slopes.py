@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..live import followed, heard
-from .arguments import left, loaded, loaded_within, stamped
+from .arguments import alike, left, loaded, loaded_within, stamped
 
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def monotone(
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
     NeurIPS 2020.
     """
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
@@ -156,7 +156,7 @@ def gradient_range(
     """
     from ..questions.gradients.gradients import gradient_range as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     return stamped(ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer,
         tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
@@ -217,7 +217,7 @@ def lipschitz(
     """
     from ..questions.gradients.gradients import lipschitz as ask
 
-    network, clock = loaded_within(model, time_limit)
+    network, clock = loaded_within(model, time_limit, box)
     return stamped(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
         tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
@@ -279,8 +279,9 @@ def difference_range(
     """
     from ..questions.difference import difference_range as ask
 
-    one, clock = loaded_within(model_a, time_limit)
-    two = loaded(model_b)
+    one, clock = loaded_within(model_a, time_limit, box)
+    two = alike(loaded(model_b, box), one)
+    one = alike(one, two)
     found = ask(
         one,
         two,

@@ -13,6 +13,9 @@ from .options.boxes import BoxOptions
 from .options.declared import BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
 def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
         for names, settings in reversed(options):
@@ -30,10 +33,13 @@ def _box(options: dict[str, Any]) -> BoxOptions:
     return BoxOptions(**{field.name: options.pop(field.name) for field in fields(BoxOptions)})
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(epilog=EXIT_CODES, invoke_without_command=True, context_settings=HELP)
 @click.version_option(__version__, message="outrange %(version)s")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """The exact range of every output of a neural network over a set of inputs."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @app.command("range", epilog=EXIT_CODES)
@@ -61,9 +67,10 @@ def app() -> None:
 )
 @_with(*MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
-    """The minimum and maximum of every output of MODEL (.keras, .h5, .onnx, .onnx.gz).
+    """The least and the largest value of every output.
 
-    Every bound is proved at every moment; Ctrl-C prints the bounds so far.
+    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Every bound is proved at every moment; Ctrl-C
+    prints the bounds so far.
     """
     from .commands.range import ask_range
 
@@ -76,7 +83,7 @@ def range_command(model: str, **options: Any) -> int:
 @_with(*BOX_OPTIONS)
 @_with(*MODEL_OPTIONS)
 def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
-    """Per layer of MODEL: ranges, and units that are dead, always on, saturated or constant."""
+    """Per layer: ranges, and units that are dead, on or saturated."""
     from .commands.range import ask_summary
 
     answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
@@ -153,10 +160,10 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
     help="Of the random points that look for counterexamples.",
 )
 def verify_all_command(instances: str, **options: Any) -> int:
-    """Decide every instance of a list, rows `onnx,vnnlib,timeout` as in VNN-COMP.
+    """Decide every instance of a list, as in VNN-COMP.
 
-    Results are on the disk as soon as they are known. Started again, it goes on where it was: what
-    has a result is not asked again, but with --retry.
+    Its rows are `onnx,vnnlib,timeout`. Results are on the disk as soon as they are known. Started
+    again, it goes on where it was: what has a result is not asked again, but with --retry.
     """
     from .batch.verify_all import BatchOptions, ask_verify_all
 
@@ -188,9 +195,9 @@ def verify_all_command(instances: str, **options: Any) -> int:
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def explore_command(model: str, **options: Any) -> int:
-    """Open a page of MODEL: drag the inputs, and the proved ranges follow. Ctrl-C ends it.
+    """Open a page: drag the inputs, the proved ranges follow.
 
-    The page is for this machine alone, and for whoever knows the token in its address.
+    It is for this machine alone, and for whoever knows the token in its address. Ctrl-C ends it.
     """
     from .commands.explore import ask_explore
 
@@ -229,9 +236,10 @@ def explore_command(model: str, **options: Any) -> int:
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def diagnose_command(model: str, data: str, **options: Any) -> int:
-    """Why does MODEL (.keras, .h5; compiled) not learn from DATA (.npz, .csv)?
+    """Why does a model not learn from its data?
 
-    Each finding says what stands behind it: PROVED, MEASURED or SUSPECTED.
+    MODEL is compiled (.keras, .h5), DATA is .npz or .csv. Each finding says what stands behind it:
+    PROVED, MEASURED or SUSPECTED.
     """
     from .commands.diagnose import ask_diagnose
 
@@ -255,7 +263,7 @@ def report_command(model: str, **options: Any) -> int:
 
 @app.command("demo")
 def demo_command() -> int:
-    """Train a small Keras model, then say exactly what it can do. Takes under a minute."""
+    """Train a small model, then say what it can do: a minute."""
     from .commands.demo import demo
 
     return demo(click.echo)

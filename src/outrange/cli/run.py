@@ -6,6 +6,7 @@ import os
 import sys
 
 from .exit_codes import BUG, INTERRUPTED, MODEL, PIPE, USAGE, fail
+from .quiet import without_logs
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -22,6 +23,11 @@ def run(arguments: list[str] | None = None) -> int:
         The exit code.
     """
     _prepare()
+    with without_logs():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     from .app import call
 
     try:
@@ -69,8 +75,7 @@ def _fail_on(error: Exception) -> int:
 
 
 def _prepare() -> None:
-    """Quiet frameworks, and a terminal that cannot show a character does not stop the answer."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """A terminal that cannot show a character does not stop the answer."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -42,6 +42,7 @@ class DiagnosisContext:
         x: Inputs, one array each, rows first.
         y: Targets, one array an output, or None.
         given: The data as the user gave it, for the model's own functions.
+        names: Of the features, where the data has columns.
         steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
             the model, as whether its outputs and gradients are measured at all.
     """
@@ -52,6 +53,7 @@ class DiagnosisContext:
     given: tuple[Any, Any]
     steps: int | None = None
     unread: list[str] = field(default_factory=list)
+    names: tuple[str, ...] = ()
 
     # ---- data -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ def diagnose(
     *,
     ignore: Iterable[str] = (),
     steps: int | None = None,
+    names: Sequence[str] = (),
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -42,7 +43,7 @@ def diagnose(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = time.perf_counter()
-    case = DiagnosisContext(program, x, y, given, steps)
+    case = DiagnosisContext(program, x, y, given, steps, names=tuple(names))
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

@@ -20,7 +20,8 @@ _ONNX_FILES = (".onnx", ".onnx.gz")
 _TORCH_FILES = (".pt2",)
 
 _ACCEPTED = (
-    "A model is a Keras model or layer, a PyTorch module, a file ending in "
+    "A model is a Keras model or layer, an estimator of scikit-learn, a PyTorch module, a file "
+    "ending in "
     f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of "
     "outrange."
 )
@@ -38,8 +39,9 @@ def load(
     No framework is imported that the model does not need.
 
     Args:
-        model: A Keras model or layer; a PyTorch module or exported program; a path ending in
-            `.keras`, `.h5`, `.hdf5`, `.onnx`, `.onnx.gz` or `.pt2`; a `Network` or a `Graph`.
+        model: A Keras model or layer; a fitted estimator of scikit-learn; a PyTorch module or
+            exported program; a path ending in `.keras`, `.h5`, `.hdf5`, `.onnx`, `.onnx.gz` or
+            `.pt2`; a `Network` or a `Graph`.
         custom_objects: As in `keras.models.load_model`; Keras files only.
         safe_mode: As in `keras.models.load_model`; Keras and PyTorch files only.
         input_shape: Shape of one input without the batch axis; PyTorch modules only.
@@ -76,6 +78,10 @@ def _read(
         from .keras import load_keras
 
         return load_keras(model, **options)
+    if is_sklearn(model):
+        from .sklearn import load_sklearn
+
+        return load_sklearn(model)
     if is_torch(model):
         from .torch import load_torch
 
@@ -106,6 +112,10 @@ def source_of(model: Any, name: str) -> ModelSource | None:
         return file_source(os.fsdecode(os.fspath(model)))
     if is_keras(model):
         return weights_source(name, model.get_weights())
+    if is_sklearn(model):
+        from .sklearn.load import arrays
+
+        return weights_source(name, arrays(model))
     return torch_source(name, model) if is_torch(model) else None
 
 
@@ -127,6 +137,12 @@ def is_keras(model: Any) -> bool:
     if "keras" not in sys.modules:
         return False
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
+
+
+def is_sklearn(model: Any) -> bool:
+    """Whether `model` is an estimator of scikit-learn, told by the classes it inherits from."""
+    own = any(kind.__module__.split(".")[0] == "sklearn" for kind in type(model).__mro__)
+    return own and hasattr(model, "get_params")
 
 
 def is_torch(model: Any) -> bool:

@@ -1,12 +1,13 @@
 """A model as the rest of the library uses it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core import ModelSource
+from ..core import InputError, ModelSource
 from ..graph import Graph
+from ..graph.graph import vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,43 @@ class Network:
     places: Mapping[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
+
+    def named(self, names: Sequence[str]) -> "Network":
+        """The same network, its one flat input known by a name per feature.
+
+        Args:
+            names: One for each feature, in order.
+
+        Returns:
+            A network with an input for each feature, all of them columns of one vector.
+
+        Raises:
+            InputError: It has several inputs, or the names do not fit.
+        """
+        whole = vectors(self.graph.inputs)
+        given = list(names) if not isinstance(names, str) else [names]
+        if len(whole) != 1:
+            raise InputError(
+                "`names` are those of the features of one input; this model has several, with the "
+                f"names {[slot.name for slot in whole]}. Received: names={given[:8]}."
+            )
+        (slot,) = whole
+        if len(given) != slot.size or not all(isinstance(name, str) and name for name in given):
+            raise InputError(
+                f"`names` holds one name for each of the {slot.size} features of `{slot.name}`, "
+                "in order (of a DataFrame with more columns, select those). "
+                f"Received: {len(given)} names, {given[:8]}."
+            )
+        if len(set(given)) < len(given):
+            twice = next(name for name in given if given.count(name) > 1)
+            raise InputError(f"`names` are all different. Received: `{twice}` twice.")
+        old = self.graph.inputs
+        columns = tuple(
+            replace(old[i] if len(old) > 1 else slot, name=name, shape=(), column_of=slot.name)
+            for i, name in enumerate(given)
+        )
+        plain = None if self.plain is None else replace(self.plain, inputs=columns)
+        return replace(self, graph=replace(self.graph, inputs=columns), plain=plain)
 
     @property
     def written(self) -> Graph:

@@ -22,6 +22,7 @@ from .composites import pointwise
 from .composites.einsum import einsum
 from .composites.products import multiply
 from .graph import Graph, Node, Op, Ranking, Slot
+from .rewrites.constants import settle_constants
 from .rewrites.fuse import fuse
 from .values import Constant, Operand, Shape, Value, operand, positions
 from .whole import limited
@@ -101,6 +102,7 @@ class Builder:
         inputs = tuple(limited(self))
         nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
         self.bypassed = frozenset(self.moved[v] for v in bypassed)
+        nodes = settle_constants(nodes, self._whole().size)
         if nodes != self.nodes:
             self.plain = Graph(inputs, tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}

@@ -1,6 +1,8 @@
 """Nodes in topological order, and what makes a graph legal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -40,16 +42,32 @@ class Slot:
         whole: Whether an input takes whole numbers only.
         limits: The least and the largest number that an input takes: beyond them the graph need
             not be the model (a type of whole numbers may overflow, a table may end).
+        column_of: The input of the model of which this slot is one column: columns of one input
+            are one vector (a norm ball is about all of them), each known by a name of its own.
     """
 
     name: str
     shape: tuple[int, ...]
     whole: bool = field(default=False, repr=False)
     limits: tuple[float, float] = field(default=(-np.inf, np.inf), repr=False)
+    column_of: str = field(default="", repr=False)
 
     @property
     def size(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
+
+
+def vectors(slots: Sequence[Slot]) -> list[Slot]:
+    """The inputs as the model takes them: columns of one input joined to a vector."""
+    found: list[Slot] = []
+    for name, group in groupby(slots, key=lambda slot: slot.column_of):
+        members = list(group)
+        if not name:
+            found += members
+            continue
+        whole = all(slot.whole for slot in members)
+        found.append(Slot(name, (len(members),), whole))
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,8 @@ class Curve:
             rounding), else None. All None by default.
         holes: Points at which `f` is not defined; an input range that holds one is an error.
         part: Whether `f` is defined elsewhere too, of which these facts say nothing.
+        crossings: Points `(x, f(x))` without any rounding, of a function that rises all along: it
+            is above `f(x)` exactly right of `x`.
         origin: Name and attributes in the table of curves, if it has a file of its own there.
     """
 
@@ -63,6 +65,7 @@ class Curve:
     lines: tuple[tuple[float, float] | None, ...] | None = None
     holes: tuple[float, ...] = ()
     part: bool = False
+    crossings: tuple[tuple[float, float], ...] = ()
     origin: tuple[str, tuple] | None = None
 
     def __post_init__(self) -> None:

@@ -198,3 +198,17 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
     require(
         bool(np.all(curve.saturated(*far) == flat)), f"`{curve.name}`: saturated is wrong far out"
     )
+
+
+def check_crossings(curve: Curve, oracle: Oracle | None = None) -> None:
+    """At a crossing `f` is what is stated, to the last digit, and it rises all along."""
+    if not curve.crossings:
+        return
+    oracle = oracle or Oracle(curve)
+    rises = not curve.turns and not curve.jumps and "line" not in curve.bends
+    require(rises, f"`{curve.name}` has crossings, and may turn or stand still")
+    for x, value in curve.crossings:
+        at = oracle.mp.mpf(x)
+        left, here, right = (oracle.real(at + step) for step in (-1, 0, 1))
+        require(here == value, f"`{curve.name}` does not cross {value} at {x}")
+        require(left < here < right, f"`{curve.name}` does not rise at {x}")

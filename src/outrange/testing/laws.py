@@ -4,6 +4,7 @@ from ..ops import Curve
 from .definition import Oracle
 from .facts import (
     check_bends,
+    check_crossings,
     check_definition,
     check_domain,
     check_jumps,
@@ -22,6 +23,7 @@ CURVE_LAWS = (
     check_slope,
     check_turns,
     check_bends,
+    check_crossings,
     check_saturated,
     check_range,
     check_tightness,

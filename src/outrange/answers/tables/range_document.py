@@ -120,5 +120,7 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
 
 def _point(answer: Any, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
     parts = at if isinstance(at, dict) else {next(iter(answer.inputs)): at}
-    rows = {name: part.reshape(answer.lo.size, -1)[i] for name, part in parts.items()}
+    rows = {
+        name: part.reshape(answer.lo.size, *answer.inputs[name])[i] for name, part in parts.items()
+    }
     return point(rows, most=MOST_INPUTS)

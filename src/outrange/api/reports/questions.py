@@ -19,7 +19,7 @@ from ...core import (
     deadline,
 )  # fmt: skip
 from ...core.watch import Stage, tell
-from ...questions.inputs.boxes import data_box
+from ...questions.inputs.data import data_box
 from ...questions.inputs.sets.regions import regions
 from ...reports.answered import answered, stopped, unasked
 from ...reports.context import (

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError
-from ...questions.inputs.boxes import data_box
+from ...questions.inputs.data import data_box
 from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_file
 from ..options.boxes import BoxOptions, box_of
@@ -34,7 +34,6 @@ def ask_report(
     *,
     out: str,
     properties: tuple[str, ...],
-    target: str,
     eps: float | None,
     samples: int,
     names: str | None,
@@ -52,7 +51,6 @@ def ask_report(
         echo: Prints on stdout.
         out: The page's file.
         properties: Written out, or VNN-LIB files.
-        target: The array or column of the data with the targets.
         eps: Radius of robustness.
         samples: Rows whose robustness is decided.
         names: Of the inputs, with commas between them.
@@ -70,7 +68,7 @@ def ask_report(
     folder = os.path.dirname(os.path.abspath(out))
     if not os.path.isdir(folder):
         raise InputError(f"-o: there is no such folder. Received: {folder}.")
-    data = None if box.data is None else _data(box.data, target)
+    data = None if box.data is None else _data(box.data, box.target or "y")
     from ...api.report import report_on
     from ...live import following
 
@@ -117,7 +115,7 @@ def _data(name: str, target: str) -> Any:
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:
     """The input set; None for the range of the data, which is tried on any other set, too."""
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
-        rest = replace(box, data=None, clip=None if box.ball is None else box.clip)
+        rest = replace(box, data=None, target=None, clip=None if box.ball is None else box.clip)
         return box_of(rest, network.graph.inputs)
     if data is None:
         return box_of(box, network.graph.inputs)

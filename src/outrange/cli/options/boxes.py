@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from ...questions.inputs.boxes import ball, data_box
-from .arrays import fitted, fitted_rows, read_array, read_file
+from ...questions.inputs.columns import ColumnBox
+from ...questions.inputs.data import ball, data_box
+from .arrays import fitted, fitted_rows, read_array
+from .tables import inputs_in
 
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class BoxOptions:
     radius: float | None = None
     clip: tuple[float, float] | None = None
     inputs: tuple[tuple[str, str, str], ...] = ()
+    target: str | None = None
 
 
 def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
@@ -64,9 +67,13 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
         return _by_name(o.inputs, slots)
     shape = slots[0].shape if len(slots) == 1 else ()
     if o.data is not None:
-        data = read_file(o.data, "--data")
         margin = o.relative_margin if o.relative_margin is not None else o.margin or 0.0
-        return data_box(_rows(data, slots), margin, relative=o.relative_margin is not None)
+        rows, names = inputs_in(o.data, o.target, slots)
+        box = data_box(_rows(rows, slots), margin, relative=o.relative_margin is not None)
+        if names is None:
+            return box
+        ends = zip(*(end.tolist() for end in box), strict=True)
+        return ColumnBox(zip(names, ends, strict=True))
     if o.ball is not None:
         return ball(fitted(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
@@ -80,6 +87,7 @@ def _partners(o: BoxOptions) -> None:
     """Options that only make sense beside another."""
     for option, value, partner, other in (
         ("--margin", o.margin, "--data", o.data),
+        ("--target", o.target, "--data", o.data),
         ("--relative-margin", o.relative_margin, "--data", o.data),
         ("--radius", o.radius, "--ball", o.ball),
         ("--clip", o.clip, "--ball", o.ball),

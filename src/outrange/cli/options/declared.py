@@ -24,7 +24,8 @@ BOX_OPTIONS = (
         metavar="NAME LO HI",
         help="The range of one input; repeat for each (LO = HI fixes it).",
     ),
-    option("--data", metavar="FILE", help="Per-feature range of data (.npy, .npz, .csv)."),
+    option("--data", metavar="FILE", help="Range of data: .npy, .npz, .csv with titles."),
+    option("--target", metavar="NAME", help="What is no input there.  [default: y, if any]"),
     option("--margin", type=float, help="Widen the data's range by this much."),
     option("--relative-margin", type=float, help="... by this share of its width."),
     option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
@@ -49,13 +50,6 @@ REPORT_OPTIONS = (
         multiple=True,
         metavar="TEXT|FILE",
         help='What shall hold: "y[0] <= 3.99", or a .vnnlib file; repeatable.',
-    ),
-    option(
-        "--target",
-        default="y",
-        show_default=True,
-        metavar="NAME",
-        help="Array or column of --data with the targets.",
     ),
     option("--eps", type=float, help="Radius of robustness.  [default: 1 % of the data's width]"),
     option(

@@ -55,12 +55,17 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not x.size:
         return
     size, spread = float(np.abs(x).max()), x.std(axis=0)
-    spread = spread[spread > 0]
+    named = case.names if len(case.names) == x.shape[1] else ()
+    moving = np.flatnonzero(spread > 0)
+    largest = f" (`{named[int(np.abs(x).max(axis=0).argmax())]}`)" if named else ""
+    ends = [moving[int(pick(spread[moving]))] for pick in (np.argmax, np.argmin) if moving.size]
+    between = f", from `{named[ends[1]]}` to `{named[ends[0]]}`" if named and ends else ""
+    spread = spread[moving]
     apart = float(spread.max() / spread.min()) if spread.size else 1.0
     if size <= LARGE and apart <= APART:
         return
-    what = f"inputs go up to {short(size)}" if size > LARGE else (
-        f"the spreads of the features differ by a factor of {short(apart)}"
+    what = f"inputs go up to {short(size)}{largest}" if size > LARGE else (
+        f"the spreads of the features differ by a factor of {short(apart)}{between}"
     )  # fmt: skip
     yield rule.found(
         Level.SUSPECTED, first.path, f"{what}; weights start for inputs of about size 1.",

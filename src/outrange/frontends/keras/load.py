@@ -160,7 +160,8 @@ def _rows_apart(
     raise UnsupportedError(
         f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
         "company, so its output is no function of one input. Look for a reduction or a "
-        f"reshape over axis 0.{reason}"
+        "reshape over axis 0, or a constant with another number of rows than the batch "
+        f"(`ops.shape(x)[0]`).{reason}"
     )
 
 

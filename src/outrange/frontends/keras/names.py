@@ -44,3 +44,9 @@ def _placed(data: Any, what: str, struct: Any, names: list[str]) -> Any:
     # A list is in the model's own order; a dict would be flattened in that of its keys.
     placed = [data[name] for name in names]
     return placed if len(placed) > 1 else placed[0]
+
+
+def takes_rows(model: Any) -> bool:
+    """Whether a model states its inputs, each with an axis beside that of the batch."""
+    inputs = getattr(model, "inputs", None) or ()
+    return bool(inputs) and all(len(tensor.shape) > 1 for tensor in inputs)

@@ -102,6 +102,9 @@ def explained(error: Exception, where: str, layer: Any = None) -> ModelError:
             "chooses a Python branch by a tensor's value, so one run does not show all it does. "
             "Write it with `keras.ops` without a branch"
         )
+    elif type(layer).__module__.startswith("keras.src.models"):
+        # A layer inside would have been named: it is what Keras does between the layers.
+        rule = "joins its layers in a way that is not described yet; please report it"
     elif type(layer).__module__.startswith("keras."):
         rule = "is a layer of Keras that is not described yet"
     else:

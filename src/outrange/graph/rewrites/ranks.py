@@ -1,8 +1,9 @@
-"""Comparisons of two outputs, read where the order is decided: the logits instead of softmax."""
+"""Comparisons of outputs, read where they are decided: the logits of a softmax or a sigmoid."""
 
 from __future__ import annotations
 
 from ...core import And, Atom, Formula, Or
+from ...ops import Curve
 from ..graph import Graph
 from .order import origin
 
@@ -30,6 +31,8 @@ class Ranks:
 
     def sharper(self, atom: Atom) -> Atom:
         """An atom that holds exactly where `atom` does, about the entries that decide it."""
+        if len(atom.terms) == 1:
+            return self._before_curve(atom)
         if len(atom.terms) != 2 or atom.offset != 0:
             return atom
         (i, a), (j, b) = atom.terms
@@ -40,6 +43,21 @@ class Ranks:
             return atom
         start = self._start(first[0])
         return Atom.of({start + first[2]: a, start + second[2]: b}, 0.0, atom.strict)
+
+    def _before_curve(self, atom: Atom) -> Atom:
+        """`f(z) <= f(p)` as `z <= p`, where `f` rises all along and `f(p)` is known exactly."""
+        graph, ((variable, factor),) = self._graph, atom.terms
+        if variable < graph.size:
+            return atom
+        value, entry = origin(graph, graph.output, variable - graph.size)
+        op = graph.nodes[value - 1].op if value else None
+        if not isinstance(op, Curve):
+            return atom
+        for place, height in op.crossings:
+            if factor * height == -atom.offset and abs(factor) == 1.0:
+                start = self._start(graph.nodes[value - 1].inputs[0])
+                return Atom.of({start + entry: factor}, -factor * place, atom.strict)
+        return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
         """Source, group and entry that decide an output's place among those of its group."""

@@ -16,5 +16,6 @@ def sigmoid() -> Curve:
         beyond=(0.0, 1.0),
         ulps=4,
         exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
+        crossings=((0.0, 0.5),),
         saturated=lambda lo, hi: (lo > 6.0) | (hi < -6.0),
     )

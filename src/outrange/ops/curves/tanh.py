@@ -17,5 +17,6 @@ def tanh() -> Curve:
         beyond=(-1.0, 1.0),
         ulps=4,
         exact=lambda mp, x: mp.tanh(x),
+        crossings=((0.0, 0.0),),
         saturated=lambda lo, hi: (lo > 3.0) | (hi < -3.0),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core import InputError
+from ...graph.graph import vectors
 from .forms import AffineForm, filled
 
 
@@ -39,7 +40,7 @@ class Scope:
         slot = self.slot(kind, name)
         if (kind, slot.name) not in self._known:
             start = sum(s.size for s in self.slots["x"]) if kind == "y" else 0
-            for other in self.slots[kind]:
+            for other in () if name is None else self.slots[kind]:
                 if other is slot:
                     break
                 start += other.size
@@ -56,8 +57,9 @@ class Scope:
                 f"belongs into the property. Received: `{written(kind, name)}`."
             )
         if name is None:
-            if len(slots) == 1:
-                return slots[0]
+            whole = vectors(slots)
+            if len(whole) == 1:
+                return whole[0]
             raise InputError(
                 f"This model has {len(slots)} {word}s, {_listed(slots)}: say which by its name, "
                 f"`{written(kind, slots[0].name)}`. Received: `{kind}` without a name."

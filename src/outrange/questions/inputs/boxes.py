@@ -1,6 +1,5 @@
-"""Boxes made from data or around a point; plain pairs `(lo, hi)`, to be passed as `box`."""
+"""Numbers as arrays, and boxes of plain arrays: of rows of data, and around a point."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,28 +33,8 @@ def what_came(value: Any) -> str:
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-def data_box(x: Any, margin: float = 0.0, *, relative: bool = False) -> Any:
-    """Compute the per-feature range of data, widened by a margin.
-
-    Args:
-        x: Array `(n, *input_shape)`, or a dict from input name to such arrays.
-        margin: Non-negative, in the unit of the feature.
-        relative: Read `margin` as a multiple of each feature's own range.
-
-    Returns:
-        `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
-        a dict of such pairs. Pass it as `box`.
-
-    Raises:
-        InputError: The data is empty or not finite, or `margin` is negative.
-
-    Example:
-        >>> lo, hi = data_box([[0.0, 5.0], [2.0, 6.0]], margin=0.5)
-        >>> lo.tolist(), hi.tolist()
-        ([-0.5, 4.5], [2.5, 6.5])
-    """
-    if isinstance(x, Mapping):
-        return {name: data_box(part, margin, relative=relative) for name, part in x.items()}
+def array_box(x: Any, margin: Any = 0.0, *, relative: bool = False) -> Any:
+    """The range of each feature of rows in an array; see `outrange.data_box`."""
     array = numbers(x, "the data")
     if array.ndim == 1:
         array = array[:, None]
@@ -79,29 +58,8 @@ def data_box(x: Any, margin: float = 0.0, *, relative: bool = False) -> Any:
     return lo - by, hi + by
 
 
-def ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
-    """Make the L-infinity ball around a point: every entry may move by `radius`.
-
-    Args:
-        x: The point, in the model's input shape (a batch axis of 1 may stand in front), or a dict
-            from input name to such points.
-        radius: Non-negative number, or an array that broadcasts against `x`.
-        clip: `(least, most)`: keep the ball inside these limits, `(0, 1)` for pixels, say.
-
-    Returns:
-        `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
-        of such pairs. Pass it as `box`.
-
-    Raises:
-        InputError: `radius` is negative, something is not finite, or the clipped ball is empty.
-
-    Example:
-        >>> lo, hi = ball([0.25, 0.875], 0.25, clip=(0, 1))
-        >>> lo.tolist(), hi.tolist()
-        ([0.0, 0.625], [0.5, 1.0])
-    """
-    if isinstance(x, Mapping):
-        return {name: ball(point, radius, clip) for name, point in x.items()}
+def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
+    """The ball of maxima around a point in an array; see `outrange.ball`."""
     center, by = numbers(x, "the center"), numbers(radius, "`radius`")
     if not np.all(np.isfinite(center)):
         raise InputError("The center of a ball must be finite; it holds NaN or infinity.")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, InputError, Region, add_toward
+from ...core import Box, InputError, Region, add_toward, up
+from ...graph.graph import vectors
 from .boxes import numbers, what_came
+from .columns import in_order, point_by_column
 from .parse_box import input_box
 from .sets import L1Ball, L2Ball
 
@@ -29,15 +31,19 @@ class Neighborhood:
         center: `(d,)` the flat input.
         norm: `"inf"`, `"1"` or `"2"`.
         clip: `(least, most)` of every entry, or None.
+        scale: `(d,)` how far each entry moves at a radius of 1; None for 1.
     """
 
     slots: Sequence[Slot]
     center: np.ndarray
     norm: str
     clip: tuple[float, float] | None
+    scale: np.ndarray | None = None
 
     @classmethod
-    def of(cls, slots: Sequence[Slot], x: Any, norm: Any, clip: Any) -> Neighborhood:
+    def of(
+        cls, slots: Sequence[Slot], x: Any, norm: Any, clip: Any, scale: np.ndarray | None = None
+    ) -> Neighborhood:
         """From what a user passes.
 
         Raises:
@@ -46,6 +52,11 @@ class Neighborhood:
         known = norm if isinstance(norm, int | float | str) else None
         if known not in NORMS:
             raise InputError(f'`norm` is "inf", 1 or 2. Received: norm={norm!r}.')
+        if scale is not None and NORMS[known] != "inf":
+            raise InputError(
+                '`scale` goes with the norm "inf", every input by itself; for others let the model '
+                f"take scaled inputs. Received: norm={norm!r}."
+            )
         center = flat_point(slots, x)
         whole = [slot.name for slot in slots if slot.whole]
         if whole:
@@ -70,29 +81,35 @@ class Neighborhood:
                     "The input must lie within `clip`. "
                     f"Received: {center[i]:g} at flat index {i}, clip={clip!r}."
                 )
-        return cls(tuple(slots), center, NORMS[known], limits)
+        return cls(tuple(slots), center, NORMS[known], limits, scale)
 
     def region(self, radius: float) -> Region:
         """The ball of one radius; nothing of it is lost to rounding."""
         if self.norm == "inf":
-            lo = add_toward(self.center, -radius, -np.inf)
-            hi = add_toward(self.center, radius, np.inf)
+            by = np.asarray(radius, np.float64)
+            if self.scale is not None:
+                by = np.where(self.scale > 0, up(by * self.scale), 0.0)
+            lo = add_toward(self.center, -by, -np.inf)
+            hi = add_toward(self.center, by, np.inf)
             if self.clip is not None:
                 lo, hi = np.maximum(lo, self.clip[0]), np.minimum(hi, self.clip[1])
             return Region(Box(lo, hi))
         kind = L1Ball if self.norm == "1" else L2Ball
         center, start = {}, 0
-        for slot in self.slots:
+        for slot in vectors(self.slots):
             center[slot.name] = self.center[start : start + slot.size].reshape(slot.shape)
             start += slot.size
-        (region,) = kind(center, radius, self.clip).regions(self.slots)
+        (region,) = kind(center, radius, self.clip).regions(vectors(self.slots))
         return region
 
     def distance(self, x: np.ndarray) -> float:
         """The least radius whose ball holds the flat input `x`, rounded up."""
         moved = np.abs(x - self.center)
+        if self.scale is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                moved = np.where(moved == 0, 0.0, moved / self.scale)
         parts, start = [], 0
-        for slot in self.slots:
+        for slot in vectors(self.slots):
             part = moved[start : start + slot.size]
             order = np.inf if self.norm == "inf" else int(self.norm)
             parts.append(float(np.linalg.norm(part, order)) if part.size else 0.0)
@@ -105,7 +122,15 @@ class Neighborhood:
         if self.clip is None:
             return np.inf
         least, most = (np.full(self.center.size, end) for end in self.clip)
-        return self.distance(np.where(most - self.center > self.center - least, most, least))
+        far = np.where(most - self.center > self.center - least, most, least)
+        moves = self.center == self.center if self.scale is None else self.scale > 0
+        return self.distance(np.where(moves, far, self.center))
+
+    @property
+    def size(self) -> float:
+        """The sizes of the entries, in the unit of the radius."""
+        unit = 1.0 if self.scale is None else float(self.scale.max())
+        return max(1.0, float(np.abs(self.center).max(initial=0.0))) / unit
 
 
 def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
@@ -114,9 +139,10 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
     Raises:
         InputError: It does not fit.
     """
+    x = in_order(slots, point_by_column(x))
     if isinstance(x, Mapping):
         return input_box(slots, {name: (part, part) for name, part in x.items()}).lo
-    if len(slots) > 1:
+    if len(vectors(slots)) > 1:
         raise InputError(
             f"This model has the inputs {[slot.name for slot in slots]}: `x` is a dict from name "
             f"to one input each. Received: {what_came(x)}."

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError
+from ...graph.graph import vectors
 from ...graph.limits import check_within
-from .boxes import data_box, numbers, what_came
+from .boxes import array_box, numbers, what_came
+from .columns import by_column, in_order, unflattened
 
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
         box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis
-            of 1); a data array `(n, *shape)`, which stands for its per-feature range; a dict from
-            input name to any of these, a number or one array in that input's shape (fixed); or a
-            `Box` over the flat input.
+            of 1); a data array `(n, *shape)` or a DataFrame, which stands for its per-feature
+            range; a dict from input name to any of these, a number or one array in that input's
+            shape (fixed), or a list of these in the order of several inputs; or a `Box` over the
+            flat input.
 
     Returns:
         A finite `Box` of `sum(slot.size)` coordinates, float64 as given.
@@ -48,6 +51,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         array([1., 2.])
     """
     total = sum(slot.size for slot in slots)
+    box = in_order(slots, by_column(box))
+    given = slots if isinstance(box, Mapping) else vectors(slots)
     if isinstance(box, Box):
         if box.size != total:
             raise InputError(
@@ -57,8 +62,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         return _checked(slots, box.lo, box.hi)
     if isinstance(box, Mapping):
         ends = [_entry(slot, box[slot.name], fixed=True) for slot in _same_names(slots, box)]
-    elif len(slots) == 1:
-        ends = [_entry(slots[0], box, fixed=False)]
+    elif len(given) == 1:
+        ends = [_entry(given[0], box, fixed=False)]
     elif isinstance(box, tuple) and len(box) == 2 and all(np.ndim(end) == 0 for end in box):
         ends = [_entry(slot, box, fixed=False) for slot in slots]
     else:
@@ -80,9 +85,14 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
             fault = f"has no input named `{unknown[0]}`"
         else:
             fault = f"also has the input `{missing[0]}` (a number or one array fixes it)"
+        single = len(slots) == 1 and slots[0].size > 1
+        hint = (
+            f" To name its {slots[0].size} features, pass `names=[...]` to `outrange.load`, or a "
+            "DataFrame as data."
+        )
         raise InputError(
             f"A dict box names every input of the model once. The model {fault}; its inputs are "
-            f"{known}. Received: {[str(name) for name in box]}."
+            f"{known}.{hint if single else ''} Received: {[str(name) for name in box]}."
         )
     return slots
 
@@ -104,6 +114,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
             f"`(lo, hi)` for bounds, `numpy.array(...)` for data. Received: {what_came(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
+    array = unflattened(array, slot.shape)
     if fixed and array.ndim == 0:
         array = np.broadcast_to(array, slot.shape)
     if fixed and array.shape == slot.shape:
@@ -115,7 +126,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
             f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
             f"{str(slot.shape)[1:]}. Received: {what_came(value)}."
         )
-    return data_box(array)
+    return array_box(array)
 
 
 def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +144,7 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
     ends = []
     for side, end in zip(("lo", "hi"), value, strict=True):
         array = numbers(end, f"`{side}` of input `{slot.name}`")
+        array = unflattened(array, slot.shape)
         if array.shape == (1, *slot.shape):
             array = array[0]
         if array.ndim and array.shape != slot.shape:

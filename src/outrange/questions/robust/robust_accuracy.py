@@ -11,15 +11,18 @@ import numpy as np
 
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
-from ...core import Formula, InputError, Warrant
+from ...core import InputError, Warrant
+from ...graph.graph import vectors
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import Named
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
+from ..inputs.columns import is_frame, named_parts, unflattened
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
+from .decision import Decision
 from .robust_records import PROBES, Records, digest
 
 
@@ -28,37 +31,39 @@ class LabeledData:
     """Inputs and labels, checked.
 
     Args:
+        decision: How the classifier's output is read.
         x: As the user passed them, `(n, ...)` or a dict of such arrays.
         flat: `(n, d)` float64.
         labels: `(n,)` integers.
     """
 
+    decision: Decision
     x: np.ndarray | dict[str, np.ndarray]
     flat: np.ndarray
     labels: np.ndarray
 
     @classmethod
-    def of(cls, network: NetworkLike, x: Any, labels: Any) -> LabeledData:
+    def of(cls, network: NetworkLike, x: Any, labels: Any, threshold: Any = None) -> LabeledData:
         """From what a user passes.
 
         Raises:
             InputError: Shapes or values do not fit the model.
         """
         graph = network.graph
-        if len(graph.outputs) > 1 or graph.value_size(graph.output) < 2:
-            raise InputError(
-                "Robust accuracy needs one output with a number per class. Received: "
-                f"{', '.join(f'`{slot.name}` of shape {slot.shape}' for slot in graph.outputs)}."
-            )
-        parts = x if isinstance(x, Mapping) else {graph.inputs[0].name: x}
-        if set(parts) != {slot.name for slot in graph.inputs}:
+        decision = Decision.of(graph, threshold)
+        parts = named_parts(vectors(graph.inputs), x)
+        by_name = isinstance(x, Mapping) or is_frame(x)
+        slots = graph.inputs if by_name else vectors(graph.inputs)
+        if set(parts) != {slot.name for slot in slots}:
             raise InputError(
                 f"`x` is a dict from input name to data; the inputs are "
-                f"{[slot.name for slot in graph.inputs]}. Received: {what_came(x)}."
+                f"{[slot.name for slot in slots]}. Received: {what_came(x)}."
             )
         flats, given = [], {}
-        for slot in graph.inputs:
-            array = numbers(parts[slot.name], f"input `{slot.name}`")
+        for slot in slots:
+            array = unflattened(numbers(parts[slot.name], f"input `{slot.name}`"), slot.shape)
+            if array.ndim == 1 and slot.size == 1:
+                array = array.reshape(-1, *slot.shape)
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():
                 raise InputError(
                     f"Data for input `{slot.name}` needs finite numbers of shape (n, "
@@ -70,7 +75,7 @@ class LabeledData:
             raise InputError(
                 f"Every input needs as many rows. Received: {[len(part) for part in flats]}."
             )
-        count, classes = len(flats[0]), graph.value_size(graph.output)
+        count, classes = len(flats[0]), decision.classes
         found = numbers(labels, "the labels")
         if found.shape == (count, classes) and classes > 1:
             raise InputError(
@@ -87,18 +92,18 @@ class LabeledData:
                 f"Labels are {count} class numbers, 0 to {classes - 1}. "
                 f"Received: {what_came(labels)}."
             )
-        kept = given[graph.inputs[0].name] if len(graph.inputs) == 1 else given
-        return cls(kept, np.concatenate(flats, axis=1), found.astype(np.int64))
+        kept = given[slots[0].name] if len(slots) == 1 else given
+        return cls(decision, kept, np.concatenate(flats, axis=1), found.astype(np.int64))
 
 
 def robust_accuracy(
     network: NetworkLike,
     data: LabeledData,
-    unsafe: Callable[[int], Formula],
     *,
     eps: float,
     norm: Any = "inf",
     clip: Any = None,
+    scale: np.ndarray | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
     file: Any = None,
@@ -110,10 +115,10 @@ def robust_accuracy(
     Args:
         network: The model.
         data: Inputs and labels.
-        unsafe: From a label to what must not hold.
         eps: The radius.
         norm: See `Neighborhood`.
         clip: See `Neighborhood`.
+        scale: See `Neighborhood`.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
         file: Where results are kept; None for nowhere.
@@ -126,15 +131,17 @@ def robust_accuracy(
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
         raise InputError(f"`eps` is a finite radius >= 0. Received: eps={eps!r}.")
     slots = network.graph.inputs
-    first = Neighborhood.of(slots, _row(data, 0), norm, clip)
+    first = Neighborhood.of(slots, _row(data, 0), norm, clip, scale)
     asked = {
         "data": digest(data.flat, data.labels),
         "eps": float(eps),
         "norm": first.norm,
         "clip": None if first.clip is None else list(first.clip),
+        "threshold": data.decision.threshold,
+        "scale": None if scale is None else scale.tolist(),
     }
     records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
-    run = _Run(network, data, unsafe, records, float(eps), each, seed)
+    run = _Run(network, data, records, float(eps), each, seed)
     begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)
     try:
@@ -143,7 +150,7 @@ def robust_accuracy(
             if left <= 0:
                 complete = False
                 break
-            around = Neighborhood.of(slots, _row(data, i), norm, clip)
+            around = Neighborhood.of(slots, _row(data, i), norm, clip, scale)
             run.settle(i, around, bool(wrong[i]), left)
             if progress is not None:
                 progress(run.progress(time.perf_counter() - begin))
@@ -162,6 +169,9 @@ def robust_accuracy(
         complete=complete and bool((run.status != "").all()),
         warrant=run.warrant,
         methods=tuple(run.methods),
+        threshold=data.decision.threshold,
+        reading=data.decision.sentence,
+        scale=scale,
     )
 
 
@@ -175,8 +185,10 @@ def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
     """Classified by the user's own model where it can be run."""
     graph = network.graph
     if network.predict is None:
-        return graph.run(data.flat).argmax(axis=1) != data.labels
-    return model_values(network, network.predict, data.flat).argmax(axis=1) != data.labels
+        values = graph.run(data.flat)
+    else:
+        values = model_values(network, network.predict, data.flat)
+    return data.decision.classify(values) != data.labels
 
 
 class _Run:
@@ -186,14 +198,14 @@ class _Run:
         self,
         network: NetworkLike,
         data: LabeledData,
-        unsafe: Callable[[int], Formula],
         records: Records,
         eps: float,
         each: float,
         seed: int,
     ) -> None:
         count = len(data.flat)
-        self.network, self.data, self.unsafe, self.records = network, data, unsafe, records
+        self.network, self.data, self.records = network, data, records
+        self.unsafe = data.decision.unsafe
         self.eps, self.each, self.seed = eps, each, seed
         self.status = np.full(count, "", dtype="<U6")
         self.seconds = np.full(count, np.nan)

@@ -155,6 +155,7 @@ def robustness(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
+    reading: str = "",
 ) -> Robustness:
     """Bracket the radius; see `outrange.robustness`.
 
@@ -168,6 +169,7 @@ def robustness(
         time_limit: Seconds; None for no limit.
         seed: Seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
+        reading: How the class is read off the output, for the answer.
     """
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
@@ -195,6 +197,8 @@ def robustness(
         warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
         cost=Cost(time.perf_counter() - begin, search.boxes),
         methods=tuple(search.methods),
+        reading=reading,
+        scale=around.scale,
     )
 
 
@@ -246,7 +250,7 @@ def _next(search: _Search, limit: float) -> float:
 
 
 def _scale(around: Neighborhood) -> float:
-    return 2.0**-7 * max(1.0, float(np.abs(around.center).max(initial=0.0)))
+    return 2.0**-7 * around.size
 
 
 def _largest(around: Neighborhood, most: float | None) -> float:

@@ -18,6 +18,7 @@ from ..api import keras
 from ..rules import RULES
 from ..trace.records import OperationRecord, Trace
 from .call import KerasCall
+from .constants import with_roundings
 from .keras_graph import KerasGraph
 
 
@@ -148,7 +149,7 @@ class _Lowering:
         count = len(self.builder.nodes)
         try:
             fused = self.bias_added(record, args)
-            result = rule(call) if fused is None else fused
+            result = with_roundings(rule, record, call) if fused is None else fused
         except UnsupportedError as error:
             raise refuse.explained(error, where) from error
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -8,6 +8,8 @@ training flag, nested models and shared layers are handled by Keras itself.
 
 from typing import Any
 
+import numpy as np
+
 from ....core import ModelError, UnsupportedError
 from ....core.sizes import VALUES, Tally
 from .. import refuse
@@ -114,7 +116,7 @@ class Tracer:
                 outputs = self._opaque(layer, args, kwargs)
             else:
                 with activation_seen(layer, visit), unrolled(self.keras, layer, self.constant):
-                    outputs = layer.call(*args, **kwargs)
+                    outputs = self.symbols(layer.call(*args, **kwargs))
         except Exception as error:
             outputs = self._native(layer, args, kwargs, error, start)
             if outputs is None:
@@ -170,6 +172,17 @@ class Tracer:
         path = self.paths[id(layer)]
         self.trace.records.append(OperationRecord(call, args, kwargs, outputs, path, layer))
         return outputs
+
+    def symbols(self, outputs: Any) -> Any:
+        """What a layer returned; constants that it made (`ops.zeros`, an array) as symbols, too."""
+        k = self.keras
+
+        def symbol(part: Any) -> Any:
+            if isinstance(part, np.ndarray) or k.ops.is_tensor(part):
+                return self.constant(k.ops.convert_to_tensor(part))
+            return part
+
+        return k.tree.map_structure(symbol, outputs)
 
     def constant(self, tensor: Any) -> Any:
         """A symbol that stands for a tensor."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ....core import Box, Distance, InputError, Region, add_toward
+from ....graph.graph import vectors
 from ..boxes import numbers
+from ..columns import in_order, point_by_column, unflattened
 from ..parse_box import input_box
 from .base import InputSet, brief
 
@@ -57,7 +59,8 @@ class Ball(InputSet):
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
         """One region: the enclosing box, rounded outwards, and one distance per input."""
-        center = self._centers(slots)
+        center, box_slots = self._centers(slots), slots
+        slots = vectors(slots)
         lows, highs, distances, start = [], [], [], 0
         for slot in slots:
             index = np.arange(start, start + slot.size)
@@ -71,13 +74,14 @@ class Ball(InputSet):
             highs.append(hi)
             distances.append(Distance(index, center[index], radius, self.order))
             start += slot.size
-        box = input_box(slots, Box(np.concatenate(lows), np.concatenate(highs)))
+        box = input_box(box_slots, Box(np.concatenate(lows), np.concatenate(highs)))
         return [Region(box, distances=tuple(distances))]
 
     def _centers(self, slots: Sequence[Slot]) -> np.ndarray:
         """The flat center."""
-        given = self.center
+        given = in_order(slots, point_by_column(self.center))
         if not isinstance(given, Mapping):
+            slots = vectors(slots)
             if len(slots) > 1 and np.ndim(given):
                 names = ", ".join(f"`{slot.name}`" for slot in slots)
                 raise InputError(
@@ -116,7 +120,7 @@ class Ball(InputSet):
 
 
 def _center(slot: Slot, value: Any) -> np.ndarray:
-    point = numbers(value, f"the center for input `{slot.name}`")
+    point = unflattened(numbers(value, f"the center for input `{slot.name}`"), slot.shape)
     if point.shape == (1, *slot.shape):
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():

@@ -1,0 +1,271 @@
+"""Rules of fitted estimators: what each computes, in terms of a graph.
+
+A rule takes a `Call` and returns an operand of shape `(1, n)`. Nothing here imports scikit-learn:
+an estimator is known by its class, and its numbers are attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand, softmax
+from ..rule_table import entering
+
+
+RULES: dict[str, Callable[[Call], Operand]] = {}
+"""Class of an estimator to its rule."""
+
+rule = entering(RULES)
+
+CURVES = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
+"""Activations of scikit-learn to curves."""
+
+LINEAR = ("LinearRegression", "Ridge", "Lasso", "ElasticNet", "RidgeCV", "LassoCV", "ElasticNetCV")
+
+
+@dataclass(eq=False)
+class Call:
+    """An estimator on an operand.
+
+    Args:
+        builder: The graph.
+        estimator: Fitted.
+        x: What it is applied to, `(1, features)`.
+        path: Its name, with those of the steps around it; empty for the estimator itself, and for
+            the last one of a pipeline.
+        columns: The names of the features where a table was fitted.
+        visits: Of every part that is worth a row in a summary: name, class, parameters, the
+            operand before its activation, and what it returns.
+    """
+
+    builder: Builder
+    estimator: Any
+    x: Operand
+    path: str
+    columns: Sequence[str] | None
+    visits: list[tuple[str, str, int, Operand | None, Operand]]
+
+    @property
+    def name(self) -> str:
+        """What it is called in a summary and in messages."""
+        return self.path or type(self.estimator).__name__.lower()
+
+    def visit(self, name: str, kind: str, count: int, before: Any, after: Operand) -> None:
+        """Note a part for the summary."""
+        self.builder.mark_layer(name, after)
+        self.visits.append((name, kind, count, before, after))
+
+    def affine(self, factor: Any, shift: Any) -> Operand:
+        """`x * factor + shift`, feature by feature."""
+        found = self.builder.affine_map(self.x, factor, shift, ulps=2)
+        self.visit(self.name, type(self.estimator).__name__, 0, None, found)
+        return found
+
+
+def written(call: Call) -> Operand:
+    """What an estimator computes.
+
+    Raises:
+        UnsupportedError: Its class has no rule, or the rule does not cover it.
+    """
+    kind = type(call.estimator)
+    known = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
+    if known is None:
+        raise UnsupportedError(
+            f"`{call.name}` is a {kind.__name__}, which is not described; of scikit-learn "
+            f"{', '.join(sorted(RULES))} are. Received: {kind.__module__}.{kind.__qualname__}."
+        )
+    call.builder.source = call.name
+    return known(call)
+
+
+@rule("Pipeline")
+def _pipeline(call: Call) -> Operand:
+    x, columns = call.x, call.columns
+    for name, step in call.estimator.steps:
+        if step is None or isinstance(step, str):  # "passthrough"
+            continue
+        is_last = not call.path and step is call.estimator.steps[-1][1]
+        path = "" if is_last else _inside(call.path, name)
+        inner = replace(call, estimator=step, x=x, path=path, columns=columns)
+        x, columns = written(inner), None
+    return x
+
+
+@rule("ColumnTransformer")
+def _columns(call: Call) -> Operand:
+    parts = []
+    for name, step, chosen in call.estimator.transformers_:
+        if isinstance(step, str) and step == "drop":
+            continue
+        at = _places(call, chosen)
+        if not at.size:
+            continue
+        part = call.builder.structural(lambda a, at=at: a[0][:, at], [call.x], name="columns")
+        if not isinstance(step, str):
+            path, columns = _inside(call.path, name), None
+            part = written(replace(call, estimator=step, x=part, path=path, columns=columns))
+        parts.append(part)
+    return call.builder.concat(parts, axis=1)
+
+
+def _places(call: Call, chosen: Any) -> np.ndarray:
+    """The columns that a part of a `ColumnTransformer` takes."""
+    every = np.arange(call.x.shape[1])
+    if isinstance(chosen, slice):
+        if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
+            raise UnsupportedError(
+                f"`{call.name}` chooses columns by a slice of names, which is not described; list "
+                f"the names. Received: {chosen!r}."
+            )
+        return every[chosen]
+    listed: list[Any] = [chosen] if isinstance(chosen, str | int | np.integer) else list(chosen)
+    if listed and all(isinstance(one, str) for one in listed):
+        known = list(call.columns or ())
+        if not set(listed) <= set(known):
+            raise UnsupportedError(
+                f"`{call.name}` chooses columns by names that the data it was fitted to does not "
+                f"have. Received: {listed[:6]}."
+            )
+        return np.array([known.index(one) for one in listed], int)
+    return every[np.asarray(listed, bool if np.asarray(listed).dtype == bool else int)]
+
+
+@rule("StandardScaler")
+def _standard(call: Call) -> Operand:
+    found = call.estimator
+    scale = found.scale_ if found.scale_ is not None else np.ones(call.x.shape[1])
+    mean = found.mean_ if found.with_mean and found.mean_ is not None else 0.0
+    return call.affine(1.0 / scale, -mean / scale)
+
+
+@rule("RobustScaler")
+def _robust(call: Call) -> Operand:
+    found = call.estimator
+    scale = found.scale_ if found.scale_ is not None else np.ones(call.x.shape[1])
+    center = found.center_ if found.center_ is not None else 0.0
+    return call.affine(1.0 / scale, -center / scale)
+
+
+@rule("MinMaxScaler")
+def _min_max(call: Call) -> Operand:
+    found = call.estimator
+    scaled = call.affine(found.scale_, found.min_)
+    least, most = found.feature_range
+    return call.builder.clip(scaled, float(least), float(most)) if found.clip else scaled
+
+
+@rule("MaxAbsScaler")
+def _max_abs(call: Call) -> Operand:
+    scaled = call.affine(1.0 / call.estimator.scale_, 0.0)
+    is_clipped = getattr(call.estimator, "clip", False)
+    return call.builder.clip(scaled, -1.0, 1.0) if is_clipped else scaled
+
+
+@rule("PCA")
+def _pca(call: Call) -> Operand:
+    found = call.estimator
+    weight = found.components_.T.astype(np.float64)
+    if found.whiten:
+        weight = weight / np.sqrt(np.maximum(found.explained_variance_, np.finfo(np.float64).eps))
+    out = call.builder.dense(call.x, weight, -(found.mean_ @ weight))
+    call.visit(call.name, "PCA", weight.size, None, out)
+    return out
+
+
+@rule("FunctionTransformer")
+def _function(call: Call) -> Operand:
+    if call.estimator.func is not None:
+        raise UnsupportedError(
+            f"`{call.name}` is a FunctionTransformer with code of its own, which is not read; "
+            "put what it computes into the model, or ask about what it returns. "
+            f"Received: func={call.estimator.func!r}."
+        )
+    return call.x
+
+
+@rule("MLPRegressor", "MLPClassifier")
+def _perceptron(call: Call) -> Operand:
+    found, b, x = call.estimator, call.builder, call.x
+    layers = list(zip(found.coefs_, found.intercepts_, strict=True))
+    for i, (weight, bias) in enumerate(layers, start=1):
+        name = _inside(call.path, f"layer_{i}")
+        b.source = name
+        before = x = b.dense(x, weight, np.asarray(bias, np.float64))
+        kind = found.activation if i < len(layers) else found.out_activation_
+        x = _activated(call, kind, x)
+        before = None if x is before else before
+        call.visit(name, kind, weight.size + bias.size, before, x)
+    return x
+
+
+def _activated(call: Call, kind: str, x: Operand) -> Operand:
+    if kind == "identity":
+        return x
+    classes = getattr(call.estimator, "classes_", None)
+    is_binary = classes is not None and len(classes) == 2 and x.shape[1] == 1
+    if kind == "logistic" and is_binary:
+        return _of_two(call.builder, x)
+    if kind == "softmax":
+        return softmax(call.builder, x)
+    if kind in CURVES:
+        return call.builder.curve(CURVES[kind], x)
+    if kind == "exp":
+        return call.builder.curve("exp", x)
+    raise UnsupportedError(f"`{call.name}` has the activation {kind!r}, which is not described.")
+
+
+def _of_two(b: Builder, logit: Operand) -> Operand:
+    """`[1 - p, p]` with `p` the sigmoid of a logit: the softmax of 0 and the logit."""
+    both = b.concat([np.zeros((1, 1)), logit], axis=1)
+    return softmax(b, both)
+
+
+@rule(*LINEAR)
+def _linear(call: Call) -> Operand:
+    weight = np.atleast_2d(call.estimator.coef_).T
+    bias = np.broadcast_to(np.asarray(call.estimator.intercept_, np.float64), weight.shape[1:])
+    out = call.builder.dense(call.x, weight, bias)
+    call.visit(call.name, type(call.estimator).__name__, weight.size + bias.size, None, out)
+    return out
+
+
+@rule("LogisticRegression")
+def _logistic(call: Call) -> Operand:
+    weight, b = call.estimator.coef_.T, call.builder
+    logits = b.dense(call.x, weight, np.asarray(call.estimator.intercept_, np.float64))
+    out = _of_two(b, logits) if weight.shape[1] == 1 else softmax(b, logits)
+    call.visit(call.name, "LogisticRegression", weight.size + weight.shape[1], logits, out)
+    return out
+
+
+@rule("TransformedTargetRegressor")
+def _transformed(call: Call) -> Operand:
+    found = call.estimator
+    inner = replace(call, estimator=found.regressor_, path=_inside(call.path, "regressor"))
+    y, scaler = written(inner), found.transformer_
+    name, builder = type(scaler).__name__, call.builder
+    call.builder.source = call.path
+    if name == "StandardScaler":
+        scale = scaler.scale_ if scaler.scale_ is not None else 1.0
+        return builder.affine_map(y, scale, scaler.mean_ if scaler.with_mean else 0.0)
+    if name == "MinMaxScaler":
+        return builder.affine_map(y, 1.0 / scaler.scale_, -scaler.min_ / scaler.scale_, ulps=2)
+    raise UnsupportedError(
+        f"`{call.name}` transforms its target by a {name}; StandardScaler and MinMaxScaler are "
+        "described there."
+    )
+
+
+@rule("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+def _searched(call: Call) -> Operand:
+    return written(replace(call, estimator=call.estimator.best_estimator_))
+
+
+def _inside(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name

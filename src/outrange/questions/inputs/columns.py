@@ -1,0 +1,220 @@
+"""Tables as input sets: a box by column, and the names that a DataFrame brings along.
+
+A DataFrame of any library is known by its parts (`columns`, `to_numpy`), so none is imported.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import InputError
+from .boxes import array_box, what_came
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+
+class ColumnBox(dict[str, Any]):
+    """A box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
+
+    It names the features of a model that takes one flat input: it is passed as `box`.
+    """
+
+
+def is_frame(x: Any) -> bool:
+    """Whether `x` is a DataFrame (of pandas, polars, ...)."""
+    return hasattr(x, "columns") and hasattr(x, "to_numpy") and hasattr(x, "dtypes")
+
+
+def is_row(x: Any) -> bool:
+    """Whether `x` is one row of a DataFrame of pandas: a Series whose index names columns."""
+    is_series = hasattr(x, "index") and hasattr(x, "to_numpy") and getattr(x, "ndim", 0) == 1
+    return is_series and all(isinstance(name, str) for name in x.index)
+
+
+def column_names(given: Any) -> tuple[str, ...] | None:
+    """The names of the columns that a box, a point or data brings along; None if none."""
+    if is_frame(given):
+        return tuple(map(str, given.columns))
+    if is_row(given):
+        return tuple(given.index)
+    if isinstance(given, ColumnBox):
+        return tuple(given)
+    for part in ("box", "whole", "center"):
+        if getattr(given, "is_input_set", False) and hasattr(given, part):
+            return column_names(getattr(given, part))
+    sets = getattr(given, "sets", ()) if getattr(given, "is_input_set", False) else ()
+    return next((names for one in sets if (names := column_names(one))), None)
+
+
+def by_column(given: Any) -> Any:
+    """A DataFrame as its box, a row as a point, each by column; anything else as it is."""
+    if is_frame(given):
+        return column_box(given)
+    if is_row(given):
+        return {name: given[name] for name in given.index}
+    return given
+
+
+def point_by_column(given: Any) -> Any:
+    """A DataFrame of one row as a point by column, and a row; anything else as it is."""
+    if not is_frame(given):
+        return by_column(given)
+    parts = columns(given)
+    rows = {len(part) for part in parts.values()}
+    if rows != {1}:
+        raise InputError(
+            "One input is a row: `frame.iloc[0]`, or a DataFrame of one row. "
+            f"Received: {what_came(given)}."
+        )
+    return {name: part[0] for name, part in parts.items()}
+
+
+def columns(frame: Any) -> dict[str, np.ndarray]:
+    """The columns of a DataFrame as numbers.
+
+    Raises:
+        InputError: A name is there twice, or a column holds no numbers.
+    """
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"Columns are told by their names, each once. Received: `{twice}` twice.")
+    found = {}
+    for place, name in enumerate(names):
+        column = frame[frame.columns[place]]
+        array = np.asarray(column.to_numpy())
+        if array.dtype.kind == "O" and "cat" not in str(column.dtype).lower():
+            array = _as_numbers(array)
+        if array.dtype.kind not in "biuf" or "cat" in str(column.dtype).lower():
+            raise InputError(
+                f"A column holds numbers; `{name}` holds {column.dtype}. Encode it as for the "
+                "training (`pandas.get_dummies`, codes), and pass the columns that the model "
+                f"takes. Received: {what_came(frame)}."
+            )
+        found[name] = array.astype(np.float64)
+    return found
+
+
+def _as_numbers(array: np.ndarray) -> np.ndarray:
+    """Numbers of a nullable type; as it is where some entry is none."""
+    kinds = (int, float, bool, np.number, np.bool_)
+    return array.astype(np.float64) if all(isinstance(v, kinds) for v in array) else array
+
+
+def column_box(
+    frame: Any, margin: Any = 0.0, *, relative: bool = False, offered: bool = True
+) -> ColumnBox:
+    """The range of each column; see `outrange.data_box`.
+
+    Args:
+        frame: A DataFrame.
+        margin: See there.
+        relative: See there.
+        offered: Whether a warning tells the user of columns of whole numbers.
+    """
+    parts = columns(frame)
+    found = ColumnBox()
+    for name, part in parts.items():
+        if not part.size or not np.isfinite(part).all():
+            rule = "at least one row" if not part.size else "finite numbers; drop or fill the rest"
+            raise InputError(f"A column needs {rule}. Received: column `{name}`.")
+        lo, hi = array_box(part, margin, relative=relative)
+        found[name] = (float(lo[0]), float(hi[0]))
+    integers, groups = whole_columns(frame, parts)
+    if offered and (integers or groups):
+        warnings.warn(_offer(integers, groups), stacklevel=_level())
+    return found
+
+
+def whole_columns(
+    frame: Any, parts: Mapping[str, np.ndarray]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The columns of whole numbers, by their types, and the groups of one-hot columns.
+
+    Args:
+        frame: A DataFrame.
+        parts: Its columns as numbers.
+
+    Returns:
+        Names of columns, and groups of names: neighbors of 0 and 1 that share the beginning of
+        their names, exactly one of which is 1 in every row.
+    """
+    types = (np.asarray(frame[name].to_numpy()).dtype.kind for name in frame.columns)
+    kept = [name for name, kind in zip(parts, types, strict=True) if kind in "biu"]
+    stems: dict[str, list[str]] = {}
+    for name in parts:
+        binary = bool(np.isin(parts[name], (0.0, 1.0)).all())
+        stem = re.split(r"[_=:.\s\-/](?=[^_=:.\s\-/]+$)", name)[0]
+        if binary and stem != name:
+            stems.setdefault(stem, []).append(name)
+    groups = [
+        tuple(names)
+        for names in stems.values()
+        if len(names) > 1 and (np.sum([parts[name] for name in names], axis=0) == 1.0).all()
+    ]
+    grouped = {name for group in groups for name in group}
+    return [name for name in kept if name not in grouped], groups
+
+
+def _level() -> int:
+    """How far up the code that calls outrange is, for a warning that names it."""
+    own, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == own:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _offer(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
+    told = []
+    if integers:
+        told.append(f"{_listed(integers)} hold{'s' * (len(integers) == 1)} whole numbers")
+    told += [f"{_listed(group)} look one-hot (one 1 a row)" for group in groups]
+    return (
+        f"{' and '.join(told)}; the box holds every number between. "
+        "`outrange.data_box(frame, whole=True)` keeps to whole numbers and one-hot groups, "
+        "`whole=False` says that all numbers are meant."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:6])
+    return f"{shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+
+
+def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
+    """Data by the names of inputs: of a DataFrame its columns, of an array the only input."""
+    if is_frame(x):
+        return columns(x)
+    x = in_order(slots, x)
+    return x if isinstance(x, Mapping) else {slots[0].name: x}
+
+
+def in_order(slots: Sequence[Slot], given: Any) -> Any:
+    """A list of one entry per input, as Keras takes it, by name; anything else as it is."""
+    several = len(slots) > 1 and not slots[0].column_of
+    if isinstance(given, list) and several and len(given) == len(slots):
+        return {slot.name: part for slot, part in zip(slots, given, strict=True)}
+    return given
+
+
+def unflattened(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array in an input's shape where it is flat and there is one way to read it.
+
+    Only one axis of the shape is longer than 1, as in `(1, 1, 5)`: then 5 numbers, and rows of 5,
+    are what is meant.
+    """
+    size = int(np.prod(shape, dtype=np.int64))
+    if len(shape) < 2 or sum(n != 1 for n in shape) > 1 or array.shape == shape:
+        return array
+    if array.shape == (size,):
+        return array.reshape(shape)
+    is_rows = array.ndim == 2 and array.shape[1] == size and array.shape[1:] != shape
+    return array.reshape(-1, *shape) if is_rows else array

@@ -1,0 +1,133 @@
+"""Boxes made from data or around a point; plain pairs `(lo, hi)`, to be passed as `box`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from .boxes import array_ball, array_box, numbers, what_came
+from .columns import (
+    ColumnBox,
+    column_box,
+    column_names,
+    columns,
+    is_frame,
+    point_by_column,
+    whole_columns,
+)
+from .scales import deviations
+from .sets import Mixed
+
+
+def data_box(
+    x: Any, margin: float = 0.0, *, relative: bool = False, whole: bool | None = None
+) -> Any:
+    """Compute the per-feature range of data, widened by a margin.
+
+    Args:
+        x: Array `(n, *input_shape)`, a dict from input name to such arrays, or a DataFrame of one
+            column per feature.
+        margin: Non-negative, in the unit of the feature.
+        relative: Read `margin` as a multiple of each feature's own range.
+        whole: Of a DataFrame: True keeps its columns of integers and booleans to whole numbers,
+            and one-hot columns to one 1 each; False lets them take every number between; None
+            does so too, and warns where there are such columns.
+
+    Returns:
+        `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
+        a dict of such pairs; for a DataFrame, such a dict by column that also names the features
+        of a model with one flat input, or with `whole` an `outrange.Mixed` of it. Pass it as
+        `box`.
+
+    Raises:
+        InputError: The data is empty or not finite, or `margin` is negative.
+
+    Example:
+        >>> lo, hi = data_box([[0.0, 5.0], [2.0, 6.0]], margin=0.5)
+        >>> lo.tolist(), hi.tolist()
+        ([-0.5, 4.5], [2.5, 6.5])
+    """
+    if is_frame(x):
+        found = column_box(x, margin, relative=relative, offered=whole is None)
+        if not whole:
+            return found
+        integers, groups = whole_columns(x, columns(x))
+        return Mixed(found, integers=integers, one_hot=[list(group) for group in groups])
+    if whole is not None:
+        raise InputError(
+            "`whole` is about the columns of a DataFrame; of arrays say which features take whole "
+            f"numbers by `outrange.Mixed`. Received: whole={whole!r} with {what_came(x)}."
+        )
+    if isinstance(x, Mapping):
+        return {name: data_box(part, margin, relative=relative) for name, part in x.items()}
+    return array_box(x, margin, relative=relative)
+
+
+def ball(
+    x: Any, radius: Any, clip: tuple | None = None, *, scale: Any = None, data: Any = None
+) -> Any:
+    """Make the L-infinity ball around a point: every entry may move by `radius`.
+
+    Args:
+        x: The point, in the model's input shape (a batch axis of 1 may stand in front), a dict
+            from input name to such points, or a row of a DataFrame.
+        radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name
+            to one of these (a Series, say): 0 fixes an input.
+        clip: `(least, most)`: keep the ball inside these limits, `(0, 1)` for pixels, say.
+        scale: A factor of the radius for each entry, as `radius` itself; `"std"` for the standard
+            deviations of `data`.
+        data: Rows, for `scale="std"`.
+
+    Returns:
+        `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
+        of such pairs. Pass it as `box`.
+
+    Raises:
+        InputError: `radius` is negative, something is not finite, or the clipped ball is empty.
+
+    Example:
+        >>> lo, hi = ball([0.25, 0.875], 0.25, clip=(0, 1))
+        >>> lo.tolist(), hi.tolist()
+        ([0.0, 0.625], [0.5, 1.0])
+    """
+    names = column_names(x)
+    if scale is not None:
+        radius = _scaled(radius, scale, data, x, names)
+    if names is not None:
+        x = point_by_column(x)
+        parts = {name: ball(x[name], _radius_of(radius, name, names), clip) for name in names}
+        return ColumnBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
+    if isinstance(x, Mapping):
+        return {name: ball(point, _radius_of(radius, name, x), clip) for name, point in x.items()}
+    return array_ball(x, radius, clip)
+
+
+def _radius_of(radius: Any, name: str, names: Any) -> Any:
+    """The radius of one input of several."""
+    if hasattr(radius, "index") and hasattr(radius, "to_dict"):
+        radius = radius.to_dict()
+    if isinstance(radius, Mapping):
+        if set(radius) != set(names):
+            raise InputError(
+                f"A radius by name names every input once (0 fixes it): {list(names)}. "
+                f"Received: {list(radius)}."
+            )
+        return radius[name]
+    array = np.asarray(radius)
+    return (
+        array[list(names).index(name)] if array.ndim == 1 and array.size == len(names) else radius
+    )
+
+
+def _scaled(radius: Any, scale: Any, data: Any, x: Any, names: Any) -> Any:
+    """`radius` times `scale`, entry by entry, by name where the point is."""
+    factors = deviations(scale, data) if isinstance(scale, str) else scale
+    names = tuple(x) if names is None and isinstance(x, Mapping) else names
+    if names is None:
+        return numbers(radius, "`radius`") * numbers(factors, "`scale`")
+    parts = ((name, _radius_of(radius, name, names), factors) for name in names)
+    return {
+        name: numbers(by, "`radius`") * numbers(_radius_of(factor, name, names), "`scale`")
+        for name, by, factor in parts
+    }

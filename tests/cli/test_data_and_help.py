@@ -1,0 +1,123 @@
+"""Data files as input sets, the help of the bare command, and logs that stay out of answers."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import outrange
+from cli.test_commands import save_onnx
+from outrange.cli.quiet import without_logs
+from outrange.cli.run import run
+
+
+pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """`x0 + x1 - x2`, and inputs with their sums as targets, in three kinds of files."""
+    folder = tmp_path_factory.mktemp("data")
+    save_onnx(folder / "sum.onnx", [([[1], [1], [-1]], [0], None)], input_shape=(3,))
+    x = np.random.default_rng(0).uniform(size=(20, 3)).round(3)
+    np.savez(folder / "tab.npz", x=x, y=x.sum(axis=1))
+    np.savez(folder / "prices.npz", features=x, price=x.sum(axis=1))
+    rows = [",".join(map(str, [*row, row.sum()])) for row in x]
+    (folder / "tab.csv").write_text("\n".join(['speed,"the load",mode,y', *rows]) + "\n")
+    (folder / "bare.csv").write_text("\n".join(row.rsplit(",", 1)[0] for row in rows) + "\n")
+    return folder, x
+
+
+def asked(capsys, folder, *arguments):
+    code = run(["range", str(folder / "sum.onnx"), *arguments, "--json"])
+    printed = capsys.readouterr()
+    return code, json.loads(printed.out) if code == 0 else printed.err
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tab.npz", ()),
+        ("prices.npz", ("--target", "price")),
+        ("tab.csv", ()),
+        ("bare.csv", ()),
+        ("tab.csv", ("--margin", "0.5")),
+        ("tab.csv", ("--relative-margin", "0.25")),
+    ],
+)
+def test_data_is_read_as_diagnose_reads_it(capsys, files, name, options):
+    folder, x = files
+    code, answer = asked(capsys, folder, "--data", str(folder / name), *options)
+    lo, hi = x.min(axis=0), x.max(axis=0)
+    wider = {"--margin": 0.5, "--relative-margin": 0.25 * (hi - lo)}.get(next(iter(options), ""), 0)
+    lo, hi = lo - wider, hi + wider
+    assert code == 0
+    assert answer["hi"] == pytest.approx([hi[0] + hi[1] - lo[2]])
+    titled = name == "tab.csv"
+    assert list(answer["inputs"]) == (["speed", "the load", "mode"] if titled else ["x"])
+
+
+def test_titles_name_the_inputs_of_conditions(capsys, files):
+    folder, _ = files
+    model, data = str(folder / "sum.onnx"), str(folder / "tab.csv")
+    claim = 'y[0] <= 1.5 + x["the load"] - x["mode"]'
+    assert run(["verify", model, claim, "--data", data]) == 0
+    assert capsys.readouterr().out.startswith("holds")
+
+
+def test_targets_that_are_not_there(capsys, files):
+    folder, _ = files
+    code, told = asked(capsys, folder, "--data", str(folder / "tab.csv"), "--target", "z")
+    assert code == 2
+    assert "'z'" in told and "the load" in told
+    code, told = asked(capsys, folder, "--box", "0", "1", "--target", "z")
+    assert code == 2 and "--target needs --data" in told
+
+
+def test_the_bare_command_prints_its_help(capsys):
+    assert run([]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert not err
+    assert lines[0].startswith("Usage: outrange")
+    commands = lines[lines.index("Commands:") + 1 :]
+    commands = commands[: commands.index("")]
+    assert len(commands) >= 7
+    assert not [line for line in commands if line.endswith("...")]
+
+
+NOISE = """
+import logging, os, sys, warnings
+from outrange.cli.quiet import without_logs
+with without_logs():
+    os.write(2, b"E0000 from compiled code")
+    logging.getLogger("absl").warning("from absl")
+    logging.getLogger("jax._src.xla_bridge").warning("from jax")
+    warnings.warn("from elsewhere")
+    print("an error of ours", file=sys.stderr)
+print("afterwards", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_logs_of_frameworks_stay_out(debug):
+    environment = os.environ | {"OUTRANGE_DEBUG": debug}
+    ran = subprocess.run(
+        [sys.executable, "-c", NOISE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == ""
+    if debug:
+        assert "compiled code" in ran.stderr and "from absl" in ran.stderr
+    else:
+        assert ran.stderr == "an error of ours\nafterwards\n"
+
+
+def test_our_own_warnings_are_one_line(capsys):
+    with without_logs():
+        warnings.warn_explicit("look  at\nthis", UserWarning, outrange.__file__, 1)
+        warnings.warn_explicit("nothing of ours", UserWarning, "/elsewhere/code.py", 1)
+    assert capsys.readouterr().err == "outrange: look at this\n"

@@ -1,0 +1,40 @@
+"""Data as `fit` takes it: columns with names, lists of inputs, numbers in a row."""
+
+import numpy as np
+import pytest
+
+import outrange
+
+
+keras = pytest.importorskip("keras")
+pd = pytest.importorskip("pandas")
+
+
+def compiled(model):
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_a_finding_names_the_column():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.uniform(0, 1, 40), "income": rng.uniform(0, 1e5, 40)})
+    model = compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    found = outrange.diagnose(model, frame, frame["age"], steps=0)
+    (scaled,) = [finding for finding in found.findings if finding.code == "OR014"]
+    assert "(`income`)" in str(scaled.message)
+    unnamed = outrange.diagnose(model, frame.to_numpy(), frame["age"].to_numpy(), steps=0)
+    assert "`income`" not in str(unnamed)
+
+
+def test_numbers_in_a_row_are_rows_of_one_feature():
+    model = compiled(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    x = np.linspace(0, 1, 8)
+    assert (
+        outrange.diagnose(model, x, 2 * x, steps=0).codes
+        == outrange.diagnose(model, x[:, None], 2 * x, steps=0).codes
+    )
+    a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
+    joined = keras.layers.Concatenate()([a, b])
+    several = compiled(keras.Model([a, b], keras.layers.Dense(1)(joined)))
+    data = [np.ones((8, 2)), x]
+    assert outrange.diagnose(several, data, x, steps=0).rows == 8

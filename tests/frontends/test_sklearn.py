@@ -1,0 +1,182 @@
+"""Estimators of scikit-learn compute what the graphs read from them compute."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("sklearn")
+pytest.importorskip("pandas")
+
+
+import pandas as pd
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
+
+import outrange
+from outrange.core import InputError, ModelError, UnsupportedError
+
+
+SMALL = {"hidden_layer_sizes": (6, 5), "max_iter": 30, "random_state": 0}
+
+
+def data():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"speed": rng.uniform(0, 30, 80), "mode": rng.integers(0, 3, 80)})
+    table["temperature"] = rng.normal(20, 5, 80)
+    return table
+
+
+TABLE = data()
+TARGET = 2.0 * TABLE["speed"] - TABLE["temperature"]
+TWO = TARGET.gt(TARGET.mean()).astype(int)
+THREE = TABLE["mode"].map({0: "low", 1: "mid", 2: "high"})
+
+
+def regressor(**options):
+    return MLPRegressor(**(SMALL | options))
+
+
+def classifier(**options):
+    return MLPClassifier(**(SMALL | options))
+
+
+MODELS = {
+    "relu": (regressor(), TARGET),
+    "tanh, two outputs": (regressor(activation="tanh"), np.stack([TARGET, -TARGET], axis=1)),
+    "identity": (regressor(activation="identity"), TARGET),
+    "two classes": (classifier(activation="logistic"), TWO),
+    "three classes": (classifier(), THREE),
+    "several labels": (classifier(), np.stack([TWO, 1 - TWO, TWO], axis=1)),
+    "standard": (make_pipeline(StandardScaler(), regressor()), TARGET),
+    "standard, no mean": (make_pipeline(StandardScaler(with_mean=False), regressor()), TARGET),
+    "standard, no scale": (make_pipeline(StandardScaler(with_std=False), regressor()), TARGET),
+    "min max": (make_pipeline(MinMaxScaler((-1, 2), clip=True), classifier()), TWO),
+    "robust, max abs": (make_pipeline(RobustScaler(), MaxAbsScaler(), regressor()), TARGET),
+    "nothing, pca": (make_pipeline("passthrough", PCA(2, whiten=True), regressor()), TARGET),
+    "columns": (
+        make_pipeline(
+            ColumnTransformer(
+                [("scaled", StandardScaler(), ["temperature", "speed"])], remainder="passthrough"
+            ),
+            regressor(),
+        ),
+        TARGET,
+    ),
+    "dropped": (
+        make_pipeline(ColumnTransformer([("kept", "passthrough", [0, 2])]), regressor()),
+        TARGET,
+    ),
+    "target": (TransformedTargetRegressor(regressor(), transformer=StandardScaler()), TARGET),
+    "target by range": (
+        TransformedTargetRegressor(regressor(), transformer=MinMaxScaler()), TARGET,
+    ),
+    "search": (GridSearchCV(regressor(max_iter=5), {"alpha": [0.1, 1.0]}, cv=2), TARGET),
+    "ridge": (Ridge(), TARGET),
+    "logistic": (make_pipeline(StandardScaler(), LogisticRegression()), TWO),
+    "multinomial": (LogisticRegression(max_iter=20), THREE),
+}  # fmt: skip
+
+
+def fitted(name, table):
+    model, target = MODELS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Convergence is not the matter here.
+        return model.fit(table, target)
+
+
+def returned(model, table):
+    run = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+    return np.asarray(run(table)).reshape(len(table), -1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_graph_is_the_estimator_in_float64(name):
+    model = fitted(name, TABLE)
+    network = outrange.load(model)
+    expected, found = returned(model, TABLE), network.graph.run(TABLE.to_numpy(np.float64))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+    assert [slot.name for slot in network.graph.inputs] == list(TABLE.columns)
+    np.testing.assert_array_equal(network.predict(TABLE.to_numpy(np.float64)), expected)
+    assert network.source is not None and len(network.source.sha256) == 64
+
+
+@pytest.mark.parametrize("name", ["standard", "min max", "columns"])
+def test_a_range_holds_what_is_predicted_in_the_box(name, rng):
+    model = fitted(name, TABLE)
+    box = {"speed": (5, 10), "mode": 1.0, "temperature": (18, 20)}
+    answer = outrange.output_range(model, box, tol=1e-4, time_limit=20)
+    table = pd.DataFrame(
+        {"speed": rng.uniform(5, 10, 300), "mode": 1.0, "temperature": rng.uniform(18, 20, 300)}
+    )
+    seen = returned(model, table)
+    assert (answer.lo - 1e-9 <= seen.min(axis=0)).all()
+    assert (seen.max(axis=0) <= answer.hi + 1e-9).all()
+    attained = pd.DataFrame(answer.at_hi).iloc[[0]]
+    assert returned(model, attained)[0, 0] == pytest.approx(answer.seen_hi[0], abs=1e-6)
+
+
+def test_arrays_leave_the_features_without_names():
+    model = fitted("relu", TABLE.to_numpy())
+    assert [slot.name for slot in outrange.load(model).graph.inputs] == ["x"]
+    assert outrange.output_range(model, (0, 1), tol=1e-2).at_lo.shape == (1, 3)
+
+
+def test_a_summary_names_steps_and_layers():
+    model = fitted("standard", TABLE)
+    layers = [(layer.path, layer.kind, layer.parameters) for layer in outrange.load(model).layers]
+    assert layers == [
+        ("standardscaler", "StandardScaler", 0),
+        ("layer_1", "relu", 24),
+        ("layer_2", "relu", 35),
+        ("layer_3", "identity", 6),
+    ]
+    assert "layer_1 (relu)" in str(outrange.summary(model, (0, 1)))
+
+
+def test_classes_are_places_in_classes():
+    model = fitted("three classes", TABLE)
+    labels = [list(model.classes_).index(label) for label in THREE[:6]]
+    answer = outrange.robust_accuracy(model, TABLE[:6], labels, 0.0)
+    assert answer.accuracy == pytest.approx((model.predict(TABLE[:6]) == THREE[:6]).mean())
+
+
+def test_another_fit_has_another_hash():
+    first = outrange.load(fitted("standard", TABLE)).source
+    assert outrange.load(fitted("standard", TABLE)).source == first
+    moved = outrange.load(fitted("standard", TABLE * [1.0, 1.0, 2.0])).source
+    assert moved != first
+
+
+def test_what_cannot_be_read_is_named():
+    powers = make_pipeline(PolynomialFeatures(2), Ridge()).fit(TABLE, TARGET)
+    with pytest.raises(UnsupportedError, match="`polynomialfeatures` is a PolynomialFeatures"):
+        outrange.load(powers)
+    with pytest.raises(ModelError, match="call `fit` first"):
+        outrange.load(MLPRegressor())
+
+    class Mine(MLPRegressor):
+        def predict(self, X):
+            return 2.0 * super().predict(X)
+
+    with pytest.raises(UnsupportedError, match="Mine"):
+        outrange.load(Mine(**SMALL).fit(TABLE, TARGET))
+    broken = fitted("relu", TABLE)
+    broken.predict = lambda x: np.zeros(len(x))
+    with pytest.raises(ModelError, match="must compute what the model computes"):
+        outrange.load(broken)
+    del broken.predict
+    with pytest.raises(InputError, match="no input named `sped`"):
+        outrange.output_range(broken, {"sped": 1})
