@@ -246,7 +246,7 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
     return ask_diagnose(model, data, click.echo, **options)
 
 
-@app.command("report", epilog=EXIT_CODES)
+@app.command("report", epilog=EXIT_CODES, short_help="One page about a model, for others to read.")
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*REPORT_OPTIONS)
