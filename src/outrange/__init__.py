@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         summary as summary,
     )
     from .api.read import load as load, read as read, read_property as read_property
+    from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
     from .api.slopes import (
         difference_range as difference_range,
@@ -99,6 +100,7 @@ _HOMES = {
     "api.properties": "verify",
     "api.ranges": "output_range sample_range summary",
     "api.read": "load read read_property",
+    "api.report": "report",
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "difference_range gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",

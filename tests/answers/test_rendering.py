@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.answers import RangeProgress
 from outrange.answers.render.text import number, tidy, vector
-from outrange.cli.text import demo_text, live_text
+from outrange.cli.text import demo_text
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
 from outrange.questions.summary import summary
@@ -56,18 +55,6 @@ def test_display_hides_residues_and_negative_zero():
     assert vector(tidy([1.23456789e-9], 1.23456789e-9)) == "[1.23457e-09]"
     assert vector(np.arange(12)) == "[0., 1., 2., ..., 9., 10., 11.]"
     assert number(None) == "-"
-
-
-def test_live_line_never_says_100_too_early():
-    ones = np.ones(1)
-    now = RangeProgress(1.0, 5, -ones, ones, -0.99999999 * ones, ones * 0.99999999, 3)
-    assert "99.9999 %" in live_text(now, ["y"])
-    closed = RangeProgress(1.0, 5, -ones, ones, -ones, ones, 3)
-    assert "100.0" in live_text(closed, ["y"])
-    start = RangeProgress(1.0, 5, -ones * np.inf, ones, -ones, ones, 3)
-    assert "0.0 %" in live_text(start, ["y"])
-    many = RangeProgress(1.0, 5, *(np.tile(v, 20) for v in (-ones, ones, -ones, ones)), 3)
-    assert "14 others" in live_text(many, [str(i) for i in range(20)])
 
 
 def test_plot_draws_one_bar_an_output():

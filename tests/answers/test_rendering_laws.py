@@ -21,6 +21,7 @@ TAGS = {
 ATTRIBUTES = {
     "class",
     "role",
+    "scope",
     "aria-label",
     "style",
     "width",

@@ -43,8 +43,10 @@ ALLOWED = {
         "diagnosis",
     },
     "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
+    "live": {"core", "answers"},
+    "reports": {"core", "graph", "questions", "answers"},
     # A page asks what a user asks: its property is read as the command line reads it.
-    "explorer": {"core", "graph", "domains", "search", "questions", "answers", "cli"},
+    "explorer": {"core", "graph", "domains", "search", "questions", "answers", "reports", "cli"},
     "_demo": {"core", "graph"},
     "layers": {"train"},
     "losses": {"train"},
@@ -61,7 +63,7 @@ LAZY = {
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
     "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
-    "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget",
+    "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget", "IPython",
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from outrange import InputError, Study
-from outrange.answers.study.progress import StudyProgress, live_table
 from outrange.answers.study.trials import Reason, Trial, judged
 
 
@@ -101,27 +100,3 @@ def test_it_plots():
     axes = s.plot_curves(most=1)
     assert len(axes.lines) == 3  # two starts and the goal
     pyplot.close("all")
-
-
-def test_the_live_table_is_redrawn_in_place():
-    class Terminal:
-        def __init__(self):
-            self.text = ""
-
-        def isatty(self):
-            return True
-
-        def write(self, text):
-            self.text += text
-
-        def flush(self):
-            pass
-
-    out = Terminal()
-    show = live_table(out)
-    leaders = (("tanh, mse, sgd", 1.0, 0.5, 1.0),)
-    show(StudyProgress(0.1, 5, 10, "accuracy", leaders))
-    show(StudyProgress(0.2, 6, 10, "accuracy", leaders))  # too soon
-    show(StudyProgress(0.3, 10, 10, "accuracy", leaders))
-    assert out.text.count("tanh, mse, sgd") == 2
-    assert "\x1b[3A" in out.text

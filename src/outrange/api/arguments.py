@@ -12,6 +12,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import Clock, InputError
 from ..core.formula import negate
+from ..core.watch import Stage, listener, tell
 from .read import read_property
 
 
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+MOST_NAMED = 1000
+"""Outputs that a live view calls by name."""
+
 LEAST_TIME = 1e-3
 """Seconds of a question whose time went by while the model was read."""
 
 
 def loaded(model: Any, asked: Any = None) -> Network:
-    """The model, read once.
+    """The model, read once; whoever watches hears of it, and what the outputs are called.
 
     Args:
         model: What the user passed.
@@ -36,10 +40,26 @@ def loaded(model: Any, asked: Any = None) -> Network:
     from ..graph.graph import vectors
     from ..questions.inputs.columns import column_names
 
+    hears = listener() is not None
+    known = hasattr(model, "graph")
+    if hears and not known:
+        tell(Stage("reading the model"))
     network, names = load(model), column_names(asked)
+    if hears:
+        tell(Stage(None if known else "", _output_names(network)))
     (*_, last), flat = network.graph.inputs, vectors(network.graph.inputs)
     is_nameless = len(network.graph.inputs) == 1 and not last.column_of and len(flat) == 1
     return network.named(names) if names is not None and is_nameless else network
+
+
+def _output_names(network: Network) -> tuple[str, ...]:
+    """What the outputs are called, if they are few enough to be read."""
+    from ..answers.render.text import entry_names
+
+    outputs = network.graph.outputs
+    if sum(slot.size for slot in outputs) > MOST_NAMED:
+        return ()
+    return tuple(entry_names({slot.name: slot.shape for slot in outputs}))
 
 
 def alike(network: Network, other: Network) -> Network:

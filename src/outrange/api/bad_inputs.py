@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..live import followed
 from .arguments import asked, left, loaded_within, stamped
 
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ..answers.counterexamples import Counterexamples
 
 
+@followed("Counterexamples", hears=False)
 def counterexamples(
     model: Any,
     property: Any,
@@ -22,6 +24,7 @@ def counterexamples(
     time_limit: float | None = None,
     seed: int = 0,
     where: Any = None,
+    progress: bool | None = None,
 ) -> Counterexamples:
     """Find distinct counterexamples of a property, spread over the region that violates it.
 
@@ -41,6 +44,8 @@ def counterexamples(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether they are all
@@ -92,6 +97,7 @@ def counterexamples(
     )
 
 
+@followed("Bad inputs", hears=False)
 def bad_inputs(
     model: Any,
     property: Any,
@@ -101,6 +107,7 @@ def bad_inputs(
     time_limit: float | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
+    progress: bool | None = None,
 ) -> BadInputs:
     """Compute the pre-image of a violation: boxes, exact polytopes, and their share of the volume.
 
@@ -121,6 +128,8 @@ def bad_inputs(
         most_pieces: Stop at this number of boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.

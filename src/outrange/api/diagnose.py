@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import InputError
+from ..live import followed
 
 
 if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
 
 
+@followed("Diagnosis", hears=False)
 def diagnose(
     model: Any,
     x: Any,
@@ -24,6 +26,7 @@ def diagnose(
     steps: int | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
+    progress: bool | None = None,
 ) -> Diagnosis:
     """Diagnose why a model does not learn, with a proof where there is one.
 
@@ -43,6 +46,8 @@ def diagnose(
             large model (2 million weights, 60 layers) is then not run at all, only read.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         A `Diagnosis`; `print` it, or `raise_on("proved")`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..live import followed
 from .arguments import left, loaded_within, stamped
 
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ..answers import Optimum
 
 
+@followed("Minimum", hears=False)
 def minimize(
     model: Any,
     objective: Any,
@@ -20,6 +22,7 @@ def minimize(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Optimum:
     """Minimize a linear form of outputs and inputs, under constraints on both.
 
@@ -37,6 +40,8 @@ def minimize(
         tol: Stop when the value is known to `tol` times the range attained by the form.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         An `Optimum`: `lo <= least value <= hi`, and the input `at` that reaches `hi`.
@@ -63,6 +68,7 @@ def minimize(
     return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
 
+@followed("Maximum", hears=False)
 def maximize(
     model: Any,
     objective: Any,
@@ -72,6 +78,7 @@ def maximize(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Optimum:
     """Maximize a linear form of outputs and inputs, under constraints on both.
 
@@ -83,6 +90,8 @@ def maximize(
         tol: See `outrange.minimize`.
         time_limit: See `outrange.minimize`.
         seed: See `outrange.minimize`.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         An `Optimum`: `lo <= largest value <= hi`, and the input `at` that reaches `lo`.

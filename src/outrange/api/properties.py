@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
+from ..live import followed, heard
 from .arguments import asked, hull, left, loaded_within, stamped
 
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
 
 
+@followed("Property")
 def verify(
     model: Any,
     property: Any,
@@ -23,7 +25,7 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[VerifyProgress], None] | None = None,
+    progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
 
@@ -44,7 +46,9 @@ def verify(
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
-        progress: Called a few times a second with a `VerifyProgress`.
+        progress: A function called a few times a second with a `VerifyProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Verdict`; it is true only where the property is proved.
@@ -85,6 +89,12 @@ def verify(
     except OutOfTime:
         return stamped(undecided(network, os.path.basename(str(property)), clock), network)
     found = ask(
-        network, unsafe, regions, text=text, time_limit=left(clock), seed=seed, progress=progress
+        network,
+        unsafe,
+        regions,
+        text=text,
+        time_limit=left(clock),
+        seed=seed,
+        progress=heard(progress),
     )
     return stamped(replace(found, **hull(network, regions)), network)

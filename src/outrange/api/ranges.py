@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..live import followed, heard
 from .arguments import left, loaded, loaded_within, stamped
 
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ..answers import Range, RangeProgress, SampledRange, Summary
 
 
+@followed("Output range")
 def output_range(
     model: Any,
     box: Any,
@@ -21,7 +23,7 @@ def output_range(
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
-    progress: Callable[[RangeProgress], None] | None = None,
+    progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
 
@@ -43,7 +45,9 @@ def output_range(
         solver: Whether a mixed-integer solver may close what splitting the input set does not
             (few inputs, few unstable neurons). The answer's `warrant` is then
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
-        progress: Called a few times a second with a `RangeProgress`.
+        progress: A function called a few times a second with a `RangeProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Range` in the output's shape: `lo, hi` are proved, `seen_lo, seen_hi` are attained at
@@ -84,17 +88,19 @@ def output_range(
             rows=rows,
             layer=layer,
             solver=solver,
-            progress=progress,
+            progress=heard(progress),
         ),
         network,
     )
 
 
+@followed("Layers", hears=False)
 def summary(
     model: Any,
     box: Any,
     *,
     known: Range | None = None,
+    progress: bool | None = None,
 ) -> Summary:
     """Bound every layer on an input set, as a table like that of Keras's `model.summary()`.
 
@@ -106,6 +112,8 @@ def summary(
         box: As for `outrange.output_range`.
         known: What `outrange.output_range` said of the same model on the same input set, if that is
             known: the row of the last layer then has that range, which is tighter.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         A `Summary`; `print` it for the table.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, Specification
+from ..live import followed
 
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+@followed("Reading the model", hears=False)
 def load(
     model: Any,
     *,
@@ -21,6 +23,7 @@ def load(
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    progress: bool | None = None,
 ) -> Network:
     """Read a model once, to ask several questions about it.
 
@@ -35,6 +38,8 @@ def load(
         names: Of the features of a model with one flat input, in order (`frame.columns`, say):
             then boxes, conditions and answers are by name, `{"speed": (0, 30), "mode": 1.0}` and
             `x["speed"]`. Questions about a DataFrame take its columns without being told.
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
 
     Returns:
         A `Network`; every question takes one in place of a model.

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
+from ..live import followed, heard
 from .arguments import left, loaded_within, stamped
 
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+@followed("Robustness")
 def robustness(
     model: Any,
     x: Any,
@@ -33,7 +35,7 @@ def robustness(
     tol: float = 1e-3,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[float, float], None] | None = None,
+    progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Compute the certified radius of an input: proved from below, attained from above.
 
@@ -58,7 +60,9 @@ def robustness(
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
-        progress: Called with `(lo, hi)` after each decision.
+        progress: A function called with `(lo, hi)` after each decision;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -103,7 +107,7 @@ def robustness(
             most=most,
             time_limit=left(clock),
             seed=seed,
-            progress=progress,
+            progress=heard(progress),
             reading=reading,
         ),
         network,
@@ -145,6 +149,7 @@ def _kept(
     return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 
 
+@followed("Robust accuracy")
 def robust_accuracy(
     model: Any,
     x: Any,
@@ -159,7 +164,7 @@ def robust_accuracy(
     time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
-    progress: Callable[[RobustProgress], None] | None = None,
+    progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy:
     """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
 
@@ -179,7 +184,9 @@ def robust_accuracy(
         time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
         seed: Seed of the attack's random points; no proof depends on it.
-        progress: Called after every input with a `RobustProgress`.
+        progress: A function called after every input with a `RobustProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.
@@ -223,7 +230,7 @@ def robust_accuracy(
             time_limit=left(clock),
             file=file,
             seed=seed,
-            progress=progress,
+            progress=heard(progress),
         ),
         network,
     )

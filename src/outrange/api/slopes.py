@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..live import followed, heard
 from .arguments import alike, left, loaded, loaded_within, stamped
 
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
 
 
+@followed("Monotonicity")
 def monotone(
     model: Any,
     box: Any,
@@ -26,7 +28,7 @@ def monotone(
     layer: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[VerifyProgress], None] | None = None,
+    progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """Verify monotonicity: of outputs in inputs, or of a chosen index from group to group.
 
@@ -51,7 +53,9 @@ def monotone(
         layer: Ask about the values of this layer instead of the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points tried; no proof depends on it.
-        progress: Called a few times a second with a `VerifyProgress`.
+        progress: A function called a few times a second with a `VerifyProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. True only where
@@ -84,18 +88,19 @@ def monotone(
 
         found = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=left(clock), seed=seed, progress=progress,
+            time_limit=left(clock), seed=seed, progress=heard(progress),
         )  # fmt: skip
         return stamped(found, network)
     from ..questions.gradients.group_order import groups_monotone
 
     found = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time_limit=left(clock), seed=seed, progress=progress,
+        time_limit=left(clock), seed=seed, progress=heard(progress),
     )  # fmt: skip
     return stamped(found, network)
 
 
+@followed("Derivatives")
 def gradient_range(
     model: Any,
     box: Any,
@@ -106,7 +111,7 @@ def gradient_range(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[RangeProgress], None] | None = None,
+    progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the least and largest partial derivatives of outputs by inputs over a box.
 
@@ -123,7 +128,9 @@ def gradient_range(
         tol: Stop when each end is known to `tol` times the range attained by that derivative.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
-        progress: Called a few times a second with a `RangeProgress`.
+        progress: A function called a few times a second with a `RangeProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Range` of shape `(*output shape, *input shape)`.
@@ -152,10 +159,11 @@ def gradient_range(
     network, clock = loaded_within(model, time_limit, box)
     return stamped(ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
+        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
     ), network)  # fmt: skip
 
 
+@followed("Lipschitz constants")
 def lipschitz(
     model: Any,
     box: Any,
@@ -166,7 +174,7 @@ def lipschitz(
     tol: float = 1e-6,
     time_limit: float | None = None,
     seed: int = 0,
-    progress: Callable[[RangeProgress], None] | None = None,
+    progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the local Lipschitz constant of each output over a box.
 
@@ -182,7 +190,9 @@ def lipschitz(
         tol: Stop when each constant is known to `tol` times the range attained.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
-        progress: Called a few times a second with a `RangeProgress`.
+        progress: A function called a few times a second with a `RangeProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` attained.
@@ -210,10 +220,11 @@ def lipschitz(
     network, clock = loaded_within(model, time_limit, box)
     return stamped(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=progress,
+        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
     ), network)  # fmt: skip
 
 
+@followed("Difference")
 def difference_range(
     model_a: Any,
     model_b: Any,
@@ -223,7 +234,7 @@ def difference_range(
     time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
-    progress: Callable[[RangeProgress], None] | None = None,
+    progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
 
@@ -238,7 +249,9 @@ def difference_range(
         time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`, an array of linear forms of the differences to bound instead.
         solver: See `outrange.output_range`.
-        progress: Called a few times a second with a `RangeProgress`.
+        progress: A function called a few times a second with a `RangeProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Range` in the shape of the outputs of `model_a`.
@@ -270,6 +283,13 @@ def difference_range(
     two = alike(loaded(model_b, box), one)
     one = alike(one, two)
     found = ask(
-        one, two, box, tol=tol, time_limit=left(clock), rows=rows, solver=solver, progress=progress
+        one,
+        two,
+        box,
+        tol=tol,
+        time_limit=left(clock),
+        rows=rows,
+        solver=solver,
+        progress=heard(progress),
     )
     return stamped(found, one, two)

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..answers.study.progress import StudyProgress, live_table
+from ..answers.study.progress import StudyProgress
+from ..live import followed, heard
 
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..answers.study.study import Study
 
 
+@followed("Comparison")
 def compare(
     build: Callable[[Any], Any],
     x: Any,
@@ -34,7 +36,7 @@ def compare(
     seed: int = 0,
     engine: str = "auto",
     file: str | os.PathLike | None = None,
-    progress: bool | Callable[[StudyProgress], None] = False,
+    progress: bool | Callable[[StudyProgress], None] | None = None,
 ) -> Study:
     """Compare activations, losses and optimizers: train all combinations, from several starts.
 
@@ -71,7 +73,9 @@ def compare(
         engine: `"auto"`, `"lanes"` or `"one by one"`.
         file: Keep the study here, as JSON; if it is there unfinished, go on with it, if it is
             complete, return it.
-        progress: True for a live table, or a function called with a `StudyProgress`.
+        progress: A function called with a `StudyProgress`;
+            True to show it, False for nothing. None shows it in a terminal or a notebook once the
+            call takes 2 s.
 
     Returns:
         A `Study`; `print` it. Ctrl-C returns what is known then.
@@ -114,7 +118,7 @@ def compare(
         seed=seed,
         engine=engine,
         file=file,
-        progress=live_table() if progress is True else progress or None,
+        progress=heard(progress),
     )
 
 

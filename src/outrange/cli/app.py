@@ -10,45 +10,19 @@ import click
 from .. import __version__
 from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 from .options.boxes import BoxOptions
+from .options.declared import BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
 
 
-BOX_OPTIONS = (
-    click.option("--box", nargs=2, type=float, metavar="LO HI", help="One range for every input."),
-    click.option("--lo", metavar="LIST|FILE", help="Lower ends: 0,0.5,1 or a .npy/.npz/.csv file."),
-    click.option("--hi", metavar="LIST|FILE", help="Upper ends."),
-    click.option(
-        "--input",
-        "inputs",
-        nargs=3,
-        multiple=True,
-        metavar="NAME LO HI",
-        help="The range of one input; repeat for each (LO = HI fixes it).",
-    ),
-    click.option("--data", metavar="FILE", help="Range of data: .npy, .npz, .csv with titles."),
-    click.option("--target", metavar="NAME", help="What is no input there.  [default: y, if any]"),
-    click.option("--margin", type=float, help="Widen the data's range by this much."),
-    click.option("--relative-margin", type=float, help="... by this share of its width."),
-    click.option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
-    click.option("--radius", type=float, help="Radius of the ball."),
-    click.option("--clip", nargs=2, type=float, metavar="LO HI", help="Limits of the ball."),
-)
-
-UNSAFE = "Run code stored in the model file (Keras Lambda). Only if you trust it."
-
-MODEL_OPTIONS = (
-    click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
-    click.option("--unsafe", is_flag=True, help=UNSAFE),
-)
-
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-def _with(*options: Decorator) -> Decorator:
+def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
+        for names, settings in reversed(options):
+            choice = settings.get("type")
+            if isinstance(choice, list):
+                settings = settings | {"type": click.Choice(choice)}
+            command = click.option(*names, **settings)(command)
         return command
 
     return wrap
@@ -270,6 +244,21 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
     from .commands.diagnose import ask_diagnose
 
     return ask_diagnose(model, data, click.echo, **options)
+
+
+@app.command("report", epilog=EXIT_CODES, short_help="One page about a model, for others to read.")
+@click.argument("model")
+@_with(*BOX_OPTIONS)
+@_with(*REPORT_OPTIONS)
+def report_command(model: str, **options: Any) -> int:
+    """Write one self-contained page about MODEL: for a colleague, a reviewer or an auditor.
+
+    With --data also robustness and a diagnosis. Each section has its share of the time, and says
+    if it was cut short.
+    """
+    from .commands.report import ask_report
+
+    return ask_report(model, _box(options), click.echo, **options)
 
 
 @app.command("demo")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..answers.diagnosis import Diagnosis, Finding
 from ..core import InputError
+from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
@@ -48,7 +49,8 @@ def diagnose(
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     found: list[Finding] = []
-    for rule in applied.values():
+    for code, rule in applied.items():
+        tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
     return Diagnosis(

@@ -42,6 +42,21 @@ def html(document: Document) -> str:
     return f'<style>{STYLE}</style><div class="{frame}"><p>{title}{lead}</p>{blocks}</div>'
 
 
+def chapter(document: Document, level: int) -> str:
+    """A document as a part of a larger page: its title a heading, its folds open, no style sheet.
+
+    Args:
+        document: What to show.
+        level: Of the heading, 2 to 6.
+    """
+    title = _toned(escape(document.title), document.tone)
+    lead = f"<p>{_lines(document.lead)}</p>" if document.lead else ""
+    # What is escaped holds no tag: these are the ones made here.
+    blocks = "".join(map(_block, document.shown)).replace("<details>", "<details open>")
+    frame = f"outrange {_tone(document.tone)}".rstrip()
+    return f'<div class="{frame}"><h{level}>{title}</h{level}>{lead}{blocks}</div>'
+
+
 def page(document: Document) -> str:
     """A whole page, to open in a browser."""
     return (
@@ -95,14 +110,17 @@ def _tags(tag: str, parts: Iterable[str], style: str = "") -> str:
 def _table(table: Table) -> str:
     axis = table.axis
 
-    def line(cells: Iterable[Cell], tag: str) -> str:
-        return "".join(
-            _tags(tag, [_cell(cell, axis)], f"text-align:{SIDES[table.side(i)]}")
-            for i, cell in enumerate(cells)
-        )
+    def cell(shown: str, i: int, scope: str = "") -> str:
+        # A header without text heads nothing, which a screen reader would say aloud.
+        tag, said = ("th", f' scope="{scope}"') if scope and shown else ("td", "")
+        return f'<{tag}{said} style="text-align:{SIDES[table.side(i)]}">{shown}</{tag}>'
 
-    body = _tags("tr", (line(row, "td") for row in table.rows))
-    head = f"<thead><tr>{line(table.head, 'th')}</tr></thead>"
+    def line(cells: Iterable[Cell], first: str, rest: str = "") -> str:
+        shown = [_cell(one, axis) for one in cells]
+        return "".join(cell(told, i, rest if i else first) for i, told in enumerate(shown))
+
+    body = _tags("tr", (line(row, "row") for row in table.rows))
+    head = f"<thead><tr>{line(table.head, 'col', 'col')}</tr></thead>"
     return f'<table style="margin-left:0">{head}<tbody>{body}</tbody></table>'
 
 

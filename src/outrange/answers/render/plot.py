@@ -1,6 +1,7 @@
 """The one file that imports matplotlib."""
 
 from collections.abc import Sequence
+from io import StringIO
 from textwrap import fill
 from typing import Any
 
@@ -38,6 +39,33 @@ def new_axes(*shape: int, **options: Any) -> Any:
     figure, axes = pyplot.subplots(*shape, layout="constrained", **options)
     figure.set_gid(OWN)
     return axes
+
+
+def canvas(width: float, height: float, *shape: int) -> Any:
+    """Axes on a figure that no window shows, to be written by `svg`; None without matplotlib.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        *shape: Rows and columns of axes; one without.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.set_gid(OWN)
+    return figure.subplots(*shape, squeeze=not shape)
+
+
+def svg(figure: Any) -> str:
+    """A figure as SVG, its letters as text and its names the same in every run."""
+    from matplotlib import rc_context
+
+    out = StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": OWN}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
 
 
 def titled(ax: Any, sentence: str) -> Any:

@@ -58,6 +58,7 @@ STYLE = (
     ".outrange th,.outrange td{padding:2px 10px 2px 0;border:0;background:none;"
     "color:var(--or-fg);vertical-align:middle;max-width:40em;overflow-wrap:anywhere}"
     ".outrange th{font-weight:600;border-bottom:1px solid var(--or-line);color:var(--or-dim)}"
+    ".outrange tbody th{font-weight:400;border:0;color:var(--or-fg)}"
     ".outrange tr{background:none}"
     ".outrange summary{cursor:pointer;color:var(--or-dim);margin:4px 0}"
     ".outrange pre{background:var(--or-code);color:var(--or-fg);padding:6px 8px;margin:4px 0;"

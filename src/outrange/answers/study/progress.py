@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TextIO
 
 from ..render.document import Table
 from ..render.text import block_lines, short, size
-
-
-EVERY = 1.0
-"""Seconds between two tables on a terminal; elsewhere ten times as long."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +30,3 @@ class StudyProgress:
         when = f"epoch {self.epoch} of {self.epochs}, {size(self.seconds)}"
         rows = [(name, *map(short, values)) for name, *values in self.leaders]
         return "\n".join(block_lines(Table((when, self.metric, "least", "most"), rows)))
-
-
-def live_table(out: TextIO | None = None) -> Callable[[StudyProgress], None]:
-    """A function for `progress=` that shows the leaders, redrawn in place on a terminal."""
-    stream = sys.stderr if out is None else out
-    drawn, at = 0, -float("inf")
-
-    def show(now: StudyProgress) -> None:
-        nonlocal drawn, at
-        wait = EVERY if stream.isatty() else 10 * EVERY
-        done = now.epoch >= now.epochs
-        if not done and time.perf_counter() - at < wait:
-            return
-        at = time.perf_counter()
-        text = str(now)
-        if stream.isatty() and drawn:
-            stream.write(f"\x1b[{drawn}A\x1b[J")
-        stream.write(text + "\n")
-        stream.flush()
-        drawn = text.count("\n") + 1
-
-    return show

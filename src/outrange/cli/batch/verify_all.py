@@ -11,8 +11,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from ...core import InputError
+from ...core.watch import Stage
+from ...live.follow import EAGER, Display, screen
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
-from ..progress import LiveLine
 from ..text import BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results
@@ -143,7 +144,7 @@ class _Batch:
     def run(self, asked: Sequence[Instance]) -> None:
         """Until every instance has a result."""
         waiting = deque(asked)
-        with LiveLine(batch_live_text) as live:
+        with Display("verify-all", screen(), EAGER) as live:
             try:
                 while waiting or any(hand.task for hand in self._hands):
                     for hand in self._hands:
@@ -151,13 +152,13 @@ class _Batch:
                             task = waiting.popleft()
                             self._say(live, "started", task)
                             hand.give(task)
-                    live(self._progress())
+                    live(Stage(batch_live_text(self._progress())))
                     self._wait(live)
             finally:
                 for hand in self._hands:
                     hand.end()
 
-    def _wait(self, live: LiveLine) -> None:
+    def _wait(self, live: Display) -> None:
         """For the next answer, or until someone is overdue, or for a moment."""
         busy = [hand for hand in self._hands if hand.task is not None]
         moment = min([TICK, *(max(0.0, hand.left) for hand in busy)])
@@ -187,7 +188,7 @@ class _Batch:
             [f"{t.onnx} {t.vnnlib}" for t in tasks],
         )
 
-    def _say(self, live: LiveLine, word: str, about: Instance | Result, more: str = "") -> None:
+    def _say(self, live: Display, word: str, about: Instance | Result, more: str = "") -> None:
         """A line for a log, where no live line is shown."""
         if not live.shown:
             count = sum(key in self._results.known for key in self._keys)

@@ -15,9 +15,7 @@ from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
-from ..progress import LiveLine
 from ..start_up import command_began, reading
-from ..text import live_text
 
 
 if TYPE_CHECKING:
@@ -68,24 +66,15 @@ def ask_range(
     labels = {slot.name: slot.shape for slot in graph.outputs}
     if output is not None:
         forms, labels = pick_output(output, labels)
-    if layer is not None or rows is not None:
-        labels = {}
-
-    def names(count: int) -> list[str]:
-        known = entry_names(labels)
-        return known if len(known) == count else [f"[{i}]" for i in range(count)]
-
-    with LiveLine(lambda now: live_text(now, names(len(now.lo)))) as live:
-        answer = output_range(
-            network,
-            where,
-            tol=tol,
-            time_limit=None if seconds is None else max(clock.left, 1e-3),
-            rows=forms,
-            layer=layer,
-            solver=solver,
-            progress=live,
-        )
+    answer = output_range(
+        network,
+        where,
+        tol=tol,
+        time_limit=None if seconds is None else max(clock.left, 1e-3),
+        rows=forms,
+        layer=layer,
+        solver=solver,
+    )
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
     echo(json.dumps(answer.as_dict()) if as_json else str(answer))

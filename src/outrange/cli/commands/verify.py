@@ -15,16 +15,13 @@ from ...answers.render.text import text
 from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.boxes import BoxOptions, box_of
-from ..progress import LiveLine
 from ..start_up import command_began, reading
-from ..text import competition_word, plain_word, verify_live_text
+from ..text import competition_word, plain_word
 from .range import load_model
 
 
 if TYPE_CHECKING:
     from ...answers import Verdict
-    from ...answers.progress import VerifyProgress
-    from ...frontends.network import Network
 
 FILES = (".vnnlib", ".vnnlib.gz")
 
@@ -66,8 +63,10 @@ def ask_verify(
             network = load_model(model, unsafe)
         region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
-        with LiveLine(verify_live_text) as live:
-            verdict = _verify(network, asked, region, cut, max(clock.left, 1e-3), seed, live)
+        from ...api.properties import verify
+
+        left = max(clock.left, 1e-3)
+        verdict = verify(network, asked, region, where=cut, time_limit=left, seed=seed)
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
         return fail("the time ran out before the model was read; give it more with --time", OPEN)
@@ -107,20 +106,6 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
 
     asked = property if is_file else read_condition(property)
     return asked, None if where is None else read_condition(where)
-
-
-def _verify(
-    network: Network,
-    asked: Any,
-    region: Any,
-    cut: Any,
-    seconds: float,
-    seed: int,
-    live: Callable[[VerifyProgress], None],
-) -> Verdict:
-    from ...api.properties import verify
-
-    return verify(network, asked, region, where=cut, time_limit=seconds, seed=seed, progress=live)
 
 
 def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,11 +1,8 @@
-"""A `Verdict` in one word, and under way."""
+"""A `Verdict` in one word."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from ...answers import Verdict, VerifyProgress
-from ...answers.render.text import number
+from ...answers import Verdict
 
 
 SAT, UNSAT, OPEN, TIMEOUT = "sat", "unsat", "unknown", "timeout"
@@ -21,14 +18,3 @@ def competition_word(verdict: Verdict) -> str:
 def plain_word(verdict: Verdict) -> str:
     """`holds`, `violated`, `timeout` or `unknown`."""
     return {UNSAT: "holds", SAT: "violated"}.get(word := competition_word(verdict), word)
-
-
-def verify_live_text(now: VerifyProgress) -> str:
-    """Time, boxes, and how far both sides have come.
-
-    Args:
-        now: How far the search has come.
-    """
-    near = f", nearest {number(now.nearest)}" if np.isfinite(now.nearest) else ""
-    work = f"{now.seconds:6.1f} s  {now.boxes:,} boxes, {now.open:,} open"
-    return f"{work}  proved margin {number(now.margin)}{near} (0 decides)"

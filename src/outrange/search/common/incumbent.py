@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import Clock
+from ...core.watch import listener
 from .solution import Progress, SearchProgress
 
 
@@ -34,7 +35,9 @@ class Incumbent:
         self, rows: np.ndarray, tol: float, time_limit: float | None, progress: Progress | None
     ) -> None:
         self.clock = Clock(time_limit)
-        self.tol, self.progress = tol, progress
+        self.tol = tol
+        # Who asked comes before who watches: the question below tells the watcher in its own words.
+        self.progress = listener() if progress is None else progress
         self.boxes = 0
         self._partner = _opposites(np.asarray(rows))
         self._last_report = 0.0

@@ -1,0 +1,1 @@
+"""What a report asks, with which data, and as which code."""

@@ -1,0 +1,297 @@
+"""What a report asks: one section after the other, each with its share of the time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ...answers import Range
+from ...core import (
+    Clock,
+    ContradictionError,
+    InputError,
+    ModelError,
+    OutOfTime,
+    Region,
+    deadline,
+)  # fmt: skip
+from ...core.watch import Stage, tell
+from ...questions.inputs.data import data_box
+from ...questions.inputs.sets.regions import regions
+from ...reports.answered import answered, stopped, unasked
+from ...reports.context import (
+    arithmetic_section,
+    model_section,
+    reproduce_section,
+    uncovered_section,
+)  # fmt: skip
+from ...reports.domain import domain_section
+from ...reports.section import Section
+from ...reports.words import TITLES
+from .code import box_code, model_code
+from .data import NotAskedError, class_numbers, default_radius, first_rows
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
+WEIGHTS = {
+    "ranges": 4, "layers": 1, "properties": 3, "robustness": 3, "slopes": 2, "monotonicity": 2,
+    "diagnosis": 2,
+}  # fmt: skip
+"""Shares of the time that is left, in the order of asking; what one leaves over, others get."""
+
+MOST_INPUTS, MOST_PAIRS = 64, 256
+"""Slopes are asked of models of up to so many inputs, directions of so many pairs."""
+
+SLOPE_TOL = 1e-2
+"""Relative tolerance of Lipschitz constants: of smooth networks more takes long."""
+
+MOST_EACH = 10.0
+"""Seconds for one input of the data."""
+
+
+@dataclass
+class Questions:
+    """Asks about one model over one input set; see `outrange.report` for the arguments."""
+
+    model: Any
+    network: Network
+    box: Any
+    clock: Clock
+    data: Any = None
+    properties: Sequence[Any] = ()
+    eps: float | None = None
+    clip: tuple[float, float] | None = None
+    samples: int = 100
+    seed: int = 0
+    names: Sequence[str] | None = None
+    units: Mapping[str, str] | None = None
+    safe_mode: bool = True
+    interrupted: bool = field(init=False, default=False)
+    _regions: list[Region] = field(init=False)
+    _told: str = field(init=False, default="")
+    _found: dict[str, Section] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.x, self.y = self.data if isinstance(self.data, tuple) else (self.data, None)
+        if self.box is None and self.x is None:
+            raise InputError(
+                "A report needs an input set: pass `box`, `(0, 1)` say, or `data`, for its range. "
+                "Received: neither."
+            )
+        columns = getattr(self.x, "columns", None)
+        if self.names is None and columns is not None:
+            self.names = [str(column) for column in columns]
+        size = self.network.graph.size
+        if self.names is not None and len(self.names) != size:
+            raise InputError(
+                f"`names` has one name for each of the {size} inputs. "
+                f"Received: {len(self.names)} names."
+            )
+        if isinstance(self.properties, str | os.PathLike):
+            self.properties = [self.properties]
+        self._from_data = self.box is None
+        if self.box is None:
+            self.box = data_box(self.x)
+            self._told = "The range of the data, input by input."
+        self._regions = regions(self.network.graph.inputs, self.box)
+        self.properties = [self._read(one) for one in self.properties]
+
+    @staticmethod
+    def _read(asked: Any) -> Any:
+        """A property, or the condition that a text states."""
+        text = os.fspath(asked) if isinstance(asked, str | os.PathLike) else ""
+        if not text or text.lower().endswith((".vnnlib", ".vnnlib.gz")):
+            return asked
+        from ...cli.property.parser import read_condition
+
+        return read_condition(text)
+
+    def sections(self, command: str, standard: str | None) -> list[Section]:
+        """Everything, in the order of the page.
+
+        Args:
+            command: What makes this report.
+            standard: Whose headings the page has.
+        """
+        asks = dict(self._asks())
+        for key in WEIGHTS:
+            if key in asks:
+                self._found[key] = self._ask(key, asks[key], [k for k in WEIGHTS if k in asks])
+        model = model_section(self.network, self.network.source)
+        domain = domain_section(
+            self.network.graph.inputs, self._regions, self.names, self.units, self._told
+        )
+        setup = ["import outrange", "from outrange import x, y"]
+        setup += [f"network = outrange.load({model_code(self.model)})"]
+        setup += [] if self.x is None else ["data_x, data_y = ...  # the data"]
+        head = [
+            replace(model, call="\n".join(setup)),
+            replace(domain, call=box_code(self.box, self._from_data)),
+        ]
+        order = [key for key in TITLES if key in self._found]
+        parts = [*head, *(self._found[key] for key in order)]
+        if standard is not None:
+            parts.append(arithmetic_section(self._known()))
+        setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
+        return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
+
+    def call(self, standard: str | None) -> str:
+        """The Python call of the report, without its data."""
+        parts = ["network", "box"]
+        if self.properties:
+            parts.append(f"properties=[{', '.join(repr(str(p)) for p in self.properties)}]")
+        if self.data is not None:
+            parts.append("data=(data_x, data_y)" if self.y is not None else "data=data_x")
+        parts += [f"standard={standard!r}"] if standard else []
+        parts += [f"seed={self.seed}", f"time_limit={self.clock.limit:g}"]
+        return f"outrange.report({', '.join(parts)})"
+
+    def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
+        """One section, within its share of the time left."""
+        if self.interrupted:
+            return unasked(key, "The report was interrupted before this was asked.")
+        rest = keys[keys.index(key) :]
+        seconds = self.clock.left * WEIGHTS[key] / sum(WEIGHTS[k] for k in rest)
+        if seconds <= 0:
+            return unasked(key, "The time was over before this was asked; what would help: more.")
+        begin = time.perf_counter()
+        tell(Stage(TITLES[key][0]))
+        try:
+            section = ask(seconds)
+        except NotAskedError as error:
+            return unasked(key, str(error), cut=False)
+        except ContradictionError:
+            raise
+        except OutOfTime:
+            return unasked(key, f"Nothing was known within its share of the time, {seconds:.1f} s.")
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return unasked(key, "The report was interrupted before this was known.")
+        except (InputError, ModelError) as error:
+            return unasked(key, f"It cannot be asked of this model: {error}", cut=False)
+        self.interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
+        return replace(section, seconds=time.perf_counter() - begin)
+
+    def _asks(self) -> Iterator[tuple[str, Callable[[float], Section]]]:
+        """The sections that this report has, and who asks them."""
+        yield "ranges", self._ranges
+        yield "layers", self._layers
+        if self.properties:
+            yield "properties", self._properties
+        if self.y is not None:
+            yield "robustness", self._robustness
+        yield "slopes", self._slopes
+        yield "monotonicity", self._monotonicity
+        if self.x is not None:
+            yield "diagnosis", self._diagnosis
+
+    def _ranges(self, seconds: float) -> Section:
+        from ..ranges import output_range
+
+        answer = output_range(self.network, self.box, time_limit=seconds)
+        call = f"outrange.output_range(network, box, time_limit={seconds:.1f})"
+        return answered("ranges", [answer], call)
+
+    def _known(self) -> Range | None:
+        """The range of the outputs, if it was answered."""
+        found = next(iter(self._found["ranges"].answers), None)
+        return found if isinstance(found, Range) else None
+
+    def _layers(self, seconds: float) -> Section:
+        from ..ranges import summary
+
+        with deadline(seconds):
+            answer = summary(self.network, self.box, known=self._known())
+        return answered("layers", [answer], "outrange.summary(network, box)")
+
+    def _properties(self, seconds: float) -> Section:
+        from ..properties import verify
+
+        clock, verdicts, calls = Clock(seconds), [], []
+        for i, asked in enumerate(self.properties):
+            limit = max(clock.left, 0.0) / (len(self.properties) - i)
+            verdict = verify(
+                self.network, asked, self.box, time_limit=max(limit, 1e-3), seed=self.seed
+            )
+            verdicts.append(verdict)
+            is_file = isinstance(asked, str | os.PathLike)
+            claim = repr(os.fspath(asked)) if is_file else verdict.claim
+            calls.append(
+                f"outrange.verify(network, {claim}, box, seed={self.seed}, time_limit={limit:.1f})"
+            )
+            if verdict.reason == "interrupted":
+                break
+        return answered("properties", verdicts, "\n".join(calls))
+
+    def _robustness(self, seconds: float) -> Section:
+        from ..robustness import robust_accuracy
+
+        labels = class_numbers(self.y)
+        count = min(len(labels), self.samples)
+        rows = first_rows(self.x, count)
+        eps = default_radius(self.x) if self.eps is None else float(self.eps)
+        each = min(MOST_EACH, max(1.0, 3 * seconds / count))
+        clock = Clock(seconds)
+        answer = robust_accuracy(
+            self.network, rows, labels[:count], eps, clip=self.clip, each=each,
+            time_limit=seconds, seed=self.seed,
+        )  # fmt: skip
+        self.interrupted |= not answer.complete and clock.left > 0  # No other reason is left.
+        chosen = ", 1 % of the median width of the data" if self.eps is None else ""
+        note = (
+            f"The first {count:,} of {len(labels):,} rows of the data, each changed by at most "
+            f"{eps:.6g} an input{chosen}."
+        )
+        call = (
+            f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
+            f"clip={self.clip}, each={each:.3g}, seed={self.seed}, time_limit={seconds:.1f})"
+        )
+        return answered("robustness", [answer], call, note)
+
+    def _slopes(self, seconds: float) -> Section:
+        from ..slopes import lipschitz
+
+        size = self.network.graph.size
+        if size > MOST_INPUTS:
+            raise NotAskedError(
+                f"Slopes are asked here of models of up to {MOST_INPUTS} inputs; this one has "
+                f"{size:,}. `outrange.lipschitz` takes any."
+            )
+        answer = lipschitz(self.network, self.box, tol=SLOPE_TOL, time_limit=seconds)
+        call = f"outrange.lipschitz(network, box, tol={SLOPE_TOL:g}, time_limit={seconds:.1f})"
+        return answered("slopes", [answer], call)
+
+    def _monotonicity(self, seconds: float) -> Section:
+        from ..slopes import monotone
+
+        graph = self.network.graph
+        pairs = graph.size * graph.value_size(graph.output)
+        if pairs > MOST_PAIRS:
+            raise NotAskedError(
+                f"Directions are asked here of up to {MOST_PAIRS} pairs of output and input; this "
+                f"model has {pairs:,}. `outrange.monotone` takes some (`inputs=`, `outputs=`)."
+            )
+        answer = monotone(self.network, self.box, time_limit=seconds, seed=self.seed)
+        call = f"outrange.monotone(network, box, seed={self.seed}, time_limit={seconds:.1f})"
+        return answered("monotonicity", [answer], call)
+
+    def _diagnosis(self, seconds: float) -> Section:
+        from ..diagnose import diagnose
+
+        is_file = isinstance(self.model, str | os.PathLike)
+        suffix = os.path.splitext(os.fspath(self.model))[1].lower() if is_file else ""
+        if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
+            raise NotAskedError("A diagnosis reads the training of a Keras model; this is another.")
+        if self.model is self.network:
+            raise NotAskedError("A diagnosis needs the Keras model itself, or its file.")
+        with deadline(seconds):
+            answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)
+        return answered(
+            "diagnosis", [answer], f"outrange.diagnose({model_code(self.model)}, data_x, data_y)"
+        )

@@ -1,0 +1,124 @@
+"""`outrange report`: one page about a model, written to a file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...core import Clock, InputError
+from ...questions.inputs.data import data_box
+from ..exit_codes import EXACT, INTERRUPTED, OPEN
+from ..options.arrays import read_file
+from ..options.boxes import BoxOptions, box_of
+from ..start_up import command_began
+from .diagnose import read_data
+from .range import load_model
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
+LEAST_TIME = 1.0
+"""Seconds that a report needs at least: below, no section says anything."""
+
+
+def ask_report(
+    model: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    out: str,
+    properties: tuple[str, ...],
+    eps: float | None,
+    samples: int,
+    names: str | None,
+    units: tuple[tuple[str, str], ...],
+    standard: str | None,
+    seconds: float,
+    seed: int,
+    unsafe: bool,
+) -> int:
+    """Write the page; print what is in it. The exit code says whether all of it is complete.
+
+    Args:
+        model: The model's file.
+        box: The input set; without one that of the data.
+        echo: Prints on stdout.
+        out: The page's file.
+        properties: Written out, or VNN-LIB files.
+        eps: Radius of robustness.
+        samples: Rows whose robustness is decided.
+        names: Of the inputs, with commas between them.
+        units: Pairs of a name and a unit.
+        standard: Whose headings.
+        seconds: For the whole report.
+        seed: Of random points.
+        unsafe: Run code stored in the model file.
+
+    Raises:
+        InputError: An option breaks a rule.
+    """
+    if not seconds >= LEAST_TIME:
+        raise InputError(f"--time is at least {LEAST_TIME:g} s here. Received: {seconds!r}.")
+    folder = os.path.dirname(os.path.abspath(out))
+    if not os.path.isdir(folder):
+        raise InputError(f"-o: there is no such folder. Received: {folder}.")
+    data = None if box.data is None else _data(box.data, box.target or "y")
+    from ...api.report import report_on
+    from ...live import following
+
+    clock = Clock(seconds, command_began())
+    network = load_model(model, unsafe)
+    region = _region(box, data, network)
+    options = {
+        "data": data,
+        "properties": properties,
+        "eps": eps,
+        "clip": box.clip if box.ball is None else None,
+        "samples": samples,
+        "names": None if names is None else [name.strip() for name in names.split(",")],
+        "units": dict(units),
+        "seed": seed,
+        "safe_mode": not unsafe,
+        "standard": standard,
+        "command": shlex.join(["outrange", *sys.argv[1:]]),
+    }
+    with following("Report", None):
+        found = report_on(network, model, region, clock, **options)
+    found.html(out)
+    size = os.path.getsize(out)
+    echo(f"{out}: {len(found.sections)} sections, {size / 1e3:,.0f} kB")
+    for section in found.sections:
+        if section.outcome:
+            echo(f"  {section.title}: {section.outcome}{' (cut short)' if section.cut else ''}")
+    if found.interrupted:
+        return INTERRUPTED
+    return OPEN if found.cut else EXACT
+
+
+def _data(name: str, target: str) -> Any:
+    """Inputs and targets of a file; the inputs alone where it has no targets."""
+    parts = read_file(name, "--data")
+    if name.lower().endswith(".csv"):
+        with open(name, encoding="utf-8-sig") as lines:
+            titles = [title.strip().strip('"') for title in next(lines, "").split(",")]
+        wanted = [part.strip() for part in target.split(",")]
+        return read_data(name, target) if set(wanted) <= set(titles) else parts
+    return read_data(name, target) if isinstance(parts, dict) and target in parts else parts
+
+
+def _region(box: BoxOptions, data: Any, network: Network) -> Any:
+    """The input set; None for the range of the data, which is tried on any other set, too."""
+    if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
+        rest = replace(box, data=None, target=None, clip=None if box.ball is None else box.clip)
+        return box_of(rest, network.graph.inputs)
+    if data is None:
+        return box_of(box, network.graph.inputs)
+    margin = box.margin if box.relative_margin is None else box.relative_margin
+    x = data[0] if isinstance(data, tuple) else data
+    return None if margin is None else data_box(x, margin, relative=box.relative_margin is not None)

@@ -1,0 +1,82 @@
+"""Options that several commands share, or that are many, as plain data for the command line."""
+
+from typing import Any, TypeAlias
+
+
+Option: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
+"""The names of an option, and the arguments of `click.option`; a list of texts is a choice."""
+
+
+def option(*names: str, **settings: Any) -> Option:
+    """An option, written as for `click.option`."""
+    return names, settings
+
+
+BOX_OPTIONS = (
+    option("--box", nargs=2, type=float, metavar="LO HI", help="One range for every input."),
+    option("--lo", metavar="LIST|FILE", help="Lower ends: 0,0.5,1 or a .npy/.npz/.csv file."),
+    option("--hi", metavar="LIST|FILE", help="Upper ends."),
+    option(
+        "--input",
+        "inputs",
+        nargs=3,
+        multiple=True,
+        metavar="NAME LO HI",
+        help="The range of one input; repeat for each (LO = HI fixes it).",
+    ),
+    option("--data", metavar="FILE", help="Range of data: .npy, .npz, .csv with titles."),
+    option("--target", metavar="NAME", help="What is no input there.  [default: y, if any]"),
+    option("--margin", type=float, help="Widen the data's range by this much."),
+    option("--relative-margin", type=float, help="... by this share of its width."),
+    option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
+    option("--radius", type=float, help="Radius of the ball."),
+    option("--clip", nargs=2, type=float, metavar="LO HI", help="Limits of the ball."),
+)
+
+UNSAFE = "Run code stored in the model file (Keras Lambda). Only if you trust it."
+
+MODEL_OPTIONS = (
+    option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
+    option("--unsafe", is_flag=True, help=UNSAFE),
+)
+
+REPORT_OPTIONS = (
+    option(
+        "-o", "--out", default="report.html", show_default=True, metavar="FILE", help="The page."
+    ),
+    option(
+        "--property",
+        "properties",
+        multiple=True,
+        metavar="TEXT|FILE",
+        help='What shall hold: "y[0] <= 3.99", or a .vnnlib file; repeatable.',
+    ),
+    option("--eps", type=float, help="Radius of robustness.  [default: 1 % of the data's width]"),
+    option(
+        "--samples",
+        type=int,
+        default=100,
+        show_default=True,
+        help="Rows of the data whose robustness is decided.",
+    ),
+    option("--names", metavar="LIST", help="What the inputs stand for: speed,angle,..."),
+    option(
+        "--unit",
+        "units",
+        nargs=2,
+        multiple=True,
+        metavar="NAME UNIT",
+        help="Of an input; repeatable.",
+    ),
+    option("--standard", type=["iso-24029"], help="Headings of that standard for the page."),
+    option(
+        "--time",
+        "seconds",
+        type=float,
+        default=60.0,
+        show_default=True,
+        help="Seconds for the whole report.",
+    ),
+    option("--seed", type=int, default=0, show_default=True, help="Of random points."),
+    option("--unsafe", is_flag=True, help=UNSAFE),
+)

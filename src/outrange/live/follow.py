@@ -1,0 +1,181 @@
+"""Who shows what, and when: a display that begins once a call takes a while, and then is gone."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import replace
+from functools import wraps
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
+
+from ..core import InputError
+from ..core.watch import Listener, Stage, listener, told_to
+from .frame import Between, Frame, frame
+
+
+PATIENCE, EAGER = 2.0, 0.5
+"""Seconds before anything is shown by itself, and where it was asked for."""
+
+EVERY = 0.5
+"""Seconds between two frames: drawing takes milliseconds, and nobody reads faster."""
+
+Progress: TypeAlias = bool | Callable[..., object] | None
+"""True, False, None (where it takes long, and somebody looks), or a function."""
+
+Ask = TypeVar("Ask", bound=Callable[..., Any])
+
+
+class Screen(Protocol):
+    """Where frames are shown."""
+
+    def show(self, frame: Frame) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def screen() -> Callable[[], Screen] | None:
+    """What opens the screen that somebody looks at: a notebook, a terminal; None without one."""
+    from .notebook import NotebookScreen, in_notebook
+
+    if in_notebook():
+        return NotebookScreen
+    if sys.stderr is not None and sys.stderr.isatty():
+        from .terminal import TerminalScreen
+
+        return TerminalScreen
+    return None
+
+
+class Display:
+    """Keeps what was told last; a thread of its own shows it, so that nobody waits for a screen.
+
+    Args:
+        title: What was asked.
+        opened: Opens the screen; None to show nothing.
+        patience: Seconds before it is opened.
+    """
+
+    def __init__(
+        self, title: str, opened: Callable[[], Screen] | None, patience: float = PATIENCE
+    ) -> None:
+        self._title, self._opened, self._patience = title, opened, patience
+        self._news: dict[type, Any] = {}
+        self._over = threading.Event()
+        self._begin = time.perf_counter()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is a screen."""
+        return self._opened is not None
+
+    def __call__(self, *news: Any) -> None:
+        """Tell what is under way: a stage, a progress, or the two ends of a bracket."""
+        told = Between(*map(float, news)) if len(news) == 2 else news[0]
+        if isinstance(told, Stage):
+            before = self._news.get(Stage, Stage(""))
+            self._news = {Stage: replace(told, text=before.text) if told.text is None else told}
+        else:
+            self._news = {**self._news, type(told): told}
+
+    def frame(self) -> Frame:
+        """What there is to show now."""
+        return frame(self._title, time.perf_counter() - self._begin, self._news)
+
+    def __enter__(self) -> Self:
+        if self._opened is not None:
+            # In the context of the caller: a notebook asks it which cell this is.
+            run = copy_context().run
+            self._thread = threading.Thread(
+                target=run, args=(self._draw, self._opened), name="outrange-live", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def _draw(self, opened: Callable[[], Screen]) -> None:
+        if self._over.wait(self._patience):
+            return
+        found = opened()
+        try:
+            while True:
+                found.show(self.frame())
+                if self._over.wait(EVERY):
+                    return
+        finally:
+            found.close()
+
+
+def heard(progress: Progress) -> Callable[..., None] | None:
+    """What a question below calls: `followed` has put a function in the place of True and None."""
+    return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
+
+
+@contextmanager
+def following(title: str, progress: Progress) -> Iterator[Listener | None]:
+    """Show what is done inside, as the caller wants it.
+
+    Args:
+        title: What was asked.
+        progress: As users pass it.
+
+    Returns:
+        What hears of the progress; None if nobody does.
+
+    Raises:
+        InputError: `progress` is none of these.
+    """
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise InputError(
+            "`progress` must be a function, True or False; None shows it where a call takes long. "
+            f"Received: {progress!r}."
+        )
+    if progress is False or callable(progress):
+        with told_to(None):
+            yield progress or None
+        return
+    around = listener()
+    if around is not None:
+        yield around
+        return
+    alone = threading.current_thread() is not threading.main_thread()
+    opened = None if alone and progress is None else screen()
+    if opened is None:
+        yield None
+        return
+    with Display(title, opened, EAGER if progress else PATIENCE) as shown, told_to(shown):
+        yield shown
+
+
+def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
+    """A decorator: the question is shown under a title while it takes long.
+
+    Args:
+        title: What is asked, in a few words.
+        hears: Whether the question calls a function with its progress; else what is below it is
+            watched, and a function cannot be passed.
+    """
+
+    def wrap(ask: Ask) -> Ask:
+        @wraps(ask)
+        def call(*args: Any, progress: Any = None, **options: Any) -> Any:
+            if not hears and callable(progress):
+                raise InputError(
+                    f"`progress` of `{ask.__name__}` is True, False or None. Received: a function."
+                )
+            with following(title, progress) as hearer:
+                if not hears:
+                    return ask(*args, **options)
+                return ask(*args, progress=hearer, **options)
+
+        return cast(Ask, call)
+
+    return wrap

@@ -1,0 +1,143 @@
+"""What a live view shows at one moment, as plain data; screens turn it into characters or tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..answers.progress import RangeProgress, RobustProgress, VerifyProgress
+from ..answers.render.text import clipped_name, number, short
+from ..answers.study.progress import StudyProgress
+from ..core.watch import Stage
+
+
+MOST_ROWS = 8
+"""With a head and a line for the others, a view is ten lines high."""
+
+LONGEST_NAME, LONGEST_LINE = 28, 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a view.
+
+    Args:
+        name: What it is about.
+        share: How much of it is done, 0 to 1; None for no bar.
+        text: Beside the bar.
+    """
+
+    name: str
+    share: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A view: a line above, rows with bars, a line below; empty lines are left out."""
+
+    head: str
+    rows: Sequence[Row] = ()
+    foot: str = ""
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number that is known to lie between two others."""
+
+    lo: float
+    hi: float
+
+
+def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
+    """The view of what was told last, of each kind.
+
+    Args:
+        title: What was asked.
+        seconds: Since it was asked.
+        news: Type to the latest of it.
+    """
+    stage = news.get(Stage, Stage(""))
+    head = f"{title}  {seconds:.0f} s" + (f"  {stage.text}" if stage.text else "")
+    for kind, show in SHOWN.items():
+        if kind in news:
+            work, rows, foot = show(news[kind], stage)
+            return Frame(clipped_name(f"{head}  {work}", LONGEST_LINE), rows, foot)
+    # A search below a question without a report of its own.
+    search = next((now for now in news.values() if hasattr(now, "boxes")), None)
+    return Frame(clipped_name(head if search is None else f"{head}  {_work(search)}", LONGEST_LINE))
+
+
+def _work(now: Any) -> str:
+    return f"{now.boxes:,} box{'' if now.boxes == 1 else 'es'}, {now.open:,} open"
+
+
+def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
+    """A row an output, the least known first: how much of the claimed range was seen."""
+    share = now.share_known
+    with np.errstate(invalid="ignore"):
+        gap = np.maximum(now.seen_lo - now.lo, now.hi - now.seen_hi)
+    names = stage.names if len(stage.names) == len(share) else [f"[{i}]" for i in range(len(share))]
+    order = np.arange(len(share))
+    if len(share) > MOST_ROWS:
+        order = np.argsort(share, kind="stable")
+    rows = [
+        Row(
+            clipped_name(names[i], LONGEST_NAME),
+            float(share[i]),
+            f"{percent(float(share[i]))} known, gap {number(short(float(gap[i]), 3))}",
+        )
+        for i in order[:MOST_ROWS]
+    ]
+    rest = order[MOST_ROWS:]
+    foot = ""
+    if len(rest):
+        foot = f"and {len(rest):,} others, {percent(float(share[rest[0]]))} or more"
+    return _work(now), rows, foot
+
+
+def _verify(now: VerifyProgress, _: Stage) -> tuple[str, list[Row], str]:
+    near = f", nearest {number(now.nearest)}" if np.isfinite(now.nearest) else ""
+    return _work(now), [], f"proved margin {number(now.margin)}{near} (0 decides)"
+
+
+def _robust(now: RobustProgress, _: Stage) -> tuple[str, list[Row], str]:
+    done = now.robust + now.broken + now.wrong + now.open
+    counts = (("robust", now.robust), ("broken", now.broken), ("wrong", now.wrong))
+    rows = [Row(name, n / max(now.count, 1), f"{n:,}") for name, n in (*counts, ("open", now.open))]
+    return f"{done:,} of {now.count:,} inputs", rows, ""
+
+
+def _study(now: StudyProgress, _: Stage) -> tuple[str, list[Row], str]:
+    rows = [
+        Row(
+            clipped_name(name, LONGEST_NAME), None,
+            f"{number(short(middle))} ({number(short(least))} to {number(short(most))})",
+        )
+        for name, middle, least, most in now.leaders[:MOST_ROWS]
+    ]  # fmt: skip
+    return f"epoch {now.epoch:,} of {now.epochs:,}, {now.metric}", rows, ""
+
+
+def _bracket(now: Between, _: Stage) -> tuple[str, list[Row], str]:
+    return f"between {number(now.lo)} and {number(now.hi)}", [], ""
+
+
+SHOWN: dict[type, Any] = {
+    RangeProgress: _range,
+    RobustProgress: _robust,
+    StudyProgress: _study,
+    Between: _bracket,
+    VerifyProgress: _verify,
+}
+"""The first of these kinds that was told is what is shown."""
+
+
+def percent(share: float) -> str:
+    """Rounded down, so that 100 % is never said too early."""
+    digits = 1 if share < 0.99 else 4
+    step = 10**digits
+    return f"{np.floor(100 * share * step) / step:.{digits}f} %"

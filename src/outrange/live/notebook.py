@@ -1,0 +1,56 @@
+"""A view in a notebook, updated in place; the one file that imports IPython."""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+
+from ..answers.render.style import STYLE
+from .frame import Frame, Row
+
+
+def in_notebook() -> bool:
+    """Whether code runs in the kernel of a notebook, which shows HTML."""
+    shell = sys.modules.get("IPython")
+    found = None if shell is None else shell.get_ipython()
+    return found is not None and hasattr(found, "kernel")
+
+
+class NotebookScreen:
+    """Shows frames below the cell."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display
+
+        self._html = HTML
+        self._handle = display(HTML(""), display_id=True)
+
+    def show(self, frame: Frame) -> None:
+        """Replace what is shown."""
+        if self._handle is not None:
+            self._handle.update(self._html(view(frame)))
+
+    def close(self) -> None:
+        """Leave nothing below the cell."""
+        if self._handle is not None:
+            self._handle.update(self._html(""))
+
+
+def view(frame: Frame) -> str:
+    """A frame as HTML; every name in it is escaped."""
+    rows = "".join(map(_row, frame.rows))
+    table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+    foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""
+    head = f'<p role="status">{escape(frame.head).replace("  ", " · ")}</p>'
+    return f'<style>{STYLE}</style><div class="outrange">{head}{table}{foot}</div>'
+
+
+def _row(row: Row) -> str:
+    name = escape(row.name)
+    bar = "" if row.share is None else (
+        f'<progress value="{row.share:.4f}" max="1" aria-label="{name}"></progress>'
+    )  # fmt: skip
+    return (
+        f'<tr><th scope="row" style="text-align:left">{name}</th><td>{bar}</td>'
+        f'<td style="text-align:left">{escape(row.text)}</td></tr>'
+    )

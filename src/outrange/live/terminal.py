@@ -1,0 +1,54 @@
+"""A view in a terminal, redrawn in place and gone at the end; the one file that imports rich."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .frame import Frame
+
+
+BAR = 30
+"""Characters of a bar."""
+
+
+class TerminalScreen:
+    """Shows frames on stderr."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(
+            console=Console(stderr=True), transient=True, auto_refresh=False,
+            # What is printed meanwhile stands above; to a file it goes as it is.
+            redirect_stdout=sys.stdout.isatty(),
+        )  # fmt: skip
+        self._live.start()
+
+    def show(self, frame: Frame) -> None:
+        """Replace what is shown."""
+        self._live.update(_drawn(frame), refresh=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+
+def _drawn(frame: Frame) -> Any:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    def line(text: str, style: str = "") -> Any:
+        return Text(text, style, no_wrap=True, overflow="ellipsis")
+
+    parts = [line(frame.head)]
+    if frame.rows:
+        grid = Table.grid(padding=(0, 1))
+        for row in frame.rows:
+            bar = "" if row.share is None else ProgressBar(1.0, row.share, width=BAR)
+            grid.add_row(line(f"  {row.name}"), bar, line(row.text))
+        parts.append(grid)
+    return Group(*parts, *([line(f"  {frame.foot}", "dim")] if frame.foot else []))

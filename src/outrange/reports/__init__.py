@@ -1,0 +1,1 @@
+"""Reports: many answers about one model on one page, for whoever was not there."""

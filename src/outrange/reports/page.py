@@ -1,0 +1,126 @@
+"""Sections as one page: self-contained, without scripts, for screens, paper, screen readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from ..answers.render.document import Document, Table, Word
+from ..answers.render.html import chapter
+from ..answers.render.text import size
+from .figures import figure
+from .section import Section
+from .style import STYLE_SHEET
+from .words import ISO_ABOUT, ISO_GROUPS, NOT_ASKED
+
+
+HEAD = (
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"><title>{title}</title>'
+    '<style>{style}</style></head>\n<body class="outrange report">'
+    '<a class="skip" href="#content">Skip to the content</a>\n'
+    "<header><h1>{title}</h1><p>{lead}</p></header>\n"
+)
+
+
+def report_html(title: str, lead: str, sections: Sequence[Section], standard: str | None) -> str:
+    """The page.
+
+    Args:
+        title: Of the page, its one `<h1>`.
+        lead: A sentence below it.
+        sections: In the order in which they were asked.
+        standard: `ISO` for the headings of that standard; None for those of the sections.
+    """
+    groups = _groups(sections, standard)
+    parts = [HEAD.format(title=escape(title), lead=escape(lead), style=STYLE_SHEET)]
+    parts.append(_contents(groups))
+    parts.append('<main id="content">')
+    parts.append(_section("overview", "At a glance", 2, _block(_overview(sections), "overview")))
+    for key, (heading, inside) in groups.items():
+        number = list(groups).index(key) + 1
+        if standard is None:
+            parts.append(_part(inside[0], f"{number} {heading}", 2))
+            continue
+        about = f'<p class="about">{escape(ISO_ABOUT[heading])}</p>'
+        body = "".join(
+            _part(section, f"{number}.{i + 1} {section.title}", 3)
+            for i, section in enumerate(inside)
+        )
+        body = body or "<p>Nothing was asked under this heading.</p>"
+        parts.append(_section(key, f"{number} {heading}", 2, about + body))
+    parts.append("</main>\n<footer><p>Made by outrange. Nothing on this page comes from outside ")
+    parts.append("it, and nothing in it runs.</p></footer></body></html>\n")
+    return "".join(parts)
+
+
+def _groups(
+    sections: Sequence[Section], standard: str | None
+) -> Mapping[str, tuple[str, list[Section]]]:
+    """Key to heading, and the sections below it."""
+    if standard is None:
+        return {section.key: (section.title, [section]) for section in sections}
+    known = {section.key: section for section in sections}
+    return {
+        "iso-" + heading.lower().replace(" ", "-"): (
+            heading,
+            [known[key] for key in keys if key in known],
+        )
+        for heading, keys in ISO_GROUPS.items()
+    }
+
+
+def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
+    links = [("overview", "At a glance")]
+    links += [(key, f"{i} {name}") for i, (key, (name, _)) in enumerate(groups.items(), 1)]
+    items = "".join(f'<li><a href="#{key}">{escape(name)}</a></li>' for key, name in links)
+    return f'<nav aria-labelledby="contents"><p id="contents">Contents</p><ol>{items}</ol></nav>\n'
+
+
+def _overview(sections: Sequence[Section]) -> Document:
+    """A row a section that was asked."""
+    rows = [
+        (
+            section.title,
+            Word(section.outcome, section.tone),
+            "cut short" if section.cut else ("-" if section.outcome == NOT_ASKED else "complete"),
+            size(section.seconds) if section.seconds else None,
+        )
+        for section in sections
+        if section.outcome
+    ]
+    return Document("", "", (Table(("section", "outcome", "asked in full", "time"), rows, "lllr"),))
+
+
+def _section(key: str, heading: str, level: int, body: str) -> str:
+    name = f"{key}-heading"
+    return (
+        f'<section id="{key}" aria-labelledby="{name}"><h{level} id="{name}">{escape(heading)}'
+        f"</h{level}>{body}</section>\n"
+    )
+
+
+def _part(section: Section, heading: str, level: int) -> str:
+    """A section: what it is about, whether it was cut, its blocks, its answers with pictures."""
+    body = f'<p class="about">{escape(section.about)}</p>'
+    if section.cut:
+        body += f'<p class="cut"><strong>Cut short.</strong> {escape(section.cut)}</p>'
+    if section.blocks:
+        body += _block(Document("", "", section.blocks), section.title)
+    for i, (answer, shown) in enumerate(zip(section.answers, section.documents, strict=True)):
+        body += _framed(chapter(shown, level + 1), section.title)
+        body += figure(answer, f"{section.key}{i}")
+    return _section(section.key, heading, level, body)
+
+
+def _block(document: Document, label: str) -> str:
+    """Blocks without a title of their own."""
+    shown = chapter(document, 6)
+    return _framed(shown.replace("<h6></h6>", ""), label)
+
+
+def _framed(shown: str, label: str) -> str:
+    """Wide tables scroll by themselves, by the keyboard too."""
+    opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
+    return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

@@ -1,0 +1,50 @@
+"""The one style sheet of a report: for screens, light and dark, and for paper."""
+
+from ..answers.render.style import STYLE
+
+
+REPORT = (
+    "html{background:#fff}@media (prefers-color-scheme:dark){html{background:#161b22}}"
+    "body{margin:0}"
+    ".outrange.report{font-size:15px;line-height:1.5;border:0;padding:0 1.25rem 3rem;"
+    "max-width:62rem;margin:0 auto;overflow:visible}"
+    ".report .outrange{font-size:14px;overflow:visible;margin:1rem 0;break-inside:auto}"
+    ".report h1{font-size:1.9rem;line-height:1.2;margin:2rem 0 .25rem}"
+    ".report h2{font-size:1.35rem;margin:2.5rem 0 .25rem;padding-top:.5rem;"
+    "border-top:1px solid var(--or-line)}"
+    ".report h3{font-size:1.1rem;margin:1.5rem 0 .25rem}"
+    ".report h4{font-size:1rem;margin:0 0 .25rem}"
+    ".report .outrange h3,.report .outrange h4,.report .outrange h6{margin:.25rem 0}"
+    ".report th,.report td{overflow-wrap:break-word}"
+    '.report [style*="right"]{white-space:nowrap}'
+    ".report h1,.report h2,.report h3,.report h4{overflow-wrap:anywhere}"
+    ".report .about,.report .dim,.report footer{color:var(--or-dim)}"
+    ".report .about{margin-bottom:.75rem}"
+    ".report a{color:var(--or-link)}"
+    ".report{--or-link:#0a58ca}@media (prefers-color-scheme:dark){.report{--or-link:#79b8ff}}"
+    ".report nav ol{list-style:none;padding:0;margin:.5rem 0 0;columns:16rem;column-gap:2rem}"
+    ".report nav p{font-weight:600;margin:1rem 0 0}"
+    ".report nav li{margin:2px 0;break-inside:avoid}"
+    ".report .skip{position:absolute;left:-99rem;background:var(--or-bg);padding:.5rem 1rem}"
+    ".report .skip:focus{left:1rem;top:.5rem}"
+    ".report .scroll{overflow-x:auto}"
+    ".report .cut{border:1px solid var(--or-open);border-radius:4px;padding:4px 10px}"
+    ".report .cut strong{color:var(--or-open)}"
+    ".report figure{background:#fff;padding:8px;border-radius:4px;margin:.75rem 0;"
+    "width:fit-content;max-width:100%;box-sizing:border-box}"
+    ".report figure svg{display:block;max-width:100%;height:auto}"
+    ".report pre{white-space:pre-wrap;overflow-wrap:anywhere}"
+    ".report :focus-visible{outline:2px solid var(--or-link);outline-offset:2px}"
+    "@page{size:A4;margin:16mm}"
+    "@media print{html{background:#fff}.outrange.report{max-width:none;padding:0;font-size:10.5pt}"
+    ".report .outrange{font-size:9.5pt}.report table{font-size:8.5pt}"
+    ".report h2{break-after:avoid}.report h3,.report h4{break-after:avoid}"
+    ".report figure,.report tr{break-inside:avoid}.report thead{display:table-header-group}"
+    ".report .skip{display:none}.report .scroll{overflow:visible}"
+    ".report summary{list-style:none}"
+    ".report,.report .outrange{--or-fg:#1f2328;--or-bg:#fff;--or-line:#d0d7de;--or-dim:#59636e;"
+    "--or-code:#f6f8fa;--or-good:#1a7f37;--or-bad:#b3312c;--or-open:#9a6700;--or-link:#0a58ca}"
+    "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
+)
+
+STYLE_SHEET = STYLE + REPORT

@@ -1,0 +1,253 @@
+"""What takes long shows itself: in a terminal, in a notebook, and nowhere else."""
+
+import inspect
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
+from outrange.answers.study.progress import StudyProgress
+from outrange.core.watch import Stage, listener, tell, told_to
+from outrange.live import Display, followed, following
+from outrange.live.frame import MOST_ROWS, Between, frame
+from outrange.live.notebook import view
+
+
+ONES = np.ones(1)
+
+LONG = (
+    "output_range verify monotone gradient_range lipschitz robustness robust_accuracy compare "
+    "diagnose summary minimize maximize bad_inputs counterexamples difference_range load report"
+).split()
+
+
+class Screen:
+    """Keeps what it is shown."""
+
+    def __init__(self):
+        self.frames, self.closed = [], False
+
+    def show(self, frame):
+        self.frames.append(frame)
+
+    def close(self):
+        self.closed = True
+
+
+def wait_for(condition):
+    end = time.perf_counter() + 10
+    while not condition():
+        assert time.perf_counter() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_every_long_question_takes_progress(name):
+    parameter = inspect.signature(getattr(outrange, name)).parameters["progress"]
+    assert parameter.default is None
+    with pytest.raises(InputError, match="progress"):
+        getattr(outrange, name)(None, progress=3)
+
+
+def test_100_percent_is_never_said_too_early():
+    def told(lo, hi, seen_lo, seen_hi, count=1):
+        ends = (np.tile(v * ONES, count) for v in (lo, hi, seen_lo, seen_hi))
+        names = tuple("abcdefghijklmnopqrstuvwxyz"[:count])
+        news = {RangeProgress: RangeProgress(1.0, 5, *ends, 3), Stage: Stage("", names)}
+        return frame("Output range", 1.0, news)
+
+    assert "99.9999 %" in told(-1, 1, -0.99999999, 0.99999999).rows[0].text
+    assert "100.0" in told(-1, 1, -1, 1).rows[0].text
+    assert "0.0 %" in told(-np.inf, 1, -1, 1).rows[0].text
+    many = told(-1, 1, -1, 1, 20)
+    assert len(many.rows) == MOST_ROWS and "12 others" in many.foot
+    assert "5 boxes, 3 open" in many.head and many.rows[0].name == "a"
+
+
+def test_every_kind_of_progress_has_a_view():
+    kinds = {
+        "0 decides": VerifyProgress(1.0, 5, -0.5, 0.25, 3),
+        "4 of 10 inputs": RobustProgress(1.0, 10, 2, 1, 1, 0),
+        "epoch 5 of 10": StudyProgress(0.1, 5, 10, "accuracy", (("tanh, sgd", 1.0, 0.5, 1.0),)),
+        "between 0.5 and 0.75": Between(0.5, 0.75),
+    }
+    for told, news in kinds.items():
+        shown = frame("Title", 3.0, {type(news): news})
+        assert told in str(shown) and shown.head.startswith("Title  3 s")
+        assert len(shown.rows) <= MOST_ROWS and max(map(len, (shown.head, shown.foot))) <= 100
+    assert frame("Title", 3.0, {Stage: Stage("reading the model")}).head.endswith("the model")
+
+
+def test_a_page_escapes_names():
+    news = {
+        RangeProgress: RangeProgress(1.0, 5, -ONES, ONES, -ONES, ONES, 3),
+        Stage: Stage("<script>", ("<b>",)),
+    }
+    html = view(frame("<i>", 1.0, news))
+    assert "<script>" not in html and "<b>" not in html and "<i>" not in html
+    assert '<progress value="1.0000" max="1" aria-label="&lt;b&gt;">' in html
+
+
+def test_a_display_begins_after_its_patience_and_is_gone():
+    screen = Screen()
+    with Display("Quick", lambda: screen, patience=60.0) as shown:
+        shown(Stage("reading"))
+    assert not screen.frames and not screen.closed
+    with Display("Slow", lambda: screen, patience=0.3) as shown:
+        shown(Stage("reading", ("y",)))
+        wait_for(lambda: screen.frames)
+        shown(0.5, 0.75)
+        assert "between 0.5 and 0.75" in shown.frame().head
+        shown(Stage(None, ("z",)))
+        assert shown.frame().head.endswith("reading")
+    assert screen.closed and "reading" in screen.frames[0].head
+    assert not any(thread.name == "outrange-live" for thread in threading.enumerate())
+
+
+def test_an_interrupt_ends_the_display():
+    screen = Screen()
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+        with Display("Slow", lambda: screen, patience=0.0):
+            wait_for(lambda: screen.frames)
+            raise KeyboardInterrupt
+    assert screen.closed
+
+
+def test_who_asked_hears_and_nobody_else(monkeypatch):
+    monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
+    heard = []
+    with following("Title", heard.append) as hearer:
+        assert hearer == heard.append and listener() is None
+    with following("Title", False) as hearer:
+        assert hearer is None and listener() is None
+    with following("Outer", None) as outer:
+        assert listener() is outer
+        with following("Inner", True) as inner:
+            assert inner is outer
+        with following("Silent", False):
+            assert listener() is None
+    assert listener() is None
+    tell(Stage("nobody hears"))
+    with told_to(heard.append):
+        tell(1)
+    assert heard == [1]
+
+
+def test_by_itself_only_the_main_thread_shows_anything(monkeypatch):
+    monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
+    heard = []
+
+    def ask():
+        with following("Title", None) as hearer:
+            heard.append(hearer)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert heard == [None]
+
+
+def test_a_question_that_hears_nothing_takes_no_function():
+    @followed("Title", hears=False)
+    def ask(progress=None):
+        return progress
+
+    assert ask(progress=True) is None
+    with pytest.raises(InputError, match="ask"):
+        ask(progress=print)
+
+
+def large():
+    """A script that asks a question which takes seconds, of an ONNX file."""
+    return textwrap.dedent("""
+        import sys, time, outrange
+        answer = outrange.output_range(sys.argv[1], (-1, 1), time_limit=float(sys.argv[2]))
+        print(answer.status, flush=True)
+    """)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network whose ranges take minutes."""
+    pytest.importorskip("onnx")
+    from cli.test_commands import save_onnx
+
+    rng, layers = np.random.default_rng(0), []
+    for n, m in ((16, 64), (64, 64), (64, 64), (64, 12)):
+        layers.append((rng.normal(size=(n, m)), rng.normal(size=m), "Relu" if m == 64 else None))
+    path = tmp_path_factory.mktemp("live") / "large.onnx"
+    return save_onnx(path, layers, input_shape=(16,))
+
+
+def in_a_terminal(command, interrupt_when=None):
+    """Run with stderr on a terminal: `(exit code, stdout, what the terminal was sent)`."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, env=environment
+    )
+    os.close(theirs)
+    sent, end = b"", time.perf_counter() + 60
+    while time.perf_counter() < end:
+        try:
+            sent += os.read(ours, 65536) if select.select([ours], [], [], 0.1)[0] else b""
+        except OSError:  # Nobody holds the other end any more.
+            break
+        if interrupt_when and interrupt_when in sent:
+            process.send_signal(signal.SIGINT)
+            interrupt_when = None
+    out = process.communicate(timeout=10)[0].decode()
+    os.close(ours)
+    return process.returncode, out, sent.decode()
+
+
+def screen_after(sent):
+    """What a terminal shows after these characters; only what rich writes is understood."""
+    import re
+
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", sent):
+        code = re.fullmatch(r"\x1b\[([0-9;?]*)([A-Za-z])", part)
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif code and code[2] == "A":
+            row -= int(code[1] or 1)
+        elif code and code[2] == "K":
+            lines[row] = ""
+        elif not code and part != "\r":
+            lines[row] += part
+    return "".join(lines).strip()
+
+
+def test_a_terminal_shows_the_gaps_and_is_clean_afterwards(model):
+    code, out, sent = in_a_terminal([sys.executable, "-c", large(), model, "5"])
+    assert code == 0 and out.strip() == "time"
+    assert "Output range" in sent and "known, gap" in sent and "and 4 others" in sent
+    assert screen_after(sent) == ""
+    assert sent.count("\x1b[?25l") == sent.count("\x1b[?25h")  # the cursor is there again
+
+
+def test_ctrl_c_keeps_what_is_known_and_leaves_the_terminal_clean(model):
+    command = [sys.executable, "-m", "outrange", "range", model, "--box", "-1", "1"]
+    code, out, sent = in_a_terminal(command, interrupt_when=b"known, gap")
+    assert code == 130 and "interrupted" in out
+    assert screen_after(sent) == ""
+    assert sent.count("\x1b[?25l") == sent.count("\x1b[?25h")
+
+
+def test_nothing_is_printed_where_stderr_is_a_file(model):
+    done = subprocess.run(
+        [sys.executable, "-c", large(), model, "3"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "" and done.stdout.strip() == "time"

@@ -1,0 +1,243 @@
+"""One page about a model: complete, self-contained, true to its answers, readable by anyone."""
+
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, x, y
+from outrange.api.reports.questions import WEIGHTS
+from outrange.core import OutOfTime
+from outrange.reports.words import ISO, ISO_GROUPS, NOT_COVERED, STATEMENT, WARRANTS
+
+
+keras = pytest.importorskip("keras")
+
+ROOT = Path(__file__).parents[2]
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Outline(HTMLParser):
+    """Headings, landmarks, ids, links, table headers and pictures of a page."""
+
+    VOID = ("meta", "br", "hr", "img", "input", "link")
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.stack, self.headings = [], [], []
+        self.feed(page)
+        assert not self.stack, self.stack
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.stack.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append([int(tag[1]), ""])
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if self.headings and any(re.fullmatch("h[1-6]", tag) for tag in self.stack):
+            self.headings[-1][1] += data
+
+    def all(self, tag):
+        return [attributes for found, attributes in self.tags if found == tag]
+
+
+def classifier(name="two_classes"):
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)], name=name
+    )
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def rows(count=12):
+    points = np.random.default_rng(1).uniform(-1, 1, (count, 3)).astype("float32")
+    return points, (points[:, 0] > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def full():
+    """A report with every section."""
+    return outrange.report(
+        classifier(),
+        properties=[y[0] <= 50, "y[0] <= -50", (x[0] < 0) | (y[0] >= -50)],
+        data=rows(),
+        eps=0.01,
+        names=["speed", "angle", HOSTILE],
+        units={"speed": "m/s"},
+        time_limit=30,
+    )
+
+
+@pytest.mark.parametrize("standard", [None, ISO])
+def test_the_page_is_self_contained_and_well_built(full, standard):
+    object.__setattr__(full, "standard", standard)
+    page = full.html()
+    found = Outline(page)
+    assert len(page) < 2e6
+    assert not found.all("script") and not found.all("link") and "@import" not in page
+    assert not re.search(r"""(?:src|href)="(?!#|data:image/png;base64,)""", page)
+    assert not re.search(r"url\((?!#)", page)
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for attributes in found.all("a"):
+        assert attributes["href"][1:] in ids
+    for name in ("main", "nav", "header", "footer", "h1", "title"):
+        assert len(found.all(name)) == 1, name
+    assert found.all("html")[0]["lang"] == "en"
+    assert all(th.get("scope") in ("row", "col") for th in found.all("th"))
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.all("svg"))
+    levels = [level for level, _ in found.headings]
+    assert levels[0] == 1 and max(np.diff(levels)) <= 1
+    assert all(text.strip() for _, text in found.headings)
+    assert found.all("a")[0]["href"] == "#content"
+
+
+def test_what_was_asked_is_shown(full):
+    object.__setattr__(full, "standard", None)
+    page = full.html()
+    assert [verdict.status for verdict in full.answers["properties"]] == [
+        "HOLDS", "VIOLATED", "HOLDS",
+    ]  # fmt: skip
+    assert set(full.answers) == {
+        "ranges", "layers", "properties", "robustness", "slopes", "monotonicity", "diagnosis",
+    }  # fmt: skip
+    (ranges,) = full.answers["ranges"]
+    assert f"{ranges.hi[0]:.6g}" in page
+    assert ranges.sources[0].sha256 in page
+    assert "VIOLATED: y[0] &lt;= -50" in page
+    assert "m/s" in page and HOSTILE not in page and "&lt;script&gt;" in page
+    for title, told in NOT_COVERED.items():
+        assert title in page and told in page
+    assert f"outrange {outrange.__version__}" in re.sub("<[^>]*>", " ", page).replace("  ", " ")
+    assert page.count("<figure>") == sum(map(len, full.answers.values())) - 1  # but the diagnosis
+
+
+def test_the_calls_ask_the_same_again(full):
+    (section,) = [part for part in full.sections if part.key == "reproduce"]
+    code = next(block.text for block in section.blocks if "import outrange" in getattr(
+        block, "text", ""
+    ))  # fmt: skip
+    given, labels = rows()
+    space = {"model": classifier(), "given": given, "labels": labels}
+    told = code.replace("= ...  # the data", "= given, labels")
+    exec(told.replace("outrange.output_range", "again = outrange.output_range"), space)
+    (ranges,) = full.answers["ranges"]
+    assert np.array_equal(space["again"].lo, ranges.lo)
+
+
+def test_headings_of_the_standard(full):
+    object.__setattr__(full, "standard", ISO)
+    second = [text for level, text in Outline(full.html()).headings if level == 2]
+    assert second[1:] == [f"{i} {name}" for i, name in enumerate(ISO_GROUPS, 1)]
+    object.__setattr__(full, "standard", None)
+
+
+def test_the_words_on_proofs_are_those_of_the_page_on_soundness():
+    said = " ".join((ROOT / "docs" / "soundness.md").read_text().replace("`", "").split())
+    for title, told in NOT_COVERED.items():
+        assert f"* *{title}*" in said
+        for sentence in re.findall(r"[^.]+\.", told):
+            assert sentence.strip() in said, sentence
+    for sentence in re.findall(r"[^.]+\.", STATEMENT[0]):
+        assert sentence.strip() in said
+    assert " ".join(STATEMENT[1].split()) in said
+    for name, told in WARRANTS:
+        assert f"| {name} | {told} |" in said
+
+
+def test_each_section_says_if_it_was_cut(monkeypatch):
+    def late(*_, **__):
+        raise OutOfTime
+
+    monkeypatch.setattr("outrange.api.ranges.summary", late)
+    found = outrange.report(classifier(), (0, 1), time_limit=20)
+    assert found.cut == ["Layers"]
+    assert "Cut short" in found.html() and "cut short: Layers" in repr(found)
+
+
+def test_an_interrupt_reports_what_is_known(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("outrange.api.ranges.summary", interrupted)
+    found = outrange.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=20)
+    assert found.interrupted and set(found.answers) == {"ranges"}
+    assert "interrupted" in found.html()
+
+
+def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
+    from outrange.questions.robust import robust_accuracy
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(robust_accuracy, "verify", interrupted)
+    found = outrange.report(classifier(), data=rows(), time_limit=20)
+    assert found.interrupted
+    assert "monotonicity" not in found.answers and "diagnosis" not in found.answers
+
+
+def test_the_time_is_divided():
+    begin = time.perf_counter()
+    layers = [keras.layers.Dense(48, "relu") for _ in range(3)]
+    model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    found = outrange.report(model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=4)
+    assert time.perf_counter() - begin < 30  # no clock of a test: it ends at all
+    assert len(found.answers["properties"]) == 2
+    assert "Output ranges" in found.cut
+    assert sum(part.seconds for part in found.sections) < 8
+
+
+def test_what_does_not_fit_is_said_and_no_fault():
+    found = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
+    told = {part.key: part for part in found.sections}
+    assert told["robustness"].outcome == told["diagnosis"].outcome == "not asked"
+    assert not found.cut
+    page = found.html()
+    assert "no class numbers" in page
+    told = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Sensitivity")[0]
+    assert re.search(r"Robustness\s+not asked\s+-", told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "neither"),
+        ({"box": (0, 1), "standard": "iso-9000"}, "iso-24029"),
+        ({"box": (0, 1), "names": ["a"]}, "3 inputs"),
+        ({"box": (1, 0)}, "lo <= hi"),
+        ({"box": (0, 1), "path": "/no/such/folder/report.html"}, "cannot be written"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        outrange.report(classifier(), time_limit=10, **arguments)
+
+
+def test_without_matplotlib_there_are_the_bars_of_the_tables(full, monkeypatch):
+    monkeypatch.setattr("outrange.reports.figures.canvas", lambda *_: None)
+    page = full.html()
+    assert "<figure>" not in page and page.count("<svg") >= 4
+
+
+def test_shares_of_the_time_name_every_question():
+    assert set(WEIGHTS) == {
+        "ranges", "layers", "properties", "robustness", "slopes", "monotonicity", "diagnosis",
+    }  # fmt: skip

@@ -1,0 +1,101 @@
+"""The page of `outrange report` in a browser: axe finds nothing, nothing is fetched or cut off."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer.chromium import browser
+
+
+keras = pytest.importorskip("keras")
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A classifier, and its data with titles."""
+    folder = tmp_path_factory.mktemp("report")
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(2)], name="small"
+    )
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.save(folder / "small.keras")
+    rows = rng.uniform(-1, 1, (20, 3))
+    lines = [",".join(map(str, [*row, int(row[0] > 0)])) for row in rows.tolist()]
+    (folder / "rows.csv").write_text("\n".join(["speed,angle,load,class", *lines]))
+    return folder
+
+
+def report(folder, *arguments):
+    command = [sys.executable, "-m", "outrange", "report", "small.keras", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def written(files):
+    """The page of the command, with everything."""
+    done = report(
+        files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
+        "--unit", "speed", "m/s", "--property", "y[0] <= 100", "--property", "y.argmax() == 0",
+        "--time", "40", "-o", "page.html",
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr
+    return files / "page.html", done
+
+
+def test_the_command_writes_the_page_and_says_what_is_in_it(written):
+    path, done = written
+    page = path.read_text()
+    assert "Properties: 1 HOLDS, 1 VIOLATED" in done.stdout
+    assert done.stderr == ""
+    assert "outrange report small.keras --data rows.csv --target class" in page
+    assert "m/s" in page and "Robust accuracy of small" in page and "Diagnosis of small" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "over which inputs"),
+        (("--box", "0", "1", "-o", "no/such/folder/page.html"), "no such folder"),
+        (("--box", "0", "1", "--time", "0"), "--time"),
+        (("--box", "0", "1", "--property", "y[0] <"), "y[0] <"),
+        (("--data", "none.csv"), "none.csv"),
+    ],
+)
+def test_mistakes_are_one_short_message(files, arguments, message):
+    done = report(files, *arguments)
+    assert done.returncode == 2, done
+    assert message in done.stderr and done.stdout == ""
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_nothing_and_nothing_is_fetched(written, scheme, width):
+    axe = Path(os.environ.get("OUTRANGE_AXE", "node_modules/axe-core/axe.min.js"))
+    with browser() as engine:
+        context = engine.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True
+        )
+        page, asked = context.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(written[0].as_uri())
+        assert len(asked) == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        if not axe.exists():
+            pytest.skip("needs axe-core: npm install axe-core, or its path in OUTRANGE_AXE")
+        page.evaluate(axe.read_text())
+        found = page.evaluate(
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS
+        )
+        assert not [(broken["id"], broken["nodes"][0]["html"]) for broken in found["violations"]]
