@@ -197,8 +197,10 @@ def _restricted(
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)
-    matrix = zeros and isinstance(op, Affine) and op.part is None
-    part = without_zeros(op, wanted) if matrix else op.restricted(wanted)
+    if zeros and isinstance(op, Affine) and op.part is None:
+        part = without_zeros(op, wanted)
+    else:
+        part = op.restricted(wanted)
     kept = [i for i, entries in enumerate(part.inputs) if entries.size]
     if isinstance(part.op, Rearrange) and len(kept) < len(part.inputs):
         small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in kept))

@@ -171,7 +171,7 @@ class _Batch:
             if hand.task is not None and hand.left < 0:
                 self._take(live, hand.give_up())
 
-    def _take(self, live: LiveLine, result: Result | None) -> None:
+    def _take(self, live: Display, result: Result | None) -> None:
         if result is not None:
             self._results.add(result)
             self._done += 1

@@ -126,7 +126,7 @@ class ConeSearch(Search):
             run.incumbent.goal = every.max(axis=0)
         if isinstance(whole.dropped, np.ndarray):
             every = np.array([whole.dropped[objectives] for objectives, _ in run.part.places])
-            run.incumbent.dropped = every.all(axis=0)
+            run.incumbent.dropped = np.asarray(every.all(axis=0))
         run.incumbent.prove(whole.known[first])
 
     def _is_closed(self, run: _Running) -> bool:

@@ -18,14 +18,17 @@ import numpy as np
 
 from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
-from ...graph import Graph
 from ...ops import Affine, Curve
 from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
 from .objectives import Objectives
+from .pieces import Unit, curve_of, is_straight, lines_of, open_units, touched
 
+
+FEW_PATTERNS = 1 << 8
+"""Patterns up to which the cells of a box cost no more than its halves."""
 
 MOST_PATTERNS = 1 << 16
-"""Boxes with more patterns are better split: bounds of all are held at once."""
+"""Boxes with more patterns are always split: bounds of all are held at once."""
 
 MOST_CELLS = 1 << 13
 """Cells after which a box is split after all: one takes a millisecond or two, and the boxes beside
@@ -34,9 +37,13 @@ it wait."""
 TOGETHER = 1 << 11
 """Patterns whose slopes are bounded at once."""
 
+BOX, PATTERN, CELL = 4.0, 0.06, 1.5
+"""What a box, a pattern and a cell cost, in milliseconds of a core of 2024: a measure of work that
+is the same on every run."""
 
-Unit = tuple[int, int, list[int]]
-"""`(value, unit, gaps it may be on)`."""
+HEAD_START, SHARE = 2000.0, 0.5
+"""Of the work spent on many patterns: what may be spent at first, and for each unit spent on boxes.
+Neither splits nor cells are the better way for all networks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,7 @@ class ExactCells:
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
+        self._on_boxes = self._on_patterns = 0.0
 
     def find(
         self,
@@ -85,12 +93,16 @@ class ExactCells:
             ends: Ends of every value there, `(n,)` each.
             cutoff: `(m,)`: slopes at or above it need no refinement.
         """
-        units = _open_units(self.graph, slopes, ends)
+        units = open_units(self.graph, slopes, ends)
         if not units and not self.is_straight:
             return None
         count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
-        if count > MOST_PATTERNS:
-            return None
+        self._on_boxes += BOX
+        if count > FEW_PATTERNS:
+            allowed = HEAD_START + SHARE * self._on_boxes
+            if count > MOST_PATTERNS or self._on_patterns > allowed:
+                return None
+            self._on_patterns += PATTERN * count
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = np.concatenate([
@@ -98,7 +110,9 @@ class ExactCells:
             for i in range(0, count, TOGETHER)
         ])  # fmt: skip
         cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
-        if not cells.run():
+        complete = cells.run()
+        self._on_patterns += CELL * cells.count if count > FEW_PATTERNS else 0.0
+        if not complete:
             return None
         seen = np.where(cells.needs, np.inf, least)
         found = np.minimum(seen.min(axis=0), cells.least)
@@ -114,50 +128,12 @@ class ExactCells:
             for v, (least, most) in slopes.items()
         }
         for place, (v, j, _) in enumerate(units):
-            steep = np.array([line[0] for line in _lines(_curve(self.graph, v))])
+            steep = np.array([line[0] for line in lines_of(curve_of(self.graph, v))])
             for end in known[v]:
                 end[:, j] = steep[patterns[:, place]]
         zero = np.zeros((len(patterns), self.graph.size))
         found = tangents(self.plan, known, [(zero, zero)], self.asked.directions)
         return self.asked.least(*found[self.graph.output])
-
-
-def _curve(graph: Graph, value: int) -> Curve:
-    op = graph.nodes[value - 1].op
-    assert isinstance(op, Curve)
-    return op
-
-
-def _lines(op: Curve) -> list[tuple[float, float]]:
-    return [line for line in op.lines or () if line is not None]
-
-
-def is_straight(op: Curve) -> bool:
-    """Whether a curve is piecewise linear with exact coefficients."""
-    return op.is_piecewise_linear and op.lines is not None and None not in op.lines
-
-
-def _touched(op: Curve, lo: float, hi: float) -> list[int]:
-    """The gaps that `[lo, hi]` has more than a point in common with."""
-    ends = (-np.inf, *op.knots, np.inf)
-    found = [
-        g for g in range(len(op.bends))
-        if max(lo, ends[g]) < min(hi, ends[g + 1]) or (lo == hi and ends[g] <= lo <= ends[g + 1])
-    ]  # fmt: skip
-    return found or [0]
-
-
-def _open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
-    units = []
-    for v, (least, most) in slopes.items():
-        if not is_straight(_curve(graph, v)):
-            continue
-        source = graph.nodes[v - 1].inputs[0]
-        for j in np.flatnonzero(least < most):
-            gaps = _touched(_curve(graph, v), ends[source][0][j], ends[source][1][j])
-            units.append((v, int(j), gaps))
-    return units
 
 
 class _CellEnumeration:
@@ -184,14 +160,14 @@ class _CellEnumeration:
         self._free, self._at = free, lo
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
-        self._cells = 0
+        self.count = 0
 
     def run(self) -> bool:
         """Refine every pattern that needs it; whether there were few enough cells."""
         rows = np.flatnonzero(self.needs.any(axis=1))
         if rows.size:
             self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
-        return self._cells <= MOST_CELLS
+        return self.count <= MOST_CELLS
 
     def _from(
         self,
@@ -231,7 +207,7 @@ class _CellEnumeration:
     ) -> None:
         """Every gap that the unstable units of one curve can be on together."""
         check_deadline()
-        if self._cells > MOST_CELLS:
+        if self.count > MOST_CELLS:
             return
         if mine:
             place, rest = mine[0], mine[1:]
@@ -247,13 +223,13 @@ class _CellEnumeration:
                 if here is not None:
                     self._choose(value, values, before, rest, kept, [*limits, *more], here)
             return
-        op = _curve(self.graph, value)
+        op = curve_of(self.graph, value)
         if before is None or not is_straight(op):
             self._from(value + 1, [*values, None], rows, limits, at)
             return
         source = self.graph.nodes[value - 1].inputs[0]
         low, high = self.ends[source]
-        gaps = np.array([_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
+        gaps = np.array([touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
         for i, (v, j, _) in enumerate(self.units):
             if v == value:
                 gaps[j] = self.patterns[rows[0], i]
@@ -262,7 +238,7 @@ class _CellEnumeration:
 
     def _limits(self, value: int, before: AffineForms, j: int, gap: int) -> list[list[int]]:
         """Forms that are positive inside the gap; none where the unit never leaves a knot."""
-        knots = _curve(self.graph, value).knots
+        knots = curve_of(self.graph, value).knots
         found = []
         for knot, sign in [(k, 1) for k in knots[:gap][-1:]] + [(k, -1) for k in knots[gap:][:1]]:
             whole, scale = integers(np.array([knot]))
@@ -274,7 +250,7 @@ class _CellEnumeration:
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""
-        self._cells += 1
+        self.count += 1
         found = self._cell_of.point(limits, best=True)
         assert found is not None
         x = self._at.copy()
