@@ -46,7 +46,9 @@ def graph_is_the_model(model, read):
     given = parts[0] if len(parts) == 1 else parts
     if isinstance(struct, dict):
         given = dict(zip((slot.name for slot in graph.inputs), parts, strict=True))
-    returned = model(given, training=False)
+    # As one program where there is one to ask for: on JAX each operation would be compiled alone.
+    run = getattr(model, "predict_on_batch", None) or (lambda x: model(x, training=False))
+    returned = run(given)
     if isinstance(returned, dict):
         returned = [returned[slot.name] for slot in graph.outputs]
     arrays = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(returned)]
