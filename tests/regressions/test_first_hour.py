@@ -84,3 +84,17 @@ def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
     y = outrange.y
     for room in (0.2, 0.02):
         assert outrange.verify(model, abs(y[0] - middle) <= room, outrange.ball(x, 0.01))
+
+
+def test_a_rehearsal_keeps_what_an_adapted_layer_has_learned():
+    """`set_weights` does not refresh `Normalization`: the copy that was trained was another model."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(50, 10, (300, 3)).astype("float32")
+    labels = (x[:, 0] > 50).astype(int)
+    scaling = L.Normalization()
+    scaling.adapt(x)
+    model = model_of(keras.Input((3,)), scaling, L.Dense(8, "relu"), L.Dense(1, "sigmoid"))
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    model.fit(x, labels, epochs=10, verbose=0)
+    found = outrange.diagnose(model, x, labels).findings
+    assert not [finding for finding in found if finding.code == "OR017"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Bounds, Box
+from ...core import Bounds, Box, check_deadline
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.tangents import TangentPlan, plain_tangents, slopes, tangents
 from ...graph import Graph
 from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
-from .objectives import Objectives
+from .objectives import AT_ONCE, Objectives
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +60,18 @@ class DerivativeEngine:
 
     @property
     def chunk(self) -> int:
-        """The number of boxes of an efficient call."""
-        return self._values.boxes
+        """The number of boxes of an efficient call, as far as memory goes."""
+        return max(1, min(self._values.boxes, AT_ONCE // (2 * self.entries)))
+
+    @property
+    def entries(self) -> int:
+        """Tangents of one point, over all values."""
+        sizes = self.graph.size + sum(node.size for node in self.graph.nodes)
+        return self.directions.size * sizes
 
     def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
+        check_deadline()
         sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._known))
         sweep.run()
         known = slopes(self.graph, sweep.ends)
@@ -116,6 +123,12 @@ class DerivativeEngine:
 
         Infinite on a kink, where there is no derivative.
         """
+        step = max(1, AT_ONCE // self.entries)
+        parts = [self._at(x[i : i + step]) for i in range(0, len(x), step)]
+        return np.concatenate(parts) if parts else self._at(x)
+
+    def _at(self, x: np.ndarray) -> np.ndarray:
+        check_deadline()
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):
             found = plain_tangents(self.plan, values, self.directions)

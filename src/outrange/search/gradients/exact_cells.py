@@ -20,7 +20,7 @@ from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
 from ...ops import Affine, Curve
 from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
-from .objectives import Objectives
+from .objectives import AT_ONCE, Objectives
 from .pieces import Unit, curve_of, is_straight, lines_of, open_units, touched
 
 
@@ -35,7 +35,7 @@ MOST_CELLS = 1 << 13
 it wait."""
 
 TOGETHER = 1 << 11
-"""Patterns whose slopes are bounded at once."""
+"""Patterns whose slopes are bounded at once, where memory allows."""
 
 BOX, PATTERN, CELL = 4.0, 0.06, 1.5
 """What a box, a pattern and a cell cost, in milliseconds of a core of 2024: a measure of work that
@@ -75,6 +75,8 @@ class ExactCells:
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
         self._on_boxes = self._on_patterns = 0.0
+        entries = asked.directions.size * sum(node.size for node in self.graph.nodes)
+        self._together = max(1, min(TOGETHER, AT_ONCE // max(1, 2 * entries)))
 
     def find(
         self,
@@ -106,8 +108,8 @@ class ExactCells:
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = np.concatenate([
-            self._slopes(patterns[i : i + TOGETHER], units, slopes)
-            for i in range(0, count, TOGETHER)
+            self._slopes(patterns[i : i + self._together], units, slopes)
+            for i in range(0, count, self._together)
         ])  # fmt: skip
         cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
         complete = cells.run()

@@ -12,6 +12,10 @@ import numpy as np
 from ...core import down, gamma
 
 
+AT_ONCE = 1 << 24
+"""Tangents held at once, over all points, directions and values: 128 MiB."""
+
+
 Exact = Callable[[int], list[Fraction | None]]
 """Output to its exact slopes in every direction; None where one is not known."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -26,7 +27,11 @@ METHODS = (
     "cells of small boxes in exact rational arithmetic",
 )
 
-SAMPLES = 2048
+SAMPLES, FEWEST = 2048, 16
+"""Random points that begin a search, and how many there are at least."""
+
+SAMPLE_ENTRIES = 1 << 28
+"""Tangents in all of them together: a second or two. A network of an image takes fewer points."""
 
 
 class _CellEngine:
@@ -57,6 +62,11 @@ class _CellEngine:
         shape = (*wanted.shape, self.inputs)
         scores = np.broadcast_to(blame[:, None], shape)
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
+
+    @property
+    def samples(self) -> int:
+        """Random points to begin with."""
+        return max(FEWEST, min(SAMPLES, SAMPLE_ENTRIES // self._engine.entries))
 
     def plain_bounds(self, box: Box) -> np.ndarray:
         """`(m,)` bounds of a box without a look at its cells, which may take seconds."""
@@ -102,14 +112,15 @@ class _CellEngine:
 
 
 def _first(
+    count: int,
     _gradient: Gradient,
     evaluate: Evaluate,
     boxes: DomainBoxes,
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Samples; the best of each objective."""
-    x = boxes.hull.uniform(rng, SAMPLES)
+    """`count` samples; the best of each objective."""
+    x = boxes.hull.uniform(rng, count)
     y = evaluate(x)
     most = np.where(np.isfinite(y), y, -np.inf).max(axis=0)
     return y.min(axis=0), x[y.argmin(axis=0)], most
@@ -159,7 +170,8 @@ def _begun(
     with no_deadline():
         machine = _CellEngine(DerivativeEngine(graph, box, asked))
         incumbent.prove(machine.plain_bounds(box))
-        search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=_first)
+        first = partial(_first, machine.samples)
+        search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=first)
     search.methods = METHODS
     return machine, search
 

@@ -116,6 +116,10 @@ def _copy(k: Any, model: Any) -> Any:
     if not copy.built:
         copy.build(model.input_shape)
     copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers():
+        # What an adapted layer computes with is derived from its weights, and not by `set_weights`.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     compiled = model._compile_loss
     copy.compile(
