@@ -11,6 +11,7 @@ import numpy as np
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
 from ...core import InputError, down, gamma
+from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...graph import Graph
 from ...search.common.solution import SearchProgress
@@ -25,6 +26,9 @@ from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
 
+
+EVIDENCE = 0.5
+"""Seconds after the time limit that slopes may still be evaluated at points."""
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 """The norms of steps."""
@@ -58,8 +62,12 @@ def gradient_range(
     report = range_reporter(progress, k)
     options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
     found = minimize_derivatives(graph, where, _both_ends(partials), **options)
-    points = np.clip(found.at, where.lo, where.hi)
-    least, most = _at_points(graph, where, partials, points)
+    points, which = distinct_rows(np.clip(found.at, where.lo, where.hi))
+    # Those that are the best of most slopes come first: there may not be time for all.
+    often = np.argsort(-np.bincount(which), kind="stable")
+    points = points[often]
+    until = began + np.inf if time_limit is None else began + time_limit + EVIDENCE
+    least, most = _at_points(graph, where, partials, points, until)
     own = np.arange(k)
     best_lo, best_hi = most.argmin(axis=0), least.argmax(axis=0)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
@@ -129,7 +137,8 @@ def lipschitz(
         graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
     )
     points = np.clip(found.at, where.lo, where.hi)
-    ends = _at_points(graph, where, _all_partials(graph, rows, steep.directions), points)
+    partials = _all_partials(graph, rows, steep.directions)
+    ends = _at_points(graph, where, partials, points, np.inf)
     sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
     inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
@@ -175,14 +184,20 @@ def _both_ends(asked: Partials) -> Partials:
 
 
 def _at_points(
-    graph: Graph, where: Box, asked: Partials, points: np.ndarray
+    graph: Graph, where: Box, asked: Partials, points: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides."""
+    """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides.
+
+    The first few whatever the clock says; after `until`, by `time.perf_counter`, nothing is said
+    of the others.
+    """
     engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
-    found = np.concatenate([
-        engine.bound(part, part).least
-        for part in (points[i : i + engine.chunk] for i in range(0, len(points), engine.chunk))
-    ])  # fmt: skip
+    found = np.full((len(points), 2 * k), -np.inf)
+    for i in range(0, len(points), engine.chunk):
+        if i and time.perf_counter() > until:
+            break
+        part = slice(i, i + engine.chunk)
+        found[part] = engine.bound(points[part], points[part]).least
     return found[:, :k], -found[:, k:]
 
 
