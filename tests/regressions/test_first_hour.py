@@ -87,7 +87,7 @@ def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
 
 
 def test_a_rehearsal_keeps_what_an_adapted_layer_has_learned():
-    """`set_weights` does not refresh `Normalization`: the copy that was trained was another model."""
+    """`set_weights` does not refresh `Normalization`: the trained copy was another model."""
     rng = np.random.default_rng(0)
     x = rng.normal(50, 10, (300, 3)).astype("float32")
     labels = (x[:, 0] > 50).astype(int)
