@@ -123,6 +123,17 @@ def test_a_weight_tells_problems_apart():
     assert [len(part.places) for part in parts] == [1, 1]
 
 
+def test_sums_that_only_round_to_the_same_coefficient_are_two_problems():
+    """An entry that a row holds twice has the sum of two weights, and that is rounded."""
+    b = Builder([Slot("x", (4,))])
+    (x,) = b.input_values()
+    index, weight = [[0, 0, 1], [2, 2, 3]], [[1.0, 2.0**-60, 1.0], [1.0, 2.0**-61, 1.0]]
+    graph = b.finish([b.curve("tanh", b.gather_sum(x, index, weight, (2,)))], ["y"])
+    box = DomainBoxes.of(Box(np.zeros(4), np.ones(4)))
+    parts = independent_parts(graph, np.eye(2), np.zeros(2), box)
+    assert [len(part.places) for part in parts] == [1, 1]
+
+
 @pytest.mark.parametrize("curve", ["relu", "tanh"])
 def test_decisions_agree_with_ranges(curve):
     graph = windows(3, curve)

@@ -82,8 +82,8 @@ def cone(
     """The cone of the entries `wanted` (increasing) of one value.
 
     Values up to `floor` are its leaves. With `zeros`, a matrix does not read what only zeros
-    multiply: every coefficient is looked at. Cost: one pass over the nodes between, and index
-    arrays as long as the part's values.
+    multiply: every coefficient of a plain one is looked at. Cost: one pass over the nodes between,
+    and index arrays as long as the part's values.
     """
     found = _reached(graph, value, wanted, floor, np.inf, zeros)
     assert found is not None
@@ -197,7 +197,7 @@ def _restricted(
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)
-    if zeros and isinstance(op, Affine) and op.part is None:
+    if zeros and isinstance(op, Affine) and op.part is None and op.plain:
         part = without_zeros(op, wanted)
     else:
         part = op.restricted(wanted)

@@ -87,9 +87,10 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
 
 
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
-    """The results `outputs` of any affine op, as matrices without the columns that are all zero.
+    """The results `outputs` of an op, as matrices without the columns that are all zero.
 
-    Cost: its coefficients for these results, all at once.
+    The op is plain: what its adjoint returns are its coefficients, not rounded sums of them. Cost:
+    its coefficients for these results, all at once.
     """
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0

@@ -103,7 +103,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 def _matrices(graph: Graph) -> Iterator[Affine]:
     """Ops that state no part of theirs: a cone looks at all their coefficients."""
     for node in graph.nodes:
-        if isinstance(node.op, Affine) and node.op.part is None:
+        if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
 
 
@@ -159,7 +159,8 @@ def _key(part: Part) -> Hashable:
 
 def _op_key(op: object) -> Hashable:
     match op:
-        case Affine() if op.size * sum(op.sizes) <= MOST_COEFFICIENTS:
+        # Coefficients of other ops are rounded sums: equal ones do not mean equal functions.
+        case Affine() if op.plain and op.size * sum(op.sizes) <= MOST_COEFFICIENTS:
             columns = op.adjoint(np.eye(op.size))
             return ("affine", op.terms, op.ulps, _bytes(op.bias), *map(_bytes, columns))
         case Rearrange():

@@ -99,7 +99,7 @@ class ConeSearch(Search):
         run = self._going[self._at]
         self._share(run)
         stop = None
-        if not self._is_closed(run):
+        if not run.incumbent.decided:
             if run.search is None:
                 part = run.part
                 own = Problem(part.graph, part.rows, part.offset, part.domain)
@@ -128,11 +128,6 @@ class ConeSearch(Search):
             every = np.array([whole.dropped[objectives] for objectives, _ in run.part.places])
             run.incumbent.dropped = np.asarray(every.all(axis=0))
         run.incumbent.prove(whole.known[first])
-
-    def _is_closed(self, run: _Running) -> bool:
-        """Whether a threshold is met without any search."""
-        own = run.incumbent
-        return own.target is not None and not bool((own.known < own.cutoff()).any())
 
     def _adopt(self, run: _Running) -> None:
         """Bounds and points of a part, for all objectives it stands for."""
