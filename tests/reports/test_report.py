@@ -241,3 +241,37 @@ def test_shares_of_the_time_name_every_question():
     assert set(WEIGHTS) == {
         "ranges", "layers", "properties", "robustness", "slopes", "monotonicity", "diagnosis",
     }  # fmt: skip
+
+
+def test_the_radius_of_an_input_is_a_share_of_its_own_width():
+    """One radius for years and for francs said that no row stays right."""
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.uniform(0, 1, 40), rng.uniform(0, 1e4, 40)], axis=1)
+    points = points[np.abs(points[:, 0] - 0.5) > 0.05].astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.set_weights([np.array([[1.0], [0.0]]), np.array([-0.5])])
+    data = (points, (points[:, 0] > 0.5).astype(int))
+    found = outrange.report(model, data=data, time_limit=20)
+    (accuracy,) = found.answers["robustness"]
+    assert accuracy.lo == accuracy.hi == 1.0
+    assert "scale=data_x.max(axis=0) - data_x.min(axis=0)" in found.html()
+
+
+def test_a_unit_of_no_input_is_refused():
+    with pytest.raises(outrange.InputError, match="a unit of 'agee'"):
+        outrange.report(classifier(), (0, 1), names=["age", "b", "c"], units={"agee": "years"})
+
+
+def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):
+    from outrange.cli import main
+
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "m.keras")
+    (tmp_path / "d.csv").write_text("age,income,y\n20,100,0\n40,900,1\n")
+    page = tmp_path / "r.html"
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(tmp_path / "m.keras"), "--data", str(tmp_path / "d.csv"),
+              "--unit", "age", "years", "-o", str(page), "--time", "20"])  # fmt: skip
+    assert ended.value.code == 0
+    capsys.readouterr()
+    text = page.read_text()
+    assert "income" in text and "years" in text

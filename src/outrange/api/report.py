@@ -50,8 +50,8 @@ def report(
         box: The input set, as for `outrange.output_range`; None for the range of the data.
         properties: What shall hold: as for `outrange.verify`, or written out, `"y[0] <= 3.99"`.
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
-        eps: The radius of robustness, in the unit of the inputs. None for 1 % of the median width
-            of the data.
+        eps: The radius of robustness, in the unit of the inputs. None for 1 % of the width of each
+            input in the data.
         clip: `(least, most)` of every entry under perturbation: `(0, 1)` for pixels, say.
         samples: Rows of the data, from the first, whose robustness is decided.
         names: What each entry of the inputs stands for, flat; those of the columns of a

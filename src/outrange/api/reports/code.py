@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,11 @@ def box_code(box: Any, from_data: bool) -> str:
     if not literal or len(literal) > LONGEST:
         literal = "...  # the input domain above"
     return f"box = {literal}"
+
+
+def width_code(x: Any) -> str:
+    """The expression for the width of every input in the data."""
+    width = "{0}.max(axis=0) - {0}.min(axis=0)"
+    if isinstance(x, Mapping):
+        return "{name: " + width.format("x") + " for name, x in data_x.items()}"
+    return width.format("data_x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,20 @@ def class_numbers(y: Any) -> np.ndarray:
     return labels.reshape(-1).astype(np.int64)
 
 
+def check_units(units: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse a unit of an input that has no such name.
+
+    Raises:
+        InputError: There is one.
+    """
+    unknown = [one for one in units if one not in names]
+    if unknown:
+        raise InputError(
+            "`units` are those of named inputs (`names`, or the columns of the data). "
+            f"Received: a unit of {unknown[0]!r}; the names are {list(names)}."
+        )
+
+
 def first_rows(x: Any, count: int) -> Any:
     """The first rows of the data."""
     if isinstance(x, Mapping):
@@ -39,9 +53,10 @@ def first_rows(x: Any, count: int) -> Any:
     return np.asarray(x)[:count]
 
 
-def default_radius(x: Any) -> float:
-    """1 % of the median width of the data, over the inputs that vary; 0.01 where none does."""
-    parts = x.values() if isinstance(x, Mapping) else [x]
-    widths = np.concatenate([np.ptp(np.asarray(part, float), axis=0).ravel() for part in parts])
-    widths = widths[widths > 0]
-    return 0.01 * float(np.median(widths)) if widths.size else 0.01
+def widths(x: Any) -> Any:
+    """The width of every input in the data, in its own shape; None where no input varies."""
+    if isinstance(x, Mapping):
+        found = {name: np.ptp(np.asarray(part, float), axis=0) for name, part in x.items()}
+        return found if any(np.any(part > 0) for part in found.values()) else None
+    width = np.ptp(np.asarray(x, float), axis=0)
+    return width if np.any(width > 0) else None

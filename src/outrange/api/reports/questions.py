@@ -31,8 +31,8 @@ from ...reports.context import (
 from ...reports.domain import domain_section
 from ...reports.section import Section
 from ...reports.words import TITLES
-from .code import box_code, model_code
-from .data import NotAskedError, class_numbers, default_radius, first_rows
+from .code import box_code, model_code, width_code
+from .data import NotAskedError, check_units, class_numbers, first_rows, widths
 
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ SLOPE_TOL = 1e-2
 
 MOST_EACH = 10.0
 """Seconds for one input of the data."""
+
+SMALL_SHARE = 0.01
+"""Radius of robustness where none is given, as a share of the width of each input in the data."""
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Questions:
                 f"`names` has one name for each of the {size} inputs. "
                 f"Received: {len(self.names)} names."
             )
+        check_units(self.units or {}, self.names or ())
         if isinstance(self.properties, str | os.PathLike):
             self.properties = [self.properties]
         self._from_data = self.box is None
@@ -233,24 +237,23 @@ class Questions:
         from ..robustness import robust_accuracy
 
         labels = class_numbers(self.y)
-        count = min(len(labels), self.samples)
-        rows = first_rows(self.x, count)
-        eps = default_radius(self.x) if self.eps is None else float(self.eps)
+        rows = first_rows(self.x, count := min(len(labels), self.samples))
+        scale = widths(self.x) if self.eps is None else None
+        eps = SMALL_SHARE if self.eps is None else float(self.eps)
         each = min(MOST_EACH, max(1.0, 3 * seconds / count))
         clock = Clock(seconds)
         answer = robust_accuracy(
-            self.network, rows, labels[:count], eps, clip=self.clip, each=each,
+            self.network, rows, labels[:count], eps, scale=scale, clip=self.clip, each=each,
             time_limit=seconds, seed=self.seed,
         )  # fmt: skip
         self.interrupted |= not answer.complete and clock.left > 0  # No other reason is left.
-        chosen = ", 1 % of the median width of the data" if self.eps is None else ""
-        note = (
-            f"The first {count:,} of {len(labels):,} rows of the data, each changed by at most "
-            f"{eps:.6g} an input{chosen}."
-        )
+        most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width in the data"
+        note = f"The first {count:,} of {len(labels):,} rows, each input changed by at most {most}."
+        of_width = "" if scale is None else f"scale={width_code(self.x)}, "
         call = (
             f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
-            f"clip={self.clip}, each={each:.3g}, seed={self.seed}, time_limit={seconds:.1f})"
+            f"{of_width}clip={self.clip}, each={each:.3g}, seed={self.seed}, "
+            f"time_limit={seconds:.1f})"
         )
         return answered("robustness", [answer], call, note)
 

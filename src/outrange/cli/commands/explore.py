@@ -40,6 +40,7 @@ def ask_explore(
     Raises:
         InputError: An option breaks a rule, or the server's packages are not installed.
     """
+    from ...api.arguments import loaded
     from ...explorer.exhibit import Exhibit
     from ...explorer.guard import checked_host, checked_token
 
@@ -51,10 +52,12 @@ def ask_explore(
     except ModuleNotFoundError as error:
         raise InputError(
             "`outrange explore` needs Starlette, uvicorn and websockets: "
-            f"pip install 'outrange[explore]'. Received: {error}."
+            "pip install 'outrange[explore]' (in a checkout: '.[explore]'). "
+            f"Received: {error}."
         ) from None
     network = load_model(model, unsafe)
     given = None if box == BoxOptions() else box_of(box, network.graph.inputs)
+    network = loaded(network, given)  # named by the columns of the data
 
     def ready(address: str) -> None:
         echo(f"{network.name} is at {address}\nCtrl-C ends it.")

@@ -14,6 +14,7 @@ from ...questions.inputs.data import data_box
 from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_file
 from ..options.boxes import BoxOptions, box_of
+from ..options.tables import inputs_in
 from ..start_up import command_began
 from .diagnose import read_data
 from .range import load_model
@@ -81,7 +82,7 @@ def ask_report(
         "eps": eps,
         "clip": box.clip if box.ball is None else None,
         "samples": samples,
-        "names": None if names is None else [name.strip() for name in names.split(",")],
+        "names": _names(names, box, network),
         "units": dict(units),
         "seed": seed,
         "safe_mode": not unsafe,
@@ -110,6 +111,16 @@ def _data(name: str, target: str) -> Any:
         wanted = [part.strip() for part in target.split(",")]
         return read_data(name, target) if set(wanted) <= set(titles) else parts
     return read_data(name, target) if isinstance(parts, dict) and target in parts else parts
+
+
+def _names(names: str | None, box: BoxOptions, network: Network) -> list[str] | None:
+    """Those that are given, else the titles of the columns of the data."""
+    if names is not None:
+        return [name.strip() for name in names.split(",")]
+    if box.data is None:
+        return None
+    titles = inputs_in(box.data, box.target, network.graph.inputs)[1]
+    return None if titles is None else list(titles)
 
 
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:

@@ -51,7 +51,7 @@ REPORT_OPTIONS = (
         metavar="TEXT|FILE",
         help='What shall hold: "y[0] <= 3.99", or a .vnnlib file; repeatable.',
     ),
-    option("--eps", type=float, help="Radius of robustness.  [default: 1 % of the data's width]"),
+    option("--eps", type=float, help="Radius of robustness.  [default: 1 % of each input's width]"),
     option(
         "--samples",
         type=int,
