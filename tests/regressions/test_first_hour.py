@@ -98,3 +98,13 @@ def test_a_rehearsal_keeps_what_an_adapted_layer_has_learned():
     model.fit(x, labels, epochs=10, verbose=0)
     found = outrange.diagnose(model, x, labels).findings
     assert not [finding for finding in found if finding.code == "OR017"]
+
+
+def test_a_loss_that_is_no_number_at_first_is_not_blamed_on_the_rate():
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    targets = x[:, :1] * 2
+    x[5, 1] = np.nan
+    model = model_of(keras.Input((3,)), L.Dense(8, "relu"), L.Dense(1))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    codes = {finding.code for finding in outrange.diagnose(model, x, targets).findings}
+    assert "OR016" in codes and "OR017" not in codes

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from outrange import InputError, Study
+from outrange import InputError, Study, compare
 from outrange.answers.study.trials import Reason, Trial, judged
 
 
@@ -100,3 +100,20 @@ def test_it_plots():
     axes = s.plot_curves(most=1)
     assert len(axes.lines) == 3  # two starts and the goal
     pyplot.close("all")
+
+
+def test_pairs_that_succeed_as_often_are_all_named():
+    keras = pytest.importorskip("keras")
+    build = lambda activation: keras.Sequential(  # noqa: E731
+        [keras.Input((2,)), keras.layers.Dense(1, activation=activation)]
+    )
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    study = compare(
+        build, x, x.prod(axis=1, keepdims=True), activations=["sigmoid", "tanh"], losses=["mse"],
+        optimizers=["sgd"], starts=1, epochs=2, goal=-1.0,
+    )  # fmt: skip
+    assert all(c.solved.all() for c in study.combinations)
+    assert set(study.best_pairs) == {("sigmoid", "mse"), ("tanh", "mse")}
+    assert study.best_pair == study.best_pairs[0]
+    text = " ".join(str(study).split())
+    assert "succeed most often" in text and "0 % confidence" not in text

@@ -121,7 +121,12 @@ class Range(Answer):
     @property
     def relative_gap(self) -> np.ndarray:
         """`gap` as a multiple of the range seen (of 1e-6 of its magnitude, if that is more)."""
-        return relative(self.gap, self.seen_lo, self.seen_hi)
+        return relative(self.gap, self._base, self.seen_hi)
+
+    @property
+    def _base(self) -> np.ndarray:
+        """From where the range seen counts: a Lipschitz constant is a range from 0 on."""
+        return np.zeros_like(self.seen_lo) if self.subject == "lipschitz" else self.seen_lo
 
     @property
     def closed_lo(self) -> np.ndarray:
@@ -135,7 +140,7 @@ class Range(Answer):
 
     def _closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", over="ignore"):
-            share = relative(upper - lower, self.seen_lo, self.seen_hi)
+            share = relative(upper - lower, self._base, self.seen_hi)
         return np.asarray((share <= self.tol) | self.is_exact)
 
     @property

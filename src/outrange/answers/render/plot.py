@@ -254,5 +254,6 @@ def plot_curves(
     ax.axhline(goal, color="#888", linestyle=":", label="goal")
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
-    ax.legend(loc="best", fontsize="small")
+    # Beside the curves: they are busiest where a corner looks free.
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small", frameon=False)
     return ax

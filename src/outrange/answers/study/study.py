@@ -111,17 +111,17 @@ class Study(Answer):
 
         Ties go to the pair whose best combination ranks first.
         """
-        place = {c.name: i for i, c in enumerate(self.ranking)}
-        pairs: dict[tuple[str, str], list[Combination]] = {}
-        for c in self.combinations:
-            pairs.setdefault((c.activation, c.loss), []).append(c)
-        return min(
-            pairs,
-            key=lambda pair: (
-                -sum(int(c.solved.sum()) for c in pairs[pair]),
-                min(place[c.name] for c in pairs[pair]),
-            ),
-        )
+        return self.best_pairs[0]
+
+    @property
+    def best_pairs(self) -> list[tuple[str, str]]:
+        """All pairs of activation and loss that succeed as often as `best_pair`, that one first."""
+        successes: dict[tuple[str, str], int] = {}
+        for c in self.ranking:  # a pair stands where its best combination ranks
+            pair = c.activation, c.loss
+            successes[pair] = successes.get(pair, 0) + int(c.solved.sum())
+        most = max(successes.values())
+        return [pair for pair, count in successes.items() if count == most]
 
     @property
     def failures(self) -> tuple[tuple[Combination, Trial], ...]:

@@ -64,13 +64,21 @@ def _reasons(study: Any) -> list[str]:
 
 def _notes(study: Any) -> list[str]:
     best = study.best
+    pairs = [" with ".join(pair) for pair in study.best_pairs]
+    often = (
+        f"{', '.join(pairs[:-1])} and {pairs[-1]} succeed" if pairs[1:] else f"{pairs[0]} succeeds"
+    )
+    confidence = best.interval()[2]
+    median = (
+        f"; `Median in` holds the median over all starts with {100 * confidence:.4g} % confidence"
+        if confidence > 0 else ""
+    )  # fmt: skip
     return [
         f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "
         f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
         f"{study.metric} {number(study.baseline)}.",
-        "Metric, Loss and Epochs (to the goal) are medians over the starts; `Median in` holds the "
-        f"median over all starts with {100 * best.interval()[2]:.4g} % confidence. Whatever the "
-        f"optimizer, {' with '.join(study.best_pair)} succeeds most often.",
+        f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Whatever the "
+        f"optimizer, {often} most often.",
         *study.notes,
     ]
 

@@ -79,6 +79,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     if rehearsal is None or rehearsal.error or len(rehearsal.losses) < 4:
         return
+    if not np.isfinite(rehearsal.losses[0]):  # before any step: no rate is to blame
+        return
     yield from _rehearsed(rule, case, optimizer, rehearsal)
 
 
