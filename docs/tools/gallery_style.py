@@ -1,5 +1,6 @@
 """What every case of the gallery starts from: seeds, names of layers, and the look of figures."""
 
+import warnings
 from typing import Any
 
 
@@ -8,6 +9,8 @@ def reset(gallery_conf: dict[str, Any], name: str) -> None:
     import keras
     from matplotlib import pyplot
 
+    # Of its own advice, which the answers on these pages give too.
+    warnings.filterwarnings("ignore", module="keras")
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     pyplot.rcParams.update(
