@@ -55,8 +55,8 @@ def ask_explore(
             "pip install 'outrange[explore]' (in a checkout: '.[explore]'). "
             f"Received: {error}."
         ) from None
-    network = load_model(model, unsafe)
-    given = None if box == BoxOptions() else box_of(box, network.graph.inputs)
+    network = load_model(model, unsafe, box.feature_names)
+    given = None if box.is_empty else box_of(box, network.graph.inputs)
     network = loaded(network, given)  # named by the columns of the data
 
     def ready(address: str) -> None:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
 
 
-def load_model(model: str, unsafe: bool) -> Network:
-    """The network in the file `model`."""
+def load_model(model: str, unsafe: bool, names: list[str] | None = None) -> Network:
+    """The network in the file `model`, its features named."""
     from ...api.read import load
 
-    return load(model, safe_mode=not unsafe)
+    return load(model, safe_mode=not unsafe, names=names)
 
 
 def ask_range(
@@ -57,7 +57,7 @@ def ask_range(
     clock = Clock(seconds, command_began())
     try:
         with reading(model, clock):
-            network = load_model(model, unsafe)
+            network = load_model(model, unsafe, box.feature_names)
     except OutOfTime:
         return fail("the time ran out before the model was read; give it more with --time", OPEN)
     graph = network.graph
@@ -115,5 +115,5 @@ def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
     """The summary of the model in a file."""
     from ...api.ranges import summary
 
-    network = load_model(model, unsafe)
+    network = load_model(model, unsafe, box.feature_names)
     return summary(network, box_of(box, network.graph.inputs))

@@ -37,7 +37,6 @@ def ask_report(
     properties: tuple[str, ...],
     eps: float | None,
     samples: int,
-    names: str | None,
     units: tuple[tuple[str, str], ...],
     standard: str | None,
     seconds: float,
@@ -54,7 +53,6 @@ def ask_report(
         properties: Written out, or VNN-LIB files.
         eps: Radius of robustness.
         samples: Rows whose robustness is decided.
-        names: Of the inputs, with commas between them.
         units: Pairs of a name and a unit.
         standard: Whose headings.
         seconds: For the whole report.
@@ -82,7 +80,7 @@ def ask_report(
         "eps": eps,
         "clip": box.clip if box.ball is None else None,
         "samples": samples,
-        "names": _names(names, box, network),
+        "names": _names(box, network),
         "units": dict(units),
         "seed": seed,
         "safe_mode": not unsafe,
@@ -113,12 +111,10 @@ def _data(name: str, target: str) -> Any:
     return read_data(name, target) if isinstance(parts, dict) and target in parts else parts
 
 
-def _names(names: str | None, box: BoxOptions, network: Network) -> list[str] | None:
+def _names(box: BoxOptions, network: Network) -> list[str] | None:
     """Those that are given, else the titles of the columns of the data."""
-    if names is not None:
-        return [name.strip() for name in names.split(",")]
-    if box.data is None:
-        return None
+    if box.names is not None or box.data is None:
+        return box.feature_names
     titles = inputs_in(box.data, box.target, network.graph.inputs)[1]
     return None if titles is None else list(titles)
 
@@ -126,7 +122,9 @@ def _names(names: str | None, box: BoxOptions, network: Network) -> list[str] | 
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:
     """The input set; None for the range of the data, which is tried on any other set, too."""
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
-        rest = replace(box, data=None, target=None, clip=None if box.ball is None else box.clip)
+        rest = replace(
+            box, data=None, target=None, names=None, clip=None if box.ball is None else box.clip
+        )
         return box_of(rest, network.graph.inputs)
     if data is None:
         return box_of(box, network.graph.inputs)

@@ -60,8 +60,8 @@ def ask_verify(
     asked, cut = _read(property, is_file, box, where)
     try:
         with reading(model, clock):
-            network = load_model(model, unsafe)
-        region = None if box == BoxOptions() else box_of(box, network.graph.inputs)
+            network = load_model(model, unsafe, box.feature_names)
+        region = None if box.is_empty else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         from ...api.properties import verify
 
@@ -95,7 +95,7 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
         as_path(property)
     elif os.path.isfile(property):
         raise InputError(f"A property file ends in {' or '.join(FILES)}. Received: {property!r}.")
-    if box == BoxOptions() and not is_file:
+    if box.is_empty and not is_file:
         raise InputError(
             "A property written out needs an input set: --box LO HI, say (only a VNN-LIB file "
             "brings its own). Received: none."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,17 @@ class BoxOptions:
     clip: tuple[float, float] | None = None
     inputs: tuple[tuple[str, str, str], ...] = ()
     target: str | None = None
+    names: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no input set was described."""
+        return replace(self, names=None) == BoxOptions()
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """The names in `names`, which stand with commas between them."""
+        return None if self.names is None else [name.strip() for name in self.names.split(",")]
 
 
 def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:

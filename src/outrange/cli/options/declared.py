@@ -31,6 +31,7 @@ BOX_OPTIONS = (
     option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
     option("--radius", type=float, help="Radius of the ball."),
     option("--clip", nargs=2, type=float, metavar="LO HI", help="Limits of the ball."),
+    option("--names", metavar="LIST", help="What the features of the input are: speed,angle,..."),
 )
 
 UNSAFE = "Run code stored in the model file (Keras Lambda). Only if you trust it."
@@ -59,7 +60,6 @@ REPORT_OPTIONS = (
         show_default=True,
         help="Rows of the data whose robustness is decided.",
     ),
-    option("--names", metavar="LIST", help="What the inputs stand for: speed,angle,..."),
     option(
         "--unit",
         "units",

@@ -55,6 +55,11 @@ def inputs_in(
     if {slot.name for slot in slots} == set(parts) and all(slot.size == 1 for slot in slots):
         return {slot.name: parts[slot.name].reshape(-1, *slot.shape) for slot in slots}, None
     table = np.stack(list(parts.values()), axis=1) if parts else np.zeros((0, 0))
+    if len(slots) == 1 and len(slots[0].shape) == 1 and len(parts) > slots[0].size:
+        raise InputError(
+            f"The model takes {slots[0].size} features, and the data has {len(parts)} columns; "
+            f"say by `--target` which are none. Received: {name} with {list(parts)[:20]}."
+        )
     is_flat = len(slots) == 1 and slots[0].shape == (len(parts),)
     return table, tuple(parts) if is_flat else None
 
