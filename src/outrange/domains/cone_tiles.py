@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core import check_deadline
 from ..graph import Graph
 from ..ops import Curve, Largest
 from .cone import Cone, cone, costs_at_most
@@ -82,6 +83,7 @@ class ConeTiles:
         self, entries: np.ndarray, at: np.ndarray, whole: Cone, useful: list[int]
     ) -> Iterator[tuple[np.ndarray, Cone]]:
         extents = [at[a].max() - at[a].min() for a in useful]
+        check_deadline()
         if entries.size * whole.work <= SMALL or max(extents, default=0) == 0:
             yield from self._in_turns(entries, whole)
             return

@@ -160,6 +160,7 @@ def _answer(
         warrant=found.warrant,
         cost=Cost(float(found.seconds), int(found.boxes)),
         methods=tuple(found.methods),
+        box=(sets[0].box.lo, sets[0].box.hi) if len(sets) == 1 and sets[0].is_box else None,
     )
 
 
@@ -186,10 +187,11 @@ def _seen(
     # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
     aim = np.minimum(found.tolerance[:k], found.tolerance[k:])
     wanted = 1e-3 * aim if aim.all() else None
-    ends = enclose(asked.formed, points[evaluated], wanted, left)
-    least[evaluated], most[evaluated] = ends
-    unknown = np.isnan(points).any(axis=1, keepdims=True)  # no input of the set is known
-    least, most = np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
+    # Of a set in which no input is known yet, no point is.
+    evaluated = evaluated[~np.isnan(points[evaluated]).any(axis=1)]
+    if evaluated.size:
+        ends = enclose(asked.formed, points[evaluated], wanted, left)
+        least[evaluated], most[evaluated] = ends
     own, low, high = np.arange(k), which[:k], which[k:]
     best_lo = _better(most, low, high)
     best_hi = _better(-least, high, low)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import LayerRow, Range, Summary
-from ..core import UNIT, Bounds, InputError
+from ..core import UNIT, Bounds, Box, InputError
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
@@ -29,27 +29,31 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
     ends = bounds(graph, where.lo, where.hi, domain)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     if known is not None:
-        ends[graph.output] = _tightened(ends[graph.output], known, network)
+        ends[graph.output] = _tightened(ends[graph.output], known, network, where)
     rows = [layer_row(network, layer, ends) for layer in network.layers]
     return Summary(network.name, _one_a_layer(rows), domain, time.perf_counter() - start)
 
 
-def _tightened(ends: Bounds, known: Range, network: LayeredNetwork) -> Bounds:
+def _tightened(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
     """The ends of the output, and what is known of them.
 
-    Sound: both hold, if `known` is of this model and this set; a range of another model is refused
-    where that shows.
+    Sound: both hold, if `known` is of this model; a range of another model is refused where that
+    shows, and one of a set that leaves out a part of this one always.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     own = getattr(network, "source", None)
     hashes = [] if own is None else [one.sha256 for one in known.sources if one.of == own.of]
     other = bool(hashes) and own is not None and own.sha256 not in hashes
-    if known.subject == "output" and known.outputs == outputs and not other:
+    covers = known.box is not None and known.box[0].shape == where.lo.shape
+    if covers and known.box is not None:
+        covers = bool(np.all(known.box[0] <= where.lo) and np.all(where.hi <= known.box[1]))
+    if covers and known.subject == "output" and known.outputs == outputs and not other:
         lo, hi = np.maximum(ends[0], known.lo.ravel()), np.minimum(ends[1], known.hi.ravel())
         if (lo <= hi).all():
             return lo, hi
     raise InputError(
-        "`known` is what `output_range` said of this model's outputs on this input set. "
+        "`known` is what `output_range` said of this model's outputs on this input set, a box (or "
+        "on one around it). "
         f"Received: {known!r} of `{known.model}`."
     )
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from ..jax.api import jax
 from .signature import Signature
 
@@ -21,25 +19,24 @@ PROGRAMS = 64
 
 
 @dataclass(frozen=True)
-class TracedModel:
-    """What is compiled, known by its text, the arrays in it, and the structure around it.
+class LoweredModel:
+    """What is compiled, known by its program and the structure around it.
 
     Args:
-        text: The operations, as JAX prints them.
-        constants: Digests of the arrays that they hold.
+        program: Digest of the lowered program, which holds every constant, those of functions
+            inside functions too.
         structure: Of arguments and results.
-        traced: What JAX lowers; taken out by the compilation, because it holds the model.
+        lowered: What JAX compiles; taken out by the compilation, because it holds the model.
     """
 
-    text: str
-    constants: tuple[str, ...]
+    program: str
     structure: str
-    traced: list[Any] = field(compare=False)
+    lowered: list[Any] = field(compare=False)
 
 
 @lru_cache(PROGRAMS)
-def _compiled(program: TracedModel) -> Callable:
-    return program.traced.pop().lower().compile()
+def _compiled(program: LoweredModel) -> Callable:
+    return program.lowered.pop().compile()
 
 
 class CompiledCall:
@@ -75,9 +72,10 @@ class CompiledCall:
             return self._model.stateless_call(trainable, others, given, training=False)[0]
 
         traced = jax().jit(run).trace(*weights, parts)
-        closed = traced.jaxpr
-        digests = tuple(
-            hashlib.sha256(np.asarray(array).tobytes()).hexdigest() for array in closed.consts
-        )
+        lowered = traced.lower()
+        text = lowered.as_text()
+        if "callback" in text:  # of Python code, which the text does not tell apart
+            return lowered.compile()
+        program = hashlib.sha256(text.encode()).hexdigest()
         structure = f"{traced.in_tree} {traced.out_info}"
-        return _compiled(TracedModel(str(closed), digests, structure, [traced]))
+        return _compiled(LoweredModel(program, structure, [lowered]))

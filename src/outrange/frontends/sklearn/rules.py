@@ -110,6 +110,9 @@ def _columns(call: Call) -> Operand:
         if not isinstance(step, str):
             path, columns = _inside(call.path, name), None
             part = written(replace(call, estimator=step, x=part, path=path, columns=columns))
+        weight = (call.estimator.transformer_weights or {}).get(name)
+        if weight is not None:
+            part = call.builder.affine_map(part, float(weight), 0.0)
         parts.append(part)
     return call.builder.concat(parts, axis=1)
 
@@ -171,9 +174,12 @@ def _max_abs(call: Call) -> Operand:
 def _pca(call: Call) -> Operand:
     found = call.estimator
     weight = found.components_.T.astype(np.float64)
+    centered = call.builder.affine_map(call.x, 1.0, -found.mean_)
+    out = call.builder.dense(centered, weight)
     if found.whiten:
-        weight = weight / np.sqrt(np.maximum(found.explained_variance_, np.finfo(np.float64).eps))
-    out = call.builder.dense(call.x, weight, -(found.mean_ @ weight))
+        least = np.finfo(found.explained_variance_.dtype).eps
+        scale = np.maximum(np.sqrt(found.explained_variance_), least)
+        out = call.builder.affine_map(out, 1.0 / scale, 0.0, ulps=2)
     call.visit(call.name, "PCA", weight.size, None, out)
     return out
 

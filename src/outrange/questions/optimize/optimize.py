@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...answers import Cost, Optimum
-from ...core import And, Atom, Formula, OutOfTime, Region, deadline
+from ...core import And, Atom, Box, Formula, OutOfTime, Region, deadline
 from ...core.formula import TRUE
 from ...domains import bounds
+from ...graph import Graph
 from ...graph.measure import measure
 from ...search.common.solution import Solution, Status
 from ...search.common.tolerance import Convergence, Tolerance, is_curved
@@ -29,8 +31,9 @@ from ..inputs.parse_box import place
 from .bracket import Bracket
 
 
-SAMPLES = 512
-"""Random inputs that estimate the objective's range, for the tolerance."""
+SAMPLES, TOGETHER = 512, 32
+"""Random inputs that estimate the objective's range, for the tolerance; evaluated so many at once,
+between two looks at the clock."""
 
 
 def least(
@@ -133,14 +136,35 @@ class _Chain:
         lows, highs = [], []
         for region in self.regions:
             box = region.box
-            low, high = bounds(formed, box.lo[None], box.hi[None], "linear")[formed.output]
-            lows.append(low[0, 0])
-            highs.append(high[0, 0])
-            seen += formed.run(box.uniform(rng, SAMPLES)).ravel().tolist()
+            low, high = self._first_bounds(formed, box)
+            lows.append(low)
+            highs.append(high)
+            seen += self._sampled(formed, box.uniform(rng, SAMPLES))
         bracket.lower = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
         bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
         bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
         return None if found.status in (Status.SAT, Status.ROUNDING) else found.status
+
+    def _sampled(self, formed: Graph, x: np.ndarray) -> list[float]:
+        """The objective at points: a few of them, and the others as long as there is time."""
+        found: list[float] = []
+        for start in range(0, len(x), TOGETHER):
+            if start and (left := self._left()) is not None and left < 0:
+                break
+            found += formed.run(x[start : start + TOGETHER]).ravel().tolist()
+        return found
+
+    def _first_bounds(self, formed: Graph, box: Box) -> tuple[float, float]:
+        """Of the objective: linear ones, or intervals where the time is too short for these."""
+        for domain, seconds in (("linear", self._left()), ("intervals", None)):
+            with suppress(OutOfTime), deadline(seconds):
+                low, high = bounds(formed, box.lo[None], box.hi[None], domain)[formed.output]
+                return float(low[0, 0]), float(high[0, 0])
+        return -np.inf, np.inf
+
+    def _left(self) -> float | None:
+        """Seconds that are left; None without a limit."""
+        return None if self.time is None else self.time - (time.perf_counter() - self.began)
 
     def _ask(self, mark: float) -> Status | None:
         """Decide whether some feasible input has at most `mark`; narrow the bracket."""
@@ -157,8 +181,7 @@ class _Chain:
         return None if found.status in (Status.SAT, Status.UNSAT) else found.status
 
     def _decide(self, formula: Formula) -> Solution:
-        left = None if self.time is None else self.time - (time.perf_counter() - self.began)
-        graph = self.network.graph
+        left, graph = self._left(), self.network.graph
         if left is not None and left <= 0:
             return Solution.unknown(Status.TIME, graph.size)
         try:

@@ -38,6 +38,9 @@ MOST_COEFFICIENTS = 1 << 20
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
 
+_Groups = dict[tuple[int, ...], list[_Support]]
+"""Supports by the free inputs that they depend on."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -77,15 +80,15 @@ def independent_parts(
         return None
     if not free.any() or not graph.nodes:
         return None
-    groups: dict[bytes, list[_Support]] = {}
+    groups: _Groups = {}
     for columns, own in supports:
         check_deadline()
         read = _inputs(_cone(graph, columns))
         if free[read].sum() == free.sum():
             return None
-        groups.setdefault(read[free[read]].tobytes(), []).append((columns, own))
+        groups.setdefault(tuple(read[free[read]].tolist()), []).append((columns, own))
     whole = Part(graph, rows, offset, domain, [])
-    return _distinct(whole, list(groups.values()))
+    return _distinct(whole, groups)
 
 
 def _supports(rows: np.ndarray) -> list[_Support]:
@@ -117,15 +120,22 @@ def _inputs(part: Cone) -> np.ndarray:
     return np.concatenate([entries for value, entries in part.leaves if value == 0])
 
 
-def _distinct(whole: Part, groups: list[list[_Support]]) -> list[Part] | None:
+def _distinct(whole: Part, groups: _Groups) -> list[Part] | None:
     """One part per different problem; None where they are too many, or too large together."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
+    free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}
-    for group in groups:
+    waiting = list(reversed(groups.items()))
+    while waiting:
         check_deadline()
-        objectives = np.concatenate([own for _, own in group])
-        found = _cone(whole.graph, np.unique(np.concatenate([columns for columns, _ in group])))
-        part = _restricted(whole, found, objectives)
+        inputs, group = waiting.pop()
+        found = _together(whole.graph, group)
+        if len(group) > 1 and free[_inputs(found)].sum() > len(inputs):
+            # A convolution reads all between two of its outputs, also what neither depends on: the
+            # part would fall apart into the same group again.
+            waiting.extend((inputs, [one]) for one in reversed(group))
+            continue
+        part = _restricted(whole, found, np.concatenate([own for _, own in group]))
         key = _key(part)
         if key not in parts:
             most -= found.work
@@ -135,6 +145,10 @@ def _distinct(whole: Part, groups: list[list[_Support]]) -> list[Part] | None:
         else:
             parts[key].places.extend(part.places)
     return list(parts.values())
+
+
+def _together(graph: Graph, group: list[_Support]) -> Cone:
+    return _cone(graph, np.unique(np.concatenate([columns for columns, _ in group])))
 
 
 def _restricted(whole: Part, found: Cone, objectives: np.ndarray) -> Part:

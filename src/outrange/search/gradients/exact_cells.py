@@ -18,7 +18,7 @@ import numpy as np
 
 from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
-from ...ops import Affine, Curve
+from ...ops import Affine, Curve, Product
 from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
 from .objectives import AT_ONCE, Objectives
 from .pieces import Unit, curve_of, is_straight, lines_of, open_units, touched
@@ -73,6 +73,8 @@ class ExactCells:
         self.plan, self.graph, self.asked = plan, plan.graph, asked
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
+        # On a cell a product of two values is no affine form: its slope changes within.
+        self._has_products = any(isinstance(n.op, Product) for n in self.graph.nodes)
         self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
         self._on_boxes = self._on_patterns = 0.0
         entries = asked.directions.size * sum(node.size for node in self.graph.nodes)
@@ -86,7 +88,7 @@ class ExactCells:
         ends: list[Bounds],
         cutoff: np.ndarray,
     ) -> CellBounds | None:
-        """The least slopes on the box `[lo, hi]`, or None if it has too many patterns.
+        """The least slopes on the box `[lo, hi]`; None if it has too many patterns, or products.
 
         Args:
             lo: `(d,)`.
@@ -95,6 +97,8 @@ class ExactCells:
             ends: Ends of every value there, `(n,)` each.
             cutoff: `(m,)`: slopes at or above it need no refinement.
         """
+        if self._has_products:
+            return None
         units = open_units(self.graph, slopes, ends)
         if not units and not self.is_straight:
             return None
