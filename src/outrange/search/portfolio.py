@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
-from .attack.pgd import First, first_points
+from .attack.first_points import First, first_points
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem

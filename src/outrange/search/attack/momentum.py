@@ -26,7 +26,7 @@ CORNERS = 0.3
 def initial_samples(
     graph: Graph, box: Box, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The middle, two corners and random points: see `pgd.first_points`."""
+    """The middle, two corners and random points: see `first_points.first_points`."""
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
     return Lowest(graph.run(x), x).points

@@ -30,7 +30,7 @@ class OpenBoxAttack:
     """Descends from random open boxes of a decision, at intervals.
 
     Args:
-        gradient: See `pgd.first_points`.
+        gradient: See `first_points.first_points`.
         roots: Where points must stay.
         rng: For the points.
     """

@@ -44,7 +44,7 @@ class BestFirstSearch(Search):
         self._rng = np.random.default_rng(seed)
 
     def _begin(self, gradient: PacedGradient, points: Points, states: int) -> None:
-        """The part that comes after: `points` as `pgd.first_points` returns them."""
+        """The part that comes after: `points` as `first_points.first_points` returns them."""
         least, at, most = points
         self._gradient = gradient
         self.incumbent.start(least, self.full(at), most)

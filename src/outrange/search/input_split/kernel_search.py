@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..attack.pgd import First, PacedGradient, first_points
+from ..attack.first_points import First, first_points
+from ..attack.pgd import PacedGradient
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
@@ -48,7 +49,7 @@ class KernelSearch(BestFirstSearch):
         domain: Where to search.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
-        first: Finds the first points; see `pgd.first_points`.
+        first: Finds the first points; see `first_points.first_points`.
     """
 
     methods = METHODS

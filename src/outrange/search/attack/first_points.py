@@ -1,0 +1,118 @@
+"""The first points of a search: samples of its boxes, and descents from the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...core import Box, Clock, no_deadline, seconds_left
+from ..common.domain_boxes import DomainBoxes
+from .pgd import FIRST, Evaluate, Lowest, PacedGradient, Points, descend
+
+
+First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator], Points]
+"""What finds the first points: see `first_points`."""
+
+SAMPLES = 2048
+"""Random points evaluated before any descent."""
+
+AT_LEAST, TOGETHER = 16, 256
+"""Of these, looked at whatever the clock says, and between two looks at it."""
+
+ENOUGH = 1.0
+"""Seconds after which a point below its goal ends the sampling: deeper ones would cost too much."""
+
+SAMPLE_ENTRIES = 4_000_000 // 8
+"""Numbers in all samples of a set of very many inputs."""
+
+STARTS = 12
+"""Descents of one objective."""
+
+TIMED = 8
+"""Points whose gradients are timed first: a call costs some, too."""
+
+
+def first_points(
+    gradient: PacedGradient,
+    evaluate: Evaluate,
+    boxes: DomainBoxes,
+    objectives: int,
+    rng: np.random.Generator,
+    late: Callable[[], bool] = lambda: False,
+    goal: np.ndarray | None = None,
+) -> Points:
+    """Points that make each objective small: samples, corners, and descents from the best of them.
+
+    Args:
+        gradient: The objectives.
+        evaluate: `x (b, d) -> (b, m)`.
+        boxes: Where to look.
+        objectives: `m`.
+        rng: For the samples.
+        late: Whether to stop descending.
+        goal: `(m,)` of a decision: a point below it decides; None for ranges.
+
+    Returns:
+        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value found
+        of each objective (tolerances are relative to the spread).
+    """
+    d = boxes.lo.shape[1]
+    count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
+    x, which = _samples(boxes, count, rng)
+    clock = Clock()
+
+    def done() -> bool:
+        """Whether the time is over, or a slow network has a point that decides."""
+        met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
+        return met or late() or seconds_left() < 0
+
+    with no_deadline():
+        y = evaluate(x[:AT_LEAST])
+    for start in range(AT_LEAST, len(x), TOGETHER):
+        if done():
+            x, which = x[: len(y)], which[: len(y)]
+            break
+        y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])
+    if done():
+        return Lowest(y, x).points
+    best, k = _starts(gradient, x, y, decides=goal is not None)
+    box = DomainBoxes(boxes.lo[which[best]], boxes.hi[which[best]], boxes.whole)
+    return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=done)).points
+
+
+def _starts(
+    gradient: PacedGradient, x: np.ndarray, y: np.ndarray, *, decides: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(b,)` the samples to descend from, and the objective of each.
+
+    Where not all can be afforded, each objective has fewer; of a decision, for which any of them
+    will do, those that are lowest already come first.
+    """
+    objectives = y.shape[1]
+    with no_deadline():
+        gradient(x[:TIMED], np.zeros(min(TIMED, len(x)), np.int64))
+    most = gradient.affords(STARTS * objectives, FIRST)
+    starts = max(1, min(STARTS, len(x), most // objectives))
+    best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
+    k = np.repeat(np.arange(objectives), starts)
+    if decides and len(best) > most:
+        lowest = np.argsort(y[best, k], kind="stable")[:most]
+        best, k = best[lowest], k[lowest]
+    return best, k
+
+
+def _samples(
+    boxes: DomainBoxes, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Uniform points, corners and middles of the boxes in turn; and the box of each."""
+    each = max(4, count // len(boxes.lo))
+    parts = []
+    for lo, hi in zip(boxes.lo[:count], boxes.hi[:count], strict=True):
+        x = Box(lo, hi).uniform(rng, each)
+        corners = rng.integers(0, 2, (each // 4, lo.size)).astype(bool)
+        x[: len(corners)] = np.where(corners, lo, hi)
+        x[:3] = np.stack([lo, hi, 0.5 * lo + 0.5 * hi])
+        parts.append(x)
+    which = np.repeat(np.arange(len(parts)), each)
+    return boxes.snap(np.concatenate(parts)), which
