@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
 from ..live import followed, heard
-from .arguments import asked, hull, left, loaded_within, stamped
+from ..questions.common.stamp import hull, stamped
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:

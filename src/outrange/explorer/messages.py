@@ -32,7 +32,7 @@ MOST_SAMPLES = 1_000_000
 LARGEST_ID = 2**53 - 1
 """Numbers of questions are whole numbers that JavaScript holds exactly."""
 
-KINDS = ("range", "point", "end", "verify", "sample", "report", "stop")
+KINDS = ("range", "point", "end", "verify", "sample", "report")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..answers import Verdict
 from ..cli.property.parser import read_condition
 from ..core.formula import negate
+from ..questions.common.stamp import hull, stamped
 from ..questions.expressions import resolve
 from ..questions.inputs.sets.regions import regions
 from ..questions.verify import verify
@@ -27,14 +29,16 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     """
     network, condition = exhibit.network, read_condition(ask.property)
     slots, outputs = network.graph.inputs, network.graph.outputs
-    verdict = verify(
+    where = regions(slots, ask.box, outputs=outputs)
+    found = verify(
         network,
         negate(resolve(condition, slots, outputs)),
-        regions(slots, ask.box, outputs=outputs),
+        where,
         text=str(condition),
         time_limit=exhibit.seconds,
     )
-    found = verdict.counterexample
+    verdict = stamped(replace(found, **hull(network, where)), network)
+    broken = verdict.counterexample
     message = {
         "say": "verdict",
         "id": ask.id,
@@ -42,7 +46,7 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
         "claim": verdict.claim,
         "sentence": verdict.sentence,
         "standing": verdict.standing,
-        "x": None if found is None else finite(found.flat_x),
-        "y": None if found is None else finite(found.flat_y),
+        "x": None if broken is None else finite(broken.flat_x),
+        "y": None if broken is None else finite(broken.flat_y),
     }
     return verdict, message
