@@ -44,7 +44,7 @@ def written(files):
     done = report(
         files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
         "--unit", "speed", "m/s", "--property", "y[0] <= 100", "--property", "y.argmax() == 0",
-        "--time", "40", "-o", "page.html",
+        "--time", "200", "-o", "page.html",
     )  # fmt: skip
     assert done.returncode in (0, 3), done.stderr
     return files / "page.html", done

@@ -104,7 +104,7 @@ class _Task:
         """`(pairs,)` the sign that most slopes at random points have."""
         asked = Partials(self._form, self._along, np.ones(self._form.size))
         engine = DerivativeEngine(self._graph, self._box, asked)
-        x = self._box.uniform(np.random.default_rng(self._seed), SAMPLES)
+        x = self._box.uniform(np.random.default_rng(self._seed), engine.samples(SAMPLES))
         slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         self.level = (slopes == 0).all(axis=0)

@@ -17,6 +17,11 @@ from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
 from .objectives import AT_ONCE, Objectives
 
 
+FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
+"""Random points of a first look at least, and tangents in all of them together: a second. A network
+of an image takes few points."""
+
+
 @dataclass(frozen=True, eq=False)
 class DerivativeBounds:
     """What was proved about `B` boxes, `m` objectives.
@@ -62,6 +67,10 @@ class DerivativeEngine:
     def chunk(self) -> int:
         """The number of boxes of an efficient call, as far as memory goes."""
         return max(1, min(self._values.boxes, AT_ONCE // (2 * self.entries)))
+
+    def samples(self, most: int) -> int:
+        """How many random points a first look takes: at most `most`."""
+        return max(FEWEST, min(most, SAMPLE_ENTRIES // self.entries))
 
     @property
     def entries(self) -> int:

@@ -27,11 +27,8 @@ METHODS = (
     "cells of small boxes in exact rational arithmetic",
 )
 
-SAMPLES, FEWEST = 2048, 16
-"""Random points that begin a search, and how many there are at least."""
-
-SAMPLE_ENTRIES = 1 << 28
-"""Tangents in all of them together: a second or two. A network of an image takes fewer points."""
+SAMPLES = 2048
+"""Random points that begin a search."""
 
 
 class _CellEngine:
@@ -62,11 +59,6 @@ class _CellEngine:
         shape = (*wanted.shape, self.inputs)
         scores = np.broadcast_to(blame[:, None], shape)
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
-
-    @property
-    def samples(self) -> int:
-        """Random points to begin with."""
-        return max(FEWEST, min(SAMPLES, SAMPLE_ENTRIES // self._engine.entries))
 
     def plain_bounds(self, box: Box) -> np.ndarray:
         """`(m,)` bounds of a box without a look at its cells, which may take seconds."""
@@ -168,9 +160,10 @@ def _begun(
 ) -> tuple[_CellEngine, ArraySearch]:
     """An engine and its search with its first points, whatever the clock says: the least answer."""
     with no_deadline():
-        machine = _CellEngine(DerivativeEngine(graph, box, asked))
+        engine = DerivativeEngine(graph, box, asked)
+        machine = _CellEngine(engine)
         incumbent.prove(machine.plain_bounds(box))
-        first = partial(_first, machine.samples)
+        first = partial(_first, engine.samples(SAMPLES))
         search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=first)
     search.methods = METHODS
     return machine, search
@@ -230,16 +223,17 @@ def derivative_signs(
                 broken[k] = True
 
         machine.notice = look
-        stop = Stop.FINISHED
-        while True:
+        stop = Stop.GOAL
+        while stop is Stop.GOAL:
             for k in np.flatnonzero(incumbent.best < incumbent.goal):
                 with no_deadline():
                     look(int(k), incumbent.best_at[k])
                 incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
+                if incumbent.clock.expired:  # each takes a run of the model
+                    break
             if broken.all():
-                break
-            stop = search.run()
-            if stop is not Stop.GOAL:
-                break
+                stop = Stop.FINISHED
+            else:
+                stop = Stop.TIME if incumbent.clock.expired else search.run()
         found = search.solution(stop)
     return replace(found, lower=np.where(broken, -np.inf, found.lower)), broken
