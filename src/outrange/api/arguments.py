@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..core import Clock, InputError
-from ..core.formula import negate
 from ..core.watch import Stage, listener, tell
 from .read import read_property
 
@@ -84,9 +83,9 @@ def asked(
 ) -> tuple[Formula, list[Region], str]:
     """What is unsafe, where, and the property in words."""
     from ..questions.conditions.specification import assumed, matched, whole_space
-    from ..questions.expressions import resolve
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
+    from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
     if isinstance(property, str | os.PathLike):
@@ -103,5 +102,4 @@ def asked(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
             "its own). Received: box=None."
         )
-    formula = resolve(property, slots, outputs)
-    return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
+    return stated(network, property, box, where)

@@ -89,14 +89,16 @@ class Exhibit:
         return {
             "say": "hello",
             "model": self.network.name,
-            "inputs": entry_names({slot.name: slot.shape for slot in graph.inputs}),
+            "inputs": entry_labels(graph.inputs),
+            "x": expressions("x", graph.inputs),
             "whole": whole_entries(graph.inputs).tolist(),
             "lo": self.box.lo.tolist(),
             "hi": self.box.hi.tolist(),
             "low": low.tolist(),
             "high": high.tolist(),
             "given": self.given,
-            "outputs": entry_names({slot.name: slot.shape for slot in graph.outputs}),
+            "outputs": entry_labels(graph.outputs),
+            "y": expressions("y", graph.outputs),
             "layers": [
                 {
                     "name": layer.path,
@@ -109,6 +111,24 @@ class Exhibit:
             "parameters": sum(layer.parameters for layer in self.network.layers),
             "seconds": self.seconds,
         }
+
+
+def entry_labels(slots: Sequence[Slot]) -> list[str]:
+    """What each entry is called; the only one of an input or output by its name alone."""
+    return entry_names({slot.name: () if slot.size == 1 else slot.shape for slot in slots})
+
+
+def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
+    """How each entry is written in a property: `x[2]`, or `x["speed"]` of several inputs.
+
+    Args:
+        letter: `"x"` or `"y"`.
+        slots: The inputs or the outputs.
+    """
+    if len(slots) == 1:
+        return entry_names({letter: slots[0].shape})
+    shapes = {slot.name: () if slot.size == 1 else slot.shape for slot in slots}
+    return entry_names({f'{letter}["{name}"]': shape for name, shape in shapes.items()})
 
 
 def default_box(slots: Sequence[Slot]) -> Box:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..answers import Verdict
 from ..cli.property.parser import read_condition
-from ..core.formula import negate
-from ..questions.common.stamp import hull, stamped
-from ..questions.expressions import resolve
-from ..questions.inputs.sets.regions import regions
-from ..questions.verify import verify
+from ..questions.stated import decided, stated
 from .exhibit import Exhibit
 from .messages import Ask
 from .work import finite
@@ -27,17 +22,9 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     Raises:
         InputError: The text is no property of this model.
     """
-    network, condition = exhibit.network, read_condition(ask.property)
-    slots, outputs = network.graph.inputs, network.graph.outputs
-    where = regions(slots, ask.box, outputs=outputs)
-    found = verify(
-        network,
-        negate(resolve(condition, slots, outputs)),
-        where,
-        text=str(condition),
-        time_limit=exhibit.seconds,
-    )
-    verdict = stamped(replace(found, **hull(network, where)), network)
+    network = exhibit.network
+    unsafe, where, text = stated(network, read_condition(ask.property), ask.box)
+    verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds)
     broken = verdict.counterexample
     message = {
         "say": "verdict",
@@ -45,8 +32,10 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
         "status": verdict.status,
         "claim": verdict.claim,
         "sentence": verdict.sentence,
-        "standing": verdict.standing,
+        "seconds": verdict.cost.seconds,
+        "boxes": verdict.cost.boxes,
         "x": None if broken is None else finite(broken.flat_x),
         "y": None if broken is None else finite(broken.flat_y),
+        "reproduced": None if broken is None else broken.reproduced,
     }
     return verdict, message

@@ -15,6 +15,7 @@ from ..core import Bounds, Box, ContradictionError, InputError, OutrangeError
 from .exhibit import Exhibit
 from .messages import Ask, Refused, read_message
 from .property import decide
+from .proved import ProvedRanges
 from .report import report_page
 from .work import Ends, at_point, check, exact_range, first_bounds, sampled
 from .worker import NewestWorker
@@ -62,6 +63,7 @@ class Session:
         self._shown = Shown()
         self._verdict: tuple[Box, Verdict] | None = None
         self._newest: Box | None = None
+        self._proved = ProvedRanges()
 
     def hello(self) -> str:
         """The first message."""
@@ -121,22 +123,24 @@ class Session:
             try:
                 work(ask)
             except OutrangeError as error:
-                cause = "input" if isinstance(error, InputError) else "failure"
-                self._say(_error(str(error), cause, ask.kind, ask.id))
+                self._fail(str(error), "input" if isinstance(error, InputError) else "failure", ask)
             except MemoryError:
-                text = "Out of memory; try a smaller input set."
-                self._say(_error(text, "memory", ask.kind, ask.id))
+                self._fail("Out of memory; try a smaller input set.", "memory", ask)
             except Gone:
                 raise
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
                 text = f"This is a bug in outrange, please report it ({what})."
-                self._say(_error(text, "failure", ask.kind, ask.id))
+                self._fail(text, "failure", ask)
         except Gone:
             pass
 
+    def _fail(self, text: str, cause: str, ask: Ask) -> None:
+        self._say({**_error(text, cause, ask.kind, ask.id), "box": ask.box_id})
+
     def _bound(self, ask: Ask) -> None:
-        for first in first_bounds(self._exhibit, ask):
+        assert ask.box is not None
+        for first in first_bounds(self._exhibit, ask, self._proved.over(ask.box)):
             self._shown = Shown(ask.id, first.ends, ask.box)
             self._say(first.message)
             known = first.known
@@ -144,6 +148,8 @@ class Session:
 
     def _search(self, ask: Ask, known: Bounds) -> None:
         answer, ends = exact_range(self._exhibit, ask, known, self._say)
+        assert ask.box is not None
+        self._proved.add(ask.box, (np.ravel(answer.lo), np.ravel(answer.hi)))
         shown = self._shown
         if shown.id != ask.id:
             return
@@ -163,6 +169,7 @@ class Session:
             check(self._exhibit, shown.box, shown.answer)
         except ContradictionError:
             shown.answer, shown.ends = None, None
+            self._proved.clear()
             raise
         shown.checked = True
 
@@ -191,7 +198,7 @@ class Session:
     def _say_of_box(self, message: dict[str, Any], ask: Ask) -> None:
         """Say it, unless the page has gone on to another box."""
         if _is_same(self._newest, ask.box):
-            self._say(message)
+            self._say({**message, "box": ask.box_id})
 
     def _report(self, ask: Ask) -> None:
         shown = self._shown
@@ -209,7 +216,7 @@ class Session:
         self._say({"say": "report", "id": ask.id, "html": page})
 
     def _refuse(self, text: str, ask: Ask) -> None:
-        self._say(_error(text, "input", ask.kind, ask.id))
+        self._fail(text, "input", ask)
 
 
 def _is_same(one: Box | None, other: Box | None) -> bool:

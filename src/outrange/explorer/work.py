@@ -98,12 +98,13 @@ def finite(values: Any) -> list[float | None]:
     return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
 
 
-def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
+def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Iterator[First]:
     """Proved bounds of outputs and units, without any search; what a few inputs show.
 
     Args:
         exhibit: The network.
         ask: A `range`.
+        known: Proved of the outputs before, if anything was.
 
     Yields:
         What linear bounds prove; of a large graph what intervals prove comes before.
@@ -112,7 +113,6 @@ def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
     network, box = exhibit.network, ask.box
     graph = network.graph
     seen, ends = _try_inputs(network, box)
-    known: Bounds | None = None
     for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
         found = [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, domain)]
         lo, hi = found[graph.output]
