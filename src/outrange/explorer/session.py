@@ -176,7 +176,8 @@ class Session:
     def _point(self, ask: Ask) -> None:
         x = ask.point
         if x is None:
-            ends = self._shown.ends
+            shown = self._shown
+            ends = shown.ends
             if ends is None:
                 self._refuse("No ranges are shown yet.", ask)
                 return
@@ -184,6 +185,8 @@ class Session:
             if np.isnan(x).any():
                 self._refuse("No input that gives this end is known.", ask)
                 return
+            self._say({**at_point(self._exhibit, ask.id, x), "range": shown.id})
+            return
         self._say(at_point(self._exhibit, ask.id, x))
 
     def _verify(self, ask: Ask) -> None:

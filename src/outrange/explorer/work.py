@@ -117,6 +117,7 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
         found = [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, domain)]
         lo, hi = found[graph.output]
         known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
+        found[graph.output] = known
         message = {
             **_range_message(ask, "bounds", known, seen),
             "layers": [_strip(layer_row(network, layer, found)) for layer in network.layers],
