@@ -44,5 +44,3 @@ def page(server, engine):
     yield made
     context.close()
     assert not faults
-
-
