@@ -35,7 +35,8 @@ async () => {
   });
   globalThis.sample = (changes = {}) => {
     front.askSample();
-    tell("sample", { say: "sample", lo: [0.5, -1], hi: [1.5, 1], samples: 9, seconds: 1, ...changes });
+    const seen = { lo: [0.5, -1], hi: [1.5, 1], samples: 9, seconds: 1 };
+    tell("sample", { say: "sample", ...seen, ...changes });
   };
 }
 """
@@ -94,8 +95,8 @@ def test_sampling_is_measured_against_what_is_known_alone(front, ranges, sample,
 
 def test_an_end_that_is_not_bounded_is_no_zero(front):
     front.evaluate(
-        "range({ lo: [5, null], hi: [6, null], seen_lo: [5, null], seen_hi: [6, null], exact: false,"
-        " closed_lo: [true, false], closed_hi: [true, false] })"
+        "range({ lo: [5, null], hi: [6, null], seen_lo: [5, null], seen_hi: [6, null],"
+        " exact: false, closed_lo: [true, false], closed_hi: [true, false] })"
     )
     ticks = [float(tick) for tick in front.locator(".or-scale span").all_inner_texts()]
     assert 4.9 < ticks[0] < 5 and 6 < ticks[1] < 6.1
@@ -115,8 +116,8 @@ def test_what_is_said_of_an_earlier_input_set_is_dropped(front):
           front.property.ask(true);
           front.inputs.set(0, 0, 0.5);   // the answers come when another set is shown
           tell("sample", { say: "sample", lo: [0, 0], hi: [9, 9], samples: 1, seconds: 1 });
-          tell("verify", { say: "verdict", status: "HOLDS", claim: "y[0] <= 1", sentence: "It holds.",
-                           x: null, y: null, reproduced: null, seconds: 1, boxes: 1 });
+          tell("verify", { say: "verdict", status: "HOLDS", claim: "y[0] <= 1",
+                           sentence: "It holds.", x: null, y: null, reproduced: null, boxes: 1 });
         }"""
     )
     assert front.evaluate("front.outputs.sample.hi") == [1.5, 1]

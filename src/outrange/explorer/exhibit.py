@@ -17,6 +17,7 @@ from ..questions.inputs.parse_box import input_box, whole_entries
 
 if TYPE_CHECKING:
     from ..graph import Slot
+    from ..questions.common.network import LayerLike
 
 
 MOST_INPUTS, MOST_OUTPUTS = 20_000, 1_000
@@ -105,12 +106,19 @@ class Exhibit:
                     "kind": layer.kind,
                     "units": int(np.prod(layer.shape, dtype=np.int64)),
                     "activation": layer.before is not None,
+                    "output": self._is_output(layer),
                 }
                 for layer in self.network.layers
             ],
             "parameters": sum(layer.parameters for layer in self.network.layers),
             "seconds": self.seconds,
         }
+
+    def _is_output(self, layer: LayerLike) -> bool:
+        """Whether a layer's values are outputs, whose ranges are shown anyway."""
+        graph = self.network.graph
+        names = {slot.name for slot in graph.outputs}
+        return layer.before is None and (layer.after == graph.output or layer.path in names)
 
 
 def entry_labels(slots: Sequence[Slot]) -> list[str]:

@@ -8,7 +8,7 @@ const MEANING = {
   s: "saturated: flat on the whole set", c: "constant: one value", n: "no activation",
 };
 const STATES = { d: "dead", s: "saturated", c: "constant", a: "always on", "-": "undecided" };
-// Layers that only move values about have nothing to show.
+// Layers that only move values about have nothing to show; those that are outputs are shown as such.
 const REARRANGING = new Set(["InputLayer", "Concatenate", "Flatten", "Reshape", "Permute", "Dropout"]);
 const COUNTED = { dead: "dead", saturated: "saturated", constant: "constant", always_on: "always on" };
 
@@ -37,7 +37,7 @@ export class Layers {
 
   build() {
     this.strips = this.state.layers.map((layer) => this.strip(layer));
-    for (const { layer, element: row } of this.strips) row.hidden = REARRANGING.has(layer.kind);
+    for (const { layer, element: row } of this.strips) row.hidden = layer.output || REARRANGING.has(layer.kind);
     this.list.replaceChildren(...this.strips.map((strip) => strip.element));
   }
 
