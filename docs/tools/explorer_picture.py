@@ -1,4 +1,4 @@
-"""Look at `outrange explore` in Chromium: `python docs/tools/explorer_picture.py docs/explorer.png`.
+"""Draw the page of the explorer: `python docs/tools/explorer_picture.py docs/explorer.png`.
 
 A network of named inputs and outputs is trained for a moment; the page shows a part of its inputs
 and a property that is broken. Needs `chromium` on the path, and Playwright.

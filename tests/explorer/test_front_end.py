@@ -149,11 +149,12 @@ def test_only_a_wrong_property_is_not_read(front, cause, word):
           range();
           front.property.text = "y[0] <= 1";
           front.property.ask(true);
-          tell("verify", { say: "error", ask: "verify", cause, text: "It is so." });
+          tell("verify", { say: "error", ask: "verify", cause, text: "It is `y[0]`." });
         }""",
         cause,
     )
-    assert text(front, ".or-verdict") == f"{word} It is so."
+    assert text(front, ".or-verdict") == f"{word} It is y[0]."
+    assert front.locator(".or-verdict code").inner_text() == "y[0]"
     invalid = front.get_by_label("Property that shall always hold").get_attribute("aria-invalid")
     assert (invalid == "true") == (cause == "input")
 

@@ -33,6 +33,11 @@ export function counted(count, noun, plural = `${noun}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
 }
 
+// A sentence; what stands between backticks becomes code.
+export function prose(text) {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
+}
+
 // What an answer took, as far as it is known.
 export function cost({ boxes, seconds }) {
   const parts = [];

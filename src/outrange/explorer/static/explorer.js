@@ -187,6 +187,7 @@ export class Explorer {
     this.outputs.show(message);
     if (message.layers) this.layers.show(message.layers);
     this.outputs.said.textContent = this.standing(message);
+    if (flight.done) this.property.suggest(message);
     this.element.dataset.shown = message.id;
     this.element.dataset.stage = message.stage;
     clearTimeout(this.rest);

@@ -16,7 +16,8 @@ export class Layers {
   constructor(state) {
     Object.assign(this, { state, strips: [], latest: null });
     this.list = element("div", { class: "or-strips" });
-    const key = (letter) => element(
+    this.keys = {};
+    const key = (letter) => this.keys[letter] = element(
       "span", {}, element("i", { class: `or-key or-unit-${letter === "-" ? "o" : letter}` }),
       MEANING[letter],
     );
@@ -38,6 +39,9 @@ export class Layers {
   build() {
     this.strips = this.state.layers.map((layer) => this.strip(layer));
     for (const { layer, element: row } of this.strips) row.hidden = layer.output || REARRANGING.has(layer.kind);
+    const bare = ({ layer, element: row }) => !row.hidden && !layer.activation;
+    this.keys.n.hidden = !this.strips.some(bare);
+    this.element.hidden = this.strips.every(({ element: row }) => row.hidden);
     this.list.replaceChildren(...this.strips.map((strip) => strip.element));
   }
 

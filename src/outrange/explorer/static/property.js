@@ -1,5 +1,5 @@
 // A property is typed, decided over the box of the sliders, and its counterexample shown on them.
-import { cost, element, shown } from "./dom.js";
+import { cost, element, prose, shown } from "./dom.js";
 
 const VERDICTS = {
   HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown", WRONG: "Not read", FAILED: "Failed",
@@ -47,9 +47,9 @@ export class Property {
   }
 
   // Examples that fit this model; each is put into the field by a click.
-  suggest({ hi }) {
+  suggest({ hi, stage }) {
     if (this.suggested) return;
-    this.suggested = true;
+    this.suggested = stage === "done";
     const { x, y } = this.state;
     const limit = hi[0] === null ? 1 : Number(hi[0].toPrecision(2));
     const examples = [`${y[0]} <= ${limit}`];
@@ -123,7 +123,7 @@ export class Property {
     this.badge.hidden = status === "WAIT";
     this.badge.textContent = VERDICTS[status] ?? "";
     this.badge.dataset.status = status;
-    this.said.textContent = text;
+    this.said.replaceChildren(...prose(text));
     this.standing.textContent = "";
     this.show_.hidden = true;
   }
