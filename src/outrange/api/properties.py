@@ -97,4 +97,5 @@ def verify(
         time_limit=left(clock),
         seed=seed,
         progress=heard(progress),
+        remedies=True,
     )

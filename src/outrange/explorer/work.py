@@ -199,7 +199,9 @@ def exact_range(
     # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
     # itself is run once nothing moves any more (`check`): it takes longer than a small search.
     graph = Unrun(exhibit.network.graph, exhibit.network.name)
-    found = output_range(graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report)
+    found = output_range(
+        graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report, remedies=False
+    )
     answer = stamped(narrowed(found, known), exhibit.network)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
