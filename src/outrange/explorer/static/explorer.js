@@ -230,10 +230,7 @@ export class Explorer {
   // A point, and what it is; null for none.
   setPoint(x, what) {
     this.state.point = x === null ? null : [...x];
-    if (x !== null) {
-      this.askPoint(what);
-      return;
-    }
+    if (x !== null) return this.askPoint(what);
     delete this.latest.point;
     this.point.clear();
     this.outputs.showPoint(null);
