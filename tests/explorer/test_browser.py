@@ -140,10 +140,12 @@ def test_the_keyboard_is_enough(page):
     else:
         pytest.fail("Tab does not lead to the first slider")
     settle(page, lambda: page.keyboard.press("ArrowRight"))
-    track = page.locator(".or-track").first
-    focused = track.screenshot()
+    track = page.locator(".or-track").first.bounding_box()
+    thumb = {"x": track["x"] - 8, "y": track["y"] - 4, "width": 40, "height": 32}
+    focused = page.screenshot(clip=thumb)
+    assert page.screenshot(clip=thumb) == focused
     page.evaluate("document.activeElement.blur()")
-    assert track.screenshot() != focused  # where the focus is can be seen
+    assert page.screenshot(clip=thumb) != focused  # where the focus is can be seen
     page.get_by_role("slider", name=re.compile(r"\[0\] low")).focus()
     unnamed = page.evaluate(
         "[...document.querySelectorAll('button, input, select, canvas')].filter(e =>"

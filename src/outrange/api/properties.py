@@ -97,5 +97,4 @@ def verify(
         time_limit=left(clock),
         seed=seed,
         progress=heard(progress),
-        remedies=True,
     )

@@ -47,6 +47,8 @@ def decided(
 ) -> Verdict:
     """The verdict, with the hash of the model and the box of the input set.
 
+    Where time runs out, a part of it goes to what smaller sets the property holds on.
+
     Args:
         network: The model.
         unsafe: The negated property, over the flat `[x, y]`.
@@ -57,6 +59,7 @@ def decided(
         progress: Called a few times a second.
     """
     found = verify(
-        network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress
-    )
+        network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
+        remedies=True,
+    )  # fmt: skip
     return stamped(replace(found, **hull(network, where)), network)
