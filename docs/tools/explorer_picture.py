@@ -23,7 +23,7 @@ SETTLED = """() => {
   const sampled = document.querySelector(".or-sample:not([hidden])");
   return Number(asked) > 0 && asked === shown && stage === "done" && sampled;
 }"""
-COLORS = 128
+COLORS = 256
 """Of the picture's palette: the page is flat, and stays small."""
 
 
