@@ -175,7 +175,7 @@ def test_a_point_outside_the_set_is_marked(front):
     assert "outside the input set (a)" in bar.inner_text()
     assert bar.inner_text().startswith("From an earlier input set.")
     assert front.locator(".or-point.or-outside").count() == 1
-    assert front.get_by_text("outside, at").is_visible()
+    assert front.get_by_text("outside", exact=True).is_visible()
 
 
 def test_an_end_is_said_to_be_attained_only_where_it_is_closed(front):

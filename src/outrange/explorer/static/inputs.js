@@ -259,7 +259,7 @@ export class Inputs {
     const outside = x[i] < lo[i] || x[i] > hi[i];
     point.classList.toggle("or-outside", outside);
     marker.classList.toggle("or-outside", outside);
-    point.firstChild.textContent = outside ? "outside, at" : "at";
+    point.firstChild.textContent = outside ? "outside" : "at";
     marker.style.left = `${percent(x[i], low[i], high[i])}%`;
     marker.title = `point: ${shown(x[i])}`;
     at.value = shown(x[i]);
