@@ -8,51 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from explorer import chromium
+from explorer.conftest import DONE
 
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright")
 pytest.importorskip("uvicorn")
-keras = pytest.importorskip("keras")
-
-DONE = "[data-stage=done]"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A network 5-64-64-4."""
-    path = tmp_path_factory.mktemp("explorer") / "net.keras"
-    keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
-    net = keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(4)], name="net")
-    net.save(path)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def server(model):
-    chromium.chromium()
-    with chromium.Server(model).running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with chromium.browser() as found:
-        yield found
-
-
-@pytest.fixture
-def page(server, engine):
-    context = engine.new_context(viewport={"width": 1280, "height": 900})
-    made, faults = context.new_page(), []
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-    made.goto(server.url)
-    made.wait_for_selector(DONE)
-    yield made
-    context.close()
-    assert not faults
+pytest.importorskip("keras")
 
 
 def settle(page, act):
@@ -178,11 +140,16 @@ def test_the_keyboard_is_enough(page):
     else:
         pytest.fail("Tab does not lead to the first slider")
     settle(page, lambda: page.keyboard.press("ArrowRight"))
-    outline = page.evaluate("getComputedStyle(document.activeElement).getPropertyValue('outline')")
-    assert outline is not None
+    track = page.locator(".or-track").first.bounding_box()
+    thumb = {"x": track["x"] - 8, "y": track["y"] - 4, "width": 40, "height": 32}
+    focused = page.screenshot(clip=thumb)
+    assert page.screenshot(clip=thumb) == focused
+    page.evaluate("document.activeElement.blur()")
+    assert page.screenshot(clip=thumb) != focused  # where the focus is can be seen
+    page.get_by_role("slider", name=re.compile(r"\[0\] low")).focus()
     unnamed = page.evaluate(
         "[...document.querySelectorAll('button, input, select, canvas')].filter(e =>"
-        " !(e.getAttribute('aria-label') || e.innerText || e.closest('label'))).length"
+        " !(e.getAttribute('aria-label') || e.textContent || e.closest('label'))).length"
     )
     assert unnamed == 0
     for _ in range(60):
@@ -289,9 +256,7 @@ def test_the_page_comes_back_after_a_restart(model, engine):
         page.wait_for_selector(DONE)
         settle(page, lambda: page.get_by_label("Width of all").fill("300"))
         before = ranges(page)
-        code, error, seconds = first.stop()
-        assert (code, error) == (0, "")
-        assert seconds < 10
+        assert first.stop() == (0, "")  # although a page is open
         page.get_by_text("trying again").wait_for()
         with first.running():
             page.wait_for_function(

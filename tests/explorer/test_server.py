@@ -69,7 +69,8 @@ def test_another_origin_gets_nothing(client, origin):
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8421", "127.0.0.1", "127.0.0.1:9", "10.0.0.1:8421", "",
-     "a@" + HOST, "localhost.evil.example:8421", "127.0.0.1:8421:1", "[::1", "127.0.0.1:x"],
+     "a@" + HOST, "localhost.evil.example:8421", "127.0.0.1:8421:1", "[::1", "127.0.0.1:x",
+     "[::1%lo]:8421", "[::1%25;script-src *]:8421", "[::1%x y]:8421"],
 )  # fmt: skip
 def test_another_host_gets_nothing(client, host):
     reply = client.get("/", params={"token": TOKEN}, headers={"host": host})

@@ -128,8 +128,8 @@ def test_several_inputs_of_several_shapes_come_in_one_line():
 
     page = Page(Exhibit.of(two_in_two_out(), {"x": (0, 1), "u": 0.5}, 30.0))
     hello = json.loads(page.session.hello())
-    assert hello["inputs"] == ["x[0]", "x[1]", "u[0]"]
-    assert hello["outputs"] == ["sum[0]", "pair[0]", "pair[1]"]
+    assert hello["inputs"] == ["x[0]", "x[1]", "u"]
+    assert hello["outputs"] == ["sum", "pair[0]", "pair[1]"]
     assert hello["low"][2] < 0.5 < hello["high"][2]  # a fixed input has room on its slider
     page.ask("range", lo=[0, 0, 0.5], hi=[1, 1, 0.5])
     assert page.done()["hi"] == pytest.approx([2.5, 1, 1.5])

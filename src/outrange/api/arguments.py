@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..answers.answer import Answer
 from ..core import Clock, InputError
-from ..core.formula import negate
 from ..core.watch import Stage, listener, tell
 from .read import read_property
 
@@ -79,15 +73,6 @@ def loaded_within(model: Any, time_limit: float | None, asked: Any = None) -> tu
     return loaded(model, asked), clock
 
 
-Kind = TypeVar("Kind", bound=Answer)
-
-
-def stamped(answer: Kind, *networks: Network) -> Kind:
-    """The answer with the hashes of the models that it is about."""
-    known = (network.source for network in networks)
-    return replace(answer, sources=tuple(source for source in known if source is not None))
-
-
 def left(clock: Clock) -> float | None:
     """Seconds that the question itself may take: at least a moment, to look once."""
     return None if clock.limit == float("inf") else max(clock.left, LEAST_TIME)
@@ -98,9 +83,9 @@ def asked(
 ) -> tuple[Formula, list[Region], str]:
     """What is unsafe, where, and the property in words."""
     from ..questions.conditions.specification import assumed, matched, whole_space
-    from ..questions.expressions import resolve
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
+    from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
     if isinstance(property, str | os.PathLike):
@@ -117,17 +102,4 @@ def asked(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
             "its own). Received: box=None."
         )
-    formula = resolve(property, slots, outputs)
-    return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
-
-
-def hull(network: Network, regions: Sequence[Region]) -> dict[str, Any]:
-    """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
-    from ..answers.render.text import entry_names
-
-    if not regions:
-        return {}
-    lo = np.min([region.box.lo for region in regions], axis=0)
-    hi = np.max([region.box.hi for region in regions], axis=0)
-    names = entry_names({slot.name: slot.shape for slot in network.graph.inputs})
-    return {"box": (lo, hi), "names": tuple(names)}
+    return stated(network, property, box, where)

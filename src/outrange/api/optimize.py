@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..live import followed
-from .arguments import left, loaded_within, stamped
+from ..questions.common.stamp import stamped
+from .arguments import left, loaded_within
 
 
 if TYPE_CHECKING:

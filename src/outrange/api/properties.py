@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
 from ..live import followed, heard
-from .arguments import asked, hull, left, loaded_within, stamped
+from ..questions.common.stamp import stamped
+from .arguments import asked, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def verify(
     al., *Towards deep learning models resistant to adversarial attacks*, ICLR 2018, for
     falsification.
     """
-    from ..questions.verify import LEAST_TIME, undecided, verify as ask
+    from ..questions.stated import decided
+    from ..questions.verify import LEAST_TIME, undecided
 
     network, clock = loaded_within(model, time_limit, box)
     try:
@@ -88,14 +89,12 @@ def verify(
             unsafe, regions, text = asked(network, property, box, where)
     except OutOfTime:
         return stamped(undecided(network, os.path.basename(str(property)), clock), network)
-    found = ask(
+    return decided(
         network,
         unsafe,
         regions,
-        text=text,
+        text,
         time_limit=left(clock),
         seed=seed,
         progress=heard(progress),
-        remedies=True,
     )
-    return stamped(replace(found, **hull(network, regions)), network)

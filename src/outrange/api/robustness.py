@@ -10,7 +10,8 @@ import numpy as np
 from ..core import InputError
 from ..core.formula import negate
 from ..live import followed, heard
-from .arguments import left, loaded_within, stamped
+from ..questions.common.stamp import stamped
+from .arguments import left, loaded_within
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..live import followed, heard
-from .arguments import alike, left, loaded, loaded_within, stamped
+from ..questions.common.stamp import stamped
+from .arguments import alike, left, loaded, loaded_within
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
 
-MODULES = ("dom", "inputs", "outputs", "layers", "property", "explorer", "widget")
+MODULES = ("dom", "inputs", "outputs", "layers", "property", "point", "explorer", "widget")
 """In the order in which they need each other."""
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)

@@ -17,6 +17,7 @@ from ..questions.inputs.parse_box import input_box, whole_entries
 
 if TYPE_CHECKING:
     from ..graph import Slot
+    from ..questions.common.network import LayerLike
 
 
 MOST_INPUTS, MOST_OUTPUTS = 20_000, 1_000
@@ -89,26 +90,53 @@ class Exhibit:
         return {
             "say": "hello",
             "model": self.network.name,
-            "inputs": entry_names({slot.name: slot.shape for slot in graph.inputs}),
+            "inputs": entry_labels(graph.inputs),
+            "x": expressions("x", graph.inputs),
             "whole": whole_entries(graph.inputs).tolist(),
             "lo": self.box.lo.tolist(),
             "hi": self.box.hi.tolist(),
             "low": low.tolist(),
             "high": high.tolist(),
             "given": self.given,
-            "outputs": entry_names({slot.name: slot.shape for slot in graph.outputs}),
+            "outputs": entry_labels(graph.outputs),
+            "y": expressions("y", graph.outputs),
             "layers": [
                 {
                     "name": layer.path,
                     "kind": layer.kind,
                     "units": int(np.prod(layer.shape, dtype=np.int64)),
                     "activation": layer.before is not None,
+                    "output": self._is_output(layer),
                 }
                 for layer in self.network.layers
             ],
             "parameters": sum(layer.parameters for layer in self.network.layers),
             "seconds": self.seconds,
         }
+
+    def _is_output(self, layer: LayerLike) -> bool:
+        """Whether a layer's values are outputs, whose ranges are shown anyway."""
+        graph = self.network.graph
+        names = {slot.name for slot in graph.outputs}
+        return layer.before is None and (layer.after == graph.output or layer.path in names)
+
+
+def entry_labels(slots: Sequence[Slot]) -> list[str]:
+    """What each entry is called; the only one of an input or output by its name alone."""
+    return entry_names({slot.name: () if slot.size == 1 else slot.shape for slot in slots})
+
+
+def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
+    """How each entry is written in a property: `x[2]`, or `x["speed"]` of several inputs.
+
+    Args:
+        letter: `"x"` or `"y"`.
+        slots: The inputs or the outputs.
+    """
+    if len(slots) == 1:
+        return entry_names({letter: slots[0].shape})
+    shapes = {slot.name: () if slot.size == 1 else slot.shape for slot in slots}
+    return entry_names({f'{letter}["{name}"]': shape for name, shape in shapes.items()})
 
 
 def default_box(slots: Sequence[Slot]) -> Box:

@@ -49,11 +49,13 @@ class Guard:
             name, port = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if parts.netloc != host or parts.username is not None or (port or 80) != self.port:
+        # Only the plain form: what a parser skips would be copied into a header.
+        plain = f"[{name}]" if ":" in name else name
+        if (host or "").lower() not in (plain, f"{plain}:{port}") or (port or 80) != self.port:
             return False
         if self.is_local:
             return is_loopback(name)
-        return name == self.host.lower() or _is_address(name)
+        return name == self.host.lower() or _address(name) is not None
 
     def knows_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether the request comes from a page of this server.
@@ -76,18 +78,17 @@ def is_loopback(name: str) -> bool:
     """Whether a name or an address is of this machine alone."""
     if name == "localhost":
         return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    address = _address(name)
+    return address is not None and address.is_loopback
 
 
-def _is_address(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if "%" in name:  # the zone of an IPv6 address, which may be any text
+        return None
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def checked_token(token: str | None) -> str:

@@ -32,7 +32,7 @@ MOST_SAMPLES = 1_000_000
 LARGEST_ID = 2**53 - 1
 """Numbers of questions are whole numbers that JavaScript holds exactly."""
 
-KINDS = ("range", "point", "end", "verify", "sample", "report", "stop")
+KINDS = ("range", "point", "end", "verify", "sample", "report")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class Ask:
         kind: One of `KINDS`.
         id: The page's number of the question; every answer repeats it.
         box: Of `range`, `verify`, `sample`: the input set.
+        box_id: The page's number of that input set; what is said of it repeats it.
         point: Of `point`: `(inputs,)`.
         output: Of `end`: which output.
         side: Of `end`: `"lo"` or `"hi"`.
@@ -53,6 +54,7 @@ class Ask:
     kind: str
     id: int
     box: Box | None = None
+    box_id: int = 0
     point: np.ndarray | None = None
     output: int = 0
     side: str = "lo"
@@ -91,7 +93,7 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
     """
     fields = _fields(message, graph)
     kind, id = fields.get("ask"), fields.get("id")
-    if not _is_whole(id) or not 0 <= id <= LARGEST_ID:
+    if not _is_id(id):
         raise Refused("`id` is a whole number from 0 to 2^53 - 1.")
     if not isinstance(kind, str) or kind not in KINDS:
         raise Refused(f"`ask` is one of {', '.join(KINDS)}.", None, id)
@@ -123,13 +125,24 @@ def _is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_id(value: Any) -> TypeGuard[int]:
+    return _is_whole(value) and 0 <= value <= LARGEST_ID
+
+
 def _nothing(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     return {}
 
 
 def _box(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     lo, hi = (_numbers(fields, name, graph) for name in ("lo", "hi"))
-    return {"box": input_box(graph.inputs, Box(lo, hi))}
+    return {"box": input_box(graph.inputs, Box(lo, hi)), "box_id": _box_id(fields)}
+
+
+def _box_id(fields: Mapping[str, Any]) -> int:
+    found = fields.get("box", 0)
+    if not _is_id(found):
+        raise InputError("`box` is a whole number from 0 to 2^53 - 1: which input set it is.")
+    return found
 
 
 def _numbers(fields: Mapping[str, Any], name: str, graph: Graph) -> np.ndarray:

@@ -6,10 +6,7 @@ from typing import Any
 
 from ..answers import Verdict
 from ..cli.property.parser import read_condition
-from ..core.formula import negate
-from ..questions.expressions import resolve
-from ..questions.inputs.sets.regions import regions
-from ..questions.verify import verify
+from ..questions.stated import decided, stated
 from .exhibit import Exhibit
 from .messages import Ask
 from .work import finite
@@ -25,24 +22,20 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     Raises:
         InputError: The text is no property of this model.
     """
-    network, condition = exhibit.network, read_condition(ask.property)
-    slots, outputs = network.graph.inputs, network.graph.outputs
-    verdict = verify(
-        network,
-        negate(resolve(condition, slots, outputs)),
-        regions(slots, ask.box, outputs=outputs),
-        text=str(condition),
-        time_limit=exhibit.seconds,
-    )
-    found = verdict.counterexample
+    network = exhibit.network
+    unsafe, where, text = stated(network, read_condition(ask.property), ask.box)
+    verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds)
+    broken = verdict.counterexample
     message = {
         "say": "verdict",
         "id": ask.id,
         "status": verdict.status,
         "claim": verdict.claim,
         "sentence": verdict.sentence,
-        "standing": verdict.standing,
-        "x": None if found is None else finite(found.flat_x),
-        "y": None if found is None else finite(found.flat_y),
+        "seconds": verdict.cost.seconds,
+        "boxes": verdict.cost.boxes,
+        "x": None if broken is None else finite(broken.flat_x),
+        "y": None if broken is None else finite(broken.flat_y),
+        "reproduced": None if broken is None else broken.reproduced,
     }
     return verdict, message

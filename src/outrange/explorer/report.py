@@ -7,13 +7,10 @@ from datetime import UTC, datetime
 
 from ..answers import Range, Verdict
 from ..core import Box, Region
+from ..questions.common.stamp import stamped
 from ..questions.summary import summary
 from ..reports.answered import answered
-from ..reports.context import (
-    model_section,
-    reproduce_section,
-    uncovered_section,
-)
+from ..reports.context import model_section, reproduce_section, uncovered_section
 from ..reports.domain import domain_section
 from ..reports.report import Report
 from .exhibit import Exhibit
@@ -30,10 +27,10 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     """
     network = exhibit.network
     sections = [
-        model_section(network, next(iter(answer.sources), None)),
+        model_section(network, getattr(network, "source", None)),
         domain_section(network.graph.inputs, [Region(box)], told="As the sliders were set."),
         answered("ranges", [answer]),
-        answered("layers", [summary(network, box)]),
+        answered("layers", [stamped(summary(network, box, known=answer), network)]),
     ]
     if verdicts:
         sections.append(answered("properties", verdicts))

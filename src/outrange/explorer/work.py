@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..core import Bounds, Box, Region
 from ..domains import bounds
 from ..graph import Graph
 from ..questions.common.network import LayeredNetwork
+from ..questions.common.stamp import stamped
 from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
 from ..questions.evidence.evaluate import entries
 from ..questions.inputs.parse_box import whole_entries
@@ -97,12 +98,13 @@ def finite(values: Any) -> list[float | None]:
     return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
 
 
-def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
+def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Iterator[First]:
     """Proved bounds of outputs and units, without any search; what a few inputs show.
 
     Args:
         exhibit: The network.
         ask: A `range`.
+        known: Proved of the outputs before, if anything was.
 
     Yields:
         What linear bounds prove; of a large graph what intervals prove comes before.
@@ -111,11 +113,11 @@ def first_bounds(exhibit: Exhibit, ask: Ask) -> Iterator[First]:
     network, box = exhibit.network, ask.box
     graph = network.graph
     seen, ends = _try_inputs(network, box)
-    known: Bounds | None = None
     for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
         found = [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, domain)]
         lo, hi = found[graph.output]
         known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
+        found[graph.output] = known
         message = {
             **_range_message(ask, "bounds", known, seen),
             "layers": [_strip(layer_row(network, layer, found)) for layer in network.layers],
@@ -195,11 +197,12 @@ def exact_range(
         say({**message, "seconds": now.seconds, "boxes": now.boxes})
 
     # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
-    # itself is run once nothing moves any more (`checked`): it takes longer than a small search.
+    # itself is run once nothing moves any more (`check`): it takes longer than a small search.
     graph = Unrun(exhibit.network.graph, exhibit.network.name)
-    answer = output_range(
+    found = output_range(
         graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report, remedies=False
     )
+    answer = stamped(narrowed(found, known), exhibit.network)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
     say(
@@ -209,13 +212,27 @@ def exact_range(
             "boxes": answer.cost.boxes,
             "exact": answer.is_exact,
             "reason": answer.reason,
-            "warrant": answer.warrant.name,
             "closed_lo": np.ravel(answer.closed_lo).tolist(),
             "closed_hi": np.ravel(answer.closed_hi).tolist(),
         }
     )
     count = np.size(answer.lo)
-    return answer, Ends(flat_inputs(answer.at_lo, count), flat_inputs(answer.at_hi, count))
+    return answer, Ends(flat_points(answer.at_lo, count), flat_points(answer.at_hi, count))
+
+
+def narrowed(answer: Range, known: Bounds) -> Range:
+    """The range within bounds that were proved before.
+
+    Sound: both hold. What was seen stays, but for what it is above `hi` or below `lo` by rounding.
+
+    Args:
+        answer: The range.
+        known: Proved bounds of the outputs, `(outputs,)` each.
+    """
+    lo = np.fmax(answer.lo, np.reshape(known[0], answer.lo.shape))
+    hi = np.fmin(answer.hi, np.reshape(known[1], answer.hi.shape))
+    least, most = np.minimum(answer.seen_lo, hi), np.maximum(answer.seen_hi, lo)
+    return replace(answer, lo=lo, hi=hi, seen_lo=least, seen_hi=most)
 
 
 def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
@@ -230,12 +247,12 @@ def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
         ContradictionError: The model returns something outside: a bug of outrange.
     """
     network, count = exhibit.network, np.size(answer.lo)
-    found = [*flat_inputs(answer.at_lo, count), *flat_inputs(answer.at_hi, count)]
+    found = [*flat_points(answer.at_lo, count), *flat_points(answer.at_hi, count)]
     run = run_sampled(network, [Region(box)], found)
     check_forms(run, np.eye(count), np.ravel(answer.lo), np.ravel(answer.hi))
 
 
-def flat_inputs(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
+def flat_points(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
     """`(count, inputs)` of inputs in their own shapes, a dict if several."""
     parts: Sequence[np.ndarray] = list(at.values()) if isinstance(at, dict) else [at]
     return np.concatenate([np.reshape(part, (count, -1)) for part in parts], axis=1)
@@ -252,10 +269,16 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
     network = exhibit.network
     with np.errstate(all="ignore"):
         y = network.graph.run(x[None])[0]
-        model = None
-        if network.predict is not None:
-            model = finite(network.predict(np.asarray(x[None], np.float32)))
-    return {"say": "point", "id": id, "x": x.tolist(), "y": finite(y), "model": model}
+        single = np.asarray(x[None], np.float32)
+        model = None if network.predict is None else finite(network.predict(single))
+    return {
+        "say": "point",
+        "id": id,
+        "x": x.tolist(),
+        "y": finite(y),
+        "model": model,
+        "rounded": not np.array_equal(single[0], x),
+    }
 
 
 def sampled(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:

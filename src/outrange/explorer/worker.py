@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..core import OutOfTime, stopped_by
+from ..core import OutOfTime, check_stopped, stopped_by
 
 
 CLOSING = 2.0
@@ -45,6 +45,18 @@ class NewestWorker:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._changed.notify()
+
+    def rest(self, seconds: float) -> None:
+        """Wait; a task calls it before work that a newer one should not have to wait for.
+
+        Args:
+            seconds: How long.
+
+        Raises:
+            OutOfTime: A newer task has come, or none is wanted any more.
+        """
+        self._stop.wait(seconds)
+        check_stopped()
 
     def interrupt(self) -> None:
         """Stop what is under way, and forget what waits."""

@@ -29,8 +29,21 @@ export function parsed(text) {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
 }
 
-export function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+export function counted(count, noun, plural = `${noun}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
+}
+
+// A sentence; what stands between backticks becomes code.
+export function prose(text) {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
+}
+
+// What an answer took, as far as it is known.
+export function cost({ boxes, seconds }) {
+  const parts = [];
+  if (boxes > 0) parts.push(counted(boxes, "box", "boxes"));
+  if (seconds !== undefined) parts.push(`${shown(Number(seconds.toPrecision(2)))} s`);
+  return parts.map((part) => ` · ${part}`).join("");
 }
 
 export function clamp(value, low, high) {

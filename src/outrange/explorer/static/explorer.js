@@ -1,8 +1,9 @@
 // The explorer: one state, its panels, and the questions to the server.
-import { counted, element, shown } from "./dom.js";
+import { cost, counted, element, shown } from "./dom.js";
 import { Inputs } from "./inputs.js";
 import { Layers } from "./layers.js";
 import { Outputs } from "./outputs.js";
+import { PointBar } from "./point.js";
 import { Property } from "./property.js";
 
 // Milliseconds that a drag waits for an exact answer before it goes on with the bounds: as long as
@@ -30,14 +31,16 @@ export class Explorer {
     this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
     this.state = {
       key: this.next, mode: "ends", names: [], whole: [], lo: [], hi: [], low: [], high: [],
-      first: null, point: null, outputs: [], layers: [],
+      first: null, point: null, outputs: [], layers: [], x: [], y: [],
+      // The number of the input set that the sliders show; answers about another one are dropped.
+      boxId: 0,
     };
     this.inputs = new Inputs(this.state, () => this.changed(), () => this.askPoint());
-    this.outputs = new Outputs(this.state, (output, side) => this.ask("end", { output, side }));
+    this.outputs = new Outputs(this.state, (output, side) => this.askEnd(output, side));
     this.layers = new Layers(this.state);
     this.property = new Property(
       this.state, (property) => this.ask("verify", { property, ...this.box() }),
-      (x) => this.setPoint(x),
+      (x) => this.setPoint(x, "Counterexample"),
     );
     this.build();
   }
@@ -53,20 +56,14 @@ export class Explorer {
       )),
     );
     this.facts = element("p", { class: "or-note" });
-    this.pointBar = element(
-      "div", { class: "or-pointbar", hidden: true, role: "group", "aria-label": "Point" },
-      element("span", { class: "or-key or-key-point" }),
-      this.pointText = element("span", { role: "status" }),
-      element("button", { type: "button", onclick: () => this.centerHere() }, "Center here"),
-      element("button", { type: "button", onclick: () => this.setPoint(null) }, "Clear point"),
-    );
-    this.inputs.element.append(this.pointBar);
+    this.point = new PointBar(this.state, () => this.centerHere(), () => this.setPoint(null));
+    this.inputs.element.append(this.point.element);
     this.outputs.element.append(element(
-      "p", { class: "or-sampling" }, "Beside the proof: of ", this.count, " inputs, corners and random ones, ",
-      this.outputs.sampled,
+      "p", { class: "or-sampling" }, "Sampling, for comparison: ", this.count,
+      " inputs, corners and random ones. ", this.outputs.sampled,
     ));
-    const save = element("button", { type: "button", onclick: () => this.ask("report", {}) }, "Save report");
-    this.saved = element("span", { class: "or-error", role: "alert" });
+    const save = element("button", { type: "button", onclick: () => this.askReport() }, "Save report");
+    this.saved = element("span", { class: "or-note", role: "status" });
     this.body = element(
       "div", { class: "or-body", hidden: true }, this.inputs.element,
       element(
@@ -98,12 +95,13 @@ export class Explorer {
       range: () => this.ranged(message),
       point: () => this.pointed(message),
       verdict: () => this.property.show(message),
-      sample: () => this.sampledShown(message),
+      sample: () => this.outputs.showSample(message),
       report: () => this.save(message.html),
       error: () => this.failed(message),
     };
-    const known = Object.values(this.latest).includes(message.id);
-    if (message.say === "hello" || known || message.id === null) handlers[message.say]?.();
+    const known = Object.values(this.latest).includes(message.id) || message.id === null;
+    const fresh = message.box === undefined || message.box === this.state.boxId || message.ask === "range";
+    if (message.say === "hello" || (known && fresh)) handlers[message.say]?.();
   }
 
   greeted(hello) {
@@ -114,6 +112,7 @@ export class Explorer {
     if (!same) {
       Object.assign(state, {
         names: hello.inputs, whole: hello.whole, outputs: hello.outputs, layers: hello.layers,
+        x: hello.x, y: hello.y,
         lo: [...hello.lo], hi: [...hello.hi], low: [...hello.low], high: [...hello.high],
         first: hello, point: null,
       });
@@ -124,28 +123,31 @@ export class Explorer {
       ].join(" · ");
       document.title = this.root.ownerDocument.body.classList.contains("outrange-page")
         ? `${hello.model} – outrange` : document.title;
-      this.inputs.about(hello.given ? "" : "None was given: the sliders begin with a guess.");
+      this.inputs.about(hello.given ? "" : "No input set was given: this one is a guess.");
       this.body.hidden = false;
-      for (const panel of [this.inputs, this.outputs, this.layers]) panel.build();
+      for (const panel of [this.inputs, this.outputs, this.layers, this.property]) panel.build();
+      this.setPoint(null);
     }
     this.changed();
   }
 
   box() {
-    return { lo: this.state.lo, hi: this.state.hi };
+    return { lo: this.state.lo, hi: this.state.hi, box: this.state.boxId };
   }
 
   ask(kind, fields) {
     const id = this.next;
     this.next += 1;
     this.latest[kind === "end" ? "point" : kind] = id;
-    this.saved.textContent = "";
+    this.tellOfReport("");
     this.transport.send({ ask: kind, id, ...fields });
     return id;
   }
 
   changed() {
     this.pending = true;
+    this.state.boxId += 1;
+    this.point.refresh();
     this.property.stale();
     this.pump();
   }
@@ -184,7 +186,8 @@ export class Explorer {
     if (flight.done) this.exactIn = performance.now() - flight.asked;
     this.outputs.show(message);
     if (message.layers) this.layers.show(message.layers);
-    this.outputs.status.textContent = this.standing(message);
+    this.outputs.said.textContent = this.standing(message);
+    if (flight.done) this.property.suggest(message);
     this.element.dataset.shown = message.id;
     this.element.dataset.stage = message.stage;
     clearTimeout(this.rest);
@@ -193,53 +196,55 @@ export class Explorer {
   }
 
   standing(message) {
-    const boxes = message.boxes === undefined ? "" : ` · ${counted(message.boxes, "box").replace("boxs", "boxes")}`;
-    const time = message.seconds === undefined ? "" : ` · ${shown(Number(message.seconds.toPrecision(2)))} s`;
-    if (message.stage === "bounds") return "bounds, proved; searching …";
-    if (message.stage === "search") return `closing, proved at every moment${boxes}${time}`;
-    return `${message.reason}, proved${boxes}${time}`;
+    if (message.stage === "bounds") return "proved, not yet tight; searching …";
+    return (message.stage === "search" ? "proved at every moment" : `proved; ${message.reason.replace("e-0", "e-")}`) + cost(message);
   }
 
   // Nothing has moved for a while: sampling, the property, and a word for who listens.
   rested(flight) {
     if (flight !== this.flight || this.pending) return;
     flight.rested = true;
+    this.property.suggest(this.outputs.answer);
     this.askSample();
     this.property.again();
     const { lo, hi } = this.outputs.answer;
     const words = this.state.outputs.slice(0, 4)
       .map((name, i) => `${name} from ${shown(lo[i], "minus infinity")} to ${shown(hi[i], "infinity")}`);
-    this.live.textContent = `${this.outputs.status.textContent}: ${words.join("; ")}`;
+    this.live.textContent = `${this.outputs.said.textContent}: ${words.join("; ")}`;
   }
 
   askSample() {
     if (this.flight !== null) this.ask("sample", { count: Number(this.count.value), ...this.box() });
   }
 
-  sampledShown(message) {
-    this.outputs.showSample(message);
+  askEnd(output, side) {
+    this.point.expect({ output, side });
+    this.ask("end", { output, side });
   }
 
-  askPoint() {
+  askPoint(what) {
+    this.point.expect(what);
     this.ask("point", { x: this.state.point });
   }
 
-  setPoint(x) {
+  // A point, and what it is; null for none.
+  setPoint(x, what) {
     this.state.point = x === null ? null : [...x];
-    if (x === null) {
-      this.pointBar.hidden = true;
-      this.outputs.showPoint(null);
-      this.inputs.refresh();
-    } else this.askPoint();
+    if (x !== null) return this.askPoint(what);
+    delete this.latest.point;
+    this.point.clear();
+    this.outputs.showPoint(null);
+    this.inputs.refresh();
   }
 
   pointed(message) {
+    const { low, high } = this.state;
     this.state.point = [...message.x];
-    this.pointBar.hidden = false;
-    const said = (values) => values.slice(0, 4).map((v) => shown(v, "overflow")).join(", ")
-      + (values.length > 4 ? ", …" : "");
-    this.pointText.textContent = message.model === null ? `At this input: ${said(message.y)}.`
-      : `At this input the model itself returns ${said(message.model)}.`;
+    for (const [i, v] of message.x.entries()) {
+      [low[i], high[i]] = [Math.min(low[i], v), Math.max(high[i], v)];
+    }
+    const current = message.range === this.flight?.id;
+    this.point.show(message, (output, side) => current && this.outputs.closed(output, side));
     this.outputs.showPoint(message);
     this.inputs.refresh();
   }
@@ -255,22 +260,41 @@ export class Explorer {
     this.changed();
   }
 
-  save(html) {
-    const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
-    const name = this.state.first.model.replace(/[^\w.-]+/g, "_") || "model";
-    element("a", { href: url, download: `${name}-ranges.html` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  askReport() {
+    this.ask("report", {});
+    this.tellOfReport("Making the report …");
   }
 
-  failed({ ask, text }) {
-    if (ask === "verify") this.property.refuse(text);
-    else if (ask === "report") this.saved.textContent = text;
-    else {
-      this.inputs.tell(text);
-      if (ask === "range" && this.flight !== null) {
-        this.flight.done = true;
-        this.pump();
-      }
-    }
+  tellOfReport(text, failed = false) {
+    this.saved.textContent = text;
+    this.saved.className = failed ? "or-error" : "or-note";
+  }
+
+  save(html) {
+    const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+    const name = `${this.state.first.model.replace(/[^\w.-]+/g, "_") || "model"}-ranges.html`;
+    element("a", { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+    this.tellOfReport(`Saved as ${name}.`);
+  }
+
+  failed({ ask, text, cause }) {
+    if (ask === "verify") this.property.refuse(text, cause);
+    else if (ask === "report") this.tellOfReport(text, true);
+    else if (ask === "range") this.lost(text);
+    else this.inputs.tell(text);
+  }
+
+  // The search failed, or the model itself contradicts what it found: nothing is shown as proved.
+  lost(text) {
+    this.outputs.fail(text);
+    this.live.textContent = text;
+    clearTimeout(this.rest);
+    if (this.flight === null) return;
+    this.flight.done = true;
+    this.element.dataset.shown = this.flight.id;
+    this.element.dataset.stage = "failed";
+    this.property.abandoned();
+    this.pump();
   }
 }

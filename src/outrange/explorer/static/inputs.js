@@ -251,11 +251,15 @@ export class Inputs {
   }
 
   refreshPoint(i, marker, point, at) {
-    const { low, high } = this.state;
+    const { lo, hi, low, high } = this.state;
     const x = this.state.point;
     marker.hidden = x === null;
     point.hidden = x === null;
     if (x === null) return;
+    const outside = x[i] < lo[i] || x[i] > hi[i];
+    point.classList.toggle("or-outside", outside);
+    marker.classList.toggle("or-outside", outside);
+    point.firstChild.textContent = outside ? "outside" : "at";
     marker.style.left = `${percent(x[i], low[i], high[i])}%`;
     marker.title = `point: ${shown(x[i])}`;
     at.value = shown(x[i]);

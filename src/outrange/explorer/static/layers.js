@@ -2,25 +2,34 @@
 import { counted, element, shown } from "./dom.js";
 
 const HEIGHT = 64;
+// What a state means, for the legend; a layer without an activation has none.
+const MEANING = {
+  "-": "undecided: it may bend", a: "always on: linear on the whole set", d: "dead: 0 on the whole set",
+  s: "saturated: flat on the whole set", c: "constant: one value", n: "no activation",
+};
 const STATES = { d: "dead", s: "saturated", c: "constant", a: "always on", "-": "undecided" };
+// Layers that only move values about have nothing to show; those that are outputs are shown as such.
+const REARRANGING = new Set(["InputLayer", "Concatenate", "Flatten", "Reshape", "Permute", "Dropout"]);
 const COUNTED = { dead: "dead", saturated: "saturated", constant: "constant", always_on: "always on" };
 
 export class Layers {
   constructor(state) {
     Object.assign(this, { state, strips: [], latest: null });
     this.list = element("div", { class: "or-strips" });
-    const key = (letter) => element(
+    this.keys = {};
+    const key = (letter) => this.keys[letter] = element(
       "span", {}, element("i", { class: `or-key or-unit-${letter === "-" ? "o" : letter}` }),
-      STATES[letter],
+      MEANING[letter],
     );
     this.element = element(
       "section", { class: "or-panel or-layers", "aria-label": "Layers" },
       element("div", { class: "or-head" }, element("h2", {}, "Layers")),
       element(
         "p", { class: "or-note" },
-        "A column is a unit's proved range before its activation; the line is 0.",
+        "A column is a unit: what is proved of its range, before its activation, without a search. "
+          + "The line is 0.",
       ),
-      this.list, element("p", { class: "or-legend" }, ...["-", "a", "d", "s", "c"].map(key)),
+      this.list, element("p", { class: "or-legend" }, ...["-", "a", "d", "s", "c", "n"].map(key)),
     );
     this.sizes = new ResizeObserver(() => this.draw());
     this.sizes.observe(this.list);
@@ -29,6 +38,10 @@ export class Layers {
 
   build() {
     this.strips = this.state.layers.map((layer) => this.strip(layer));
+    for (const { layer, element: row } of this.strips) row.hidden = layer.output || REARRANGING.has(layer.kind);
+    const bare = ({ layer, element: row }) => !row.hidden && !layer.activation;
+    this.keys.n.hidden = !this.strips.some(bare);
+    this.element.hidden = this.strips.every(({ element: row }) => row.hidden);
     this.list.replaceChildren(...this.strips.map((strip) => strip.element));
   }
 
@@ -91,13 +104,14 @@ export class Layers {
         .map(([name, word]) => `${strip.data.counts[name]} ${word}`);
       const open = strip.layer.units - Object.values(strip.data.counts).reduce((a, b) => a + b, 0);
       if (strip.layer.activation) said.push(`${open} undecided`);
-      strip.said = said.join(" · ");
-      if (strip.chosen < 0) strip.counts.textContent = strip.said;
       const hull = strip.data.hull ?? [null, null];
+      const ends = `${shown(hull[0], "−∞")} to ${shown(hull[1])}`;
+      strip.said = [...said, said.length > 0 ? `returns ${ends}` : ends].join(" · ");
+      if (strip.chosen < 0) strip.counts.textContent = strip.said;
       strip.canvas.setAttribute(
         "aria-label",
         `${strip.layer.name}: ${said.join(", ") || counted(strip.layer.units, "unit")}; outputs from `
-          + `${shown(hull[0], "−∞")} to ${shown(hull[1])}. Arrow keys go from unit to unit.`,
+          + `${ends}. Arrow keys go from unit to unit.`,
       );
       if (strip.chosen >= 0) this.choose(strip, strip.chosen);
     });
@@ -117,7 +131,7 @@ export class Layers {
     for (const strip of this.strips) this.drawStrip(strip);
   }
 
-  drawStrip({ canvas, data, chosen }) {
+  drawStrip({ layer, canvas, data, chosen }) {
     if (data === null) return;
     const width = canvas.clientWidth;
     if (width === 0) return;
@@ -129,7 +143,7 @@ export class Layers {
     pen.clearRect(0, 0, width, HEIGHT);
     const style = getComputedStyle(canvas);
     const color = (name) => style.getPropertyValue(`--${name}`);
-    const colors = { d: color("dead"), s: color("saturated"), c: color("constant"), a: color("on"), "-": color("open") };
+    const colors = { d: color("dead"), s: color("saturated"), c: color("constant"), a: color("on"), "-": color(layer.activation ? "open" : "claim") };
     const [lo, hi] = data.before ?? data.after;
     const ends = [...lo, ...hi].filter((v) => v !== null);
     const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];

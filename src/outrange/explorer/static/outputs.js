@@ -2,6 +2,12 @@
 import { counted, element, percent, shown } from "./dom.js";
 
 const MOST_OUTPUT_ROWS = 200;
+const STAGES = {
+  bounds: "Bounds", search: "Closing", done: "Exact", ended: "Not exact", failed: "Failed",
+};
+// Shares from which on sampling has seen all; ends so close (to their size) are one value.
+const ALL = 0.9999;
+const ONE_VALUE = 1e-5;
 
 export class Outputs {
   // `ends(output, side)` is called for a click on an end.
@@ -12,17 +18,23 @@ export class Outputs {
     this.settled = false;
     this.own = element("input", { type: "checkbox", onchange: () => this.refresh() });
     this.list = element("ul", { class: "or-rows", role: "list" });
-    this.status = element("p", { class: "or-status" });
+    this.badge = element("strong", { class: "or-badge" });
+    this.said = element("span", {});
+    this.status = element("p", { class: "or-status" }, this.badge, " ", this.said);
     this.ticks = [element("span", {}), element("span", {})];
     this.sampled = element("span", {});
     this.element = element(
       "section", { class: "or-panel or-outputs", "aria-label": "Ranges of the outputs" },
       element(
         "div", { class: "or-head" }, element("h2", {}, "Outputs"),
-        element("label", { class: "or-check" }, this.own, element("span", {}, "own scale each")),
-        element("button", { type: "button", onclick: () => this.fit() }, "Fit scale"),
+        element("label", { class: "or-check" }, this.own, element("span", {}, "a scale for each")),
+        element("button", {
+          type: "button", onclick: () => this.fit(), title: "Fit the scale to the ranges shown",
+        }, "Fit scale"),
       ),
-      this.status, this.list, this.legend(),
+      this.status, this.list,
+      element("p", { class: "or-note" }, "Click an end to see the inputs that attain it, or come nearest so far."),
+      this.legend(),
     );
   }
 
@@ -33,7 +45,7 @@ export class Outputs {
     return element(
       "p", { class: "or-legend", "aria-hidden": "true" },
       entry("claim", "proved: nothing lies outside"), entry("seen", "seen at named inputs"),
-      entry("sample", "random inputs saw"), entry("point", "at the point"),
+      entry("sample", "seen by sampling"), entry("point", "at the point"),
     );
   }
 
@@ -42,7 +54,11 @@ export class Outputs {
     Object.assign(this, { axis: null, settled: false, answer: null, sample: null, point: null });
     this.rows = names.slice(0, MOST_OUTPUT_ROWS).map((name, i) => this.row(name, i));
     const rest = names.length - this.rows.length;
-    this.list.replaceChildren(...this.rows.map((row) => row.element), element(
+    const head = element(
+      "li", { class: "or-ends-head", "aria-hidden": "true" },
+      element("span", {}, "lower end"), element("span", {}, "upper end"),
+    );
+    this.list.replaceChildren(head, ...this.rows.map((row) => row.element), element(
       "li", { class: "or-scale", "aria-hidden": "true" }, element("div", {}, ...this.ticks),
     ));
     if (rest > 0) {
@@ -60,7 +76,7 @@ export class Outputs {
     const bar = element("div", { class: "or-bar", role: "img" }, claim, seen, zero, sample, point);
     const value = element("span", { class: "or-value" });
     return {
-      lo, hi, claim, seen, zero, sample, point, bar, value,
+      name, lo, hi, claim, seen, zero, sample, point, bar, value,
       element: element(
         "li", { class: "or-output", role: "group", "aria-label": name },
         element("span", { class: "or-label" }, element("span", { class: "or-name", title: name }, name), value),
@@ -73,8 +89,36 @@ export class Outputs {
   show(answer) {
     this.answer = answer;
     if (answer.stage === "bounds") this.sample = null;
+    this.mark(answer.stage === "done" && !answer.exact ? "ended" : answer.stage);
     this.widen();
     this.refresh();
+  }
+
+  mark(stage) {
+    this.badge.textContent = STAGES[stage];
+    this.badge.dataset.status = stage;
+  }
+
+  // There are no ranges: nothing that looks like one stays.
+  fail(text) {
+    Object.assign(this, { answer: null, sample: null });
+    this.mark("failed");
+    this.said.textContent = text;
+    for (const row of this.rows) {
+      for (const part of [row.claim, row.seen, row.sample]) part.hidden = true;
+      for (const button of [row.lo, row.hi]) {
+        Object.assign(button, { textContent: "–", disabled: true, title: "" });
+        button.classList.remove("or-closed");
+        button.setAttribute("aria-label", `${row.name}: no range`);
+      }
+      row.bar.setAttribute("aria-label", `${row.name}: no range`);
+    }
+    this.sampled.textContent = "";
+  }
+
+  // Whether an end is known to the tolerance; only a search that has ended says so.
+  closed(i, side) {
+    return this.answer?.stage === "done" && this.answer[`closed_${side}`][i];
   }
 
   showSample(sample) {
@@ -100,14 +144,16 @@ export class Outputs {
     const { lo, hi, seen_lo: least, seen_hi: most, stage } = this.answer;
     const done = stage === "done";
     if (this.settled && !done) return;
-    const all = lo.map((end, i) => [end ?? least[i] ?? 0, hi[i] ?? most[i] ?? 0]);
-    const old = this.settled ? this.axis : all;
-    this.axis = all.map(([a, b], i) => [Math.min(a, old[i][0]), Math.max(b, old[i][1])]);
+    const all = lo.map((end, i) => [end, hi[i], least[i], most[i]].filter((v) => v !== null));
+    this.axis = all.map((ends, i) => [...ends, ...(this.settled ? this.axis[i] : [])])
+      .map((ends) => (ends.length === 0 ? [] : [Math.min(...ends), Math.max(...ends)]));
     this.settled = done;
   }
 
+  // Of one output, or of all; what is not bounded does not count.
   scale(i) {
-    const ends = this.own.checked ? [this.axis[i]] : this.axis;
+    const ends = (this.own.checked ? [this.axis[i]] : this.axis).filter((axis) => axis.length > 0);
+    if (ends.length === 0) return [-1, 1];
     let [low, high] = [Infinity, -Infinity];
     for (const [a, b] of ends) [low, high] = [Math.min(low, a), Math.max(high, b)];
     const room = (high - low || Math.abs(high) || 1) * 0.02;
@@ -134,49 +180,74 @@ export class Outputs {
       part.style.width = `${percent(to ?? high, low, high) - left}%`;
     };
     place(row.claim, lo[i], hi[i]);
+    row.claim.classList.toggle("or-more-left", lo[i] === null || lo[i] < low);
+    row.claim.classList.toggle("or-more-right", hi[i] === null || hi[i] > high);
     if (least[i] !== null && most[i] !== null && least[i] <= most[i]) {
       place(row.seen, least[i], most[i]);
     } else row.seen.hidden = true;
     row.zero.hidden = !(low < 0 && high > 0);
     row.zero.style.left = `${percent(0, low, high)}%`;
-    row.sample.hidden = this.sample === null;
-    if (this.sample !== null) place(row.sample, this.sample.lo[i], this.sample.hi[i]);
+    const seen = [this.sample?.lo[i] ?? null, this.sample?.hi[i] ?? null];
+    row.sample.hidden = seen.includes(null);
+    if (!row.sample.hidden) place(row.sample, ...seen);
     const y = this.point?.y[i] ?? null;
     row.point.hidden = y === null;
     if (y !== null) row.point.style.left = `${percent(y, low, high)}%`;
     row.value.textContent = y === null ? "" : `= ${shown(y)}`;
-    for (const [button, end, word, sign] of [[row.lo, lo[i], "least", "−"], [row.hi, hi[i], "most", ""]]) {
-      button.textContent = shown(end, `${sign}∞`);
-      button.disabled = false;
-      const closed = stage === "done" && this.answer[word === "least" ? "closed_lo" : "closed_hi"][i];
-      button.classList.toggle("or-closed", closed);
-      const what = closed ? word : `${word}, so far`;
-      button.title = `Set the inputs that give ${closed ? "it" : "the best value seen"}`;
-      button.setAttribute("aria-label", `${name}, ${what}: ${button.textContent}. ${button.title}.`);
-    }
+    this.refreshEnd(row.lo, i, "lo", shown(lo[i], "−∞"));
+    this.refreshEnd(row.hi, i, "hi", shown(hi[i]));
     row.bar.setAttribute("aria-label", this.described(name, i));
   }
 
-  // What sampling misses, in a sentence.
+  refreshEnd(button, i, side, text) {
+    const closed = this.closed(i, side);
+    const [word, bound] = side === "lo" ? ["least", "not below"] : ["most", "not above"];
+    button.textContent = text;
+    button.disabled = false;
+    button.classList.toggle("or-closed", closed);
+    button.title = closed ? "Show the inputs that attain it"
+      : `Proved, and not known to be attained; show the inputs of the ${side === "lo" ? "least" : "largest"} value seen`;
+    const name = this.state.outputs[i];
+    button.setAttribute("aria-label", `${name}, ${closed ? word : bound}: ${text}. ${button.title}.`);
+  }
+
+  // How much of the ranges sampling shows, in a sentence: said of closed ranges alone, since of
+  // others nobody knows how far they reach.
   comparison() {
-    if (this.sample === null) return "…";
-    const { lo, hi } = this.answer;
-    const shares = this.state.outputs
-      .map((name, i) => [name, (this.sample.hi[i] - this.sample.lo[i]) / (hi[i] - lo[i])])
-      .filter(([, share]) => Number.isFinite(share)).sort((a, b) => a[1] - b[1]);
-    if (shares.length === 0 || shares[0][1] > 0.9999) return "they saw all of every range.";
-    const [name, share] = shares[0];
-    const part = `${(100 * share).toFixed(share > 0.99 ? 2 : 0)} %`;
-    return shares.length === 1 ? `they saw ${part} of the range.`
-      : `they saw ${part} of the range of ${name}, more of the others.`;
+    if (this.sample === null) return "";
+    const { answer, sample, state } = this;
+    const all = [...state.outputs.keys()];
+    const closed = all.filter((i) => this.closed(i, "lo") && this.closed(i, "hi"));
+    const shares = closed.map((i) => [i, shareOf([sample.lo[i], sample.hi[i]], [answer.lo[i], answer.hi[i]])])
+      .filter(([, share]) => share !== null).sort((a, b) => a[1] - b[1]);
+    const open = closed.length < all.length;
+    if (shares.length === 0) {
+      if (!open) return "";
+      return answer.stage === "done" ? "How much of the ranges they show is not known: none is closed."
+        : "How much of the ranges they show is known once these are closed.";
+    }
+    const [i, share] = shares[0];
+    const these = open ? "closed range" : "range";
+    if (share > ALL) {
+      return shares.length === 1 ? `They show all of the ${these}, but for 0.01 %.`
+        : `They show all of every ${these}, but for 0.01 %.`;
+    }
+    const part = `They show ${(Math.floor(1000 * share) / 10).toFixed(1)} % of the ${these}`;
+    if (shares.length === 1) return all.length === 1 ? `${part}.` : `${part} of ${state.outputs[i]}.`;
+    return `${part} of ${state.outputs[i]}, and no less of the other${open ? " closed ones" : "s"}.`;
   }
 
   described(name, i) {
     const { lo, hi, seen_lo: least, seen_hi: most } = this.answer;
-    const proved = `${name} lies in ${shown(lo[i], "−∞")} to ${shown(hi[i])}`;
-    const seen = `; seen ${shown(least[i], "nothing")} to ${shown(most[i], "nothing")}`;
-    const sampled = this.sample === null ? ""
-      : `; random inputs saw ${shown(this.sample.lo[i])} to ${shown(this.sample.hi[i])}`;
-    return proved + seen + sampled;
+    const pair = (word, a, b) => (a === null || b === null ? "" : `; ${word} ${shown(a)} to ${shown(b)}`);
+    return `${name} lies in ${shown(lo[i], "−∞")} to ${shown(hi[i])}${pair("seen", least[i], most[i])}`
+      + pair("sampling saw", this.sample?.lo[i] ?? null, this.sample?.hi[i] ?? null);
   }
+}
+
+// The part of a range that was seen; null where that is not known, or the range is one value.
+function shareOf([least, most], [lo, hi]) {
+  if ([least, most, lo, hi].includes(null)) return null;
+  const size = Math.max(Math.abs(lo), Math.abs(hi));
+  return hi - lo <= ONE_VALUE * size ? null : Math.max(0, (most - least) / (hi - lo));
 }

@@ -1,7 +1,12 @@
 // A property is typed, decided over the box of the sliders, and its counterexample shown on them.
-import { element, shown } from "./dom.js";
+import { cost, element, prose, shown } from "./dom.js";
 
-const VERDICTS = { HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown" };
+const VERDICTS = {
+  HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown", WRONG: "Not read", FAILED: "Failed",
+};
+// Inputs and outputs whose way of writing is listed, or whose values are.
+const MOST_WRITTEN = 20;
+const MOST_TOLD = 8;
 
 export class Property {
   // `decide(text)` asks; `point(x)` shows an input on the sliders.
@@ -13,6 +18,7 @@ export class Property {
       "aria-label": "Property that shall always hold",
     });
     this.button = element("button", { type: "submit", class: "or-main" }, "Decide");
+    this.help = element("div", { class: "or-note", id: `or-help-${state.key}` });
     this.badge = element("strong", { class: "or-badge", hidden: true });
     this.said = element("span", {});
     this.standing = element("p", { class: "or-note" });
@@ -23,22 +29,62 @@ export class Property {
       "section", { class: "or-panel or-property", "aria-label": "Property" },
       element("div", { class: "or-head" }, element("h2", {}, "Does it always hold?")),
       element("form", { onsubmit: (event) => this.submitted(event) }, this.field, this.button),
-      element(
-        "p", { class: "or-note", id: `or-help-${state.key}` },
-        "Inputs are x, outputs y: ", element("code", {}, "y[0] <= 3.99"), ", ",
-        element("code", {}, "y.argmax() == 2"), ", ",
-        element("code", {}, "0 <= y[0] and y[1] <= 2*x[0]"),
-      ),
+      this.help,
       element("p", { class: "or-verdict", role: "status" }, this.badge, " ", this.said),
       this.standing, this.show_,
     );
+  }
+
+  // How entries of this model are written, and examples once ranges are known.
+  build() {
+    this.text = "";
+    this.field.value = "";
+    this.field.placeholder = `${this.state.y[0]} <= 3.99`;
+    this.suggested = false;
+    this.badge.hidden = true;
+    for (const part of [this.said, this.standing, this.help]) part.textContent = "";
+    this.show_.hidden = true;
+  }
+
+  // Examples that fit this model; each is put into the field by a click.
+  suggest({ hi, stage }) {
+    if (this.suggested) return;
+    this.suggested = stage === "done";
+    const { x, y } = this.state;
+    const limit = hi[0] === null ? 1 : Number(hi[0].toPrecision(2));
+    const examples = [`${y[0]} <= ${limit}`];
+    if (y.length > 1) examples.push(`${y[0]} <= ${y[1]}`);
+    if (y.length > 1 && y[1] === "y[1]") examples.push("y.argmax() == 0");
+    if (x.length <= MOST_WRITTEN) examples.push(`${y[0]} <= 2*${x[0]} + 1`);
+    this.field.placeholder = examples[0];
+    const written = (names, terms) => [...names.keys()].slice(0, MOST_WRITTEN)
+      .flatMap((i) => [i > 0 ? ", " : "", `${names[i]} is `, this.example(terms[i], true)]);
+    const { names, outputs } = this.state;
+    this.help.replaceChildren(
+      element("p", { class: "or-examples" }, "Try ", ...examples.flatMap((text, i) => [i > 0 ? " " : "", this.example(text)])),
+      element(
+        "details", {}, element("summary", {}, "How inputs and outputs are written"),
+        element("p", {}, ...written(outputs, y), outputs.length > MOST_WRITTEN ? ", …" : "", "."),
+        element("p", {}, ...written(names, x), names.length > MOST_WRITTEN ? ", …" : "", "."),
+      ),
+    );
+  }
+
+  // A text that a click puts into the field: in its place, or where the cursor is.
+  example(text, insert = false) {
+    const put = () => {
+      if (insert) this.field.setRangeText(text, this.field.selectionStart, this.field.selectionEnd, "end");
+      else this.field.value = text;
+      this.field.focus();
+    };
+    return element("button", { type: "button", class: "or-example", onclick: put }, element("code", {}, text));
   }
 
   submitted(event) {
     event.preventDefault();
     this.text = this.field.value.trim();
     if (this.text === "") {
-      this.refuse("Type what shall hold, y[0] <= 3.99 say.");
+      this.refuse(`Type what shall hold, ${this.field.placeholder} say.`, "input");
       return;
     }
     this.ask(true);
@@ -59,29 +105,47 @@ export class Property {
     if (this.text !== "" && !this.badge.hidden) this.element.classList.add("or-stale");
   }
 
-  refuse(text) {
+  // Only what breaks a rule is the typed text's fault.
+  refuse(text, cause) {
     this.text = "";
-    this.field.setAttribute("aria-invalid", "true");
-    this.mark("WRONG", text);
+    this.mark(cause === "input" ? "WRONG" : "FAILED", text);
+    if (cause === "input") this.field.setAttribute("aria-invalid", "true");
+  }
+
+  // The ranges have failed, so nothing asks for the property anew.
+  abandoned() {
+    if (this.badge.hidden && this.said.textContent !== "") this.mark("FAILED", "It was not decided.");
   }
 
   mark(status, text) {
     this.element.classList.remove("or-stale");
     if (status !== "WRONG") this.field.removeAttribute("aria-invalid");
     this.badge.hidden = status === "WAIT";
-    this.badge.textContent = VERDICTS[status] ?? "Not read";
+    this.badge.textContent = VERDICTS[status] ?? "";
     this.badge.dataset.status = status;
-    this.said.textContent = text;
+    this.said.replaceChildren(...prose(text));
     this.standing.textContent = "";
     this.show_.hidden = true;
   }
 
   show(verdict) {
-    this.mark(verdict.status, verdict.sentence);
-    this.standing.textContent = `${verdict.claim} · ${verdict.standing}`;
+    const broken = verdict.x !== null;
+    this.mark(verdict.status, broken ? this.counterexampleText(verdict) : verdict.sentence);
+    const how = verdict.status === "HOLDS" ? "proved" : broken ? "found" : "not decided";
+    this.standing.replaceChildren(element("code", {}, verdict.claim), ` · ${how}${cost(verdict)}`);
     this.counterexample = verdict.x;
-    this.show_.hidden = verdict.x === null;
-    if (verdict.x !== null && this.first) this.point(verdict.x);
-    if (verdict.y !== null) this.said.title = verdict.y.map((v) => shown(v)).join(", ");
+    this.show_.hidden = !broken;
+    if (broken && this.first) this.point(verdict.x);
+  }
+
+  counterexampleText({ x, y, reproduced }) {
+    const { names, outputs } = this.state;
+    const list = (words, values) => words.map((name, i) => `${name} = ${shown(values[i], "overflow")}`).join(", ");
+    const where = x.length <= MOST_TOLD ? list(names, x) : "the input that the red marks show";
+    const values = y.length <= MOST_TOLD ? `, where ${list(outputs, y)}` : "";
+    const model = reproduced === null ? " The model itself was not run."
+      : reproduced ? " The model itself, run there, breaks it too."
+        : " In the model's float32, rounding decides it the other way.";
+    return `It is broken at ${where}${values}.${model}`;
   }
 }
