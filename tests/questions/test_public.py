@@ -62,3 +62,29 @@ def test_what_is_no_model_is_refused():
     for thing in (None, 3, "model.txt", [1, 2]):
         with pytest.raises(outrange.InputError, match="Received"):
             outrange.output_range(thing, (0, 1))
+
+
+def test_a_property_may_be_written_out_as_the_shell_takes_it():
+    model = one_neuron(None, 2.0, 1.0)
+    for told, status in (("y[0] <= 21", "HOLDS"), ("2 <= y[0] <= 20.5 or x[0] >= 9.5", "HOLDS"),
+                         ("(x[0] >= 5).implies(y[0] >= 12)", "VIOLATED")):  # fmt: skip
+        assert outrange.verify(model, told, (1, 10)).status == status
+    assert outrange.bad_inputs(model, "y[0] <= 12", (1, 10)).share_hi == pytest.approx(0.5)
+    outrange.assert_holds(model, "y[0] <= 21", (1, 10))
+    with pytest.raises(outrange.InputError, match="`z` is unknown"):
+        outrange.verify(model, "z <= 1", (0, 1))
+    with pytest.raises(outrange.InputError, match="ends in [.]vnnlib"):
+        outrange.verify(model, "safe.txt", (0, 1))
+
+
+def test_a_function_that_states_a_property_is_told_by_what_it_states():
+    verdict = outrange.verify(one_neuron(None, 2.0, 1.0), lambda x, y: y[0] <= 21 * x[0], (1, 10))
+    assert verdict.claim == "y[0] <= 21 * x[0]"
+
+
+def test_a_condition_implies_another_by_a_method_too():
+    from outrange import x, y
+
+    assert str((x[0] >= 5).implies(y[0] >= 11)) == str(outrange.implies(x[0] >= 5, y[0] >= 11))
+    with pytest.raises(outrange.InputError, match="where a condition is needed"):
+        (x[0] >= 5).implies(y[0])

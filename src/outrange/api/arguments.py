@@ -13,7 +13,7 @@ from ..answers.answer import Answer
 from ..core import Clock, InputError
 from ..core.formula import negate
 from ..core.watch import Stage, listener, tell
-from .read import read_property
+from .read import is_property_file, read_property
 
 
 if TYPE_CHECKING:
@@ -97,12 +97,15 @@ def asked(
     network: Network, property: Any, box: Any, where: Any
 ) -> tuple[Formula, list[Region], str]:
     """What is unsafe, where, and the property in words."""
+    from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import assumed, matched, whole_space
-    from ..questions.expressions import resolve
+    from ..questions.expressions import resolve, written_out
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
 
     slots, outputs = network.graph.inputs, network.graph.outputs
+    if isinstance(property, str) and not is_property_file(property):
+        property = read_condition(property)
     if isinstance(property, str | os.PathLike):
         specification = matched(read_property(property), network.graph)
         name = os.path.basename(os.fspath(property))
@@ -117,8 +120,8 @@ def asked(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
             "its own). Received: box=None."
         )
-    formula = resolve(property, slots, outputs)
-    return negate(formula), regions(slots, box, where=where, outputs=outputs), str(property)
+    formula, text = resolve(property, slots, outputs), written_out(property, slots, outputs)
+    return negate(formula), regions(slots, box, where=where, outputs=outputs), text
 
 
 def hull(network: Network, regions: Sequence[Region]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ CUTS = {
 }
 
 
-def answered(key: str, answers: Sequence[Any], call: str = "", note: str = "") -> Section:
+def answered(
+    key: str, answers: Sequence[Any], call: str = "", note: str = "", late: bool = False
+) -> Section:
     """A section of answers.
 
     Args:
@@ -29,10 +31,13 @@ def answered(key: str, answers: Sequence[Any], call: str = "", note: str = "") -
         answers: At least one.
         call: The code that asks them.
         note: What is to be known of how they were asked.
+        late: Whether the time was over before the last one was complete, of which answers that
+            have no status of their own say nothing.
     """
     title, about = TITLES[key]
     outcome, tone = _outcome(answers)
     cut = next((CUTS[why] for why in map(stopped, answers) if why in CUTS), "")
+    cut = cut or (CUTS["time"] if late else "")
     blocks = [Paragraph(note)] if note else []
     return Section(key, title, about, outcome, tone, answers, blocks, cut, call=call)
 

@@ -216,6 +216,10 @@ class Condition(ExpressionNode):
         """Require that some entry holds, or one along `axis`, as `numpy.any` does."""
         return Condition("any", (self,), axis)
 
+    def implies(self, then: Any) -> Condition:
+        """Require `then` wherever this holds: `outrange.implies(this, then)`."""
+        return Condition("implies", (self, as_condition(then)))
+
     def _not_counted(self, axis: Any = None) -> Expression:
         return as_expression(self)
 
