@@ -302,6 +302,11 @@ def test_mistakes_are_named(arguments, message):
         outrange.report(classifier(), time_limit=10, **arguments)
 
 
+def test_pictures_are_as_large_as_they_were_drawn(full):
+    widths = [float(svg["width"]) for svg in Outline(full.html()).all("svg") if "viewbox" in svg]
+    assert len(widths) >= 6 and min(widths) >= 5.5 * 96 and max(widths) <= 992
+
+
 def test_without_matplotlib_there_are_the_bars_of_the_tables(full, monkeypatch):
     monkeypatch.setattr("outrange.reports.figures.canvas", lambda *_: None)
     page = full.html()

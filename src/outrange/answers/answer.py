@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
-from ..core import InputError, ModelSource
+from ..core import ModelSource
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
-from .storage.write import write
+from .storage.write import write, write_text
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,7 @@ class Answer(ABC):
             InputError: The page cannot be written there.
         """
         if path is not None:
-            try:
-                Path(path).write_text(page(self._in_full()), encoding="utf-8")
-            except OSError as error:
-                raise InputError(
-                    f"The page cannot be written there ({error.strerror}). Received: `{path}`."
-                ) from error
+            write_text("page", page(self._in_full()), path)
         return html(self._in_full())
 
     def _in_full(self) -> Document:

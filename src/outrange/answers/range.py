@@ -242,12 +242,24 @@ class Range(Answer):
         if not lo.size:
             return "There are no outputs."
         ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]"
-        standing = "exact" if self.is_exact else f"proved, not exact: {self.reason}"
+        standing = self.reason if self.is_exact else f"proved, not exact: {self.reason}"
+        if self.subject == "lipschitz":
+            return f"{self._steepest(float(hi.max()))} ({standing})"
         if lo.size == 1:
             what = f"{word.capitalize()} `{clipped_name(self.names[0], 40)}` lies"
         else:
             what = f"All {lo.size:,} {word}s lie"
         return f"{what} in {ends} for every input of the set ({standing})"
+
+    def _steepest(self, most: float) -> str:
+        """What is proved of Lipschitz constants, which belong to the set and to no input of it."""
+        if self.lo.size == 1:
+            name = clipped_name(self.names[0], 40)
+            return f"The Lipschitz constant of `{name}` over the set is at most {number(most)}"
+        return (
+            f"The Lipschitz constants of {self.lo.size:,} outputs over the set are at most "
+            f"{number(most)}"
+        )
 
     def document(self) -> Document:
         """A row an output, or of many the outstanding ones; then where the ends were seen."""

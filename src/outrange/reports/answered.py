@@ -82,14 +82,14 @@ def _outcome(answers: Sequence[Any]) -> tuple[str, str]:
         told = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in counts)
         return f"units proved: {told}", ""
     if isinstance(first, RobustAccuracy):
-        return f"{first.lo:.1%} to {first.hi:.1%} stay right", first.document().tone
+        return f"{first.kept} stay right", first.document().tone
     if isinstance(first, Monotone):
         found = [trend.direction for trend in first.trends]
         kinds = ", ".join(f"{found.count(d)} {d}" for d in dict.fromkeys(found))
         return f"pairs of output and input: {kinds}", OPEN if "unknown" in found else ""
     if isinstance(first, Diagnosis):
         count = len(first.findings)
-        return f"{count} finding{'s' * (count != 1)}" if count else "nothing found", (
-            first.document().tone
-        )
+        told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
+        told += f", {len(first.unread)} not looked at" if first.unread else ""
+        return told, first.document().tone
     return repr(first), first.document().tone
