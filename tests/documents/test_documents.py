@@ -21,6 +21,11 @@ GENERATED = {"examples": "gallery", "learn": "tutorial"}
 """Folder that the build makes to the folder of scripts it makes it from."""
 
 
+TABLE = """output     lo   hi  relative gap  range
+──────────────────────────────────────
+force    -3.5  2.1    {}  ███"""
+
+
 def examples(text: str) -> str:
     """The page with everything but its Python blocks blanked, so that line numbers stay right."""
     kept, inside = [], False
@@ -79,7 +84,17 @@ def test_links_lead_somewhere(page):
     ("want", "got", "same"),
     [
         ("exact; 0.45 s, 1 box.", "exact; 1.20 s, 12,345 boxes.", True),
-        ("lo 6.87431 gap 9e-07", "lo 6.8743  gap 5.1e-14", True),
+        ("lo 6.87431 rest", "lo 6.8743  rest", True),
+        ("gap 9e-07", "gap 5.1e-14", False),
+        ("lo 0.00012", "lo 0.00013", False),
+        ("share 1e-09", "share -1e-09", False),
+        (TABLE.format("     9e-07"), TABLE.format("   5.1e-14"), True),
+        (TABLE.format("     9e-07").replace("-3.5", "-3.4"), TABLE.format("   5.1e-14"), False),
+        (
+            TABLE.format("     9e-07") + "\n<BLANKLINE>\nlo 1",
+            TABLE.format("   5.1e-14") + "\n\nlo 2",
+            False,
+        ),
         ("array([1., 2.5])", "array([1., 2.50000001])", True),
         ("lo 6.87431", "lo 6.87451", False),
         ("HOLDS in 1 s", "VIOLATED in 1 s", False),

@@ -221,6 +221,7 @@ def _shortened(name: str, most: int) -> str:
         for mark in (" (…)", "…"):
             if len(bare) + len(mark) <= most:
                 return bare + mark
+        return clipped_name(bare, most)
     return clipped_name(name, most)
 
 

@@ -51,7 +51,8 @@ def range_document(answer: Any) -> Document:
         Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")
     ]
     if len(names) > MOST_PRINTED:
-        blocks = overview(head, row, (lo, hi), names, _counts(answer), "lrrrl")
+        ends = np.ravel(answer.lo), np.ravel(answer.hi)
+        blocks = overview(head, row, ends, names, _counts(answer), "lrrrl")
     return Document(
         title.format(model=answer.model),
         f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
