@@ -77,12 +77,11 @@ plt.show()
 #
 # ``warrant`` says what stands behind the numbers:
 #
-# ``FLOAT64_ROUNDED``
-#     A proof in float64, every rounding of which is paid for. The usual case.
-#     ``SOLVER_TOLERANCE``
-#     A mixed-integer solver closed the last gap, within its own tolerance. ``solver=False``
-#     keeps it out. ``SAMPLED``
-#     ``sample_range``: values seen, no proof at all.
+# * ``FLOAT64_ROUNDED``: a proof in float64, every rounding of which is paid for. The usual
+#   case.
+# * ``SOLVER_TOLERANCE``: a mixed-integer solver closed the last gap, within its own tolerance.
+#   ``solver=False`` keeps it out.
+# * ``SAMPLED``: ``sample_range``, values seen and no proof at all.
 #
 # ``cost.boxes`` counts the parts that the input set was cut into. One box: linear bounds alone
 # were enough. Thousands: the search had to work. It is a measure of effort, not of quality.

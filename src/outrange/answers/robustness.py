@@ -167,7 +167,8 @@ class Robustness(Answer):
             return ""
         return (
             f"\nThe inputs differ in size by a factor of {number(short(factor, 2))}, and one "
-            "distance counts for all of them alike: `scale=` measures each in a unit of its own."
+            "distance counts for all of them alike: `scale=` gives each a unit of its own "
+            '(`"std"`: standard deviations of `data=`).'
         )
 
     def plot(self, ax: Any = None) -> Any:
