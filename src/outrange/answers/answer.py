@@ -62,7 +62,12 @@ class Answer(ABC):
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """One dict of plain values per output, layer, pair, finding or whatever it tells apart."""
+        """Tell the answer in plain values, for `to_frame`.
+
+        Returns:
+            One dict per output, layer, pair, finding or whatever the answer tells apart; all of
+            them have the same keys, or leave out what is not known.
+        """
 
     def to_frame(self) -> Any:
         """Tabulate the answer.

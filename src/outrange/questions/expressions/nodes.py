@@ -217,7 +217,17 @@ class Condition(ExpressionNode):
         return Condition("any", (self,), axis)
 
     def implies(self, then: Any) -> Condition:
-        """Require `then` wherever this holds: `outrange.implies(this, then)`."""
+        """Require another condition wherever this one holds, as `outrange.implies` does.
+
+        Args:
+            then: A condition.
+
+        Returns:
+            A condition: `~self | then`.
+
+        Raises:
+            InputError: `then` is no condition.
+        """
         return Condition("implies", (self, as_condition(then)))
 
     def _not_counted(self, axis: Any = None) -> Expression:
