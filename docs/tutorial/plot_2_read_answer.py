@@ -68,7 +68,7 @@ ax.fill_between(seconds, seen_lo, seen_hi, color="#1f4e9c", step="post", label="
 ax.plot(seconds, hi, color="#2a8a4a", drawstyle="steps-post", label="proved")
 ax.plot(seconds, lo, color="#2a8a4a", drawstyle="steps-post")
 ax.set(xlabel="time [s]", ylabel="force[0]", title="Proved and seen, while the search runs")
-ax.legend(fontsize="small", loc="center right")
+fig.legend(fontsize="small", loc="outside right center")
 plt.show()
 
 # %%

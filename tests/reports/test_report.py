@@ -162,6 +162,8 @@ def test_the_call_of_the_report_makes_it_again(full):
 
 @pytest.mark.parametrize("options", [
     {"box": {"point": (0, 1)}}, {"box": ([0, 0, 0.5], [1, 1, 1]), "clip": (0.0, 1.0), "seed": 7},
+    {"box": (0, 1), "properties": [(x[0] >= 0.9).implies(y[0] <= 9) & (abs(y).max() <= 99)]},
+    {"box": (0, 1), "properties": [np.maximum(y[0], x[1]) <= 99, outrange.y.argmax() == 1]},
     {"data": rows()[0], "samples": 5}, {"box": (0, 1), "properties": [lambda x, y: y[0] <= 50]},
     {"box": (0, 1), "data": rows(), "eps": np.float64(0.25), "clip": (np.float32(-1), 2)},
 ], ids=str)  # fmt: skip

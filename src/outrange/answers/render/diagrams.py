@@ -76,6 +76,9 @@ def plot_matrix(
     palette = np.array([_rgb(color) for _, _, color in kinds] + [(1.0, 1.0, 1.0)])
     ax.imshow(palette[cells], aspect="auto", interpolation="nearest")
     if max(cells.shape) <= MOST_BARS:
+        for side, lines in zip((ax.axhline, ax.axvline), cells.shape, strict=True):
+            for i in range(1, lines):
+                side(i - 0.5, color="white", linewidth=1)
         large = 17 if max(cells.shape) <= LARGE_SIGNS else 12
         for (i, j), kind in np.ndenumerate(cells):
             if kind >= 0:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ...cli.property.parser import read_condition
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, deadline
 from ..arguments import LEAST_TIME, asked
 
@@ -36,7 +38,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
         try:
             with deadline(max(clock.left, LEAST_TIME)):
                 *_, told = asked(network, one, box, None)
-            text = text if isinstance(given, str) else told
+            text = text if isinstance(given, str) else _code(told)
         except OutOfTime:
             pass  # Its verdict will say so.
         except ContradictionError:
@@ -48,3 +50,11 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
             ) from error
         found.append(text)
     return found
+
+
+def _code(condition: str) -> str:
+    """A condition in quotes, which needs no names; as Python where text cannot say it."""
+    with suppress(InputError):
+        if str(read_condition(condition)) == condition:
+            return repr(condition)
+    return condition

@@ -41,7 +41,7 @@ def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
     """
     is_file = isinstance(model, str | os.PathLike)
     name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # that of the hash above"
-    lines = ["import outrange", "from outrange import x, y", f"model = {name}"]
+    lines = ["import outrange", "from outrange import implies, x, y", f"model = {name}"]
     return lines + [f"{_names(data)} = ...  # the data"] * (data[0] is not None)
 
 
