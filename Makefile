@@ -7,7 +7,7 @@ MILP_NETS ?= 40
 MILP_TIME ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 SOURCES := setup.py pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.

@@ -68,6 +68,7 @@ class Range(Answer):
         subject: What it is the range of: `"output"`, `"gradient"`, `"lipschitz"` or
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
+        remedies: Where a gap is open: what was tried and closes it, in sentences.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -92,6 +93,7 @@ class Range(Answer):
     methods: tuple[str, ...] = ()
     subject: str = field(default="output", kw_only=True)
     labels: tuple[str, ...] = field(default=(), kw_only=True)
+    remedies: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")

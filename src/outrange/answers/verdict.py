@@ -126,6 +126,7 @@ class Verdict(Answer):
         methods: The methods that were used, with references.
         box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
         names: What the inputs are called, flat; empty if unknown.
+        remedies: Where time ran out: on what smaller sets it was tried and holds, in sentences.
         sources: The models it is about, each with its hash.
 
     Raises:
@@ -145,6 +146,7 @@ class Verdict(Answer):
     methods: tuple[str, ...] = ()
     box: Bounds | None = field(default=None, kw_only=True)
     names: tuple[str, ...] = field(default=(), kw_only=True)
+    remedies: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.verdict"
     OMITTED = ("box", "names")
@@ -201,6 +203,8 @@ class Verdict(Answer):
         )
 
     def _advice(self) -> str:
+        if self.remedies:
+            return f" More time may decide it. Tried: {' '.join(self.remedies)}"
         if self.reason == "time":
             return " More time, or a smaller input set, may decide it."
         if self.reason == "rounding":

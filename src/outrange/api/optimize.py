@@ -19,7 +19,7 @@ def minimize(
     box: Any,
     *,
     where: Any = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -37,7 +37,8 @@ def minimize(
             their outputs, count. An equation needs a float64 input that satisfies it exactly;
             where none is found only the proved end is returned, and a narrow band in place of the
             equation does better.
-        tol: Stop when the value is known to `tol` times the range attained by the form.
+        tol: Stop when the value is known to `tol` times the range attained by the form; None as
+            for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -75,7 +76,7 @@ def maximize(
     box: Any,
     *,
     where: Any = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -118,7 +119,7 @@ def _optimum(
     objective: Any,
     box: Any,
     where: Any,
-    tol: float,
+    tol: float | None,
     time_limit: float | None,
     seed: int,
 ) -> Optimum:

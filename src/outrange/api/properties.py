@@ -97,5 +97,6 @@ def verify(
         time_limit=left(clock),
         seed=seed,
         progress=heard(progress),
+        remedies=True,
     )
     return stamped(replace(found, **hull(network, regions)), network)

@@ -108,7 +108,7 @@ def gradient_range(
     inputs: Any = None,
     outputs: Any = None,
     layer: str | None = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
@@ -125,7 +125,8 @@ def gradient_range(
         inputs: Which inputs: flat indices, names, or a list of them; None for all.
         outputs: Which outputs, likewise.
         layer: Take the values of this layer instead of the model's outputs.
-        tol: Stop when each end is known to `tol` times the range attained by that derivative.
+        tol: Stop when each end is known to `tol` times the range attained by that derivative; None
+            as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
         progress: A function called a few times a second with a `RangeProgress`;
@@ -171,7 +172,7 @@ def lipschitz(
     norm: Any = "inf",
     outputs: Any = None,
     layer: str | None = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
@@ -187,7 +188,8 @@ def lipschitz(
         norm: How steps are measured: `"inf"` (the largest entry), 1 or 2.
         outputs: Which outputs: flat indices, names, or a list of them; None for all.
         layer: Take the values of this layer instead of the model's outputs.
-        tol: Stop when each constant is known to `tol` times the range attained.
+        tol: Stop when each constant is known to `tol` times the range attained; None as for
+            `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
         progress: A function called a few times a second with a `RangeProgress`;
@@ -230,7 +232,7 @@ def difference_range(
     model_b: Any,
     box: Any,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
@@ -245,7 +247,8 @@ def difference_range(
         model_a: As for `outrange.output_range`.
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
-        tol: Stop when each end is known to `tol` times the range attained by the difference.
+        tol: Stop when each end is known to `tol` times the range attained by the difference; None
+            as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`, an array of linear forms of the differences to bound instead.
         solver: See `outrange.output_range`.

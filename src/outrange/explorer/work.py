@@ -197,7 +197,9 @@ def exact_range(
     # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
     # itself is run once nothing moves any more (`checked`): it takes longer than a small search.
     graph = Unrun(exhibit.network.graph, exhibit.network.name)
-    answer = output_range(graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report)
+    answer = output_range(
+        graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report, remedies=False
+    )
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
     say(

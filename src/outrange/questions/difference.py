@@ -31,7 +31,7 @@ def difference_range(
     second: NetworkLike,
     box: Any,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,

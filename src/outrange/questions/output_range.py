@@ -13,9 +13,11 @@ from ..core.arrays import distinct_rows, linear_forms
 from ..search.common.solution import Solution, Status
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
+from .common.entries import entry_labels
 from .common.named import Named
 from .common.network import NetworkLike
 from .common.progress import range_reporter
+from .common.remedies import cost_of_tolerance, kept_back, smaller_sets
 from .common.target import Target, target
 from .evidence.budget import EvidenceBudget
 from .evidence.contradictions import check_forms, inside, sampled
@@ -28,39 +30,65 @@ def output_range(
     network: NetworkLike,
     box: Any,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
+    remedies: bool = True,
 ) -> Range:
-    """Compute the exact range of every output of a loaded network; see `outrange.output_range`."""
+    """Compute the exact range of every output of a loaded network; see `outrange.output_range`.
+
+    Args:
+        network: The model.
+        box: The input set.
+        tol: See there, as all others.
+        time_limit: Seconds.
+        rows: Forms of the outputs.
+        layer: A layer's name.
+        solver: Whether a mixed-integer solver may help.
+        progress: Called now and then.
+        remedies: Whether to try what would close a gap, in a part of the time.
+    """
     check_limits(tol, time_limit)
     check_hooks(progress)
     clock = Clock(time_limit)
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
+    kept = 0.0
     if len(sets) > 1 or not sets[0].is_box:
         found = range_over(asked.formed, sets, tol=tol, time_limit=time_limit)
         evaluated = np.arange(len(found.at))
     else:
         ends = sets[0].box
         budget = EvidenceBudget.of(asked.formed, ends, 2 * len(asked.rows), clock)
-        left = None if time_limit is None else max(0.0, clock.left - budget.seconds)
+        kept = kept_back(clock.limit) if remedies else 0.0
+        left = None if time_limit is None else max(0.0, clock.left - budget.seconds - kept)
         found = _search(asked, ends, tol, left, solver, progress)
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
         early = found.status is Status.TIME
         evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
     check_stopped()
-    return _answer(network, asked, found, evaluated, clock.left, tol, sets)
+    answer = _answer(network, asked, found, evaluated, clock.left, sets)
+    if answer.is_exact:
+        return answer
+    helps = cost_of_tolerance(found.reached, answer.tol)
+    if sets[0].is_box and found.status is Status.TIME and kept:
+
+        def ask(smaller: Box, seconds: float) -> bool:
+            return _search(asked, smaller, tol, seconds, solver, None).status is Status.EXACT
+
+        names = entry_labels(network.graph.inputs)
+        helps += smaller_sets(ask, asked.formed, sets[0].box, names, clock)
+    return replace(answer, remedies=helps)
 
 
 def _search(
     asked: Target,
     where: Box,
-    tol: float,
+    tol: float | None,
     time_limit: float | None,
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
@@ -83,7 +111,6 @@ def _answer(
     found: Solution,
     evaluated: np.ndarray,
     left: float,
-    tol: float,
     sets: Sequence[Region],
 ) -> Range:
     k = len(asked.rows)
@@ -111,7 +138,10 @@ def _answer(
     status = str(found.status)
     if status == "exact":
         loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
-        far = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi) > 2 * tol + 1e-12
+        far = (
+            relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
+            > 2 * found.tol + 1e-12
+        )
         status = "rounding" if loose.any() or far.any() else status
     return Range(
         model=network.name,
@@ -125,7 +155,7 @@ def _answer(
         at_hi=split_inputs(network, points[best_hi], shape),
         model_lo=model_lo,
         model_hi=model_hi,
-        tol=float(tol),
+        tol=float(found.tol),
         status=status,
         warrant=found.warrant,
         cost=Cost(float(found.seconds), int(found.boxes)),

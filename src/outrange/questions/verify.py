@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..answers import Cost, Counterexample, Verdict, VerifyProgress
-from ..core import And, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
+from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
 from ..graph import Graph
 from ..search.common.solution import SearchProgress, Solution, Status
 from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
+from .common.entries import entry_labels
 from .common.named import by_name
 from .common.network import NetworkLike
+from .common.remedies import kept_back, smaller_sets
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
 from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
@@ -42,6 +44,7 @@ def verify(
     seed: int = 0,
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
+    remedies: bool = False,
 ) -> Verdict:
     """Verify that no input of the regions satisfies `unsafe`; see `outrange.verify`.
 
@@ -54,6 +57,7 @@ def verify(
         seed: Seed of the samples.
         engine: See `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
+        remedies: Whether to try on which smaller sets it holds, in a part of the time.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -72,8 +76,11 @@ def verify(
         return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
+    one = regions[0].box if len(regions) == 1 and regions[0].is_box else None
+    narrow = remedies and one is not None and bool(np.isfinite([one.lo, one.hi]).all())
+    kept = kept_back(clock.limit) if narrow else 0.0
     found = decide(
-        graph, question.groups, examiner, time_limit=clock.left, progress=report, seed=seed,
+        graph, question.groups, examiner, time_limit=clock.left - kept, progress=report, seed=seed,
         engine=engine,
     )  # fmt: skip
     check_stopped()
@@ -86,7 +93,28 @@ def verify(
         check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
     if found.status is Status.UNSAT and not all(region.is_box for region in regions):
         empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
-    return _verdict(network, text, found, examiner.witness, question.apart, empty)
+    verdict = _verdict(network, text, found, examiner.witness, question.apart, empty)
+    if kept and one is not None and verdict.reason == "time":
+        helps = _held_on(network, unsafe, one, clock)
+        verdict = replace(verdict, remedies=helps)
+    return verdict
+
+
+def _held_on(network: NetworkLike, unsafe: Formula, box: Box, clock: Clock) -> tuple[str, ...]:
+    """Smaller boxes on which the property is proved."""
+    graph = network.graph
+
+    def ask(smaller: Box, seconds: float) -> bool:
+        part = [Region(smaller)]
+        question = asked(unsafe, part, lambda i: place(graph.inputs, i))
+        examiner = CounterexampleChecker(_Unrun(graph), unsafe, part)
+        if not question.groups:
+            return True
+        found = decide(graph, question.groups, examiner, time_limit=seconds)
+        return found.status is Status.UNSAT
+
+    names, known = entry_labels(graph.inputs), ("it holds", "was proved")
+    return smaller_sets(ask, graph, box, names, clock, known)
 
 
 def undecided(network: NetworkLike, text: str, clock: Clock) -> Verdict:

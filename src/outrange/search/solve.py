@@ -11,6 +11,7 @@ from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.solution import Progress, Solution, Status
+from .common.tolerance import Tolerance, is_curved
 from .portfolio import select_search
 
 
@@ -20,7 +21,7 @@ def solve(
     rows: np.ndarray,
     offset: np.ndarray | None = None,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
     seed: int = 0,
@@ -34,7 +35,8 @@ def solve(
         box: Its flat inputs.
         rows: `(m, outputs)`; a row and its negative together ask for a range.
         offset: `(m,)`, zeros by default.
-        tol: Gap to reach, relative to the range that each form attains.
+        tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 where
+            the network is curved and more would cost more than all that was done until then.
         time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples that start the search.
@@ -52,7 +54,8 @@ def solve(
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
     with deadline(time_limit), np.errstate(all="ignore"):
-        incumbent = Incumbent(rows, tol, time_limit, progress)
+        wanted = Tolerance.of(tol, is_curved(graph))
+        incumbent = Incumbent(rows, wanted, time_limit, progress)
         problem = Problem(graph, rows, offset, DomainBoxes.of(box))
         try:
             search = select_search(problem, incumbent, seed=seed, engine=engine, solver=solver)
@@ -77,4 +80,5 @@ def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> So
         boxes=1,
         seconds=incumbent.clock.seconds,
         methods=("interval arithmetic",),
+        tol=incumbent.convergence.tolerance.fine,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 HELP = {
     "time": "more time (`time_limit=`)",
@@ -13,8 +15,15 @@ HELP = {
 """By the reason why it stopped."""
 
 
-def what_helps(status: str) -> str:
-    """A sentence; empty where nothing is open."""
+def what_helps(status: str, remedies: Sequence[str] = ()) -> str:
+    """A sentence; empty where nothing is open.
+
+    Args:
+        status: Why it stopped.
+        remedies: What was tried and helps, in sentences.
+    """
     if status not in HELP:
         return ""
+    if remedies:
+        return f"What would help: {HELP[status]}. Tried: {' '.join(remedies)}"
     return f"What would help: {HELP[status]}, or a smaller input set (fewer or narrower inputs)."

@@ -94,7 +94,7 @@ def _open(answer: Any) -> str:
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
     return (
         f"lo and hi are proved; of {left:,} of {answer.lo.size:,} outputs the true end lies "
-        f"between what is proved and what was seen. {what_helps(answer.status)}"
+        f"between what is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
     )
 
 

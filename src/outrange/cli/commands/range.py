@@ -41,7 +41,7 @@ def ask_range(
     layer: str | None,
     rows: str | None,
     seconds: float | None,
-    tol: float,
+    tol: float | None,
     solver: bool,
     as_json: bool,
     unsafe: bool,

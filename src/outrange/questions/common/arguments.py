@@ -7,16 +7,23 @@ import numpy as np
 from ...core import InputError
 
 
-def check_limits(tol: Any, time_limit: Any) -> None:
+def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
     """`tol` and `time_limit` are usable numbers.
+
+    Args:
+        tol: Relative.
+        time_limit: Seconds.
+        default: Whether `tol` may be None.
 
     Raises:
         InputError: One is not.
     """
-    if not _is_finite_number(tol) or tol < 0:
+    usable = default if tol is None else _is_finite_number(tol) and tol >= 0
+    if not usable:
+        or_none = ", or None for what suits the network" if default else ""
         raise InputError(
-            "`tol` must be a finite number >= 0; it is relative to the range seen. "
-            f"Received: tol={tol!r}."
+            "`tol` must be a finite number >= 0, relative to the range seen"
+            f"{or_none}. Received: tol={tol!r}."
         )
     if time_limit is not None and not (_is_finite_number(time_limit) and time_limit > 0):
         raise InputError(

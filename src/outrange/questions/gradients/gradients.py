@@ -10,18 +10,19 @@ import numpy as np
 
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
-from ...core import InputError, down, gamma
+from ...core import Clock, InputError, down, gamma
 from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...graph import Graph
-from ...search.common.solution import SearchProgress
+from ...search.common.solution import SearchProgress, Solution, Status
 from ...search.gradients.bounds import DerivativeEngine
-from ...search.gradients.objectives import LipschitzObjective, Partials
+from ...search.gradients.objectives import LipschitzObjective, Objectives, Partials
 from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.progress import range_reporter
+from ..common.remedies import cost_of_tolerance, kept_back, smaller_sets
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
@@ -41,7 +42,7 @@ def gradient_range(
     inputs: Any = None,
     outputs: Any = None,
     layer: str | None = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
@@ -60,8 +61,12 @@ def gradient_range(
     k = partials.form.size
 
     report = range_reporter(progress, k)
-    options = {"tol": tol, "time_limit": time_limit, "progress": report, "seed": seed}
-    found = minimize_derivatives(graph, where, _both_ends(partials), **options)
+    clock, both = Clock(time_limit), _both_ends(partials)
+    options = {"tol": tol, "progress": report, "seed": seed}
+    found = minimize_derivatives(
+        graph, where, both, time_limit=clock.left - kept_back(clock.limit), **options
+    )
+    helps = _remedies(graph, where, both, found, tol, clock)
     points, which = distinct_rows(np.clip(found.at, where.lo, where.hi))
     # Those that are the best of most slopes come first: there may not be time for all.
     often = np.argsort(-np.bincount(which), kind="stable")
@@ -75,7 +80,7 @@ def gradient_range(
     seen_hi = np.clip(least[best_hi, own], lo, hi)
     status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
-    if status == "exact" and (off > 2 * tol + 1e-12).any():
+    if status == "exact" and (off > 2 * found.tol + 1e-12).any():
         status = "rounding"
     shape = _shape(graph, outputs, inputs, rows, columns)
 
@@ -94,11 +99,12 @@ def gradient_range(
         at_hi=split_inputs(network, points[best_hi], shape),
         model_lo=None,
         model_hi=None,
-        tol=float(tol),
+        tol=float(found.tol),
         status=status,
         warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)),
         methods=found.methods,
+        remedies=helps,
         subject="gradient",
         labels=_labels(graph, partials),
     )
@@ -111,7 +117,7 @@ def lipschitz(
     norm: str = "inf",
     outputs: Any = None,
     layer: str | None = None,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
@@ -133,9 +139,12 @@ def lipschitz(
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
+    clock = Clock(time_limit)
+    left = clock.left - kept_back(clock.limit)
     found = minimize_derivatives(
-        graph, where, steep, tol=tol, time_limit=time_limit, progress=report, seed=seed
+        graph, where, steep, tol=tol, time_limit=left, progress=report, seed=seed
     )
+    helps = _remedies(graph, where, steep, found, tol, clock)
     points = np.clip(found.at, where.lo, where.hi)
     partials = _all_partials(graph, rows, steep.directions)
     ends = _at_points(graph, where, partials, points, np.inf)
@@ -153,17 +162,35 @@ def lipschitz(
     seen = np.minimum(reached[best, own], hi)
     shape = graph.outputs[0].shape if outputs is None and len(graph.outputs) == 1 else (rows.size,)
     status = found.status if moving.size else "exact"
-    if status == "exact" and (hi - seen > 2 * tol * np.maximum(hi, 1e-300)).any():
+    if status == "exact" and (hi - seen > 2 * found.tol * np.maximum(hi, 1e-300)).any():
         status = "rounding"
     at = split_inputs(network, points[best], shape)
     return Range(
         model=network.name, inputs={slot.name: slot.shape for slot in network.graph.inputs},
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
-        model_lo=None, model_hi=None, tol=float(tol), status=status, warrant=found.warrant,
+        model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
         subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
+        remedies=helps,
     )  # fmt: skip
+
+
+def _remedies(
+    graph: Graph, where: Box, asked: Objectives, found: Solution, tol: float | None, clock: Clock
+) -> tuple[str, ...]:
+    """What would close the gaps, if they are open."""
+    if found.status is Status.EXACT:
+        return ()
+    helps = cost_of_tolerance(found.reached, found.tol)
+    if found.status is not Status.TIME or not kept_back(clock.limit):
+        return helps
+
+    def ask(smaller: Box, seconds: float) -> bool:
+        one = minimize_derivatives(graph, smaller, asked, tol=tol, time_limit=seconds)
+        return one.status is Status.EXACT
+
+    return helps + smaller_sets(ask, graph, where, entry_labels(graph.inputs), clock)
 
 
 def _labels(graph: Graph, partials: Partials) -> tuple[str, ...]:

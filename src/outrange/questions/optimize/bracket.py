@@ -44,13 +44,20 @@ class Bracket:
 
     @property
     def tolerance(self) -> float:
-        size = abs(self.upper) if self.upper < np.inf else 0.0
-        floor = 64 * np.finfo(np.float64).eps * max(size, abs(self.spread), 1e-290)
-        return max(self.tol * self.spread, floor)
+        return self._absolute(self.tol)
 
     @property
     def closed(self) -> bool:
-        return self.upper - self.lower <= self.tolerance
+        return self.closed_to(self.tol)
+
+    def closed_to(self, tol: float) -> bool:
+        """Whether the bracket is as narrow as `tol`, relative to `spread`, asks."""
+        return self.upper - self.lower <= self._absolute(tol)
+
+    def _absolute(self, tol: float) -> float:
+        size = abs(self.upper) if self.upper < np.inf else 0.0
+        floor = 64 * np.finfo(np.float64).eps * max(size, abs(self.spread), 1e-290)
+        return max(tol * self.spread, floor)
 
     def next(self) -> float | None:
         """The next threshold; None if none can narrow the bracket further."""

@@ -15,6 +15,7 @@ from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph.measure import measure
 from ...search.common.solution import Solution, Status
+from ...search.common.tolerance import Convergence, Tolerance, is_curved
 from ...search.decide import decide
 from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
@@ -38,7 +39,7 @@ def least(
     regions: Sequence[Region],
     where: Formula,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
 ) -> Solution:
@@ -52,7 +53,7 @@ def least(
         objective: A linear form over the flat `[x, y]` (its comparison is not read).
         regions: The input sets; a union.
         where: Over `[x, y]`: the constraints of a feasible input and its output.
-        tol: Relative to the range of the objective seen.
+        tol: Relative to the range of the objective seen; None as in `solve`.
         time_limit: Seconds; None for no limit.
         seed: Seed of the samples.
     """
@@ -65,7 +66,7 @@ def _by_search(
     network: NetworkLike,
     objective: Atom,
     regions: Sequence[Region],
-    tol: float,
+    tol: float | None,
     time_limit: float | None,
     seed: int,
 ) -> Solution:
@@ -91,14 +92,15 @@ class _Chain:
         objective: Atom,
         regions: Sequence[Region],
         where: Formula,
-        tol: float,
+        tol: float | None,
         time_limit: float | None,
         seed: int,
     ) -> None:
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
         self.time, self.seed = time_limit, seed
         self.began = time.perf_counter()
-        self.bracket = Bracket(tol)
+        self.convergence = Convergence(Tolerance.of(tol, is_curved(network.graph)))
+        self.bracket = Bracket(self.convergence.tolerance.fine)
         self.at: np.ndarray | None = None
         self.boxes, self.methods = 0, ()
 
@@ -111,9 +113,14 @@ class _Chain:
                 # Not the least yet: bisect once, so that a slow descent terminates.
                 middle = bracket.middle()
                 stopped = None if middle is None else self._ask(middle)
-        if stopped is None:
-            stopped = Status.EXACT if bracket.closed else Status.ROUNDING
-        return self._solution(stopped)
+            gap = bracket.upper - bracket.lower
+            seconds = time.perf_counter() - self.began
+            self.convergence.record(
+                gap / bracket.spread if bracket.spread else np.inf, seconds, self.boxes
+            )
+            if self.convergence.suffices(seconds, self.boxes):
+                break
+        return self._solution(stopped or Status.ROUNDING)
 
     def _start(self) -> Status | None:
         """Find a feasible input, and a first bound."""
@@ -185,7 +192,11 @@ class _Chain:
         return False
 
     def _solution(self, status: Status) -> Solution:
-        bracket = self.bracket
+        bracket, asked = self.bracket, self.convergence.tolerance
+        if not bracket.closed and bracket.closed_to(asked.enough):
+            bracket.tol = asked.enough
+        if bracket.closed and status is not Status.INFEASIBLE:
+            status = Status.EXACT
         lower = np.inf if status is Status.INFEASIBLE else min(bracket.lower, bracket.upper)
         none = np.full(self.network.graph.size, np.nan)
         return Solution(
@@ -197,6 +208,8 @@ class _Chain:
             self.boxes,
             time.perf_counter() - self.began,
             self.methods,
+            tol=bracket.tol,
+            reached=tuple(self.convergence.reached.items()),
         )
 
 
@@ -208,7 +221,7 @@ def optimum(
     regions: Sequence[Region],
     where: Formula,
     *,
-    tol: float,
+    tol: float | None,
     time_limit: float | None,
     seed: int,
 ) -> Optimum:
@@ -242,7 +255,7 @@ def optimum(
         None if at is None else by_name(graph.inputs, at),
         y,
         model_y,
-        float(tol),
+        float(found.tol),
         str(found.status),
         found.warrant,
         Cost(found.seconds, found.boxes),

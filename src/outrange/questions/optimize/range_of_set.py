@@ -30,7 +30,7 @@ class _Forms:
 
 
 def range_over(
-    formed: Graph, regions: Sequence[Region], *, tol: float, time_limit: float | None
+    formed: Graph, regions: Sequence[Region], *, tol: float | None, time_limit: float | None
 ) -> Solution:
     """Minimize every output of `formed`, and its negative, over a union of regions.
 
@@ -67,4 +67,4 @@ def range_over(
     joined = Solution.joined(found, time.perf_counter() - began)
     spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
     reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
-    return replace(joined, tolerance=np.maximum(tol * spread, reached))
+    return replace(joined, tolerance=np.maximum(joined.tol * spread, reached))

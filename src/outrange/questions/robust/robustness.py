@@ -171,7 +171,7 @@ def robustness(
         progress: Called with `(lo, hi)` after every decision.
         reading: How the class is read off the output, for the answer.
     """
-    check_limits(tol, time_limit)
+    check_limits(tol, time_limit, default=False)
     check_hooks(progress, seed)
     limit = _largest(around, most)
     begin = time.perf_counter()

@@ -7,10 +7,11 @@ import numpy as np
 from ...core import Clock
 from ...core.watch import listener
 from .solution import Progress, SearchProgress
+from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Seconds between two calls of `progress`."""
+"""Seconds between two looks at the bounds of the whole, for which all open boxes are read."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
 """A gap of this share of the values themselves is due to rounding."""
@@ -26,21 +27,27 @@ class Incumbent:
 
     Args:
         rows: `(m, outputs)`: two opposite rows are the two ends of one range.
-        tol: Target gap, relative to the range that each objective attains.
+        tol: Target gap, relative to the range that each objective attains; or a `Tolerance`.
         time_limit: Seconds of wall time, or None.
         progress: Called a few times a second with a `SearchProgress`.
     """
 
     def __init__(
-        self, rows: np.ndarray, tol: float, time_limit: float | None, progress: Progress | None
+        self,
+        rows: np.ndarray,
+        tol: float | Tolerance,
+        time_limit: float | None,
+        progress: Progress | None,
     ) -> None:
         self.clock = Clock(time_limit)
-        self.tol = tol
+        self.convergence = Convergence(
+            tol if isinstance(tol, Tolerance) else Tolerance.of(tol, curved=False)
+        )
         # Who asked comes before who watches: the question below tells the watcher in its own words.
         self.progress = listener() if progress is None else progress
         self.boxes = 0
         self._partner = _opposites(np.asarray(rows))
-        self._last_report = 0.0
+        self._last_look = 0.0
         self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
         """`(m,)` objectives closed elsewhere: their sub-problems are dropped."""
@@ -83,10 +90,28 @@ class Incumbent:
         top = np.where(self._partner >= 0, -self.best[self._partner], -np.inf)
         return np.maximum(self.most, top) - self.best
 
-    def tolerance(self) -> np.ndarray:
-        """`(m,)` the absolute gap at which an objective is closed."""
+    def tolerance(self, tol: float | None = None) -> np.ndarray:
+        """`(m,)` the absolute gap at which an objective is closed.
+
+        Args:
+            tol: Relative to the range attained; None for the finest asked for.
+        """
         rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
-        return np.maximum(self.tol * self.spread(), rounding)
+        tol = self.convergence.tolerance.fine if tol is None else tol
+        return np.maximum(tol * self.spread(), rounding)
+
+    def closed_to(self, lower: np.ndarray) -> float | None:
+        """The finest tolerance asked for to which every objective is closed; None if to none.
+
+        Args:
+            lower: `(m,)` proved.
+        """
+        asked = self.convergence.tolerance
+        for tol in dict.fromkeys((asked.fine, asked.enough)):
+            with np.errstate(invalid="ignore"):
+                if np.all(self.best - lower <= self.tolerance(tol) * (1 + 1e-9)):
+                    return tol
+        return None
 
     def aim(self) -> np.ndarray:
         """`(m,)` the gap at which boxes are closed: slightly less than `tolerance`."""
@@ -117,18 +142,25 @@ class Incumbent:
         return np.where(spread > 0, spread, np.maximum(1e-9, np.abs(self.best)))
 
     @property
-    def report_due(self) -> bool:
-        """Whether a progress report is due; it costs a pass over all boxes."""
-        return self.progress is not None and self.clock.seconds - self._last_report >= REPORTS
+    def look_due(self) -> bool:
+        """Whether a look at the bounds is due; it costs a pass over all boxes."""
+        return self.clock.seconds - self._last_look >= REPORTS
 
-    def report(self, lower: np.ndarray, waiting: int) -> None:
-        """Report progress to the caller."""
-        if self.progress is None:
-            return
-        self._last_report = self.clock.seconds
-        self.progress(
-            SearchProgress(self._last_report, self.boxes, lower.copy(), self.best.copy(), waiting)
-        )
+    def look(self, lower: np.ndarray, waiting: int) -> None:
+        """Record which gaps are reached, and report progress to the caller."""
+        self._last_look = self.clock.seconds
+        if self.target is None:
+            gap = self.best - np.fmax(lower, self.known)
+            gap = np.where(self.dropped | (gap <= self.tolerance()), 0.0, gap)
+            self.convergence.record(relative_gap(gap, self.spread()), self._last_look, self.boxes)
+        if self.progress is not None:
+            now = (self._last_look, self.boxes, lower.copy(), self.best.copy(), waiting)
+            self.progress(SearchProgress(*now))
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the gaps are small enough, and smaller ones would cost too much."""
+        return self.convergence.suffices(self.clock.seconds, self.boxes)
 
 
 def _opposites(rows: np.ndarray) -> np.ndarray:

@@ -66,8 +66,10 @@ class Search(ABC):
                     return Stop.PAUSED
                 if not self.advance():
                     break
-                if incumbent.report_due:
-                    incumbent.report(self.lower(), self.waiting)
+                if incumbent.look_due:
+                    incumbent.look(self.lower(), self.waiting)
+                    if incumbent.suffices:
+                        break
         except KeyboardInterrupt:
             self.recover()
             return Stop.INTERRUPTED
@@ -84,23 +86,26 @@ class Search(ABC):
         """
         incumbent = self.incumbent
         lower = np.fmax(self.lower(), incumbent.known)
-        tolerance = incumbent.tolerance()
         try:
-            incumbent.report(lower, 0)
+            incumbent.look(lower, 0)
         except KeyboardInterrupt:
             stop = Stop.INTERRUPTED
-        with np.errstate(invalid="ignore"):
-            exact = bool(np.all(incumbent.best - lower <= tolerance * (1 + 1e-9)))
+        reached = incumbent.closed_to(lower)
+        tol = incumbent.convergence.tolerance.fine if reached is None else reached
         early = stop in (Stop.TIME, Stop.INTERRUPTED)
-        status = Status.EXACT if exact else Status(stop) if early else Status.ROUNDING
+        status = Status(stop) if early else Status.ROUNDING
+        if reached is not None:
+            status = Status.EXACT
         return Solution(
             status,
             lower,
             incumbent.best,
             incumbent.best_at,
-            tolerance,
+            incumbent.tolerance(tol),
             incumbent.boxes,
             incumbent.clock.seconds,
             self.methods,
             self.warrant,
+            tol,
+            tuple(incumbent.convergence.reached.items()),
         )

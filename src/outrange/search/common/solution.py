@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from ...core import Warrant
+from .tolerance import TOL
 
 
 class Stop(StrEnum):
@@ -80,6 +81,8 @@ class Solution:
         seconds: Wall-clock seconds.
         methods: The methods that were used, with references.
         warrant: What stands behind `lower`.
+        tol: The relative tolerance of `tolerance`.
+        reached: Relative gaps, and the seconds after which all objectives were within each.
     """
 
     status: Status
@@ -91,6 +94,8 @@ class Solution:
     seconds: float = 0.0
     methods: tuple[str, ...] = ()
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
+    tol: float = TOL
+    reached: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def unknown(
@@ -158,4 +163,5 @@ def _cost(parts: Sequence[Solution]) -> dict:
         "boxes": sum(part.boxes for part in parts),
         "methods": tuple(dict.fromkeys(m for part in parts for m in part.methods)),
         "warrant": min(part.warrant for part in parts),
+        "tol": max(part.tol for part in parts),
     }

@@ -60,7 +60,9 @@ class ConeSearch(Search):
         """Of a part's own points; it has the threshold of the whole, and the clock's limit."""
         whole, first = self.incumbent, part.places[0][0]
         left = whole.clock.left
-        own = Incumbent(part.rows, whole.tol, None if np.isinf(left) else left, None)
+        own = Incumbent(
+            part.rows, whole.convergence.tolerance, None if np.isinf(left) else left, None
+        )
         if whole.target is not None:
             own.target = whole.target[first]
         return own

@@ -14,6 +14,7 @@ from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.solution import Progress, Solution, Stop
+from ..common.tolerance import Tolerance, is_curved
 from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
 from .bounds import DerivativeEngine
@@ -123,7 +124,7 @@ def minimize_derivatives(
     box: Box,
     asked: Objectives,
     *,
-    tol: float = 1e-6,
+    tol: float | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
     seed: int = 0,
@@ -134,7 +135,7 @@ def minimize_derivatives(
         graph: The network.
         box: Its flat inputs.
         asked: `m` objectives; opposite partial derivatives are the two ends of a range.
-        tol: Gap to reach, relative to the range seen of each objective.
+        tol: Gap to reach, relative to the range seen of each objective; None as in `solve`.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples.
@@ -145,7 +146,8 @@ def minimize_derivatives(
     """
     m = asked.form.size
     with deadline(time_limit), np.errstate(all="ignore"):
-        incumbent = Incumbent(_rows(asked), tol, time_limit, progress)
+        wanted = Tolerance.of(tol, is_curved(graph))
+        incumbent = Incumbent(_rows(asked), wanted, time_limit, progress)
         machine, search = _begun(graph, box, asked, incumbent, seed)
 
         def offer(_k: int, x: np.ndarray) -> None:
