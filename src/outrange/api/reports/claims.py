@@ -54,7 +54,9 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
 
 def _code(condition: str) -> str:
     """A condition in quotes, which needs no names; as Python where text cannot say it."""
-    with suppress(InputError):
-        if str(read_condition(condition)) == condition:
-            return repr(condition)
+    plain = condition.replace("maximum(", "max(").replace("minimum(", "min(")
+    for text in (condition, plain):  # NumPy's names of them are not those of text
+        with suppress(InputError):
+            if str(read_condition(text)) == condition:
+                return repr(text)
     return condition
