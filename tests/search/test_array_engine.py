@@ -131,9 +131,9 @@ def test_gradient_is_that_of_the_objective(net, act):
     tested = engine(net(rng, act), rng)
     x = rng.uniform(-1, 1, (30, tested.inputs))
     k = rng.integers(0, 3, 30)
-    value, gradient = tested.gradient(x, k)
+    values, gradient = tested.gradient(x, k)
     at = np.arange(30)
-    np.testing.assert_allclose(value, tested.evaluate(x)[at, k], atol=1e-12)
+    np.testing.assert_allclose(values, tested.evaluate(x), atol=1e-12)
     step = 1e-6 * rng.standard_normal(x.shape)
     change = tested.evaluate(x + step)[at, k] - tested.evaluate(x - step)[at, k]
     error = np.abs(change - 2 * (gradient * step).sum(axis=1))

@@ -25,7 +25,8 @@ class Slow:
 
     def points(self, **options):
         rng = np.random.default_rng(0)
-        return pgd.first_points(self.gradient, self.values, BOX, 1, rng, **options)
+        gradient = pgd.PacedGradient(self.gradient)
+        return pgd.first_points(gradient, self.values, BOX, 1, rng, **options)
 
 
 @pytest.fixture

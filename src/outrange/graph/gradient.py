@@ -1,4 +1,12 @@
-"""Reverse-mode differentiation of a graph at points: the vector-Jacobian product."""
+"""Reverse-mode differentiation of a graph at points: the vector-Jacobian product.
+
+Through a step passes a slope in its place, as in training of binarized networks: a descent follows
+it to where units switch. No bound rests on it.
+
+Reference: Y. Bengio, N. Leonard, A. Courville, *Estimating or propagating gradients through
+stochastic neurons* (the straight-through estimator), 2013; F. Zenke, S. Ganguli, *SuperSpike*,
+Neural Computation 2018, for the kernel.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..ops import Affine, Curve, Product, Rearrange
+from ..core import down, up
+from ..ops import Affine, Curve, Product, Rearrange, Step
 from .graph import Graph, Op
 
 
@@ -29,6 +38,8 @@ def _pull_back(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> Sequence
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
     source = sources[0]
+    if isinstance(op, Step) and op.rows is None:
+        return (a * _surrogate_slope(op, source),)
     if isinstance(op, Curve):
         return (a * op.df(source),)
     if isinstance(op, Product):
@@ -39,6 +50,24 @@ def _pull_back(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> Sequence
     out = np.zeros_like(source)
     np.add.at(out, (np.arange(len(a))[:, None], arg), a)
     return (out,)
+
+
+def _surrogate_slope(step: Step, x: np.ndarray) -> np.ndarray:
+    """A slope in place of jumps: of a staircase its mean one, else a peak at every jump.
+
+    Peaks are as wide as the inputs are far from the jump on average, so that of a unit far from
+    switching a little is left.
+    """
+    if step.is_staircase:
+        ends = step.f(np.array([step.start, step.start + step.spacing]))
+        return np.full_like(x, (ends[1] - ends[0]) / step.spacing)
+    total = np.zeros_like(x)
+    for knot in step.jumps:
+        height = float(step.f(up(np.float64(knot))) - step.f(down(np.float64(knot))))
+        away = np.abs(x - knot)
+        width = away.mean(axis=-1, keepdims=True) + 1e-300
+        total += height / (width * (1.0 + away / width) ** 2)
+    return total
 
 
 def output_gradient(

@@ -8,6 +8,7 @@ ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """`(least (m,), at (m, d), most (m,))`: see `first_points`."""
 
-First = Callable[[Gradient, Evaluate, DomainBoxes, int, np.random.Generator], Points]
+First = Callable[["PacedGradient", Evaluate, DomainBoxes, int, np.random.Generator], Points]
 """What finds the first points: see `first_points`."""
 
 
@@ -76,6 +77,39 @@ SAMPLE_ENTRIES = 4_000_000 // 8
 
 STARTS = 12
 """Descents of one objective."""
+
+SECONDS = 2.0
+"""Seconds that a set of descents may take, as long as `FEWEST` are left; a large network affords
+fewer, and not one step of each."""
+
+FEWEST, TIMED = 4, 8
+"""Descents at least; and the points whose gradients are timed first: a call costs some, too."""
+
+
+class PacedGradient:
+    """A gradient that knows how long it takes, and so how many descents it can afford.
+
+    Args:
+        gradient: The gradient.
+    """
+
+    def __init__(self, gradient: Gradient) -> None:
+        self._gradient = gradient
+        self._points, self._seconds = 0, 0.0
+
+    def __call__(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        began = time.perf_counter()
+        found = self._gradient(x, k)
+        self._seconds += time.perf_counter() - began
+        self._points += len(x)
+        return found
+
+    def affords(self, wanted: int, descent: Descent) -> int:
+        """How many of `wanted` descents; all of them before the first call."""
+        if not self._points:
+            return wanted
+        each = descent.steps * self._seconds / self._points
+        return max(min(wanted, FEWEST), int(min(wanted, SECONDS / max(each, 1e-12))))
 
 
 def descend(
@@ -147,7 +181,7 @@ class Lowest:
 
 
 def first_points(
-    gradient: Gradient,
+    gradient: PacedGradient,
     evaluate: Evaluate,
     boxes: DomainBoxes,
     objectives: int,
@@ -187,11 +221,32 @@ def first_points(
             x, which = x[: len(y)], which[: len(y)]
             break
         y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])
-    starts = min(STARTS, len(x))
-    best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
-    k = np.repeat(np.arange(objectives), starts)
+    if done():
+        return Lowest(y, x).points
+    best, k = _starts(gradient, x, y, decides=goal is not None)
     box = DomainBoxes(boxes.lo[which[best]], boxes.hi[which[best]], boxes.whole)
     return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=done)).points
+
+
+def _starts(
+    gradient: PacedGradient, x: np.ndarray, y: np.ndarray, *, decides: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(b,)` the samples to descend from, and the objective of each.
+
+    Where not all can be afforded, each objective has fewer; of a decision, for which any of them
+    will do, those that are lowest already come first.
+    """
+    objectives = y.shape[1]
+    with no_deadline():
+        gradient(x[:TIMED], np.zeros(min(TIMED, len(x)), np.int64))
+    most = gradient.affords(STARTS * objectives, FIRST)
+    starts = max(1, min(STARTS, len(x), most // objectives))
+    best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
+    k = np.repeat(np.arange(objectives), starts)
+    if decides and len(best) > most:
+        lowest = np.argsort(y[best, k], kind="stable")[:most]
+        best, k = best[lowest], k[lowest]
+    return best, k
 
 
 def _samples(
@@ -211,7 +266,7 @@ def _samples(
 
 
 def polish(
-    gradient: Gradient,
+    gradient: PacedGradient,
     at: np.ndarray,
     k: np.ndarray,
     box: DomainBoxes,
@@ -220,8 +275,14 @@ def polish(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` of objectives `k` `(c,)` and from around them.
 
-    `box` has one box a point.
+    `box` has one box a point. Where not all can be afforded: from some of them.
     """
+    few = gradient.affords(len(at) * near, NEAR)
+    near = max(1, few // len(at))
+    if few < len(at):
+        chosen = rng.permutation(len(at))[:few]
+        at, k = at[chosen], k[chosen]
+        box = DomainBoxes(box.lo[chosen], box.hi[chosen], box.whole)
     x = np.repeat(at, near, axis=0)
     box = DomainBoxes(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
     moved = np.arange(len(x)) % near != 0
@@ -233,7 +294,7 @@ def polish(
 
 
 def scatter(
-    gradient: Gradient,
+    gradient: PacedGradient,
     inner: DomainBoxes,
     k: np.ndarray,
     box: DomainBoxes,
@@ -247,8 +308,16 @@ def scatter(
         k: `(c,)`.
         box: `(c, d)` ends: where each descent must stay.
         rng: For the points.
+
+    Where not all can be afforded, the first of them descend.
     """
+    few = gradient.affords(len(k), FIRST)
+    inner, box, k = _first_of(inner, few), _first_of(box, few), k[:few]
     width = inner.hi - inner.lo
     x = inner.snap(np.clip(inner.lo + width * rng.random(width.shape), inner.lo, inner.hi))
     y, _ = gradient(x, k)
     return Lowest(y, x).take(descend(gradient, x, k, box, FIRST, width=width)).points[:2]
+
+
+def _first_of(boxes: DomainBoxes, count: int) -> DomainBoxes:
+    return DomainBoxes(boxes.lo[:count], boxes.hi[:count], boxes.whole)

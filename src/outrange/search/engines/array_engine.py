@@ -161,9 +161,8 @@ class ArrayEngine:
         return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
+        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
-        rows = self.rows[k]
-        height = (values[self.graph.output] * rows).sum(axis=1) + self.offset[k]
+        every = linear_forms(self.rows, values[self.graph.output]) + self.offset
         with np.errstate(all="ignore"):
-            return height, vector_jacobian_product(self.graph, values, rows)
+            return every, vector_jacobian_product(self.graph, values, self.rows[k])

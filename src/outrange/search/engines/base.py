@@ -60,5 +60,5 @@ class Engine(Protocol):
         ...
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Value `(batch,)` and gradient `(batch, d)` of objective `k[i]` at point `x[i]`."""
+        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
         ...

@@ -89,8 +89,8 @@ class _CellEngine:
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values of objective `k[i]` at `x[i]`; second derivatives by differences, where smooth."""
-        value = self._engine.at(x)[np.arange(len(x)), k]
+        """Every objective at `x`; second derivatives by differences, where it is smooth."""
+        value = self._engine.at(x)
         slope = np.zeros_like(x)
         if self._engine.is_straight:
             return value, slope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..attack.pgd import First, first_points
+from ..attack.pgd import First, PacedGradient, first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..engines.base import BoxBounds, Engine
@@ -54,15 +54,10 @@ class ArraySearch(BestFirstSearch):
         self.engine = engine
         self._set_up(domain, incumbent, seed, np.ones(domain.lo.shape[1], bool))
         m = engine.objectives
-        points = first(self._values, engine.evaluate, self.boxes, m, self._rng)
-        self._begin(self._values, points, engine.units)
+        gradient = PacedGradient(engine.gradient)
+        points = first(gradient, engine.evaluate, self.boxes, m, self._rng)
+        self._begin(gradient, points, engine.units)
         self._most = FIRST_BOXES
-
-    def _values(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        value, slope = self.engine.gradient(x, k)
-        everything = self.engine.evaluate(x)
-        everything[np.arange(len(x)), k] = value
-        return everything, slope
 
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most

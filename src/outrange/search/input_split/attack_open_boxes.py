@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..attack.pgd import Gradient, scatter
+from ..attack.pgd import PacedGradient, scatter
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from .frontier import Frontier
@@ -35,7 +35,9 @@ class OpenBoxAttack:
         rng: For the points.
     """
 
-    def __init__(self, gradient: Gradient, roots: DomainBoxes, rng: np.random.Generator) -> None:
+    def __init__(
+        self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
+    ) -> None:
         self._gradient, self._roots, self._rng = gradient, roots, rng
         self._spent = 0.0
         self._count = 32

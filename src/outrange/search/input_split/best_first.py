@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 
-from ..attack.pgd import Gradient, Points, polish
+from ..attack.pgd import PacedGradient, Points, polish
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.search import Search
@@ -27,7 +26,7 @@ class BestFirstSearch(Search):
     """`(d,)` bool: the inputs that boxes have sides for."""
     frontier: Frontier
     _fixed: np.ndarray
-    _gradient: Callable
+    _gradient: PacedGradient
     _attack: OpenBoxAttack
     _rng: np.random.Generator
 
@@ -44,7 +43,7 @@ class BestFirstSearch(Search):
         self._fixed = domain.hull.lo
         self._rng = np.random.default_rng(seed)
 
-    def _begin(self, gradient: Gradient, points: Points, states: int) -> None:
+    def _begin(self, gradient: PacedGradient, points: Points, states: int) -> None:
         """The part that comes after: `points` as `pgd.first_points` returns them."""
         least, at, most = points
         self._gradient = gradient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..attack.pgd import First, first_points
+from ..attack.pgd import First, PacedGradient, first_points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
@@ -67,10 +67,9 @@ class KernelSearch(BestFirstSearch):
         self.kernel = root_magnitudes(program, self.boxes.hull, self.boxes.whole)
         self._pace = _Pace()
         incumbent.floor = np.maximum(incumbent.floor, 8 * self.kernel.radius)
-        points = first(
-            program.gradient, self.kernel.evaluate, self.boxes, self.kernel.objectives, self._rng
-        )
-        self._begin(program.gradient, points, program.states)
+        gradient, kernel = PacedGradient(program.gradient), self.kernel
+        points = first(gradient, kernel.evaluate, self.boxes, kernel.objectives, self._rng)
+        self._begin(gradient, points, program.states)
 
     def _explore(self) -> None:
         tasks = self.frontier.pop(self._pace.tasks(len(self.frontier)))
