@@ -21,6 +21,7 @@ project = "outrange"
 copyright = "the outrange authors"
 version = release = outrange.__version__
 extensions = [
+    "built_links",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",

@@ -15,12 +15,26 @@ STYLE = """
 <style>
   .jp-OutputArea-output { overflow-x: auto; }
   .jp-RenderedText pre { white-space: pre; font-size: 12px; }
-  body { max-width: 60rem; margin: 0 auto !important; }
-  @media (max-width: 700px) {
-    .jp-InputPrompt, .jp-OutputPrompt { display: none !important; }
-    body.jp-Notebook, main { padding: 4px !important; }
-  }
+  body.jp-Notebook { max-width: 60rem; margin: 0 auto !important; padding: 0 1rem !important; }
+  /* The look of the other pages: their fonts, their blue, a bar with the way back. */
+  .jp-RenderedHTMLCommon, .tour { font-family: system-ui, -apple-system, "Segoe UI", Helvetica,
+    Arial, sans-serif; font-size: 16px; }
+  .jp-RenderedHTMLCommon h1, .jp-RenderedHTMLCommon h2 { font-weight: 700; }
+  .jp-RenderedHTMLCommon a, .tour a { color: #1f4e9c; text-decoration: none; }
+  .jp-RenderedHTMLCommon a:hover, .tour a:hover { text-decoration: underline; }
+  .jp-CodeCell .jp-InputArea-editor { background: #efefef; border: 0; border-radius: 3px; }
+  .jp-InputPrompt, .jp-OutputPrompt { display: none !important; }
+  .tour { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline;
+    padding: .75rem 8px; border-bottom: 1px solid #e4e7eb; }
+  .tour strong { font-size: 1.25rem; } .tour strong a { color: #000; }
+  @media (max-width: 700px) { body.jp-Notebook, main { padding: 4px !important; } }
 </style>
+"""
+
+HOME = """<nav class="tour" aria-label="Documentation">
+<strong><a href="index.html">outrange</a></strong> <a href="quickstart.html">Quickstart</a>
+<a href="learn/index.html">Learn</a> <a href="examples/index.html">Gallery</a>
+<a href="faq.html">Questions people ask</a> <a href="api.html">Reference</a></nav>
 """
 
 
@@ -35,8 +49,7 @@ def main(source: str, target: str) -> None:
     )
     exporter.embed_images = True
     page, _ = exporter.from_notebook_node(notebook)
-    home = '<p><a href="index.html">outrange: the documentation</a></p>'
-    page = page.replace("</head>", f"{STYLE}</head>", 1).replace("<main>", f"{home}<main>", 1)
+    page = page.replace("</head>", f"{STYLE}</head>", 1).replace("<main>", f"{HOME}<main>", 1)
     Path(target).write_text(page, encoding="utf-8")
 
 

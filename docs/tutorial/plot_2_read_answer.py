@@ -68,7 +68,7 @@ ax.fill_between(seconds, seen_lo, seen_hi, color="#1f4e9c", step="post", label="
 ax.plot(seconds, hi, color="#2a8a4a", drawstyle="steps-post", label="proved")
 ax.plot(seconds, lo, color="#2a8a4a", drawstyle="steps-post")
 ax.set(xlabel="time [s]", ylabel="force[0]", title="Proved and seen, while the search runs")
-ax.legend(fontsize="small", loc="center right")
+fig.legend(fontsize="small", loc="outside right center")
 plt.show()
 
 # %%
@@ -77,12 +77,11 @@ plt.show()
 #
 # ``warrant`` says what stands behind the numbers:
 #
-# ``FLOAT64_ROUNDED``
-#     A proof in float64, every rounding of which is paid for. The usual case.
-#     ``SOLVER_TOLERANCE``
-#     A mixed-integer solver closed the last gap, within its own tolerance. ``solver=False``
-#     keeps it out. ``SAMPLED``
-#     ``sample_range``: values seen, no proof at all.
+# * ``FLOAT64_ROUNDED``: a proof in float64, every rounding of which is paid for. The usual
+#   case.
+# * ``SOLVER_TOLERANCE``: a mixed-integer solver closed the last gap, within its own tolerance.
+#   ``solver=False`` keeps it out.
+# * ``SAMPLED``: ``sample_range``, values seen and no proof at all.
 #
 # ``cost.boxes`` counts the parts that the input set was cut into. One box: linear bounds alone
 # were enough. Thousands: the search had to work. It is a measure of effort, not of quality.

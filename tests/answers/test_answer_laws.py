@@ -6,6 +6,7 @@ import json
 import sys
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from outrange.answers.storage.encode import encoded
 from outrange.core import InputError, ModelSource
 from outrange.frontends.network import Network
 from outrange.frontends.source import file_source, weights_source
+from outrange.reports.report import Report
 from questions.nets import dense_net
 
 
@@ -148,6 +150,8 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
             array(data=[1.0, "x"]),
             array(data=[True, False]),
             array(data=[9e9, 9e9]),
+            answer(tol=False),
+            answer(tol=True),
         ],
     }
     for message, texts in cases.items():
@@ -159,6 +163,35 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
         outrange.read(tmp_path / "none.json")
     with pytest.raises(InputError, match="which is no file"):
         outrange.read(tmp_path)
+
+
+def test_files_are_checked_where_assertions_are_off(tmp_path):
+    from outrange.answers.storage import read as module
+
+    output_range(2).save(tmp_path / "a.json")
+    good = json.loads((tmp_path / "a.json").read_text())
+    odd = good["answer"] | {"inputs": {"@": "dict", "items": [["x", [5]]]}}
+    (tmp_path / "a.json").write_text(damaged(good, answer=odd))
+    source = Path(module.__file__).read_text()
+    space = {"__name__": module.__name__, "__package__": module.__package__}
+    exec(compile(source, module.__file__, "exec", optimize=2), space)
+    with pytest.raises(InputError, match="is damaged"):
+        space["read_answer"](tmp_path / "a.json")
+
+
+def test_pages_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def full(self, text, **_):
+        with open(self, "w", encoding="utf-8") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a.html").write_text("before")
+    monkeypatch.setattr(Path, "write_text", full)
+    for record in (output_range(2), Report("net", "today", ())):
+        with pytest.raises(InputError, match="cannot be written there"):
+            record.html(tmp_path / "a.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+    assert (tmp_path / "a.html").read_text() == "before"
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -326,9 +359,35 @@ def test_no_label_of_a_range_is_cut_or_covers_another(count, pyplot):
 def test_titles_state_the_result(pyplot):
     exact = output_range(1).plot().figure.get_suptitle()
     assert "Output `y[0]` lies in [" in exact and "for every input of the set" in exact
-    assert exact.endswith("(exact)")
+    assert exact.endswith("(exact to 1e-06)")
     open_ = output_range(1, "time", 0.1).plot().figure.get_suptitle()
     assert "not exact: time ran out" in " ".join(open_.split())
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(("count", "said"), [
+    (1, "The Lipschitz constant of `y[0]` over the set is at most"),
+    (3, "The Lipschitz constants of 3 outputs over the set are at most"),
+])  # fmt: skip
+def test_a_lipschitz_constant_is_of_the_set_and_not_of_an_input(count, said, pyplot):
+    steepest = output_range(count, subject="lipschitz", tol=0.01)
+    told = " ".join(steepest.plot().figure.get_suptitle().split())
+    assert told == f"{said} {steepest.hi.max():.6g} (exact to 0.01)"
+    pyplot.close("all")
+
+
+def test_an_optimum_is_exact_to_its_tolerance():
+    told = [one.sentence for one in CASES.values() if isinstance(one, outrange.Optimum)]
+    assert any("(exact to 1e-06)" in one for one in told) and not any("(exact)" in o for o in told)
+
+
+def test_signs_of_a_matrix_can_be_read(pyplot):
+    ax = None
+    for name, record in CASES.items():
+        if name.startswith("Monotone") and record.trends and len(record.trends) < 16:
+            ax = record.plot()
+            assert all(text.get_fontsize() >= 14 for text in ax.texts)
+    assert ax is not None and ax.texts
     pyplot.close("all")
 
 

@@ -48,7 +48,7 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
     atoms = [
         Atom.of({d + 1: 1.0, d + 2: -1.0}, -0.1),
         Atom.of({d + 1: 1.0, d + 2: -2.0}, 0.0),
-        Atom.of({d + 1: 1.0}, -0.3),
+        Atom.of({d + 1: 1.0}, -0.3),  # one half is decided by the logits: see below
         Atom.of({0: 1.0, d + 2: -1.0}, 0.0),
     ]
     x = rng.normal(size=(50, 2))
@@ -57,6 +57,18 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
     for k, atom in enumerate(atoms):
         expected = sum(c * both[:, i] for i, c in atom.terms) + atom.offset
         np.testing.assert_allclose(measured[:, k], expected, rtol=1e-12, atol=1e-15)
+
+
+def test_an_entry_of_a_softmax_is_compared_with_one_half_by_its_logits(rng):
+    """It is a sigmoid of the logits, which is 0.5 at 0; at another height it is read itself."""
+    graph = grouped(rng, softmax)
+    x = rng.normal(size=(200, 2)) * 3
+    y = graph.run(x)[:, 1]
+    assert (y > 0.5).any() and (y < 0.5).any()
+    for height, is_sign_alone in ((0.5, True), (0.3, False)):
+        (measured,) = measure(graph, [[Atom.of({graph.size + 1: 1.0}, -height)]]).run(x).T
+        assert ((y <= height) == (measured <= 0)).all()
+        assert np.allclose(measured, y - height, atol=1e-9) != is_sign_alone
 
 
 @pytest.mark.parametrize(("name", "height"), [("sigmoid", 0.5), ("tanh", 0.0)])

@@ -1,6 +1,7 @@
 """One page about a model: complete, self-contained, true to its answers, readable by anyone."""
 
 import re
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 import outrange
 from outrange import InputError, x, y
-from outrange.api.reports.questions import WEIGHTS
+from outrange.api.reports.data import check_units
+from outrange.api.reports.questions import WEIGHTS, Questions
 from outrange.core import OutOfTime
-from outrange.reports.words import ISO, ISO_GROUPS, NOT_COVERED, STATEMENT, WARRANTS
+from outrange.reports.words import ISO, ISO_GROUPS, NOT_COVERED, STATEMENT, TITLES, WARRANTS
 
 
 keras = pytest.importorskip("keras")
@@ -55,7 +57,8 @@ class Outline(HTMLParser):
 
 def classifier(name="two_classes"):
     model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)], name=name
+        [keras.Input((3,), name="point"), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)],
+        name=name,
     )
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
@@ -126,17 +129,60 @@ def test_what_was_asked_is_shown(full):
     assert page.count("<figure>") == sum(map(len, full.answers.values())) - 1  # but the diagnosis
 
 
+def codes(found):
+    """The code of a report, and that of its sections, ready to be run."""
+    (section,) = [part for part in found.sections if part.key == "reproduce"]
+    texts = [getattr(block, "text", "") for block in section.blocks]
+    return [
+        text.replace("= ...  # the data", "= given").replace("= ...  # that of the hash", "= m #")
+        for text in texts
+        if "import outrange" in text
+    ]
+
+
 def test_the_calls_ask_the_same_again(full):
-    (section,) = [part for part in full.sections if part.key == "reproduce"]
-    code = next(block.text for block in section.blocks if "import outrange" in getattr(
-        block, "text", ""
-    ))  # fmt: skip
-    given, labels = rows()
-    space = {"model": classifier(), "given": given, "labels": labels}
-    told = code.replace("= ...  # the data", "= given, labels")
+    space = {"m": classifier(), "given": rows()}
+    _, told = codes(full)
     exec(told.replace("outrange.output_range", "again = outrange.output_range"), space)
     (ranges,) = full.answers["ranges"]
     assert np.array_equal(space["again"].lo, ranges.lo)
+
+
+def test_the_call_of_the_report_makes_it_again(full):
+    space = {"m": classifier(), "given": rows()}
+    told, _ = codes(full)
+    exec(told.replace("outrange.report", "again = outrange.report"), space)
+    one, two = ({p.key: p for p in found.sections} for found in (full, space["again"]))
+    assert one.keys() == two.keys()
+    assert {k: p.outcome for k, p in one.items()} == {k: p.outcome for k, p in two.items()}
+    assert one["domain"].blocks == two["domain"].blocks
+    assert full.answers["robustness"][0].eps == space["again"].answers["robustness"][0].eps
+    assert codes(space["again"])[0] == told
+
+
+@pytest.mark.parametrize("options", [
+    {"box": {"point": (0, 1)}}, {"box": ([0, 0, 0.5], [1, 1, 1]), "clip": (0.0, 1.0), "seed": 7},
+    {"box": (0, 1), "properties": [(x[0] >= 0.9).implies(y[0] <= 9) & (abs(y).max() <= 99)]},
+    {"box": (0, 1), "properties": [np.maximum(y[0], x[1]) <= 99, outrange.y.argmax() == 1]},
+    {"data": rows()[0], "samples": 5}, {"box": (0, 1), "properties": [lambda x, y: y[0] <= 50]},
+    {"box": (0, 1), "data": rows(), "eps": np.float64(0.25), "clip": (np.float32(-1), 2)},
+], ids=str)  # fmt: skip
+def test_the_call_says_whatever_was_asked(options, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Questions, "_asks", lambda self: iter(()))
+    monkeypatch.setattr(Questions, "_known", lambda self: None)
+    made = Questions.__post_init__
+    monkeypatch.setattr(Questions, "__post_init__", lambda self: (asked.append(self), made(self)))
+    model = classifier("c")
+    found = outrange.report(model, time_limit=50, **options)
+    given = options.get("data")
+    exec(codes(found)[0], {"m": model, "given": given})
+    first, second = asked
+    for name in ("eps", "clip", "samples", "seed", "_claims"):
+        assert getattr(first, name) == getattr(second, name), name
+    assert np.array_equal(first._regions[0].box.lo, second._regions[0].box.lo)
+    assert np.array_equal(first._regions[0].box.hi, second._regions[0].box.hi)
+    assert (first.y is None) == (second.y is None)
 
 
 def test_headings_of_the_standard(full):
@@ -167,6 +213,37 @@ def test_each_section_says_if_it_was_cut(monkeypatch):
     found = outrange.report(classifier(), (0, 1), time_limit=120)
     assert found.cut == ["Layers"]
     assert "Cut short" in found.html() and "cut short: Layers" in repr(found)
+
+
+def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
+    from outrange.api import ranges
+
+    ask = ranges.summary
+
+    def late(*arguments, **options):
+        answer = ask(*arguments, **options)
+        time.sleep(0.3)
+        return answer
+
+    monkeypatch.setattr("outrange.api.ranges.summary", late)
+    shares = {"ranges": 1, "layers": 1, "slopes": 1e3}
+    monkeypatch.setattr("outrange.api.reports.questions.WEIGHTS", shares)
+    found = outrange.report(classifier(), (0, 1), time_limit=200)
+    assert found.answers["layers"] and "Layers" in found.cut
+
+
+def test_a_property_that_does_not_fit_is_refused_before_any_is_asked():
+    with pytest.raises(InputError, match=r"number 2 of 3, 'y\[7\] <= 1'"):
+        outrange.report(classifier(), (0, 1), properties=[y[0] <= 50, "y[7] <= 1", y[1] <= 50])
+    with pytest.raises(InputError, match=r"number 1 of 1"):
+        outrange.report(classifier(), (0, 1), properties="no/such/file.vnnlib")
+
+
+def test_what_is_said_of_properties_is_true_of_those_that_are_not_decided():
+    title, told = TITLES["properties"]
+    assert "not decided" in told
+    (row,) = re.findall(rf"\| {title} \|.*", (ROOT / "docs" / "report.md").read_text())
+    assert "not decided" in row
 
 
 def test_an_interrupt_reports_what_is_known(monkeypatch):
@@ -227,6 +304,11 @@ def test_mistakes_are_named(arguments, message):
         outrange.report(classifier(), time_limit=10, **arguments)
 
 
+def test_pictures_are_as_large_as_they_were_drawn(full):
+    widths = [float(svg["width"]) for svg in Outline(full.html()).all("svg") if "viewbox" in svg]
+    assert len(widths) >= 6 and min(widths) >= 5.5 * 96 and max(widths) <= 992
+
+
 def test_without_matplotlib_there_are_the_bars_of_the_tables(full, monkeypatch):
     monkeypatch.setattr("outrange.reports.figures.canvas", lambda *_: None)
     page = full.html()
@@ -256,6 +338,17 @@ def test_the_radius_of_an_input_is_a_share_of_its_own_width():
 def test_a_unit_of_no_input_is_refused():
     with pytest.raises(outrange.InputError, match="a unit of 'agee'"):
         outrange.report(classifier(), (0, 1), names=["age", "b", "c"], units={"agee": "years"})
+
+
+def test_units_are_of_inputs_of_entries_or_of_names():
+    model = classifier()
+    (slot,) = outrange.load(model).graph.inputs
+    for units in ({slot.name: "m"}, {f"{slot.name}[1]": "kg"}, {"age": "years"}):
+        check_units(units, ["age", "b", "c"], [slot])
+    with pytest.raises(InputError, match=r"`\"x\[0\]\"`"):
+        check_units({f"{slot.name}[3]": "m"}, (), [slot])
+    page = outrange.report(model, (0, 1), units={f"{slot.name}[1]": "furlongs"}).html()
+    assert "furlongs" in page
 
 
 def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):

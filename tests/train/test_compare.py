@@ -315,3 +315,19 @@ def test_what_build_must_return():
         outrange.compare(mlp(3), X, XOR, **ASKED)
     with pytest.raises(outrange.InputError, match="as many rows"):
         outrange.compare(mlp(1), X[:3], XOR, **ASKED)
+
+
+@pytest.mark.parametrize("engine", ["auto", "one by one"])
+@pytest.mark.parametrize(("build", "message"), [
+    (lambda a: keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, a)]),
+     r"takes the rows of `x`.*data of shape \(4, 2\).*input shape \(None, 5\): ValueError"),
+    (lambda a: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "rellu")]),
+     r"`build\('tanh'\)` raises ValueError: Could not interpret.*rellu"),
+    (lambda a: keras.layers.Dense(1 // 0), "raises ZeroDivisionError"),
+])  # fmt: skip
+def test_mistakes_in_build_are_told_as_such(build, message, engine):
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float), np.array([0, 0, 0, 1])
+    with pytest.raises(outrange.InputError, match=message) as raised:
+        outrange.compare(build, x, y, activations=["tanh"], epochs=1, starts=1, engine=engine)
+    assert "\x1b" not in str(raised.value) and "\n" not in str(raised.value)
+    assert isinstance(raised.value.__cause__, Exception)

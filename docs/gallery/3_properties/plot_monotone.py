@@ -1,9 +1,9 @@
 """A price that must rise with quality
 ===================================
 
-A model of prices should never fall when the quality rises. Training data say so; does the
-network? ``monotone`` proves it for every input, or gives two inputs that differ in the quality
-alone.
+A model of prices should never fall when the quality rises, as in the data it learns from but
+for noise. Does the network keep that? ``monotone`` proves it for every input, or gives two
+inputs that differ in the quality alone.
 """
 
 import keras
@@ -34,14 +34,18 @@ def trained(constraint=None):
 
 
 free, bound = trained(), trained("non_neg")
-for name, model in (("free", free), ("non-negative weights", bound)):
-    answer = outrange.monotone(model, (0, 1), inputs=0, direction="rises")
+models = {"free": free, "non-negative weights": bound}
+answers = {
+    name: outrange.monotone(model, (0, 1), inputs=0, direction="rises")
+    for name, model in models.items()
+}
+for name, answer in answers.items():
     print(f"{name}: {answer.status}")
 
 # %%
-# The two inputs that refute it:
+# Two inputs that refute it, where there are any:
 
-step = outrange.monotone(free, (0, 1), inputs=0, direction="rises")["price[0]", "car[0]"].fall
+step = answers["free"]["price[0]", "car[0]"].fall
 if step is not None:
     print(f"quality {step.x[0]:.3f} -> {step.then[0]:.3f} at age {step.x[1]:.3f}")
     print(f"price   {float(np.ravel(step.y)[0]):.4f} -> {float(np.ravel(step.then_y)[0]):.4f}")
@@ -49,7 +53,7 @@ if step is not None:
 # %%
 # How steep may it get? The exact range of the slope in each input:
 
-for name, model in (("free", free), ("non-negative weights", bound)):
+for name, model in models.items():
     slope = outrange.gradient_range(model, (0, 1))
     print(f"{name}: d price / d quality in [{slope.lo[0, 0]:.3f}, {slope.hi[0, 0]:.3f}]")
 
@@ -58,8 +62,10 @@ age = step.x[1] if step is not None else 0.5
 line = np.linspace(0, 1, 200)
 at = np.c_[line, np.full(200, age)]
 fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-ax.plot(line, free.predict(at, verbose=0), color="#b3312c", label="free: falls somewhere")
-ax.plot(line, bound.predict(at, verbose=0), color="#2a8a4a", label="non-negative: proved to rise")
+words = {"HOLDS": "proved to rise", "VIOLATED": "falls somewhere", "UNKNOWN": "not decided"}
+for (name, model), color in zip(models.items(), ("#b3312c", "#2a8a4a"), strict=True):
+    label = f"{name}: {words[answers[name].status]}"
+    ax.plot(line, model.predict(at, verbose=0), color=color, label=label)
 if step is not None:
     ends = [step.x[0], step.then[0]]
     ax.plot(ends, np.interp(ends, line, free.predict(at, verbose=0).ravel()), "o", color="#b3312c")

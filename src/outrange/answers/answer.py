@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
-from ..core import InputError, ModelSource
+from ..core import ModelSource
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
-from .storage.write import write
+from .storage.write import write, write_text
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,12 @@ class Answer(ABC):
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """One dict of plain values per output, layer, pair, finding or whatever it tells apart."""
+        """Tell the answer in plain values, for `to_frame`.
+
+        Returns:
+            One dict per output, layer, pair, finding or whatever the answer tells apart; all of
+            them have the same keys, or leave out what is not known.
+        """
 
     def to_frame(self) -> Any:
         """Tabulate the answer.
@@ -108,12 +112,7 @@ class Answer(ABC):
             InputError: The page cannot be written there.
         """
         if path is not None:
-            try:
-                Path(path).write_text(page(self._in_full()), encoding="utf-8")
-            except OSError as error:
-                raise InputError(
-                    f"The page cannot be written there ({error.strerror}). Received: `{path}`."
-                ) from error
+            write_text("page", page(self._in_full()), path)
         return html(self._in_full())
 
     def _in_full(self) -> Document:

@@ -249,6 +249,8 @@ class Diagnosis(Answer, Sequence):
         """All findings, then the notes, then what could not be looked at."""
         count = len(self.findings)
         what = f"{count} finding{'s' * (count > 1)}" if count else "nothing found"
+        if self.unread:
+            what += f", {len(self.unread)} not looked at"
         notes = [
             f"{n.code} {n.level.name} ({n.title}) {n.where}{n.message} Fix: {n.fix}"
             for n in self.notes
@@ -268,7 +270,7 @@ class Diagnosis(Answer, Sequence):
                     [Listing("Not looked at:", self.unread[:MOST_UNREAD], left)],
                 ),
             ),
-            {None: GOOD, Level.PROVED: BAD}.get(self.worst, OPEN),
+            {None: OPEN if self.unread else GOOD, Level.PROVED: BAD}.get(self.worst, OPEN),
         )
 
     def plot(self, ax: Any = None) -> Any:

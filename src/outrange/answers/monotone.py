@@ -16,6 +16,7 @@ from .render.document import (
     MOST_PRINTED,
     MOST_ROWS,
     OPEN,
+    Block,
     Document,
     Fold,
     Paragraph,
@@ -248,16 +249,11 @@ class Monotone(Answer):
             "`outputs=`)."
         )
 
-    def _order(self) -> list[Paragraph | Fold]:
+    def _order(self) -> list[Block]:
         """What is said of the chosen index; status, warrant and cost stand in the head."""
         if self.order is None:
             return []
-        found = self.order.counterexample
-        digits = [] if found is None else [Paragraph(found.digits)]
-        return [
-            Paragraph(f"{self.order.claim}: {self.order.sentence}"),
-            Fold("The counterexample in all its digits", digits),
-        ]
+        return [Paragraph(f"{self.order.claim}:"), *self.order.told]
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the direction of every pair of output and input as a matrix. Needs matplotlib.

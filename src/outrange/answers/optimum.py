@@ -125,7 +125,7 @@ class Optimum(Answer):
         if self.status == "infeasible":
             return "No input satisfies the conditions (proved)."
         if self.is_exact:
-            return f"The {word} value is {number(self.value)} (exact)."
+            return f"The {word} value is {number(self.value)} ({self.reason})."
         seen = f"the {word} seen is {number(self.value)}" if self.at is not None else "none is seen"
         beyond = "below" if self.sense == "min" else "above"
         known = f"none is {beyond} {number(self.bound)} (proved)"

@@ -16,7 +16,7 @@ from .render.plot import plot_bars
 from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
-from .tables.range_document import SUBJECTS, range_document
+from .tables.range_document import SUBJECTS, range_document, steepest
 
 
 STATUSES = {
@@ -183,6 +183,14 @@ class Range(Answer):
         Args:
             key: The name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as
                 NumPy takes it: a number, a slice, a tuple or an array of these.
+
+        Returns:
+            A `Range` of these outputs alone, with the ends, inputs and status of this one.
+
+        Raises:
+            UnknownKeyError, UnknownIndexError: There is no such output; also a `KeyError`, an
+                `IndexError`.
+            InputError: `key` is no index.
         """
         if isinstance(key, str) and key in self.by_name:
             return self.by_name[key]
@@ -247,7 +255,9 @@ class Range(Answer):
         if not lo.size:
             return "There are no outputs."
         ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]"
-        standing = "exact" if self.is_exact else f"proved, not exact: {self.reason}"
+        standing = self.reason if self.is_exact else f"proved, not exact: {self.reason}"
+        if self.subject == "lipschitz":
+            return f"{steepest(self.names, float(hi.max()))} ({standing})"
         if lo.size == 1:
             what = f"{word.capitalize()} `{clipped_name(self.names[0], 40)}` lies"
         else:

@@ -15,7 +15,7 @@ from .render.images import Triple, is_picture
 from .render.jsonable import jsonable
 from .render.plot import plot_images
 from .render.style import TONES
-from .render.text import number, size
+from .render.text import number, share, size
 from .verdict import Counterexample
 
 
@@ -127,7 +127,7 @@ class RobustAccuracy(Answer):
         return f"{'' if self.scale is None else 'scaled '}{self.norm}-norm"
 
     def __repr__(self) -> str:
-        ends = number(self.lo) if self.lo == self.hi else f"{self.lo:.4g} to {self.hi:.4g}"
+        ends = number(self.lo) if self.lo == self.hi else f"{number(self.lo)} to {number(self.hi)}"
         left = "" if self.complete else f", {int((self.status == '').sum())} not reached"
         return (
             f"RobustAccuracy({ends} at {self.unit} {number(self.eps)}, "
@@ -148,16 +148,17 @@ class RobustAccuracy(Answer):
             (
                 Word(name, TONE[name]),
                 n,
-                f"{n / len(self.labels):.1%}",
+                share(n, len(self.labels)),
                 self._spent(name),
                 MEANING[name],
             )
             for name, n in self.count.items()
         ]
-        right = f"accuracy {self.accuracy:.1%}" if (self.status != "").any() else "nothing known"
+        reached = int((self.status != "").sum())
+        right = f"accuracy {share(reached - self.count[WRONG], reached)}" if reached else ""
         lead = (
-            f"between {self.lo:.1%} and {self.hi:.1%} under any change of at most "
-            f"{number(self.eps)} ({self.unit}), {right} without; {self.warrant.name}."
+            f"{self.kept} stay right under any change of at most {number(self.eps)} "
+            f"({self.unit}), {right or 'nothing known'} without; {self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
@@ -174,8 +175,29 @@ class RobustAccuracy(Answer):
                 "help: more time for each (`each=`), or a smaller radius."
             )
         )
-        tone = GOOD if self.complete and not left else OPEN
-        return Document(title, lead, (Table(head, rows, "lrrrl"), Paragraph(helps)), tone)
+        blocks = (Table(head, rows, "lrrrl"), Paragraph(helps))
+        return Document(title, lead, blocks, self._tone)
+
+    @property
+    def kept(self) -> str:
+        """How many inputs stay right, counted: a share may round to all of them."""
+        total, found = len(self.labels), self.count
+        least = found[ROBUST]
+        most = total - found[WRONG] - found[BROKEN]
+        ends, shares = f"{least:,}", share(least, total)
+        if most > least:
+            ends, shares = f"{ends} to {most:,}", f"{shares} to {share(most, total)}"
+        return f"{ends} of {total:,} inputs ({shares})"
+
+    @property
+    def _tone(self) -> str:
+        """Good only where every input is proved right; a known attack is bad news."""
+        found = self.count
+        if found[BROKEN] or found[WRONG] == len(self.labels):
+            return BAD
+        if found[UNDECIDED] or not self.complete:
+            return OPEN
+        return "" if found[WRONG] else GOOD
 
     def _class_of(self, found: Counterexample) -> int:
         if self.threshold is None:
@@ -231,9 +253,7 @@ class RobustAccuracy(Answer):
             for name, n in sorted(self.count.items(), key=lambda one: ORDER.index(one[0]))
             if n
         }
-        ends = f"{self.lo:.1%}" if self.lo == self.hi else f"{self.lo:.1%} to {self.hi:.1%}"
         title = (
-            f"{ends} of {len(self.labels):,} inputs stay right under any change of at most "
-            f"{number(self.eps)} ({self.unit})"
+            f"{self.kept} stay right under any change of at most {number(self.eps)} ({self.unit})"
         )
         return plot_strips(title, [""], shares, [], ax, "share of the inputs")

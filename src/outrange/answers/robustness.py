@@ -10,9 +10,9 @@ import numpy as np
 from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_line
-from .render.document import GOOD, OPEN, Document, Paragraph
+from .render.document import BAD, GOOD, OPEN, Document, Paragraph
 from .render.style import AXIS, TONES
-from .render.text import clipped_name, number
+from .render.text import clipped_name, number, short
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
@@ -25,6 +25,9 @@ STATUSES = {
     "rounding": "only float64 rounding is left",
 }
 """Why the search stopped, in words; both ends hold in every case."""
+
+MOST_FEATURES, MIXED = 64, 1e3
+"""Of so many inputs at most, sizes so many times apart hint at different units."""
 
 NORMS = {"inf": "L-infinity", "1": "L1", "2": "L2"}
 
@@ -137,8 +140,8 @@ class Robustness(Answer):
         """The radius in a sentence."""
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
-        said = Paragraph(f"{self.sentence}\n{standing}{told}{self._advice()}")
-        tone = GOOD if self.is_exact or self.status == "never" else OPEN
+        said = Paragraph(f"{self.sentence}\n{standing}{told}{self._advice()}{self._units()}")
+        tone = {"broken": BAD, "exact": GOOD, "never": GOOD}.get(self.status, OPEN)
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 
     def _advice(self) -> str:
@@ -150,6 +153,22 @@ class Robustness(Answer):
         return (
             f"\n{where} nothing is proved and nothing "
             "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
+        )
+
+    def _units(self) -> str:
+        """What would help, where one distance for all inputs means little."""
+        parts = self.x.values() if isinstance(self.x, dict) else [self.x]
+        sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
+        sizes = sizes[sizes > 0]
+        if self.scale is not None or not 1 < sizes.size <= MOST_FEATURES:
+            return ""
+        factor = float(sizes.max() / sizes.min())
+        if factor < MIXED:
+            return ""
+        return (
+            f"\nThe inputs differ in size by a factor of {number(short(factor, 2))}, and one "
+            "distance counts for all of them alike: `scale=` gives each a unit of its own "
+            '(`"std"`: standard deviations of `data=`).'
         )
 
     def plot(self, ax: Any = None) -> Any:

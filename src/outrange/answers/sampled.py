@@ -132,7 +132,8 @@ class SampledRange(Answer):
         if len(names) > MOST_PRINTED:
             still = int(constant(self.lo, self.hi).sum())
             counts = [(still, "constant in all samples"), (len(names) - still, "that vary")]
-            blocks = overview(head, row, (lo, hi), names, counts, "lrrl")
+            ends = np.ravel(self.lo), np.ravel(self.hi)
+            blocks = overview(head, row, ends, names, counts, "lrrl")
         return Document(
             f"Outputs of {self.model} seen",
             f"{self.samples:,} samples; {self.warrant.name}: the true range may be wider.",

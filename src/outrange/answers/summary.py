@@ -190,7 +190,7 @@ class Summary(Answer):
         order = ("dead", "saturated", "constant", "always_on")
         shares = {w.replace("_", " "): (counts[w] / sizes, COLORS[w]) for w in order}
         rest = np.maximum(1.0 - sum(share for share, _ in shares.values()), 0.0)
-        shares["free to move"] = (rest, "#d5dff0")
+        shares["not decided"] = (rest, "#d5dff0")
         notes = [cell_text(hull(row.after)) for row in self.layers]
         names = [
             f"{row.name} ({row.kind}), {size:,}"

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Bounds, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_in_box, plot_line
-from .render.document import BAD, GOOD, OPEN, Document, Fold, Paragraph
+from .render.document import BAD, GOOD, OPEN, Block, Document, Fold, Paragraph
 from .render.jsonable import field_dict
 from .render.style import CLAIM, SEEN, TONES
 from .render.text import clipped_name, entry_names, number, point
@@ -28,6 +28,9 @@ REASONS = {
 
 MOST_NUMBERS = 64
 """A counterexample of more entries is not shown in full."""
+
+MOST_TWICE = 8
+"""Up to so many inputs and outputs a sentence would show in full what the digits show again."""
 
 LONGEST_CLAIM = 80
 """Characters of a claim in `repr` and in titles; of a longer one the middle is left out."""
@@ -226,18 +229,19 @@ class Verdict(Answer):
 
     def document(self) -> Document:
         """The verdict in a sentence, and a counterexample in all its digits."""
+        standing = Paragraph(f"{self.standing} Model: {self.model}.")
+        return Document(self.status, self.claim, (*self.told, standing), TONE[self.status])
+
+    @property
+    def told(self) -> list[Block]:
+        """The sentence, and a counterexample in all its digits: a short one in them alone."""
         found = self.counterexample
-        digits = [] if found is None else [Paragraph(found.digits)]
-        return Document(
-            self.status,
-            self.claim,
-            (
-                Paragraph(self.sentence),
-                Fold("The counterexample in all its digits", digits),
-                Paragraph(f"{self.standing} Model: {self.model}."),
-            ),
-            TONE[self.status],
-        )
+        if found is None:
+            return [Paragraph(self.sentence)]
+        if max(found.flat_x.size, found.flat_y.size) <= MOST_TWICE:
+            return [Paragraph(f"It is broken by an input of the set{_run(found)}\n{found.digits}")]
+        digits = Paragraph(found.digits)
+        return [Paragraph(self.sentence), Fold("The counterexample in all its digits", [digits])]
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the counterexample against the box, input by input; or the margins. By matplotlib.
@@ -267,3 +271,12 @@ class Verdict(Answer):
         bounded = np.isfinite(self.margin)
         spans = [(self.margin, np.inf, "every input is here (proved)", CLAIM)] if bounded else []
         return plot_line(title, spans, marks, "distance from breaking the property", ax)
+
+
+def _run(found: Counterexample) -> str:
+    """What the model itself did with a counterexample, the end of a sentence."""
+    if found.reproduced is None:
+        return " (the model itself was not run):"
+    if found.reproduced:
+        return "; the model itself breaks it there, too:"
+    return " in real arithmetic; in the model's float32 rounding decides it the other way:"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import Clock, InputError
 from ..core.watch import Stage, listener, tell
-from .read import read_property
+from .read import is_property_file, read_property
 
 
 if TYPE_CHECKING:
@@ -82,12 +82,15 @@ def asked(
     network: Network, property: Any, box: Any, where: Any
 ) -> tuple[Formula, list[Region], str]:
     """What is unsafe, where, and the property in words."""
+    from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import assumed, matched, whole_space
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
     from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
+    if isinstance(property, str) and not is_property_file(property):
+        property = read_condition(property)
     if isinstance(property, str | os.PathLike):
         specification = matched(read_property(property), network.graph)
         name = os.path.basename(os.fspath(property))

@@ -38,8 +38,9 @@ def verify(
             `outrange.load` returned.
         property: What shall hold: a condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, joined by `&`,
-            `|`, `~`; a function `lambda x, y: ...` that returns one; or a VNN-LIB file
-            (`.vnnlib`, `.vnnlib.gz`), which describes the unsafe inputs and outputs.
+            `|`, `~`; the same written out, `"0 <= y[0] <= 3.99"`, as the shell takes it; a
+            function `lambda x, y: ...` that returns one; or a VNN-LIB file (`.vnnlib`,
+            `.vnnlib.gz`), which describes the unsafe inputs and outputs.
         box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
             given as well, what lies in both counts.
@@ -65,7 +66,7 @@ def verify(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> verify(model, y[0] <= 2.5, (0, 1))
         Verdict(HOLDS, 'y[0] <= 2.5')
-        >>> verify(model, y[0] <= 1.5, (0, 1)).status
+        >>> verify(model, "y[0] <= 1.5", (0, 1)).status
         'VIOLATED'
 
     Sound: `HOLDS` is about the real-valued network with the stored weights, every float64 rounding

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+PROPERTY_FILES = (".vnnlib", ".vnnlib.gz")
+"""How the names of files of properties end."""
+
+
 @followed("Reading the model", hears=False)
 def load(
     model: Any,
@@ -92,7 +96,7 @@ def read_property(path: str | os.PathLike) -> Specification:
         (1, 1)
     """
     name = os.fspath(path)
-    if not name.lower().endswith((".vnnlib", ".vnnlib.gz")):
+    if not is_property_file(name):
         raise InputError(
             "A property is a condition on `outrange.x` and `outrange.y`, a function of both, or a "
             f"file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
@@ -100,6 +104,11 @@ def read_property(path: str | os.PathLike) -> Specification:
     from ..frontends.vnnlib import read_vnnlib
 
     return read_vnnlib(path)
+
+
+def is_property_file(name: str) -> bool:
+    """Whether a text is the name of a VNN-LIB file; any other text writes a condition out."""
+    return name.lower().endswith(PROPERTY_FILES)
 
 
 def read(path: str | os.PathLike, *, model: Any = None) -> Answer:

@@ -12,6 +12,7 @@ from ..core.formula import negate
 from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within
+from .read import is_property_file
 
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def _kept(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
     """What must not hold; what shall stay true in words; how a class is read off the output."""
-    from ..questions.expressions import resolve
+    from ..cli.property.parser import read_condition
+    from ..questions.expressions import resolve, written_out
     from ..questions.robust.decision import Decision
 
     graph = network.graph
@@ -130,7 +132,10 @@ def _kept(
                 "`property` says what shall stay true by itself: pass it, or `label` and "
                 f"`threshold`. Received: {given} beside it."
             )
-        return negate(resolve(property, graph.inputs, graph.outputs)), str(property), ""
+        if isinstance(property, str) and not is_property_file(property):
+            property = read_condition(property)
+        unsafe = negate(resolve(property, graph.inputs, graph.outputs))
+        return unsafe, written_out(property, graph.inputs, graph.outputs), ""
     try:
         decision = Decision.of(graph, threshold)
     except InputError as error:

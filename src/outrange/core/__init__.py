@@ -12,6 +12,7 @@ from .clock import (
     stopped_by as stopped_by,
 )
 from .errors import (
+    ArgumentError as ArgumentError,
     ContradictionError as ContradictionError,
     InputError as InputError,
     ModelError as ModelError,

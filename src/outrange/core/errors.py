@@ -29,6 +29,10 @@ class UnknownIndexError(InputError, IndexError):
     """An answer has no entry at this index; the message gives the shape."""
 
 
+class ArgumentError(InputError, TypeError):
+    """A call has an argument too many, or lacks one; the message lists those there are."""
+
+
 class ModelError(OutrangeError):
     """The model cannot be read, or what was read does not compute what the model computes."""
 

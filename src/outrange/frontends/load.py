@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _read(
         from .torch import load_torch
 
         return load_torch(path, safe_mode=safe_mode)
-    raise InputError(f"{_ACCEPTED}{_hint(name)} Received: `{name}`.")
+    raise InputError(f"{_ACCEPTED}{_hint(name)}{_meant(name)} Received: `{name}`.")
 
 
 def source_of(model: Any, name: str) -> ModelSource | None:
@@ -151,6 +152,14 @@ def is_torch(model: Any) -> bool:
     return bool(
         names & {"torch.nn.modules.module.Module", "torch.export.exported_program.ExportedProgram"}
     )
+
+
+def _meant(name: str) -> str:
+    """The file that was meant, where its ending is nearly one that is read."""
+    stem, suffix = os.path.splitext(name)
+    known = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
+    near = get_close_matches(suffix.lower(), known, 1) if suffix else []
+    return f" Did you mean `{stem}{near[0]}`?" if near else ""
 
 
 def _existing(name: str) -> Path:

@@ -63,7 +63,8 @@ def _surrogate_slope(step: Step, x: np.ndarray) -> np.ndarray:
         return np.full_like(x, (ends[1] - ends[0]) / step.spacing)
     total = np.zeros_like(x)
     for knot in step.jumps:
-        height = float(step.f(up(np.float64(knot))) - step.f(down(np.float64(knot))))
+        at = np.array([knot])
+        height = float((step.f(up(at)) - step.f(down(at)))[0])
         away = np.abs(x - knot)
         width = away.mean(axis=-1, keepdims=True) + 1e-300
         total += height / (width * (1.0 + away / width) ** 2)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
-from ..core import InputError
+from ..core import ArgumentError, InputError
 from ..core.watch import Listener, Stage, listener, told_to
 from .frame import Between, Frame, frame
 
@@ -165,8 +167,14 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
     """
 
     def wrap(ask: Ask) -> Ask:
+        takes = signature(ask)
+
         @wraps(ask)
         def call(*args: Any, progress: Any = None, **options: Any) -> Any:
+            try:
+                takes.bind(*args, **options)
+            except TypeError as error:
+                raise _other_arguments(ask.__name__, takes, options, error) from None
             if not hears and callable(progress):
                 raise InputError(
                     f"`progress` of `{ask.__name__}` is True, False or None. Received: a function."
@@ -179,3 +187,20 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
         return cast(Ask, call)
 
     return wrap
+
+
+def _other_arguments(
+    name: str, takes: Signature, options: Mapping[str, Any], error: TypeError
+) -> ArgumentError:
+    """What a question takes, where it was called with something else."""
+    known = list(takes.parameters)
+    needed = [one for one, of in takes.parameters.items() if of.default is Parameter.empty]
+    unknown = [one for one in options if one not in known]
+    told = f"`{name}` takes {', '.join(needed)}; and by name, if wanted, "
+    told += f"{', '.join(one for one in known if one not in needed)}."
+    if "data" in unknown and {"x", "y"} <= set(needed):
+        told += " Inputs and their classes are two arguments, `x` and `y`."
+    elif unknown and (near := get_close_matches(unknown[0], known, 1)):
+        told += f" Did you mean `{near[0]}`?"
+    came = f"an argument {unknown[0]!r}" if unknown else f"{error}"
+    return ArgumentError(f"{told} Received: {came}.")

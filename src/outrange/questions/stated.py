@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.formula import negate
 from .common.stamp import hull, stamped
-from .expressions import resolve
+from .expressions import resolve, written_out
 from .inputs.sets.regions import regions
 from .verify import verify
 
@@ -32,7 +32,8 @@ def stated(
     """
     slots, outputs = network.graph.inputs, network.graph.outputs
     unsafe = negate(resolve(condition, slots, outputs))
-    return unsafe, regions(slots, box, where=where, outputs=outputs), str(condition)
+    text = written_out(condition, slots, outputs)
+    return unsafe, regions(slots, box, where=where, outputs=outputs), text
 
 
 def decided(

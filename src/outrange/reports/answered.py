@@ -21,7 +21,9 @@ CUTS = {
 }
 
 
-def answered(key: str, answers: Sequence[Any], call: str = "", note: str = "") -> Section:
+def answered(
+    key: str, answers: Sequence[Any], call: str = "", note: str = "", late: bool = False
+) -> Section:
     """A section of answers.
 
     Args:
@@ -29,10 +31,13 @@ def answered(key: str, answers: Sequence[Any], call: str = "", note: str = "") -
         answers: At least one.
         call: The code that asks them.
         note: What is to be known of how they were asked.
+        late: Whether the time was over before the last one was complete, of which answers that
+            have no status of their own say nothing.
     """
     title, about = TITLES[key]
     outcome, tone = _outcome(answers)
     cut = next((CUTS[why] for why in map(stopped, answers) if why in CUTS), "")
+    cut = cut or (CUTS["time"] if late else "")
     blocks = [Paragraph(note)] if note else []
     return Section(key, title, about, outcome, tone, answers, blocks, cut, call=call)
 
@@ -77,14 +82,14 @@ def _outcome(answers: Sequence[Any]) -> tuple[str, str]:
         told = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in counts)
         return f"units proved: {told}", ""
     if isinstance(first, RobustAccuracy):
-        return f"{first.lo:.1%} to {first.hi:.1%} stay right", first.document().tone
+        return f"{first.kept} stay right", first.document().tone
     if isinstance(first, Monotone):
         found = [trend.direction for trend in first.trends]
         kinds = ", ".join(f"{found.count(d)} {d}" for d in dict.fromkeys(found))
         return f"pairs of output and input: {kinds}", OPEN if "unknown" in found else ""
     if isinstance(first, Diagnosis):
         count = len(first.findings)
-        return f"{count} finding{'s' * (count != 1)}" if count else "nothing found", (
-            first.document().tone
-        )
+        told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
+        told += f", {len(first.unread)} not looked at" if first.unread else ""
+        return told, first.document().tone
     return repr(first), first.document().tone

@@ -85,7 +85,8 @@ def _inline(text: str, prefix: str, label: str) -> str:
     body = body.replace("xlink:href=", "href=")
     box = re.search(r'viewBox="([^"]*)"', body)
     view = box[1] if box else "0 0 1 1"
-    width, height = view.split()[2:]
+    # matplotlib draws in points, of which an inch has 72; of pixels it has 96.
+    width, height = (f"{float(length) * 96 / 72:.0f}" for length in view.split()[2:])
     root = (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="{view}" width="{width}" '
         f'height="{height}" stroke-linejoin="round" stroke-linecap="butt">'

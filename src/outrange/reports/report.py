@@ -6,11 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 from ..answers.answer import Answer
 from ..answers.render.text import text
-from ..core import InputError
+from ..answers.storage.write import write_text
 from .page import report_html
 from .section import Section
 
@@ -60,12 +59,7 @@ class Report:
             f"What {self.model} can output", lead, self.sections, self.standard
         )  # fmt: skip
         if path is not None:
-            try:
-                Path(path).write_text(page, encoding="utf-8")
-            except OSError as error:
-                raise InputError(
-                    f"The report cannot be written there ({error.strerror}). Received: `{path}`."
-                ) from error
+            write_text("report", page, path)
         return page
 
     def __str__(self) -> str:

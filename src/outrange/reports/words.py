@@ -29,8 +29,8 @@ TITLES = {
     "domain": ("Input domain", "Whatever is proved holds for every input of this set."),
     "ranges": ("Output ranges", "The least and the largest value of every output over the domain."),
     "layers": ("Layers", "What the units of every layer can do over the domain."),
-    "properties": ("Properties", "Conditions on inputs and outputs: proved, or broken by an input "
-                   "that was run on the model."),
+    "properties": ("Properties", "Conditions on inputs and outputs: proved, broken by an input "
+                   "that is shown, or not decided in the time there was."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
     "slopes": ("Sensitivity: Lipschitz constants",

@@ -11,7 +11,18 @@ from ...core import InputError
 
 
 def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, bool]:
-    """Inputs `(n, inputs)`, and whether a single one was given."""
+    """Bring inputs into one flat array.
+
+    Args:
+        x: One input or rows of them, in the model's input shape; of several inputs a dict by name.
+        inputs: Input name to shape, in the order of the flat array.
+
+    Returns:
+        The inputs `(n, inputs)`, and whether a single one was given, without a batch axis.
+
+    Raises:
+        InputError: A name or a shape does not fit, or batch sizes differ.
+    """
     total = sum(int(np.prod(shape, dtype=np.int64)) for shape in inputs.values())
     if isinstance(x, Mapping):
         if set(x) != set(inputs):

@@ -12,6 +12,10 @@ from .style import AXIS, CLAIM, SEEN, TONES
 from .text import number
 
 
+LARGE_SIGNS = 16
+"""Matrices of up to so many rows and columns have room for large signs."""
+
+
 def plot_strips(
     title: str,
     names: Sequence[str],
@@ -72,9 +76,14 @@ def plot_matrix(
     palette = np.array([_rgb(color) for _, _, color in kinds] + [(1.0, 1.0, 1.0)])
     ax.imshow(palette[cells], aspect="auto", interpolation="nearest")
     if max(cells.shape) <= MOST_BARS:
+        for side, lines in zip((ax.axhline, ax.axvline), cells.shape, strict=True):
+            for i in range(1, lines):
+                side(i - 0.5, color="white", linewidth=1)
+        large = 17 if max(cells.shape) <= LARGE_SIGNS else 12
         for (i, j), kind in np.ndenumerate(cells):
             if kind >= 0:
-                ax.text(j, i, kinds[kind][1], ha="center", va="center", color="white")
+                ax.text(j, i, kinds[kind][1], ha="center", va="center_baseline",
+                        color="white", fontsize=large, fontweight="bold")  # fmt: skip
     row_labels(ax, rows)
     every = max(1, -(-len(columns) // MOST_BARS))
     kept = list(range(0, len(columns), every))

@@ -25,10 +25,15 @@ from .document import (
     Table,
     Word,
 )
+from .numbers import (
+    number as number,
+    share as share,
+    short as short,
+    size as size,
+    tidy as tidy,
+    vector as vector,
+)
 
-
-DIGITS = 6
-"""Significant digits on display; the arrays keep all of them."""
 
 WIDTH, WIDEST = 96, 100
 """Characters to which sentences are wrapped, and those of the widest table."""
@@ -43,49 +48,6 @@ SHORTEST_NAME = 12
 """Characters to which a column of words is cut at most, the middle left out."""
 
 CLAIM, SEEN, EMPTY = "░", "█", " "
-
-
-def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
-    """`values` rounded to nearest at `DIGITS` digits of `scale`; no negative zeros, no residues.
-
-    For display only. A bound of -4e-16 beside a range of 2 shows as 0.
-    """
-    values = np.asarray(values, np.float64)
-    scale = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
-    safe = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
-    unit = 10.0 ** np.clip(np.floor(np.log10(safe)) - (DIGITS - 1), -300, 300)
-    steps = np.round(values / unit)
-    back = np.where(unit < 1, steps / np.round(1 / np.minimum(unit, 1.0)), steps * unit)
-    return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
-
-
-def vector(values: ArrayLike, most: int = 8) -> str:
-    """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
-    values = np.asarray(values)
-    if values.ndim == 0:
-        text = number(float(values))
-        return text if set(text) & set(".einfa") else f"{text}."
-    if len(values) <= most:
-        parts = [vector(part, most) for part in values]
-    else:
-        first, last = ([vector(v, most) for v in side] for side in (values[:3], values[-3:]))
-        parts = [*first, "...", *last]
-    return f"[{', '.join(parts)}]"
-
-
-def number(value: float | None) -> str:
-    """One number in `DIGITS` digits; a dash for None."""
-    return "-" if value is None else f"{value:.{DIGITS}g}"
-
-
-def short(value: float, digits: int = 4) -> float:
-    """`value` in fewer digits, where more would say nothing; no negative zero."""
-    return float(f"{value:.{digits}g}") + 0.0
-
-
-def size(seconds: float) -> str:
-    """A time in words."""
-    return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
 
 
 def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
@@ -249,7 +211,18 @@ def _cut_names(table: Table, rows: list[list[str]], widths: list[int], kept: lis
         second = max((widths[i] for i in words if widths[i] < widths[longest]), default=0)
         widths[longest] = max(widths[longest] - over, second - 1, SHORTEST_NAME)
         for row in rows:
-            row[longest] = clipped_name(row[longest], widths[longest])
+            row[longest] = _shortened(row[longest], widths[longest])
+
+
+def _shortened(name: str, most: int) -> str:
+    """A name of at most so many characters; what stands in parentheses behind it goes first."""
+    bare, opened, _ = name.partition(" (")
+    if len(name) > most and opened and name.endswith(")"):
+        for mark in (" (…)", "…"):
+            if len(bare) + len(mark) <= most:
+                return bare + mark
+        return clipped_name(bare, most)
+    return clipped_name(name, most)
 
 
 def _bar(bar: Bar, left: float, right: float, cells: int) -> str:

@@ -49,7 +49,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     if hint is float:
-        return isinstance(value, float | int | np.floating | np.integer) and value is not True
+        numeric = isinstance(value, float | int | np.floating | np.integer)
+        return numeric and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int | np.integer) and not isinstance(value, bool)
     kind = origin or hint

@@ -45,7 +45,8 @@ def read_answer(path: str | os.PathLike) -> Answer:
             raise ValueError(f"it holds no {record['kind']!r}")
         check_fields(answer)
         # Arrays that do not fit each other show when they are first used.
-        assert str(answer) and repr(answer)
+        for shown in (str, repr):
+            shown(answer)
     except (OutrangeError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError,
             RecursionError, MemoryError) as error:  # fmt: skip
         told = f"{type(error).__name__}: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,29 @@ def write(answer: Any, kind: str, models: Sequence[ModelSource], path: str | os.
         "models": [str(model) for model in models],
         "answer": encoded(answer),
     }
+    write_text("answer", json.dumps(record, allow_nan=False), path)
+
+
+def write_text(what: str, text: str, path: str | os.PathLike) -> None:
+    """Write a file in full or not at all.
+
+    Args:
+        what: What it is, for the message.
+        text: Its content.
+        path: The file, replaced if it exists.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
     path = Path(path)
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(json.dumps(record, allow_nan=False), encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        # Where the folder is a file, or the name too long, there is nothing to take away either.
+        with suppress(OSError):
+            part.unlink()
         raise InputError(
-            f"The answer cannot be written there ({error.strerror}). Received: `{path}`."
+            f"The {what} cannot be written there ({error.strerror}). Received: `{path}`."
         ) from error

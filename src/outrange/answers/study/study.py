@@ -134,11 +134,20 @@ class Study(Answer):
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table."""
+        """Tell every combination in plain values, as `records` does.
+
+        Returns:
+            One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table.
+        """
         return self.records()
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a combination, best first."""
+        """Tell every combination in plain values, for `to_frame`.
+
+        Returns:
+            One dict a combination, best first: what was combined, how many starts solved the
+            task, and the metric and loss in the end.
+        """
         return [c.row(self.metric) for c in self.ranking]
 
     # ---- showing it -------------------------------------------------------------------------

@@ -18,7 +18,8 @@ def plot_findings(diagnosis: Any, ax: Any) -> Any:
     ]
     kinds = [
         ("PROVED", "!", "#b3312c"), ("MEASURED", "m", "#c2571a"), ("SUSPECTED", "?", "#d4a72c"),
-        ("note", "i", "#5b7db1"), ("nothing found", "✓", "#1a7f37"),
+        ("note", "i", "#5b7db1"),
+        ("nothing found", *(("–", "#8a8a8a") if diagnosis.unread else ("✓", "#1a7f37"))),
     ]  # fmt: skip
     names = [name for name, *_ in kinds]
     cells = np.full((len(codes), len(layers)), -1 if found else names.index("nothing found"))
@@ -27,4 +28,6 @@ def plot_findings(diagnosis: Any, ax: Any) -> Any:
         cells[codes.index(f"{f.code} {f.title}"), layers.index(f.layer or "the whole")] = kind
     what = f"{len(diagnosis.findings)} finding{'s' * (len(diagnosis.findings) != 1)}"
     title = f"{diagnosis.model}: {what} by {len(diagnosis.rules)} rules on {diagnosis.rows:,} rows"
+    if diagnosis.unread:
+        title += f", {len(diagnosis.unread)} not looked at"
     return plot_matrix(title, codes, layers, cells, kinds, ax)

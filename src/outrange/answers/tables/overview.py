@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..render.document import MOST_ROWS, Bar, Block, Cell, Fold, Paragraph, Table
-from ..render.text import number
+from ..render.text import number, tidy
 
 
 FEW = 5
@@ -27,7 +27,8 @@ def overview(
     Args:
         head: Column titles.
         row: The cells of an output, by its number.
-        ends: `(outputs,)` lower and upper ends; what is infinite counts as the widest.
+        ends: `(outputs,)` lower and upper ends in full, since of two that are close the difference
+            may be lost in six digits; what is infinite counts as the widest.
         names: Of the outputs.
         counts: How many are of which kind.
         align: As for `Table`.
@@ -43,13 +44,18 @@ def overview(
     least, most = int(lo.argmin()), int(hi.argmax())
     said = (
         f"{len(names):,} outputs: {told}.\n"
-        f"The lowest end is {number(float(lo[least]))} ({names[least]}), "
-        f"the highest {number(float(hi[most]))} ({names[most]})."
+        f"The lowest end is {_end(lo[least], hi[least])} ({names[least]}), "
+        f"the highest {_end(hi[most], lo[most])} ({names[most]})."
     )
     shown = min(len(names), MOST_ROWS)
     every = Table(head, list(map(row, range(shown))), align, len(names) - shown)
     title = f"All {shown:,} outputs" if shown == len(names) else f"The first {shown} outputs"
     return [Paragraph(said), outstanding, Fold(title, [every], in_text=False)]
+
+
+def _end(end: float, other: float) -> str:
+    """One end as tables show it: in the digits of the larger one."""
+    return number(float(tidy(end, max(abs(end), abs(other)))))
 
 
 def constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..render.document import (
     Paragraph,
     Table,
 )
-from ..render.text import number, point, short, tidy
+from ..render.text import clipped_name, number, point, short, tidy
 from .help import HELP, what_helps
 from .overview import constant, overview
 
@@ -51,7 +52,8 @@ def range_document(answer: Any) -> Document:
         Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")
     ]
     if len(names) > MOST_PRINTED:
-        blocks = overview(head, row, (lo, hi), names, _counts(answer), "lrrrl")
+        ends = np.ravel(answer.lo), np.ravel(answer.hi)
+        blocks = overview(head, row, ends, names, _counts(answer), "lrrrl")
     return Document(
         title.format(model=answer.model),
         f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
@@ -62,6 +64,14 @@ def range_document(answer: Any) -> Document:
         ),
         GOOD if answer.is_exact else OPEN,
     )
+
+
+def steepest(names: Sequence[str], most: float) -> str:
+    """What is proved of Lipschitz constants, which belong to the set and to no input of it."""
+    whose = f"The Lipschitz constants of {len(names):,} outputs"
+    if len(names) == 1:
+        whose = f"The Lipschitz constant of `{clipped_name(names[0], 40)}`"
+    return f"{whose} over the set {'is' if len(names) == 1 else 'are'} at most {number(most)}"
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:

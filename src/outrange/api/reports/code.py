@@ -8,29 +8,86 @@ from typing import Any
 
 import numpy as np
 
-from ...answers.render.jsonable import jsonable
-
 
 LONGEST = 1500
 """Characters of an input set that is written out."""
 
 
-def model_code(model: Any) -> str:
-    """A file by its name; a model in memory by the name `model`."""
+class Written(str):
+    """Code as it stands, where other texts are quoted."""
+
+    __slots__ = ()
+
+
+def code(value: Any) -> str:
+    """A value as the code that gives it back; arrays are lists."""
+    if isinstance(value, Written) or value is None or isinstance(value, str | bool):
+        return str(value) if isinstance(value, Written) else repr(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{code(key)}: {code(part)}' for key, part in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(code, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(code, value))}]"
+    return repr(np.asarray(value).tolist())
+
+
+def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
+    """The lines before any question: a file by its name, what was in memory by a placeholder.
+
+    Args:
+        model: As for `outrange.report`.
+        data: Inputs and targets; None for what there is not.
+    """
     is_file = isinstance(model, str | os.PathLike)
-    return repr(os.path.basename(os.fspath(model))) if is_file else "model"
+    name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # that of the hash above"
+    lines = ["import outrange", "from outrange import implies, x, y", f"model = {name}"]
+    return lines + [f"{_names(data)} = ...  # the data"] * (data[0] is not None)
+
+
+def report_code(model: Any, box: Any, data: tuple[Any, Any], given: Mapping[str, Any]) -> str:
+    """The lines that make a report again; arguments that are None are left out.
+
+    Args:
+        model: As for `outrange.report`.
+        box: The input set; None for that of the data.
+        data: As for `setup_code`.
+        given: The other arguments by keyword.
+    """
+    lines, first = setup_code(model, data), ["model"]
+    if box is not None:
+        lines, first = [*lines, box_code(box, False)], ["model", "box"]
+    shown = [", ".join(first)]
+    if data[0] is not None:
+        shown.append(f"data={_names(data) if data[1] is None else f'({_names(data)})'}")
+    for name, value in given.items():
+        text = code(value)
+        told = text if len(text) <= LONGEST else f"...,  # {name} of the tables above"
+        shown += [f"{name}={told}"] * (value is not None)
+    return "\n".join([*lines, "outrange.report(", *(f"    {part}," for part in shown), ")"])
+
+
+def _names(data: tuple[Any, Any]) -> str:
+    return "data_x" if data[1] is None else "data_x, data_y"
 
 
 def box_code(box: Any, from_data: bool) -> str:
     """The line that makes an input set."""
     if from_data:
         return "box = outrange.data_box(data_x)"
-    literal = repr(jsonable(box)) if isinstance(box, dict) else ""
-    if isinstance(box, tuple):
-        literal = f"({', '.join(repr(jsonable(np.asarray(end))) for end in box)})"
+    literal = code(box) if isinstance(box, dict | tuple) and _is_plain(box) else ""
     if not literal or len(literal) > LONGEST:
         literal = "...  # the input domain above"
     return f"box = {literal}"
+
+
+def _is_plain(box: Any) -> bool:
+    """Whether an input set is made of numbers alone."""
+    if isinstance(box, Mapping):
+        return all(map(_is_plain, box.values()))
+    if isinstance(box, tuple | list):
+        return all(map(_is_plain, box))
+    return np.asarray(box).dtype.kind in "biuf"
 
 
 def width_code(x: Any) -> str:

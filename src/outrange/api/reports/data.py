@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...answers.render.text import entry_names
 from ...core import InputError
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+MOST_NAMED = 20
+"""Names that a message lists."""
 
 
 class NotAskedError(InputError):
@@ -32,17 +40,26 @@ def class_numbers(y: Any) -> np.ndarray:
     return labels.reshape(-1).astype(np.int64)
 
 
-def check_units(units: Mapping[str, str], names: Sequence[str]) -> None:
-    """Refuse a unit of an input that has no such name.
+def check_units(units: Mapping[str, str], names: Sequence[str], slots: Sequence[Slot]) -> None:
+    """Refuse a unit of what is no input.
+
+    Args:
+        units: From the name of an input, or of an entry of it, to its unit.
+        names: What each entry of the inputs stands for, flat; empty if nothing is said.
+        slots: The model's inputs.
 
     Raises:
         InputError: There is one.
     """
-    unknown = [one for one in units if one not in names]
+    own = [slot.name for slot in slots]
+    known = {*names, *own, *entry_names({slot.name: slot.shape for slot in slots})}
+    unknown = [one for one in units if one not in known]
     if unknown:
+        told = list(names) or own
+        few = f"{told[:MOST_NAMED]}" + (" and others" if len(told) > MOST_NAMED else "")
         raise InputError(
-            "`units` are those of named inputs (`names`, or the columns of the data). "
-            f"Received: a unit of {unknown[0]!r}; the names are {list(names)}."
+            '`units` are those of inputs, of entries (`"x[0]"`) or of `names`. '
+            f"Received: a unit of {unknown[0]!r}; the names are {few}."
         )
 
 

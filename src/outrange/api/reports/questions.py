@@ -31,7 +31,8 @@ from ...reports.context import (
 from ...reports.domain import domain_section
 from ...reports.section import Section
 from ...reports.words import TITLES
-from .code import box_code, model_code, width_code
+from .claims import claims
+from .code import Written, box_code, code, report_code, setup_code, width_code
 from .data import NotAskedError, check_units, class_numbers, first_rows, widths
 
 
@@ -88,33 +89,24 @@ class Questions:
                 "Received: neither."
             )
         columns = getattr(self.x, "columns", None)
+        self._from_columns = self.names is None and columns is not None
         if self.names is None and columns is not None:
             self.names = [str(column) for column in columns]
-        size = self.network.graph.size
+        slots, size = self.network.graph.inputs, self.network.graph.size
         if self.names is not None and len(self.names) != size:
             raise InputError(
                 f"`names` has one name for each of the {size} inputs. "
                 f"Received: {len(self.names)} names."
             )
-        check_units(self.units or {}, self.names or ())
+        check_units(self.units or {}, self.names or (), slots)
         if isinstance(self.properties, str | os.PathLike):
             self.properties = [self.properties]
         self._from_data = self.box is None
         if self.box is None:
             self.box = data_box(self.x)
             self._told = "The range of the data, input by input."
-        self._regions = regions(self.network.graph.inputs, self.box)
-        self.properties = [self._read(one) for one in self.properties]
-
-    @staticmethod
-    def _read(asked: Any) -> Any:
-        """A property, or the condition that a text states."""
-        text = os.fspath(asked) if isinstance(asked, str | os.PathLike) else ""
-        if not text or text.lower().endswith((".vnnlib", ".vnnlib.gz")):
-            return asked
-        from ...cli.property.parser import read_condition
-
-        return read_condition(text)
+        self._regions = regions(slots, self.box)
+        self._claims = claims(self.network, self.properties, self.box, self.clock)
 
     def sections(self, command: str, standard: str | None) -> list[Section]:
         """Everything, in the order of the page.
@@ -131,9 +123,7 @@ class Questions:
         domain = domain_section(
             self.network.graph.inputs, self._regions, self.names, self.units, self._told
         )
-        setup = ["import outrange", "from outrange import x, y"]
-        setup += [f"network = outrange.load({model_code(self.model)})"]
-        setup += [] if self.x is None else ["data_x, data_y = ...  # the data"]
+        setup = [*setup_code(self.model, (self.x, self.y)), "network = outrange.load(model)"]
         head = [
             replace(model, call="\n".join(setup)),
             replace(domain, call=box_code(self.box, self._from_data)),
@@ -146,15 +136,24 @@ class Questions:
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
     def call(self, standard: str | None) -> str:
-        """The Python call of the report, without its data."""
-        parts = ["network", "box"]
-        if self.properties:
-            parts.append(f"properties=[{', '.join(repr(str(p)) for p in self.properties)}]")
-        if self.data is not None:
-            parts.append("data=(data_x, data_y)" if self.y is not None else "data=data_x")
-        parts += [f"standard={standard!r}"] if standard else []
-        parts += [f"seed={self.seed}", f"time_limit={self.clock.limit:g}"]
-        return f"outrange.report({', '.join(parts)})"
+        """The lines of Python that make this report again.
+
+        Args:
+            standard: Whose headings the page has.
+        """
+        given = {
+            "properties": [Written(claim) for claim in self._claims] or None,
+            "eps": self.eps,
+            "clip": self.clip,
+            "samples": None if self.x is None else self.samples,
+            "names": None if self._from_columns else self.names,
+            "units": self.units or None,
+            "standard": standard,
+            "seed": self.seed,
+            "time_limit": self.clock.limit,
+        }
+        box = None if self._from_data else self.box
+        return report_code(self.model, box, (self.x, self.y), given)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
         """One section, within its share of the time left."""
@@ -210,22 +209,23 @@ class Questions:
     def _layers(self, seconds: float) -> Section:
         from ..ranges import summary
 
+        clock = Clock(seconds)
         with deadline(seconds):
             answer = summary(self.network, self.box, known=self._known())
-        return answered("layers", [answer], "outrange.summary(network, box)")
+        # What the time was too short for has ends from intervals: proved, and wider.
+        call = "outrange.summary(network, box)"
+        return answered("layers", [answer], call, late=clock.left <= 0)
 
     def _properties(self, seconds: float) -> Section:
         from ..properties import verify
 
         clock, verdicts, calls = Clock(seconds), [], []
-        for i, asked in enumerate(self.properties):
+        for i, (asked, claim) in enumerate(zip(self.properties, self._claims, strict=True)):
             limit = max(clock.left, 0.0) / (len(self.properties) - i)
             verdict = verify(
                 self.network, asked, self.box, time_limit=max(limit, 1e-3), seed=self.seed
             )
             verdicts.append(verdict)
-            is_file = isinstance(asked, str | os.PathLike)
-            claim = repr(os.fspath(asked)) if is_file else verdict.claim
             calls.append(
                 f"outrange.verify(network, {claim}, box, seed={self.seed}, time_limit={limit:.1f})"
             )
@@ -252,7 +252,7 @@ class Questions:
         of_width = "" if scale is None else f"scale={width_code(self.x)}, "
         call = (
             f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
-            f"{of_width}clip={self.clip}, each={each:.3g}, seed={self.seed}, "
+            f"{of_width}clip={code(self.clip)}, each={each:.3g}, seed={self.seed}, "
             f"time_limit={seconds:.1f})"
         )
         return answered("robustness", [answer], call, note)
@@ -293,8 +293,8 @@ class Questions:
             raise NotAskedError("A diagnosis reads the training of a Keras model; this is another.")
         if self.model is self.network:
             raise NotAskedError("A diagnosis needs the Keras model itself, or its file.")
+        clock = Clock(seconds)
         with deadline(seconds):
             answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)
-        return answered(
-            "diagnosis", [answer], f"outrange.diagnose({model_code(self.model)}, data_x, data_y)"
-        )
+        call = f"outrange.diagnose(model, data_x{'' if self.y is None else ', data_y'})"
+        return answered("diagnosis", [answer], call, late=clock.left <= 0)

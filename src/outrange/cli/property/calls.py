@@ -22,7 +22,7 @@ FUNCTIONS = ("abs", "max", "min", "implies")
 
 METHODS: dict[type, tuple[str, ...]] = {
     Expression: ("sum", "mean", "max", "min", "argmax", "argmin", "ravel", "reshape"),
-    Condition: ("all", "any"),
+    Condition: ("all", "any", "implies"),
 }
 
 FOLDS: dict[str, Callable[[Any, Any], Any]] = {
@@ -83,6 +83,10 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
         if given:
             raise Refusal("`.ravel` takes nothing")
         return value.ravel()
+    if name == "implies":
+        if axis or len(given) != 1:
+            raise Refusal("`.implies` takes one condition")
+        return value.implies(*given)
     if len(given) > 1:
         raise Refusal(f"`.{name}` takes an axis")
     return getattr(value, name)(*given)

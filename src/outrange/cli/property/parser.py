@@ -203,7 +203,8 @@ class _PropertyReader:
             value = self.value(node.func.value)
             if any(word.arg != "axis" for word in node.keywords):
                 raise Refusal("the only option is `axis`")
-            arguments = [self._axis(part) for part in node.args]
+            read = self.value if node.func.attr == "implies" else self._axis
+            arguments = [read(part) for part in node.args]
             axis = [self._axis(word.value) for word in node.keywords]
             return call_method(value, node.func.attr, arguments, axis)
         name = node.func.id if isinstance(node.func, ast.Name) else ""

@@ -11,6 +11,10 @@ from ...core import InputError
 from ...graph import Slot
 
 
+MOST_NAMED = 12
+"""Names that a message lists."""
+
+
 def entry_labels(slots: Sequence[Slot]) -> list[str]:
     """A name per flat entry: `name[i, j]`."""
     return [
@@ -46,8 +50,9 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
                 start += slot.size
             named = named or [i for i, label in enumerate(labels) if label == one]
             if not named:
-                more = ", ..." if len(labels) > 8 else ""
-                known = ", ".join([f"`{slot.name}`" for slot in slots] + labels[:8]) + more
+                names = list(dict.fromkeys([*(slot.name for slot in slots), *labels]))
+                more = ", ..." if len(names) > MOST_NAMED else ""
+                known = ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more
                 raise InputError(f"`{what}` are named {known}. Received: {one!r}.")
             found += named
         elif isinstance(one, int | np.integer) and not isinstance(one, bool):

@@ -9,5 +9,9 @@ Example::
 """
 
 from .nodes import Condition as Condition, Expression as Expression
-from .resolve import resolve as resolve, resolve_linear as resolve_linear
+from .resolve import (
+    resolve as resolve,
+    resolve_linear as resolve_linear,
+    written_out as written_out,
+)
 from .variables import implies as implies, x as x, y as y

@@ -216,6 +216,20 @@ class Condition(ExpressionNode):
         """Require that some entry holds, or one along `axis`, as `numpy.any` does."""
         return Condition("any", (self,), axis)
 
+    def implies(self, then: Any) -> Condition:
+        """Require another condition wherever this one holds, as `outrange.implies` does.
+
+        Args:
+            then: A condition.
+
+        Returns:
+            A condition: `~self | then`.
+
+        Raises:
+            InputError: `then` is no condition.
+        """
+        return Condition("implies", (self, as_condition(then)))
+
     def _not_counted(self, axis: Any = None) -> Expression:
         return as_expression(self)
 

@@ -114,6 +114,20 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
     return linear_atom(form)
 
 
+def written_out(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> str:
+    """A property as text; a function of `(x, y)` as the condition that it returns.
+
+    Args:
+        property: As for `resolve`.
+        inputs: As for `resolve`.
+        outputs: As for `resolve`.
+
+    Returns:
+        What Python would write for it.
+    """
+    return str(applied(property, Scope(inputs, outputs)))
+
+
 def applied(written: Any, scope: Scope) -> Any:
     """What was written; a function is called with an `x` and a `y` that know the model.
 

@@ -141,25 +141,29 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
             "feature: write `(lo, hi)` with two lists or arrays. "
             f"Received: {what_came(value)}."
         )
-    ends = []
+    ends, wrong = [], {}
     for side, end in zip(("lo", "hi"), value, strict=True):
         array = numbers(end, f"`{side}` of input `{slot.name}`")
         array = unflattened(array, slot.shape)
         if array.shape == (1, *slot.shape):
             array = array[0]
         if array.ndim and array.shape != slot.shape:
-            raise InputError(
-                f"`{side}` of input `{slot.name}` needs one number, or the input's shape "
-                f"{slot.shape} (a batch axis of 1 may stand in front). "
-                f"Received: shape {array.shape}."
-            )
-        ends.append(np.broadcast_to(array, slot.shape))
-    return ends[0], ends[1]
+            wrong[f"`{side}`"] = array.shape
+        ends.append(array)
+    if wrong:
+        shape = f", or the input's shape {slot.shape} (a batch axis of 1 may stand in front)"
+        came = dict.fromkeys(wrong.values())
+        raise InputError(
+            f"{' and '.join(wrong)} of input `{slot.name}` need{'s' * (len(wrong) == 1)} one number"
+            f"{shape if slot.shape else ''}. Received: shape {', '.join(map(str, came))}."
+        )
+    return np.broadcast_to(ends[0], slot.shape), np.broadcast_to(ends[1], slot.shape)
 
 
 def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
     for bad, rule in (
-        (~(np.isfinite(lo) & np.isfinite(hi)), "be finite numbers"),
+        (~np.isfinite(lo), "have a finite `lo`"),
+        (~np.isfinite(hi), "have a finite `hi`"),
         (~(lo <= hi), "satisfy lo <= hi"),
     ):
         at = np.flatnonzero(bad)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..attack.pgd import Evaluate, First, Gradient, Points
+from ..attack.first_points import First
+from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.search import Search
 from .kernel_search import KernelSearch

@@ -18,7 +18,7 @@ from .failures import reasons
 from .objectives import labelled, objective, optimizer_choice, yardstick
 from .plan import Group, Options, TrainingData, epoch_orders
 from .record import ComparisonRecord
-from .seeds import arrays_of, built
+from .seeds import arrays_of, built, check_takes
 
 
 POINTS = 100
@@ -93,6 +93,7 @@ class Comparison:
             models = [
                 built(self.build, activation, self.options.seed + s) for s in range(self.starts)
             ]
+            check_takes(models[0], self.data.x)
             outputs = tuple(models[0].outputs[0].shape[1:])
             measure = yardstick(self.metric, self.better, self.targets, outputs)
             first = first or measure

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,11 +33,19 @@ def built(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
     """`build(activation)` with the weights that belong to `seed`.
 
     Raises:
-        InputError: It returns no built Keras model of one output.
+        InputError: It raises, or returns no built Keras model of one output.
     """
     k = keras()
-    with seeded(seed):
-        model = build(activation)
+    try:
+        with seeded(seed):
+            model = build(activation)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "`build` is a function of an activation that returns a new Keras model. "
+            f"Received: `build({activation!r})` raises {_in_short(error)}"
+        ) from error
     if not isinstance(model, k.Model):
         raise InputError(
             "`build` is a function of an activation that returns a new Keras model. "
@@ -56,6 +65,34 @@ def built(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
             f"There must be a weight to train. Received: `{model.name}`, which has none."
         )
     return model
+
+
+def check_takes(model: Any, x: Any) -> None:
+    """Run a model on the first row of the data.
+
+    Raises:
+        InputError: It does not take it.
+    """
+    tree = keras().tree
+    try:
+        model(tree.map_structure(lambda part: part[:1], x), training=False)
+    except Exception as error:
+        shapes = [tuple(np.shape(part)) for part in tree.flatten(x)]
+        wanted = [tuple(one.shape) for one in model.inputs]
+        raise InputError(
+            "`build` returns a model that takes the rows of `x`. Received: data of shape "
+            f"{', '.join(map(str, shapes))}, and `{model.name}` of input shape "
+            f"{', '.join(map(str, wanted))}: {_in_short(error)}"
+        ) from error
+
+
+def _in_short(error: Exception) -> str:
+    """An error of Keras or of the user in one line, without its colors."""
+    lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).splitlines()
+    # Keras says first where it was, and then what is wrong.
+    told = [line.strip() for line in lines if line.strip()]
+    told = told[1:] if len(told) > 1 and told[0].startswith("Exception encountered") else told
+    return f"{type(error).__name__}: {told[0] if told else 'without a message'}"
 
 
 def arrays_of(x: Any) -> Any:

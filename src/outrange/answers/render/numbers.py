@@ -1,0 +1,61 @@
+"""Numbers as people read them: few digits, no residues, shares that do not round to all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+DIGITS = 6
+"""Significant digits on display; the arrays keep all of them."""
+
+
+def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
+    """`values` rounded to nearest at `DIGITS` digits of `scale`; no negative zeros, no residues.
+
+    For display only. A bound of -4e-16 beside a range of 2 shows as 0.
+    """
+    values = np.asarray(values, np.float64)
+    scale = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
+    safe = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
+    unit = 10.0 ** np.clip(np.floor(np.log10(safe)) - (DIGITS - 1), -300, 300)
+    steps = np.round(values / unit)
+    back = np.where(unit < 1, steps / np.round(1 / np.minimum(unit, 1.0)), steps * unit)
+    return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
+
+
+def vector(values: ArrayLike, most: int = 8) -> str:
+    """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
+    values = np.asarray(values)
+    if values.ndim == 0:
+        text = number(float(values))
+        return text if set(text) & set(".einfa") else f"{text}."
+    if len(values) <= most:
+        parts = [vector(part, most) for part in values]
+    else:
+        first, last = ([vector(v, most) for v in side] for side in (values[:3], values[-3:]))
+        parts = [*first, "...", *last]
+    return f"[{', '.join(parts)}]"
+
+
+def number(value: float | None) -> str:
+    """One number in `DIGITS` digits; a dash for None."""
+    return "-" if value is None else f"{value:.{DIGITS}g}"
+
+
+def short(value: float, digits: int = 4) -> float:
+    """`value` in fewer digits, where more would say nothing; no negative zero."""
+    return float(f"{value:.{digits}g}") + 0.0
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent, which is 0 or 100 only where it is none or all."""
+    told = f"{part / whole:.1%}"
+    if part > 0 and told == "0.0%":
+        return "<0.1%"
+    return ">99.9%" if part < whole and told == "100.0%" else told
+
+
+def size(seconds: float) -> str:
+    """A time in words."""
+    return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
