@@ -237,7 +237,7 @@ def test_a_bug_is_reported_without_traceback(monkeypatch, capfd):
 
     monkeypatch.setattr(app, "call", broken)
     monkeypatch.delenv("OUTRANGE_DEBUG", raising=False)
-    assert run.run([]) == 1
+    assert run.run([]) == 70
     assert "bug in outrange, please report it (RuntimeError: boom)" in capfd.readouterr().err
 
 

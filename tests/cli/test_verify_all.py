@@ -75,7 +75,7 @@ def started(err):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
     code, out, err = call("list.csv", "--jobs", jobs)
-    assert code == 0
+    assert code == 1
     assert "5 instances: 3 sat, 2 unsat" in out
     assert verdicts() == KNOWN
     assert sorted(started(err)) == sorted(KNOWN)
@@ -92,11 +92,11 @@ def test_started_again_it_asks_nothing_twice(call):
     call("list.csv", "--only", "p1")
     assert set(verdicts()) == {"p1.0.vnnlib", "p1.5.vnnlib"}
     code, _, err = call("list.csv")
-    assert code == 0
+    assert code == 1
     assert len(started(err)) == 3
     assert verdicts() == KNOWN
     code, out, err = call("list.csv")
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     assert "3 sat, 2 unsat" in out
 
 
@@ -108,8 +108,8 @@ def test_names_are_the_same_however_written(call, folder):
     backwards = [("./small.onnx", f"./{name}", 20) for name in reversed(KNOWN)]
     listed(folder / "other.csv", [("onnx", "vnnlib", "timeout"), *backwards, *backwards])
     code, _, err = call("other.csv")
-    assert (code, err) == (0, "")
-    assert call("other.csv", "--out", "new.csv")[0] == 0
+    assert (code, err) == (1, "")
+    assert call("other.csv", "--out", "new.csv")[0] == 1
     assert len(verdicts("new.csv")) == 5
 
 
@@ -118,7 +118,7 @@ def test_root_time_and_folder(call, folder):
     listed(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
     assert call("lists/list.csv")[0] == 2
     assert call("lists/list.csv", "--root", ".")[0] == 2
-    assert call("lists/list.csv", "--root", folder, "--time", 10)[0] == 0
+    assert call("lists/list.csv", "--root", folder, "--time", 10)[0] == 1
     assert verdicts() == KNOWN
 
 
@@ -135,7 +135,7 @@ def test_open_instances_are_asked_again_only_if_told(call, folder):
         assert started(call("list.csv", "--retry", kind)[2]) == ["hard.vnnlib"]
     assert verdicts() == {"hard.vnnlib": "timeout", "p0.5.vnnlib": "sat"}
     vnnlib(folder / "hard.vnnlib", [(0.0, 0.0)] * 16, ["(>= Y_0 10000.0)"], 2)
-    assert call("list.csv", "--retry", "timeout")[0] == 0
+    assert call("list.csv", "--retry", "timeout")[0] == 1
     assert verdicts() == {"hard.vnnlib": "unsat", "p0.5.vnnlib": "sat"}
 
 
@@ -226,13 +226,22 @@ def test_expected_verdicts_are_compared(call, folder):
     assert "small.onnx p0.5.vnnlib: sat, expected unsat" in out
 
 
+def test_the_exit_code_says_whether_all_holds(call, folder):
+    """`verify-all ... && deploy` stops at a `sat` that nobody expects."""
+    listed(folder / "safe.csv", [("small.onnx", n, 9) for n, v in KNOWN.items() if v == "unsat"])
+    assert call("safe.csv")[0] == 0
+    known = [("./small.onnx", n, v) for n, v in KNOWN.items() if n != "p0.5.vnnlib"]
+    listed(folder / "part.csv", [("onnx", "vnnlib", "verdict"), *known])
+    assert call("list.csv", "--expected", "part.csv")[0] == 1
+
+
 def test_two_runs_do_not_write_one_file(call, folder):
     with Results(folder / "results.csv") as results:
         results.add(Result("a", "b", "sat", 1.0))
         code, out, err = call("list.csv")
         assert (code, out) == (2, "")
         assert "Another run" in err
-    assert call("list.csv")[0] == 0
+    assert call("list.csv")[0] == 1
 
 
 @pytest.mark.parametrize(("verdict", "x"), [("sat", [0.5]), ("unsat", None)])

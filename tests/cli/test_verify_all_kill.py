@@ -104,7 +104,7 @@ def test_kills_lose_nothing(folder, rng):
         assert now.items() >= decided.items(), "a decided instance is lost"
         decided = now
     with log.open("a") as file:
-        assert launch(folder, file).wait(timeout=120) == 0
+        assert launch(folder, file).wait(timeout=120) == 1  # some are violated
     assert known(folder).items() >= decided.items()
     check_finished(folder)
     lines = [line.split() for line in log.read_text().splitlines() if " started " in line]

@@ -364,3 +364,25 @@ def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):
     capsys.readouterr()
     text = page.read_text()
     assert "income" in text and "years" in text
+
+
+@pytest.mark.parametrize("given", ["box", "data", "names"])
+def test_columns_name_the_features_in_every_section(given):
+    """A table as box or as data, and `names`, as the other questions take them."""
+    pandas = pytest.importorskip("pandas")
+    points, targets = rows()
+    frame = pandas.DataFrame(points, columns=["speed", "load", "heat"])
+    model = classifier()
+    model.set_weights([np.abs(w) for w in model.get_weights()])
+    asked = {
+        "box": {"box": frame},
+        "data": {"data": (frame, targets), "eps": 0.01},
+        "names": {"box": (-1, 1), "names": list(frame.columns), "units": {"point[0]": "km/h"}},
+    }[given]
+    found = outrange.report(model, properties=["x['speed'] + y[0] <= -50"], **asked)
+    assert {trend.input for trend in found.answers["monotonicity"][0].trends} == set(frame.columns)
+    assert list(found.answers["ranges"][0].inputs) == list(frame.columns)
+    assert set(found.answers["properties"][0].counterexample.x) == set(frame.columns)
+    assert ("km/h" in found.html()) == (given == "names")
+    if given != "data":  # where the page quotes the call
+        assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in found.html()

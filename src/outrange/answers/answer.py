@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ..core import ModelSource
+from ..core import Domain, ModelSource
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
 from .storage.write import write, write_text
+from .tables.domain import domain_dict, domain_line
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Answer(ABC):
 
     Args:
         sources: The models it is about, each with its hash; empty where none is known.
+        domain: The input set it is about; None where it is about none, or that is not known.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
+    domain: Domain | None = field(default=None, kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -84,7 +87,8 @@ class Answer(ABC):
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
-        return head | field_dict(self, without=self.OMITTED) | derived
+        set_ = {} if self.domain is None else {"box": domain_dict(self.domain)}
+        return head | field_dict(self, without=(*self.OMITTED, "domain")) | set_ | derived
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the answer as JSON that `outrange.read` reads back, to the last bit.
@@ -117,14 +121,22 @@ class Answer(ABC):
 
     def _in_full(self) -> Document:
         """The document, and what pages say beyond it: the methods, and which model it was."""
-        shown = self.document()
+        shown = self.titled()
         methods = Listing("Methods:", getattr(self, "methods", ()))
         models = Listing("Models:", list(map(str, self.sources)))
         told = Fold("How this was found", (methods, models), in_text=False)
         return replace(shown, blocks=(*shown.blocks, told))
 
     def __str__(self) -> str:
-        return text(self.document())
+        return text(self.titled())
+
+    def titled(self) -> Document:
+        """Put the input set below the title of the document.
+
+        Returns:
+            The document, with the set in one line where it is known.
+        """
+        return replace(self.document(), over=domain_line(self.domain))
 
     def _repr_html_(self) -> str:
         return self.html()

@@ -31,7 +31,6 @@ def loaded(model: Any, asked: Any = None) -> Network:
             of a model with one flat input.
     """
     from ..frontends.load import load
-    from ..graph.graph import vectors
     from ..questions.inputs.columns import column_names
 
     hears = listener() is not None
@@ -41,9 +40,12 @@ def loaded(model: Any, asked: Any = None) -> Network:
     network, names = load(model), column_names(asked)
     if hears:
         tell(Stage(None if known else "", _output_names(network)))
-    (*_, last), flat = network.graph.inputs, vectors(network.graph.inputs)
-    is_nameless = len(network.graph.inputs) == 1 and not last.column_of and len(flat) == 1
-    return network.named(names) if names is not None and is_nameless else network
+    return network.named(names) if names is not None and is_nameless(network) else network
+
+
+def is_nameless(network: Network) -> bool:
+    """Whether a model has one input, whose features have no names of their own."""
+    return len(network.graph.inputs) == 1 and not network.graph.inputs[0].column_of
 
 
 def _output_names(network: Network) -> tuple[str, ...]:

@@ -3,13 +3,16 @@
 import sys
 
 
-EXACT, BUG, USAGE, OPEN, MODEL, CONTRADICTED, INTERRUPTED, PIPE = (0, 1, 2, 3, 4, 5, 130, 141)
+EXACT, VIOLATED, USAGE, OPEN, MODEL, CONTRADICTED = (0, 1, 2, 3, 4, 5)
+BUG, INTERRUPTED, PIPE = (70, 130, 141)
 
 EXIT_CODES = """\
 Exit codes:
 
 \b
-  0    the answer is complete: exact to --tol, or every property decided
+  0    the answer is complete: exact to --tol, or every property holds
+  1    verify: the property is violated (`sat`), so that `verify ... && deploy` stops;
+       verify-all: one is, where --expected does not say `sat`
   2    an argument breaks a rule: no such file, a bad box, an unknown layer; or the
        output cannot be written
   3    the bounds are valid, but the gap is not closed, or a property is not decided
@@ -19,9 +22,9 @@ Exit codes:
   6    diagnose: something is proved to be wrong (see --fail-on)
   7    diagnose: at most something measured
   8    diagnose: at most something suspected
+  70   a bug in outrange
   130  interrupted by Ctrl-C; what was known was printed, and is valid
   141  the reader of the output went away (`| head`)
-  1    a bug in outrange
 """
 
 

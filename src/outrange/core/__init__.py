@@ -11,6 +11,7 @@ from .clock import (
     seconds_left as seconds_left,
     stopped_by as stopped_by,
 )
+from .domain import Domain as Domain
 from .errors import (
     ArgumentError as ArgumentError,
     ContradictionError as ContradictionError,

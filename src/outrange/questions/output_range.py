@@ -161,6 +161,7 @@ def _answer(
         cost=Cost(float(found.seconds), int(found.boxes)),
         methods=tuple(found.methods),
         box=(sets[0].box.lo, sets[0].box.hi) if len(sets) == 1 and sets[0].is_box else None,
+        domain=domain(network.graph.inputs, sets),
     )
 
 

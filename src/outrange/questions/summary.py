@@ -25,13 +25,15 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
     graph = network.graph
     where = input_box(graph.inputs, box)
     start = time.perf_counter()
-    domain = "linear" if "linear" in DOMAINS else "intervals"
-    ends = bounds(graph, where.lo, where.hi, domain)
+    kind = "linear" if "linear" in DOMAINS else "intervals"
+    ends = bounds(graph, where.lo, where.hi, kind)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     if known is not None:
         ends[graph.output] = _tightened(ends[graph.output], known, network, where)
     rows = [layer_row(network, layer, ends) for layer in network.layers]
-    return Summary(network.name, _one_a_layer(rows), domain, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    about = domain(graph.inputs, where)
+    return Summary(network.name, _one_a_layer(rows), kind, seconds, domain=about)
 
 
 def _tightened(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:

@@ -192,12 +192,14 @@ class Document:
         lead: The outcome, or what stands behind it, on the line of the title.
         blocks: The rest.
         tone: Of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
+        over: The input set, a muted line below the title.
     """
 
     title: str
     lead: str
     blocks: Sequence[Block]
     tone: str = ""
+    over: str = ""
 
     @property
     def shown(self) -> list[Block]:

@@ -39,7 +39,8 @@ def html(document: Document) -> str:
     lead = f": {_lines(document.lead)}" if document.lead else ""
     blocks = "".join(map(_block, document.shown))
     frame = f"outrange {_tone(document.tone)}".rstrip()
-    return f'<style>{STYLE}</style><div class="{frame}"><p>{title}{lead}</p>{blocks}</div>'
+    over = f'<p class="outrange-over">{_lines(document.over)}</p>' if document.over else ""
+    return f'<style>{STYLE}</style><div class="{frame}"><p>{title}{lead}</p>{over}{blocks}</div>'
 
 
 def chapter(document: Document, level: int) -> str:

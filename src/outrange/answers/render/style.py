@@ -64,6 +64,7 @@ STYLE = (
     ".outrange pre{background:var(--or-code);color:var(--or-fg);padding:6px 8px;margin:4px 0;"
     "border-radius:4px;overflow-x:auto}"
     ".outrange figure{margin:6px 0}.outrange figcaption{color:var(--or-dim);font-size:13px}"
+    ".outrange p.outrange-over{color:var(--or-dim);font-size:13px}"
     ".outrange span.outrange-good{color:var(--or-good);font-weight:600}"
     ".outrange span.outrange-bad{color:var(--or-bad);font-weight:600}"
     ".outrange span.outrange-open{color:var(--or-open);font-weight:600}"

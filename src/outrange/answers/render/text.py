@@ -98,6 +98,7 @@ def text(document: Document) -> str:
     Paragraphs follow the title and each other; all other blocks stand between blank lines.
     """
     lines = wrapped(": ".join(part for part in (document.title, document.lead) if part))
+    lines += wrapped(document.over)
     close = True
     for block in _unfolded(document.shown):
         flows = isinstance(block, Paragraph | Drawing)

@@ -9,15 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...answers import Range
-from ...core import (
-    Clock,
-    ContradictionError,
-    InputError,
-    ModelError,
-    OutOfTime,
-    Region,
-    deadline,
-)  # fmt: skip
+from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, Region, deadline
 from ...core.watch import Stage, tell
 from ...questions.inputs.data import data_box
 from ...questions.inputs.sets.regions import regions
@@ -34,6 +26,7 @@ from ...reports.words import TITLES
 from .claims import claims
 from .code import Written, box_code, code, report_code, setup_code, width_code
 from .data import NotAskedError, check_units, class_numbers, first_rows, widths
+from .names import named_throughout, names_of
 
 
 if TYPE_CHECKING:
@@ -77,6 +70,7 @@ class Questions:
     units: Mapping[str, str] | None = None
     safe_mode: bool = True
     interrupted: bool = field(init=False, default=False)
+    _nameless: Network = field(init=False)
     _regions: list[Region] = field(init=False)
     _told: str = field(init=False, default="")
     _found: dict[str, Section] = field(init=False, default_factory=dict)
@@ -88,24 +82,18 @@ class Questions:
                 "A report needs an input set: pass `box`, `(0, 1)` say, or `data`, for its range. "
                 "Received: neither."
             )
-        columns = getattr(self.x, "columns", None)
-        self._from_columns = self.names is None and columns is not None
-        if self.names is None and columns is not None:
-            self.names = [str(column) for column in columns]
-        slots, size = self.network.graph.inputs, self.network.graph.size
-        if self.names is not None and len(self.names) != size:
-            raise InputError(
-                f"`names` has one name for each of the {size} inputs. "
-                f"Received: {len(self.names)} names."
-            )
+        self._from_columns = self.names is None
+        self.names = names_of(self.names, self.x, self.box, self.network.graph.size)
+        self._nameless, slots = self.network, self.network.graph.inputs
         check_units(self.units or {}, self.names or (), slots)
+        self.network = named_throughout(self.network, self.names, self.box)
         if isinstance(self.properties, str | os.PathLike):
             self.properties = [self.properties]
         self._from_data = self.box is None
         if self.box is None:
             self.box = data_box(self.x)
             self._told = "The range of the data, input by input."
-        self._regions = regions(slots, self.box)
+        self._regions = regions(self.network.graph.inputs, self.box)
         self._claims = claims(self.network, self.properties, self.box, self.clock)
 
     def sections(self, command: str, standard: str | None) -> list[Section]:
@@ -119,11 +107,13 @@ class Questions:
         for key in WEIGHTS:
             if key in asks:
                 self._found[key] = self._ask(key, asks[key], [k for k in WEIGHTS if k in asks])
-        model = model_section(self.network, self.network.source)
+        model = model_section(self._nameless, self.network.source)
         domain = domain_section(
-            self.network.graph.inputs, self._regions, self.names, self.units, self._told
+            self._nameless.graph.inputs, self._regions, self.names, self.units, self._told
         )
-        setup = [*setup_code(self.model, (self.x, self.y)), "network = outrange.load(model)"]
+        setup = setup_code(self.model, (self.x, self.y))
+        named = f", names={code(self.names)}" if self.network is not self._nameless else ""
+        setup.append(f"network = outrange.load(model{named})")
         head = [
             replace(model, call="\n".join(setup)),
             replace(domain, call=box_code(self.box, self._from_data)),

@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from ...core import InputError
 from ...core.watch import Stage
 from ...live.follow import EAGER, Display, screen
-from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, fail
-from ..text import BatchProgress, batch_live_text, batch_text
+from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
+from ..text import SAT, BatchProgress, batch_live_text, batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .results import DECIDED, Result, Results
 from .worker import can_limit_memory
@@ -53,7 +53,7 @@ class BatchOptions:
 
 
 def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], None]) -> int:
-    """Decide what is not decided yet; print a summary. The exit code says whether all is decided.
+    """Decide what is not decided yet; print a summary. The exit code says whether all of it holds.
 
     Args:
         listed: The list of instances, a CSV file.
@@ -84,7 +84,10 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
         return fail(f"interrupted, {left} left; start it again to go on", INTERRUPTED)
     if wrong:
         return CONTRADICTED
-    return EXACT if all(r.verdict in DECIDED for r in found) else OPEN
+    if not all(r.verdict in DECIDED for r in found):
+        return OPEN
+    broken = any(r.verdict == SAT and (expected or {}).get(r.key) != SAT for r in found)
+    return VIOLATED if broken else EXACT
 
 
 def _check(listed: str, o: BatchOptions) -> None:

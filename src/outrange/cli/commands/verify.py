@@ -13,7 +13,7 @@ import numpy as np
 
 from ...answers.render.text import text
 from ...core import Clock, InputError, OutOfTime
-from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
+from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..start_up import command_began, reading
 from ..text import competition_word, plain_word
@@ -38,7 +38,7 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict; its first line is one word. The exit code says whether it is decided.
+    """Print the verdict; its first line is one word. The exit code says what was decided, if it was.
 
     Args:
         model: The model's file.
@@ -81,9 +81,9 @@ def ask_verify(
         print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     else:
         # The word stands for the status, which is the title.
-        echo(f"{word}\n{text(replace(verdict.document(), title=''))}")
+        echo(f"{word}\n{text(replace(verdict.titled(), title=''))}")
     if verdict.holds is not None:
-        return EXACT
+        return EXACT if verdict.holds else VIOLATED
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN
 
 

@@ -10,10 +10,13 @@ import numpy as np
 
 from ...answers.answer import Answer
 from ...answers.render.text import entry_names
+from ...answers.tables.domain import MOST_NAMED
+from ...core import Box, Domain, Region
+from ...core.formula import TRUE
 
 
 if TYPE_CHECKING:
-    from ...core import Region
+    from ...graph import Slot
     from .network import NetworkLike
 
 
@@ -28,9 +31,32 @@ def stamped(answer: Kind, *networks: NetworkLike) -> Kind:
 
 def hull(network: NetworkLike, regions: Sequence[Region]) -> dict[str, Any]:
     """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
+    known = domain(network.graph.inputs, regions)
+    return {} if known is None else {
+        "box": (known.lo, known.hi), "names": known.names, "domain": known,
+    }  # fmt: skip
+
+
+def domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> Domain | None:
+    """The input set as answers tell it.
+
+    Args:
+        slots: The model's inputs.
+        regions: A union, or one box; empty if nothing is known.
+    """
+    if isinstance(regions, Box):
+        regions = [Region(regions)]
     if not regions:
-        return {}
+        return None
+    names = tuple(entry_names({slot.name: slot.shape for slot in slots}))
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)
-    names = entry_names({slot.name: slot.shape for slot in network.graph.inputs})
-    return {"box": (lo, hi), "names": tuple(names)}
+    cuts = [f"a union of {len(regions):,} sets"] * (len(regions) > 1)
+    orders = {distance.order for region in regions for distance in region.distances}
+    cuts += [f"in an L{order} ball" for order in sorted(orders)]
+    cuts += ["cut by conditions"] * any(region.condition != TRUE for region in regions)
+    whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0))
+    if whole.size:
+        some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
+        cuts.append(f"whole numbers: {some if whole.size < len(names) else 'all'}")
+    return Domain(names, lo, hi, tuple(cuts))

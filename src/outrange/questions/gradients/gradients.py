@@ -172,7 +172,7 @@ def lipschitz(
         model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
         subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
-        remedies=helps,
+        remedies=helps, domain=domain(network.graph.inputs, where),
     )  # fmt: skip
 
 

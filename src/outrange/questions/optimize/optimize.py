@@ -283,6 +283,7 @@ def optimum(
         found.warrant,
         Cost(found.seconds, found.boxes),
         found.methods,
+        domain=domain(graph.inputs, regions),
     )
 
 

@@ -1,0 +1,80 @@
+"""The input set of an answer: one line to read, and its ends for other programs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ...core import Domain
+from ..render.jsonable import jsonable
+from ..render.text import clipped_name, number
+
+
+MOST_NAMED, MOST_LISTED = 6, 1000
+"""Up to so many inputs a line names, and a dict lists; of more both say what is alike."""
+
+LONGEST_NAME = 40
+"""Characters of a name in the line."""
+
+ALIKE = 1e-9
+"""Widths that differ by at most this share of the largest end are called one width."""
+
+
+def domain_line(domain: Domain | None) -> str:
+    """The set in one line, `"over speed 0..30, load 0..1"`; empty if it is not known."""
+    if domain is None or not domain.names:
+        return ""
+    cuts = f" ({'; '.join(domain.cuts)})" if domain.cuts else ""
+    return f"over {_box(domain)}{cuts}"
+
+
+def _box(domain: Domain) -> str:
+    lo, hi, count = domain.lo, domain.hi, len(domain.names)
+    if count <= MOST_NAMED:
+        return ", ".join(map(_entry, domain.names, lo.tolist(), hi.tolist()))
+    if not np.isfinite([lo, hi]).all():
+        return f"a set of {count:,} inputs"
+    if (lo == lo[0]).all() and (hi == hi[0]).all():
+        return f"{count:,} inputs in {number(float(lo[0]))}..{number(float(hi[0]))}"
+    if (lo == hi).all():
+        return f"a single point of {count:,} inputs"
+    halves = hi / 2 - lo / 2
+    half = float(np.median(halves))
+    if np.all(np.abs(halves - half) <= ALIKE * np.maximum(np.abs(lo), np.abs(hi)).max()):
+        return f"{count:,} inputs, each within ±{number(half)} of a point"
+    return f"a box of {count:,} inputs"
+
+
+def _entry(name: str, lo: float, hi: float) -> str:
+    name = clipped_name(name, LONGEST_NAME)
+    return f"{name} = {number(lo)}" if lo == hi else f"{name} {number(lo)}..{number(hi)}"
+
+
+def domain_dict(domain: Domain | None) -> dict[str, Any] | None:
+    """The set ready for JSON; of many inputs the outer ends, and a hash that tells boxes apart.
+
+    Args:
+        domain: The set; None if it is not known.
+
+    Returns:
+        `names`, `lo`, `hi` and `cuts`. Beyond 1,000 inputs their number, the least `lo`, the
+        largest `hi`, and in place of the ends the SHA-256 of `lo`, then `hi`, as little-endian
+        float64.
+    """
+    if domain is None:
+        return None
+    if len(domain.names) <= MOST_LISTED:
+        return jsonable(
+            {"names": domain.names, "lo": domain.lo, "hi": domain.hi, "cuts": domain.cuts}
+        )
+    ends = np.concatenate([domain.lo, domain.hi]).astype("<f8") + 0.0
+    return jsonable(
+        {
+            "inputs": len(domain.names),
+            "lo": float(domain.lo.min()), "hi": float(domain.hi.max()),
+            "sha256": hashlib.sha256(ends.tobytes()).hexdigest(),
+            "cuts": domain.cuts,
+        }
+    )  # fmt: skip
