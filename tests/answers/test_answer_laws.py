@@ -396,7 +396,7 @@ def test_signs_of_a_matrix_can_be_read(pyplot):
 
 @pytest.mark.parametrize("record", CASES.values(), ids=CASES)
 def test_no_sentence_says_least_where_it_was_only_seen(record):
-    told = f"{record} {getattr(record, 'sentence', '')}"
+    told = " ".join(f"{record} {getattr(record, 'sentence', '')}".split())
     assert "would do" not in told and "(JSON has" not in told
     if isinstance(record, Range) and not record.is_exact:
         assert "What would help" in told

@@ -101,8 +101,110 @@ def test_a_radius_of_inputs_in_mixed_units_hints_at_a_scale():
     from answers.record_cases import CASES
 
     plain = next(one for name, one in CASES.items() if name.startswith("Robustness"))
+    plain = replace(plain, hi=np.inf, adversarial=None, status="never")
     mixed = replace(plain, x=np.array([0.5, 2000.0]), scale=None)
     assert "`scale=` gives each" in str(mixed) and "a factor of 4000" in str(mixed)
     for x, scale in (([0.5, 2000.0], np.ones(2)), ([0.0, 2000.0], None), ([0.5, 5.0], None)):
         assert "scale=" not in str(replace(plain, x=np.array(x), scale=scale))
     assert "scale=" not in str(replace(plain, x=np.linspace(1e-3, 1, 784), scale=None))
+    assert "scale=" in str(replace(plain, x=np.array([15.0, 250.0, 15.0, 1.0]), scale=None))
+    picture = np.linspace(0.01, 255.0, 64).reshape(8, 8, 1)
+    assert "scale=" not in str(replace(plain, x=picture, scale=None))
+    assert "scale=" not in str(replace(plain, x=np.array([1e-3, 2.0]), scale=None))
+
+
+def adversarial(center, moved):
+    from outrange.answers import Cost, Counterexample, Robustness
+    from outrange.core import Warrant
+
+    moved = np.asarray(moved, float)
+    found = Counterexample(moved, np.zeros(1), None, None, moved, np.zeros(1))
+    return Robustness(
+        "m", "y[0] <= 1", "inf", None, np.asarray(center, float), 0.5, 1.0, found, 0.01, "exact",
+        Warrant.FLOAT64_ROUNDED, Cost(0.1, 0),
+    )  # fmt: skip
+
+
+def test_a_radius_names_the_input_that_breaks_it():
+    text = str(adversarial([1, 2], [1.25, 1.0]))
+    assert "broken at x = [1.25, 1.], where x[1] moved most, from 2 to 1." in text
+    assert "boxes" not in text
+    alike = str(adversarial([1, 2], [2.0, 1.0]))
+    assert "broken at x = [2., 1.]." in alike and "moved most" not in alike
+
+
+def test_an_input_that_is_bad_itself_is_said_once():
+    text = str(replace(adversarial([1, 2], [1, 2]), lo=0.0, hi=0.0, status="broken"))
+    assert text.lower().count("breaks the property") == 1
+
+
+def test_what_nobody_claimed_is_not_violated():
+    from answers.record_cases import CASES
+
+    plain = next(r for n, r in CASES.items() if n.startswith("Monotone") and not r.is_claim)
+    for text in (str(plain), repr(plain)):
+        assert "VIOLATED" not in text and "HOLDS" not in text
+    assert "outrange-bad" not in plain.html().split("</style>")[1]
+    claimed = replace(plain, wanted="rises")
+    assert claimed.status in str(claimed) and claimed.status in repr(claimed)
+    assert "outrange-bad" in claimed.html().split("</style>")[1]
+
+
+def test_gaps_without_a_range_seen_are_not_counted():
+    from answers.record_cases import output_range
+
+    answer = output_range(1, "time", 1e9)
+    assert ">1000" in str(answer) and "of the range seen" not in repr(answer)
+
+
+def test_an_empty_set_has_no_least_value():
+    from answers.record_cases import CASES
+
+    empty = next(r for r in CASES.values() if getattr(r, "status", "") == "infeasible")
+    assert "inf" not in str(empty).replace("infeasible", "") and "No input satisfies" in str(empty)
+
+
+def over(**changes):
+    from outrange.core import Domain
+
+    known = {"names": ("speed", "night"), "lo": np.zeros(2), "hi": np.array([30.0, 0.0])}
+    return Domain(**known | changes)
+
+
+def many(lo, hi):
+    count = len(lo)
+    return over(names=tuple(f"x[{i}]" for i in range(count)), lo=lo, hi=hi)
+
+
+@pytest.mark.parametrize(
+    ("domain", "line"),
+    [
+        (over(), "over speed 0..30, night = 0"),
+        (over(cuts=("in an L2 ball",)), "over speed 0..30, night = 0 (in an L2 ball)"),
+        (many(np.zeros(784), np.ones(784)), "over 784 inputs in 0..1"),
+        (many(np.arange(9) - 0.1, np.arange(9) + 0.1), "over 9 inputs, each within ±0.1 of a point"),
+        (many(np.arange(9.0), np.arange(9.0)), "over a single point of 9 inputs"),
+        (many(np.zeros(9), np.arange(9.0)), "over a box of 9 inputs"),
+        (many(np.full(9, -np.inf), np.arange(9.0)), "over a set of 9 inputs"),
+    ],
+)
+def test_the_input_set_stands_below_the_title(domain, line):
+    from answers.record_cases import output_range
+
+    answer = replace(output_range(2), over=domain)
+    assert str(answer).splitlines()[1] == line
+    assert f'<p class="outrange-over">{line}</p>' in answer.html()
+    box = answer.as_dict()["box"]
+    assert box["names"] == list(domain.names) and box["cuts"] == list(domain.cuts)
+
+
+def test_large_sets_are_told_apart_by_their_hash():
+    from answers.record_cases import output_range
+
+    end = np.ones(2000)
+    one, two = (
+        replace(output_range(2), over=many(np.zeros(2000), hi)).as_dict()["box"]
+        for hi in (end, np.append(end[1:], 2.0))
+    )
+    assert (one["inputs"], one["lo"], one["hi"], two["hi"]) == (2000, 0.0, 1.0, 2.0)
+    assert one["sha256"] != two["sha256"]

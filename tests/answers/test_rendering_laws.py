@@ -209,7 +209,9 @@ TABLES = {
     "range": (1, range_rows),
     "sampled": (1, lambda r: zip(flat(r["lo"]), flat(r["hi"]), strict=True)),
     "summary": (2, summary_rows),
-    "optimum": (1, lambda r: [(float(r["lo"]), float(r["hi"]))]),
+    "optimum": (1, lambda r: (
+        [] if r["status"] == "infeasible" else [(float(r["lo"]), float(r["hi"]))]
+    )),
     "dead_start": (1, dead_rows),
     "monotone": (2, lambda r: [(t["direction"],) for t in r["trends"]]),
     "counterexamples": (0, lambda r: [(i,) for i in range(len(r["examples"]))]),
@@ -231,6 +233,8 @@ def agrees(cell: str, value, scale: float) -> bool:
         return len(ends) == 2 and all(map(agrees, ends, value, (scale, scale)))
     if isinstance(value, str):
         return cell == " ".join(value.split())
+    if cell.startswith(">"):  # so many times the range seen that a number would say nothing
+        return value > float(cell[1:])
     shown = float(cell.replace(",", ""))
     if not np.isfinite(value):
         return shown == value or bool(np.isnan(shown) and np.isnan(value))

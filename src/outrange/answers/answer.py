@@ -30,7 +30,8 @@ class Cost:
     boxes: int
 
     def __str__(self) -> str:
-        return f"{size(self.seconds)}, {self.boxes:,} box{'' if self.boxes == 1 else 'es'}"
+        boxes = f", {self.boxes:,} box{'' if self.boxes == 1 else 'es'}" if self.boxes else ""
+        return size(self.seconds) + boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +42,11 @@ class Answer(ABC):
 
     Args:
         sources: The models it is about, each with its hash; empty where none is known.
-        domain: The input set it is about; None where it is about none, or that is not known.
+        over: The input set it is about; None where it is about none, or that is not known.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
-    domain: Domain | None = field(default=None, kw_only=True, repr=False)
+    over: Domain | None = field(default=None, kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -87,8 +88,8 @@ class Answer(ABC):
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
-        set_ = {} if self.domain is None else {"box": domain_dict(self.domain)}
-        return head | field_dict(self, without=(*self.OMITTED, "domain")) | set_ | derived
+        found = head | field_dict(self, without=(*self.OMITTED, "over")) | derived
+        return found if self.over is None else found | {"box": domain_dict(self.over)}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the answer as JSON that `outrange.read` reads back, to the last bit.
@@ -136,7 +137,7 @@ class Answer(ABC):
         Returns:
             The document, with the set in one line where it is known.
         """
-        return replace(self.document(), over=domain_line(self.domain))
+        return replace(self.document(), over=domain_line(self.over))
 
     def _repr_html_(self) -> str:
         return self.html()

@@ -135,7 +135,7 @@ class BadInputs(Answer):
         told = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in counts if n)
         return (
             f"Between {number(100 * self.share_lo)} % and {number(100 * self.share_hi)} % of the "
-            f"set breaks the property: {told or 'no piece of any volume'}."
+            f"set breaks the property: {told or 'no part of it was found'}."
         )
 
     def contains(self, x: Any) -> Any:

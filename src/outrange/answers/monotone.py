@@ -29,6 +29,10 @@ from .tables.directions import DIRECTIONS, plot_directions
 from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 
+PLURALS = {"rises": "rise", "falls": "fall"}
+"""What several pairs do."""
+
+
 @dataclass(frozen=True, eq=False)
 class FallingPair:
     """Two inputs of a set that differ in one entry, which is larger in the second.
@@ -174,7 +178,24 @@ class Monotone(Answer):
         if len(told) > 2:
             told = [f"{len(told)} pairs: {self._counts()}"]
         told += [] if self.order is None else [clipped_name(self.order.claim, 60)]
-        return f"Monotone({self.status}, {'; '.join(told)})"
+        status = f"{self.status}, " if self.is_claim else ""
+        return f"Monotone({status}{'; '.join(told)})"
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether a direction or an order was claimed, which holds or is violated."""
+        return self.wanted is not None or self.order is not None
+
+    @property
+    def headline(self) -> str:
+        """The verdict on what was claimed; without a claim, how many pairs go which way."""
+        if self.is_claim:
+            return self.status
+        found = [trend.direction for trend in self.trends]
+        words = ((one, found.count(one)) for one in DIRECTIONS if one in found)
+        return ", ".join(
+            f"{count:,} {one if count == 1 else PLURALS.get(one, one)}" for one, count in words
+        )
 
     def _counts(self) -> str:
         """How many pairs go which way."""
@@ -199,14 +220,14 @@ class Monotone(Answer):
         """A row a pair of output and input, and where each falls or rises."""
         return Document(
             f"Monotonicity of {self.model}",
-            f"{self.status} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
+            f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
             (
                 *self._table(),
                 Fold("Inputs that show it", [Paragraph("\n".join(self._steps()))]),
                 Paragraph(self._advice()),
                 *self._order(),
             ),
-            TONE[self.status],
+            TONE[self.status] if self.is_claim else (OPEN if self.status == UNKNOWN else ""),
         )
 
     def _table(self) -> list[Table | Paragraph | Fold]:
@@ -225,7 +246,9 @@ class Monotone(Answer):
         ]
 
     def _direction(self, trend: Trend) -> Word:
-        wanted = {self.wanted} if self.wanted else {"rises", "falls"}
+        if self.wanted is None:  # nothing was claimed that could hold or be violated
+            return Word(trend.direction, OPEN if trend.direction == "unknown" else "")
+        wanted = {self.wanted}
         tones = {"unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
         return Word(trend.direction, tones.get(trend.direction, BAD))
 

@@ -141,12 +141,13 @@ class Optimum(Answer):
             found = (
                 f"{best} at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
             )
-        told = f"{self.sentence}\n{found}\n{what_helps(self.status)}"
+        is_empty = self.status == "infeasible"
+        told = "\n".join([self.sentence, *([] if is_empty else [found, what_helps(self.status)])])
         return Document(
             f"Optimum of {self.model}",
             f"{self.reason}; {self.warrant.name}, {self.cost}.",
             (
-                Table(("form", "at least", "at most"), [row]),
+                *([] if is_empty else [Table(("form", "at least", "at most"), [row])]),
                 Paragraph(told.rstrip()),
             ),
             GOOD if self.status in ("exact", "infeasible") else OPEN,

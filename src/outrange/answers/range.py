@@ -16,7 +16,7 @@ from .render.plot import plot_bars
 from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
-from .tables.range_document import SUBJECTS, range_document, steepest
+from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
 
 
 STATUSES = {
@@ -230,7 +230,7 @@ class Range(Answer):
                 ends += f" within [{number(float(lo.min()))}, {number(float(hi.max()))}]"
         worst = float(np.max(self.relative_gap, initial=0.0))
         open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
-        if worst == np.inf:  # no range was seen to measure it by
+        if worst > MOST_GAP:  # hardly a range was seen to measure it by
             open_gap = f", gap {number(float(np.max(self.gap)))}"
         return f"Range({ends}, {self.reason}{open_gap}, {self.warrant.name})"
 

@@ -12,12 +12,12 @@ from .answer import Answer, Cost
 from .render.diagrams import plot_line
 from .render.document import BAD, GOOD, OPEN, Document, Paragraph
 from .render.style import AXIS, TONES
-from .render.text import clipped_name, number, short
+from .render.text import clipped_name, entry_names, number, point, short
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
-    "exact": "known to {tol:g} of itself",
+    "exact": "the radius is known to a relative {tol:g}",
     "broken": "the input itself breaks the property",
     "never": "nothing within the largest radius asked about breaks it",
     "time": "time ran out",
@@ -26,8 +26,12 @@ STATUSES = {
 }
 """Why the search stopped, in words; both ends hold in every case."""
 
-MOST_FEATURES, MIXED = 64, 1e3
-"""Of so many inputs at most, sizes so many times apart hint at different units."""
+MOST_FEATURES, MIXED, UNSCALED = 64, 20.0, 10.0
+"""Of so many inputs at most, sizes so many times apart hint at different units, if the largest is
+beyond what standardized features reach."""
+
+ALIKE = 1e-6
+"""Entries whose moves differ by this share moved alike."""
 
 NORMS = {"inf": "L-infinity", "1": "L1", "2": "L2"}
 
@@ -138,9 +142,11 @@ class Robustness(Answer):
 
     def document(self) -> Document:
         """The radius in a sentence."""
-        standing = f"{self.reason}; {self.warrant.name}, {self.cost}."
+        # Of an input that is bad itself, the sentence says so already.
+        reason = "" if self.status == "broken" else f"{self.reason}; "
+        standing = f"{reason}{self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
-        said = Paragraph(f"{self.sentence}\n{standing}{told}{self._advice()}{self._units()}")
+        said = Paragraph(f"{self.sentence}{self._nearest()}\n{standing}{told}{self._advice()}{self._units()}")
         tone = {"broken": BAD, "exact": GOOD, "never": GOOD}.get(self.status, OPEN)
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 
@@ -155,15 +161,34 @@ class Robustness(Answer):
             "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
         )
 
+    def _nearest(self) -> str:
+        """The nearest input seen that breaks the property, and what of it moved most."""
+        found = self.adversarial
+        if found is None or self.status == "broken":
+            return ""
+        parts = self.x if isinstance(self.x, dict) else {"x": self.x}
+        names = entry_names({name: np.shape(part) for name, part in parts.items()})
+        center = np.concatenate([np.ravel(part) for part in parts.values()])
+        moved = np.abs(found.flat_x - center)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = moved if self.scale is None else np.where(moved > 0, moved / self.scale, 0.0)
+        i = int(moved.argmax())
+        told = f"\nIt is broken at {point(found.x, 'x')}"
+        if np.count_nonzero(moved >= moved[i] * (1 - ALIKE)) > 1:
+            return f"{told}."
+        start, end = number(float(center[i])), number(float(found.flat_x[i]))
+        return f"{told}, where {names[i]} moved most, from {start} to {end}."
+
     def _units(self) -> str:
         """What would help, where one distance for all inputs means little."""
-        parts = self.x.values() if isinstance(self.x, dict) else [self.x]
+        parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
         sizes = sizes[sizes > 0]
-        if self.scale is not None or not 1 < sizes.size <= MOST_FEATURES:
+        is_row = all(np.ndim(part) <= 1 for part in parts)  # pictures and sequences have one unit
+        if self.scale is not None or not is_row or not 1 < sizes.size <= MOST_FEATURES:
             return ""
         factor = float(sizes.max() / sizes.min())
-        if factor < MIXED:
+        if sizes.max() < UNSCALED or factor < MIXED:
             return ""
         return (
             f"\nThe inputs differ in size by a factor of {number(short(factor, 2))}, and one "

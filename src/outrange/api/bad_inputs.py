@@ -95,6 +95,7 @@ def counterexamples(
             seed=seed,
         ),
         network,
+        regions=regions,
     )
 
 
@@ -176,4 +177,5 @@ def bad_inputs(
             most_pieces=most_pieces,
         ),
         network,
+        regions=regions,
     )

@@ -84,9 +84,7 @@ def _outcome(answers: Sequence[Any]) -> tuple[str, str]:
     if isinstance(first, RobustAccuracy):
         return f"{first.kept} stay right", first.document().tone
     if isinstance(first, Monotone):
-        found = [trend.direction for trend in first.trends]
-        kinds = ", ".join(f"{found.count(d)} {d}" for d in dict.fromkeys(found))
-        return f"pairs of output and input: {kinds}", OPEN if "unknown" in found else ""
+        return f"pairs of output and input: {first.headline}", first.document().tone
     if isinstance(first, Diagnosis):
         count = len(first.findings)
         told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"

@@ -69,9 +69,11 @@ def _json(path: Path) -> Any:
                 f"Received: {path.stat().st_size:,} in `{path}`."
             )
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no such file. Received: `{path}`.") from None
     except OSError as error:
         raise InputError(
-            f"There is no such file ({error.strerror}). Received: `{path}`."
+            f"The file cannot be read ({error.strerror}). Received: `{path}`."
         ) from error
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):

@@ -35,6 +35,9 @@ SUBJECTS = {
 MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""
 
+MOST_GAP = 1000
+"""A gap so many times the range seen says no more than that hardly any range was seen."""
+
 
 def range_document(answer: Any) -> Document:
     """A row an output, or of many the outstanding ones; then where the ends were seen."""
@@ -46,7 +49,8 @@ def range_document(answer: Any) -> Document:
 
     def row(i: int) -> tuple[Cell, ...]:
         bar = Bar(lo[i], hi[i], seen_lo[i], seen_hi[i])
-        return (names[i], lo[i], hi[i], short(gaps[i], 2), bar)
+        gap = short(gaps[i], 2) if gaps[i] <= MOST_GAP else f">{MOST_GAP:g}"
+        return (names[i], lo[i], hi[i], gap, bar)
 
     blocks: list[Block] = [
         Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")
@@ -92,9 +96,12 @@ def _open(answer: Any) -> str:
     if answer.is_exact or answer.status not in HELP:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
+    count = answer.lo.size
+    whose = f"of {left:,} of the {count:,} {SUBJECTS[answer.subject][1]}s"
+    whose = whose if left < count else f"of all {count:,}"
     return (
-        f"lo and hi are proved; of {left:,} of {answer.lo.size:,} outputs the true end lies "
-        f"between what is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
+        f"lo and hi are proved; the true ends {'' if count == 1 else f'{whose} '}lie between what "
+        f"is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
     )
 
 

@@ -34,7 +34,7 @@ def class_numbers(y: Any) -> np.ndarray:
     numeric = labels.dtype.kind in "biuf"
     if not numeric or labels.size != len(labels) or (labels != np.rint(labels)).any():
         raise NotAskedError(
-            "The targets are no class numbers. What small changes do to other outputs is asked as "
+            "The targets are not class numbers. What small changes do to other outputs is asked as "
             "a property, or by `outrange.robustness(..., property=)`."
         )
     return labels.reshape(-1).astype(np.int64)

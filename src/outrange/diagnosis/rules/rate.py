@@ -150,7 +150,9 @@ def _rehearsed(
     if live and not any(moving):
         text = f"in {steps} no weight moved by more than {STILL:g} of its size"
     elif live and pace is not None and pace > FOREVER:
-        text = f"in {steps} the loss fell so little that at this pace it takes {pace:.0e} of them"
+        text = f"in {steps} the loss did not fall"
+        if pace < np.inf:
+            text += f" by more than would take {pace:.0e} of them at this pace"
     else:
         return
     yield rule.found(

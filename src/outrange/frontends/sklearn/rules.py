@@ -77,8 +77,9 @@ def written(call: Call) -> Operand:
     known = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
     if known is None:
         raise UnsupportedError(
-            f"`{call.name}` is a {kind.__name__}, which is not described; of scikit-learn "
-            f"{', '.join(sorted(RULES))} are. Received: {kind.__module__}.{kind.__qualname__}."
+            f"`{call.name}` is a {kind.__name__}, which is not described. What is described of "
+            f"scikit-learn: {', '.join(sorted(RULES))}. "
+            f"Received: {kind.__module__}.{kind.__qualname__}."
         )
     call.builder.source = call.name
     return known(call)

@@ -23,17 +23,27 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Answer)
 
 
-def stamped(answer: Kind, *networks: NetworkLike) -> Kind:
-    """The answer with the hashes of the models that it is about, where they have one."""
+def stamped(
+    answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | None = None
+) -> Kind:
+    """The answer with the hashes of the models that it is about, where they have one.
+
+    Args:
+        answer: What was found.
+        *networks: The models; the first has the inputs.
+        regions: The input set, where the answer does not have it yet.
+    """
     known = (getattr(network, "source", None) for network in networks)
-    return replace(answer, sources=tuple(source for source in known if source is not None))
+    sources = tuple(source for source in known if source is not None)
+    over = answer.over if regions is None else domain(networks[0].graph.inputs, regions)
+    return replace(answer, sources=sources, over=over)
 
 
 def hull(network: NetworkLike, regions: Sequence[Region]) -> dict[str, Any]:
     """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
     known = domain(network.graph.inputs, regions)
     return {} if known is None else {
-        "box": (known.lo, known.hi), "names": known.names, "domain": known,
+        "box": (known.lo, known.hi), "names": known.names, "over": known,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.target import target
+from ..common.stamp import domain
 from ..inputs.parse_box import real_box
 from .monotone_witness import MonotoneWitnesses
 
@@ -73,6 +74,7 @@ def monotone(
     return Monotone(
         network.name, trends, direction, None, task.reason, task.warrant,
         Cost(time.perf_counter() - task.began, task.boxes), METHODS,
+        over=domain(network.graph.inputs, where),
     )  # fmt: skip
 
 
