@@ -9,7 +9,8 @@ from outrange.frontends.network import Network
 from questions.nets import dense_net
 
 
-NET = Network(dense_net((2, 4, 1), ("relu", "linear")), None, "net", "keras").named(["speed", "load"])
+PLAIN = dense_net((2, 4, 1), ("relu", None))
+NET = Network(PLAIN.graph, PLAIN.predict, "net", "keras").named(["speed", "load"])
 BOX = {"speed": (0, 30), "load": (-1, 1)}
 LINE = "over speed 0..30, load -1..1"
 

@@ -266,3 +266,19 @@ def test_import_loads_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert not heavy & set(loaded.split())
     assert "outrange" in loaded
+
+
+def test_reading_that_takes_most_of_the_limit_is_told(tmp_path, capfd, monkeypatch):
+    from cli.verify_files import sum_and_difference
+    from outrange.cli import run, start_up
+
+    sum_and_difference(tmp_path)
+    ask = ["range", str(tmp_path / "small.onnx"), "--box", "0", "1", "--time"]
+    assert run.run([*ask, "1000"]) == 0
+    assert capfd.readouterr().err == ""
+    began = time.perf_counter() - 600
+    monkeypatch.setattr(start_up, "command_began", lambda: began)
+    monkeypatch.setattr("outrange.cli.commands.range.command_began", lambda: began)
+    assert run.run([*ask, "1000"]) == 0
+    told = capfd.readouterr().err
+    assert "reading small.onnx took 600." in told and "of the 1000 s of --time" in told

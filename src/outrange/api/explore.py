@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError
+from ..core import InputError, pip_install
 from .arguments import loaded
 
 
@@ -18,7 +18,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
     Sliders set the input set, bars show the range of every output, strips what each unit can do. A
     click on an end sets the inputs that attain it; a typed property is decided, and its
     counterexample is shown on the sliders. `outrange explore model.keras` opens the same page in a
-    browser. Needs the package `anywidget` (`pip install outrange[explore]`).
+    browser. Needs the package `anywidget` (`pip install anywidget`).
 
     Args:
         model: As for `outrange.output_range`.
@@ -50,7 +50,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
         from ..explorer.widget import ExplorerWidget
     except ModuleNotFoundError as error:
         raise InputError(
-            "`explore` needs the package anywidget: pip install 'outrange[explore]'. "
+            f"`explore` needs the package anywidget: {pip_install('anywidget')}. "
             "`outrange explore model.keras` opens the same page in a browser. "
             f"Received: {error}."
         ) from None

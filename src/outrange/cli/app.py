@@ -52,7 +52,7 @@ def app(context: click.Context) -> None:
     metavar="LIST|FILE",
     help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].",
 )
-@click.option("--time", "seconds", type=float, help="Stop after this many seconds.")
+@click.option("--time", "seconds", type=float, help="Stop after this many seconds, importing Keras and reading the model included.")
 @click.option(
     "--tol",
     type=float,
@@ -101,7 +101,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     type=float,
     default=60.0,
     show_default=True,
-    help="Stop after this many seconds, reading the files included.",
+    help="Stop after this many seconds, importing Keras and reading the files included.",
 )
 @click.option(
     "--seed",

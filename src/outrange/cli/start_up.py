@@ -1,5 +1,7 @@
 """Seconds that went by before a command could look at the clock: its time limit counts them."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,3 +39,10 @@ def reading(model: str, clock: Clock) -> Iterator[None]:
     warm_up(model)
     with deadline(max(clock.left, LEAST_READING)):
         yield
+    spent = clock.limit - clock.left
+    if spent > 0.5 * clock.limit:
+        print(
+            f"outrange: importing the framework and reading {os.path.basename(model)} took "
+            f"{spent:.1f} s of the {clock.limit:g} s of --time.",
+            file=sys.stderr,
+        )

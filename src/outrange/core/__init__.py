@@ -28,6 +28,7 @@ from .formula import (
     Formula as Formula,
     Or as Or,
 )
+from .installs import pip_install as pip_install
 from .region import (
     Distance as Distance,
     Region as Region,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...core import InputError
+from ...core import InputError, pip_install
 
 
 def frame(rows: Sequence[dict[str, Any]], index: Sequence[str]) -> Any:
@@ -12,7 +12,7 @@ def frame(rows: Sequence[dict[str, Any]], index: Sequence[str]) -> Any:
         import pandas
     except ImportError:
         raise InputError(
-            "Data frames are made by pandas, which is not installed: `pip install pandas`. "
+            f"Data frames are made by pandas, which is not installed: {pip_install('pandas')}. "
             "`answer.records()` has the same as a list of dicts. Received: ImportError."
         ) from None
     made = pandas.DataFrame.from_records(list(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...core import InputError
+from ...core import InputError, pip_install
 from ..exit_codes import EXACT
 from ..options.boxes import BoxOptions, box_of
 from .range import load_model
@@ -52,8 +52,7 @@ def ask_explore(
     except ModuleNotFoundError as error:
         raise InputError(
             "`outrange explore` needs Starlette, uvicorn and websockets: "
-            "pip install 'outrange[explore]' (in a checkout: '.[explore]'). "
-            f"Received: {error}."
+            f"{pip_install('starlette', 'uvicorn', 'websockets')}. Received: {error}."
         ) from None
     network = load_model(model, unsafe, box.feature_names)
     given = None if box.is_empty else box_of(box, network.graph.inputs)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError
+from ...core import ModelError, pip_install
 
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -27,7 +27,7 @@ def keras() -> Any:
     if importlib.util.find_spec("keras") is None:
         raise ModelError(
             "Keras is needed to read a Keras model, and is not installed. "
-            "Run `pip install 'outrange[keras]'`, and a backend: `pip install jax` is the lightest."
+            f"Run {pip_install('keras', 'h5py', 'jax')}; jax is the lightest backend."
         )
     choice = _choice()
     if choice is None:
@@ -55,13 +55,13 @@ def _choice() -> str | None:
     if named:
         if named in BACKENDS and named not in found:
             raise ModelError(
-                f"KERAS_BACKEND names a backend that is not installed; `pip install {named}`, or "
+                f"KERAS_BACKEND names a backend that is not installed; {pip_install(named)}, or "
                 f"set it to one that is ({', '.join(found) or 'none is'}). Received: {named!r}."
             )
         return None
     if not found:
         raise ModelError(
-            "Keras needs a backend, and none is installed. `pip install jax` is the lightest; "
+            f"Keras needs a backend, and none is installed. {pip_install('jax')} is the lightest; "
             "tensorflow and torch do as well."
         )
     settled = _settled()
@@ -87,6 +87,6 @@ def _checked(module: Any) -> Any:
     if version < OLDEST:
         raise ModelError(
             f"Keras {OLDEST[0]}.{OLDEST[1]} or later is needed to read a model. Run "
-            f"`pip install --upgrade keras`. Received: keras {module.__version__}."
+            f"{pip_install('--upgrade', 'keras')}. Received: keras {module.__version__}."
         )
     return module

@@ -129,6 +129,8 @@ def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
         shape = (shape,) if isinstance(shape, int) else shape
         if all(isinstance(n, int) for n in shape):
             weights.add(shape, f"a weight of layer `{layer.name}`")
+        if is_drawn(layer, kwargs.get("initializer")):
+            kwargs["initializer"] = "zeros"
         return add_weight(layer, *args, **kwargs)
 
     def made(tensor: Any, shape: Any, *args: Any, **kwargs: Any) -> None:
@@ -142,6 +144,18 @@ def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
             yield [weights, values]
         finally:
             k.Layer.add_weight, k.KerasTensor.__init__ = add_weight, symbol
+
+
+def is_drawn(layer: Any, initializer: Any) -> bool:
+    """Whether the first values of a weight are random numbers that the file replaces.
+
+    Keras's own layers read all their weights from the file, or Keras refuses it; a layer of the
+    user's may leave some as they were made. To draw them, JAX compiles a program for each shape,
+    which takes most of the time of reading a small model.
+    """
+    return type(layer).__module__.startswith("keras.src.layers.") and any(
+        kind.__name__ == "RandomInitializer" for kind in type(initializer).__mro__
+    )
 
 
 def sizes(tensor: Any) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError, ModelError, UnsupportedError
+from ...core import InputError, ModelError, UnsupportedError, pip_install
 from ...core.sizes import WEIGHTS
 from .files import read_bytes, stem
 from .records import OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
@@ -29,8 +29,8 @@ def api() -> Any:
         import onnx
     except ImportError as error:
         raise InputError(
-            "Reading an `.onnx` file needs the package `onnx`: `pip install outrange[onnx]`. "
-            f"Received: {error}."
+            "Reading an `.onnx` file needs the package `onnx`: "
+            f"{pip_install('onnx', 'onnxruntime')}. Received: {error}."
         ) from error
     return onnx
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError, ModelError
+from ...core import InputError, ModelError, pip_install
 from .records import OnnxModel
 
 
@@ -25,7 +25,8 @@ def api() -> Any:
         import onnxruntime
     except ImportError as error:
         raise InputError(
-            "Running an ONNX model in its runtime needs `onnxruntime`: `pip install onnxruntime`. "
+            "Running an ONNX model in its runtime needs `onnxruntime`: "
+            f"{pip_install('onnxruntime')}. "
             f"Received: {error}."
         ) from error
     return onnxruntime

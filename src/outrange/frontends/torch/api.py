@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import ModelError
+from ...core import ModelError, pip_install
 from ..traced import TracedProgram, TracedStep
 
 
@@ -26,7 +26,7 @@ def torch() -> Any:
         import torch  # pyright: ignore[reportMissingImports]  # an optional framework
     except ImportError:
         raise ModelError(
-            "PyTorch is needed for that, and is not installed. Run `pip install 'outrange[torch]'`."
+            f"PyTorch is needed for that, and is not installed. Run {pip_install('torch')}."
         ) from None
     return torch
 

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from ...core import And, Formula, InputError, ModelError, Or, Specification, UnsupportedError
+from ...core import (
+    And,
+    Formula,
+    InputError,
+    ModelError,
+    Or,
+    Specification,
+    UnsupportedError,
+    pip_install,
+)
 from .conditions import compared, differ, joined
 from .errors import Fault, line_of, refusal
 from .terms import CONSTANT, Term, literal, plus, times
@@ -174,7 +183,7 @@ def _parsed(text: str, file: str) -> Any:
     except (ImportError, AttributeError):
         raise InputError(
             "Reading VNN-LIB 2.0 needs the package `vnnlib`, 1.0.2 or later: "
-            f"`pip install 'vnnlib>=1.0.2'`. Received: `{file}`."
+            f"{pip_install('vnnlib>=1.0.2')}. Received: `{file}`."
         ) from None
     try:
         return parse(text)

@@ -64,9 +64,9 @@ def domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> Domain | N
     cuts = [f"a union of {len(regions):,} sets"] * (len(regions) > 1)
     orders = {distance.order for region in regions for distance in region.distances}
     cuts += [f"in an L{order} ball" for order in sorted(orders)]
-    cuts += ["cut by conditions"] * any(region.condition != TRUE for region in regions)
     whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0))
     if whole.size:
         some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
         cuts.append(f"whole numbers: {some if whole.size < len(names) else 'all'}")
+    cuts += ["cut by conditions"] * any(region.condition != TRUE for region in regions)
     return Domain(names, lo, hi, tuple(cuts))

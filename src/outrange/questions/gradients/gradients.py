@@ -163,7 +163,7 @@ def lipschitz(
     hi = 0.0 - found.lower if moving.size else np.zeros(rows.size)
     seen = np.minimum(reached[best, own], hi)
     shape = graph.outputs[0].shape if outputs is None and len(graph.outputs) == 1 else (rows.size,)
-    status = found.status if moving.size else "exact"
+    status = str(found.status) if moving.size else "exact"
     if status == "exact" and (hi - seen > 2 * found.tol * np.maximum(hi, 1e-300)).any():
         status = "rounding" if evidence.complete else "time"
     at = split_inputs(network, points[best], shape)
