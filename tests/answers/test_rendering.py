@@ -182,7 +182,10 @@ def many(lo, hi):
         (over(), "over speed 0..30, night = 0"),
         (over(cuts=("in an L2 ball",)), "over speed 0..30, night = 0 (in an L2 ball)"),
         (many(np.zeros(784), np.ones(784)), "over 784 inputs in 0..1"),
-        (many(np.arange(9) - 0.1, np.arange(9) + 0.1), "over 9 inputs, each within ±0.1 of a point"),
+        (
+            many(np.arange(9) - 0.1, np.arange(9) + 0.1),
+            "over 9 inputs, each within ±0.1 of a point",
+        ),
         (many(np.arange(9.0), np.arange(9.0)), "over a single point of 9 inputs"),
         (many(np.zeros(9), np.arange(9.0)), "over a box of 9 inputs"),
         (many(np.full(9, -np.inf), np.arange(9.0)), "over a set of 9 inputs"),

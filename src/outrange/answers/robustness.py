@@ -146,7 +146,9 @@ class Robustness(Answer):
         reason = "" if self.status == "broken" else f"{self.reason}; "
         standing = f"{reason}{self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
-        said = Paragraph(f"{self.sentence}{self._nearest()}\n{standing}{told}{self._advice()}{self._units()}")
+        said = Paragraph(
+            f"{self.sentence}{self._nearest()}\n{standing}{told}{self._advice()}{self._units()}"
+        )
         tone = {"broken": BAD, "exact": GOOD, "never": GOOD}.get(self.status, OPEN)
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 

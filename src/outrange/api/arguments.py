@@ -80,6 +80,24 @@ def left(clock: Clock) -> float | None:
     return None if clock.limit == float("inf") else max(clock.left, LEAST_TIME)
 
 
+def written_condition(where: Any) -> Any:
+    """A condition that is written out as text, read; anything else as it is."""
+    from ..cli.property.parser import read_condition
+
+    return read_condition(where) if isinstance(where, str) else where
+
+
+def _is_set(given: Any) -> bool:
+    """Whether something describes inputs, and no condition on them."""
+    is_plain = isinstance(given, tuple | list | dict)
+    return (
+        is_plain
+        or hasattr(given, "dtype")
+        or hasattr(given, "regions")
+        or hasattr(given, "columns")
+    )
+
+
 def asked(
     network: Network, property: Any, box: Any, where: Any
 ) -> tuple[Formula, list[Region], str]:
@@ -91,6 +109,12 @@ def asked(
     from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
+    where = written_condition(where)
+    if _is_set(property) and (isinstance(box, str) or hasattr(box, "op")):
+        raise InputError(
+            "A property comes before the input set: `verify(model, y[0] <= 3.99, (0, 1))`; here "
+            f"the two are swapped. Received: a {type(property).__name__} as the property."
+        )
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
     if isinstance(property, str | os.PathLike):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import followed
 from ..questions.common.stamp import stamped
-from .arguments import left, loaded_within
+from .arguments import left, loaded_within, written_condition
 
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def minimize(
 
     Args:
         model: As for `outrange.verify`.
-        objective: A linear form, `y[0] - 2 * y[1] + 0.1 * x[0]`, or a function of `(x, y)`.
+        objective: A linear form, `y[0] - 2 * y[1] + 0.1 * x[0]`, a function of `(x, y)` that
+            gives one, or one written out as text.
         box: The input set, as for `outrange.verify`.
         where: A condition on `outrange.x` *and* `outrange.y`: only inputs that satisfy it, with
             their outputs, count. An equation needs a float64 input that satisfies it exactly;
@@ -124,6 +125,7 @@ def _optimum(
     time_limit: float | None,
     seed: int,
 ) -> Optimum:
+    from ..cli.property.parser import read_expression
     from ..core.formula import TRUE
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
@@ -131,6 +133,9 @@ def _optimum(
 
     network, clock = loaded_within(model, time_limit, box)
     slots, outputs = network.graph.inputs, network.graph.outputs
+    if isinstance(objective, str):
+        objective = read_expression(objective)
+    where = written_condition(where)
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)

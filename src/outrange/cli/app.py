@@ -52,7 +52,12 @@ def app(context: click.Context) -> None:
     metavar="LIST|FILE",
     help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].",
 )
-@click.option("--time", "seconds", type=float, help="Stop after this many seconds, importing Keras and reading the model included.")
+@click.option(
+    "--time",
+    "seconds",
+    type=float,
+    help="Stop after this many seconds, importing Keras and reading the model included.",
+)
 @click.option(
     "--tol",
     type=float,

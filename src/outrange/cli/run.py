@@ -7,6 +7,7 @@ import sys
 
 from .exit_codes import BUG, INTERRUPTED, MODEL, PIPE, USAGE, fail
 from .quiet import without_logs
+from .spoken import spoken
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -60,11 +61,11 @@ def _fail_on(error: Exception) -> int:
     if os.environ.get("OUTRANGE_DEBUG"):
         raise error
     if isinstance(error, InputError):
-        return fail(str(error), USAGE)
+        return fail(spoken(str(error)), USAGE)
     if isinstance(error, ContradictionError):
         return fail(str(error), BUG)
     if isinstance(error, ModelError):
-        return fail(str(error), MODEL)
+        return fail(spoken(str(error)), MODEL)
     if isinstance(error, MemoryError):
         return fail("out of memory; try a smaller model or input set", BUG)
     return fail(

@@ -29,6 +29,7 @@ from .formula import (
     Or as Or,
 )
 from .installs import pip_install as pip_install
+from .near import did_you_mean as did_you_mean
 from .region import (
     Distance as Distance,
     Region as Region,

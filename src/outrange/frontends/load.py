@@ -179,7 +179,9 @@ def _hint(name: str) -> str:
         return " A folder (a SavedModel, say) is not read; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):
         return " Save a PyTorch model with `torch.export.save` as `.pt2`."
-    if name.lower().endswith((".pb", ".tflite", ".npz", ".json")):
+    if name.lower().endswith((".csv", ".npy", ".npz", ".parquet")):
+        return " This ends as data does: it is the input set, or stands beside the model."
+    if name.lower().endswith((".pb", ".tflite", ".json")):
         return " Save the model as `.keras`, or convert it to `.onnx`."
     return ""
 

@@ -10,7 +10,11 @@ from ..graph import Graph
 from ..graph.graph import vectors
 
 
-@dataclass(frozen=True, eq=False)
+SHOWN = 6
+"""Inputs and outputs that `repr` lists."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A graph, and the user's own model to compare it with.
 
@@ -42,6 +46,16 @@ class Network:
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
 
+    def __repr__(self) -> str:
+        """One line: the name, the inputs, the outputs, how many layers."""
+        slots = (self.graph.inputs, self.graph.outputs)
+        inputs, outputs = (", ".join(f"{s.name} {s.shape}" for s in some[:SHOWN]) for some in slots)
+        more = [f", and {len(some) - SHOWN} more" * (len(some) > SHOWN) for some in slots]
+        return (
+            f"Network({self.name!r}, inputs: {inputs}{more[0]}; outputs: {outputs}{more[1]}; "
+            f"{len(self.layers)} layers)"
+        )
+
     def named(self, names: Sequence[str]) -> "Network":
         """The same network, its one flat input known by a name per feature.
 
@@ -65,7 +79,7 @@ class Network:
         if len(given) != slot.size or not all(isinstance(name, str) and name for name in given):
             raise InputError(
                 f"`names` holds one name for each of the {slot.size} features of `{slot.name}`, "
-                "in order (of a DataFrame with more columns, select those). "
+                f"in order{_rest(given, slot.size)}. "
                 f"Received: {len(given)} names, {given[:8]}."
             )
         if len(set(given)) < len(given):
@@ -83,6 +97,16 @@ class Network:
     def written(self) -> Graph:
         """The graph operation by operation, whose float32 roundings are those of the model."""
         return self.graph if self.plain is None else self.plain
+
+
+def _rest(given: Sequence[str], size: int) -> str:
+    """What to do with more names than features: those of a table often end in the targets."""
+    if len(given) <= size:
+        return ""
+    return (
+        f"; of a DataFrame drop the {len(given) - size} that are no inputs, if they are the last: "
+        f"`frame.drop(columns={list(given)[size:]})`"
+    )
 
 
 @dataclass(frozen=True)

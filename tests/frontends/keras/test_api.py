@@ -72,7 +72,7 @@ def test_no_backend(fresh):
 
 def test_no_keras(fresh):
     fresh("jax")
-    with pytest.raises(ModelError, match=r"outrange\[keras\]"):
+    with pytest.raises(ModelError, match=r"pip install keras"):
         api.keras()
 
 

@@ -69,8 +69,8 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
     if not isinstance(parts, dict) or target not in parts:
         have = sorted(parts) if isinstance(parts, dict) else ["one array"]
         raise InputError(
-            f"`--target` names an array of the data file. Received: {target!r}; {name} holds "
-            f"{have}."
+            "The targets are the array `y`, or the one that `--target` names. "
+            f"Received: {name} without {target!r}; it holds {have}."
         )
     y = parts.pop(target)
     return (next(iter(parts.values())) if len(parts) == 1 else parts), y
@@ -91,7 +91,7 @@ def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
             places.append(int(part) % table.shape[1])
         else:
             raise InputError(
-                f"`--target` is a column title or number of the csv file. Received: {part!r}; its "
-                f"titles are {titles[:20]}."
+                "The targets are the column `y`, or the one whose title or number `--target` "
+                f"gives. Received: {name} without {part!r}; its titles are {titles[:20]}."
             )
     return np.delete(table, places, axis=1), table[:, places]

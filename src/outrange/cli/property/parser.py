@@ -49,6 +49,36 @@ def read_condition(text: str) -> Condition:
         >>> read_condition("0 <= y[0] < 1 and not y.argmax() == 2")
         (0 <= y[0]) & (y[0] < 1) & ~(y.argmax() == 2)
     """
+    value = _read(text)
+    if isinstance(value, Condition):
+        return value
+    raise _refused("it says what shall hold", text)
+
+
+def read_expression(text: str) -> Expression:
+    """The linear form that `text` writes, `y[0] - 2 * y[1]`; as for `read_condition`.
+
+    Args:
+        text: One expression.
+
+    Raises:
+        InputError: The text is no expression, or uses anything that is not on the list.
+
+    Example:
+        >>> read_expression("y[0] - 2 * x[1]")
+        y[0] - 2 * x[1]
+    """
+    value = _read(text)
+    if isinstance(value, Expression):
+        return value
+    raise InputError(
+        "What is minimized or maximized is one linear expression, such as `y[0] - 2 * y[1]`. "
+        f"Received: {text!r}."
+    )
+
+
+def _read(text: str) -> Any:
+    """What a text means."""
     text = text.strip()
     if len(text) > LONGEST:
         raise InputError(
@@ -69,9 +99,7 @@ def read_condition(text: str) -> Condition:
         raise
     except ValueError as error:  # a zero byte, a number of thousands of digits
         raise _refused(str(error).split(";")[0], text) from None
-    if isinstance(value, Condition):
-        return value
-    raise _refused("it says what shall hold", text)
+    return value
 
 
 def _refused(why: str, text: str) -> InputError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
+from ...core import InputError, did_you_mean
 from ...graph import Slot
 
 
@@ -53,7 +53,8 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
                 names = list(dict.fromkeys([*(slot.name for slot in slots), *labels]))
                 more = ", ..." if len(names) > MOST_NAMED else ""
                 known = ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more
-                raise InputError(f"`{what}` are named {known}. Received: {one!r}.")
+                near = did_you_mean(one, names)
+                raise InputError(f"`{what}` are named {known}.{near} Received: {one!r}.")
             found += named
         elif isinstance(one, int | np.integer) and not isinstance(one, bool):
             if not -len(labels) <= one < len(labels):

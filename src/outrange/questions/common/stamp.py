@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Answer)
 
 
-def stamped(
-    answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | None = None
-) -> Kind:
+def stamped(answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | None = None) -> Kind:
     """The answer with the hashes of the models that it is about, where they have one.
 
     Args:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core import InputError
+from ...core import InputError, did_you_mean
 from ...graph.graph import vectors
 from .forms import AffineForm, filled
 
@@ -67,8 +66,7 @@ class Scope:
         for slot in slots:
             if slot.name == name:
                 return slot
-        near = difflib.get_close_matches(name, [s.name for s in slots], n=1, cutoff=0.5)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
+        hint = did_you_mean(name, [s.name for s in slots])
         raise InputError(
             f"The model has no {word} of this name; it has {_listed(slots)}.{hint} "
             f"Received: `{written(kind, name)}`."

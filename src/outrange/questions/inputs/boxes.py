@@ -24,6 +24,17 @@ def numbers(value: Any, what: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """What to do about an array that lacks the last axis of 1, as pictures of one channel do.
+
+    Args:
+        shape: What came.
+        wanted: The input's shape, which an axis of rows may precede.
+    """
+    lacks = wanted[-1:] == (1,) and len(wanted) > 1 and shape[-len(wanted) + 1 :] == wanted[:-1]
+    return " The last axis is missing: pass `array[..., None]`." if lacks else ""
+
+
 def what_came(value: Any) -> str:
     """What came, in a few words."""
     shape = getattr(value, "shape", None)

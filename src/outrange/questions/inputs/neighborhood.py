@@ -10,8 +10,8 @@ import numpy as np
 
 from ...core import Box, InputError, Region, add_toward, up
 from ...graph.graph import vectors
-from .boxes import numbers, what_came
-from .columns import in_order, point_by_column
+from .boxes import axis_hint, numbers, what_came
+from .columns import in_order, point_by_column, unflattened
 from .parse_box import input_box
 from .sets import L1Ball, L2Ball
 
@@ -146,5 +146,14 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
         raise InputError(
             f"This model has the inputs {[slot.name for slot in slots]}: `x` is a dict from name "
             f"to one input each. Received: {what_came(x)}."
+        )
+    (slot,) = vectors(slots)
+    array = unflattened(numbers(x, "the point"), slot.shape)
+    if array.ndim and array.shape not in (slot.shape, (1, *slot.shape)):
+        several = array.shape[1:] == slot.shape
+        advice = " Of several rows, ask about one: `x[0]`." if several else ""
+        raise InputError(
+            f"The point has the shape {slot.shape} of the input `{slot.name}`, or a batch axis of "
+            f"1 in front.{advice}{axis_hint(array.shape, slot.shape)} Received: {what_came(x)}."
         )
     return input_box(slots, (x, x)).lo

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, InputError
+from ...core import Box, InputError, did_you_mean
 from ...graph.graph import vectors
 from ...graph.limits import check_within
-from .boxes import array_box, numbers, what_came
+from .boxes import array_box, axis_hint, numbers, what_came
 from .columns import by_column, in_order, unflattened
 
 
@@ -50,6 +50,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         >>> input_box([Slot("x", (2,))], (0, [1, 2])).hi
         array([1., 2.])
     """
+    if box is None:
+        raise InputError(f"An input set is needed: pass `box`. {FORMS}. Received: box=None.")
     total = sum(slot.size for slot in slots)
     box = in_order(slots, by_column(box))
     given = slots if isinstance(box, Mapping) else vectors(slots)
@@ -83,8 +85,12 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
     if unknown or missing:
         if unknown:
             fault = f"has no input named `{unknown[0]}`"
+            if not missing:  # a table with the targets in it, say
+                few = ", ".join(f"`{name}`" for name in unknown[:8])
+                fault += f" (leave out what is no input: {few})"
         else:
             fault = f"also has the input `{missing[0]}` (a number or one array fixes it)"
+        near = did_you_mean(str(unknown[0]), missing) if unknown else ""
         single = len(slots) == 1 and slots[0].size > 1
         hint = (
             f" To name its {slots[0].size} features, pass `names=[...]` to `outrange.load`, or a "
@@ -92,7 +98,7 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
         )
         raise InputError(
             f"A dict box names every input of the model once. The model {fault}; its inputs are "
-            f"{known}.{hint if single else ''} Received: {[str(name) for name in box]}."
+            f"{known}.{hint if single else near} Received: {[str(name) for name in box]}."
         )
     return slots
 
@@ -111,7 +117,8 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
     if isinstance(value, list):
         raise InputError(
             f"A list for input `{slot.name}` can be read as bounds or as data: write a tuple "
-            f"`(lo, hi)` for bounds, `numpy.array(...)` for data. Received: {what_came(value)}."
+            "`(lo, hi)` for bounds (of a pair per feature, `tuple(np.transpose(pairs))`), "
+            f"`np.array(rows)` for data. Received: {what_came(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
     array = unflattened(array, slot.shape)
@@ -124,7 +131,8 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
     if array.shape[1:] != slot.shape or array.ndim == 0:
         raise InputError(
             f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
-            f"{str(slot.shape)[1:]}. Received: {what_came(value)}."
+            f"{str(slot.shape)[1:]}.{axis_hint(array.shape, slot.shape)} "
+            f"Received: {what_came(value)}."
         )
     return array_box(array)
 
@@ -138,7 +146,7 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
     if any(isinstance(end, tuple) for end in value):
         raise InputError(
             f"A tuple of tuples for input `{slot.name}` can be read as (lo, hi) or as one pair per "
-            "feature: write `(lo, hi)` with two lists or arrays. "
+            "feature: write `(lo, hi)` with two lists or arrays, `tuple(np.transpose(pairs))`. "
             f"Received: {what_came(value)}."
         )
     ends, wrong = [], {}
@@ -155,7 +163,8 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
         came = dict.fromkeys(wrong.values())
         raise InputError(
             f"{' and '.join(wrong)} of input `{slot.name}` need{'s' * (len(wrong) == 1)} one number"
-            f"{shape if slot.shape else ''}. Received: shape {', '.join(map(str, came))}."
+            f"{shape if slot.shape else ''}.{axis_hint(next(iter(came)), slot.shape)} "
+            f"Received: shape {', '.join(map(str, came))}."
         )
     return np.broadcast_to(ends[0], slot.shape), np.broadcast_to(ends[1], slot.shape)
 

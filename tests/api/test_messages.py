@@ -1,0 +1,110 @@
+"""Messages about arguments say what came, and what was meant."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, x, y
+from outrange.api.arguments import loaded
+from outrange.frontends.network import Network
+from outrange.graph import Builder, Slot
+from questions.nets import dense_net
+
+
+PLAIN = dense_net((4, 3, 3), ("relu", None))
+NAMES = ["speed", "load", "heat", "night"]
+NAMELESS = Network(PLAIN.graph, None, "net", "keras")
+NET = NAMELESS.named(NAMES)
+BOX = {"speed": (0, 30), "load": (0, 500), "heat": (-10, 40), "night": (0, 1)}
+PAIRS = list(BOX.values())
+
+
+def picture():
+    builder = Builder([Slot("image", (4, 4, 1))])
+    (pixels,) = builder.input_values()
+    flat = builder.reshape(pixels, (16,))
+    return Network(builder.finish([flat], ["y"]), None, "picture", "keras")
+
+
+def frame(*names):
+    pandas = pytest.importorskip("pandas")
+    rows = np.arange(2.0 * len(names)).reshape(2, -1)
+    return pandas.DataFrame(rows, columns=list(names))
+
+
+ZEROS = np.zeros((4, 4))
+
+MESSAGES = {
+    "pairs": (lambda: outrange.output_range(NET, PAIRS), "tuple(np.transpose(pairs))"),
+    "tuple of pairs": (
+        lambda: outrange.output_range(NAMELESS, ((0, 1), (2, 3))),
+        "tuple(np.transpose(pairs))",
+    ),
+    "no box": (lambda: outrange.output_range(NET, None), "An input set is needed: pass `box`"),
+    "a name": (
+        lambda: outrange.output_range(NET, {**BOX, "sped": 0} | {"speed": 1}),
+        "leave out what is no input: `sped`",
+    ),
+    "a typo": (
+        lambda: outrange.output_range(
+            NET, {"sped": (0, 30), "load": (0, 500), "heat": (-10, 40), "night": 0}
+        ),
+        "Did you mean `speed`?",
+    ),
+    "an input of monotone": (
+        lambda: outrange.monotone(NET, BOX, inputs=["lod"]),
+        "Did you mean `load`?",
+    ),
+    "targets in a table": (
+        lambda: outrange.output_range(NAMELESS, frame(*NAMES, "price")),
+        "frame.drop(columns=['price'])",
+    ),
+    "targets in a table, of a named model": (
+        lambda: outrange.output_range(NET, frame(*NAMES, "price")),
+        "leave out what is no input: `price`",
+    ),
+    "a picture": (lambda: outrange.output_range(picture(), ZEROS), "array[..., None]"),
+    "a ball": (
+        lambda: outrange.output_range(picture(), outrange.ball(ZEROS, 0.1)),
+        "array[..., None]",
+    ),
+    "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point has the shape (4,)"),
+    "a point of a picture": (lambda: outrange.robustness(picture(), ZEROS), "array[..., None]"),
+    "many points": (lambda: outrange.robustness(NET, np.zeros((3, 4))), "ask about one: `x[0]`"),
+    "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "the two are swapped"),
+    "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "the two are swapped"),
+    "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "one linear expression"),
+    "where": (
+        lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),
+        "`speed` is unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "told"), MESSAGES.values(), ids=MESSAGES)
+def test_a_message_says_what_was_meant(ask, told):
+    with pytest.raises(InputError) as raised:
+        ask()
+    assert told in str(raised.value) and "Received: " in str(raised.value)
+    assert "`lo` and `hi`" not in str(raised.value) or "ball" not in str(raised.value)
+
+
+def test_conditions_and_forms_may_be_written_out():
+    """As `verify` reads its property, wherever a condition or a form is asked for."""
+    where, text = x["speed"] >= 3, "x['speed'] >= 3"
+    for ask in (outrange.verify, outrange.counterexamples, outrange.bad_inputs):
+        one, two = (ask(NET, y[0] <= -1e6, BOX, where=cut) for cut in (where, text))
+        assert one.records() == two.records()
+    for ask in (outrange.minimize, outrange.maximize):
+        one = ask(NET, y[0] - 2 * y[1] + x["load"], BOX, where=(y[0] >= -1e3) & where)
+        two = ask(NET, "y[0] - 2 * y[1] + x['load']", BOX, where=f"y[0] >= -1e3 and {text}")
+        assert (one.lo, one.hi) == (two.lo, two.hi)
+
+
+def test_a_network_is_told_in_a_line():
+    assert repr(NET) == (
+        "Network('net', inputs: speed (), load (), heat (), night (); outputs: y (3,); 0 layers)"
+    )
+    assert len(repr(loaded(picture()))) < 200
+    many = Network(dense_net((20, 1), (None,)).graph, None, "m", "keras")
+    assert ", and 14 more" in repr(many.named([f"column{i}" for i in range(20)]))
