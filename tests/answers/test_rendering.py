@@ -164,11 +164,14 @@ def test_an_empty_set_has_no_least_value():
     assert "inf" not in str(empty).replace("infeasible", "") and "No input satisfies" in str(empty)
 
 
+NINE = np.arange(9.0)
+
+
 def over(**changes):
-    from outrange.core import Domain
+    from outrange.core import InputDomain
 
     known = {"names": ("speed", "night"), "lo": np.zeros(2), "hi": np.array([30.0, 0.0])}
-    return Domain(**known | changes)
+    return InputDomain(**known | changes)
 
 
 def many(lo, hi):
@@ -182,13 +185,10 @@ def many(lo, hi):
         (over(), "over speed 0..30, night = 0"),
         (over(cuts=("in an L2 ball",)), "over speed 0..30, night = 0 (in an L2 ball)"),
         (many(np.zeros(784), np.ones(784)), "over 784 inputs in 0..1"),
-        (
-            many(np.arange(9) - 0.1, np.arange(9) + 0.1),
-            "over 9 inputs, each within ±0.1 of a point",
-        ),
-        (many(np.arange(9.0), np.arange(9.0)), "over a single point of 9 inputs"),
-        (many(np.zeros(9), np.arange(9.0)), "over a box of 9 inputs"),
-        (many(np.full(9, -np.inf), np.arange(9.0)), "over a set of 9 inputs"),
+        (many(NINE - 0.1, NINE + 0.1), "over 9 inputs, each within ±0.1 of a point"),
+        (many(NINE, NINE), "over a single point of 9 inputs"),
+        (many(np.zeros(9), NINE), "over a box of 9 inputs"),
+        (many(np.full(9, -np.inf), NINE), "over a set of 9 inputs"),
     ],
 )
 def test_the_input_set_stands_below_the_title(domain, line):

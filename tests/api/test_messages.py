@@ -76,7 +76,7 @@ MESSAGES = {
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "one linear expression"),
     "where": (
         lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),
-        "`speed` is unknown",
+        "`speed` is unk",
     ),
 }
 

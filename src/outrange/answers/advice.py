@@ -42,6 +42,7 @@ class Advice(Answer):
         choices: Each of these with its reason.
         warnings: What else is odd about the data.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     kind: str

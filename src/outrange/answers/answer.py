@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ..core import Domain, ModelSource
+from ..core import InputDomain, ModelSource
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
@@ -46,7 +46,7 @@ class Answer(ABC):
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
-    over: Domain | None = field(default=None, kw_only=True, repr=False)
+    over: InputDomain | None = field(default=None, kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""

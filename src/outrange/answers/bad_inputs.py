@@ -68,6 +68,7 @@ class BadInputs(Answer):
         methods: The methods that were used, with references.
         locator: Finds the box of a point; see `contains`.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: The shares are no bounds.

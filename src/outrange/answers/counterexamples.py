@@ -51,6 +51,7 @@ class Counterexamples(Answer, Sequence):
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str

@@ -60,6 +60,7 @@ class DeadStart(Answer):
         seed: Of the draws.
         kept: Weights that no known initializer makes: they kept their present values.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str

@@ -127,6 +127,7 @@ class Diagnosis(Answer, Sequence):
         rows: Number of rows of data looked at.
         seconds: Wall-clock time in seconds.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str

@@ -117,6 +117,7 @@ class Monotone(Answer):
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str
@@ -189,18 +190,13 @@ class Monotone(Answer):
     @property
     def headline(self) -> str:
         """The verdict on what was claimed; without a claim, how many pairs go which way."""
-        if self.is_claim:
-            return self.status
-        found = [trend.direction for trend in self.trends]
-        words = ((one, found.count(one)) for one in DIRECTIONS if one in found)
-        return ", ".join(
-            f"{count:,} {one if count == 1 else PLURALS.get(one, one)}" for one, count in words
-        )
+        return self.status if self.is_claim else self._counts()
 
     def _counts(self) -> str:
         """How many pairs go which way."""
         found = [trend.direction for trend in self.trends]
-        return ", ".join(f"{found.count(one):,} {one}" for one in DIRECTIONS if one in found)
+        words = ((one, found.count(one)) for one in DIRECTIONS if one in found)
+        return ", ".join(f"{n:,} {one if n == 1 else PLURALS.get(one, one)}" for one, n in words)
 
     def records(self) -> list[dict[str, Any]]:
         """One dict a pair of output and input: its direction, what is proved, what refuted."""

@@ -43,6 +43,7 @@ class Optimum(Answer):
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

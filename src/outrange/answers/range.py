@@ -71,6 +71,7 @@ class Range(Answer):
         remedies: Where a gap is open: what was tried and closes it, in sentences.
         box: `(lo, hi)`, each `(inputs,)`: the input set, if it is one box.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

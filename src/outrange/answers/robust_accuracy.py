@@ -61,6 +61,7 @@ class RobustAccuracy(Answer):
         reading: The same in a sentence.
         scale: `(inputs,)` how far each input moves at a radius of 1; None for 1.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: Status and evidence do not fit.

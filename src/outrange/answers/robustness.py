@@ -60,6 +60,7 @@ class Robustness(Answer):
         reading: How the class is read off the output, where it is one number.
         scale: `(inputs,)` how far each input moves at a distance of 1; None for 1.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -146,9 +147,8 @@ class Robustness(Answer):
         reason = "" if self.status == "broken" else f"{self.reason}; "
         standing = f"{reason}{self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
-        said = Paragraph(
-            f"{self.sentence}{self._nearest()}\n{standing}{told}{self._advice()}{self._units()}"
-        )
+        helps = f"{self._advice()}{self._units()}"
+        said = Paragraph(f"{self.sentence}{self._nearest()}\n{standing}{told}{helps}")
         tone = {"broken": BAD, "exact": GOOD, "never": GOOD}.get(self.status, OPEN)
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
 

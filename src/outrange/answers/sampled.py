@@ -37,6 +37,7 @@ class SampledRange(Answer):
         warrant: `Warrant.SAMPLED`.
         labels: What each output is called, flat; empty: after `outputs`.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str

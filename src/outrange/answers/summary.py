@@ -82,6 +82,7 @@ class Summary(Answer):
         seconds: Wall-clock time in seconds.
         warrant: What stands behind ranges and counts.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     model: str

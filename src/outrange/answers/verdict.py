@@ -128,6 +128,7 @@ class Verdict(Answer):
         names: What the inputs are called, flat; empty if unknown.
         remedies: Where time ran out: on what smaller sets it was tried and holds, in sentences.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

@@ -89,13 +89,8 @@ def written_condition(where: Any) -> Any:
 
 def _is_set(given: Any) -> bool:
     """Whether something describes inputs, and no condition on them."""
-    is_plain = isinstance(given, tuple | list | dict)
-    return (
-        is_plain
-        or hasattr(given, "dtype")
-        or hasattr(given, "regions")
-        or hasattr(given, "columns")
-    )
+    parts = ("dtype", "regions", "columns")
+    return isinstance(given, tuple | list | dict) or any(hasattr(given, one) for one in parts)
 
 
 def asked(

@@ -11,7 +11,6 @@ from .clock import (
     seconds_left as seconds_left,
     stopped_by as stopped_by,
 )
-from .domain import Domain as Domain
 from .errors import (
     ArgumentError as ArgumentError,
     ContradictionError as ContradictionError,
@@ -28,6 +27,7 @@ from .formula import (
     Formula as Formula,
     Or as Or,
 )
+from .input_domain import InputDomain as InputDomain
 from .installs import pip_install as pip_install
 from .near import did_you_mean as did_you_mean
 from .region import (

@@ -18,7 +18,7 @@ from .common.named import Named
 from .common.network import NetworkLike
 from .common.progress import range_reporter
 from .common.remedies import cost_of_tolerance, kept_back, smaller_sets
-from .common.stamp import domain
+from .common.stamp import input_domain
 from .common.target import Target, target
 from .evidence.budget import EvidenceBudget
 from .evidence.contradictions import check_forms, inside, sampled
@@ -162,7 +162,7 @@ def _answer(
         cost=Cost(float(found.seconds), int(found.boxes)),
         methods=tuple(found.methods),
         box=(sets[0].box.lo, sets[0].box.hi) if len(sets) == 1 and sets[0].is_box else None,
-        over=domain(network.graph.inputs, sets),
+        over=input_domain(network.graph.inputs, sets),
     )
 
 

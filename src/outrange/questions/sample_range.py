@@ -8,7 +8,7 @@ import numpy as np
 from ..answers import SampledRange
 from ..core import Box, InputError, check_deadline
 from .common.network import NetworkLike
-from .common.stamp import domain
+from .common.stamp import input_domain
 from .inputs.parse_box import input_box, whole_entries
 from .output_range import split_inputs
 
@@ -64,7 +64,7 @@ def sample_range(
         samples=done,
         seed=int(seed),
         seconds=time.perf_counter() - start,
-        over=domain(graph.inputs, where),
+        over=input_domain(graph.inputs, where),
     )
 
 

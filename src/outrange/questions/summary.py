@@ -13,7 +13,7 @@ from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Curve
 from .common.network import LayeredNetwork, LayerLike
-from .common.stamp import domain
+from .common.stamp import input_domain
 from .inputs.parse_box import input_box
 
 
@@ -33,7 +33,7 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
         ends[graph.output] = _tightened(ends[graph.output], known, network, where)
     rows = [layer_row(network, layer, ends) for layer in network.layers]
     seconds = time.perf_counter() - start
-    about = domain(graph.inputs, where)
+    about = input_domain(graph.inputs, where)
     return Summary(network.name, _one_a_layer(rows), kind, seconds, over=about)
 
 

@@ -35,6 +35,7 @@ class Study(Answer):
         notes: What to know when reading it.
         plan: What it was asked, to be able to go on.
         sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
     """
 
     combinations: tuple[Combination, ...]

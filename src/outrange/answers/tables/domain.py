@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Domain
+from ...core import InputDomain
 from ..render.jsonable import jsonable
 from ..render.text import clipped_name, number
 
@@ -22,7 +22,7 @@ ALIKE = 1e-9
 """Widths that differ by at most this share of the largest end are called one width."""
 
 
-def domain_line(domain: Domain | None) -> str:
+def domain_line(domain: InputDomain | None) -> str:
     """The set in one line, `"over speed 0..30, load 0..1"`; empty if it is not known."""
     if domain is None or not domain.names:
         return ""
@@ -30,7 +30,7 @@ def domain_line(domain: Domain | None) -> str:
     return f"over {_box(domain)}{cuts}"
 
 
-def _box(domain: Domain) -> str:
+def _box(domain: InputDomain) -> str:
     lo, hi, count = domain.lo, domain.hi, len(domain.names)
     if count <= MOST_NAMED:
         return ", ".join(map(_entry, domain.names, lo.tolist(), hi.tolist()))
@@ -52,7 +52,7 @@ def _entry(name: str, lo: float, hi: float) -> str:
     return f"{name} = {number(lo)}" if lo == hi else f"{name} {number(lo)}..{number(hi)}"
 
 
-def domain_dict(domain: Domain | None) -> dict[str, Any] | None:
+def domain_dict(domain: InputDomain | None) -> dict[str, Any] | None:
     """The set ready for JSON; of many inputs the outer ends, and a hash that tells boxes apart.
 
     Args:

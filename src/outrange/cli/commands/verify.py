@@ -38,7 +38,7 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict; its first line is one word. The exit code says what was decided, if it was.
+    """Print the verdict; its first line is one word. The exit code says what was decided.
 
     Args:
         model: The model's file.

@@ -11,7 +11,7 @@ import numpy as np
 from ...answers.answer import Answer
 from ...answers.render.text import entry_names
 from ...answers.tables.domain import MOST_NAMED
-from ...core import Box, Domain, Region
+from ...core import Box, InputDomain, Region
 from ...core.formula import TRUE
 
 
@@ -33,19 +33,19 @@ def stamped(answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | No
     """
     known = (getattr(network, "source", None) for network in networks)
     sources = tuple(source for source in known if source is not None)
-    over = answer.over if regions is None else domain(networks[0].graph.inputs, regions)
+    over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
     return replace(answer, sources=sources, over=over)
 
 
 def hull(network: NetworkLike, regions: Sequence[Region]) -> dict[str, Any]:
     """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
-    known = domain(network.graph.inputs, regions)
+    known = input_domain(network.graph.inputs, regions)
     return {} if known is None else {
         "box": (known.lo, known.hi), "names": known.names, "over": known,
     }  # fmt: skip
 
 
-def domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> Domain | None:
+def input_domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> InputDomain | None:
     """The input set as answers tell it.
 
     Args:
@@ -67,4 +67,4 @@ def domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> Domain | N
         some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
         cuts.append(f"whole numbers: {some if whole.size < len(names) else 'all'}")
     cuts += ["cut by conditions"] * any(region.condition != TRUE for region in regions)
-    return Domain(names, lo, hi, tuple(cuts))
+    return InputDomain(names, lo, hi, tuple(cuts))

@@ -23,7 +23,7 @@ from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
 from ..common.progress import range_reporter
 from ..common.remedies import cost_of_tolerance, kept_back, smaller_sets
-from ..common.stamp import domain
+from ..common.stamp import input_domain
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
@@ -108,7 +108,7 @@ def gradient_range(
         remedies=helps,
         subject="gradient",
         labels=_labels(graph, partials),
-        over=domain(network.graph.inputs, where),
+        over=input_domain(network.graph.inputs, where),
     )
 
 
@@ -174,7 +174,7 @@ def lipschitz(
         model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
         subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
-        remedies=helps, over=domain(network.graph.inputs, where),
+        remedies=helps, over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from ...search.gradients.search import METHODS, derivative_signs
 from ..common.arguments import check_hooks, check_limits
 from ..common.entries import chosen, entry_labels
 from ..common.network import NetworkLike
+from ..common.stamp import input_domain
 from ..common.target import target
-from ..common.stamp import domain
 from ..inputs.parse_box import real_box
 from .monotone_witness import MonotoneWitnesses
 
@@ -74,7 +74,7 @@ def monotone(
     return Monotone(
         network.name, trends, direction, None, task.reason, task.warrant,
         Cost(time.perf_counter() - task.began, task.boxes), METHODS,
-        over=domain(network.graph.inputs, where),
+        over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
 from ..common.network import NetworkLike
-from ..common.stamp import domain
+from ..common.stamp import input_domain
 from ..conditions.clause_groups import cases
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
@@ -284,7 +284,7 @@ def optimum(
         found.warrant,
         Cost(found.seconds, found.boxes),
         found.methods,
-        over=domain(graph.inputs, regions),
+        over=input_domain(graph.inputs, regions),
     )
 
 

@@ -8,7 +8,7 @@ from .errors import OutrangeError
 
 
 @dataclass(frozen=True, eq=False)
-class Domain:
+class InputDomain:
     """The smallest box around an input set, by the names of its entries, and what cuts it.
 
     Args:
