@@ -34,8 +34,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Random points of several magnitudes, whole numbers, halves, sign vectors, zero, and points of
     `box` are run through both, within the limits of the inputs. The difference allowed at each is
-    an estimate of what rounding does there, to the model's numbers. Nothing is compared where a
-    value overflows these on the way, or at a pole. Where few of the points lie in the domain of the graph (of a
+    an estimate of what the model's rounding does there. Nothing is compared where a value overflows
+    on the way, or at a pole. Where few of the points lie in the domain of the graph (of a
     logarithm, say), others are looked for; a warning says if there are none.
 
     Args:
