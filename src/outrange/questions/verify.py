@@ -23,6 +23,7 @@ from .conditions.specification import demands
 from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.contradictions import check_never, sampled
 from .evidence.finite import holds_nowhere
+from .evidence.tied import never_below
 from .inputs.parse_box import place
 
 
@@ -85,7 +86,10 @@ def verify(
     )  # fmt: skip
     check_stopped()
     tied = found.status is Status.ROUNDING and examiner.witness is None
-    if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
+    if tied and (
+        holds_nowhere(question.groups, ExactChecker(graph, unsafe))
+        or never_below(graph, question.groups, clock.left)
+    ):
         found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
     empty = False
     if found.status is Status.UNSAT:
