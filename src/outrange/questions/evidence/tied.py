@@ -29,6 +29,8 @@ from ...search.gradients.exact_affine import AffineForms, ArrangementCell, Exact
 from ...search.gradients.pieces import curve_of, is_straight, touched
 
 
+METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
+
 MOST_BOXES = 1 << 9
 """Boxes that are bounded for one group of clauses; the halving ends with as many."""
 
