@@ -21,6 +21,7 @@ import numpy as np
 from ..core import Bounds, add_toward, down, gamma, multiply_toward, up
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
+from .exact_sums import exact_affine
 from .registry import register
 from .rounding import widened
 
@@ -79,6 +80,9 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
         return _entrywise(op.factor, op.bias, los[0], his[0])
     if op.coefficients is not None and op.ulps == 0:
         return _together(op.coefficients, op.bias, los, his)
+    exact = exact_affine(op, los, his)
+    if exact is not None:
+        return exact
     g = gamma(2 * op.terms + 6)
     centers, reaches = [], []
     with np.errstate(over="ignore", invalid="ignore"):

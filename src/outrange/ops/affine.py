@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .kinds import Affine, SubOp
+from .numerics.grid import grid_of
 from .numerics.scatter import Scatter
 
 
@@ -57,6 +58,7 @@ def dense(
         max(rows, columns),
         part=part if copies > 1 else None,
         plain=True,
+        grid=grid_of(weight),
     )
 
 
@@ -83,7 +85,8 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
         return tuple(y @ weight.T for weight in weights)
 
     terms = max(sum(sizes) + len(sizes), bias.size)
-    return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True)
+    grid = min(map(grid_of, weights))
+    return Affine(name, apply, adjoint, sizes, bias.size, bias, terms, plain=True, grid=grid)
 
 
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .kinds import Affine, SubOp
+from .numerics.grid import grid_of
+from .numerics.image_entries import ImageEntries
 from .numerics.slide import Slide
 
 
@@ -164,12 +166,12 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
-        results = _Image(linear.channels[1], slide.outputs, first)
+        results = ImageEntries(linear.channels[1], slide.outputs, first)
         places = results.hull(wanted)
         seen = slide.seen_by(places)
         cut = replace(linear, slide=slide.between(seen, places))
         outputs = results.entries(places)
-        inputs = _Image(linear.channels[0], slide.inputs, first).entries(seen)
+        inputs = ImageEntries(linear.channels[0], slide.inputs, first).entries(seen)
         return SubOp(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
@@ -182,6 +184,7 @@ def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: in
         terms,
         part=part if copies == 1 else None,
         plain=True,
+        grid=grid_of(linear.matrix),
     )
 
 
@@ -232,12 +235,12 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
-        results = _Image(linear.channels[0], slide.inputs, first)
+        results = ImageEntries(linear.channels[0], slide.inputs, first)
         places = results.hull(wanted)
         seen = slide.seen_from(places)
         cut = replace(linear, slide=slide.between(places, seen))
         outputs = results.entries(places)
-        inputs = _Image(linear.channels[1], slide.outputs, first).entries(seen)
+        inputs = ImageEntries(linear.channels[1], slide.outputs, first).entries(seen)
         return SubOp(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
@@ -250,34 +253,8 @@ def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, term
         terms,
         part=part if copies == 1 else None,
         plain=True,
+        grid=grid_of(linear.matrix),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Image:
-    """Where the entries of an image are in its flat vector."""
-
-    channels: int
-    spatial: tuple[int, ...]
-    channels_first: bool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        if self.channels_first:
-            return (self.channels, *self.spatial)
-        return (*self.spatial, self.channels)
-
-    def hull(self, entries: np.ndarray) -> tuple[slice, ...]:
-        """The least box of places that holds some entries."""
-        at = np.unravel_index(entries, self.shape)
-        at = at[1:] if self.channels_first else at[:-1]
-        return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in at)
-
-    def entries(self, places: tuple[slice, ...]) -> np.ndarray:
-        """All entries at the places of a box, increasing."""
-        axes = [np.arange(place.start, place.stop) for place in places]
-        axes.insert(0 if self.channels_first else len(axes), np.arange(self.channels))
-        return np.ravel_multi_index(np.ix_(*axes), self.shape).ravel()
 
 
 def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:

@@ -55,6 +55,7 @@ class Affine:
             where it is cheaper than the whole op; its bias is not read. None if nothing smaller
             is known.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
+        grid: A power of two that divides every coefficient; 0 where none is known.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Affine:
     part: "Callable[[np.ndarray], SubOp] | None" = None
     plain: bool = False
     coefficients: tuple[float, ...] | None = None
+    grid: float = 0.0
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""

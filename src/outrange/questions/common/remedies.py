@@ -60,6 +60,7 @@ def smaller_sets(
     names: Sequence[str],
     clock: Clock,
     known: tuple[str, str] = ("all is exact", "was exact"),
+    quickest: float = 0.0,
 ) -> tuple[str, ...]:
     """Try smaller input sets: all inputs narrowed, and the most influential ones fixed.
 
@@ -70,8 +71,9 @@ def smaller_sets(
         names: Of the inputs, flat.
         clock: Of the question; trials end with it.
         known: What is then said of the answer, and what none of them did otherwise.
+        quickest: Seconds that a trial takes at least.
     """
-    trials = _Trials(ask, clock, NARROWED + FIXED)
+    trials = _Trials(ask, clock, NARROWED + FIXED, max(quickest, SHORTEST))
     found = []
     with suppress(OutOfTime), deadline(clock.left):
         found += _narrowed(trials, box)
@@ -88,14 +90,15 @@ def smaller_sets(
 class _Trials:
     """The question on smaller boxes; what is left of the time is shared evenly."""
 
-    def __init__(self, ask: Ask, clock: Clock, most: int) -> None:
-        self._ask, self._clock, self._most = ask, clock, most
+    def __init__(self, ask: Ask, clock: Clock, most: int, least: float) -> None:
+        self._ask, self._clock, self._most, self._least = ask, clock, most, least
         self.made, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
         """Seconds to the whole answer; None without one."""
-        began, each = self._clock.seconds, self._clock.left / max(1, self._most - self.made)
-        if each < SHORTEST:
+        began, left = self._clock.seconds, self._clock.left
+        each = max(left / max(1, self._most - self.made), self._least)
+        if each > left:
             raise OutOfTime
         closed = self._ask(Box(lo, hi), each)
         self.made, self.longest = self.made + 1, max(self.longest, each)

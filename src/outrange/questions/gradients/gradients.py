@@ -10,7 +10,7 @@ import numpy as np
 
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
-from ...core import Clock, InputError, down, gamma
+from ...core import Bounds, Clock, InputError, down, gamma, no_deadline
 from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...graph import Graph
@@ -28,8 +28,9 @@ from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
 
 
-EVIDENCE = 0.5
-"""Seconds after the time limit that slopes may still be evaluated at points."""
+MOST_SHARE, LATE = 0.3, 0.5
+"""Of the time limit, kept for slopes at points; and seconds after it in which some may still be
+evaluated."""
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 """The norms of steps."""
@@ -61,18 +62,17 @@ def gradient_range(
     k = partials.form.size
 
     report = range_reporter(progress, k)
-    clock, both = Clock(time_limit), _both_ends(partials)
+    clock, both = Clock(time_limit, began), _both_ends(partials)
+    evidence = _Evidence(graph, where, partials)
+    kept = evidence.reserve(2 * k, clock) + kept_back(clock.limit)
     options = {"tol": tol, "progress": report, "seed": seed}
-    found = minimize_derivatives(
-        graph, where, both, time_limit=clock.left - kept_back(clock.limit), **options
-    )
-    helps = _remedies(graph, where, both, found, tol, clock)
+    found = minimize_derivatives(graph, where, both, time_limit=clock.left - kept, **options)
     points, which = distinct_rows(np.clip(found.at, where.lo, where.hi))
     # Those that are the best of most slopes come first: there may not be time for all.
     often = np.argsort(-np.bincount(which), kind="stable")
+    least, most = evidence.at(points[often], clock)
     points = points[often]
-    until = began + np.inf if time_limit is None else began + time_limit + EVIDENCE
-    least, most = _at_points(graph, where, partials, points, until)
+    helps = _remedies(graph, where, both, found, tol, clock)
     own = np.arange(k)
     best_lo, best_hi = most.argmin(axis=0), least.argmax(axis=0)
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
@@ -81,7 +81,7 @@ def gradient_range(
     status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
     if status == "exact" and (off > 2 * found.tol + 1e-12).any():
-        status = "rounding"
+        status = "rounding" if evidence.complete else "time"
     shape = _shape(graph, outputs, inputs, rows, columns)
 
     def shaped(values: np.ndarray) -> np.ndarray:
@@ -139,15 +139,15 @@ def lipschitz(
             seen = -now.seen
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
-    clock = Clock(time_limit)
-    left = clock.left - kept_back(clock.limit)
+    clock = Clock(time_limit, began)
+    evidence = _Evidence(graph, where, _all_partials(graph, rows, steep.directions))
+    left = clock.left - evidence.reserve(rows.size, clock) - kept_back(clock.limit)
     found = minimize_derivatives(
         graph, where, steep, tol=tol, time_limit=left, progress=report, seed=seed
     )
-    helps = _remedies(graph, where, steep, found, tol, clock)
     points = np.clip(found.at, where.lo, where.hi)
-    partials = _all_partials(graph, rows, steep.directions)
-    ends = _at_points(graph, where, partials, points, np.inf)
+    ends = evidence.at(points, clock)
+    helps = _remedies(graph, where, steep, found, tol, clock)
     sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
     inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
@@ -163,7 +163,7 @@ def lipschitz(
     shape = graph.outputs[0].shape if outputs is None and len(graph.outputs) == 1 else (rows.size,)
     status = found.status if moving.size else "exact"
     if status == "exact" and (hi - seen > 2 * found.tol * np.maximum(hi, 1e-300)).any():
-        status = "rounding"
+        status = "rounding" if evidence.complete else "time"
     at = split_inputs(network, points[best], shape)
     return Range(
         model=network.name, inputs={slot.name: slot.shape for slot in network.graph.inputs},
@@ -190,7 +190,10 @@ def _remedies(
         one = minimize_derivatives(graph, smaller, asked, tol=tol, time_limit=seconds)
         return one.status is Status.EXACT
 
-    return helps + smaller_sets(ask, graph, where, entry_labels(graph.inputs), clock)
+    quickest = 2 * found.seconds / max(1, found.boxes)
+    return helps + smaller_sets(
+        ask, graph, where, entry_labels(graph.inputs), clock, quickest=quickest
+    )
 
 
 def _labels(graph: Graph, partials: Partials) -> tuple[str, ...]:
@@ -210,22 +213,48 @@ def _both_ends(asked: Partials) -> Partials:
     return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
 
 
-def _at_points(
-    graph: Graph, where: Box, asked: Partials, points: np.ndarray, until: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """`(points, k)` enclosures of the slopes at points; on a kink, of those to all sides.
+class _Evidence:
+    """Slopes at points, rigorous: on a kink, those to all sides.
 
-    The first few whatever the clock says; after `until`, by `time.perf_counter`, nothing is said
-    of the others.
+    Args:
+        graph: The network.
+        where: The box.
+        asked: The slopes.
     """
-    engine, k = DerivativeEngine(graph, where, _both_ends(asked)), asked.form.size
-    found = np.full((len(points), 2 * k), -np.inf)
-    for i in range(0, len(points), engine.chunk):
-        if i and time.perf_counter() > until:
-            break
-        part = slice(i, i + engine.chunk)
-        found[part] = engine.bound(points[part], points[part]).least
-    return found[:, :k], -found[:, k:]
+
+    def __init__(self, graph: Graph, where: Box, asked: Partials) -> None:
+        self._engine = DerivativeEngine(graph, where, _both_ends(asked))
+        self._count = asked.form.size
+        began, middle = time.perf_counter(), 0.5 * where.lo[None] + 0.5 * where.hi[None]
+        self._engine.bound(middle, middle)
+        self._seconds = time.perf_counter() - began
+        self.complete = True
+        """Whether there was time for all points."""
+
+    def reserve(self, points: int, clock: Clock) -> float:
+        """Seconds to keep for so many points."""
+        if clock.limit == np.inf:
+            return 0.0
+        return min(MOST_SHARE * clock.limit, points * self._seconds)
+
+    def at(self, points: np.ndarray, clock: Clock) -> Bounds:
+        """`(points, k)` enclosures of the slopes.
+
+        One point whatever the clock says; nothing is said of those that there is no time for.
+        """
+        found = np.full((len(points), 2 * self._count), -np.inf)
+        step = self._engine.chunk
+        left = clock.limit + LATE - clock.seconds
+        with no_deadline():
+            if left < len(points) * self._seconds:
+                step = 1
+            for i in range(0, len(points), step):
+                if i and clock.limit + LATE - clock.seconds < step * self._seconds:
+                    self.complete = False
+                    break
+                part = slice(i, i + step)
+                found[part] = self._engine.bound(points[part], points[part]).least
+        return found[:, : self._count], -found[:, self._count :]
 
 
 def _shape(

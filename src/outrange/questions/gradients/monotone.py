@@ -61,7 +61,7 @@ def monotone(
         else np.full(form.size, 1.0 if direction == "rises" else -1.0)
     )
     task.ask(np.arange(form.size), first)
-    if direction is None:
+    if direction is None and not task.late:
         left = np.flatnonzero(task.proved(first) != 1)
         level = np.flatnonzero(task.level & (task.proved(first) == 1))
         task.ask(np.concatenate([left, level]), -first[np.concatenate([left, level])])
@@ -99,6 +99,11 @@ class _Task:
         self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)
         self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over: a search begins with bounds and samples, whatever is left."""
+        return self._time is not None and time.perf_counter() - self.began > self._time
 
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
