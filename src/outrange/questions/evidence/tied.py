@@ -31,14 +31,15 @@ from ...search.gradients.pieces import curve_of, is_straight, touched
 
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
 
-MOST_BOXES = 1 << 9
-"""Boxes that are bounded for one group of clauses; the halving ends with as many."""
+MOST_BOXES, MOST_REGIONS = 1 << 9, 1 << 10
+"""Boxes that are bounded, and linear regions that are followed, for one group of clauses."""
+
+MOST_WORK = 1 << 20
+"""Boxes, or regions, times coefficients of the graph: there are fewer of a larger one. All together
+takes a few seconds."""
 
 MOST_PATTERNS = 1 << 6
 """Patterns up to which a box is not halved once more."""
-
-MOST_REGIONS = 1 << 10
-"""Linear regions that are followed for one group of clauses."""
 
 MOST_COEFFICIENTS = 1 << 16
 """Of a larger graph no exact form is computed: a region would take seconds."""
@@ -66,7 +67,10 @@ class _Regions:
         self.roots = group.roots
         is_strict = bool(np.all(group.strict)) and not group.distances
         self.graph = piecewise_to_pairs(measure(graph, group.clauses)) if is_strict else graph
-        self.known = is_strict and _is_exact(self.graph)
+        coefficients = _coefficients(self.graph) if is_strict else None
+        self.known = coefficients is not None and coefficients <= MOST_COEFFICIENTS
+        few = MOST_WORK // max(1, coefficients or 1)
+        self.most_boxes, self.most_regions = min(MOST_BOXES, few), min(MOST_REGIONS, few)
         self.regions = 0
 
     def empty(self) -> bool:
@@ -77,7 +81,7 @@ class _Regions:
         waiting, bounded = list(zip(lo, hi, strict=True)), 0
         while waiting:
             bounded += 1
-            if bounded > MOST_BOXES or self.regions > MOST_REGIONS:
+            if bounded > self.most_boxes or self.regions > self.most_regions:
                 return False
             low, high = waiting.pop()
             ends = [(a[0], b[0]) for a, b in bounds(self.graph, low[None], high[None], "linear")]
@@ -106,22 +110,22 @@ class _Regions:
         return count
 
 
-def _is_exact(graph: Graph) -> bool:
-    """Whether every value is continuous and piecewise linear, its coefficients as written."""
-    coefficients = 0
+def _coefficients(graph: Graph) -> int | None:
+    """How many coefficients a continuous piecewise-linear graph has; None if some are rounded."""
+    total = 0
     for node in graph.nodes:
         op = node.op
         if isinstance(op, Affine):
-            coefficients += op.size * sum(op.sizes)
+            total += op.size * sum(op.sizes)
             if not op.plain or op.ulps or not np.isfinite(op.bias).all():
-                return False
+                return None
         elif isinstance(op, Curve):
             is_cut = bool(op.jumps or op.holes) or not np.isinf(op.on).all()
             if is_cut or not is_straight(op):
-                return False
+                return None
         elif not isinstance(op, Rearrange):
-            return False
-    return coefficients <= MOST_COEFFICIENTS
+            return None
+    return total
 
 
 def _halves(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
@@ -172,7 +176,7 @@ class _Box:
             values = [*values, found]
             value += 1
         self.within.regions += 1
-        if self.within.regions > MOST_REGIONS:
+        if self.within.regions > self.within.most_regions:
             return False
         output = values[self.graph.output]
         below = ([-c for c in output.row(k)] for k in self.asked.tolist())
