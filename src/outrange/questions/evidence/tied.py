@@ -56,7 +56,7 @@ def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | No
     try:
         with deadline(seconds):
             return all(_Regions(graph, group).empty() for group in groups)
-    except OutOfTime:
+    except (OutOfTime, KeyboardInterrupt):  # What the search has found is still an answer.
         return False
 
 
