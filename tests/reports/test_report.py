@@ -383,6 +383,11 @@ def test_columns_name_the_features_in_every_section(given):
     assert {trend.input for trend in found.answers["monotonicity"][0].trends} == set(frame.columns)
     assert list(found.answers["ranges"][0].inputs) == list(frame.columns)
     assert set(found.answers["properties"][0].counterexample.x) == set(frame.columns)
-    assert ("km/h" in found.html()) == (given == "names")
+    page = found.html()
+    assert ("km/h" in page) == (given == "names")
+    if given == "names":  # of the domain, of a step, of a point and of a counterexample
+        assert ">speed [km/h]<" in page
+        assert "speed [km/h] = " in page and "x (speed [km/h])" in page
+        assert page.count("[km/h]") > 5 and "km/h" not in str(found.answers["ranges"][0])
     if given != "data":  # where the page quotes the call
         assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in found.html()

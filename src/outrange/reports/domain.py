@@ -11,6 +11,7 @@ import numpy as np
 from ..answers.render.document import MOST_PRINTED, MOST_ROWS, Cell, Paragraph, Table
 from ..answers.render.text import entry_names
 from .section import Section, titled_section
+from .units import units_of
 
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ def domain_section(
     lo = np.min([region.box.lo for region in regions], axis=0).tolist()
     hi = np.max([region.box.hi for region in regions], axis=0).tolist()
     called = list(names or entries)
-    known = units or {}
-    unit = [
-        next((known[name] for name in whose if name in known), "")
-        for whose in zip(called, entries, homes, strict=True)
-    ]
+    unit = units_of(slots, names, units)
     groups = _alike(list(zip(homes, lo, hi, unit, strict=True)), bool(names))
     rows: list[tuple[Cell, ...]] = []
     for group in groups[:MOST_ROWS]:

@@ -108,7 +108,7 @@ def _part(section: Section, heading: str, level: int) -> str:
         body += f'<p class="cut"><strong>Cut short.</strong> {escape(section.cut)}</p>'
     if section.blocks:
         body += _block(Document("", "", section.blocks), section.title)
-    for i, (answer, shown) in enumerate(zip(section.answers, section.documents, strict=True)):
+    for i, (answer, shown) in enumerate(zip(section.shown, section.documents, strict=True)):
         body += _framed(chapter(shown, level + 1), section.title)
         body += figure(answer, f"{section.key}{i}")
     return _section(section.key, heading, level, body)

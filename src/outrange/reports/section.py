@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..answers.answer import Answer
 from ..answers.render.document import Block, Code, Document, Fold
 from ..answers.verdict import MOST_NUMBERS, Verdict
+from .units import with_units
 from .words import TITLES
 
 
@@ -30,6 +31,7 @@ class Section:
         cut: Why it is not complete, in a sentence; empty if it is.
         seconds: What it took.
         call: The Python code that asks the same again; empty if there is none.
+        units: From the name of an input to its unit, where it has one.
     """
 
     key: str
@@ -42,11 +44,17 @@ class Section:
     cut: str = ""
     seconds: float = 0.0
     call: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> list[Answer]:
+        """The answers, the inputs with their units."""
+        return [with_units(answer, self.units) for answer in self.answers]
 
     @property
     def documents(self) -> list[Document]:
         """What the answers show; a verdict under what was claimed."""
-        return [_headed(answer, answer.document()) for answer in self.answers]
+        return [_headed(answer, answer.document()) for answer in self.shown]
 
 
 def _headed(answer: Answer, document: Document) -> Document:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...answers import Range
+from ...answers.render.text import entry_names
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, Region, deadline
 from ...core.watch import Stage, tell
 from ...questions.inputs.data import data_box
@@ -22,6 +23,7 @@ from ...reports.context import (
 )  # fmt: skip
 from ...reports.domain import domain_section
 from ...reports.section import Section
+from ...reports.units import units_of
 from ...reports.words import TITLES
 from .claims import claims
 from .code import Written, box_code, code, report_code, setup_code, width_code
@@ -169,7 +171,13 @@ class Questions:
         except (InputError, ModelError) as error:
             return unasked(key, f"It cannot be asked of this model: {error}", cut=False)
         self.interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
-        return replace(section, seconds=time.perf_counter() - begin)
+        return replace(section, seconds=time.perf_counter() - begin, units=self._units())
+
+    def _units(self) -> dict[str, str]:
+        """The units of the inputs by the names that the sections have."""
+        unit = units_of(self._nameless.graph.inputs, self.names, self.units)
+        names = entry_names({slot.name: slot.shape for slot in self.network.graph.inputs})
+        return {name: one for name, one in zip(names, unit, strict=True) if one}
 
     def _asks(self) -> Iterator[tuple[str, Callable[[float], Section]]]:
         """The sections that this report has, and who asks them."""
