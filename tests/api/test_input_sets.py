@@ -20,7 +20,7 @@ ASKED = {
     "counterexamples": lambda box: outrange.counterexamples(NET, y[0] <= -1e6, box, count=1),
     "bad_inputs": lambda box: outrange.bad_inputs(NET, y[0] <= 1e6, box),
     "minimize": lambda box: outrange.minimize(NET, y[0], box),
-    "maximize": lambda box: outrange.maximize(NET, y[0] + x["speed"], box, where=y[0] <= 1e6),
+    "maximize": lambda box: outrange.maximize(NET, y[0] + x["speed"], box),
     "gradient_range": lambda box: outrange.gradient_range(NET, box),
     "lipschitz": lambda box: outrange.lipschitz(NET, box),
     "monotone": lambda box: outrange.monotone(NET, box),
@@ -55,5 +55,7 @@ def test_data_that_was_meant_as_pairs_shows():
 )
 def test_other_sets_are_told_by_their_kind(box, cut):
     assert f"({cut})" in str(outrange.verify(NET, y[0] <= 1e6, box)).splitlines()[1]
+    optimum = outrange.minimize(NET, y[0], box, where=y[0] <= 1e6)
+    assert f"({cut}; cut by conditions)" in str(optimum).splitlines()[1]
     cut_too = outrange.verify(NET, y[0] <= 1e6, box, where=x["load"] <= 0.5)
     assert f"({cut}; cut by conditions)" in str(cut_too).splitlines()[1]

@@ -144,7 +144,7 @@ class Robustness(Answer):
     def document(self) -> Document:
         """The radius in a sentence."""
         # Of an input that is bad itself, the sentence says so already.
-        reason = "" if self.status == "broken" else f"{self.reason}; "
+        reason = "" if self.status == "broken" else f"{self.reason[:1].upper()}{self.reason[1:]}; "
         standing = f"{reason}{self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
         helps = f"{self._advice()}{self._units()}"

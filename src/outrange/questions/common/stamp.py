@@ -45,12 +45,15 @@ def hull(network: NetworkLike, regions: Sequence[Region]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def input_domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> InputDomain | None:
+def input_domain(
+    slots: Sequence[Slot], regions: Sequence[Region] | Box, cut: bool = False
+) -> InputDomain | None:
     """The input set as answers tell it.
 
     Args:
         slots: The model's inputs.
         regions: A union, or one box; empty if nothing is known.
+        cut: Whether conditions that are not those of the regions cut it, too.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]
@@ -66,5 +69,5 @@ def input_domain(slots: Sequence[Slot], regions: Sequence[Region] | Box) -> Inpu
     if whole.size:
         some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
         cuts.append(f"whole numbers: {some if whole.size < len(names) else 'all'}")
-    cuts += ["cut by conditions"] * any(region.condition != TRUE for region in regions)
+    cuts += ["cut by conditions"] * (cut or any(one.condition != TRUE for one in regions))
     return InputDomain(names, lo, hi, tuple(cuts))

@@ -276,22 +276,12 @@ def optimum(
         check_least(sampled(network, regions, seed=seed), form, lower)
     elif found.status is Status.INFEASIBLE:
         check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
+    best = None if at is None else by_name(graph.inputs, at)
     return Optimum(
-        network.name,
-        text,
-        sense,
-        ends[0] + 0.0,
-        ends[1] + 0.0,
-        None if at is None else by_name(graph.inputs, at),
-        y,
-        model_y,
-        float(found.tol),
-        str(found.status),
-        found.warrant,
-        Cost(found.seconds, found.boxes),
-        found.methods,
-        over=input_domain(graph.inputs, regions),
-    )
+        network.name, text, sense, ends[0] + 0.0, ends[1] + 0.0, best, y, model_y,
+        float(found.tol), str(found.status), found.warrant, Cost(found.seconds, found.boxes),
+        found.methods, over=input_domain(graph.inputs, regions, cut=where != TRUE),
+    )  # fmt: skip
 
 
 def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
