@@ -13,6 +13,7 @@ from ..core import Bounds, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.document import Document
 from .render.plot import plot_bars
+from .render.scaled import are_mixed, plot_scaled
 from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
@@ -271,7 +272,8 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
 
-        Of more than 40 outputs, the outlines of all bars in the order of their numbers.
+        Of more than 40 outputs, the outlines of all bars in the order of their numbers. Derivatives
+        in units that differ a lot are drawn each on a scale of its own, its ends beside it.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -285,6 +287,8 @@ class Range(Answer):
         """
         every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
         word = SUBJECTS[self.subject][1]
+        if self.subject == "gradient" and are_mixed(every):
+            return plot_scaled(self.sentence, self.names, every, word, ax)
         return plot_bars(self.sentence, self.names, every, f"{word} [{unit}]" if unit else word, ax)
 
 

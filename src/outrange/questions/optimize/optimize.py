@@ -26,7 +26,7 @@ from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
-from ..evidence.evaluate import enclose, run_model
+from ..evidence.evaluate import ModelRun, enclose, run_model
 from ..inputs.parse_box import place
 from .bracket import Bracket
 
@@ -262,11 +262,13 @@ def optimum(
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
-                run = run_model(network, network.predict, at[None])
-            model_y = by_name(graph.outputs, run.y[0])
-            check_least(inside(run, regions), form, lower)
+                there = run_model(network, network.predict, at[None])
+            model_y = by_name(graph.outputs, there.y[0])
+            check_least(inside(there, regions), form, lower)
+    run = None
     if where == TRUE:
-        check_least(sampled(network, regions, seed=seed), form, lower)
+        run = sampled(network, regions, seed=seed)
+        check_least(run, form, lower)
     elif found.status is Status.INFEASIBLE:
         check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
     return Optimum(
@@ -283,7 +285,16 @@ def optimum(
         found.warrant,
         Cost(found.seconds, found.boxes),
         found.methods,
+        seen=None if run is None else _values(objective, run),
     )
+
+
+def _values(form: Atom, run: ModelRun) -> tuple[float, float] | None:
+    """The least and the largest value of a form at the inputs a model was run at."""
+    both = np.concatenate([run.x, run.y], axis=1)
+    values = form.offset + sum(c * both[:, i] for i, c in form.terms) + np.zeros(len(both))
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if values.size else None
 
 
 def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
