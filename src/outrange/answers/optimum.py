@@ -172,8 +172,9 @@ class Optimum(Answer):
         spans = [(*ends, "every value is here (proved)", CLAIM)] * bool(np.isfinite(self.bound))
         if self.seen is not None and np.isfinite(self.value):
             lo, hi = min(self.seen[0], self.value), max(self.seen[1], self.value)
-            lo, hi = max(lo, self.lo if self.sense == "min" else lo), min(
-                hi, self.hi if self.sense == "max" else hi
+            lo, hi = (
+                max(lo, self.lo if self.sense == "min" else lo),
+                min(hi, self.hi if self.sense == "max" else hi),
             )
             spans.append((lo, hi, "seen at some inputs", PALE_SEEN))
         marks = [(self.bound, "proved", TONES["good"]), (self.value, "attained", SEEN)]

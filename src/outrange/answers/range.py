@@ -272,8 +272,7 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
 
-        Of more than 40 outputs, the outlines of all bars in the order of their numbers. Derivatives
-        in units that differ a lot are drawn each on a scale of its own, its ends beside it.
+        Of more than 40, the outlines of all by number. Derivatives in mixed units: a scale each.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -286,10 +285,9 @@ class Range(Answer):
             InputError: A bound is infinite, or matplotlib is not installed.
         """
         every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
-        word = SUBJECTS[self.subject][1]
-        if self.subject == "gradient" and are_mixed(every):
-            return plot_scaled(self.sentence, self.names, every, word, ax)
-        return plot_bars(self.sentence, self.names, every, f"{word} [{unit}]" if unit else word, ax)
+        word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)
+        draw = plot_scaled if self.subject == "gradient" and are_mixed(every) else plot_bars
+        return draw(self.sentence, self.names, every, word, ax)
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:

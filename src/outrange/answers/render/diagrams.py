@@ -52,6 +52,8 @@ def plot_strips(
         for i, note in enumerate(notes):
             ax.text(1.01, i, plain(note, LONGEST), va="center", fontsize="small", clip_on=False)
     row_labels(ax, names)
+    if not any(names):
+        ax.set_yticks([])
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set_xlabel(label)
@@ -108,7 +110,7 @@ def _matrix_size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, fl
     """Inches of a figure with square cells beside its labels."""
     cells = [0.42 * min(max(len(names), 1), MOST_BARS) for names in (columns, rows)]
     left = 0.085 * min(max(map(len, rows), default=1), LONGEST_ROW)
-    below = 0.045 * min(max(map(len, columns), default=1), LONGEST)
+    below = 0.065 * min(max(map(len, columns), default=1), LONGEST)
     return max(5.6, left + cells[0] + 0.6), cells[1] + below + 1.5
 
 

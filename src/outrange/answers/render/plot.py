@@ -96,7 +96,7 @@ def balanced(sentence: str, room: int, most: int = 4) -> str:
     count = len(wrap(sentence, room))
     if count > most:
         return fill(sentence, room, max_lines=most, placeholder=" …")
-    least = -(-len(sentence) // max(count, 1))
+    least = max(-(-len(sentence) // max(count, 1)), 1)
     widths = (w for w in range(least, room) if len(wrap(sentence, w)) == count)
     return fill(sentence, next(widths, room))
 
@@ -222,7 +222,12 @@ def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
 
     for wanted, color in ((False, PALE), (True, DARK)):
         shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
-        ax.add_collection(PolyCollection(shapes, color=color, linewidth=0.4))
+        # Pieces that touch are drawn over their seams, which else would look like holes.
+        ax.add_collection(
+            PolyCollection(shapes, color=color, linewidth=1.0, joinstyle="round", snap=False)
+        )
+    if not drawing.polygons:
+        ax.text(0.5, 0.5, "no piece of any volume", transform=ax.transAxes, ha="center")
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
     ax.set_xlabel(plain(drawing.labels[0], LONGEST))

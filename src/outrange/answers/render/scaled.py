@@ -46,8 +46,9 @@ def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: st
     still = np.array([bar.is_constant for bar in bars], bool)
     ax.scatter(lo[still], rows[still], marker="|", s=120, linewidths=2, color=SEEN)
     for i, bar in enumerate(bars):
-        told = f"[{number(float(f'{bar.lo:.4g}'))}, {number(float(f'{bar.hi:.4g}'))}]"
-        ax.text(1.08, i, plain(told, LONGEST), va="center", fontsize="small", clip_on=False)
+        ends = (number(float(f"{end:.4g}") + 0.0) for end in (bar.lo, bar.hi))  # no -0
+        told = plain(f"[{', '.join(ends)}]", LONGEST)
+        ax.text(1.08, i, told, va="center", fontsize="small", clip_on=False)
     row_labels(ax, names)
     ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
     ax.set_xlim(-1.05, 1.05)

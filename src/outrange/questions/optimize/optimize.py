@@ -26,7 +26,7 @@ from ..common.network import NetworkLike
 from ..conditions.clause_groups import cases
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
-from ..evidence.evaluate import ModelRun, enclose, run_model
+from ..evidence.evaluate import enclose, run_model
 from ..inputs.parse_box import place
 from .bracket import Bracket
 
@@ -285,16 +285,8 @@ def optimum(
         found.warrant,
         Cost(found.seconds, found.boxes),
         found.methods,
-        seen=None if run is None else _values(objective, run),
+        seen=None if run is None else run.values(objective),
     )
-
-
-def _values(form: Atom, run: ModelRun) -> tuple[float, float] | None:
-    """The least and the largest value of a form at the inputs a model was run at."""
-    both = np.concatenate([run.x, run.y], axis=1)
-    values = form.offset + sum(c * both[:, i] for i, c in form.terms) + np.zeros(len(both))
-    values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if values.size else None
 
 
 def _largest(form: Atom, lo: np.ndarray, hi: np.ndarray) -> Fraction:
