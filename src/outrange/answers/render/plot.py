@@ -197,6 +197,8 @@ def spread(ax: Any, values: np.ndarray, across: bool) -> None:
         lo, hi = 0.0, 1.0
     half = hi / 2 - lo / 2
     pad = 0.1 * half or 0.05 * abs(hi) or 1.0
+    if len(values) == 1 and 2 * half <= 1e-2 * abs(hi):  # No gap magnified, as in `plot_line`.
+        pad = 0.12 * abs(hi) or 1.0
     ends = np.clip([lo - pad, hi + pad], *(2 * np.array(LARGEST)))
     (ax.set_xlim if across else ax.set_ylim)(*ends)
     if lo <= 0 <= hi:
