@@ -64,6 +64,7 @@ def ranges() -> dict[str, Range]:
         "exact": output_range(2),
         "interrupted": output_range(3, "interrupted", 0.1),
         "rounding": output_range(1, "rounding", 1e-9),
+        "of a box": output_range(2, box=(np.array([-0.1, 0.0]), np.array([1e-300, 2.5]))),
         "one end open": output_range(2, "time", hi=output_range(2).hi + [0.5, 0.0]),
         "unbounded": replace(infinite, lo=lo, hi=hi),
         "nothing seen": output_range(

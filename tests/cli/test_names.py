@@ -1,7 +1,12 @@
 """Features of a model by name: by `--names`, or by the titles of a csv file."""
 
+import json
+
+import numpy as np
 import pytest
 
+from outrange.cli.commands.report import _data
+from outrange.cli.options.boxes import BoxOptions
 from outrange.cli.run import run
 
 
@@ -53,6 +58,72 @@ def test_a_column_that_is_no_input_is_told(files, capsys):
     assert "takes 3 features, and the data has 4 columns" in told and "--target" in told
     assert run(["range", model, "--data", data, "--target", "approve"]) == 0
     assert "income = " in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """A model `x + 10 y + 100 z`, and a way to write tables beside it."""
+    folder = tmp_path_factory.mktemp("tables")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.set_weights([np.array([[1.0], [10.0], [100.0]]), np.zeros(1)])
+    model.save(folder / "sum.keras")
+
+    def table(*lines):
+        (folder / "table.csv").write_text("\n".join(lines) + "\n")
+        return ["range", str(folder / "sum.keras"), "--json", "--data", str(folder / "table.csv")]
+
+    return table
+
+
+def told(capsys, arguments):
+    code = run([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, json.loads(printed.out)["hi"] if code == 0 else None, printed.err
+
+
+def test_a_feature_called_y_is_not_taken_for_the_target_unasked(tables, capsys):
+    asked = tables("x,y,z,label", "1,2,3,7", "1,2,3,7")
+    code, _, said = told(capsys, asked)
+    assert code == 2
+    for part in ("`y` may be a target or a feature", "--target", "--names", "'label'"):
+        assert part in said
+    for options in (("--target", "label"), ("--names", "x,y,z")):
+        code, hi, said = told(capsys, [*asked, *options])
+        assert (code, hi, said) == (0, [pytest.approx(321)], "")
+    code, hi, said = told(capsys, [*asked, "--target", "y"])
+    assert (code, hi, said) == (0, [pytest.approx(731)], "")
+    # Without `y` there are too few columns: it is a feature.
+    code, hi, said = told(capsys, tables("x,y,z", "1,2,3"))
+    assert (code, hi, said) == (0, [pytest.approx(321)], "")
+
+
+def test_a_last_column_y_is_the_target_and_it_is_said(tables, capsys):
+    asked = tables("a,b,c,y", "1,2,3,7")
+    code, hi, said = told(capsys, asked)
+    assert (code, hi) == (0, [pytest.approx(321)])
+    assert said.count("\n") == 1 and "`y` of " in said and "as the target" in said
+    assert "--target" in said
+    for options in (("--target", "y"), ("--names", "a,b,c")):
+        assert told(capsys, [*asked, *options])[2] == ""
+
+
+def test_a_first_line_of_numbers_is_data_unless_it_names_the_features(tables, capsys):
+    asked = tables("2019,2020,2021", "1,2,3")
+    assert told(capsys, asked)[1] == [pytest.approx(2019 + 20200 + 202100)]
+    assert told(capsys, [*asked, "--names", "a,b,c"])[1] == [pytest.approx(224319)]
+    assert told(capsys, [*asked, "--names", "2019,2020,2021"])[1] == [pytest.approx(321)]
+    assert told(capsys, [*asked, "--names", "2021,2020,2019"])[1] == [pytest.approx(123)]
+
+
+def test_a_report_takes_the_columns_of_its_names(tables):
+    *_, name = tables("z,label,y,x", "3,7,2,1")
+    x = _data(BoxOptions(data=name, names="x,y,z"))
+    np.testing.assert_array_equal(x, [[1, 2, 3]])
+    x, y = _data(BoxOptions(data=name, names="x,z,label"))
+    np.testing.assert_array_equal(x, [[1, 3, 7]])
+    np.testing.assert_array_equal(y, [[2]])
+    x, y = _data(BoxOptions(data=name))
+    np.testing.assert_array_equal(x, [[3, 7, 1]])
 
 
 def test_the_explorer_takes_the_titles(files, monkeypatch):

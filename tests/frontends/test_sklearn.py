@@ -1,6 +1,7 @@
 """Estimators of scikit-learn compute what the graphs read from them compute."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from sklearn.preprocessing import (
 
 import outrange
 from outrange.core import InputError, ModelError, UnsupportedError
+from outrange.graph.float32 import FLOAT32, FLOAT64
 
 
 SMALL = {"hidden_layer_sizes": (6, 5), "max_iter": 30, "random_state": 0}
@@ -72,6 +74,17 @@ MODELS = {
                 [("scaled", StandardScaler(), ["temperature", "speed"])], remainder="passthrough"
             ),
             regressor(),
+        ),
+        TARGET,
+    ),
+    "weighted columns": (
+        make_pipeline(
+            ColumnTransformer(
+                [("scaled", StandardScaler(), [0]), ("kept", "passthrough", [1]),
+                 ("narrowed", MinMaxScaler(), [2])],
+                transformer_weights={"scaled": 10.0, "narrowed": -0.3},
+            ),
+            Ridge(),
         ),
         TARGET,
     ),
@@ -126,6 +139,51 @@ def test_a_range_holds_what_is_predicted_in_the_box(name, rng):
     assert (seen.max(axis=0) <= answer.hi + 1e-9).all()
     attained = pd.DataFrame(answer.at_hi).iloc[[0]]
     assert returned(model, attained)[0, 0] == pytest.approx(answer.seen_hi[0], abs=1e-6)
+
+
+def test_whitening_divides_by_the_smallest_deviations():
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=50), 1e-9 * rng.normal(size=50)], axis=1)
+    model = PCA(2, whiten=True, svd_solver="full").fit(x)
+    assert model.explained_variance_[1] < np.finfo(np.float64).eps
+    graph = outrange.load(model).graph
+    np.testing.assert_allclose(graph.run(x), model.transform(x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_means_that_cancel_are_subtracted_from_the_data(whiten):
+    """`(x - mean) @ components.T`, not what rounding makes of `mean @ components.T`."""
+    model = PCA(1, whiten=whiten).fit(np.random.default_rng(0).normal(size=(9, 2)))
+    model.mean_, model.components_ = np.array([1e12, 3e12 + 0.25]), np.array([[0.3, -0.1]])
+    model.explained_variance_ = np.array([4.0])
+    pairs = list(zip(model.mean_.tolist(), model.components_[0].tolist(), strict=True))
+    exact = -sum(Fraction(mean) * Fraction(part) for mean, part in pairs) / (2 if whiten else 1)
+    point = np.zeros(2)
+    answer = outrange.output_range(model, (point, point))
+    assert Fraction(answer.lo[0]) <= exact <= Fraction(answer.hi[0])
+
+
+def test_numbers_fitted_to_float32_are_read_as_they_are():
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    for model in (MaxAbsScaler(), RobustScaler(), MinMaxScaler()):
+        given = x.astype(np.float64)
+        expected = model.fit(x).transform(given)
+        np.testing.assert_allclose(outrange.load(model).graph.run(given), expected, rtol=1e-14)
+    assert outrange.load(MaxAbsScaler().fit(x)).computed is FLOAT32
+    assert outrange.load(MaxAbsScaler().fit(x.astype(np.float64))).computed is FLOAT64
+
+
+@pytest.mark.parametrize("off", [1e-12, 1e-9, 1e-7])
+def test_an_estimator_in_float64_is_compared_in_float64(off):
+    model = fitted("standard", TABLE)
+    predict = model.predict
+    outrange.load(model)
+    model.predict = lambda x: predict(x) * (1.0 + off)
+    try:
+        with pytest.raises(ModelError, match="float64 rounding explains"):
+            outrange.load(model)
+    finally:
+        del model.predict
 
 
 def test_arrays_leave_the_features_without_names():

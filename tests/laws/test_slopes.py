@@ -13,6 +13,7 @@ from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.questions.gradients.gradients import gradient_range, lipschitz
+from outrange.questions.gradients.monotone import monotone
 from outrange.search.gradients.exact_affine import ArrangementCell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
@@ -137,6 +138,30 @@ def test_gradients_enclose_those_of_samples(act):
         slope = (graph.run(x + step) - graph.run(x - step)) / 2e-6
         assert (answer.lo[:, i] - 1e-6 <= slope).all()
         assert (slope <= answer.hi[:, i] + 1e-6).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_slopes_of_units_beside_a_product_enclose_those_of_samples(seed):
+    """Between the kinks such a network is no affine function: its slope has no one value there."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    left = b.curve("relu", b.dense(x, rng.normal(size=(2, 2)), rng.normal(size=2)))
+    both = b.multiply(left, b.dense(x, rng.normal(size=(2, 2)), rng.normal(size=2)))
+    graph = b.finish([b.dense(b.combine((1.0, 1.0), [both, left]), np.ones((2, 1)))], ["y"])
+    answer = gradient_range(Net(graph), (-1, 1), tol=0.05, time_limit=0.3)
+    steep = lipschitz(Net(graph), (-1, 1), tol=0.05, time_limit=0.3)
+    falls = monotone(Net(graph), (-1, 1), time_limit=0.3)
+    x = rng.uniform(-1 + 1e-6, 1 - 1e-6, (4000, 2))
+    slopes = np.concatenate(
+        [(graph.run(x + step) - graph.run(x - step)) / 2e-6 for step in 1e-6 * np.eye(2)], axis=1
+    )
+    assert (answer.lo.ravel() <= slopes.min(axis=0) + 1e-6).all()
+    assert (answer.hi.ravel() >= slopes.max(axis=0) - 1e-6).all()
+    assert (np.abs(slopes).sum(axis=1) <= steep.hi + 1e-6).all()
+    for trend, slope in zip(falls.trends, slopes.T, strict=True):
+        assert not (trend.rises and slope.min() < -1e-6), trend
+        assert not (trend.falls and slope.max() > 1e-6), trend
 
 
 @pytest.mark.parametrize("seed", range(3))

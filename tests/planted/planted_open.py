@@ -9,6 +9,7 @@ OPEN: frozenset[str] = frozenset(
         "test_peers[cancel-1.09951e+12-0.999]",
         "test_peers_on_the_array_engine[cancel-1.09951e+12-0.999]",
         "test_thresholds_on_the_array_engine[3-5-4-1-most+0.001]",
+        "test_thresholds_on_the_array_engine[2-3-3-3-1-0-least-<=]",
         "test_true_by_construction_on_the_array_engine[twins-small-0]",
         "test_true_by_construction_on_the_array_engine[twins-small-2]",
         "test_true_by_construction_on_the_array_engine[relu(h) - relu(-h) = h-1]",

@@ -61,7 +61,7 @@ def near_the_end(sizes, seed, side, delta):
 
 
 def at_the_end(sizes, seed, side, strict):
-    """The limit is the end itself, where that is a float64: only the strict claim is false."""
+    """The limit is the end itself, where that is a float64: then it is proved, and not strictly."""
     layers, ends, _ = planted(sizes, seed)
     k, sign = (1, 1) if side == "most" else (0, -1)
     end = ends[k]
@@ -72,7 +72,7 @@ def at_the_end(sizes, seed, side, strict):
         expect = NOT_HOLDS if exact <= 0 else NOT_VIOLATED
     else:
         claim = y[0] <= limit if sign > 0 else y[0] >= limit
-        expect = NOT_VIOLATED if exact >= 0 else NOT_HOLDS
+        expect = HOLDS if exact >= 0 else NOT_HOLDS
     return Problem(
         net_of(layers),
         claim,

@@ -1,6 +1,7 @@
 """`minimize` and `maximize` under conditions, beside an independent mixed-integer program."""
 
-from itertools import pairwise
+from itertools import count, pairwise
+from types import SimpleNamespace
 
 import highspy
 import numpy as np
@@ -10,7 +11,14 @@ import outrange
 from cases import cases
 from independent_milp import Program
 from outrange import InputError, L1Ball, L2Ball, Mixed, Polytope, Union, Warrant, x, y
+from outrange.core import Box, check_deadline, seconds_left
+from outrange.core.formula import TRUE
+from outrange.domains import bounds
 from outrange.graph import Builder, Slot
+from outrange.questions.expressions import resolve
+from outrange.questions.inputs.sets import regions
+from outrange.questions.optimize import optimize
+from questions.nets import Net
 
 
 def random_net(seed, sizes=(3, 8, 8, 2)):
@@ -153,6 +161,51 @@ def test_without_conditions_it_is_an_end_of_the_range():
     assert least.lo == pytest.approx(whole.lo[0], rel=1e-5)
     assert least.warrant == Warrant.FLOAT64_ROUNDED
     assert least.as_dict()["status"] == "exact" and "<table" in least._repr_html_()
+
+
+def chain(graph, limit):
+    asked = resolve(y[0] <= 0, graph.inputs, graph.outputs)
+    return optimize._Chain(Net(graph), asked, regions(graph.inputs, (-1, 1)), TRUE, None, limit, 0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "looked_at"),
+    [(None, optimize.SAMPLES), (0.5, optimize.TOGETHER), (3.5, 4 * optimize.TOGETHER),
+     (1e9, optimize.SAMPLES)],
+)  # fmt: skip
+def test_samples_of_an_objective_look_at_the_clock(monkeypatch, limit, looked_at):
+    """Every look at this clock takes a second."""
+    monkeypatch.setattr(optimize, "time", SimpleNamespace(perf_counter=count().__next__))
+    rows = []
+
+    def run(x):
+        rows.append(len(x))
+        return x[:, :1]
+
+    found = chain(random_net(0)[1], limit)._sampled(SimpleNamespace(run=run), np.ones((512, 3)))
+    assert len(found) == sum(rows) == looked_at
+
+
+def test_first_bounds_of_an_objective_end_with_the_time(monkeypatch):
+    asked = []
+
+    def watched(graph, lo, hi, domain):
+        asked.append((domain, seconds_left()))
+        check_deadline()
+        return bounds(graph, lo, hi, domain)
+
+    monkeypatch.setattr(optimize, "bounds", watched)
+    _, graph = random_net(3)
+    answer = outrange.minimize(graph, y[0], (0, 1), where=y[1] >= -9, time_limit=30)
+    assert answer.status == "exact"
+    ((domain, left),) = asked
+    assert domain == "linear" and 0 < left <= 30
+    asked.clear()
+    late = chain(graph, 0.0)
+    low, high = late._first_bounds(late.network.graph, Box(np.zeros(3), np.ones(3)))
+    assert [domain for domain, _ in asked] == ["linear", "intervals"]
+    seen = graph.run(np.random.default_rng(0).uniform(size=(500, 3)))[:, 0]
+    assert asked[0][1] < 0 and asked[1][1] == np.inf and low <= seen.min() and seen.max() <= high
 
 
 def test_an_open_bracket_is_an_answer():

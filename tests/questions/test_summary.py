@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import outrange
 from outrange.core import InputError, ModelSource
 from outrange.frontends.network import Network
 from outrange.questions.output_range import output_range
@@ -100,6 +101,36 @@ def test_the_last_layer_has_the_range_that_is_known():
     np.testing.assert_array_equal(hi, np.minimum(loose.layers[-1].after[1], exact.hi))
     assert (hi - lo < np.subtract(*loose.layers[-1].after[::-1])).any()
     np.testing.assert_array_equal(tight.layers[0].after, loose.layers[0].after)
+
+
+def sum_of_two():
+    return dense_net((2, 1), (None,), weights=[([[1.0], [1.0]], [0.0])])
+
+
+@pytest.mark.parametrize(
+    "other", [(0, 1), ([0, 0], [5, 4.99]), ([0.01, 0], [5, 5]), outrange.L2Ball([2.5, 2.5], 2.5)],
+    ids=["smaller", "higher below", "lower above", "ball"],
+)  # fmt: skip
+def test_a_range_of_a_set_that_leaves_a_part_out_is_refused(other, tmp_path):
+    net = sum_of_two()
+    known = outrange.output_range(net.graph, other)
+    with pytest.raises(InputError, match="a box \\(or on one around it\\)"):
+        summary(net, (0, 5), known)
+    known.save(tmp_path / "range.json")
+    with pytest.raises(InputError, match="`known` is what"):
+        summary(net, (0, 5), outrange.read(tmp_path / "range.json"))
+
+
+@pytest.mark.parametrize("box", [(0, 5), (-1, 5), (-100, 100)], ids=str)
+def test_a_range_of_a_box_around_it_is_taken(box, tmp_path):
+    net = sum_of_two()
+    known = outrange.output_range(net.graph, box)
+    known.save(tmp_path / "range.json")
+    for one in (known, outrange.read(tmp_path / "range.json")):
+        (row,) = summary(net, (0, 5), one).layers
+        lo, hi = row.after
+        assert lo <= 0 and lo == pytest.approx(0)
+        assert hi >= 10 and hi == pytest.approx(10)
 
 
 def test_a_range_of_something_else_is_refused():

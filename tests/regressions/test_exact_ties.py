@@ -1,8 +1,17 @@
-"""Outputs of units that are all off are exactly equal: a tie there is decided, not "rounding"."""
+"""What ties exactly is decided, not "rounding": dead outputs, and limits that are attained."""
 
 import numpy as np
+import pytest
 
+import outrange
+from outrange import x, y
+from outrange.core.formula import negate
 from outrange.domains import bounds
+from outrange.questions.conditions.clause_groups import asked
+from outrange.questions.evidence.tied import never_below
+from outrange.questions.expressions import resolve
+from outrange.questions.inputs.sets import regions
+from outrange.questions.verify import verify
 from questions.nets import dense_net
 
 
@@ -19,12 +28,6 @@ def test_interval_of_a_sum_of_zeros_is_its_bias():
 
 
 def test_a_tie_of_dead_outputs_breaks_an_argmax(tmp_path):
-    import outrange
-    from outrange.core.formula import negate
-    from outrange.questions.expressions import resolve
-    from outrange.questions.inputs.sets import regions
-    from outrange.questions.verify import verify
-
     weights = [(np.ones((2, 2)), [0.0, 0.0]), ([[1.0, 2.0], [1.0, 1.0]], [0.0, 0.0])]
     net = dense_net([2, 2, 2], ["relu", None], weights=weights)
     graph = net.graph
@@ -35,3 +38,64 @@ def test_a_tie_of_dead_outputs_breaks_an_argmax(tmp_path):
                 continue  # There both are 0 all over, and the first of equal entries wins.
             verdict = verify(net, unsafe, regions(graph.inputs, box), text="", time_limit=30)
             assert verdict.status == status, (label, box, verdict)
+
+
+LINE = dense_net([1, 1], [None], weights=[([[2.0]], [1.0])])
+FOLD = dense_net(
+    [1, 2, 1], ["relu", None], weights=[([[1.0, -1.0]], [0, 0]), ([[1.0], [1.0]], [0])]
+)
+PLANE = dense_net([3, 2], [None], weights=[([[1.0, 0.5], [-1.0, 0.25], [0.0, 3.0]], [0.1, -7.0])])
+TENTH = float(np.float32(0.1))
+BOX = ([-1.0, 0.25, 2.0], [1.0, 0.25, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("net", "claim", "box"),
+    [
+        (LINE, y[0] <= 21, (1, 10)),
+        (LINE, y[0] >= 3, (1, 10)),
+        (LINE, "3 <= y[0] <= 21", (1, 10)),
+        (LINE, "abs(y[0] - 12) <= 9", (1, 10)),
+        (LINE, y[0] <= 2 * x[0] + 1, (1, 10)),
+        (FOLD, y[0] <= 3, (-3, 3)),
+        (FOLD, y[0] >= 0, (-3, 3)),
+        (FOLD, y[0] >= x[0], (-3, 3)),
+        (PLANE, (y[0] <= 0.75 + TENTH) & (y[1] <= 2.5625), BOX),
+        (PLANE, (y[1] <= 2.5625) | (y[0] >= 9), BOX),
+    ],
+    ids=str,
+)
+def test_a_limit_that_is_attained_holds(net, claim, box):
+    verdict = outrange.verify(net.graph, claim, box)
+    assert verdict.status == "HOLDS" and verdict.margin == 0.0
+
+
+@pytest.mark.parametrize(
+    ("net", "end", "box"),
+    [(LINE, 21.0, (1, 10)), (FOLD, 3.0, (-3, 3)), (FOLD, 3.0, (-3, -1))],
+)
+def test_a_limit_a_bit_below_does_not(net, end, box):
+    assert outrange.verify(net.graph, y[0] <= np.nextafter(end, 0), box).status == "VIOLATED"
+    assert outrange.verify(net.graph, y[0] < end, box).status == "VIOLATED"
+
+
+def never(net, claim, box, seconds=None):
+    graph = net.graph
+    unsafe = negate(resolve(claim, graph.inputs, graph.outputs))
+    question = asked(unsafe, regions(graph.inputs, box), str)
+    return never_below(graph, question.groups, seconds)
+
+
+def test_only_what_is_exact_is_settled_on_linear_regions():
+    assert never(FOLD, y[0] <= 3, (-3, 3))
+    # A third is no float64: 3 x = 1 is a point between two, beyond which this is broken.
+    third = dense_net(
+        [1, 2, 1], ["relu", None], weights=[([[3.0, -3.0]], [-1, 1]), ([[-1.0], [-1.0]], [0])]
+    )
+    assert never(third, y[0] <= 0, (0, 1))
+    assert not never(third, y[0] <= -(2.0**-1000), (0, 1))
+    smooth = dense_net([1, 1], ["tanh"], weights=[([[1.0]], [0.0])])
+    jumps = dense_net([1, 1], ["sign"], weights=[([[1.0]], [0.0])])
+    assert not never(smooth, y[0] <= np.tanh(3.0), (0, 3))
+    assert not never(jumps, y[0] <= 1 - 2.0**-53, (0, 0.5))
+    assert not never(FOLD, y[0] <= 3, (-3, 3), seconds=0.0)

@@ -57,6 +57,22 @@ def test_a_range_of_many_outputs_in_no_time_is_still_a_range():
     assert (answer.seen_lo >= exact.lo - 1e-9).all() and (answer.seen_hi <= exact.hi + 1e-9).all()
 
 
+def test_a_range_over_a_ball_in_no_time_is_an_answer_without_an_input():
+    graph = dense_net([3, 8, 2], ["relu", None]).graph
+    center = np.array([0.1, 0.2, 0.3])
+    answer = outrange.output_range(graph, outrange.L2Ball(center, 0.3), time_limit=1e-9)
+    assert answer.status == "time"
+    rng = np.random.default_rng(0)
+    away = rng.normal(size=(2000, 3))
+    seen = graph.run(center + 0.3 * away / np.linalg.norm(away, axis=1, keepdims=True))
+    assert (answer.lo <= seen.min(axis=0)).all() and (seen.max(axis=0) <= answer.hi).all()
+    # No input of the ball was looked at: none is shown, and nothing is said to be seen.
+    assert np.isnan(answer.at_lo).all() and np.isnan(answer.at_hi).all()
+    np.testing.assert_array_equal(answer.seen_lo, answer.hi)
+    np.testing.assert_array_equal(answer.seen_hi, answer.lo)
+    assert "No input of the set is known yet" in str(answer) and "nan" not in str(answer)
+
+
 @pytest.mark.parametrize("entries", [0, 1, 2, 5])
 def test_forms_of_few_entries_are_those_of_the_matrix(entries):
     rng = np.random.default_rng(entries)

@@ -1,6 +1,6 @@
 """Problems that fall into parts: the parts together are the whole."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from outrange.core import Box
 from outrange.core.arrays import distinct_rows
 from outrange.core.formula import negate
 from outrange.graph import Builder, Slot
+from outrange.graph.composites.convolution import convolve
 from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.sets import regions
 from outrange.questions.output_range import output_range
@@ -110,6 +111,55 @@ def test_equal_problems_are_solved_once():
     # What is fixed does not tell parts apart, and a row over all inputs joins them.
     assert parts(lo, np.where(np.arange(8) < 3, hi, lo)) is None
     assert parts(lo, hi, np.ones((1, 12))) is None
+
+
+def image(seed, length=12):
+    """Two convolutions of a sequence, the second of one step; and three free entries of it."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (length, 1))])
+    (x,) = b.input_values()
+    options = {"strides": (1,), "groups": 1}
+    h = convolve(
+        b, x, rng.normal(size=(3, 1, 2)), padding=((2, 2),), dilation=(2,), bias=rng.normal(size=2),
+        **options,
+    )  # fmt: skip
+    h = convolve(
+        b, b.curve("relu", h), rng.normal(size=(1, 2, 1)), padding=((0, 0),), dilation=(1,),
+        **options,
+    )  # fmt: skip
+    lo = np.zeros(length)
+    lo[[4, 5, 11]] = -1.0
+    return b.finish([h], ["y"]), lo, np.abs(lo)
+
+
+def test_three_free_pixels_of_a_convolution_come_to_an_end():
+    """A convolution reads all between two of its outputs; a part may not be the whole again."""
+    graph, lo, hi = image(0)
+    answer = output_range(Net(graph), (lo[:, None], hi[:, None]), tol=1e-4)
+    assert answer.is_exact
+    assert any("cone of influence" in method for method in answer.methods)
+    x = np.random.default_rng(1).uniform(lo, hi, (2000, 12))
+    x[:8, [4, 5, 11]] = list(product((-1.0, 1.0), repeat=3))
+    seen = graph.run(x)
+    assert (answer.lo.ravel() <= seen.min(axis=0) + 1e-12).all()
+    assert (answer.hi.ravel() >= seen.max(axis=0) - 1e-12).all()
+    unsafe = negate(resolve(y.max() <= float(answer.hi.max()) - 1e-3, graph.inputs, graph.outputs))
+    box = regions(graph.inputs, (lo[:, None], hi[:, None]))
+    assert verify(Net(graph), unsafe, box, text="").status == "VIOLATED"
+
+
+def test_every_part_has_fewer_free_inputs_than_the_whole():
+    graph, *_ = image(0)
+    size = graph.value_size(graph.output)
+    rows = np.concatenate([np.eye(size), -np.eye(size)])
+    divided = 0
+    for free in combinations(range(12), 3):
+        box = DomainBoxes.of(Box(np.zeros(12), np.isin(np.arange(12), free) * 1.0))
+        parts = independent_parts(graph, rows, np.zeros(len(rows)), box)
+        for part in parts or ():
+            assert (part.domain.hull.lo < part.domain.hull.hi).sum() < 3, free
+        divided += parts is not None
+    assert divided > 100
 
 
 def test_a_weight_tells_problems_apart():

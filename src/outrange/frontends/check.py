@@ -30,12 +30,12 @@ _HEAVY = 2**23
 
 
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
-    """Compare the graph (in float64) with the model itself (in its float32).
+    """Compare the graph (in float64) with the model itself (in its own element type).
 
     Random points of several magnitudes, whole numbers, halves, sign vectors, zero, and points of
     `box` are run through both, within the limits of the inputs. The difference allowed at each is
-    an estimate of what float32 rounding does there. Nothing is compared where a value overflows
-    float32 on the way, or at a pole. Where few of the points lie in the domain of the graph (of a
+    an estimate of what the model's rounding does there. Nothing is compared where a value overflows
+    on the way, or at a pole. Where few of the points lie in the domain of the graph (of a
     logarithm, say), others are looked for; a warning says if there are none.
 
     Args:
@@ -46,7 +46,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Raises:
         InputError: `box` has another number of entries than the model has inputs.
-        ModelError: They differ by more than float32 rounding explains.
+        ModelError: They differ by more than rounding explains.
     """
     if network.predict is None:
         return
@@ -54,7 +54,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     x, reached = with_points_inside(network.written, x, at_once, seed)
     if not reached:
         warnings.warn(_unreached(network, len(x)), stacklevel=2)
-    found = np.asarray(network.predict(x.astype(np.float32)), np.float64)
+    found = np.asarray(network.predict(x.astype(network.computed.dtype)), np.float64)
     for part in at_once(network.written, len(x)):
         _compare(network, x[part], found[part], seed)
 
@@ -79,7 +79,7 @@ def at_once(graph: Graph, count: int) -> Iterator[slice]:
 def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> None:
     """Compare at the points `x`, all at once, with what the model returned there."""
     graph = network.written
-    strayed = stray(graph, x)
+    strayed = stray(graph, x, computed=network.computed)
     expected = strayed.values[graph.output]
     if found.shape != expected.shape:
         raise ModelError(
@@ -133,12 +133,14 @@ def _worst(
 def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Mismatch) -> str:
     point = x[worst.point]
     shown = ", ".join(f"{v:.6g}" for v in point[:8]) + (", ..." if point.size > 8 else "")
+    digits = 9 if network.computed.dtype is np.float32 else 17
     return (
         f"The graph read from `{network.name}` must compute what the model computes, and does not"
         f"{_culprit(network, strayed, x, worst.point)}. Output {worst.output} is "
-        f"{worst.expected:.9g} by the graph and {worst.found:.9g} by the model; float32 rounding "
-        f"explains a difference of {worst.allowed:.2g}. If the model runs in reduced precision "
-        "(TF32, bfloat16), switch that off; otherwise please report it. "
+        f"{worst.expected:.{digits}g} by the graph and {worst.found:.{digits}g} by the model; "
+        f"{network.computed.name} rounding explains a difference of {worst.allowed:.2g}. If the "
+        "model runs in reduced precision (TF32, bfloat16), switch that off; otherwise please "
+        "report it. "
         f"Received: the input [{shown}]."
     )
 
@@ -155,7 +157,7 @@ def _culprit(network: Network, strayed: Strayed, x: np.ndarray, point: int) -> s
     """`" (first in layer ...)"`, where the network can show its inner values."""
     if network.probe is None:
         return ""
-    seen = network.probe(x[point : point + 1].astype(np.float32))
+    seen = network.probe(x[point : point + 1].astype(network.computed.dtype))
     for value in sorted(seen):
         if _differs(network.written, strayed, np.ravel(seen[value]), value, point):
             node = network.written.nodes[value - 1]

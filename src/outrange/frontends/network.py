@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core import InputError, ModelSource
 from ..graph import Graph
+from ..graph.float32 import FLOAT32, FloatType
 from ..graph.graph import vectors
 
 
@@ -16,7 +17,7 @@ class Network:
 
     Args:
         graph: What the model computes, in real arithmetic.
-        predict: The model itself, in its own float32: flat inputs `(batch, graph.size)` to flat
+        predict: The model itself, in its own arithmetic: flat inputs `(batch, graph.size)` to flat
             outputs `(batch, outputs)`. None where no runtime for it is installed.
         name: The model's name, for reports.
         origin: `"keras"` or `"onnx"`.
@@ -29,6 +30,7 @@ class Network:
         bypassed: The values of `graph` that such a curve bypasses: what depends on them, and how
             steeply, is read off `written` only.
         source: The hash of the model's file or of its weights, as they were when it was read.
+        computed: The element type that `predict` computes with.
     """
 
     graph: Graph
@@ -41,6 +43,7 @@ class Network:
     places: Mapping[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
+    computed: FloatType = FLOAT32
 
     def named(self, names: Sequence[str]) -> "Network":
         """The same network, its one flat input known by a name per feature.

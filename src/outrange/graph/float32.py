@@ -29,14 +29,38 @@ from ..ops.pointwise.op import Pointwise
 from .graph import Graph, Node
 
 
-UNIT32 = 2.0**-24
-"""Unit roundoff of float32, round to nearest."""
-
-WHOLE32 = 2.0**24
-"""Up to here every whole number is a float32."""
-
 LARGEST32 = 1e37
 """Values beyond this are taken to overflow in float32 (a margin of 30 for sums on the way)."""
+
+
+@dataclass(frozen=True)
+class FloatType:
+    """What a model computes with.
+
+    Args:
+        name: `"float32"`.
+        unit: Unit roundoff, round to nearest.
+        whole: Up to here every whole number is one of its numbers.
+        largest: Values beyond this are taken to overflow.
+        tiny: Results below this, the least normal number, may be flushed to zero.
+        absolute: Transcendental functions miss by up to this much, whatever the size of the value.
+        dtype: Of its numbers.
+    """
+
+    name: str
+    unit: float
+    whole: float
+    largest: float
+    tiny: float
+    absolute: float
+    dtype: type[np.floating]
+
+
+FLOAT32 = FloatType("float32", 2.0**-24, 2.0**24, LARGEST32, 2.0**-126, 2e-6, np.float32)
+"""Of Keras, ONNX and PyTorch models, as a rule."""
+
+FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.float64)
+"""Of scikit-learn. The graph's own values are float64 numbers, too: see `tolerance`."""
 
 _EXTRA_TERMS = 8
 """Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
@@ -44,12 +68,6 @@ _EXTRA_TERMS = 8
 OPERATIONS = 16
 """Elementary operations that a model may spend where the graph has one: a softmax that subtracts
 its largest entry first, a variance as the mean of squares less a square, a gelu by its erf."""
-
-_ABSOLUTE = 2e-6
-"""Float32 transcendental functions miss by up to this much, whatever the size of the value."""
-
-_TINY = 2.0**-126
-"""Float32 results below this, its least normal number, may be flushed to zero."""
 
 _RUNS = 4
 _SPREAD = 16.0
@@ -69,16 +87,21 @@ class Strayed:
     """`(batch,)`: whether rounding may step across a jump at the point."""
     overflows: np.ndarray
     """`(batch,)`: whether a value on the way may be too large for float32."""
+    computed: FloatType
+    """What the model computes with; `float32` stands for it here."""
 
 
-def stray(graph: Graph, x: np.ndarray, operations: int = 1) -> Strayed:
+def stray(
+    graph: Graph, x: np.ndarray, operations: int = 1, computed: FloatType = FLOAT32
+) -> Strayed:
     """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside.
 
     Args:
         graph: What the model computes.
-        x: Float32 numbers.
+        x: Numbers of that type.
         operations: How many operations the model may spend where the graph has one: see
             `OPERATIONS`.
+        computed: What the model computes with.
     """
     values = graph.run_all(np.asarray(x, np.float64))
     bounds, roundings = [np.zeros(values[0].shape)], [np.zeros(values[0].shape)]
@@ -88,7 +111,7 @@ def stray(graph: Graph, x: np.ndarray, operations: int = 1) -> Strayed:
             check_deadline()
             before = tuple(bounds[j] for j in node.inputs)
             inputs = tuple(values[j] for j in node.inputs)
-            moved, rounding = _node(node, inputs, before, y)
+            moved, rounding = _node(node, inputs, before, y, computed)
             rounding = operations * rounding
             if isinstance(node.op, Pointwise) and node.op.jumps:
                 near_jump |= (moved > 0).any(axis=1)
@@ -98,20 +121,24 @@ def stray(graph: Graph, x: np.ndarray, operations: int = 1) -> Strayed:
             if isinstance(node.op, Step) and node.op.is_staircase:
                 flat = node.op.is_flat(inputs[0] - before[0], inputs[0] + before[0])
                 near_jump |= ~flat.all(axis=1)
-            overflows |= (np.abs(y) >= LARGEST32).any(axis=1)
+            overflows |= (np.abs(y) >= computed.largest).any(axis=1)
             bounds.append(moved + rounding)
             roundings.append(rounding)
-    return Strayed(values, bounds, roundings, near_jump, overflows)
+    return Strayed(values, bounds, roundings, near_jump, overflows, computed)
 
 
 def _node(
-    node: Node, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], y: np.ndarray
+    node: Node,
+    inputs: Sequence[np.ndarray],
+    before: Sequence[np.ndarray],
+    y: np.ndarray,
+    computed: FloatType,
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
     op = node.op
     if isinstance(op, Pointwise):
         moved = _pointwise(op, inputs, before, y)
-        return moved, _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
+        return moved, _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
     if isinstance(op, Rearrange):
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
@@ -119,25 +146,25 @@ def _node(
     if isinstance(op, Product):
         u, v = (np.abs(x) for x in inputs)
         moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
-        rounding = _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
-        counted = _are_whole(inputs, before, op) & (np.abs(y) < WHOLE32)
+        rounding = _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
+        counted = _are_whole(inputs, before, op) & (np.abs(y) < computed.whole)
         return moved, np.where(counted, 0.0, rounding)
     if isinstance(op, Affine):
         moved = op.apply(before, True)
-        if _only_picks(op):
-            return moved, _flushed(y, moved)
+        if _only_picks(op, computed):
+            return moved, _flushed(y, moved, computed)
         size = op.apply(tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True)), True)
         size = size + np.abs(op.bias)
-        rounding = _gamma(op.terms + _EXTRA_TERMS) * size + _TINY * op.terms
+        rounding = _gamma(op.terms + _EXTRA_TERMS, computed) * size + computed.tiny * op.terms
         if _has_whole_coefficients(op):
-            rounding = np.where(_are_whole(inputs, before) & (size < WHOLE32), 0.0, rounding)
+            rounding = np.where(_are_whole(inputs, before) & (size < computed.whole), 0.0, rounding)
         return moved, rounding
     moved = _curve(op, inputs[0], before[0], y)
-    if _only_picks(op):
-        return moved, _flushed(y, moved)
-    rounding = _gamma(_EXTRA_TERMS) * (np.abs(y) + moved) + _TINY
+    if _only_picks(op, computed):
+        return moved, _flushed(y, moved, computed)
+    rounding = _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
     if not op.is_piecewise_linear:
-        rounding = rounding + _ABSOLUTE
+        rounding = rounding + computed.absolute
     return moved, rounding
 
 
@@ -158,33 +185,33 @@ def _has_whole_coefficients(op: Affine) -> bool:
     return numbers is not None and all(bool((part == np.rint(part)).all()) for part in whole)
 
 
-def _gamma(terms: int) -> float:
+def _gamma(terms: int, computed: FloatType) -> float:
     """`n u / (1 - n u)`: what `n` roundings make of a relative error."""
-    share = terms * UNIT32
+    share = terms * computed.unit
     return share / (1.0 - share) if share < 1.0 else np.inf
 
 
-def _only_picks(op: Affine | Curve) -> bool:
+def _only_picks(op: Affine | Curve, computed: FloatType) -> bool:
     """Whether every result is an operand, its negative, or a constant: nothing is rounded."""
     if isinstance(op, Affine):
         return op.factor is not None and bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())
     if isinstance(op, Step) and op.is_staircase:
         return op.spacing == 1.0  # whole numbers
     lines = op.lines or (None,)
-    return all(line is not None and _is_picked(*line) for line in lines)
+    return all(line is not None and _is_picked(*line, computed) for line in lines)
 
 
-def _is_picked(slope: float, offset: float) -> bool:
-    """Whether a line is `x`, `-x` or a float32 number."""
+def _is_picked(slope: float, offset: float, computed: FloatType) -> bool:
+    """Whether a line is `x`, `-x` or a number of the type."""
     if slope == 0.0:
-        return float(np.float32(offset)) == offset
+        return float(computed.dtype(offset)) == offset
     return abs(slope) == 1.0 and offset == 0.0
 
 
-def _flushed(y: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def _flushed(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarray:
     """What a picked number may lose: nothing, unless it is too small."""
-    small = (np.abs(y) - moved < _TINY) & ((y != 0) | (moved != 0))
-    return np.where(small, _TINY, 0.0)
+    small = (np.abs(y) - moved < computed.tiny) & ((y != 0) | (moved != 0))
+    return np.where(small, computed.tiny, 0.0)
 
 
 def _pointwise(
@@ -229,6 +256,8 @@ def noise(graph: Graph, strayed: Strayed, seed: int) -> np.ndarray:
 def tolerance(graph: Graph, strayed: Strayed, seed: int = 0) -> np.ndarray:
     """`(batch, outputs)`: a difference beyond this is not float32 rounding.
 
+    The factors leave room for the graph's own values where both are float64.
+
     Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
     """
     with np.errstate(over="ignore"):  # Then nothing can be said.
@@ -237,5 +266,5 @@ def tolerance(graph: Graph, strayed: Strayed, seed: int = 0) -> np.ndarray:
     allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))
     allowed = np.where(strayed.overflows[:, None], np.inf, allowed)
     largest = np.abs(strayed.values[graph.output]).max(axis=1, initial=0.0, keepdims=True)
-    allowed = allowed + 4.0 * UNIT32 * largest
+    allowed = allowed + 4.0 * strayed.computed.unit * largest
     return np.where(np.isnan(allowed), np.inf, allowed)

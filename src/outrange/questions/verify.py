@@ -11,6 +11,7 @@ from ..answers import Cost, Counterexample, Verdict, VerifyProgress
 from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
 from ..graph import Graph
+from ..search.common.clause_groups import ClauseGroup
 from ..search.common.solution import SearchProgress, Solution, Status
 from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
@@ -23,6 +24,7 @@ from .conditions.specification import demands
 from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.contradictions import check_never, sampled
 from .evidence.finite import holds_nowhere
+from .evidence.tied import METHOD, never_below
 from .inputs.parse_box import place
 
 
@@ -85,8 +87,8 @@ def verify(
     )  # fmt: skip
     check_stopped()
     tied = found.status is Status.ROUNDING and examiner.witness is None
-    if tied and holds_nowhere(question.groups, ExactChecker(graph, unsafe)):
-        found = replace(found, status=Status.UNSAT, lower=np.maximum(found.lower, 0.0))
+    if tied:
+        found = _settled(found, graph, unsafe, question.groups, clock.left)
     empty = False
     if found.status is Status.UNSAT:
         at = [*examiner.shown, *([] if found.point is None else [found.point])]
@@ -98,6 +100,19 @@ def verify(
         helps = _held_on(network, unsafe, one, clock)
         verdict = replace(verdict, remedies=helps)
     return verdict
+
+
+def _settled(
+    found: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
+) -> Solution:
+    """What a search left open because of rounding, decided without any where that can be done."""
+    how: tuple[str, ...] = ()
+    if not holds_nowhere(groups, ExactChecker(graph, unsafe)):
+        if not never_below(graph, groups, left):
+            return found
+        how = (METHOD,)
+    lower = np.maximum(found.lower, 0.0)
+    return replace(found, status=Status.UNSAT, lower=lower, methods=(*found.methods, *how))
 
 
 def _held_on(network: NetworkLike, unsafe: Formula, box: Box, clock: Clock) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import keras
 
 import zoo
 from outrange.frontends.keras import load_keras
-from outrange.frontends.keras.compiled import _compiled
+from outrange.frontends.keras.compiled import CompiledCall, _compiled
+from outrange.frontends.keras.signature import signature
 
 
 if keras.backend.backend() != "jax":
@@ -62,6 +63,36 @@ def test_arrays_that_a_model_holds_are_part_of_its_program():
     for shift in (1.0, 2.0):
         held = np.full(3, shift, "float32")
         np.testing.assert_array_equal(load_keras(model(held)).predict(x), held[None])
+
+
+def scaled_within(how, held):
+    """A layer that multiplies by numbers which only a function inside a function holds."""
+    import jax
+
+    class Scaled(keras.layers.Layer):
+        def call(self, x):
+            if isinstance(x, keras.KerasTensor):
+                return keras.ops.multiply(x, 1.0)
+            if how == "jit":
+                return jax.jit(lambda t: t * held)(x)
+            if how == "scan":
+                return jax.lax.scan(lambda t, _: (t * held, None), x, None, length=1)[0]
+            if how == "checkpoint":
+                return jax.checkpoint(lambda t: t * held)(x)
+            as_x = jax.ShapeDtypeStruct(x.shape, x.dtype)
+            return jax.pure_callback(lambda t: np.asarray(t) * held, as_x, x)
+
+    return keras.Sequential([keras.Input((3,)), Scaled()])
+
+
+@pytest.mark.parametrize("how", ["jit", "scan", "checkpoint", "pure_callback"])
+def test_numbers_in_functions_inside_functions_are_part_of_the_program(how):
+    x = np.ones((2, 3), "float32")
+    for first in (1.0, 1.0000002, 4.0, 1.0):
+        held = np.array([first, 2.0, 3.0], "float32")
+        model = scaled_within(how, held)
+        found = CompiledCall(model, signature(model))
+        np.testing.assert_array_equal(found([x]), np.tile(held, (2, 1)))
 
 
 def test_a_model_that_does_not_compile_is_run_as_it_is():

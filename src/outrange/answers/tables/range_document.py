@@ -126,17 +126,22 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
         ("least", np.ravel(answer.seen_lo), closed_lo, answer.at_lo),
         ("most", np.ravel(answer.seen_hi), closed_hi, answer.at_hi),
     )
-    return [
+    lines = [
         f"{name} is {number(float(tidy(seen[i], abs(seen[i]))))} "
         f"({word if closed[i] else f'{word} seen'}) at {_point(answer, at, i)}"
         for i, name in enumerate(names)
         for word, seen, closed, at in ends
+        if not any(np.isnan(row).any() for row in _rows(answer, at, i).values())
     ]
+    return lines or ["No input of the set is known yet."] * bool(names)
 
 
 def _point(answer: Any, at: np.ndarray | dict[str, np.ndarray], i: int) -> str:
+    return point(_rows(answer, at, i), most=MOST_INPUTS)
+
+
+def _rows(answer: Any, at: np.ndarray | dict[str, np.ndarray], i: int) -> dict[str, np.ndarray]:
     parts = at if isinstance(at, dict) else {next(iter(answer.inputs)): at}
-    rows = {
+    return {
         name: part.reshape(answer.lo.size, *answer.inputs[name])[i] for name, part in parts.items()
     }
-    return point(rows, most=MOST_INPUTS)

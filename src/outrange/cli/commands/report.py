@@ -14,7 +14,7 @@ from ...questions.inputs.data import data_box
 from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_file
 from ..options.boxes import BoxOptions, box_of
-from ..options.tables import inputs_in
+from ..options.tables import TARGET, inputs_in, table_in
 from ..start_up import command_began
 from .diagnose import read_data
 from .range import load_model
@@ -67,7 +67,7 @@ def ask_report(
     folder = os.path.dirname(os.path.abspath(out))
     if not os.path.isdir(folder):
         raise InputError(f"-o: there is no such folder. Received: {folder}.")
-    data = None if box.data is None else _data(box.data, box.target or "y")
+    data = None if box.data is None else _data(box)
     from ...api.report import report_on
     from ...live import following
 
@@ -100,8 +100,11 @@ def ask_report(
     return OPEN if found.cut else EXACT
 
 
-def _data(name: str, target: str) -> Any:
+def _data(box: BoxOptions) -> Any:
     """Inputs and targets of a file; the inputs alone where it has no targets."""
+    name, target = str(box.data), box.target or TARGET
+    if box.target is None and (found := table_in(name, box.feature_names or [])) is not None:
+        return found[0] if found[1] is None else found
     parts = read_file(name, "--data")
     if name.lower().endswith(".csv"):
         with open(name, encoding="utf-8-sig") as lines:

@@ -79,7 +79,7 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
     shape = slots[0].shape if len(slots) == 1 else ()
     if o.data is not None:
         margin = o.relative_margin if o.relative_margin is not None else o.margin or 0.0
-        rows, names = inputs_in(o.data, o.target, slots)
+        rows, names = inputs_in(o.data, o.target, slots, o.feature_names)
         box = data_box(_rows(rows, slots), margin, relative=o.relative_margin is not None)
         if names is None:
             return box

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core import ModelError
 from ...graph import Builder, Operand, Slot, Value
+from ...graph.float32 import FLOAT32, FLOAT64, FloatType
 from ...ops import Curve
 from ..check import check_same
 from ..network import LayerInfo, Network
@@ -55,6 +56,7 @@ def load_sklearn(model: Any) -> Network:
         plain=builder.plain,
         places=builder.places,
         bypassed=builder.bypassed,
+        computed=_computed(model),
     )
     check_same(network)
     return network if names is None else network.named(names)
@@ -76,6 +78,11 @@ def arrays(model: Any) -> Iterator[np.ndarray]:
         for part in parts:
             if name.endswith("_") and isinstance(part, np.ndarray) and part.dtype.kind in "iuf":
                 yield part
+
+
+def _computed(model: Any) -> FloatType:
+    """Float64; but what was fitted to float32 computes some constants in it."""
+    return FLOAT32 if any(part.dtype == np.float32 for part in arrays(model)) else FLOAT64
 
 
 class _Predictor:

@@ -142,16 +142,15 @@ def _places(call: Call, chosen: Any) -> np.ndarray:
 @rule("StandardScaler")
 def _standard(call: Call) -> Operand:
     found = call.estimator
-    scale = found.scale_ if found.scale_ is not None else np.ones(call.x.shape[1])
-    mean = found.mean_ if found.with_mean and found.mean_ is not None else 0.0
+    scale = _float64(found.scale_, np.ones(call.x.shape[1]))
+    mean = _float64(found.mean_ if found.with_mean else None, 0.0)
     return call.affine(1.0 / scale, -mean / scale)
 
 
 @rule("RobustScaler")
 def _robust(call: Call) -> Operand:
     found = call.estimator
-    scale = found.scale_ if found.scale_ is not None else np.ones(call.x.shape[1])
-    center = found.center_ if found.center_ is not None else 0.0
+    scale, center = _float64(found.scale_, np.ones(call.x.shape[1])), _float64(found.center_, 0.0)
     return call.affine(1.0 / scale, -center / scale)
 
 
@@ -165,7 +164,7 @@ def _min_max(call: Call) -> Operand:
 
 @rule("MaxAbsScaler")
 def _max_abs(call: Call) -> Operand:
-    scaled = call.affine(1.0 / call.estimator.scale_, 0.0)
+    scaled = call.affine(1.0 / _float64(call.estimator.scale_, 1.0), 0.0)
     is_clipped = getattr(call.estimator, "clip", False)
     return call.builder.clip(scaled, -1.0, 1.0) if is_clipped else scaled
 
@@ -178,7 +177,7 @@ def _pca(call: Call) -> Operand:
     out = call.builder.dense(centered, weight)
     if found.whiten:
         least = np.finfo(found.explained_variance_.dtype).eps
-        scale = np.maximum(np.sqrt(found.explained_variance_), least)
+        scale = _float64(np.maximum(np.sqrt(found.explained_variance_), least), 1.0)
         out = call.builder.affine_map(out, 1.0 / scale, 0.0, ulps=2)
     call.visit(call.name, "PCA", weight.size, None, out)
     return out
@@ -258,10 +257,11 @@ def _transformed(call: Call) -> Operand:
     name, builder = type(scaler).__name__, call.builder
     call.builder.source = call.path
     if name == "StandardScaler":
-        scale = scaler.scale_ if scaler.scale_ is not None else 1.0
-        return builder.affine_map(y, scale, scaler.mean_ if scaler.with_mean else 0.0)
+        mean = scaler.mean_ if scaler.with_mean else None
+        return builder.affine_map(y, _float64(scaler.scale_, 1.0), _float64(mean, 0.0))
     if name == "MinMaxScaler":
-        return builder.affine_map(y, 1.0 / scaler.scale_, -scaler.min_ / scaler.scale_, ulps=2)
+        scale, least = _float64(scaler.scale_, 1.0), _float64(scaler.min_, 0.0)
+        return builder.affine_map(y, 1.0 / scale, -least / scale, ulps=2)
     raise UnsupportedError(
         f"`{call.name}` transforms its target by a {name}; StandardScaler and MinMaxScaler are "
         "described there."
@@ -271,6 +271,11 @@ def _transformed(call: Call) -> Operand:
 @rule("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 def _searched(call: Call) -> Operand:
     return written(replace(call, estimator=call.estimator.best_estimator_))
+
+
+def _float64(fitted: Any, otherwise: Any) -> np.ndarray:
+    """Fitted numbers, also of float32, for a quotient of them; others where there are none."""
+    return np.asarray(otherwise if fitted is None else fitted, np.float64)
 
 
 def _inside(path: str, name: str) -> str:

@@ -19,6 +19,7 @@ from ...graph.measure import measure
 from ...search.common.solution import Solution, Status
 from ...search.common.tolerance import Convergence, Tolerance, is_curved
 from ...search.decide import decide
+from ...search.norm_ball.solve import lone_ball, solve_in_ball
 from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
@@ -60,7 +61,7 @@ def least(
         time_limit: Seconds; None for no limit.
         seed: Seed of the samples.
     """
-    if where == TRUE and all(region.is_box for region in regions):
+    if where == TRUE and all(region.is_box or lone_ball(region) for region in regions):
         return _by_search(network, objective, regions, tol, time_limit, seed)
     return _Chain(network, objective, regions, where, tol, time_limit, seed).run()
 
@@ -79,7 +80,12 @@ def _by_search(
     began = time.perf_counter()
     for region in regions:
         left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
-        found = solve(formed, region.box, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
+        options = {"tol": tol, "time_limit": left, "seed": seed}
+        ball, row = lone_ball(region), np.ones((1, 1))
+        if ball is None:
+            found = solve(formed, region.box, row, **options)
+        else:
+            found = solve_in_ball(formed, region.box, ball, row, **options)
         at = np.clip(found.at, region.box.lo, region.box.hi)
         seen = enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0]
         parts.append(replace(found, at=at, seen=seen))

@@ -12,6 +12,7 @@ from ...core import Atom, InputError, Region
 from ...core.formula import TRUE
 from ...graph import Graph
 from ...search.common.solution import Solution, Status
+from ...search.norm_ball.solve import lone_ball, solve_in_ball
 from .optimize import least
 
 
@@ -48,6 +49,9 @@ def range_over(
     """
     began = time.perf_counter()
     k = formed.value_size(formed.output)
+    if len(regions) == 1 and (ball := lone_ball(regions[0])) is not None:
+        rows = np.concatenate([np.eye(k), -np.eye(k)])
+        return solve_in_ball(formed, regions[0].box, ball, rows, tol=tol, time_limit=time_limit)
     found: list[Solution] = []
     for i in range(2 * k):
         sign = 1.0 if i < k else -1.0

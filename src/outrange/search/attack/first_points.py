@@ -77,7 +77,7 @@ def first_points(
     if done():
         return Lowest(y, x).points
     best, k = _starts(gradient, x, y, decides=goal is not None)
-    box = DomainBoxes(boxes.lo[which[best]], boxes.hi[which[best]], boxes.whole)
+    box = boxes.with_ends(boxes.lo[which[best]], boxes.hi[which[best]])
     return Lowest(y, x).take(descend(gradient, x[best], k, box, FIRST, late=done)).points
 
 

@@ -179,9 +179,9 @@ def polish(
     if few < len(at):
         chosen = rng.permutation(len(at))[:few]
         at, k = at[chosen], k[chosen]
-        box = DomainBoxes(box.lo[chosen], box.hi[chosen], box.whole)
+        box = box.with_ends(box.lo[chosen], box.hi[chosen])
     x = np.repeat(at, near, axis=0)
-    box = DomainBoxes(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0), box.whole)
+    box = box.with_ends(np.repeat(box.lo, near, axis=0), np.repeat(box.hi, near, axis=0))
     moved = np.arange(len(x)) % near != 0
     x[moved] += 0.02 * (box.hi - box.lo)[moved] * rng.standard_normal((moved.sum(), at.shape[1]))
     x = box.snap(np.clip(x, box.lo, box.hi))
@@ -217,4 +217,4 @@ def scatter(
 
 
 def _first_of(boxes: DomainBoxes, count: int) -> DomainBoxes:
-    return DomainBoxes(boxes.lo[:count], boxes.hi[:count], boxes.whole)
+    return boxes.with_ends(boxes.lo[:count], boxes.hi[:count])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class DomainBoxes:
         lo, hi = self.lo[:1], self.hi[:1]
         return self.snap(0.5 * lo + 0.5 * hi)
 
+    def with_ends(self, lo: np.ndarray, hi: np.ndarray) -> DomainBoxes:
+        """Other boxes of the same inputs, `(c, d)` ends; what else holds of points stays."""
+        return replace(self, lo=lo, hi=hi)
+
     def around(self, at: np.ndarray) -> DomainBoxes:
         """For each point `(c, d)` the first root that contains it, `(c, d)` ends."""
         if len(self.lo) == 1:
@@ -45,7 +49,7 @@ class DomainBoxes:
         else:
             inside = (self.lo <= at[:, None]) & (at[:, None] <= self.hi)
             which = inside.all(axis=2).argmax(axis=1)
-        return DomainBoxes(self.lo[which], self.hi[which], self.whole)
+        return self.with_ends(self.lo[which], self.hi[which])
 
     def snap(self, x: np.ndarray) -> np.ndarray:
         """Round the integer inputs of points."""

@@ -27,6 +27,8 @@ class BoxBounds:
     """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
     undecided: np.ndarray
     """`(B,)` number of unstable units."""
+    at: np.ndarray | None = None
+    """`(B, m, d)` points where the forms are least; None for the corners of the boxes."""
 
 
 class Engine(Protocol):

@@ -130,6 +130,25 @@ class ExactGraph:
         return AffineForms(whole, top)
 
 
+def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[int]]:
+    """Forms that are positive where unit `j` is inside a gap; none where it never leaves a knot.
+
+    Args:
+        op: A piecewise-linear curve.
+        before: The forms of its source.
+        j: The unit.
+        gap: Of its knots.
+    """
+    found = []
+    for knot, sign in [(k, 1) for k in op.knots[:gap][-1:]] + [(k, -1) for k in op.knots[gap:][:1]]:
+        whole, scale = integers(np.array([knot]))
+        form = [sign * c << scale for c in before.row(j)]
+        form[-1] -= sign * int(whole[0]) << before.scale
+        if any(form):
+            found.append(form)
+    return found
+
+
 def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
     out = np.zeros((len(rows), whole.shape[1]), object)
     for i, (columns, entries) in enumerate(rows):

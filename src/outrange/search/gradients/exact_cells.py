@@ -19,7 +19,7 @@ import numpy as np
 from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
 from ...ops import Affine, Curve, Product
-from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, integers
+from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, positive_in
 from .objectives import AT_ONCE, Objectives
 from .pieces import Unit, curve_of, is_straight, lines_of, open_units, touched
 
@@ -222,7 +222,8 @@ class _CellEnumeration:
                 kept = rows[self.patterns[rows, place] == gap]
                 if not kept.size:
                     continue
-                more = [] if before is None else self._limits(value, before, j, gap)
+                op = curve_of(self.graph, value)
+                more = [] if before is None else positive_in(op, before, j, gap)
                 here: RationalPoint | None = at
                 if any(at.value(row) <= 0 for row in more):
                     here = self._cell_of.point([*limits, *more])
@@ -241,18 +242,6 @@ class _CellEnumeration:
                 gaps[j] = self.patterns[rows[0], i]
         values = [*values, self._exact.curve(value, before, gaps)]
         self._from(value + 1, values, rows, limits, at)
-
-    def _limits(self, value: int, before: AffineForms, j: int, gap: int) -> list[list[int]]:
-        """Forms that are positive inside the gap; none where the unit never leaves a knot."""
-        knots = curve_of(self.graph, value).knots
-        found = []
-        for knot, sign in [(k, 1) for k in knots[:gap][-1:]] + [(k, -1) for k in knots[gap:][:1]]:
-            whole, scale = integers(np.array([knot]))
-            form = [sign * c << scale for c in before.row(j)]
-            form[-1] -= sign * int(whole[0]) << before.scale
-            if any(form):
-                found.append(form)
-        return found
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""

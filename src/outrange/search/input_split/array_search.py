@@ -83,7 +83,8 @@ def _step(search: ArraySearch, count: int) -> None:
     found = engine.bound(lo, hi, box["status"][alive], wanted, cutoff)
     state.boxes += len(lo)
     lb = np.fmax(lb, np.where(wanted, found.least, -np.inf))
-    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[wanted]
+    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None]) if found.at is None else found.at
+    corner = search.boxes.snap(corner[wanted])
     y = engine.evaluate(corner)
     state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
     cutoff = state.cutoff()

@@ -39,7 +39,9 @@ class BestFirstSearch(Search):
     ) -> None:
         """The part of construction that comes before the first points."""
         self.incumbent, self.free = incumbent, free
-        self.boxes = DomainBoxes(domain.lo[:, free], domain.hi[:, free], domain.whole[free])
+        self.boxes = domain
+        if not free.all():
+            self.boxes = DomainBoxes(domain.lo[:, free], domain.hi[:, free], domain.whole[free])
         self._fixed = domain.hull.lo
         self._rng = np.random.default_rng(seed)
 

@@ -1,0 +1,207 @@
+"""A threshold that an optimum attains exactly, settled on linear regions in rational arithmetic.
+
+Bounds in float64 fall short of such a threshold by their rounding, however small the boxes. There a
+piecewise-linear network is followed exactly: its inputs are halved until few activation patterns
+are left in what bounds do not decide, each pattern is cut out by linear forms in integers, and a
+linear program in rationals says whether the condition holds somewhere on it.
+
+Sound: a strict condition on continuous functions holds on an open set of inputs if it holds
+anywhere, so also inside some linear region; no region with interior is left out, and nothing is
+rounded. Complete: no, within the limits below. Cost: a linear program a region and undecided unit.
+
+Reference: H.-D. Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core import Bounds, OutOfTime, check_deadline, deadline
+from ...domains import bounds
+from ...graph import Graph
+from ...graph.measure import measure
+from ...graph.rewrites.rewrite import piecewise_to_pairs
+from ...ops import Affine, Curve, Rearrange
+from ...search.common.clause_groups import ClauseGroup
+from ...search.gradients.exact_affine import AffineForms, ArrangementCell, ExactGraph, positive_in
+from ...search.gradients.pieces import curve_of, is_straight, touched
+
+
+METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
+
+MOST_BOXES, MOST_REGIONS = 1 << 9, 1 << 10
+"""Boxes that are bounded, and linear regions that are followed, for one group of clauses."""
+
+MOST_WORK = 1 << 20
+"""Boxes, or regions, times coefficients of the graph: there are fewer of a larger one. All together
+takes a few seconds."""
+
+MOST_PATTERNS = 1 << 6
+"""Patterns up to which a box is not halved once more."""
+
+MOST_COEFFICIENTS = 1 << 16
+"""Of a larger graph no exact form is computed: a region would take seconds."""
+
+
+def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
+    """Whether it is proved that no clause of any group holds anywhere, however closely.
+
+    Args:
+        graph: The network.
+        groups: Clauses and their boxes.
+        seconds: Time for it.
+    """
+    try:
+        with deadline(seconds):
+            return all(_Regions(graph, group).empty() for group in groups)
+    except (OutOfTime, KeyboardInterrupt):  # What the search has found is still an answer.
+        return False
+
+
+class _Regions:
+    """The linear regions of a network on which a clause could hold."""
+
+    def __init__(self, graph: Graph, group: ClauseGroup) -> None:
+        self.roots = group.roots
+        is_strict = bool(np.all(group.strict)) and not group.distances
+        self.graph = piecewise_to_pairs(measure(graph, group.clauses)) if is_strict else graph
+        coefficients = _coefficients(self.graph) if is_strict else None
+        self.known = coefficients is not None and coefficients <= MOST_COEFFICIENTS
+        few = MOST_WORK // max(1, coefficients or 1)
+        self.most_boxes, self.most_regions = min(MOST_BOXES, few), min(MOST_REGIONS, few)
+        self.regions = 0
+
+    def empty(self) -> bool:
+        """Whether none has a point at which a clause holds; False where that is not known."""
+        lo, hi, whole = self.roots.lo, self.roots.hi, self.roots.whole
+        if not self.known or not np.isfinite([lo, hi]).all() or np.any((lo < hi) & whole):
+            return False
+        waiting, bounded = list(zip(lo, hi, strict=True)), 0
+        while waiting:
+            bounded += 1
+            if bounded > self.most_boxes or self.regions > self.most_regions:
+                return False
+            low, high = waiting.pop()
+            ends = [(a[0], b[0]) for a, b in bounds(self.graph, low[None], high[None], "linear")]
+            if any(np.isnan(end).any() for both in ends for end in both):
+                return False
+            asked = np.flatnonzero(~(ends[self.graph.output][0] >= 0.0))
+            if not asked.size:
+                continue
+            if np.any(low < high) and self._patterns(ends) <= MOST_PATTERNS:
+                if not _Box(self, low, high, ends, asked).empty():
+                    return False
+                continue
+            halves = _halves(low, high)
+            if halves is None:
+                return False
+            waiting += halves
+        return True
+
+    def _patterns(self, ends: list[Bounds]) -> float:
+        count = 1.0
+        for node in self.graph.nodes:
+            if isinstance(node.op, Curve):
+                lo, hi = ends[node.inputs[0]]
+                bends = sum(((lo < knot) & (knot < hi)).astype(int) for knot in node.op.knots)
+                count *= float(np.prod(1.0 + bends))
+        return count
+
+
+def _coefficients(graph: Graph) -> int | None:
+    """How many coefficients a continuous piecewise-linear graph has; None if some are rounded."""
+    total = 0
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Affine):
+            total += op.size * sum(op.sizes)
+            if not op.plain or op.ulps or not np.isfinite(op.bias).all():
+                return None
+        elif isinstance(op, Curve):
+            is_cut = bool(op.jumps or op.holes) or not np.isinf(op.on).all()
+            if is_cut or not is_straight(op):
+                return None
+        elif not isinstance(op, Rearrange):
+            return None
+    return total
+
+
+def _halves(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
+    """The box cut across its longest side; None where no float64 number lies between its ends."""
+    i = int(np.argmax(hi - lo))
+    middle = 0.5 * lo[i] + 0.5 * hi[i]
+    if not lo[i] < middle < hi[i]:
+        return None
+    at = np.arange(lo.size) == i
+    return [(lo, np.where(at, middle, hi)), (np.where(at, middle, lo), hi)]
+
+
+class _Box:
+    """The regions of one box, depth first over its undecided units, in the order of the graph."""
+
+    def __init__(
+        self,
+        within: _Regions,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        ends: list[Bounds],
+        asked: np.ndarray,
+    ) -> None:
+        self.within, self.graph, self.ends, self.asked = within, within.graph, ends, asked
+        free = lo < hi
+        self.cell = ArrangementCell(lo[free], hi[free])
+        self.exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
+
+    def empty(self) -> bool:
+        """Whether no clause holds anywhere in the box; False where there are too many regions."""
+        return self._from(1, [self.exact.inputs()], [])
+
+    def _from(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
+        """Values `value` and on, those before it known where `limits` are positive."""
+        check_deadline()
+        while value <= len(self.graph.nodes):
+            node = self.graph.nodes[value - 1]
+            before = [values[j] for j in node.inputs]
+            if isinstance(node.op, Curve):
+                op, (low, high) = node.op, self.ends[node.inputs[0]]
+                gaps = [touched(op, a, b) for a, b in zip(low, high, strict=True)]
+                undecided = [j for j, some in enumerate(gaps) if len(some) > 1]
+                if undecided:
+                    return self._choose(value, values, gaps, undecided, limits)
+                found = self.exact.curve(value, before[0], np.array([g[0] for g in gaps], int))
+            else:
+                found = self.exact.affine(value, before)
+            values = [*values, found]
+            value += 1
+        self.within.regions += 1
+        if self.within.regions > self.within.most_regions:
+            return False
+        output = values[self.graph.output]
+        below = ([-c for c in output.row(k)] for k in self.asked.tolist())
+        return all(self.cell.point([*limits, row]) is None for row in below)
+
+    def _choose(
+        self,
+        value: int,
+        values: list[AffineForms],
+        gaps: list[list[int]],
+        undecided: list[int],
+        limits: list[list[int]],
+    ) -> bool:
+        """Every gap that the `undecided` units of one curve can be on together."""
+        op = curve_of(self.graph, value)
+        before = values[self.graph.nodes[value - 1].inputs[0]]
+        if not undecided:
+            after = self.exact.curve(value, before, np.array([g[0] for g in gaps], int))
+            return self._from(value + 1, [*values, after], limits)
+        j, *others = undecided
+        for gap in gaps[j]:
+            more = positive_in(op, before, j, gap)
+            if more and self.cell.point([*limits, *more]) is None:
+                continue
+            chosen = [*gaps[:j], [gap], *gaps[j + 1 :]]
+            if not self._choose(value, values, chosen, others, [*limits, *more]):
+                return False
+        return True

@@ -1,0 +1,85 @@
+"""Boxes and bounds of a search whose inputs lie in a norm ball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import Distance
+from ..common.domain_boxes import DomainBoxes
+from ..engines.array_engine import ArrayEngine
+from ..engines.base import BoxBounds
+from .relaxation import least_in_ball
+
+
+SHRUNK = 1e-13
+"""Share of the radius that points stay away from the sphere: rounded, they are in the ball."""
+
+
+@dataclass(frozen=True, eq=False)
+class BallBoxes(DomainBoxes):
+    """The boxes of a domain, whose points lie in a ball too.
+
+    Args:
+        ball: Of some of the inputs.
+    """
+
+    ball: Distance
+
+    def snap(self, x: np.ndarray) -> np.ndarray:
+        """Move points along the way to the center until they are in the ball."""
+        away = x[..., self.ball.index] - self.ball.center
+        size = norm(away, self.ball.order)
+        with np.errstate(all="ignore"):
+            share = np.minimum(1.0, (1.0 - SHRUNK) * self.ball.radius / size)
+        share = np.where(size > 0, share, 1.0)[..., None]
+        moved = x.copy()
+        moved[..., self.ball.index] = self.ball.center + share * away
+        return moved
+
+
+class BallEngine:
+    """An `Engine` whose bounds hold over the part of a box that lies in a ball.
+
+    Args:
+        engine: Bounds boxes.
+        ball: The ball.
+    """
+
+    def __init__(self, engine: ArrayEngine, ball: Distance) -> None:
+        self._engine, self.ball = engine, ball
+        self.inputs, self.objectives, self.units = engine.inputs, engine.objectives, engine.units
+
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """See `Engine.bound`."""
+        found = self._engine.bound(lo, hi, status, wanted, cutoff)
+        part = least_in_ball(found.slopes, found.offset, lo, hi, self.ball)
+        least = np.where(wanted, np.fmax(found.least, part.least), -np.inf)
+        return replace(found, least=least, at=part.at)
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Objectives in plain float64; infinite outside the ball."""
+        return self._inside(x, self._engine.evaluate(x))
+
+    def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine.gradient`; objectives are infinite outside the ball."""
+        values, slope = self._engine.gradient(x, k)
+        return self._inside(x, values), slope
+
+    def _inside(self, x: np.ndarray, values: np.ndarray) -> np.ndarray:
+        size = norm(x[..., self.ball.index] - self.ball.center, self.ball.order)
+        return np.where(size[..., None] <= (1.0 - SHRUNK / 2) * self.ball.radius, values, np.inf)
+
+
+def norm(values: np.ndarray, order: int) -> np.ndarray:
+    """Of the last axis."""
+    sums = (np.abs(values) ** order).sum(axis=-1)
+    return np.sqrt(sums) if order == 2 else sums
