@@ -146,7 +146,8 @@ def plot_bars(
     color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
     inner = np.where(np.isfinite(ends[:, 2:]), np.clip(ends[:, 2:], *LARGEST), np.nan)
     if few:
-        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said)
+        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said,
+                edgecolor=color, linewidth=0.8)  # fmt: skip
         for i in np.flatnonzero(open_):
             ax.barh(i, held[i, 1] - held[i, 0], left=held[i, 0], height=0.6, fill=False,
                     hatch="///", edgecolor=AXIS, linewidth=0)  # fmt: skip
@@ -155,7 +156,9 @@ def plot_bars(
             ax.barh(rows, width, left=inner[:, 0], height=0.3, color=SEEN, label="seen")
         # A number has no width: a tick at its place.
         still = np.array([bar.is_constant for bar in bars], bool)
-        ax.scatter(held[still, 0], rows[still], marker="|", s=120, linewidths=2, color=SEEN)
+        one = ~still & (inner[:, 0] >= inner[:, 1])
+        at = np.where(still, held[:, 0], inner[:, 0])[still | one]
+        ax.scatter(at, rows[still | one], marker="|", s=120, linewidths=2, color=SEEN)
         row_labels(ax, names)
         ax.set_xlabel(plain(label))
         ax.ticklabel_format(axis="x", useOffset=False)
