@@ -100,6 +100,16 @@ def test_started_again_it_asks_nothing_twice(call):
     assert "3 sat, 2 unsat" in out
 
 
+def test_another_model_of_the_same_name_is_asked_again(call, folder):
+    call("list.csv", "--only", "p1.5")
+    assert verdicts() == {"p1.5.vnnlib": KNOWN["p1.5.vnnlib"]}
+    text = (folder / "p3.0.vnnlib").read_bytes()
+    (folder / "p1.5.vnnlib").write_bytes(text)  # as another run of a script would
+    code, _, err = call("list.csv", "--only", "p1.5")
+    assert code == 0 and len(started(err)) == 1
+    assert verdicts() == {"p1.5.vnnlib": KNOWN["p3.0.vnnlib"]}
+
+
 def test_names_are_the_same_however_written(call, folder):
     call("list.csv")
     for name in KNOWN:

@@ -206,6 +206,23 @@ def test_an_adversarial_input_in_the_file_is_looked_at_again(data, tmp_path):
     assert again.status.tolist() == whole.status.tolist()
 
 
+def test_a_file_of_a_model_that_differs_in_a_silent_unit_is_refused(tmp_path):
+    """On the data the unit is off, and both models return the same; not so in the balls."""
+    import keras
+
+    def model(weight):
+        layers = [keras.layers.Dense(2, activation="relu"), keras.layers.Dense(2)]
+        made = keras.Sequential([keras.Input((1,)), *layers])
+        layers[0].set_weights([np.ones((1, 2)), np.array([0.0, -0.65])])
+        layers[1].set_weights([np.array([[1.0, 0.0], [0.0, weight]]), np.zeros(2)])
+        return made
+
+    x, labels, path = np.array([[0.1], [0.2], [0.3], [0.6]]), np.zeros(4, int), tmp_path / "r.jsonl"
+    outrange.robust_accuracy(model(0.0), x, labels, 0.1, each=1.0, file=path)
+    with pytest.raises(InputError, match="model"):
+        outrange.robust_accuracy(model(100.0), x, labels, 0.1, each=1.0, file=path)
+
+
 def test_a_file_of_another_question_is_refused(data, tmp_path):
     model, x, labels = data
     path = tmp_path / "records.jsonl"

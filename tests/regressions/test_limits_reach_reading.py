@@ -57,7 +57,7 @@ def test_a_range_of_many_outputs_in_no_time_is_still_a_range():
     assert (answer.seen_lo >= exact.lo - 1e-9).all() and (answer.seen_hi <= exact.hi + 1e-9).all()
 
 
-def test_a_range_over_a_ball_in_no_time_is_an_answer_without_an_input():
+def test_a_range_over_a_ball_in_no_time_is_an_answer():
     graph = dense_net([3, 8, 2], ["relu", None]).graph
     center = np.array([0.1, 0.2, 0.3])
     answer = outrange.output_range(graph, outrange.L2Ball(center, 0.3), time_limit=1e-9)
@@ -66,7 +66,16 @@ def test_a_range_over_a_ball_in_no_time_is_an_answer_without_an_input():
     away = rng.normal(size=(2000, 3))
     seen = graph.run(center + 0.3 * away / np.linalg.norm(away, axis=1, keepdims=True))
     assert (answer.lo <= seen.min(axis=0)).all() and (seen.max(axis=0) <= answer.hi).all()
-    # No input of the ball was looked at: none is shown, and nothing is said to be seen.
+    for at in (*answer.at_lo, *answer.at_hi):
+        assert np.linalg.norm(at - center) <= 0.3
+
+
+def test_a_range_over_a_polytope_in_no_time_is_an_answer_without_an_input():
+    graph = dense_net([3, 8, 2], ["relu", None]).graph
+    some = outrange.Polytope([[1, 1, 0]], [0.5], (0, 1))
+    answer = outrange.output_range(graph, some, time_limit=1e-9)
+    assert answer.status == "time"
+    # No input was looked at: none is shown, and nothing is said to be seen.
     assert np.isnan(answer.at_lo).all() and np.isnan(answer.at_hi).all()
     np.testing.assert_array_equal(answer.seen_lo, answer.hi)
     np.testing.assert_array_equal(answer.seen_hi, answer.lo)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import Bounds, UnsupportedError, add_toward, multiply_toward
+from ..core import Bounds, UnsupportedError, add_toward, check_deadline, multiply_toward
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.relaxation.slopes import slope_range
@@ -87,6 +87,7 @@ def tangents(
     unit[:, np.arange(directions.size), directions] = 1.0
     found: list[Bounds] = [(unit, unit)]
     for v, (node, op) in enumerate(zip(graph.nodes, plan.linear, strict=True), 1):
+        check_deadline()
         before = [found[j] for j in node.inputs]
         around = None
         if isinstance(op, Largest | Product):
@@ -109,6 +110,7 @@ def plain_tangents(
     unit[:, np.arange(directions.size), directions] = 1.0
     found = [unit]
     for node, op in zip(plan.graph.nodes, plan.linear, strict=True):
+        check_deadline()
         before = tuple(found[j] for j in node.inputs)
         if isinstance(op, Curve):
             found.append(before[0] * np.asarray(op.df(values[node.inputs[0]]))[:, None])

@@ -137,12 +137,12 @@ def _answer(
         model_hi = shaped(returned[place[k:], np.arange(k)])
     status = str(found.status)
     if status == "exact":
-        loose = np.concatenate([seen_lo - lo, hi - seen_hi]) > 2 * found.tolerance + 1e-300
-        far = (
-            relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
-            > 2 * found.tol + 1e-12
-        )
-        status = "rounding" if loose.any() or far.any() else status
+        gaps = np.stack([seen_lo - lo, hi - seen_hi])
+        loose = (gaps > 2 * found.tolerance.reshape(2, k) + 1e-300).any(axis=0)
+        # Of a constant the tolerance of the search is less than a float64: its magnitude counts.
+        share = relative(gaps.max(axis=0), seen_lo, seen_hi)
+        far = (share > 2 * found.tol + 1e-12) | (loose & (share > found.tol))
+        status = "rounding" if far.any() else status
     return Range(
         model=network.name,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core import InputError
 from ..text import SAT, UNSAT
+from .digests import digest_of
 
 
 Key = tuple[str, str]
@@ -40,6 +41,11 @@ class Instance:
     @property
     def key(self) -> Key:
         return key_of(self.onnx, self.vnnlib)
+
+    @property
+    def files(self) -> str:
+        """Digest of the two files as they are now."""
+        return digest_of(self.model_file, self.property_file)
 
 
 def key_of(onnx: str, vnnlib: str) -> Key:

@@ -19,7 +19,7 @@ from ...core import InputError
 from .instances import Key, key_of
 
 
-COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail")
+COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
 
 LOCKED = 2**31 - 2
 """The byte that is locked on Windows: the last one that it can lock."""
@@ -44,6 +44,7 @@ class Result:
         detail: Why it is open, or what is to be known of a decision.
         x: The flat input of the counterexample.
         y: What the model returned there, flat.
+        files: Digest of the two files that were asked about; another one is another question.
     """
 
     onnx: str
@@ -53,6 +54,7 @@ class Result:
     detail: str = ""
     x: list[float] | None = None
     y: list[float] | None = None
+    files: str = ""
 
     @property
     def key(self) -> Key:

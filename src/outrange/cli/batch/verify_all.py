@@ -66,7 +66,7 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
     expected = None if options.expected is None else read_expected(Path(options.expected))
     with Results(Path(options.out)) as results:
         again = {*options.retry}
-        asked = [i for i in instances if _is_open(results.known.get(i.key), again)]
+        asked = [i for i in instances if _is_open(i, results.known.get(i.key), again)]
         interrupted = False
         try:
             _Batch(instances, results, options).run(asked)
@@ -105,9 +105,9 @@ def _check(listed: str, o: BatchOptions) -> None:
         raise InputError(f"--out is a file of its own. Received: {o.out}.")
 
 
-def _is_open(result: Result | None, again: set[str]) -> bool:
-    if result is None:
-        return True
+def _is_open(instance: Instance, result: Result | None, again: set[str]) -> bool:
+    if result is None or result.files != instance.files:
+        return True  # a verdict about another model or property of the same name is none
     return result.verdict not in DECIDED and (result.verdict in again or "all" in again)
 
 

@@ -77,10 +77,11 @@ class WorkerProcess:
         self._failed = 0
         self._since = 0.0
         self.task: Instance | None = None
+        self._files = ""
 
     def give(self, task: Instance) -> None:
         """Ask it to decide an instance."""
-        self.task = task
+        self.task, self._files = task, task.files
         if self._process is None or self._process.poll() is not None:
             self.end()
             self._start()
@@ -226,7 +227,8 @@ class WorkerProcess:
         taken = time.perf_counter() - self._since if seconds is None else seconds
         task, self.task = self.task, None
         detail = " ".join(detail.split())[:LONGEST]
-        return Result(task.onnx, task.vnnlib, verdict, round(taken, 4), detail, **more)
+        files = task.files if task.files == self._files else ""  # overwritten meanwhile
+        return Result(task.onnx, task.vnnlib, verdict, round(taken, 4), detail, files=files, **more)
 
 
 def _signal(number: int) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
-from ...core import Bounds, Clock, InputError, down, gamma, no_deadline
+from ...core import Bounds, Clock, InputError, OutOfTime, deadline, down, gamma, no_deadline
 from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...graph import Graph
@@ -63,7 +64,7 @@ def gradient_range(
 
     report = range_reporter(progress, k)
     clock, both = Clock(time_limit, began), _both_ends(partials)
-    evidence = _Evidence(graph, where, partials)
+    evidence = _Evidence(graph, where, partials, clock)
     kept = evidence.reserve(2 * k, clock) + kept_back(clock.limit)
     options = {"tol": tol, "progress": report, "seed": seed}
     found = minimize_derivatives(graph, where, both, time_limit=clock.left - kept, **options)
@@ -140,7 +141,7 @@ def lipschitz(
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
     clock = Clock(time_limit, began)
-    evidence = _Evidence(graph, where, _all_partials(graph, rows, steep.directions))
+    evidence = _Evidence(graph, where, _all_partials(graph, rows, steep.directions), clock)
     left = clock.left - evidence.reserve(rows.size, clock) - kept_back(clock.limit)
     found = minimize_derivatives(
         graph, where, steep, tol=tol, time_limit=left, progress=report, seed=seed
@@ -220,40 +221,42 @@ class _Evidence:
         graph: The network.
         where: The box.
         asked: The slopes.
+        clock: Of the question.
     """
 
-    def __init__(self, graph: Graph, where: Box, asked: Partials) -> None:
-        self._engine = DerivativeEngine(graph, where, _both_ends(asked))
-        self._count = asked.form.size
-        began, middle = time.perf_counter(), 0.5 * where.lo[None] + 0.5 * where.hi[None]
-        self._engine.bound(middle, middle)
-        self._seconds = time.perf_counter() - began
-        self.complete = True
+    def __init__(self, graph: Graph, where: Box, asked: Partials, clock: Clock) -> None:
+        self._count, self._engine, self._seconds = asked.form.size, None, 0.0
+        middle = 0.5 * where.lo[None] + 0.5 * where.hi[None]
+        with suppress(OutOfTime), deadline(max(LATE, MOST_SHARE * clock.left)):
+            engine = DerivativeEngine(graph, where, _both_ends(asked))
+            began = time.perf_counter()
+            engine.bound(middle, middle)
+            self._seconds = time.perf_counter() - began
+            self._engine = engine
+        self.complete = self._engine is not None
         """Whether there was time for all points."""
 
     def reserve(self, points: int, clock: Clock) -> float:
         """Seconds to keep for so many points."""
-        if clock.limit == np.inf:
+        if clock.limit == np.inf or self._engine is None:
             return 0.0
         return min(MOST_SHARE * clock.limit, points * self._seconds)
 
     def at(self, points: np.ndarray, clock: Clock) -> Bounds:
-        """`(points, k)` enclosures of the slopes.
-
-        One point whatever the clock says; nothing is said of those that there is no time for.
-        """
+        """`(points, k)` enclosures of the slopes; nothing of what there is no time for."""
         found = np.full((len(points), 2 * self._count), -np.inf)
-        step = self._engine.chunk
-        left = clock.limit + LATE - clock.seconds
-        with no_deadline():
-            if left < len(points) * self._seconds:
+        known = np.flatnonzero(~np.isnan(points).any(axis=1))
+        if self._engine is not None:
+            step = self._engine.chunk
+            if clock.limit + LATE - clock.seconds < len(known) * self._seconds:
                 step = 1
-            for i in range(0, len(points), step):
-                if i and clock.limit + LATE - clock.seconds < step * self._seconds:
-                    self.complete = False
-                    break
-                part = slice(i, i + step)
-                found[part] = self._engine.bound(points[part], points[part]).least
+            with no_deadline():
+                for i in range(0, len(known), step):
+                    if clock.limit + LATE - clock.seconds < step * self._seconds:
+                        self.complete = False
+                        break
+                    part = points[known[i : i + step]]
+                    found[known[i : i + step]] = self._engine.bound(part, part).least
         return found[:, : self._count], -found[:, self._count :]
 
 

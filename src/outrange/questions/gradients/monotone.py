@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ...answers import Cost, VerifyProgress
 from ...answers.monotone import FallingPair, Monotone, Trend
-from ...core import InputError, Warrant
+from ...core import InputError, OutOfTime, Warrant, deadline
 from ...core.box import Box
 from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution
@@ -27,6 +28,9 @@ from .monotone_witness import MonotoneWitnesses
 
 SAMPLES = 1024
 """Points whose derivatives decide which direction is tried first."""
+
+LOOK = 1 / 3
+"""Of the time limit, for these points."""
 
 
 def monotone(
@@ -108,11 +112,13 @@ class _Task:
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
         asked = Partials(self._form, self._along, np.ones(self._form.size))
-        engine = DerivativeEngine(self._graph, self._box, asked)
-        x = self._box.uniform(np.random.default_rng(self._seed), engine.samples(SAMPLES))
-        slopes = engine.at(x)
+        slopes = np.full((1, self._form.size), np.nan)
+        with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
+            engine = DerivativeEngine(self._graph, self._box, asked)
+            x = self._box.uniform(np.random.default_rng(self._seed), engine.samples(SAMPLES))
+            slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
-        self.level = (slopes == 0).all(axis=0)
+        self.level = (slopes == 0).all(axis=0) & (len(slopes) > 1)
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def ask(self, pairs: np.ndarray, sign: np.ndarray) -> None:

@@ -23,7 +23,7 @@ from ..inputs.columns import is_frame, named_parts, unflattened
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 from .decision import Decision
-from .robust_records import PROBES, Records, digest
+from .robust_records import Records, digest, fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def robust_accuracy(
         "threshold": data.decision.threshold,
         "scale": None if scale is None else scale.tolist(),
     }
-    records = Records(file, asked, network.graph.run(data.flat[:PROBES]))
+    records = Records(file, asked, fingerprint(network.graph))
     run = _Run(network, data, records, float(eps), each, seed)
     begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from ...core import Box, deadline, no_deadline
+from ...core import Box, OutOfTime, deadline, no_deadline
+from ...domains import bounds
+from ...domains.tangents import TangentPlan, slopes, tangents
 from ...graph import Graph
+from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.solution import Progress, Solution, Stop
+from ..common.solution import Progress, Solution, Status, Stop
 from ..common.tolerance import Tolerance, is_curved
 from ..engines.base import BoxBounds
 from ..input_split.array_search import ArraySearch
@@ -27,6 +31,9 @@ METHODS = (
     "input splits by gap attribution",
     "cells of small boxes in exact rational arithmetic",
 )
+
+BEGIN = 1.0
+"""Seconds that first bounds and samples may take, however little time there is."""
 
 SAMPLES = 2048
 """Random points that begin a search."""
@@ -148,7 +155,10 @@ def minimize_derivatives(
     with deadline(time_limit), np.errstate(all="ignore"):
         wanted = Tolerance.of(tol, is_curved(graph))
         incumbent = Incumbent(_rows(asked), wanted, time_limit, progress)
-        machine, search = _begun(graph, box, asked, incumbent, seed)
+        try:
+            machine, search = _begun(graph, box, asked, incumbent, seed)
+        except OutOfTime:
+            return _by_intervals(graph, box, asked, incumbent)
 
         def offer(_k: int, x: np.ndarray) -> None:
             incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
@@ -160,8 +170,12 @@ def minimize_derivatives(
 def _begun(
     graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent, seed: int
 ) -> tuple[_CellEngine, ArraySearch]:
-    """An engine and its search with its first points, whatever the clock says: the least answer."""
-    with no_deadline():
+    """An engine and its search with its first points: the least answer, which may be a little late.
+
+    Raises:
+        OutOfTime: The network is too large for it.
+    """
+    with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):
         engine = DerivativeEngine(graph, box, asked)
         machine = _CellEngine(engine)
         incumbent.prove(machine.plain_bounds(box))
@@ -171,15 +185,38 @@ def _begun(
     return machine, search
 
 
+def _by_intervals(graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent) -> Solution:
+    """Slopes by interval arithmetic, or nothing where even that takes long; no point is known."""
+    m, lower = asked.form.size, np.full(asked.form.size, -np.inf)
+    with suppress(OutOfTime), no_deadline(), deadline(BEGIN):
+        plain = fold(piecewise_to_pairs(graph))
+        ends = bounds(plain, box.lo[None], box.hi[None], "intervals")
+        found = tangents(TangentPlan.of(plain), slopes(plain, ends), ends, asked.directions)
+        lower = asked.least(*found[plain.output])[0]
+    return Solution(
+        Status.TIME,
+        lower,
+        np.full(m, np.inf),
+        np.full((m, graph.size), np.nan),
+        np.zeros(m),
+        seconds=incumbent.clock.seconds,
+        methods=("interval arithmetic",),
+        tol=incumbent.convergence.tolerance.fine,
+    )
+
+
 def _rows(asked: Objectives) -> np.ndarray:
-    """A row an objective; opposite ones for the two ends of one range."""
+    """A row an objective; opposite ones for the two ends of one range, all others different."""
     if isinstance(asked, LipschitzObjective):
-        return np.eye(asked.form.size)
+        return _each(asked.form.size)
     pairs = np.stack([asked.form, asked.direction], axis=1)
     _, which = np.unique(pairs, axis=0, return_inverse=True)
-    rows = np.zeros((asked.form.size, int(which.max()) + 1))
-    rows[np.arange(asked.form.size), which.ravel()] = asked.sign
-    return rows
+    return (asked.sign * (which.ravel() + 1.0))[:, None]
+
+
+def _each(count: int) -> np.ndarray:
+    """Rows of which none is the negative of another, in one column: a matrix would be huge."""
+    return np.arange(1.0, count + 1.0)[:, None]
 
 
 def derivative_signs(
@@ -215,10 +252,13 @@ def derivative_signs(
     m = asked.form.size
     broken = np.zeros(m, bool)
     with deadline(time_limit), np.errstate(all="ignore"):
-        incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
+        incumbent = Incumbent(_each(m), 0.0, time_limit, progress)
         incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
         incumbent.dropped = broken
-        machine, search = _begun(graph, box, asked, incumbent, seed)
+        try:
+            machine, search = _begun(graph, box, asked, incumbent, seed)
+        except OutOfTime:
+            return _by_intervals(graph, box, asked, incumbent), broken
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
