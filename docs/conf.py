@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "trimmed_blocks",
 ]
 exclude_patterns = [
     "_build", "gallery", "tutorial", "tools", "tour.ipynb",
@@ -46,8 +47,8 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f4e9c", "color-brand-content": "#1f4e9c"},
     "dark_css_variables": {"color-brand-primary": "#9dbcf2", "color-brand-content": "#9dbcf2"},
 }
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -15,7 +15,7 @@ BUILT = {"gallery": "examples", "tutorial": "learn"}
 def rewritten(text: str) -> str:
     """A page whose links lead to built pages."""
     for scripts, pages in BUILT.items():
-        text = re.sub(rf"\]\({scripts}/([^)\s]+)\.py\)", rf"]({pages}/\1.rst)", text)
+        text = re.sub(rf"\]\(((?:\.\./)*){scripts}/([^)\s]+)\.py\)", rf"](\1{pages}/\2.rst)", text)
     # The notebook is run and written beside the pages, which Sphinx knows nothing of.
     return re.sub(r"\[([^\]]+)\]\((\w+)\.ipynb\)", r'<a href="\2.html">\1</a>', text)
 

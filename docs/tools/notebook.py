@@ -3,6 +3,7 @@
 What a cell prints may be wide: its output scrolls. The page loads nothing from elsewhere.
 """
 
+import base64
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 
+
+EXPLORER, WIDGET = "explorer.png", "application/vnd.jupyter.widget-view+json"
+"""What stands in the place of the explorer, and how its output is told."""
 
 STYLE = """
 <style>
@@ -44,6 +48,13 @@ def main(source: str, target: str) -> None:
     ExecutePreprocessor(timeout=120, kernel_name="python3").preprocess(
         notebook, {"metadata": {"path": Path(source).parent}}
     )
+    picture = base64.b64encode((Path(source).parent / EXPLORER).read_bytes()).decode()
+    for output in (one for cell in notebook.cells for one in cell.get("outputs", ())):
+        data = output.get("data", {})
+        # No kernel answers a widget on a page: its picture stands there.
+        if data.pop(WIDGET, None) is not None:
+            data.pop("text/html", None)
+            data["image/png"] = picture
     exporter = HTMLExporter(
         template_name="lab", mathjax_url="", require_js_url="", mermaid_js_url=""
     )

@@ -335,7 +335,8 @@ def test_axes_of_the_callers_own_are_used(record, pyplot):
         return  # draws several pictures
     figure, ax = pyplot.subplots()
     assert record.plot(ax) is ax
-    assert ax.get_title(loc="left")
+    assert ax.get_title()
+    ax.set_title("mine")  # takes the place of what was written
     pyplot.close(figure)
 
 
@@ -357,8 +358,8 @@ def test_no_label_of_a_range_is_cut_or_covers_another(count, pyplot):
 
 
 def test_titles_state_the_result(pyplot):
-    exact = output_range(1).plot().figure.get_suptitle()
-    assert "Output `y[0]` lies in [" in exact and "for every input of the set" in exact
+    exact = " ".join(output_range(1).plot().figure.get_suptitle().split())
+    assert "Output y[0] lies in [" in exact and "for every input of the set" in exact
     assert exact.endswith("(exact to 1e-06)")
     open_ = output_range(1, "time", 0.1).plot().figure.get_suptitle()
     assert "not exact: time ran out" in " ".join(open_.split())
@@ -366,7 +367,7 @@ def test_titles_state_the_result(pyplot):
 
 
 @pytest.mark.parametrize(("count", "said"), [
-    (1, "The Lipschitz constant of `y[0]` over the set is at most"),
+    (1, "The Lipschitz constant of y[0] over the set is at most"),
     (3, "The Lipschitz constants of 3 outputs over the set are at most"),
 ])  # fmt: skip
 def test_a_lipschitz_constant_is_of_the_set_and_not_of_an_input(count, said, pyplot):

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import json
 import re
 import runpy
 from pathlib import Path
@@ -76,6 +77,42 @@ def test_links_to_scripts_lead_to_built_pages_in_the_built_documentation():
         '[a](examples/1_x/plot_b.rst), [c\nd](learn/plot_1.rst), <a href="tour.html">n</a>, '
         "[e](api.md)"
     )
+    assert tool["rewritten"]("[a](../tutorial/plot_b.py)") == "[a](../learn/plot_b.rst)"
+
+
+def test_every_public_name_is_in_the_reference():
+    pages = [ROOT / "docs" / "api.md", *(ROOT / "docs" / "api").glob("*.md")]
+    told = "\n".join(page.read_text() for page in pages)
+    described = set(
+        re.findall(r"^\.\. auto(?:function|class|exception):: outrange\.(\S+)", told, re.M)
+    )
+    listed = set(re.findall(r"^   outrange\.(\S+)", told, re.M))
+    assert described == listed
+    values = {"x", "y", "layers", "losses", "callbacks"}
+    assert {name for name in outrange.__all__ if name.isidentifier()} - values <= described
+    errors = {name for name in vars(outrange.core.errors) if name.endswith("Error")}
+    assert errors <= {name.rpartition(".")[2] for name in described}
+
+
+def test_blocks_of_pages_end_with_their_last_line():
+    nodes = pytest.importorskip("docutils.nodes")
+    page = nodes.container()
+    page += [nodes.literal_block(text, text) for text in (">>> 1\n1\n\n", "a\n\nb")]
+    runpy.run_path(str(ROOT / "docs" / "tools" / "trimmed_blocks.py"))["trim"](None, page)
+    assert [block.astext() for block in page] == [">>> 1\n1", "a\n\nb"]
+    assert [block.rawsource for block in page] == [">>> 1\n1", "a\n\nb"]
+
+
+@pytest.mark.parametrize(("use", "extra"), [
+    (".plot(", "plot"), ("outrange.explore(", "explore"), (".to_frame(", "pandas"),
+    ("import keras", "keras"),
+])  # fmt: skip
+def test_the_notebook_says_how_to_install_what_its_cells_need(use, extra):
+    cells = json.loads((ROOT / "docs" / "tour.ipynb").read_text())["cells"]
+    code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert use in code
+    setup = re.search(r"pip install \"\.\[(.*?)\]\"", "".join(cells[0]["source"]))
+    assert setup is not None and extra in setup[1].split(",")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

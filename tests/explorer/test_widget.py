@@ -59,3 +59,13 @@ def test_explore_takes_what_other_questions_take():
     widget.close()
     with pytest.raises(outrange.InputError, match="lo <= hi"):
         outrange.explore(model, (1, 0))
+
+
+def test_a_page_that_is_not_live_is_told_what_it_misses(monkeypatch):
+    open_ = SimpleNamespace(comm_id="1", send=lambda *_, **__: None)
+    monkeypatch.setattr(ExplorerWidget, "comm", open_)
+    widget = ExplorerWidget(exhibit())
+    data, _ = widget._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "live notebook" in data["text/plain"] and "live notebook" in data["text/html"]
+    widget._page.close()

@@ -256,8 +256,12 @@ def test_pictures(data):
     pytest.importorskip("matplotlib").use("Agg")
     model, x, labels = data
     answer = outrange.robust_accuracy(model, x, labels, 0.05)
-    figure = answer.plot(most=2)
-    assert len(figure.axes) == 6
+    (shares,) = answer.plot(most=2).axes  # of rows of a table nobody sees a picture
+    assert shares.get_xlabel() == "share of the inputs"
+    found = answer.adversarial.items()
+    square = {i: dataclasses.replace(one, x=np.zeros((8, 8))) for i, one in found}
+    images = dataclasses.replace(answer, x=np.zeros((len(x), 8, 8)), adversarial=square)
+    assert len(images.plot(most=2).axes) == 6
     alone = outrange.robust_accuracy(model, x[1:2], labels[1:2], 0.0)
     (shares,) = alone.plot().axes
     assert shares.get_xlabel() == "share of the inputs"

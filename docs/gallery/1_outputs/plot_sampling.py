@@ -39,5 +39,5 @@ ax.fill_between(counts, lo, hi, color="#1f4e9c", alpha=0.85, label="seen in samp
 ax.axhspan(answer.lo[0], answer.hi[0], color="#b7c9e8", zorder=0, label="proved, and attained")
 ax.set(xscale="log", xlabel="samples", ylabel="output", xlim=(counts[0], counts[-1]))
 ax.set_title("A million samples do not reach the ends")
-ax.legend(loc="center right", fontsize="small")
+fig.legend(loc="outside lower center", ncols=2, fontsize="small")
 plt.show()

@@ -45,7 +45,7 @@ left.contour(side, side, force, levels=[0.8], colors="#b3312c")
 for ax in (left, right):
     ax.set_aspect("equal")
 left.set(title="What the network computes", xlabel="state[0]", ylabel="state[1]")
-fig.colorbar(drawn, ax=left)
+fig.colorbar(drawn, ax=left, shrink=0.7)
 bad.plot(right)
 right.set_title(f"Above 0.8: {bad.share_lo:.2%} to {bad.share_hi:.2%}")
 plt.show()

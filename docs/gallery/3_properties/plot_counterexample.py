@@ -59,8 +59,9 @@ ax.add_patch(plt.Rectangle(
 ))
 if verdict.counterexample is not None:
     at = verdict.counterexample.x.ravel()
-    ax.plot(100 * at[0], 30 * at[1], "X", color="#b3312c", markersize=11, label="breaks it")
-    ax.legend(loc="lower right")
+    cross = {"color": "#b3312c", "markersize": 11, "clip_on": False, "zorder": 5}
+    ax.plot(100 * at[0], 30 * at[1], "X", label="breaks it", **cross)
+    fig.legend(loc="outside lower center")
 ax.set(
     xlabel="distance [m]", ylabel="speed [m/s]", title="Advice: keep green, slow yellow, stop red"
 )

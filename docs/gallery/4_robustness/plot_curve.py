@@ -52,5 +52,5 @@ ax.set(
     xlabel="change of every measurement [standard deviations]", ylabel="accuracy [%]", ylim=(0, 105)
 )
 ax.set_title("How much accuracy survives the worst change")
-ax.legend(fontsize="small")
+fig.legend(loc="outside lower center", ncols=2, fontsize="small")
 plt.show()

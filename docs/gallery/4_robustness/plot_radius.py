@@ -55,5 +55,5 @@ ax.add_patch(
 ax.plot(*point, "o", color="black", label="the point above")
 ax.plot(*found, "X", color="#b3312c", markersize=10, label="decided otherwise")
 ax.set(title="Squares in which the decision is proved to stay", xlabel="x[0]", ylabel="x[1]")
-ax.legend(loc="lower right")
+fig.legend(loc="outside lower center", ncols=2)
 plt.show()

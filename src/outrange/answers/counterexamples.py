@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
-import numpy as np
-
-from ..core import Warrant
+from ..core import Bounds, Warrant
 from .answer import Answer, Cost
-from .render.diagrams import plot_in_box, plot_line
+from .render.diagrams import plot_found, plot_line
 from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
 from .render.text import clipped_name, point
 from .tables.help import what_helps
@@ -50,6 +48,8 @@ class Counterexamples(Answer, Sequence):
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
+        names: What the inputs are called, flat; empty if unknown.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
     """
@@ -63,8 +63,11 @@ class Counterexamples(Answer, Sequence):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    box: Bounds | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.counterexamples"
+    OMITTED = ("box", "names")
     INDEX = ("example",)
 
     @overload
@@ -124,7 +127,7 @@ class Counterexamples(Answer, Sequence):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw all inputs that break it, input by input. Needs matplotlib.
+        """Draw all inputs that break it against the box, input by input. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -140,5 +143,5 @@ class Counterexamples(Answer, Sequence):
         sizes = {found.flat_x.size for found in self.examples}
         if len(sizes) != 1:
             return plot_line(f"`{claim}`: {self.reason}", [], [], "no input to draw", ax)
-        points = np.stack([found.flat_x for found in self.examples])
-        return plot_in_box(title, self.examples[0].names, points, None, ax)
+        names = list(self.names) or self.examples[0].names
+        return plot_found(title, names, self.examples, self.box, ax)

@@ -288,7 +288,7 @@ class Monotone(Answer):
         """
         if not self.trends and self.order is not None:
             return self.order.plot(ax)
-        return plot_directions(self.trends, self._counts(), ax)
+        return plot_directions(self.trends, self._counts(), self.wanted, ax)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from .answer import Answer, Cost
 from .range import STATUSES
 from .render.diagrams import plot_line
 from .render.document import GOOD, OPEN, Document, Paragraph, Table
-from .render.style import CLAIM, SEEN, TONES
+from .render.style import CLAIM, PALE_SEEN, SEEN, TONES
 from .render.text import clipped_name, number, point
 from .tables.help import what_helps
 
@@ -42,6 +42,8 @@ class Optimum(Answer):
         warrant: What stands behind the proved end.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
+        seen: The least and the largest value of the form at some inputs of the set, as the model
+            returned them: the scale of a picture. None where none was run.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
 
@@ -62,8 +64,10 @@ class Optimum(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
+    seen: tuple[float, float] | None = field(default=None, kw_only=True)
 
     FORMAT = "outrange.optimum"
+    OMITTED = ("seen",)
     INDEX = ("form",)
 
     def __post_init__(self) -> None:
@@ -166,10 +170,14 @@ class Optimum(Answer):
         Raises:
             InputError: matplotlib is not installed.
         """
-        spans, bounded = [], np.isfinite(self.bound)
-        if bounded and self.sense == "min":
-            spans = [(self.bound, np.inf, "every value is here (proved)", CLAIM)]
-        elif bounded:
-            spans = [(-np.inf, self.bound, "every value is here (proved)", CLAIM)]
+        ends = (self.bound, np.inf) if self.sense == "min" else (-np.inf, self.bound)
+        spans = [(*ends, "every value is here (proved)", CLAIM)] * bool(np.isfinite(self.bound))
+        if self.seen is not None and np.isfinite(self.value):
+            lo, hi = min(self.seen[0], self.value), max(self.seen[1], self.value)
+            lo, hi = (
+                max(lo, self.lo if self.sense == "min" else lo),
+                min(hi, self.hi if self.sense == "max" else hi),
+            )
+            spans.append((lo, hi, "seen at some inputs", PALE_SEEN))
         marks = [(self.bound, "proved", TONES["good"]), (self.value, "attained", SEEN)]
         return plot_line(f"{self._form}: {self.sentence}", spans, marks, self._form, ax)

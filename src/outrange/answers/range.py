@@ -13,6 +13,7 @@ from ..core import Bounds, OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.document import Document
 from .render.plot import plot_bars
+from .render.scaled import are_mixed, plot_scaled
 from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
@@ -272,7 +273,7 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
 
-        Of more than 40 outputs, the outlines of all bars in the order of their numbers.
+        Of more than 40, the outlines of all by number. Derivatives in mixed units: a scale each.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -285,8 +286,9 @@ class Range(Answer):
             InputError: A bound is infinite, or matplotlib is not installed.
         """
         every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
-        word = SUBJECTS[self.subject][1]
-        return plot_bars(self.sentence, self.names, every, f"{word} [{unit}]" if unit else word, ax)
+        word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)
+        draw = plot_scaled if self.subject == "gradient" and are_mixed(every) else plot_bars
+        return draw(self.sentence, self.names, every, word, ax)
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:

@@ -191,15 +191,31 @@ class Summary(Answer):
         order = ("dead", "saturated", "constant", "always_on")
         shares = {w.replace("_", " "): (counts[w] / sizes, COLORS[w]) for w in order}
         rest = np.maximum(1.0 - sum(share for share, _ in shares.values()), 0.0)
-        shares["not decided"] = (rest, "#d5dff0")
+        bent = np.array([row.before is not None for row in self.layers], bool)
+        shares["not decided"] = (np.where(bent, rest, 0.0), "#d5dff0")
+        shares["no activation"] = (np.where(bent, 0.0, rest), "#f1f1f1")
+        shares = {what: one for what, one in shares.items() if one[0].any()}
         notes = [cell_text(hull(row.after)) for row in self.layers]
         names = [
             f"{row.name} ({row.kind}), {size:,}"
             for row, size in zip(self.layers, sizes, strict=True)
         ]
-        told = ", ".join(f"{self.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
-        title = f"Of {int(sizes.sum()):,} units are, for every input of the set (proved): {told}"
-        return plot_strips(title, names, shares, notes, ax)
+        return plot_strips(self.sentence, names, shares, notes, ax)
+
+    @property
+    def sentence(self) -> str:
+        """How many units are in which state, in one plain sentence."""
+        bent = [row for row in self.layers if row.before is not None]
+        count = sum(row.constant.size for row in bent)
+        found = {what: sum(row.count(what) or 0 for row in bent) for what in COUNTS}
+        known = [f"{n:,} {what.replace('_', ' ')}" for what, n in found.items() if n]
+        units = f"{count:,} unit{'s' * (count != 1)} with an activation"
+        if not known:
+            return (
+                f"For every input of the set: none of the {units} is proved dead, always on, "
+                "saturated or constant"
+            )
+        return f"Proved for every input of the set, of {units}: {', '.join(known)}"
 
 
 def _flags(row: LayerRow, what: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Bounds, OutrangeError, Warrant
 from .answer import Answer, Cost
-from .render.diagrams import plot_in_box, plot_line
+from .render.diagrams import plot_found, plot_line
 from .render.document import BAD, GOOD, OPEN, Block, Document, Fold, Paragraph
 from .render.jsonable import field_dict
 from .render.style import CLAIM, SEEN, TONES
@@ -260,7 +260,7 @@ class Verdict(Answer):
         if found is not None:
             title = f"`{claim}` is broken by an input of the set ({self.warrant.name})"
             names = list(self.names) or found.names
-            return plot_in_box(title, names, found.flat_x[None], self.box, ax)
+            return plot_found(title, names, [found], self.box, ax)
         title = f"`{claim}` holds for every input of the set: no distance below 0 is possible"
         if self.status == UNKNOWN:
             title = f"`{claim}` is not decided: {REASONS[self.reason]}"

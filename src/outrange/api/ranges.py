@@ -33,8 +33,8 @@ def output_range(
     value attained, when the time is over, or at Ctrl-C, and returns what is proved by then.
 
     Args:
-        model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
-            `outrange.load` returned.
+        model: A model or layer of Keras, a PyTorch module, an MLP or a pipeline of scikit-learn, a
+            path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what `outrange.load` returned.
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's
             input shape; a data array `(n, *input shape)`, for its per-feature range; a dict from
             input name to one of these, to a number or to one array (fixed). See also

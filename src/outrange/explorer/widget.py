@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import anywidget
@@ -24,8 +25,20 @@ class ExplorerWidget(anywidget.AnyWidget):
     def __init__(self, exhibit: Exhibit) -> None:
         # The base class may close a widget that it could not open.
         self._page = Session(exhibit, self._tell)
+        self._told = (
+            f"The explorer of {exhibit.network.name}: sliders for the inputs, and proved ranges "
+            "of the outputs. It needs a live notebook: run this cell there."
+        )
         super().__init__()
         self.on_msg(self._hear)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
+        """The widget, and what stands in its place on a page that is not live."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/plain"] = self._told
+            bundle[0]["text/html"] = f"<p>{escape(self._told)}</p>"
+        return bundle
 
     def close(self) -> None:
         """Stop all work, and leave the notebook."""

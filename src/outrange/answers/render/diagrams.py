@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from .images import Triple, is_picture, picture
 from .plot import LARGEST, LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
 from .style import AXIS, CLAIM, SEEN, TONES
 from .text import number
 
+
+MOST_PICTURES = 4
+"""Of more counterexamples the first are drawn."""
+
+LONGEST_ROW = 56
+"""Characters of the label of a row of a matrix."""
 
 LARGE_SIGNS = 16
 """Matrices of up to so many rows and columns have room for large signs."""
@@ -45,6 +52,8 @@ def plot_strips(
         for i, note in enumerate(notes):
             ax.text(1.01, i, plain(note, LONGEST), va="center", fontsize="small", clip_on=False)
     row_labels(ax, names)
+    if not any(names):
+        ax.set_yticks([])
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set_xlabel(label)
@@ -70,9 +79,8 @@ def plot_matrix(
         kinds: Name, sign and color of each kind.
         ax: Axes; new ones if None.
     """
-    wide, high = min(len(columns), MOST_BARS), min(len(rows), MOST_BARS)
-    size = (max(5.6, 3.0 + 0.42 * wide), 2.4 + 0.36 * high)
-    ax = new_axes(figsize=size) if ax is None else ax
+    own = ax is None
+    ax = new_axes(figsize=_matrix_size(rows, columns)) if ax is None else ax
     palette = np.array([_rgb(color) for _, _, color in kinds] + [(1.0, 1.0, 1.0)])
     ax.imshow(palette[cells], aspect="auto", interpolation="nearest")
     if max(cells.shape) <= MOST_BARS:
@@ -84,15 +92,26 @@ def plot_matrix(
             if kind >= 0:
                 ax.text(j, i, kinds[kind][1], ha="center", va="center_baseline",
                         color="white", fontsize=large, fontweight="bold")  # fmt: skip
-    row_labels(ax, rows)
+    row_labels(ax, rows, LONGEST_ROW)
     every = max(1, -(-len(columns) // MOST_BARS))
     kept = list(range(0, len(columns), every))
     ax.set_xticks(kept, [plain(columns[j], LONGEST) for j in kept], rotation=30, ha="right")
     for kind, (name, sign, color) in enumerate(kinds):
         if (cells == kind).any():
             ax.scatter([], [], marker="s", color=color, label=f"{sign} {name}")
+    if own:  # Cells stay small where there are few of them.
+        ax.set_aspect("equal", adjustable="box", anchor="NW")
+        ax.spines[:].set_visible(False)
     legend_below(ax)
     return titled(ax, title)
+
+
+def _matrix_size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
+    """Inches of a figure with square cells beside its labels."""
+    cells = [0.42 * min(max(len(names), 1), MOST_BARS) for names in (columns, rows)]
+    left = 0.085 * min(max(map(len, rows), default=1), LONGEST_ROW)
+    below = 0.065 * min(max(map(len, columns), default=1), LONGEST)
+    return max(5.6, left + cells[0] + 0.6), cells[1] + below + 1.5
 
 
 def _rgb(color: str) -> tuple[float, ...]:
@@ -119,8 +138,8 @@ def plot_line(
     known = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
     known = [v for v in known if np.isfinite(v)] or [0.0]
     lo, hi = min(known), max(known)
-    # Two ends that are one number in six digits are shown as that one.
-    pad = 0.12 * (hi - lo) if hi - lo > 1e-5 * abs(hi) else 0.12 * abs(hi) or 1.0
+    # Two ends that nearly are one number are shown as that one, not with a gap magnified.
+    pad = 0.12 * (hi - lo) if hi - lo > 1e-2 * abs(hi) else 0.12 * abs(hi) or 1.0
     for left, right, what, color in spans:
         left, right = max(left, lo - pad), min(right, hi + pad)
         ax.barh(0, right - left, left=left, height=0.5, color=color, label=plain(what))
@@ -133,6 +152,7 @@ def plot_line(
     ax.set_yticks([])
     if spans or any(np.isfinite(at) for at, *_ in marks):
         ax.set_xlabel(plain(label))
+        ax.ticklabel_format(axis="x", useOffset=False)
     else:
         ax.set_xticks([])
         ax.text(0.5, 0.5, "nothing to draw", transform=ax.transAxes, ha="center", va="center")
@@ -183,6 +203,44 @@ def plot_in_box(
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.5, 1], ["lower end", "middle", "upper end"])
     legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_found(
+    title: str,
+    names: Sequence[str],
+    found: Sequence[Any],
+    box: tuple[np.ndarray, np.ndarray] | None,
+    ax: Any = None,
+) -> Any:
+    """Counterexamples against the set asked about; the axes.
+
+    Those of the shape of a picture are drawn as such, beside the middle of the set.
+
+    Args:
+        title: A sentence.
+        names: Of the inputs, flat.
+        found: Counterexamples, each with `x` and `flat_x`.
+        box: `(inputs,)` lower and upper ends of the set; None: not known.
+        ax: Axes; new ones if None.
+    """
+    x = found[0].x
+    if box is None or isinstance(x, dict) or not is_picture(np.asarray(x)):
+        return plot_in_box(title, names, np.stack([one.flat_x for one in found]), box, ax)
+    shown = found[:MOST_PICTURES]
+    ax = new_axes(figsize=(6.4, 0.9 + 2.1 * len(shown))) if ax is None else ax
+    lo, hi = (np.clip(end, *LARGEST) for end in box)
+    middle, top = (lo / 2 + hi / 2).reshape(np.shape(x)), 0.0
+    for one in shown:
+        triple = Triple(middle, np.asarray(one.x), "middle of the set", "breaks it", None)
+        top = triple.draw_beside(ax, top)
+    high, wide = picture(middle).shape[:2]
+    ax.set_xlim(0, 3.24 * wide)
+    ax.set_ylim(top - 0.25 * high, -0.2 * high)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    if len(found) > len(shown):
+        title += f". The first {len(shown)}"
     return titled(ax, title)
 
 

@@ -48,6 +48,11 @@ class Bar:
         """Whether it can be drawn."""
         return bool(np.isfinite([self.lo, self.hi]).all())
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is one number, up to rounding."""
+        return self.is_bounded and self.hi / 2 - self.lo / 2 <= 3e-15 * max(-self.lo, self.hi)
+
 
 @dataclass(frozen=True)
 class Word:

@@ -10,6 +10,10 @@ import numpy as np
 from ...core import InputError
 
 
+SHORTEST_SIDE = 5
+"""Pixels; of anything smaller nobody sees what it shows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Triple:
     """An input before and after a change, in the model's own shape, each with its title.
@@ -32,14 +36,40 @@ class Triple:
         _show(axes[1], _gray(added), f"added (up to {reach:.3g})", (-reach, reach), "coolwarm")
         _show(axes[2], after, self.then, self.limits)
 
+    def draw_beside(self, ax: Any, top: float = 0.0) -> float:
+        """The three beside each other on one axes, from `top` down; where the next one begins."""
+        before, after = picture(self.before), picture(self.after)
+        added = _gray(after - before)
+        reach = max(float(np.abs(added).max()), 1e-12)
+        limits = self.limits or (
+            float(min(before.min(), after.min())), float(max(before.max(), after.max())),
+        )  # fmt: skip
+        high, wide = before.shape[:2]
+        shown = (
+            (before, self.title, limits, "gray"),
+            (added, f"added (up to {reach:.3g})", (-reach, reach), "coolwarm"),
+            (after, self.then, limits, "gray"),
+        )
+        for k, (pixels, title, ends, colors) in enumerate(shown):
+            left = 1.12 * k * wide
+            drawn = ax.imshow(
+                scaled(pixels, ends), cmap=colors, vmin=0.0, vmax=1.0, interpolation="nearest",
+                extent=(left, left + wide, top + high, top),
+            )  # fmt: skip
+            drawn.set_clip_on(False)
+            ax.text(left + wide / 2, top - 0.03 * high, title, ha="center", va="bottom",
+                    fontsize="small")  # fmt: skip
+        return top + 1.25 * high
+
 
 def is_picture(x: np.ndarray) -> bool:
-    """Whether `picture` draws an input."""
+    """Whether an input has the shape of a picture; a row of a table has not."""
+    if np.ndim(x) not in (2, 3):
+        return False
     try:
-        picture(x)
+        return min(picture(x).shape[:2]) >= SHORTEST_SIDE
     except InputError:
         return False
-    return True
 
 
 def picture(x: np.ndarray) -> np.ndarray:
@@ -71,11 +101,16 @@ def _gray(x: np.ndarray) -> np.ndarray:
     return np.take_along_axis(x, np.abs(x).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
+def scaled(x: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """From 0 at the first end to 1 at the second; beyond them 0 and 1."""
+    lo, hi = ends
+    return np.clip((x - lo) / (hi - lo if hi > lo else 1.0), 0.0, 1.0)
+
+
 def _show(
     ax: Any, x: np.ndarray, title: str, limits: tuple[float, float] | None, colors: str = "gray"
 ) -> None:
-    lo, hi = limits if limits is not None else (float(x.min()), float(x.max()))
-    scaled = np.clip((x - lo) / (hi - lo if hi > lo else 1.0), 0.0, 1.0)
-    ax.imshow(scaled, cmap=colors if x.ndim == 2 else None, vmin=0.0, vmax=1.0)
+    ends = limits if limits is not None else (float(x.min()), float(x.max()))
+    ax.imshow(scaled(x, ends), cmap=colors if x.ndim == 2 else None, vmin=0.0, vmax=1.0)
     ax.set_title(title, fontsize="small")
     ax.set_axis_off()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from io import StringIO
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -71,16 +71,34 @@ def svg(figure: Any) -> str:
 def titled(ax: Any, sentence: str) -> Any:
     """The axes, under a sentence that says what is seen.
 
-    Of a figure of its own it begins at the left edge of the figure, above the labels too.
+    Of a figure of its own it begins at the left edge of the figure, above the labels too. On axes
+    of the caller's it stands where `ax.set_title` puts a title, so that one takes its place.
     """
     own = ax.figure.get_gid() == OWN
-    columns = int(12.5 * ax.figure.get_size_inches()[0]) if own else 60
-    wrapped = fill(sentence, columns, break_long_words=True, max_lines=4, placeholder=" …")
+    width = ax.figure.get_size_inches()[0]
+    room = int(12.5 * width) if own else max(int(13 * width * ax.get_position().width), 24)
+    wrapped = balanced(sentence.replace("`", ""), room)
     if own:
         ax.figure.suptitle(plain(wrapped), x=0.01, ha="left", fontsize="medium")
     else:
-        ax.set_title(plain(wrapped), loc="left", fontsize="medium")
+        ax.set_title(plain(wrapped), fontsize="medium")
     return ax
+
+
+def balanced(sentence: str, room: int, most: int = 4) -> str:
+    """Lines of about one length, so that no word stands alone on the last.
+
+    Args:
+        sentence: One paragraph.
+        room: Characters of the longest line.
+        most: Lines; of a longer sentence the end is left out.
+    """
+    count = len(wrap(sentence, room))
+    if count > most:
+        return fill(sentence, room, max_lines=most, placeholder=" …")
+    least = max(-(-len(sentence) // max(count, 1)), 1)
+    widths = (w for w in range(least, room) if len(wrap(sentence, w)) == count)
+    return fill(sentence, next(widths, room))
 
 
 def plain(label: str, most: int = 0) -> str:
@@ -90,11 +108,11 @@ def plain(label: str, most: int = 0) -> str:
     return short.replace("$", r"\$")
 
 
-def row_labels(ax: Any, names: Sequence[str]) -> None:
+def row_labels(ax: Any, names: Sequence[str], most: int = LONGEST) -> None:
     """Names of rows from the top, all of them if they can be read, or some."""
     every = max(1, -(-len(names) // MOST_BARS))
     kept = range(0, len(names), every)
-    ax.set_yticks(list(kept), [plain(names[i], LONGEST) for i in kept])
+    ax.set_yticks(list(kept), [plain(names[i], most) for i in kept])
     ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
@@ -128,16 +146,22 @@ def plot_bars(
     color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
     inner = np.where(np.isfinite(ends[:, 2:]), np.clip(ends[:, 2:], *LARGEST), np.nan)
     if few:
-        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said)
+        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said,
+                edgecolor=color, linewidth=0.8)  # fmt: skip
         for i in np.flatnonzero(open_):
             ax.barh(i, held[i, 1] - held[i, 0], left=held[i, 0], height=0.6, fill=False,
                     hatch="///", edgecolor=AXIS, linewidth=0)  # fmt: skip
         if np.isfinite(inner).any():
             width = np.maximum(inner[:, 1] - inner[:, 0], 0.0)
             ax.barh(rows, width, left=inner[:, 0], height=0.3, color=SEEN, label="seen")
-            ax.scatter(inner[width == 0, 0], rows[width == 0], marker="|", s=60, color=SEEN)
+        # A number has no width: a tick at its place.
+        still = np.array([bar.is_constant for bar in bars], bool)
+        one = ~still & (inner[:, 0] >= inner[:, 1])
+        at = np.where(still, held[:, 0], inner[:, 0])[still | one]
+        ax.scatter(at, rows[still | one], marker="|", s=120, linewidths=2, color=SEEN)
         row_labels(ax, names)
         ax.set_xlabel(plain(label))
+        ax.ticklabel_format(axis="x", useOffset=False)
     else:
         ax.fill_between(rows, held[:, 0], held[:, 1], step="mid", color=color, label=said)
         if np.isfinite(inner).any():
@@ -176,6 +200,8 @@ def spread(ax: Any, values: np.ndarray, across: bool) -> None:
         lo, hi = 0.0, 1.0
     half = hi / 2 - lo / 2
     pad = 0.1 * half or 0.05 * abs(hi) or 1.0
+    if len(values) == 1 and 2 * half <= 1e-2 * abs(hi):  # No gap magnified, as in `plot_line`.
+        pad = 0.12 * abs(hi) or 1.0
     ends = np.clip([lo - pad, hi + pad], *(2 * np.array(LARGEST)))
     (ax.set_xlim if across else ax.set_ylim)(*ends)
     if lo <= 0 <= hi:
@@ -201,7 +227,12 @@ def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
 
     for wanted, color in ((False, PALE), (True, DARK)):
         shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
-        ax.add_collection(PolyCollection(shapes, color=color, linewidth=0.4))
+        # Pieces that touch are drawn over their seams, which else would look like holes.
+        ax.add_collection(
+            PolyCollection(shapes, color=color, linewidth=1.0, joinstyle="round", snap=False)
+        )
+    if not drawing.polygons:
+        ax.text(0.5, 0.5, "no piece of any volume", transform=ax.transAxes, ha="center")
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
     ax.set_xlabel(plain(drawing.labels[0], LONGEST))

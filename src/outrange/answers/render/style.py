@@ -16,6 +16,9 @@ SIDE = 240
 CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
 """Blues that are told apart on a light page and on a dark one."""
 
+PALE_SEEN = "#7d9ccf"
+"""Of what was seen, where marks stand on it."""
+
 DARK, PALE = "#b3312c", "#e7c9a9"
 """Of the polygons of a drawing."""
 
@@ -95,7 +98,10 @@ def bar(cell: Bar, left: float, right: float) -> str:
         )
 
     parts = [rect(cell.lo, cell.hi, CLAIM, 10)]
-    if cell.seen_lo <= cell.seen_hi:
+    if cell.is_constant:
+        place = min(max(at(cell.lo), 1.0), WIDTH - 1.0)
+        parts = [f'<path d="M{place:.1f} 1V{HEIGHT - 1}" stroke="{SEEN}" stroke-width="2"/>']
+    elif cell.seen_lo <= cell.seen_hi:
         parts.append(rect(cell.seen_lo, cell.seen_hi, SEEN, 4))
     if left <= 0 <= right:
         parts.append(f'<path d="M{at(0.0):.1f} 0V{HEIGHT}" stroke="{AXIS}"/>')

@@ -47,7 +47,8 @@ LONGEST_LABEL = 28
 SHORTEST_NAME = 12
 """Characters to which a column of words is cut at most, the middle left out."""
 
-CLAIM, SEEN, EMPTY = "░", "█", " "
+CLAIM, SEEN, EMPTY, TICK = "░", "█", " ", "│"
+"""Cells of a bar: what is proved, what was seen, nothing, and one number."""
 
 
 def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
@@ -227,10 +228,14 @@ def _shortened(name: str, most: int) -> str:
 
 
 def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
-    """Cells whose middle lies in the interval are filled, and at least one."""
+    """Cells whose middle lies in the interval are filled, and at least one; a number is a tick."""
     share = (np.arange(cells) + 0.5) / cells
     middle = left * (1 - share) + right * share
     drawn = np.full(cells, EMPTY)
+    if bar.is_constant:
+        at = (bar.lo / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
+        drawn[int(np.clip(at * cells, 0, cells - 1))] = TICK
+        return "".join(drawn)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
         if lo <= hi:
             first = min(int(np.searchsorted(middle, lo)), cells - 1)

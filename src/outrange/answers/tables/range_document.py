@@ -32,6 +32,9 @@ SUBJECTS = {
 }
 """What ranges are of: title, and the word for one of them."""
 
+LEAST_SHOWN = 1 / 30
+"""A gap of a smaller share of the range is less than a cell of a bar."""
+
 MOST_INPUTS, MOST_NAMED = 12, 10
 """The inputs that give the values seen are shown up to so many entries, and so many outputs."""
 
@@ -46,11 +49,14 @@ def range_document(answer: Any) -> Document:
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
     title, word = SUBJECTS[answer.subject]
     head = (word, "lo", "hi", "relative gap", "range (dark: seen)")
+    # One bar alone, from end to end, shows nothing but how much of it was seen.
+    compared = len(names) > 1 or bool((gaps > LEAST_SHOWN).any())
+    head = head if compared else head[:-1]
 
     def row(i: int) -> tuple[Cell, ...]:
         bar = Bar(lo[i], hi[i], seen_lo[i], seen_hi[i])
         gap = short(gaps[i], 2) if gaps[i] <= MOST_GAP else f">{MOST_GAP:g}"
-        return (names[i], lo[i], hi[i], gap, bar)
+        return (names[i], lo[i], hi[i], gap, bar)[: len(head)]
 
     blocks: list[Block] = [
         Table(head, list(map(row, range(min(len(names), MOST_PRINTED)))), "lrrrl")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import ContradictionError
+from ...core import ContradictionError, Formula
+from ...core.formula import value
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.float32 import OPERATIONS, stray
@@ -111,6 +112,12 @@ class ModelRun:
     x: np.ndarray
     y: np.ndarray
     off: np.ndarray
+
+    def values(self, form: Formula) -> tuple[float, float] | None:
+        """The least and the largest value of a form of `[x, y]`; None where none is finite."""
+        values = value(form, np.concatenate([self.x, self.y], axis=1))
+        values = values[np.isfinite(values)]
+        return (float(values.min()), float(values.max())) if values.size else None
 
 
 def run_model(

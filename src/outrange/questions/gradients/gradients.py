@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ...answers import Cost, Range, RangeProgress
 from ...answers.range import relative
-from ...core import Bounds, Clock, InputError, OutOfTime, deadline, down, gamma, no_deadline
+from ...core import Bounds, Clock, InputError, down, gamma
 from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution, Status
-from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import LipschitzObjective, Objectives, Partials
 from ...search.gradients.search import minimize_derivatives
 from ..common.arguments import check_hooks, check_limits
@@ -28,11 +26,8 @@ from ..common.stamp import input_domain
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from ..output_range import split_inputs
+from .slope_evidence import Best, SlopeEvidence, both_ends, check_count
 
-
-MOST_SHARE, LATE = 0.3, 0.5
-"""Of the time limit, kept for slopes at points; and seconds after it in which some may still be
-evaluated."""
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 """The norms of steps."""
@@ -60,26 +55,27 @@ def gradient_range(
         chosen(graph.outputs, outputs, "outputs"),
         chosen(graph.inputs, inputs, "inputs"),
     )
+    check_count(rows.size * columns.size)
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
-    report = range_reporter(progress, k)
-    clock, both = Clock(time_limit, began), _both_ends(partials)
-    evidence = _Evidence(graph, where, partials, clock)
+    clock, both = Clock(time_limit, began), both_ends(partials)
+    evidence = SlopeEvidence(graph, where, partials, clock)
     kept = evidence.reserve(2 * k, clock) + kept_back(clock.limit)
-    options = {"tol": tol, "progress": report, "seed": seed}
+    options = {"tol": tol, "progress": range_reporter(progress, k), "seed": seed}
     found = minimize_derivatives(graph, where, both, time_limit=clock.left - kept, **options)
     points, which = distinct_rows(np.clip(found.at, where.lo, where.hi))
     # Those that are the best of most slopes come first: there may not be time for all.
     often = np.argsort(-np.bincount(which), kind="stable")
-    least, most = evidence.at(points[often], clock)
     points = points[often]
+    low, high = Best(k), Best(k)
+    for at, (least, most) in evidence.chunks(points, clock):
+        low.take(-most, at)
+        high.take(least, at)
     helps = _remedies(graph, where, both, found, tol, clock)
-    own = np.arange(k)
-    best_lo, best_hi = most.argmin(axis=0), least.argmax(axis=0)
+    best_lo, best_hi = low.at, high.at
     lo, hi = found.lower[:k] + 0.0, 0.0 - found.lower[k:]
-    seen_lo = np.clip(most[best_lo, own], lo, hi)
-    seen_hi = np.clip(least[best_hi, own], lo, hi)
+    seen_lo, seen_hi = np.clip(-low.value, lo, hi), np.clip(high.value, lo, hi)
     status = str(found.status)
     off = relative(np.maximum(seen_lo - lo, hi - seen_hi), seen_lo, seen_hi)
     if status == "exact" and (off > 2 * found.tol + 1e-12).any():
@@ -143,26 +139,19 @@ def lipschitz(
             progress(RangeProgress(now.seconds, now.boxes, seen, -now.lower, seen, seen, now.open))
 
     clock = Clock(time_limit, began)
-    evidence = _Evidence(graph, where, _all_partials(graph, rows, steep.directions), clock)
+    evidence = SlopeEvidence(graph, where, _all_partials(graph, rows, steep.directions), clock)
     left = clock.left - evidence.reserve(rows.size, clock) - kept_back(clock.limit)
     found = minimize_derivatives(
         graph, where, steep, tol=tol, time_limit=left, progress=report, seed=seed
     )
     points = np.clip(found.at, where.lo, where.hi)
-    ends = evidence.at(points, clock)
+    steepest = Best(rows.size)
+    for at, ends in evidence.chunks(points, clock):
+        steepest.take(_norms(steep, rows.size, ends), at)
     helps = _remedies(graph, where, steep, found, tol, clock)
-    sizes = [e.reshape(len(points), rows.size, -1) for e in ends]
-    inner = np.where((sizes[0] <= 0) & (sizes[1] >= 0), 0.0, np.minimum(*map(np.abs, sizes)))
-    inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
-    reached = down(
-        -LipschitzObjective(np.arange(rows.size), steep.directions, steep.norm).least(inner, inner)
-        * (1.0 - 8.0 * gamma(moving.size + 8))
-    )
-    reached = np.maximum(reached - 1e-149, 0.0)
-    own = np.arange(rows.size)
-    best = reached.argmax(axis=0)
+    best = steepest.at
     hi = 0.0 - found.lower if moving.size else np.zeros(rows.size)
-    seen = np.minimum(reached[best, own], hi)
+    seen = np.minimum(np.maximum(steepest.value, 0.0), hi)
     shape = graph.outputs[0].shape if outputs is None and len(graph.outputs) == 1 else (rows.size,)
     status = str(found.status) if moving.size else "exact"
     if status == "exact" and (hi - seen > 2 * found.tol * np.maximum(hi, 1e-300)).any():
@@ -177,6 +166,16 @@ def lipschitz(
         subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
         remedies=helps, over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
+
+
+def _norms(asked: LipschitzObjective, outputs: int, ends: Bounds) -> np.ndarray:
+    """`(points, outputs)`: a norm that the gradient has at least, from ends of its entries."""
+    low, high = (end.reshape(len(end), outputs, -1) for end in ends)
+    inner = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+    inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
+    whole = LipschitzObjective(np.arange(outputs), asked.directions, asked.norm)
+    shrunk = 1.0 - 8.0 * gamma(asked.directions.size + 8)
+    return np.maximum(down(-whole.least(inner, inner) * shrunk) - 1e-149, 0.0)
 
 
 def _remedies(
@@ -209,57 +208,6 @@ def _labels(graph: Graph, partials: Partials) -> tuple[str, ...]:
 def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partials:
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     return Partials(form, along, np.ones(form.size))
-
-
-def _both_ends(asked: Partials) -> Partials:
-    sign = np.concatenate([asked.sign, -asked.sign])
-    return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
-
-
-class _Evidence:
-    """Slopes at points, rigorous: on a kink, those to all sides.
-
-    Args:
-        graph: The network.
-        where: The box.
-        asked: The slopes.
-        clock: Of the question.
-    """
-
-    def __init__(self, graph: Graph, where: Box, asked: Partials, clock: Clock) -> None:
-        self._count, self._engine, self._seconds = asked.form.size, None, 0.0
-        middle = 0.5 * where.lo[None] + 0.5 * where.hi[None]
-        with suppress(OutOfTime), deadline(max(LATE, MOST_SHARE * clock.left)):
-            engine = DerivativeEngine(graph, where, _both_ends(asked))
-            began = time.perf_counter()
-            engine.bound(middle, middle)
-            self._seconds = time.perf_counter() - began
-            self._engine = engine
-        self.complete = self._engine is not None
-        """Whether there was time for all points."""
-
-    def reserve(self, points: int, clock: Clock) -> float:
-        """Seconds to keep for so many points."""
-        if clock.limit == np.inf or self._engine is None:
-            return 0.0
-        return min(MOST_SHARE * clock.limit, points * self._seconds)
-
-    def at(self, points: np.ndarray, clock: Clock) -> Bounds:
-        """`(points, k)` enclosures of the slopes; nothing of what there is no time for."""
-        found = np.full((len(points), 2 * self._count), -np.inf)
-        known = np.flatnonzero(~np.isnan(points).any(axis=1))
-        if self._engine is not None:
-            step = self._engine.chunk
-            if clock.limit + LATE - clock.seconds < len(known) * self._seconds:
-                step = 1
-            with no_deadline():
-                for i in range(0, len(known), step):
-                    if clock.limit + LATE - clock.seconds < step * self._seconds:
-                        self.complete = False
-                        break
-                    part = points[known[i : i + step]]
-                    found[known[i : i + step]] = self._engine.bound(part, part).least
-        return found[:, : self._count], -found[:, self._count :]
 
 
 def _shape(

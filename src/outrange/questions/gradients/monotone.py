@@ -25,6 +25,7 @@ from ..common.stamp import input_domain
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from .monotone_witness import MonotoneWitnesses
+from .slope_evidence import check_count
 
 
 SAMPLES = 1024
@@ -58,6 +59,7 @@ def monotone(
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A rise or a fall")
     columns = chosen(graph.inputs, inputs, "inputs")
     rows = chosen(graph.outputs, outputs, "outputs")
+    check_count(rows.size * columns.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
     first = (

@@ -269,18 +269,19 @@ def optimum(
         y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
-                run = run_model(network, network.predict, at[None])
-            model_y = by_name(graph.outputs, run.y[0])
-            check_least(inside(run, regions), form, lower)
-    if where == TRUE:
-        check_least(sampled(network, regions, seed=seed), form, lower)
-    elif found.status is Status.INFEASIBLE:
+                at_it = run_model(network, network.predict, at[None])
+            model_y = by_name(graph.outputs, at_it.y[0])
+            check_least(inside(at_it, regions), form, lower)
+    run = sampled(network, regions, seed=seed) if where == TRUE else None
+    check_least(run, form, lower)
+    if where != TRUE and found.status is Status.INFEASIBLE:
         check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
     best = None if at is None else by_name(graph.inputs, at)
     return Optimum(
         network.name, text, sense, ends[0] + 0.0, ends[1] + 0.0, best, y, model_y,
         float(found.tol), str(found.status), found.warrant, Cost(found.seconds, found.boxes),
         found.methods, over=input_domain(graph.inputs, regions, cut=where != TRUE),
+        seen=None if run is None else run.values(objective),
     )  # fmt: skip
 
 

@@ -166,6 +166,11 @@ class Incumbent:
 def _opposites(rows: np.ndarray) -> np.ndarray:
     """For each row the index of its negative, or -1."""
     partner = np.full(len(rows), -1)
+    if rows.shape[1] == 1:
+        order = np.argsort(rows[:, 0], kind="stable")
+        place = np.searchsorted(rows[order, 0], -rows[:, 0]).clip(max=len(rows) - 1)
+        found = order[place]
+        return np.where(rows[found, 0] == -rows[:, 0], found, -1)
     where = {row.tobytes(): i for i, row in enumerate(rows + 0.0)}
     for i, row in enumerate(-rows + 0.0):
         partner[i] = where.get(row.tobytes(), -1)

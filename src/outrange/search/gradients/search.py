@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,9 @@ METHODS = (
 
 BEGIN = 1.0
 """Seconds that first bounds and samples may take, however little time there is."""
+
+PART = 1 << 19
+"""Tangents of one layer between two looks at the clock, where bounds are by intervals alone."""
 
 SAMPLES = 2048
 """Random points that begin a search."""
@@ -191,8 +194,10 @@ def _by_intervals(graph: Graph, box: Box, asked: Objectives, incumbent: Incumben
     with suppress(OutOfTime), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
         ends = bounds(plain, box.lo[None], box.hi[None], "intervals")
-        found = tangents(TangentPlan.of(plain), slopes(plain, ends), ends, asked.directions)
-        lower = asked.least(*found[plain.output])[0]
+        plan, known = TangentPlan.of(plain), slopes(plain, ends)
+        for some, part in _in_parts(asked, plain):
+            found = tangents(plan, known, ends, part.directions)[plain.output]
+            lower[some] = part.least(*found)[0]
     return Solution(
         Status.TIME,
         lower,
@@ -205,12 +210,24 @@ def _by_intervals(graph: Graph, box: Box, asked: Objectives, incumbent: Incumben
     )
 
 
+def _in_parts(asked: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
+    """Objectives by few directions at a time, with their places; a norm needs all directions."""
+    if isinstance(asked, LipschitzObjective):
+        yield np.arange(asked.form.size), asked
+        return
+    step = max(1, PART // max(node.size for node in graph.nodes))
+    every = asked.directions
+    for i in range(0, every.size, step):
+        some = np.flatnonzero(np.isin(asked.direction, every[i : i + step]))
+        yield some, Partials(asked.form[some], asked.direction[some], asked.sign[some])
+
+
 def _rows(asked: Objectives) -> np.ndarray:
     """A row an objective; opposite ones for the two ends of one range, all others different."""
     if isinstance(asked, LipschitzObjective):
         return _each(asked.form.size)
-    pairs = np.stack([asked.form, asked.direction], axis=1)
-    _, which = np.unique(pairs, axis=0, return_inverse=True)
+    pairs = asked.form.astype(np.int64) * (asked.direction.max() + 1) + asked.direction
+    _, which = np.unique(pairs, return_inverse=True)
     return (asked.sign * (which.ravel() + 1.0))[:, None]
 
 

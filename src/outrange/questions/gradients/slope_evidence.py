@@ -1,0 +1,107 @@
+"""Slopes at points of an answer, rigorous, as many as there is time for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+
+from ...core import Bounds, Clock, InputError, OutOfTime, deadline, no_deadline
+from ...core.box import Box
+from ...graph import Graph
+from ...search.gradients.bounds import DerivativeEngine
+from ...search.gradients.objectives import AT_ONCE, Partials
+
+
+MOST_SHARE, LATE = 0.3, 0.5
+"""Of the time limit, kept for slopes at points; and seconds after it in which some may still be
+evaluated."""
+
+MOST_SLOPES = 1 << 20
+"""Pairs of an output and an input that one question may be about."""
+
+
+def check_count(count: int) -> None:
+    """There are not more slopes than a question may be about.
+
+    Raises:
+        InputError: There are.
+    """
+    if count > MOST_SLOPES:
+        raise InputError(
+            f"Every output has a slope along every input; a question is about {MOST_SLOPES:,} of "
+            "them at most. Choose some by `inputs=` and `outputs=`. "
+            f"Received: {count:,} pairs."
+        )
+
+
+def both_ends(asked: Partials) -> Partials:
+    """The slopes and their negatives."""
+    sign = np.concatenate([asked.sign, -asked.sign])
+    return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
+
+
+class SlopeEvidence:
+    """Slopes at points, rigorous: on a kink, those to all sides.
+
+    Args:
+        graph: The network.
+        where: The box.
+        asked: The slopes.
+        clock: Of the question.
+    """
+
+    def __init__(self, graph: Graph, where: Box, asked: Partials, clock: Clock) -> None:
+        self._count, self._engine, self._seconds = asked.form.size, None, 0.0
+        middle = 0.5 * where.lo[None] + 0.5 * where.hi[None]
+        with suppress(OutOfTime), deadline(max(LATE, MOST_SHARE * clock.left)):
+            engine = DerivativeEngine(graph, where, both_ends(asked))
+            began = time.perf_counter()
+            engine.bound(middle, middle)
+            self._seconds = time.perf_counter() - began
+            self._engine = engine
+        self.complete = self._engine is not None
+        """Whether there was time for all points."""
+
+    def reserve(self, points: int, clock: Clock) -> float:
+        """Seconds to keep for so many points."""
+        if clock.limit == np.inf or self._engine is None:
+            return 0.0
+        return min(MOST_SHARE * clock.limit, points * self._seconds)
+
+    def chunks(self, points: np.ndarray, clock: Clock) -> Iterator[tuple[np.ndarray, Bounds]]:
+        """Indices of points, and ends `(c, k)` of the slopes there, as long as there is time."""
+        known = np.flatnonzero(~np.isnan(points).any(axis=1))
+        if self._engine is None:
+            return
+        step = max(1, min(self._engine.chunk, AT_ONCE // max(1, 2 * self._count)))
+        if clock.limit + LATE - clock.seconds < len(known) * self._seconds:
+            step = 1
+        for i in range(0, len(known), step):
+            if clock.limit + LATE - clock.seconds < step * self._seconds:
+                self.complete = False
+                return
+            at = known[i : i + step]
+            with no_deadline():
+                found = self._engine.bound(points[at], points[at]).least
+            yield at, (found[:, : self._count], -found[:, self._count :])
+
+
+class Best:
+    """The largest value seen of each of `count` numbers, and the point where.
+
+    Args:
+        count: How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.value, self.at = np.full(count, -np.inf), np.zeros(count, np.int64)
+
+    def take(self, values: np.ndarray, at: np.ndarray) -> None:
+        """Values `(c, count)` at the points of indices `at` `(c,)`."""
+        place = values.argmax(axis=0)
+        most = values[place, np.arange(len(self.value))]
+        better = most > self.value
+        self.value[better], self.at[better] = most[better], at[place[better]]
