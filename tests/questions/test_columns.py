@@ -158,7 +158,7 @@ def test_names_and_columns_that_do_not_fit(plain, named, frame):
         outrange.load(plain, names=["a", "b"])
     with pytest.raises(InputError, match="`a` twice"):
         outrange.load(plain, names=["a", "a", "b", "c"])
-    with pytest.raises(InputError, match="4 features.*2 names"):
+    with pytest.raises(InputError, match=r"4 features.*2 names"):
         outrange.output_range(plain, frame[["speed", "mode"]])
     with pytest.raises(InputError, match=r"names=\[\.\.\.\]"):
         outrange.output_range(plain, {"speed": (0, 1)})

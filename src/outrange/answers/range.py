@@ -227,9 +227,10 @@ class Range(Answer):
         lo, hi = self.shown()
         ends = f"lo={vector(lo)}, hi={vector(hi)}"
         if lo.size > MOST_SHORT or lo.ndim > 2:
-            ends = f"{lo.size:,} outputs"
-            if lo.size:
-                ends += f" within [{number(float(lo.min()))}, {number(float(hi.max()))}]"
+            most = (
+                f" within [{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else ""
+            )
+            ends = f"{lo.size:,} outputs{most}"
         worst = float(np.max(self.relative_gap, initial=0.0))
         open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
         if worst > MOST_GAP:  # hardly a range was seen to measure it by

@@ -95,18 +95,11 @@ def gradient_range(
         seen_hi=shaped(seen_hi),
         at_lo=split_inputs(network, points[best_lo], shape),
         at_hi=split_inputs(network, points[best_hi], shape),
-        model_lo=None,
-        model_hi=None,
-        tol=float(found.tol),
-        status=status,
-        warrant=found.warrant,
-        cost=Cost(time.perf_counter() - began, int(found.boxes)),
-        methods=found.methods,
-        remedies=helps,
-        subject="gradient",
-        labels=_labels(graph, partials),
+        model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
+        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        remedies=helps, subject="gradient", labels=_labels(graph, partials),
         over=input_domain(network.graph.inputs, where),
-    )
+    )  # fmt: skip
 
 
 def lipschitz(
