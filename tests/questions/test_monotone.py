@@ -93,7 +93,7 @@ def test_it_renders():
     for answer in (monotone(net.graph, (-1, 1)), monotone(net.graph, (-1, 1), groups=2)):
         json.dumps(answer.as_dict(), allow_nan=False)
         assert len(repr(answer)) < 600
-        assert answer.status in str(answer)
+        assert answer.headline in str(answer)
         assert answer._repr_html_().count("<tr>") > 1
 
 

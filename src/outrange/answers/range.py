@@ -226,11 +226,9 @@ class Range(Answer):
     def __repr__(self) -> str:
         lo, hi = self.shown()
         ends = f"lo={vector(lo)}, hi={vector(hi)}"
-        if lo.size > MOST_SHORT or lo.ndim > 2:
-            most = (
-                f" within [{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else ""
-            )
-            ends = f"{lo.size:,} outputs{most}"
+        if lo.size > MOST_SHORT or (lo.size and lo.ndim > 2):
+            least, most = (number(float(end)) for end in (lo.min(), hi.max()))
+            ends = f"{lo.size:,} outputs within [{least}, {most}]"
         worst = float(np.max(self.relative_gap, initial=0.0))
         open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
         if worst > MOST_GAP:  # hardly a range was seen to measure it by
