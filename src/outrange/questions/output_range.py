@@ -58,25 +58,23 @@ def output_range(
     graph = network.graph
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
-    kept = 0.0
-    if len(sets) > 1 or not sets[0].is_box:
-        found = range_over(asked.formed, sets, tol=tol, time_limit=time_limit)
-        evaluated = np.arange(len(found.at))
-    else:
-        ends = sets[0].box
-        budget = EvidenceBudget.of(asked.formed, ends, 2 * len(asked.rows), clock)
-        kept = kept_back(clock.limit) if remedies else 0.0
-        left = None if time_limit is None else max(0.0, clock.left - budget.seconds - kept)
+    ends, one_box = sets[0].box, len(sets) == 1 and sets[0].is_box
+    budget = EvidenceBudget.of(asked.formed, ends, 2 * len(asked.rows), clock)
+    kept = kept_back(clock.limit) if remedies and one_box else 0.0
+    left = None if time_limit is None else max(0.0, clock.left - budget.seconds - kept)
+    if one_box:
         found = _search(asked, ends, tol, left, solver, progress)
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
-        early = found.status is Status.TIME
-        evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
+    else:
+        found = range_over(asked.formed, sets, tol=tol, time_limit=left)
+    early = found.status is Status.TIME
+    evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
     check_stopped()
     answer = _answer(network, asked, found, evaluated, clock.left, sets)
     if answer.is_exact:
         return answer
     helps = cost_of_tolerance(found.reached, answer.tol)
-    if sets[0].is_box and found.status is Status.TIME and kept:
+    if early and kept:
 
         def ask(smaller: Box, seconds: float) -> bool:
             return _search(asked, smaller, tol, seconds, solver, None).status is Status.EXACT

@@ -22,8 +22,8 @@ LEAST_LIMIT = 2.0
 NARROWED, FIXED = 4, 4
 """Trials at most, each in its share of the time: bisections of what is tried."""
 
-SHORTEST = 0.02
-"""Seconds below which a trial is not begun."""
+SHORTEST = 0.2
+"""Seconds that a trial gets at least: what it cannot do in less says little."""
 
 MOST_FREE = 40
 """Free inputs up to which single ones are fixed; of a picture nobody fixes pixels."""
@@ -73,7 +73,8 @@ def smaller_sets(
         known: What is then said of the answer, and what none of them did otherwise.
         quickest: Seconds that a trial takes at least.
     """
-    trials = _Trials(ask, clock, NARROWED + FIXED, max(quickest, SHORTEST))
+    least = max(quickest, SHORTEST)
+    trials = _Trials(ask, clock, min(NARROWED + FIXED, int(clock.left / least)), least)
     found = []
     with suppress(OutOfTime), deadline(clock.left):
         found += _narrowed(trials, box)
@@ -91,13 +92,13 @@ class _Trials:
     """The question on smaller boxes; what is left of the time is shared evenly."""
 
     def __init__(self, ask: Ask, clock: Clock, most: int, least: float) -> None:
-        self._ask, self._clock, self._most, self._least = ask, clock, most, least
+        self._ask, self._clock, self.most, self._least = ask, clock, most, least
         self.made, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
         """Seconds to the whole answer; None without one."""
         began, left = self._clock.seconds, self._clock.left
-        each = max(left / max(1, self._most - self.made), self._least)
+        each = max(left / max(1, self.most - self.made), self._least)
         if each > left:
             raise OutOfTime
         closed = self._ask(Box(lo, hi), each)
@@ -115,7 +116,7 @@ def _narrowed(trials: _Trials, box: Box) -> Found:
     best: tuple[int, float] | None = None
     least, most, power = 1, HALVINGS, 2
     with suppress(OutOfTime):
-        while least <= most and trials.made < NARROWED:
+        while least <= most and trials.made < (trials.most + 1) // 2:
             half = (box.hi / 2 - box.lo / 2) * 0.5**power
             seconds = trials(np.fmax(middle - half, box.lo), np.fmin(middle + half, box.hi))
             if seconds is None:

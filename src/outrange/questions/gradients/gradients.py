@@ -149,15 +149,15 @@ def lipschitz(
     status = str(found.status) if moving.size else "exact"
     if status == "exact" and (hi - seen > 2 * found.tol * np.maximum(hi, 1e-300)).any():
         status = "rounding" if evidence.complete else "time"
-    at = split_inputs(network, points[best], shape)
+    at, names = split_inputs(network, points[best], shape), entry_labels(graph.outputs)
     return Range(
         model=network.name, inputs={slot.name: slot.shape for slot in network.graph.inputs},
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
         cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
-        subject="lipschitz", labels=tuple(entry_labels(graph.outputs)[i] for i in rows),
-        remedies=helps, over=input_domain(network.graph.inputs, where),
+        subject="lipschitz", labels=tuple(names[i] for i in rows), remedies=helps,
+        over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
 
 
