@@ -63,7 +63,7 @@ BOX = ([-1.0, 0.25, 2.0], [1.0, 0.25, 3.0])
         (PLANE, (y[0] <= 0.75 + TENTH) & (y[1] <= 2.5625), BOX),
         (PLANE, (y[1] <= 2.5625) | (y[0] >= 9), BOX),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", None) or str(value),
 )
 def test_a_limit_that_is_attained_holds(net, claim, box):
     verdict = outrange.verify(net.graph, claim, box)

@@ -166,7 +166,7 @@ def test_the_call_of_the_report_makes_it_again(full):
     {"box": (0, 1), "properties": [np.maximum(y[0], x[1]) <= 99, outrange.y.argmax() == 1]},
     {"data": rows()[0], "samples": 5}, {"box": (0, 1), "properties": [lambda x, y: y[0] <= 50]},
     {"box": (0, 1), "data": rows(), "eps": np.float64(0.25), "clip": (np.float32(-1), 2)},
-], ids=str)  # fmt: skip
+], ids="-".join)  # fmt: skip
 def test_the_call_says_whatever_was_asked(options, monkeypatch):
     asked = []
     monkeypatch.setattr(Questions, "_asks", lambda self: iter(()))
