@@ -42,8 +42,9 @@ def exact_affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray
         return None
     centers = tuple(0.5 * lo + 0.5 * hi for lo, hi in zip(los, his, strict=True))
     radii = tuple(0.5 * hi - 0.5 * lo for lo, hi in zip(los, his, strict=True))
-    sizes = tuple(np.abs(c) + r for c, r in zip(centers, radii, strict=True))
-    if not np.all(op.apply(sizes, True) + np.abs(op.bias) <= LARGEST * unit):
-        return None
-    middle, reach = op.apply(centers, False) + op.bias, op.apply(radii, True)
-    return middle - reach, middle + reach
+    with np.errstate(all="ignore"):
+        sizes = tuple(np.abs(c) + r for c, r in zip(centers, radii, strict=True))
+        if not np.all(op.apply(sizes, True) + np.abs(op.bias) <= LARGEST * unit):
+            return None
+        middle, reach = op.apply(centers, False) + op.bias, op.apply(radii, True)
+        return middle - reach, middle + reach

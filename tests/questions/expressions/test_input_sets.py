@@ -135,7 +135,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Polytope([[1, 1]], [1], (0, 1)), ["3 in all", "(1, 2)"]),
         (lambda: Polytope([[0, 0, 0]], [-1], (0, 1)), ["empty", "b=-1"]),
         (lambda: Polytope([[1, 1, 1]], [1], (1, 0)), ["lo <= hi"]),
-        (lambda: Polytope([[1, 1, 1]], [1], None), ["real numbers"]),
+        (lambda: Polytope([[1, 1, 1]], [1], None), ["input set is needed"]),
         (lambda: L1Ball([0, 0, 0], -1), ["radius=-1"]),
         (lambda: L2Ball([0, 0, 0], [1, 1, 1]), ["radius=[1, 1, 1]"]),
         (lambda: L2Ball([0, 0, 0], {"u": 1}), ["`x` is missing", "['u']"]),
