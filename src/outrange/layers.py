@@ -2,7 +2,7 @@
 
     import outrange.layers
 
-    outrange.layers.ChannelActivation({0: "sigmoid", slice(1, 5): "relu"})
+    outrange.layers.ChannelActivation({0: "sigmoid", range(1, 5): "relu"})
 
 Importing this module imports Keras and registers the layers, so that `keras.models.load_model`
 finds them; `outrange.load` does so by itself.

@@ -77,3 +77,14 @@ def test_refused(made, part):
         made()
     assert part in str(told.value)
     assert "Received: " in str(told.value)
+
+
+def test_the_example_in_the_message_works_on_every_python():
+    """A slice is no key of a dict before Python 3.12."""
+    with pytest.raises(outrange.InputError) as refused:
+        ChannelActivation(["relu", "tanh"])
+    example = str(refused.value).split("`")[3]
+    layer = ChannelActivation(eval(example))
+    assert np.asarray(layer(np.array([[0.0, -1.0, 2.0, 3.0, -4.0]]))).tolist() == [
+        [0.5, 0.0, 2.0, 3.0, 0.0]
+    ]

@@ -81,9 +81,10 @@ def smaller_sets(
         found += _fixed(trials, graph, box, names)
     found = [f"{where} {known[0]}, in {_seconds(seconds)}." for where, seconds in found]
     if trials.made and not found:
+        sets = "one smaller input set" if trials.made == 1 else f"{trials.made} smaller input sets"
         found.append(
-            f"Of {trials.made} smaller input sets (all inputs narrowed, some fixed) none "
-            f"{known[1]} within {_seconds(trials.longest)}."
+            f"Of {sets} (all inputs narrowed, some fixed) none {known[1]} within "
+            f"{_seconds(trials.longest)}."
         )
     return tuple(found)
 

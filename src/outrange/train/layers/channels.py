@@ -123,7 +123,7 @@ def _pairs(given: Any) -> list[tuple[Any, Any]]:
     if not good or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise InputError(
             "`activations` maps channels to activations: "
-            '`{0: "sigmoid", slice(1, 5): "relu"}`, or pairs `[(0, "sigmoid"), ...]`. '
+            '`{0: "sigmoid", range(1, 5): "relu"}`, or pairs `[(0, "sigmoid"), ...]`. '
             f"Received: {given!r}."
         )
     return [(key, activation) for key, activation in pairs]
