@@ -31,7 +31,7 @@ from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED,
 from outrange.answers.regions.piece import Piece, Slab
 from outrange.answers.study.study import Study
 from outrange.answers.study.trials import Reason, Trial, judged
-from outrange.core import Warrant
+from outrange.core import InputDomain, Warrant
 
 
 HOSTILE = '<svg onload="alert(1)"><script>alert(2)</script>&amp; *[b]'
@@ -64,7 +64,9 @@ def ranges() -> dict[str, Range]:
         "exact": output_range(2),
         "interrupted": output_range(3, "interrupted", 0.1),
         "rounding": output_range(1, "rounding", 1e-9),
-        "of a box": output_range(2, box=(np.array([-0.1, 0.0]), np.array([1e-300, 2.5]))),
+        "of a box": output_range(
+            2, over=InputDomain(("a", "b"), np.array([-0.1, 0.0]), np.array([1e-300, 2.5]))
+        ),
         "one end open": output_range(2, "time", hi=output_range(2).hi + [0.5, 0.0]),
         "unbounded": replace(infinite, lo=lo, hi=hi),
         "nothing seen": output_range(

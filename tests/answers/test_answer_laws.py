@@ -230,7 +230,7 @@ def test_weights_of_other_types_and_shapes_have_other_hashes():
 def test_answers_know_what_they_are_about(pyplot):
     net = Network(dense_net((2, 2), (None,)).graph, None, "net", "test")
     verdict = outrange.verify(net, outrange.y[0] <= -1e6, (0, 1))
-    assert verdict.names == ("x[0]", "x[1]")
+    assert verdict.over.names == ("x[0]", "x[1]")
     np.testing.assert_array_equal(verdict.box, [[0, 0], [1, 1]])
     notes = [text.get_text() for text in verdict.plot().texts]
     assert len(notes) == 2 and all(note.endswith("in [0, 1]") for note in notes)

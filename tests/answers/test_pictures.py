@@ -15,7 +15,7 @@ from outrange.answers.render.plot import balanced
 from outrange.answers.render.style import bar as svg_bar
 from outrange.answers.render.text import TICK, _bar
 from outrange.answers.tables.directions import BROKEN
-from outrange.core import Warrant
+from outrange.core import InputDomain, Warrant
 from outrange.frontends.network import Network
 from questions.nets import dense_net
 
@@ -71,9 +71,9 @@ def test_a_counterexample_that_is_a_picture_is_drawn_as_one(shape, count):
     size = int(np.prod(shape))
     found = counterexample(size)
     found = replace(found, x=found.x.reshape(shape))
-    ends = found.flat_x - 0.5, found.flat_x + 0.5
+    over = InputDomain(tuple(found.names), found.flat_x - 0.5, found.flat_x + 0.5)
     answer = Counterexamples("net", "y[0] <= 1", (found,) * count, 6, 0.0, "all", PROOF,
-                             outrange.answers.Cost(1.0, 1), box=ends)  # fmt: skip
+                             outrange.answers.Cost(1.0, 1), over=over)  # fmt: skip
     ax = answer.plot()
     assert len(ax.images) == 3 * min(count, 4)
     assert texts(ax)[:3] == ["middle of the set", "added (up to 1.11e-16)", "breaks it"] or (

@@ -166,7 +166,7 @@ def test_a_report_names_the_model_in_every_answer(page, monkeypatch):
     ((_, verdict),) = [page.session._verdict]
     assert verdict.sources == (SOURCE,)
     assert np.all(verdict.box[0] == -1)
-    assert len(verdict.names) == 3
+    assert len(verdict.over.names) == 3
     page.ask("report")
     html = page.hear("report")["html"]
     assert SOURCE.sha256 in html

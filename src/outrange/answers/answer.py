@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ..core import InputDomain, ModelSource
+from ..core import Bounds, InputDomain, ModelSource
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
@@ -83,6 +83,11 @@ class Answer(ABC):
             InputError: pandas is not installed.
         """
         return frame(self.records(), self.INDEX)
+
+    @property
+    def box(self) -> Bounds | None:
+        """`(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown."""
+        return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""

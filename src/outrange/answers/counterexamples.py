@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, overload
 
-from ..core import Bounds, Warrant
+from ..core import Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_found, plot_line
 from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
@@ -48,8 +48,6 @@ class Counterexamples(Answer, Sequence):
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
-        box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
-        names: What the inputs are called, flat; empty if unknown.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
     """
@@ -63,11 +61,8 @@ class Counterexamples(Answer, Sequence):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
-    box: Bounds | None = field(default=None, kw_only=True)
-    names: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.counterexamples"
-    OMITTED = ("box", "names")
     INDEX = ("example",)
 
     @overload
@@ -143,5 +138,4 @@ class Counterexamples(Answer, Sequence):
         sizes = {found.flat_x.size for found in self.examples}
         if len(sizes) != 1:
             return plot_line(f"`{claim}`: {self.reason}", [], [], "no input to draw", ax)
-        names = list(self.names) or self.examples[0].names
-        return plot_found(title, names, self.examples, self.box, ax)
+        return plot_found(title, self.examples[0].names, self.examples, self.box, ax)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, OutrangeError, Warrant
+from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.document import Document
 from .render.plot import plot_bars
@@ -70,7 +70,6 @@ class Range(Answer):
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
         remedies: Where a gap is open: what was tried and closes it, in sentences.
-        box: `(lo, hi)`, each `(inputs,)`: the input set, if it is one box.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
 
@@ -97,11 +96,9 @@ class Range(Answer):
     subject: str = field(default="output", kw_only=True)
     labels: tuple[str, ...] = field(default=(), kw_only=True)
     remedies: tuple[str, ...] = field(default=(), kw_only=True)
-    box: Bounds | None = field(default=None, kw_only=True)
 
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
-    OMITTED = ("box",)
     INDEX = ("output",)
 
     def __post_init__(self) -> None:

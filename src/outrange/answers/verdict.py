@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, OutrangeError, Warrant
+from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_found, plot_line
 from .render.document import BAD, GOOD, OPEN, Block, Document, Fold, Paragraph
@@ -124,8 +124,6 @@ class Verdict(Answer):
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
-        box: `(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown.
-        names: What the inputs are called, flat; empty if unknown.
         remedies: Where time ran out: on what smaller sets it was tried and holds, in sentences.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
@@ -145,12 +143,9 @@ class Verdict(Answer):
     warrant: Warrant
     cost: Cost
     methods: tuple[str, ...] = ()
-    box: Bounds | None = field(default=None, kw_only=True)
-    names: tuple[str, ...] = field(default=(), kw_only=True)
     remedies: tuple[str, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.verdict"
-    OMITTED = ("box", "names")
     INDEX = ("claim",)
 
     def __post_init__(self) -> None:
@@ -259,8 +254,7 @@ class Verdict(Answer):
         claim, found = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample
         if found is not None:
             title = f"`{claim}` is broken by an input of the set ({self.warrant.name})"
-            names = list(self.names) or found.names
-            return plot_found(title, names, [found], self.box, ax)
+            return plot_found(title, found.names, [found], self.box, ax)
         title = f"`{claim}` holds for every input of the set: no distance below 0 is possible"
         if self.status == UNKNOWN:
             title = f"`{claim}` is not decided: {REASONS[self.reason]}"

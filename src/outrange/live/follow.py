@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
-from ..core import ArgumentError, InputError
+from ..core import ArgumentError, InputError, did_you_mean
 from ..core.watch import Listener, Stage, listener, told_to
 from .frame import Between, Frame, frame
 
@@ -200,7 +199,7 @@ def _other_arguments(
     told += f"{', '.join(one for one in known if one not in needed)}."
     if "data" in unknown and {"x", "y"} <= set(needed):
         told += " Inputs and their classes are two arguments, `x` and `y`."
-    elif unknown and (near := get_close_matches(unknown[0], known, 1)):
-        told += f" Did you mean `{near[0]}`?"
+    elif unknown:
+        told += did_you_mean(unknown[0], known)
     came = f"an argument {unknown[0]!r}" if unknown else f"{error}"
     return ArgumentError(f"{told} Received: {came}.")

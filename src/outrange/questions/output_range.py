@@ -159,7 +159,6 @@ def _answer(
         warrant=found.warrant,
         cost=Cost(float(found.seconds), int(found.boxes)),
         methods=tuple(found.methods),
-        box=(sets[0].box.lo, sets[0].box.hi) if len(sets) == 1 and sets[0].is_box else None,
         over=input_domain(network.graph.inputs, sets),
     )
 

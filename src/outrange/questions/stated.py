@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.formula import negate
-from .common.stamp import hull, stamped
+from .common.stamp import stamped
 from .expressions import resolve, written_out
 from .inputs.sets.regions import regions
 from .verify import verify
@@ -63,4 +62,4 @@ def decided(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip
-    return stamped(replace(found, **hull(network, where)), network)
+    return stamped(found, network, regions=where)

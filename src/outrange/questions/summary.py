@@ -47,9 +47,9 @@ def _tightened(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) 
     own = getattr(network, "source", None)
     hashes = [] if own is None else [one.sha256 for one in known.sources if one.of == own.of]
     other = bool(hashes) and own is not None and own.sha256 not in hashes
-    covers = known.box is not None and known.box[0].shape == where.lo.shape
-    if covers and known.box is not None:
-        covers = bool(np.all(known.box[0] <= where.lo) and np.all(where.hi <= known.box[1]))
+    over, covers = known.over, False
+    if over is not None and not over.cuts and over.lo.shape == where.lo.shape:
+        covers = bool(np.all(over.lo <= where.lo) and np.all(where.hi <= over.hi))
     if covers and known.subject == "output" and known.outputs == outputs and not other:
         lo, hi = np.maximum(ends[0], known.lo.ravel()), np.minimum(ends[1], known.hi.ravel())
         if (lo <= hi).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -35,14 +35,6 @@ def stamped(answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | No
     sources = tuple(source for source in known if source is not None)
     over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
     return replace(answer, sources=sources, over=over)
-
-
-def hull(network: NetworkLike, regions: Sequence[Region]) -> dict[str, Any]:
-    """The smallest box around an input set, and the names of its inputs, for a `Verdict`."""
-    known = input_domain(network.graph.inputs, regions)
-    return {} if known is None else {
-        "box": (known.lo, known.hi), "names": known.names, "over": known,
-    }  # fmt: skip
 
 
 def input_domain(

@@ -19,7 +19,7 @@ from ...search.preimage.clause_bounds import ClauseBounds
 from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
-from ..common.stamp import hull
+from ..common.stamp import input_domain
 from ..conditions.clause_groups import cases
 from ..evidence.check_point import CounterexampleChecker, Witness
 from ..inputs.parse_box import place
@@ -92,7 +92,7 @@ def counterexamples(
         warrant=Warrant.FLOAT64_ROUNDED,
         cost=Cost(time.perf_counter() - began, boxes),
         methods=methods,
-        **hull(network, regions),
+        over=input_domain(network.graph.inputs, regions),
     )
 
 
