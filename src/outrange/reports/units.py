@@ -64,10 +64,9 @@ def with_units(answer: Answer, units: Mapping[str, str]) -> Answer:
         )
         return replace(answer, trends=tuple(trends))
     if isinstance(answer, Verdict):
-        names = tuple(_beside(name, units) for name in answer.names)
         found = answer.counterexample
         found = None if found is None else replace(found, x=told(found.x))
-        return replace(answer, names=names, counterexample=found)
+        return replace(answer, counterexample=found)
     return answer
 
 
