@@ -1,0 +1,1 @@
+"""Check certificates of outrange in exact arithmetic."""

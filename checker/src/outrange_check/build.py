@@ -1,0 +1,91 @@
+"""Building networks in normal form, and writing them: for readers of model files and for provers.
+
+Nothing here is trusted by a check: a network that is built is compared with the one that was read.
+"""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from flint import fmpq
+
+from .network import ONE, Block, Form, Network, Refused
+
+
+def entries(network: Network) -> list[Form]:
+    """The inputs, as forms."""
+    return [{i: fmpq(1)} for i in range(network.inputs)]
+
+
+def curve(
+    network: Network, name: str, forms: list[Form], slopes: tuple[Any, Any] | None = None
+) -> list[Form]:
+    """A curve of every form: new units, returned as forms."""
+    first = network.inputs + sum(len(block.forms) for block in network.blocks)
+    kink = None if slopes is None else (fmpq(slopes[0]), fmpq(slopes[1]))
+    network.blocks.append(Block(name, kink, [dict(f) for f in forms]))
+    return [{first + i: fmpq(1)} for i in range(len(forms))]
+
+
+def combine(terms: list[tuple[Any, Form]], constant: Any = 0) -> Form:
+    """`constant + sum of weight * form`, for rational weights (`fmpq`, int, `exact(float)`)."""
+    if len(terms) and constant == 0 and all(len(form) == 1 for _, form in terms):
+        keys = [next(iter(form)) for _, form in terms]
+        if len(set(keys)) == len(keys):  # nothing to add up
+            out = {k: w * f[k] for k, (w, f) in zip(keys, terms, strict=True)}
+            return {k: v for k, v in out.items() if v != 0}
+    out: Form = {}
+    for weight, form in terms:
+        for key, value in form.items():
+            old = out.get(key)
+            out[key] = weight * value if old is None else old + weight * value
+    out[ONE] = out.get(ONE, fmpq(0)) + fmpq(constant)
+    return {k: v for k, v in out.items() if v != 0}
+
+
+def exact(number: float) -> fmpq:
+    """The value of a float, without rounding.
+
+    Raises:
+        Refused: It is no number (NaN, infinite).
+    """
+    try:
+        return fmpq(*number.as_integer_ratio())
+    except (ValueError, OverflowError):
+        raise Refused(f"a weight is {number}, which is no real number") from None
+
+
+def text(network: Network) -> str:
+    """The canonical text, which `Network.parse` reads."""
+    blocks = [
+        {"curve": b.curve, "forms": _written(b.forms)}
+        | ({} if b.slopes is None else {"slopes": [str(s) for s in b.slopes]})
+        for b in network.blocks
+    ]
+    parts = {"inputs": network.inputs, "blocks": blocks, "outputs": _written(network.outputs)}
+    return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def digest(network: Network) -> str:
+    """SHA-256 of the canonical text."""
+    return hashlib.sha256(text(network).encode()).hexdigest()
+
+
+def _written(forms: list[Form]) -> dict[str, Any]:
+    """Over one denominator; runs of neighbouring variables as [first, numerator, ...]."""
+    over = 1
+    for form in forms:
+        for value in form.values():
+            over = math.lcm(over, int(value.q))
+    rows = []
+    for form in forms:
+        row: list[list[int]] = []
+        for key in sorted(form):
+            whole = int((form[key] * over).p)
+            if row and row[-1][0] + len(row[-1]) - 1 == key:
+                row[-1].append(whole)
+            else:
+                row.append([key, whole])
+        rows.append(row)
+    return {"over": over, "rows": rows}

@@ -1,0 +1,97 @@
+"""A network in exact numbers: units in order, each a curve of a form in what comes before it.
+
+This is the normal form that two descriptions of one network share, whatever layers they used: the
+inputs are variables 0 .. inputs-1, every unit adds one more variable, `z = form`, `a = curve(z)`,
+and affine maps between curves are multiplied out in rational numbers.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from flint import fmpq
+
+
+ONE = -1
+"""The key of a form's constant term."""
+
+Form = dict[int, fmpq]
+"""Variable to coefficient; a coefficient of zero is left out."""
+
+MOST_TERMS = 20_000_000
+"""Largest number of coefficients of a network that is read."""
+
+
+class Refused(Exception):
+    """What was given is not accepted; the message says what is wrong with it."""
+
+
+@dataclass
+class Block:
+    """Units that share one curve and do not read each other.
+
+    Args:
+        curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth one.
+        slopes: Of a kink, `(below, above)`.
+        forms: One per unit.
+    """
+
+    curve: str
+    slopes: tuple[fmpq, fmpq] | None
+    forms: list[Form]
+
+
+@dataclass
+class Network:
+    """Inputs, blocks of units in order, and outputs."""
+
+    inputs: int
+    blocks: list[Block] = field(default_factory=list)
+    outputs: list[Form] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, text: str) -> "Network":
+        """Read a canonical text.
+
+        Raises:
+            Refused: It is not one.
+        """
+        try:
+            parts = json.loads(text)
+            net, before, room = cls(_count(parts["inputs"])), parts["inputs"], [MOST_TERMS]
+            for part in parts["blocks"]:
+                slopes = part.get("slopes")
+                kink = None if slopes is None else (fmpq(slopes[0]), fmpq(slopes[1]))
+                block = Block(str(part["curve"]), kink, _read(part["forms"], before, room))
+                net.blocks.append(block)
+                before += len(block.forms)
+            net.outputs = _read(parts["outputs"], before, room)
+        except (ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as wrong:
+            raise Refused(f"the network is not in the documented format ({wrong})") from None
+        return net
+
+
+def _read(part: dict, before: int, room: list[int]) -> list[Form]:
+    over, forms = _count(part["over"]), []
+    if over == 0:
+        raise ValueError("over 0")
+    for row in part["rows"]:
+        form: Form = {}
+        for first, *values in row:
+            if type(first) is not int or first < ONE or first + len(values) > before:
+                raise ValueError(f"a unit reads variable {first}, which is not before it")
+            room[0] -= len(values)
+            if room[0] < 0:
+                raise ValueError(f"more than {MOST_TERMS} coefficients")
+            for key, value in enumerate(values, first):
+                if type(value) is not int or key in form:
+                    raise ValueError("a coefficient is no whole number, or stands twice")
+                if value:
+                    form[key] = fmpq(value, over)
+        forms.append(form)
+    return forms
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
