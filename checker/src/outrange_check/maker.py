@@ -1,0 +1,147 @@
+"""Layers as forms and units: what a reader of any format makes a network with."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flint import fmpq
+
+from . import build
+from .network import MOST_TERMS, ONE, Form, Network, Refused
+from .tensors import Tensor, common, size
+
+
+MOST_WORK = 2 * MOST_TERMS
+"""Products of numbers that reading a file may take."""
+
+MOST_BITS = 1 << 14
+"""Of a numerator or a denominator."""
+
+SMOOTH = ("sigmoid", "tanh", "softplus", "exp", "elu", "gelu")
+"""Smooth curves: `elu` has `alpha` 1, `gelu` is `z (1 + erf(z / sqrt 2)) / 2`."""
+
+Terms = list[tuple[Any, Form]]
+
+
+class Maker:
+    """A network that is being made, and what making it has cost.
+
+    Args:
+        inputs: How many.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        size((inputs,))
+        self.network = Network(inputs)
+        self._spent = 0
+
+    def spend(self, count: int) -> None:
+        """Count products.
+
+        Raises:
+            Refused: They are too many.
+        """
+        self._spent += count
+        if self._spent > MOST_WORK:
+            raise Refused(f"the model takes more than {MOST_WORK} products to multiply out")
+
+    def sum(self, terms: Terms, constant: Any = 0) -> Form:
+        """`constant + sum of weight * form`."""
+        self.spend(1 + sum(len(form) for _, form in terms))
+        form = build.combine(terms, constant)
+        if any(value.height_bits() > MOST_BITS for value in form.values()):
+            raise Refused(f"a coefficient of the model has more than {MOST_BITS} bits")
+        return form
+
+    def curve(self, name: str, x: Tensor, slopes: tuple[Any, Any] | None = None) -> Tensor:
+        """A curve of every entry."""
+        forms = x.forms()
+        if not forms:
+            return x
+        self.spend(len(forms) + sum(len(form) for form in forms))
+        return Tensor(x.shape, build.curve(self.network, name, forms, slopes))
+
+    def kink(self, x: Tensor, below: Any, above: Any = 1) -> Tensor:
+        """`below * z` for z < 0, `above * z` from 0 on."""
+        return self.curve("kink", x, (below, above))
+
+    def clip(self, x: Tensor, least: Any, most: Any) -> Tensor:
+        """`least + relu(x - least) - relu(x - most)`; an end of None is none."""
+        if least is not None and most is not None and least > most:
+            raise Refused("a clip between ends the wrong way round is not read")
+        if least is None and most is None:
+            return x
+        over = x if most is None else self.kink(self.shifted(x, -most), 0)
+        if least is None:
+            return self.plus(x, over, -1)
+        inside = self.shifted(self.kink(self.shifted(x, -least), 0), least)
+        return inside if most is None else self.plus(inside, over, -1)
+
+    def largest(self, x: Tensor, y: Tensor) -> Tensor:
+        """`y + relu(x - y)`, entry by entry."""
+        shape = common(x.shape, y.shape)
+        x, y = x.broadcast(shape), y.broadcast(shape)
+        return self.plus(y, self.kink(self.plus(x, y, -1), 0))
+
+    def shifted(self, x: Tensor, constant: Any) -> Tensor:
+        """`x + constant`."""
+        return Tensor(x.shape, [self.sum([(1, f)], constant) for f in x.forms()])
+
+    def plus(self, x: Tensor, y: Tensor, weight: Any = 1) -> Tensor:
+        """`x + weight * y`, broadcast; a constant if both are."""
+        shape = common(x.shape, y.shape)
+        pairs = zip(x.broadcast(shape).forms(), y.broadcast(shape).forms(), strict=True)
+        one = fmpq(1)
+        return self._kept([self.sum([(one, f), (weight, g)]) for f, g in pairs], shape, x, y)
+
+    def times(self, x: Tensor, y: Tensor) -> Tensor:
+        """`x * y`, broadcast, where one is a constant."""
+        shape = common(x.shape, y.shape)
+        if not y.constant:
+            x, y = y, x
+        pairs = zip(x.broadcast(shape).forms(), y.broadcast(shape).numbers(), strict=True)
+        return self._kept([self.sum([(v, f)]) for f, v in pairs], shape, x, y)
+
+    def mean(
+        self, x: Tensor, groups: Iterable[list[int]], shape: tuple[int, ...], over: int = 0
+    ) -> Tensor:
+        """The sum of the entries at each list of positions, over their number or over `over`."""
+        forms, out = x.forms(), []
+        for group in groups:
+            if not (over or group):
+                raise Refused("a mean of no entries is not read")
+            weight = fmpq(1, over or len(group))
+            out.append(self.sum([(weight, forms[i]) for i in group]))
+        return Tensor(shape, out)
+
+    def most(self, x: Tensor, groups: list[list[int]], shape: tuple[int, ...]) -> Tensor:
+        """The largest of the entries at each list of positions, folded from the left.
+
+        Step `i` is one block of units: the `i`-th entry of every list that has so many.
+        """
+        forms = x.forms()
+        if not all(groups):
+            raise Refused("a maximum of no entries is not read")
+        self.spend(sum(len(group) for group in groups))
+        found = [forms[group[0]] for group in groups]
+        for step in range(1, max((len(group) for group in groups), default=0)):
+            who = [i for i, group in enumerate(groups) if len(group) > step]
+            before = Tensor((len(who),), [found[i] for i in who])
+            now = Tensor((len(who),), [forms[groups[i][step]] for i in who])
+            for i, form in zip(who, self.largest(before, now).items, strict=True):
+                found[i] = form
+        return Tensor(shape, found)
+
+    def matrix(self, rows: list[list[Form]], columns: list[list[fmpq]]) -> list[Form]:
+        """The products of rows of forms and columns of numbers, row by row."""
+        self.spend(sum(len(column) for column in columns) * len(rows))
+        return [
+            self.sum([(w, f) for w, f in zip(column, row, strict=True) if w])
+            for row in rows
+            for column in columns
+        ]
+
+    @staticmethod
+    def _kept(forms: list[Form], shape: tuple[int, ...], x: Tensor, y: Tensor) -> Tensor:
+        if x.constant and y.constant:
+            return Tensor(shape, [form.get(ONE, fmpq(0)) for form in forms], "real")
+        return Tensor(shape, forms)

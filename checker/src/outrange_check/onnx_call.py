@@ -1,0 +1,124 @@
+"""A node of an ONNX graph with the tensors it reads: what the rules of operators take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .maker import Maker
+from .network import Refused
+from .onnx_file import Node
+from .tensors import Tensor
+
+
+Rule = Callable[["Call"], Tensor | list[Tensor]]
+
+
+@dataclass
+class Call:
+    """One node and what it reads.
+
+    Args:
+        maker: Of the network.
+        node: The node.
+        given: Its inputs; None where one is left out.
+        opset: Of the model.
+        asked: Names of attributes that the rule asked for.
+    """
+
+    maker: Maker
+    node: Node
+    given: list[Tensor | None]
+    opset: int
+    asked: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, maker: Maker, node: Node, known: dict[str, Tensor], opset: int) -> "Call":
+        """The call of a node over the tensors known before it."""
+        for name in node.inputs:
+            if name and name not in known:
+                raise Refused(f"{node.op} reads `{name}`, which no node before it returns")
+        return cls(maker, node, [known[name] if name else None for name in node.inputs], opset)
+
+    def run(self, rule: Rule) -> list[Tensor]:
+        """What the node returns.
+
+        Raises:
+            Refused: An attribute or an input is not one that the rule knows.
+        """
+        try:
+            found = rule(self)
+        except Refused as wrong:
+            raise Refused(f"{self.node.op} `{self.node.name}`: {wrong}") from None
+        results = found if isinstance(found, list) else [found]
+        unknown = set(self.node.attributes) - self.asked
+        if unknown:
+            raise Refused(f"the attribute {sorted(unknown)} of {self.node.op} is not read")
+        if len([name for name in self.node.outputs if name]) > len(results):
+            raise Refused(f"{self.node.op} with {len(self.node.outputs)} outputs is not read")
+        return results
+
+    @property
+    def x(self) -> Tensor:
+        """The first input."""
+        return self.input(0)
+
+    def input(self, index: int) -> Tensor:
+        """An input that must be there."""
+        found = self.option(index)
+        if found is None:
+            raise Refused(f"input {index} is missing")
+        return found
+
+    def option(self, index: int) -> Tensor | None:
+        """An input that may be left out."""
+        return self.given[index] if index < len(self.given) else None
+
+    def most_inputs(self, count: int) -> None:
+        """Refuse a node with more inputs than its operator has."""
+        if len(self.given) > count:
+            raise Refused(f"{len(self.given)} inputs are more than {count}")
+
+    def whole(self, name: str, default: int) -> int:
+        """An attribute that is an integer."""
+        return self._attribute(name, int, default)
+
+    def real(self, name: str, default: Any) -> Any:
+        """An attribute that is a real number, exactly."""
+        found = self._attribute(name, object, default)
+        if found is None or isinstance(found, int | str | list | Tensor):
+            raise Refused(f"the attribute `{name}` is no real number")
+        return found
+
+    def word(self, name: str, default: str) -> str:
+        """An attribute that is a string."""
+        return self._attribute(name, str, default)
+
+    def wholes(self, name: str, default: list[int] | None) -> list[int] | None:
+        """An attribute that is a list of integers."""
+        found = self._attribute(name, list, default)
+        if found is not None and any(type(v) is not int for v in found):
+            raise Refused(f"the attribute `{name}` is no list of integers")
+        return found
+
+    def axes(self, index: int, since: int, name: str = "axes") -> list[int] | None:
+        """Integers that are an attribute before operator set `since`, and an input from it on."""
+        if self.opset < since:
+            return self.wholes(name, None)
+        found = self.option(index)
+        if found is not None and len(found.shape) > 1:
+            raise Refused(f"`{name}` of shape {found.shape} is no list")
+        return None if found is None else found.wholes()
+
+    def fixed(self, name: str, value: Any) -> None:
+        """Refuse a node whose attribute has another value than `value`, its default."""
+        if self._attribute(name, type(value), value) != value:
+            raise Refused(f"`{name}` other than {value!r} is not read")
+
+    def _attribute(self, name: str, kind: type, default: Any) -> Any:
+        self.asked.add(name)
+        if name not in self.node.attributes:
+            return default
+        found = self.node.attributes[name]
+        if not isinstance(found, kind):
+            raise Refused(f"the attribute `{name}` is of a kind that is not read")
+        return found

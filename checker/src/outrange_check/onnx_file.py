@@ -1,0 +1,194 @@
+"""What an ONNX file holds: its nodes, tensors and declared shapes, decoded and checked."""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import build
+from .network import Refused
+from .protobuf import Message
+from .tensors import Tensor, size
+
+
+FLOAT, INT32, INT64, BOOL, HALF, DOUBLE = 1, 6, 7, 9, 10, 11
+
+_REAL = {FLOAT: ("f", 4), HALF: ("e", 2), DOUBLE: ("d", 8)}
+_WHOLE = {INT32: ("i", 4), INT64: ("q", 8), BOOL: ("B", 1)}
+
+OLDEST, NEWEST = 7, 28
+"""Operator sets whose operators are read as they are defined there."""
+
+MOST_NODES = 1 << 16
+
+
+@dataclass
+class Node:
+    """One node of a graph.
+
+    Args:
+        op: The operator.
+        name: Of the node.
+        inputs: Names of tensors; an empty one is left out.
+        outputs: Likewise.
+        attributes: Decoded; what is not read is None.
+    """
+
+    op: str
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Model:
+    """A graph.
+
+    Args:
+        opset: Of the default operators.
+        nodes: In the order in which they run.
+        constants: Stored tensors.
+        inputs: Name and full shape, a batch axis of 1 included.
+        outputs: Names.
+    """
+
+    opset: int
+    nodes: list[Node]
+    constants: dict[str, Tensor]
+    inputs: list[tuple[str, tuple[int, ...]]]
+    outputs: list[str]
+
+
+def decode(data: bytes) -> Model:
+    """Read the bytes of a file.
+
+    Raises:
+        Refused: They are no ONNX model, or one that is not read.
+    """
+    message = Message.read(memoryview(data))
+    if not message.has(7):
+        raise Refused("the file is no ONNX model: it holds no graph")
+    if message.has(25):
+        raise Refused("functions of a model are not read")
+    opset = _opset(message)
+    graph = message.message(7)
+    if graph.has(15):
+        raise Refused("sparse tensors are not read")
+    constants: dict[str, Tensor] = {}
+    for stored in graph.messages(5):
+        name = stored.text(8)
+        if name in constants or not name:
+            raise Refused(f"the stored tensor `{name}` stands twice, or has no name")
+        constants[name] = tensor(stored)
+    inputs = [_declared(part) for part in graph.messages(11) if part.text(1) not in constants]
+    names = [name for name, _ in inputs]
+    outputs = [part.text(1) for part in graph.messages(12)]
+    if not names or not outputs or len(set(names)) < len(names):
+        raise Refused("the model has no inputs or no outputs, or one input twice")
+    parts = graph.parts(1)
+    if len(parts) > MOST_NODES:
+        raise Refused(f"the model has more than {MOST_NODES} nodes")
+    return Model(opset, [_node(Message.read(part)) for part in parts], constants, inputs, outputs)
+
+
+def _opset(message: Message) -> int:
+    found = [part.whole(2) for part in message.messages(8) if part.text(1) in ("", "ai.onnx")]
+    if len(found) != 1 or not OLDEST <= found[0] <= NEWEST:
+        raise Refused(f"operator set {found} is not read, only one from {OLDEST} to {NEWEST}")
+    return found[0]
+
+
+def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
+    """The name and the shape of an input; only a first axis that is the batch may be open."""
+    name, kind = part.text(1), part.message(2).message(1)
+    if kind.whole(1) not in _REAL:
+        raise Refused(f"input `{name}` does not hold floating-point numbers")
+    if not kind.has(2):
+        raise Refused(f"input `{name}` declares no shape")
+    sizes = []
+    dims = kind.message(2).messages(1)
+    for i, dim in enumerate(dims):
+        n = dim.whole(1)
+        if n <= 0 and (i > 0 or len(dims) == 1):
+            raise Refused(f"input `{name}` leaves another axis than the batch open")
+        sizes.append(1 if n <= 0 else n)
+    shape = tuple(sizes)
+    size(shape)
+    return name, shape
+
+
+def _node(part: Message) -> Node:
+    op = part.text(4)
+    if part.text(7) not in ("", "ai.onnx") or part.has(8):
+        raise Refused(f"the operator {op} of domain `{part.text(7)}` is not read")
+    node = Node(op, part.text(3), part.texts(1), part.texts(2))
+    for found in part.messages(5):
+        name = found.text(1)
+        if name in node.attributes:
+            raise Refused(f"the attribute `{name}` of {op} stands twice")
+        node.attributes[name] = _attribute(found)
+    return node
+
+
+def _attribute(part: Message) -> Any:
+    """Floats exact; None for a kind that is not read."""
+    if part.has(21):
+        return None
+    match part.whole(20):
+        case 1:
+            return build.exact(part.float(2))
+        case 2:
+            return part.whole(3)
+        case 3:
+            return str(part.bytes(4), "utf-8", "replace")
+        case 4:
+            return tensor(part.message(5))
+        case 6:
+            return [build.exact(v) for v in part.floats(7)]
+        case 7:
+            return part.wholes(8)
+    return None
+
+
+def tensor(part: Message) -> Tensor:
+    """A stored tensor, exactly.
+
+    Raises:
+        Refused: It is damaged, stored elsewhere, or of a type that is not read.
+    """
+    shape, kind = tuple(part.wholes(1)), part.whole(2)
+    count = size(shape)
+    if part.has(13) or part.whole(14) or part.has(3):
+        raise Refused(f"tensor `{part.text(8)}` is stored in another file, or in pieces")
+    if kind not in _REAL and kind not in _WHOLE:
+        raise Refused(f"tensor `{part.text(8)}` is of type {kind}, which is not read")
+    letter, width = (_REAL | _WHOLE)[kind]
+    typed = [number for number in (4, 5, 6, 7, 10, 11) if part.has(number)]
+    if part.has(9):
+        raw = part.bytes(9)
+        if typed or len(raw) != count * width:
+            raise Refused(f"tensor `{part.text(8)}` holds {len(raw)} bytes, not those of {shape}")
+        values: list[Any] = list(struct.unpack(f"<{count}{letter}", raw))
+    else:
+        home = {FLOAT: 4, DOUBLE: 10, INT64: 7}.get(kind, 5)
+        if any(number != home for number in typed):
+            raise Refused(f"tensor `{part.text(8)}` holds numbers of another type than it says")
+        values = _typed(part, kind, home)
+        if len(values) != count:
+            raise Refused(f"tensor `{part.text(8)}` holds {len(values)} numbers, not {shape}")
+    if kind in _WHOLE:
+        return Tensor(shape, values, "whole")
+    return Tensor(shape, [build.exact(v) for v in values], "real")
+
+
+def _typed(part: Message, kind: int, home: int) -> list[Any]:
+    if kind == FLOAT:
+        return part.floats(home)
+    if kind == DOUBLE:
+        return part.doubles(home)
+    values = part.wholes(home)
+    if kind == HALF:
+        if any(not 0 <= v < 1 << 16 for v in values):
+            raise Refused("a float16 number has more than 16 bits")
+        return list(struct.unpack(f"<{len(values)}e", struct.pack(f"<{len(values)}H", *values)))
+    return values

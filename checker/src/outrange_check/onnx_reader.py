@@ -1,0 +1,71 @@
+"""ONNX files as networks in exact numbers: nodes run in order over tensors of forms."""
+
+import zlib
+
+from flint import fmpq
+
+from . import onnx_arithmetic, onnx_shapes, onnx_windows
+from .maker import Maker
+from .network import Network, Refused
+from .onnx_call import Call
+from .onnx_file import Model, decode
+from .tensors import Tensor, size
+
+
+MOST_BYTES = 1 << 28
+"""Of a file that is read, as it lies there and unpacked."""
+
+RULES = onnx_arithmetic.RULES | onnx_shapes.RULES | onnx_windows.RULES
+"""Operator to what reads it."""
+
+
+def read_onnx(data: bytes, packed: bool = False) -> Network:
+    """The network of the bytes of an ONNX file.
+
+    Inputs and outputs come in the file's order, each flattened row-major.
+
+    Args:
+        data: The file.
+        packed: Whether it is compressed by gzip.
+
+    Raises:
+        Refused: The file is damaged, or holds what is not read.
+    """
+    return _network(decode(_unpacked(data) if packed else data))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What one gzip stream holds, at most `MOST_BYTES`."""
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        found = stream.decompress(data, MOST_BYTES)
+    except zlib.error as wrong:
+        raise Refused(f"the compressed file is damaged ({wrong})") from None
+    if not stream.eof:
+        raise Refused(f"the compressed file is cut short, or holds more than {MOST_BYTES} bytes")
+    if stream.unused_data:
+        raise Refused("the compressed file holds more than one stream")
+    return found
+
+
+def _network(model: Model) -> Network:
+    maker = Maker(sum(size(shape) for _, shape in model.inputs))
+    known, first = dict(model.constants), 0
+    for name, shape in model.inputs:
+        last = first + size(shape)
+        known[name] = Tensor(shape, [{i: fmpq(1)} for i in range(first, last)])
+        first = last
+    for node in model.nodes:
+        if node.op not in RULES:
+            raise Refused(f"the operator {node.op} is not read")
+        results = Call.of(maker, node, known, model.opset).run(RULES[node.op])
+        for name, result in zip(node.outputs, results, strict=False):
+            if name in known:
+                raise Refused(f"the tensor `{name}` is returned twice")
+            if name:
+                known[name] = result
+    for name in model.outputs:
+        if name not in known:
+            raise Refused(f"no node returns the output `{name}`")
+        maker.network.outputs += known[name].forms()
+    return maker.network
