@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from .network import Refused
+from ..network import Refused
 from .onnx_call import Call, Rule
 from .tensors import Tensor, size
 from .windows import Windows, convolve, pools, same

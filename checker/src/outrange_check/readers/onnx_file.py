@@ -4,8 +4,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import build
-from .network import Refused
+from .. import build
+from ..network import Refused
 from .protobuf import Message
 from .tensors import Tensor, size
 

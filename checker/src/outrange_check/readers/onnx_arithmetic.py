@@ -5,8 +5,8 @@ from math import isqrt
 
 from flint import fmpq
 
+from ..network import Form, Refused
 from .maker import Maker
-from .network import Form, Refused
 from .onnx_call import Call, Rule
 from .tensors import Tensor, axes_of, common, grid, single, size, strides
 

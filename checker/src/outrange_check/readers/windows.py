@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..network import Refused
 from .maker import Maker
-from .network import Refused
 from .tensors import Tensor, grid, size, strides as strides_of
 
 

@@ -7,7 +7,7 @@ that does not fit) is refused, so that no file means one network here and anothe
 import struct
 from dataclasses import dataclass, field
 
-from .network import Refused
+from ..network import Refused
 
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5

@@ -4,7 +4,7 @@ import math
 
 from flint import fmpq
 
-from .network import ONE, Refused
+from ..network import ONE, Refused
 from .onnx_call import Call, Rule
 from .tensors import Tensor, axes_of, axis_of, size
 

@@ -4,9 +4,9 @@ import zlib
 
 from flint import fmpq
 
+from ..network import Network, Refused
 from . import onnx_arithmetic, onnx_shapes, onnx_windows
 from .maker import Maker
-from .network import Network, Refused
 from .onnx_call import Call
 from .onnx_file import Model, decode
 from .tensors import Tensor, size

@@ -5,8 +5,8 @@ from typing import Any
 
 from flint import fmpq
 
-from . import build
-from .network import MOST_TERMS, ONE, Form, Network, Refused
+from .. import build
+from ..network import MOST_TERMS, ONE, Form, Network, Refused
 from .tensors import Tensor, common, size
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flint import fmpq
 
-from .network import ONE, Form, Refused
+from ..network import ONE, Form, Refused
 
 
 MOST_ITEMS = 1 << 22

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..network import Refused
 from .maker import Maker
-from .network import Refused
 from .onnx_file import Node
 from .tensors import Tensor
 

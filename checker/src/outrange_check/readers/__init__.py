@@ -1,0 +1,76 @@
+"""Model files as networks in exact numbers, by the ends of their names."""
+
+import hashlib
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from ..network import Network, Refused
+from .keras_reader import read_keras
+from .onnx_reader import MOST_BYTES, read_onnx
+
+
+_DAMAGED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What Python says of bytes that are not what they should be."""
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Network, str]:
+    """Read a model file.
+
+    Nothing of the file is executed, and nothing of it is rounded.
+
+    Args:
+        path: Ends in `.onnx`, `.onnx.gz` or `.keras`.
+
+    Returns:
+        The network, and the SHA-256 of the file's bytes in hexadecimal digits.
+
+    Raises:
+        Refused: There is no such file, it is damaged or too large, or it holds what is not read.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as wrong:
+        raise Refused(f"`{path}` cannot be opened ({wrong.strerror})") from None
+    if len(data) > MOST_BYTES:
+        raise Refused(f"`{path}` has more than {MOST_BYTES} bytes")
+    try:
+        return read_bytes(data, Path(path).name), hashlib.sha256(data).hexdigest()
+    except Refused as wrong:
+        raise Refused(f"`{path}`: {wrong}") from None
+
+
+def read_bytes(data: bytes, name: str) -> Network:
+    """Read the bytes of a model file.
+
+    Args:
+        data: All of them.
+        name: Of the file; its end says the format.
+
+    Raises:
+        Refused: As `read`.
+    """
+    ends = name.lower()
+    try:
+        if ends.endswith((".onnx", ".onnx.gz")):
+            return read_onnx(data, ends.endswith(".gz"))
+        if ends.endswith(".keras"):
+            return read_keras(data)
+    except _DAMAGED as wrong:
+        raise Refused(f"the file is damaged ({type(wrong).__name__}: {wrong})") from None
+    raise Refused("this is no model file that is read: .onnx, .onnx.gz, .keras")

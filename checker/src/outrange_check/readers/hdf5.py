@@ -1,0 +1,271 @@
+"""HDF5 files as h5py writes them by default: groups by symbol tables, and arrays of numbers.
+
+The first version of the format only (superblock 0, object headers 1, B-trees 1). Every address is
+looked up in the bytes of the file, and nothing is followed twice.
+"""
+
+import math
+import struct
+import zlib
+from typing import Any
+
+from ..build import exact
+from ..network import Refused
+from .tensors import Tensor, grid, size, strides
+
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS, _CONTINUED = 0x11, 0x1, 0x3, 0x8, 0xB, 0x10
+_DEFLATE, _SHUFFLE = 1, 2
+_MOST_MESSAGES, _MOST_LEVELS = 1024, 16
+
+_TYPES = {
+    bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000"): ("f", 4),
+    bytes.fromhex("11203f00 08000000 00004000 340b0034 ff030000"): ("d", 8),
+    bytes.fromhex("11200f00 02000000 00001000 0a05000a 0f000000"): ("e", 2),
+}
+"""The description of each type of numbers that is read: little-endian, as IEEE 754 says."""
+
+Messages = dict[int, list[memoryview]]
+
+
+class Hdf5:
+    """A file.
+
+    Args:
+        data: All of it.
+
+    Raises:
+        Refused: It is none, or one of a later version of the format.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        if bytes(data[:8]) != _SIGNATURE:
+            raise Refused("the weights are no HDF5 file")
+        versions = bytes(self._bytes(8, 8))
+        if versions[0] != 0 or versions[5] != 8 or versions[6] != 8:
+            raise Refused("the weights are an HDF5 file of a version that is not read")
+        base, _, _, _, _, self._root = struct.unpack("<6Q", self._bytes(24, 48))
+        if base != 0:
+            raise Refused("the HDF5 file does not begin at its first byte")
+        self._groups: dict[int, dict[str, int] | None] = {}
+
+    def members(self, path: str) -> list[str]:
+        """The names in a group; none where there is no such group."""
+        where = self._find(path)
+        return sorted(self._group(where) or {}) if where is not None else []
+
+    def array(self, path: str) -> Tensor:
+        """The numbers of a dataset, exactly.
+
+        Raises:
+            Refused: There is no such dataset, or one that is not read.
+        """
+        where = self._find(path)
+        if where is None:
+            raise Refused(f"the weights hold no `{path}`")
+        messages = self._messages(where)
+        shape = _shape(_one(messages, _SPACE))
+        kind = bytes(_one(messages, _TYPE))[:20]
+        if kind not in _TYPES:
+            raise Refused(f"`{path}` holds numbers of a type that is not read")
+        letter, width = _TYPES[kind]
+        raw = self._raw(messages, shape, width)
+        values = struct.unpack(f"<{size(shape)}{letter}", raw)
+        return Tensor(shape, [exact(v) for v in values], "real")
+
+    def _bytes(self, at: int, count: int) -> memoryview:
+        if count < 0 or at + count > len(self._data):
+            raise Refused("the HDF5 file is damaged, or cut short")
+        return self._data[at : at + count]
+
+    def _numbers(self, at: int, form: str) -> tuple[Any, ...]:
+        return struct.unpack(f"<{form}", self._bytes(at, struct.calcsize(f"<{form}")))
+
+    def _find(self, path: str) -> int | None:
+        where: int | None = self._root
+        for name in path.split("/"):
+            found = None if where is None else self._group(where)
+            where = None if found is None else found.get(name)
+        return where
+
+    def _messages(self, at: int) -> Messages:
+        """The messages of an object header, by type."""
+        version, _, count, _, room = self._numbers(at, "BBHII")
+        if version != 1 or count > _MOST_MESSAGES:
+            raise Refused("an object of the HDF5 file has a header that is not read")
+        found: Messages = {}
+        blocks, seen = [(at + 16, room)], 0
+        while blocks and seen < count:
+            at, room = blocks.pop(0)
+            end = at + room
+            self._bytes(at, room)
+            while at + 8 <= end and seen < count:
+                kind, length, flags = self._numbers(at, "HHB")
+                body = self._bytes(at + 8, length)
+                at, seen = at + 8 + length, seen + 1
+                if kind == _CONTINUED:
+                    blocks.append(struct.unpack("<QQ", body[:16]))
+                elif flags & 2 and kind in (_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS):
+                    raise Refused("a shared message of the HDF5 file is not read")
+                found.setdefault(kind, []).append(body)
+        return found
+
+    def _group(self, at: int) -> dict[str, int] | None:
+        """Names to addresses of the objects in a group; None if the object is none."""
+        if at not in self._groups:
+            messages = self._messages(at)
+            self._groups[at] = self._table(messages) if _SYMBOLS in messages else None
+        return self._groups[at]
+
+    def _table(self, messages: Messages) -> dict[str, int]:
+        tree, heap = struct.unpack("<QQ", _one(messages, _SYMBOLS)[:16])
+        if bytes(self._bytes(heap, 4)) != b"HEAP":
+            raise Refused("the HDF5 file is damaged: a group has no names")
+        length, _, first = self._numbers(heap + 8, "QQQ")
+        names = bytes(self._bytes(first, length))
+        found: dict[str, int] = {}
+        for leaf in self._leaves(tree, 0, 8):
+            mark, _, _, count = self._numbers(leaf[1], "4sBBH")
+            if mark != b"SNOD":
+                raise Refused("the HDF5 file is damaged: a group has no entries")
+            for i in range(count):
+                start, where, kind = self._numbers(leaf[1] + 8 + 40 * i, "QQI")
+                end = names.find(b"\0", start)
+                name = names[start : max(end, 0)].decode("utf-8", "replace")
+                if kind == 2 or end < 0 or name in found:
+                    raise Refused("a link of the HDF5 file is not read")
+                found[name] = where
+        return found
+
+    def _leaves(self, root: int, kind: int, width: int) -> list[tuple[memoryview, int]]:
+        """The keys and addresses that a B-tree leads to, in order."""
+        level, seen = [root], set()
+        for _ in range(_MOST_LEVELS):
+            found, depths = [], set()
+            for at in level:
+                mark, own, depth, count = self._numbers(at, "4sBBH")
+                if mark != b"TREE" or own != kind or at in seen:
+                    raise Refused("the HDF5 file is damaged: a tree is none")
+                seen.add(at)
+                depths.add(depth)
+                for i in range(count):
+                    start = at + 24 + i * (width + 8)
+                    where = self._numbers(start + width, "Q")[0]
+                    found.append((self._bytes(start, width), where))
+            if depths <= {0}:
+                return found
+            if 0 in depths:
+                break
+            level = [where for _, where in found]
+        raise Refused("the HDF5 file is damaged: a tree does not end")
+
+    def _raw(self, messages: Messages, shape: tuple[int, ...], width: int) -> bytes:
+        """The bytes of a dataset, row-major."""
+        layout = _one(messages, _LAYOUT)
+        if len(layout) < 2 or layout[0] != 3 or layout[1] not in (0, 1, 2):
+            raise Refused("a dataset of the HDF5 file is laid out in a way that is not read")
+        count = size(shape) * width
+        if layout[1] == 2:
+            return self._chunks(messages, layout, shape, width)
+        if _FILTERS in messages:
+            raise Refused("a filter without chunks is not read")
+        if layout[1] == 0:
+            (length,) = struct.unpack("<H", layout[2:4])
+            raw = layout[4 : 4 + length]
+        else:
+            at, length = struct.unpack("<QQ", layout[2:18])
+            raw = self._bytes(at, length) if count else memoryview(b"")
+        if len(raw) != count:
+            raise Refused("a dataset of the HDF5 file has not the size of its shape")
+        return bytes(raw)
+
+    def _chunks(
+        self, messages: Messages, layout: memoryview, shape: tuple[int, ...], width: int
+    ) -> bytes:
+        rank = len(shape)
+        if layout[2] != rank + 1 or rank == 0:
+            raise Refused("the chunks of a dataset do not fit its shape")
+        tree, *sizes = struct.unpack(f"<Q{rank + 1}I", layout[3 : 11 + 4 * (rank + 1)])
+        each = tuple(sizes[:-1])
+        if sizes[-1] != width or min(each) < 1:
+            raise Refused("the chunks of a dataset do not fit its numbers")
+        filters = _filters(messages)
+        length, out = size(each) * width, bytearray(size(shape) * width)
+        steps, inner = strides(shape), strides(each)
+        wanted = math.prod(-(-n // c) for n, c in zip(shape, each, strict=True))
+        seen: set[tuple[int, ...]] = set()
+        leaves = self._leaves(tree, 1, 8 + 8 * (rank + 1))
+        if len(leaves) != wanted or wanted * size(each) > 4 * size(shape) + (1 << 20):
+            raise Refused("a dataset of the HDF5 file lacks a chunk, or has too many")
+        for key, at in leaves:
+            stored, mask, *first = struct.unpack(f"<II{rank + 1}Q", key)
+            start = tuple(first[:-1])
+            if any(s % c or s >= n for s, c, n in zip(start, each, shape, strict=True)):
+                raise Refused("a chunk of the HDF5 file lies outside its dataset")
+            seen.add(start)
+            raw = _unfiltered(bytes(self._bytes(at, stored)), filters, mask, length, width)
+            kept = [min(c, n - s) for s, c, n in zip(start, each, shape, strict=True)]
+            rows = [list(range(k)) for k in kept[:-1]]
+            begin = sum(s * t for s, t in zip(start, steps, strict=True))
+            to, off = grid(rows, steps[:-1]), grid(rows, inner[:-1])
+            run = kept[-1] * width
+            for a, b in zip(to, off, strict=True):
+                out[(begin + a) * width : (begin + a) * width + run] = raw[
+                    b * width : b * width + run
+                ]
+        if len(seen) != wanted:
+            raise Refused("a chunk of the HDF5 file stands twice")
+        return bytes(out)
+
+
+def _one(messages: Messages, kind: int) -> memoryview:
+    found = messages.get(kind, [])
+    if len(found) != 1:
+        raise Refused("an object of the HDF5 file is not described, or described twice")
+    return found[0]
+
+
+def _shape(message: memoryview) -> tuple[int, ...]:
+    version, rank = message[0], message[1]
+    start = {1: 8, 2: 4}.get(version)
+    if start is None or (version == 2 and message[3] == 2) or len(message) < start + 8 * rank:
+        raise Refused("the shape of a dataset of the HDF5 file is not read")
+    shape = struct.unpack(f"<{rank}Q", message[start : start + 8 * rank])
+    size(shape)
+    return shape
+
+
+def _filters(messages: Messages) -> list[int]:
+    """The numbers of the filters, in the order in which they were applied."""
+    if _FILTERS not in messages:
+        return []
+    message = _one(messages, _FILTERS)
+    if len(message) < 8 or message[0] != 1 or message[1] > 4:
+        raise Refused("the filters of the HDF5 file are not read")
+    at, found = 8, []
+    for _ in range(message[1]):
+        kind, name, _, values = struct.unpack("<4H", message[at : at + 8])
+        at += 8 + -(-name // 8) * 8 + 4 * (values + values % 2)
+        if kind not in (_DEFLATE, _SHUFFLE):
+            raise Refused(f"filter {kind} of the HDF5 file is not read")
+        found.append(kind)
+    return found
+
+
+def _unfiltered(raw: bytes, filters: list[int], mask: int, length: int, width: int) -> bytes:
+    for i in reversed(range(len(filters))):
+        if mask >> i & 1:
+            continue
+        if filters[i] == _DEFLATE:
+            stream = zlib.decompressobj()
+            raw = stream.decompress(raw, length)
+            if not stream.eof and stream.decompress(stream.unconsumed_tail, 1):
+                raise Refused("a chunk of the HDF5 file is longer than its shape")
+        elif len(raw) == length:
+            count = length // width
+            raw = b"".join(raw[i::count] for i in range(count))
+    if len(raw) != length:
+        raise Refused("a chunk of the HDF5 file has not the size of its shape")
+    return raw

@@ -1,0 +1,88 @@
+"""What a `.keras` file holds: the description of a model in JSON, and its weights in HDF5."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from ..network import Refused
+from .hdf5 import Hdf5
+
+
+MOST_TEXT, MOST_WEIGHTS = 1 << 24, 1 << 28
+"""Bytes of the description and of the weights, unpacked."""
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
+    """The description of the model, and its weights.
+
+    Raises:
+        Refused: The bytes are no `.keras` file of Keras 3, or too large.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        names = [entry.filename for entry in entries]
+        if len(set(names)) < len(names) or len(names) > 1000:
+            raise Refused("the archive holds a file twice, or too many")
+        text = {
+            name: _member(archive, name, MOST_TEXT) for name in ("metadata.json", "config.json")
+        }
+        weights = _member(archive, "model.weights.h5", MOST_WEIGHTS)
+    version = str(_json(text["metadata.json"]).get("keras_version"))
+    if not version.startswith("3."):
+        raise Refused(f"the model was saved by Keras {version[:20]}; only Keras 3 is read")
+    config = _json(text["config.json"])
+    _no_two_readings(config)
+    return config, Hdf5(weights)
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """One file of the archive; never more than `most` bytes of it are unpacked."""
+    if name not in archive.namelist():
+        raise Refused(f"the archive holds no `{name}`")
+    entry = archive.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Refused(f"`{name}` is compressed in a way that is not read")
+    if entry.flag_bits & 1 or entry.file_size > most:
+        raise Refused(f"`{name}` is encrypted, or has more than {most} bytes")
+    with archive.open(entry) as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise Refused(f"`{name}` has more than {most} bytes")
+    return found
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    found = json.loads(data, object_pairs_hook=_once)
+    if not isinstance(found, dict):
+        raise Refused("the description of the model is no object of JSON")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Refused("a name stands twice in the description of the model")
+    return found
+
+
+def _no_two_readings(config: dict[str, Any]) -> None:
+    """Keras makes objects of one `shared_object_id` one object: they must say the same.
+
+    Layers must not share one at all: the second would have the weights of the first.
+    """
+    found: dict[Any, str] = {}
+    parts: list[Any] = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        elif isinstance(part, dict):
+            parts += part.values()
+            key = part.get("shared_object_id")
+            if key is None:
+                continue
+            text = json.dumps(part, sort_keys=True)
+            if key in found and (part.get("class_name") != "DTypePolicy" or found[key] != text):
+                raise Refused("two objects of the model share one identity")
+            found[key] = text

@@ -1,0 +1,151 @@
+"""One layer of a Keras model: its arguments and its weights, as the rules ask for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flint import fmpq
+
+from ..network import Refused
+from .hdf5 import Hdf5
+from .maker import Maker
+from .tensors import Tensor, single
+
+
+Rule = Callable[["Layer", list[Tensor]], Tensor]
+
+_HARMLESS = ("name", "trainable", "dtype", "seed")
+_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
+
+
+@dataclass
+class Layer:
+    """A layer.
+
+    Args:
+        kind: Its class.
+        name: Its name.
+        config: Its arguments.
+        path: Of its weights in the file.
+        weights: The file.
+        maker: Of the network.
+        asked: Names of arguments that the rule asked for.
+    """
+
+    kind: str
+    name: str
+    config: dict[str, Any]
+    path: str
+    weights: Hdf5
+    maker: Maker
+    asked: set[str] = field(default_factory=set)
+
+    def call(self, rule: Rule, given: list[Tensor]) -> Tensor:
+        """What the layer returns.
+
+        Raises:
+            Refused: The layer is not read; the message names it.
+        """
+        try:
+            self._check_precision()
+            found = rule(self, given)
+            unknown = [
+                key
+                for key, value in self.config.items()
+                if value is not None
+                and key not in self.asked
+                and key not in _HARMLESS
+                and not key.endswith(_OF_TRAINING)
+            ]
+            if unknown:
+                raise Refused(f"the arguments {unknown} are not read")
+        except Refused as wrong:
+            raise Refused(f"layer `{self.name}` ({self.kind}): {wrong}") from None
+        return found
+
+    def _check_precision(self) -> None:
+        if policy(self.config) != "float32":
+            raise Refused(f"the precision {policy(self.config)} is not read, only float32")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """An argument as the file has it."""
+        self.asked.add(key)
+        return self.config.get(key, default)
+
+    def whole(self, key: str, default: int | None = None) -> int:
+        """An integer."""
+        found = self.get(key, default)
+        if type(found) is not int:
+            raise Refused(f"`{key}` is no integer")
+        return found
+
+    def wholes(self, key: str, rank: int, default: int | None = None) -> list[int]:
+        """An integer per axis; one for all if there is one."""
+        found = self.get(key, default)
+        found = [found] * rank if type(found) is int else found
+        if not isinstance(found, list) or len(found) != rank:
+            raise Refused(f"`{key}` is no list of {rank} integers")
+        if any(type(n) is not int for n in found):
+            raise Refused(f"`{key}` is no list of {rank} integers")
+        return found
+
+    def pairs(self, key: str, rank: int) -> list[tuple[int, int]]:
+        """Two integers per axis, in any of the ways in which Keras writes them."""
+        found = self.get(key)
+        if rank == 1 and isinstance(found, list) and len(found) == 2 and type(found[0]) is int:
+            found = [found]
+        found = [found] * rank if type(found) is int else found
+        if not isinstance(found, list) or len(found) != rank:
+            raise Refused(f"`{key}` does not fit {rank} axes")
+        out = []
+        for pair in found:
+            ends = [pair, pair] if type(pair) is int else pair
+            if not isinstance(ends, list) or [type(n) for n in ends] != [int, int]:
+                raise Refused(f"`{key}` does not fit {rank} axes")
+            if not 0 <= min(ends) <= max(ends) <= 1 << 22:
+                raise Refused(f"`{key}` {ends} is not read")
+            out.append((ends[0], ends[1]))
+        return out
+
+    def real(self, key: str, default: float = 0.0) -> fmpq:
+        """A real number, rounded to the float32 that Keras makes of it before it computes."""
+        found = self.get(key, default)
+        if type(found) not in (int, float):
+            raise Refused(f"`{key}` is no real number")
+        return single(found)
+
+    def word(self, key: str, allowed: tuple[str, ...]) -> str:
+        """One of some words; the first is the default."""
+        found = self.get(key, allowed[0])
+        if found not in allowed:
+            raise Refused(f"`{key}` {str(found)[:40]!r} is not read, only {', '.join(allowed)}")
+        return found
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A truth value."""
+        found = self.get(key, default)
+        if type(found) is not bool:
+            raise Refused(f"`{key}` is no truth value")
+        return found
+
+    def stored(self, *shapes: tuple[int, ...]) -> list[Tensor]:
+        """The weights, which have these shapes and are all there are."""
+        path = f"{self.path}/vars"
+        if set(self.weights.members(path)) != {str(i) for i in range(len(shapes))}:
+            raise Refused(f"the file does not hold its {len(shapes)} weights, and no more")
+        found = [self.weights.array(f"{path}/{i}") for i in range(len(shapes))]
+        for tensor, shape in zip(found, shapes, strict=True):
+            if tensor.shape != shape:
+                raise Refused(f"a weight has shape {tensor.shape}, not {shape}")
+        return found
+
+
+def policy(config: dict[str, Any]) -> str:
+    """The name of the precision of a layer."""
+    found = config.get("dtype")
+    if isinstance(found, dict):
+        if found.get("class_name") != "DTypePolicy" or found.get("module") != "keras":
+            return str(found.get("class_name"))[:40]
+        inner = found.get("config")
+        found = inner.get("name") if isinstance(inner, dict) else None
+    return str(found)[:40]

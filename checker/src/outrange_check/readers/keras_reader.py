@@ -1,0 +1,236 @@
+"""`.keras` files as networks in exact numbers: layers run over tensors without a batch axis.
+
+Only the description is read, by names in tables; no code of the file is ever run.
+"""
+
+import re
+from typing import Any
+
+from flint import fmpq
+
+from ..network import Network, Refused
+from . import keras_rules, keras_windows
+from .hdf5 import Hdf5
+from .keras_file import opened
+from .keras_layer import Layer, policy
+from .maker import Maker
+from .tensors import Tensor, size
+
+
+RULES = keras_rules.RULES | keras_windows.RULES
+"""Class of a layer to what reads it."""
+
+MOST_LAYERS, MOST_DEPTH = 2000, 16
+
+_MODELS = {
+    "Sequential": ("keras", "keras.models", "keras.src.models.sequential"),
+    "Functional": ("keras", "keras.models", "keras.src.models.functional"),
+}
+
+Part = dict[str, Any]
+
+
+def read_keras(data: bytes) -> Network:
+    """The network of the bytes of a `.keras` file.
+
+    Inputs and outputs come in the model's order, each flattened row-major.
+
+    Raises:
+        Refused: The file is damaged, or holds what is not read.
+    """
+    config, weights = opened(data)
+    shapes = _input_shapes(config, 0)
+    maker = Maker(sum(size(shape) for shape in shapes))
+    reader, given, first = _Reader(weights, maker), [], 0
+    for shape in shapes:
+        last = first + size(shape)
+        given.append(Tensor(shape, [{i: fmpq(1)} for i in range(first, last)]))
+        first = last
+    for found in reader.model(config, "", given, 0):
+        maker.network.outputs += found.forms()
+    return maker.network
+
+
+class _Reader:
+    def __init__(self, weights: Hdf5, maker: Maker) -> None:
+        self._weights, self._maker, self._count = weights, maker, 0
+
+    def model(self, part: Part, path: str, given: list[Tensor], depth: int) -> list[Tensor]:
+        """What a model returns; `path` is that of its weights, with a slash at its end."""
+        kind, config = _model(part, depth)
+        layers = _layers(config)
+        shapes = _input_shapes(part, depth)
+        if [x.shape for x in given] != shapes:
+            raise Refused(f"the model `{config.get('name')}` is given tensors of other shapes")
+        if kind == "Functional":
+            return self._functional(config, layers, path, given, depth)
+        if layers and layers[0].get("class_name") == "InputLayer":
+            layers = layers[1:]
+        for layer, where in zip(layers, _paths(layers, path), strict=True):
+            given = self._call(layer, where, given, depth)
+        return given
+
+    def _functional(
+        self, config: Part, layers: list[Part], path: str, given: list[Tensor], depth: int
+    ) -> list[Tensor]:
+        names = [layer.get("name") for layer in layers]
+        if len(set(names)) < len(names):
+            raise Refused("two layers have one name")
+        places = [where[0] for where in _ends(config.get("input_layers"))]
+        known: dict[tuple[str, int], list[Tensor]] = {
+            (name, 0): [x] for name, x in zip(places, given, strict=True)
+        }
+        waiting = []
+        for layer, where in zip(layers, _paths(layers, path), strict=True):
+            nodes = layer.get("inbound_nodes")
+            if not isinstance(nodes, list):
+                raise Refused(f"layer `{layer.get('name')}` does not say what it reads")
+            listed = layer.get("name") in places
+            if (layer.get("class_name") == "InputLayer") != listed or (listed and nodes):
+                raise Refused("an input reads something, or is not listed")
+            waiting += [(layer, where, i, _reads(node)) for i, node in enumerate(nodes)]
+        if len(waiting) > MOST_LAYERS:
+            raise Refused(f"the model calls layers more than {MOST_LAYERS} times")
+        while waiting:
+            later = []
+            for layer, where, i, reads in waiting:
+                if all((name, node) in known for name, node, _ in reads):
+                    found = [_at(known, read) for read in reads]
+                    known[layer["name"], i] = self._call(layer, where, found, depth)
+                else:
+                    later.append((layer, where, i, reads))
+            if len(later) == len(waiting):
+                raise Refused("the layers of the model read each other in a circle")
+            waiting = later
+        return [_at(known, end) for end in _ends(config.get("output_layers"))]
+
+    def _call(self, part: Part, path: str, given: list[Tensor], depth: int) -> list[Tensor]:
+        self._count += 1
+        if self._count > MOST_LAYERS:
+            raise Refused(f"the model has more than {MOST_LAYERS} layers")
+        kind, config = str(part.get("class_name"))[:60], part.get("config")
+        if kind in _MODELS:
+            return self.model(part, f"{path}/", given, depth + 1)
+        name = str(config.get("name"))[:60] if isinstance(config, dict) else "?"
+        if part.get("module") != "keras.layers" or part.get("registered_name") not in (None, kind):
+            raise Refused(f"layer `{name}` ({kind}) is none of Keras's own layers")
+        if kind not in RULES or not isinstance(config, dict):
+            raise Refused(f"layer `{name}` is a {kind}, which is not read{_HINTS.get(kind, '')}")
+        layer = Layer(kind, name, config, path, self._weights, self._maker)
+        return [layer.call(RULES[kind], given)]
+
+
+_HINTS = {
+    "BatchNormalization": ": its scale is no rational number; fold it into the layer before it",
+    "Lambda": ": it holds code",
+}
+
+
+def _model(part: Part, depth: int) -> tuple[str, Part]:
+    kind, config = part.get("class_name"), part.get("config")
+    known = kind in _MODELS and part.get("module") in _MODELS[kind]
+    if not known or not isinstance(config, dict) or part.get("registered_name") not in (None, kind):
+        raise Refused(f"the model is a {str(kind)[:60]}, neither Sequential nor Functional")
+    if depth > MOST_DEPTH:
+        raise Refused(f"models lie more than {MOST_DEPTH} deep in each other")
+    return str(kind), config
+
+
+def _layers(config: Part) -> list[Part]:
+    layers = config.get("layers")
+    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+        raise Refused("the model has no list of layers")
+    if not 0 < len(layers) <= MOST_LAYERS:
+        raise Refused(f"the model has no layers, or more than {MOST_LAYERS}")
+    return layers
+
+
+def _paths(layers: list[Part], path: str) -> list[str]:
+    """Where the weights of each layer are: by class, counted in the order of the layers."""
+    counts: dict[str, int] = {}
+    found = []
+    for layer in layers:
+        name = re.sub(r"\W+", "", str(layer.get("class_name")))
+        name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+        name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+        count = counts.setdefault(name, 0)
+        counts[name] += 1
+        found.append(f"{path}layers/{name}_{count}" if count else f"{path}layers/{name}")
+    return found
+
+
+def _input_shapes(part: Part, depth: int) -> list[tuple[int, ...]]:
+    """The shapes of the inputs of a model, without the batch axis."""
+    kind, config = _model(part, depth)
+    layers = _layers(config)
+    if kind == "Sequential":
+        if layers[0].get("class_name") == "InputLayer":
+            return [_input_shape(layers[0])]
+        return [_without_batch(config.get("build_input_shape"))]
+    named = {layer.get("name"): layer for layer in layers}
+    shapes = []
+    for name, node, tensor in _ends(config.get("input_layers")):
+        if node or tensor or named.get(name, {}).get("class_name") != "InputLayer":
+            raise Refused("an input of the model is no InputLayer")
+        shapes.append(_input_shape(named[name]))
+    return shapes
+
+
+def _input_shape(layer: Part) -> tuple[int, ...]:
+    config = layer.get("config")
+    if not isinstance(config, dict) or layer.get("module") != "keras.layers":
+        raise Refused("an input of the model is no InputLayer")
+    if policy(config) != "float32" or any(config.get(k) for k in ("sparse", "ragged", "optional")):
+        raise Refused("an input that is not float32, or sparse, ragged or optional, is not read")
+    return _without_batch(config.get("batch_shape"))
+
+
+def _without_batch(shape: Any) -> tuple[int, ...]:
+    if not isinstance(shape, list) or not shape or shape[0] not in (None, 1):
+        raise Refused("the model does not state the shape of its input, or fixes its batch")
+    if any(type(n) is not int or n < 1 for n in shape[1:]):
+        raise Refused(f"the shape {shape[:20]} of an input leaves an axis open")
+    size(tuple(shape[1:]))
+    return tuple(shape[1:])
+
+
+def _ends(found: Any) -> list[tuple[str, int, int]]:
+    """Inputs or outputs of a graph: one, or a list of some."""
+    if isinstance(found, list) and len(found) == 3 and isinstance(found[0], str):
+        found = [found]
+    if not isinstance(found, list) or not found:
+        raise Refused("inputs or outputs of the model are named in a way that is not read")
+    return [_place(end) for end in found]
+
+
+def _place(found: Any) -> tuple[str, int, int]:
+    match found:
+        case [str(name), int(node), int(tensor)]:
+            return name, node, tensor
+    raise Refused("a place in the graph is named in a way that is not read")
+
+
+def _reads(node: Any) -> list[tuple[str, int, int]]:
+    """What one call of a layer reads: one tensor, or one list of them."""
+    match node:
+        case {"args": [found], "kwargs": dict(options)}:
+            if any(options.get(key) for key in options) or set(options) - {"mask", "training"}:
+                raise Refused("a layer is called with arguments that are not read")
+            tensors = found if isinstance(found, list) else [found]
+            return [_history(tensor) for tensor in tensors]
+    raise Refused("a layer is called in a way that is not read")
+
+
+def _history(tensor: Any) -> tuple[str, int, int]:
+    match tensor:
+        case {"class_name": "__keras_tensor__", "config": {"keras_history": place}}:
+            return _place(place)
+    raise Refused("a layer reads what is no tensor of the model")
+
+
+def _at(known: dict[tuple[str, int], list[Tensor]], place: tuple[str, int, int]) -> Tensor:
+    name, node, tensor = place
+    found = known.get((name, node), [])
+    if not 0 <= tensor < len(found):
+        raise Refused(f"the model has no tensor {place}")
+    return found[tensor]
