@@ -69,7 +69,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _no_two_readings(config: dict[str, Any]) -> None:
     """Keras makes objects of one `shared_object_id` one object: they must say the same.
 
-    Layers must not share one at all: the second would have the weights of the first.
+    Layers with weights must not share one at all: the second would have those of the first.
     """
     found: dict[Any, str] = {}
     parts: list[Any] = [config]
@@ -82,7 +82,8 @@ def _no_two_readings(config: dict[str, Any]) -> None:
             key = part.get("shared_object_id")
             if key is None:
                 continue
-            text = json.dumps(part, sort_keys=True)
-            if key in found and (part.get("class_name") != "DTypePolicy" or found[key] != text):
+            text, kind = json.dumps(part, sort_keys=True), part.get("class_name")
+            layer = part.get("module") == "keras.layers" or kind in ("Sequential", "Functional")
+            if key in found and (found[key] != text or (layer and kind != "InputLayer")):
                 raise Refused("two objects of the model share one identity")
             found[key] = text

@@ -88,7 +88,7 @@ class _Reader:
             listed = layer.get("name") in places
             if (layer.get("class_name") == "InputLayer") != listed or (listed and nodes):
                 raise Refused("an input reads something, or is not listed")
-            waiting += [(layer, where, i, _reads(node)) for i, node in enumerate(nodes)]
+            waiting += [(layer, where, i, _reads(layer, node)) for i, node in enumerate(nodes)]
         if len(waiting) > MOST_LAYERS:
             raise Refused(f"the model calls layers more than {MOST_LAYERS} times")
         while waiting:
@@ -195,7 +195,9 @@ def _without_batch(shape: Any) -> tuple[int, ...]:
 
 
 def _ends(found: Any) -> list[tuple[str, int, int]]:
-    """Inputs or outputs of a graph: one, or a list of some."""
+    """Inputs or outputs of a graph: one, or some in a list, or named ones in the names' order."""
+    if isinstance(found, dict):
+        found = [found[name] for name in sorted(found)]
     if isinstance(found, list) and len(found) == 3 and isinstance(found[0], str):
         found = [found]
     if not isinstance(found, list) or not found:
@@ -210,15 +212,16 @@ def _place(found: Any) -> tuple[str, int, int]:
     raise Refused("a place in the graph is named in a way that is not read")
 
 
-def _reads(node: Any) -> list[tuple[str, int, int]]:
+def _reads(layer: Part, node: Any) -> list[tuple[str, int, int]]:
     """What one call of a layer reads: one tensor, or one list of them."""
+    named = f"layer `{str(layer.get('name'))[:60]}` ({str(layer.get('class_name'))[:60]})"
     match node:
         case {"args": [found], "kwargs": dict(options)}:
-            if any(options.get(key) for key in options) or set(options) - {"mask", "training"}:
-                raise Refused("a layer is called with arguments that are not read")
+            if any(options.values()) or set(options) - {"mask", "training"}:
+                raise Refused(f"{named} is called with arguments that are not read")
             tensors = found if isinstance(found, list) else [found]
             return [_history(tensor) for tensor in tensors]
-    raise Refused("a layer is called in a way that is not read")
+    raise Refused(f"{named} is called in a way that is not read")
 
 
 def _history(tensor: Any) -> tuple[str, int, int]:

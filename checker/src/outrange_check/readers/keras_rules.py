@@ -38,6 +38,10 @@ def activated(layer: Layer, x: Tensor, key: str = "activation") -> Tensor:
             return maker.curve(name, x)
         case "exponential":
             return maker.curve("exp", x)
+        case {"module": "keras.layers", "class_name": str(kind), "config": dict(config)}:
+            if kind in _CURVES and name.get("registered_name") in (None, kind):
+                inner = Layer(kind, layer.name, config, "", layer.weights, maker)
+                return inner.call(_CURVES[kind], [x])
     raise Refused(f"the activation {str(name)[:60]} is not read")
 
 
@@ -163,12 +167,12 @@ def _rescaled(layer: Layer, given: list[Tensor]) -> Tensor:
     return layer.maker.shifted(found, layer.real("offset"))
 
 
+_CURVES: dict[str, Rule] = {"ReLU": _relu, "LeakyReLU": _leaky, "ELU": _elu}
+
 RULES: dict[str, Rule] = {
+    **_CURVES,
     "Dense": _dense,
     "Activation": lambda layer, given: activated(layer, only(given)),
-    "ReLU": _relu,
-    "LeakyReLU": _leaky,
-    "ELU": _elu,
     "Identity": _same(),
     "Dropout": _same("rate", "noise_shape"),
     "SpatialDropout1D": _same("rate"),

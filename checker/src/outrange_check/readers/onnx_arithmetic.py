@@ -22,9 +22,13 @@ def _elementwise(rule: Callable[[Maker, Tensor, Tensor], Tensor]) -> Rule:
     return of
 
 
-def _mul(maker: Maker, x: Tensor, y: Tensor) -> Tensor:
+def _one_constant(x: Tensor, y: Tensor) -> None:
     if not (x.constant or y.constant):
         raise Refused("a product of two values is not read")
+
+
+def _mul(maker: Maker, x: Tensor, y: Tensor) -> Tensor:
+    _one_constant(x, y)
     return maker.times(x, y)
 
 
@@ -59,6 +63,7 @@ def _gemm(c: Call) -> Tensor:
     b = b.transposed([1, 0]) if c.whole("transB", 0) else b
     if len(a.shape) != 2 or len(b.shape) != 2:
         raise Refused(f"matrices of shape {a.shape} and {b.shape}")
+    _one_constant(a, b)
     scaled = Tensor((), [alpha], "real")
     if b.constant and alpha != 1:
         b = c.maker.times(b, scaled)
@@ -75,8 +80,7 @@ def _gemm(c: Call) -> Tensor:
 def _matmul(c: Call) -> Tensor:
     c.most_inputs(2)
     a, b = c.input(0), c.input(1)
-    if not (a.constant or b.constant):
-        raise Refused("a product of two values is not read")
+    _one_constant(a, b)
     if min(len(a.shape), len(b.shape)) < 1:
         raise Refused("a product of scalars is none of matrices")
     left, right = len(a.shape) == 1, len(b.shape) == 1

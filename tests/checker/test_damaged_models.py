@@ -1,0 +1,106 @@
+"""A damaged model file is refused, or is a network; nothing else happens, and soon."""
+
+import gzip
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("onnx")
+
+from keras import Sequential, layers as L
+
+from cases import cases
+from frontends.onnx_models import f32, model, node
+from outrange_check.network import Network, Refused
+from outrange_check.readers import read_bytes
+
+
+def onnx_file():
+    proto = model(
+        [node("Conv", "x w b", "h", pads=[1, 1, 1, 1], strides=[2, 2]), node("Relu", "h", "r"),
+         node("MaxPool", "r", "p", kernel_shape=[2, 2]), node("Reshape", "p s", "f"),
+         node("Gemm", "f v", "y", transB=1)],
+        {"w": f32(2, 1, 3, 3), "b": f32(2), "s": np.array([1, -1]), "v": f32(3, 8)},
+        inputs={"x": (1, 1, 6, 6)},
+    )  # fmt: skip
+    return proto.SerializeToString()
+
+
+def keras_file():
+    import tempfile
+    from pathlib import Path
+
+    net = Sequential([L.Input((6, 6, 1)), L.Conv2D(2, 3, 2, "same", activation="relu"),
+                      L.MaxPooling2D(), L.Flatten(), L.Dense(3)])  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        net.save(path)
+        return path.read_bytes()
+
+
+def unwrapped(data):
+    """A changed member of an archive whose sums are right again."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def wrapped(parts):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def damage(rng, data):
+    """A few bytes changed, or the end cut off, or a piece left out or repeated."""
+    found = bytearray(data)
+    how = rng.integers(5)
+    if how == 0:
+        return bytes(found[: rng.integers(len(found))])
+    first, last = sorted(int(n) for n in rng.integers(0, len(found), 2))
+    if how == 1:
+        del found[first : min(last, first + 40)]
+    elif how == 2:
+        found[first:first] = found[first : min(last, first + 40)]
+    for _ in range(int(rng.integers(1, 4))):
+        found[rng.integers(len(found))] ^= 1 << int(rng.integers(8))
+    return bytes(found)
+
+
+@pytest.fixture(scope="module")
+def files():
+    keras = keras_file()
+    return {"model.onnx": onnx_file(), "model.onnx.gz": gzip.compress(onnx_file()),
+            "model.keras": keras, "inside.keras": keras}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.onnx.gz", "model.keras", "inside.keras"])
+def test_damage_ends_in_a_refusal_or_a_network(files, name):
+    rng = np.random.default_rng(0)
+    assert isinstance(read_bytes(files[name], name), Network)
+    refused = 0
+    for i in range(cases(300, 5000)):
+        if name == "inside.keras":
+            parts = unwrapped(files[name])
+            member = ("config.json", "model.weights.h5")[i % 2]
+            data = wrapped(parts | {member: damage(rng, parts[member])})
+        else:
+            data = damage(rng, files[name])
+        try:
+            assert isinstance(read_bytes(data, name), Network)
+        except Refused as wrong:
+            refused += 1
+            assert str(wrong)
+    assert refused > 50
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.onnx.gz", "model.keras"])
+def test_noise_is_refused(name):
+    rng = np.random.default_rng(0)
+    for length in (0, 1, 2, 10, 1000):
+        with pytest.raises(Refused):
+            read_bytes(rng.bytes(length), name)

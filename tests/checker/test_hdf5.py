@@ -1,0 +1,88 @@
+"""The checker's reader of HDF5 returns what h5py wrote."""
+
+import io
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("h5py")
+
+import h5py
+from flint import fmpq
+
+from outrange_check.network import Refused
+from outrange_check.readers.hdf5 import Hdf5
+
+
+def written(fill, **options):
+    out = io.BytesIO()
+    with h5py.File(out, "w", **options) as file:
+        fill(file)
+    return out.getvalue()
+
+
+LAYOUTS = {
+    "contiguous": ((3, 4), {}),
+    "scalar": ((), {}),
+    "empty": ((0, 3), {}),
+    "chunked": ((17, 5, 3), {"chunks": (4, 2, 3)}),
+    "deflated": ((17, 5, 3), {"chunks": (4, 2, 3), "compression": "gzip"}),
+    "shuffled": ((40,), {"chunks": (7,), "compression": "gzip", "shuffle": True}),
+    "shuffled alone": ((33, 9), {"chunks": True, "shuffle": True}),
+    "a tree of two levels": ((300, 20), {"chunks": (10, 2)}),
+    "may grow": ((5, 6), {"maxshape": (None, 6)}),
+}
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_are_what_was_written(layout, kind):
+    shape, options = LAYOUTS[layout]
+    array = np.random.default_rng(0).normal(size=shape).astype(kind)
+    data = written(lambda file: file.create_dataset("a/b/0", data=array, **options))
+    found = Hdf5(data).array("a/b/0")
+    assert found.shape == shape
+    assert found.items == [fmpq(*float(v).as_integer_ratio()) for v in array.ravel()]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 400])
+def test_groups_list_their_members(count):
+    names = [f"layer_{i}" for i in range(count)]
+
+    def fill(file):
+        group = file.create_group("layers")
+        group.attrs["name"] = "a name"
+        for name in names:
+            group.create_group(name).create_dataset("0", data=np.float32([len(name)]))
+
+    found = Hdf5(written(fill))
+    assert found.members("layers") == sorted(names)
+    assert found.members("none/there") == []
+    for name in names[::50]:
+        assert found.array(f"layers/{name}/0").items == [len(name)]
+
+
+REFUSED = {
+    "a type": lambda file: file.create_dataset("0", data=np.arange(3)),
+    "of a type that": lambda file: file.create_dataset("0", data=np.arange(3.0).astype(">f4")),
+    "filter": lambda file: file.create_dataset("0", data=np.arange(3.0), fletcher32=True),
+    "no real number": lambda file: file.create_dataset("0", data=np.float32([np.nan])),
+    "hold no": lambda file: file.create_group("1"),
+    "link": lambda file: file.__setitem__("0", h5py.SoftLink("/1")),
+    "cut short": lambda file: file.create_dataset("0", (9,), "f4", chunks=(3,)),
+    "damaged": lambda file: file.create_dataset("0", (9,), "f4"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_is_not_read_is_refused(reason):
+    with pytest.raises(Refused, match=reason):
+        Hdf5(written(REFUSED[reason])).array("0")
+
+
+def test_later_versions_are_refused():
+    with pytest.raises(Refused, match="version"):
+        Hdf5(written(lambda file: file.create_group("a"), libver="latest"))
+    with pytest.raises(Refused, match="no HDF5"):
+        Hdf5(b"PK")
