@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-SOURCES := setup.py pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
+SOURCES := setup.py pyproject.toml checker/pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
@@ -36,7 +36,7 @@ $(VENV)/dev: $(VENV)/created requirements/dev.txt
 $(VENV)/built: $(VENV)/dev $(SOURCES)
 	@command -v $${CC:-cc} >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || \
 	  { echo "no C compiler on PATH: taking the one in the wheel ziglang"; $(PIP) ziglang==0.17.1; }
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --no-deps --no-build-isolation --editable . --editable ./checker
 	@touch $@
 
 $(VENV)/backends: $(VENV)/built requirements/backends.txt
@@ -104,5 +104,6 @@ lock: $(VENV)/created  ## Pins today's versions in requirements/
 
 clean:  ## Takes away everything that was set up or built
 	rm -rf $(VENV) build dist docs/_build docs/examples docs/learn *.egg-info src/*.egg-info
+	rm -rf checker/build checker/src/*.egg-info
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	rm -f src/outrange/search/kernel/*.so

@@ -11,6 +11,7 @@ SMOOTH = {
     "softplus": lambda z: z.exp().log1p(),
     "exp": lambda z: z.exp(),
     "elu": lambda z: z if z >= 0 else z.expm1(),
+    "silu": lambda z: z / (1 + (-z).exp()),
     "gelu": lambda z: z * (1 + (z / arb(2).sqrt()).erf()) / 2,
 }
 

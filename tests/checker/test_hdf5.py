@@ -12,7 +12,7 @@ import h5py
 from flint import fmpq
 
 from outrange_check.network import Refused
-from outrange_check.readers.hdf5 import Hdf5
+from outrange_check.readers.keras.hdf5 import Hdf5
 
 
 def written(fill, **options):

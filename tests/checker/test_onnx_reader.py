@@ -27,7 +27,7 @@ from frontends.real import data_folder, real_files
 from outrange_check.build import text
 from outrange_check.network import Network, Refused
 from outrange_check.readers import read, read_bytes
-from outrange_check.readers.onnx_reader import RULES
+from outrange_check.readers.onnx.reader import RULES
 
 
 def parsed(proto):
@@ -299,7 +299,7 @@ def test_a_compressed_file_is_read_up_to_a_size(tmp_path, monkeypatch):
     path = tmp_path / "model.onnx.gz"
     path.write_bytes(gzip.compress(proto.SerializeToString()))
     assert read(path)[0] == parsed(proto)
-    monkeypatch.setattr("outrange_check.readers.onnx_reader.MOST_BYTES", 300)
+    monkeypatch.setattr("outrange_check.readers.onnx.reader.MOST_BYTES", 300)
     with pytest.raises(Refused, match="more than 300 bytes"):
         read(path)
 

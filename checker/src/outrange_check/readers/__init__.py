@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path
 
 from ..network import Network, Refused
-from .keras_reader import read_keras
-from .onnx_reader import MOST_BYTES, read_onnx
+from .keras.reader import read_keras
+from .onnx.reader import MOST_BYTES, read_onnx
 
 
 _DAMAGED = (

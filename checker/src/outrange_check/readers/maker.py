@@ -16,9 +16,6 @@ MOST_WORK = 2 * MOST_TERMS
 MOST_BITS = 1 << 14
 """Of a numerator or a denominator."""
 
-SMOOTH = ("sigmoid", "tanh", "softplus", "exp", "elu", "gelu")
-"""Smooth curves: `elu` has `alpha` 1, `gelu` is `z (1 + erf(z / sqrt 2)) / 2`."""
-
 Terms = list[tuple[Any, Form]]
 
 
@@ -65,16 +62,15 @@ class Maker:
         return self.curve("kink", x, (below, above))
 
     def clip(self, x: Tensor, least: Any, most: Any) -> Tensor:
-        """`least + relu(x - least) - relu(x - most)`; an end of None is none."""
+        """`least + relu(x - least) - relu(x - most)`, in this order; an end of None is none."""
         if least is not None and most is not None and least > most:
             raise Refused("a clip between ends the wrong way round is not read")
-        if least is None and most is None:
-            return x
-        over = x if most is None else self.kink(self.shifted(x, -most), 0)
-        if least is None:
-            return self.plus(x, over, -1)
-        inside = self.shifted(self.kink(self.shifted(x, -least), 0), least)
-        return inside if most is None else self.plus(inside, over, -1)
+        found = x
+        if least is not None:
+            found = self.shifted(self.kink(self.shifted(x, -least), 0), least)
+        if most is not None:
+            found = self.plus(found, self.kink(self.shifted(x, -most), 0), -1)
+        return found
 
     def largest(self, x: Tensor, y: Tensor) -> Tensor:
         """`y + relu(x - y)`, entry by entry."""

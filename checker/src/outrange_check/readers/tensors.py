@@ -154,3 +154,29 @@ def single(number: float) -> fmpq:
         return fmpq(*struct.unpack("<f", struct.pack("<f", number))[0].as_integer_ratio())
     except (ValueError, OverflowError, TypeError, struct.error):
         raise Refused(f"{str(number)[:40]} is no float32 number") from None
+
+
+def joined(parts: list[Tensor], axis: int) -> Tensor:
+    """Tensors one after the other along an axis.
+
+    Raises:
+        Refused: They do not fit.
+    """
+    first = parts[0].shape
+    if any(len(p.shape) != len(first) for p in parts):
+        raise Refused("what is joined has different numbers of axes")
+    others = {p.shape[:axis] + p.shape[axis + 1 :] for p in parts}
+    if len(others) > 1:
+        raise Refused(f"shapes {[p.shape for p in parts]} do not fit along axis {axis}")
+    kinds = {p.kind for p in parts}
+    if "whole" in kinds and len(kinds) > 1:
+        raise Refused("integers are joined with real numbers")
+    kind = "form" if "form" in kinds else kinds.pop()
+    shape = (*first[:axis], sum(p.shape[axis] for p in parts), *first[axis + 1 :])
+    size(shape)
+    columns = [(p.forms() if kind == "form" else p.items, math.prod(p.shape[axis:])) for p in parts]
+    items = []
+    for i in range(math.prod(first[:axis])):
+        for found, step in columns:
+            items += found[i * step : (i + 1) * step]
+    return Tensor(shape, items, kind)

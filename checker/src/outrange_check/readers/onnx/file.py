@@ -4,10 +4,10 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import build
-from ..network import Refused
+from ... import build
+from ...network import Refused
+from ..tensors import Tensor, size
 from .protobuf import Message
-from .tensors import Tensor, size
 
 
 FLOAT, INT32, INT64, BOOL, HALF, DOUBLE = 1, 6, 7, 9, 10, 11
@@ -136,11 +136,11 @@ def _attribute(part: Message) -> Any:
         return None
     match part.whole(20):
         case 1:
-            return build.exact(part.float(2))
+            return build.exact(part.real(2))
         case 2:
             return part.whole(3)
         case 3:
-            return str(part.bytes(4), "utf-8", "replace")
+            return str(part.part(4), "utf-8", "replace")
         case 4:
             return tensor(part.message(5))
         case 6:
@@ -165,7 +165,7 @@ def tensor(part: Message) -> Tensor:
     letter, width = (_REAL | _WHOLE)[kind]
     typed = [number for number in (4, 5, 6, 7, 10, 11) if part.has(number)]
     if part.has(9):
-        raw = part.bytes(9)
+        raw = part.part(9)
         if typed or len(raw) != count * width:
             raise Refused(f"tensor `{part.text(8)}` holds {len(raw)} bytes, not those of {shape}")
         values: list[Any] = list(struct.unpack(f"<{count}{letter}", raw))

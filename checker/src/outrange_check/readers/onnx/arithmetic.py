@@ -5,10 +5,10 @@ from math import isqrt
 
 from flint import fmpq
 
-from ..network import Form, Refused
-from .maker import Maker
-from .onnx_call import Call, Rule
-from .tensors import Tensor, axes_of, common, grid, single, size, strides
+from ...network import Form, Refused
+from ..maker import Maker
+from ..tensors import Tensor, axes_of, common, grid, single, size, strides
+from .call import Call, Rule
 
 
 def _elementwise(rule: Callable[[Maker, Tensor, Tensor], Tensor]) -> Rule:

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
-from ..network import Refused
-from .onnx_call import Call, Rule
-from .tensors import Tensor, size
-from .windows import Windows, convolve, pools, same
+from ...network import Refused
+from ..tensors import Tensor, size
+from ..windows import Windows, convolve, pools, same
+from .call import Call, Rule
 
 
 def _windows(c: Call, kernel: list[int]) -> Windows:

@@ -7,7 +7,7 @@ that does not fit) is refused, so that no file means one network here and anothe
 import struct
 from dataclasses import dataclass, field
 
-from ..network import Refused
+from ...network import Refused
 
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
@@ -58,13 +58,13 @@ class Message:
 
     def message(self, number: int) -> "Message":
         """A single message; one without fields where there is none."""
-        return Message.read(self.bytes(number))
+        return Message.read(self.part(number))
 
     def parts(self, number: int) -> list[memoryview]:
         """A repeated field of bytes."""
         return [self._as_bytes(number, *entry) for entry in self.found.get(number, [])]
 
-    def bytes(self, number: int) -> memoryview:
+    def part(self, number: int) -> memoryview:
         """Single bytes; none where there are none."""
         parts = self.parts(number)
         self._single(number, len(parts))
@@ -72,7 +72,7 @@ class Message:
 
     def text(self, number: int) -> str:
         """A single string."""
-        return _text(self.bytes(number))
+        return _text(self.part(number))
 
     def texts(self, number: int) -> list[str]:
         """A repeated field of strings."""
@@ -105,7 +105,7 @@ class Message:
         """A repeated field of float64 numbers, packed or not."""
         return self._numbers(number, _EIGHT, 8, "d")
 
-    def float(self, number: int) -> float:
+    def real(self, number: int) -> float:
         """A single float32 number."""
         values = self.floats(number)
         self._single(number, len(values))

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..network import Refused
-from .maker import Maker
-from .onnx_file import Node
-from .tensors import Tensor
+from ...network import Refused
+from ..maker import Maker
+from ..tensors import Tensor
+from .file import Node
 
 
 Rule = Callable[["Call"], Tensor | list[Tensor]]

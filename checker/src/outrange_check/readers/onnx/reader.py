@@ -4,18 +4,18 @@ import zlib
 
 from flint import fmpq
 
-from ..network import Network, Refused
-from . import onnx_arithmetic, onnx_shapes, onnx_windows
-from .maker import Maker
-from .onnx_call import Call
-from .onnx_file import Model, decode
-from .tensors import Tensor, size
+from ...network import Network, Refused
+from ..maker import Maker
+from ..tensors import Tensor, size
+from . import arithmetic, shapes, windows
+from .call import Call
+from .file import Model, decode
 
 
 MOST_BYTES = 1 << 28
 """Of a file that is read, as it lies there and unpacked."""
 
-RULES = onnx_arithmetic.RULES | onnx_shapes.RULES | onnx_windows.RULES
+RULES = arithmetic.RULES | shapes.RULES | windows.RULES
 """Operator to what reads it."""
 
 

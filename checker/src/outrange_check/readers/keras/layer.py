@@ -6,10 +6,10 @@ from typing import Any
 
 from flint import fmpq
 
-from ..network import Refused
+from ...network import Refused
+from ..maker import Maker
+from ..tensors import Tensor, single
 from .hdf5 import Hdf5
-from .maker import Maker
-from .tensors import Tensor, single
 
 
 Rule = Callable[["Layer", list[Tensor]], Tensor]

@@ -5,7 +5,7 @@ import json
 import zipfile
 from typing import Any
 
-from ..network import Refused
+from ...network import Refused
 from .hdf5 import Hdf5
 
 

@@ -4,9 +4,9 @@ import math
 
 from flint import fmpq
 
-from ..network import ONE, Refused
-from .onnx_call import Call, Rule
-from .tensors import Tensor, axes_of, axis_of, size
+from ...network import ONE, Refused
+from ..tensors import Tensor, axes_of, axis_of, joined
+from .call import Call, Rule
 
 
 def _constant(c: Call) -> Tensor:
@@ -103,32 +103,6 @@ def _concat(c: Call) -> Tensor:
         raise Refused("no inputs, or no axis")
     axis = axis_of(c.whole("axis", 0), len(parts[0].shape))
     return joined(parts, axis)
-
-
-def joined(parts: list[Tensor], axis: int) -> Tensor:
-    """Tensors one after the other along an axis.
-
-    Raises:
-        Refused: They do not fit.
-    """
-    first = parts[0].shape
-    if any(len(p.shape) != len(first) for p in parts):
-        raise Refused("what is joined has different numbers of axes")
-    others = {p.shape[:axis] + p.shape[axis + 1 :] for p in parts}
-    if len(others) > 1:
-        raise Refused(f"shapes {[p.shape for p in parts]} do not fit along axis {axis}")
-    kinds = {p.kind for p in parts}
-    if "whole" in kinds and len(kinds) > 1:
-        raise Refused("integers are joined with real numbers")
-    kind = "form" if "form" in kinds else kinds.pop()
-    shape = (*first[:axis], sum(p.shape[axis] for p in parts), *first[axis + 1 :])
-    size(shape)
-    columns = [(p.forms() if kind == "form" else p.items, math.prod(p.shape[axis:])) for p in parts]
-    items = []
-    for i in range(math.prod(first[:axis])):
-        for found, step in columns:
-            items += found[i * step : (i + 1) * step]
-    return Tensor(shape, items, kind)
 
 
 def _slice(c: Call) -> Tensor:

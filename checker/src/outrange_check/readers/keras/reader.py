@@ -8,16 +8,16 @@ from typing import Any
 
 from flint import fmpq
 
-from ..network import Network, Refused
-from . import keras_rules, keras_windows
+from ...network import Network, Refused
+from ..maker import Maker
+from ..tensors import Tensor, size
+from . import rules, windows
+from .file import opened
 from .hdf5 import Hdf5
-from .keras_file import opened
-from .keras_layer import Layer, policy
-from .maker import Maker
-from .tensors import Tensor, size
+from .layer import Layer, policy
 
 
-RULES = keras_rules.RULES | keras_windows.RULES
+RULES = rules.RULES | windows.RULES
 """Class of a layer to what reads it."""
 
 MOST_LAYERS, MOST_DEPTH = 2000, 16

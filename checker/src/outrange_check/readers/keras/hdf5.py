@@ -9,9 +9,9 @@ import struct
 import zlib
 from typing import Any
 
-from ..build import exact
-from ..network import Refused
-from .tensors import Tensor, grid, size, strides
+from ...build import exact
+from ...network import Refused
+from ..tensors import Tensor, grid, size, strides
 
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -4,10 +4,9 @@ import math
 
 from flint import fmpq
 
-from ..network import Refused
-from .keras_layer import Layer, Rule
-from .onnx_shapes import joined
-from .tensors import Tensor, single, size
+from ...network import Refused
+from ..tensors import Tensor, joined, single, size
+from .layer import Layer, Rule
 
 
 def only(given: list[Tensor]) -> Tensor:
@@ -34,7 +33,7 @@ def activated(layer: Layer, x: Tensor, key: str = "activation") -> Tensor:
             return maker.clip(x, -1, 1)
         case "hard_sigmoid":
             return _scaled(layer, maker.clip(maker.shifted(x, 3), 0, 6), fmpq(1, 6))
-        case "sigmoid" | "tanh" | "softplus" | "elu" | "gelu":
+        case "sigmoid" | "tanh" | "softplus" | "elu" | "gelu" | "silu":
             return maker.curve(name, x)
         case "exponential":
             return maker.curve("exp", x)
@@ -66,16 +65,20 @@ def _dense(layer: Layer, given: list[Tensor]) -> Tensor:
 
 
 def _relu(layer: Layer, given: list[Tensor]) -> Tensor:
+    """`s x + (1 - s) relu(x) - relu(x - most)` where there is a largest value and a slope."""
     x, slope = only(given), layer.real("negative_slope")
     if layer.get("threshold", 0.0) != 0:
         raise Refused("a `threshold` other than 0, where the function jumps, is not read")
-    found = layer.maker.kink(x, slope)
     if layer.get("max_value") is None:
-        return found
+        return layer.maker.kink(x, slope)
     most = layer.real("max_value")
     if most < 0:
         raise Refused("a `max_value` below 0 is not read")
-    return layer.maker.plus(found, layer.maker.kink(layer.maker.shifted(x, -most), 0), -1)
+    if not slope:
+        return layer.maker.clip(x, 0, most)
+    bent = _scaled(layer, layer.maker.kink(x, 0), 1 - slope)
+    bent = layer.maker.plus(_scaled(layer, x, slope), bent)
+    return layer.maker.plus(bent, layer.maker.kink(layer.maker.shifted(x, -most), 0), -1)
 
 
 def _leaky(layer: Layer, given: list[Tensor]) -> Tensor:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from flint import fmpq
 
-from ..network import Refused
-from .keras_layer import Layer, Rule
-from .keras_rules import activated, only
-from .tensors import Tensor, size
-from .windows import Windows, convolve, pools, same
+from ...network import Refused
+from ..tensors import Tensor, size
+from ..windows import Windows, convolve, pools, same
+from .layer import Layer, Rule
+from .rules import activated, only
 
 
 def _first(layer: Layer, x: Tensor, rank: int) -> tuple[Tensor, bool]:

@@ -1,0 +1,1 @@
+"""`.keras` files as networks in exact numbers."""
