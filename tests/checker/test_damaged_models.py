@@ -15,7 +15,7 @@ from keras import Sequential, layers as L
 from cases import cases
 from frontends.onnx_models import f32, model, node
 from outrange_check.network import Network, Refused
-from outrange_check.readers import read_bytes
+from outrange_check.readers import read, read_bytes
 
 
 def onnx_file():
@@ -104,3 +104,45 @@ def test_noise_is_refused(name):
     for length in (0, 1, 2, 10, 1000):
         with pytest.raises(Refused):
             read_bytes(rng.bytes(length), name)
+
+
+def test_files_made_to_take_for_ever_are_refused(monkeypatch):
+    monkeypatch.setattr("outrange_check.readers.maker.MOST_WORK", 1 << 18)
+    empty = model([node("Relu", "x", "y")], inputs={"x": (1, 1 << 60, 0)})
+    wide = model([node("Concat", "x " * 30_000, "y", axis=1)], inputs={"x": (1 << 17, 1)})
+    again = model(
+        [node("Transpose", f"h{i}", f"h{i + 1}") for i in range(2000)],
+        inputs={"h0": (1, 1 << 16)}, outputs=("h2000",),
+    )  # fmt: skip
+    doubled = model(
+        [node("Add", f"h{i} h{i}", f"h{i + 1}") for i in range(4_000)],
+        inputs={"h0": (1, 400)}, outputs=("h4000",),
+    )  # fmt: skip
+    pools = model(
+        [node("AveragePool", "x", "y", kernel_shape=[200], pads=[100, 100])],
+        inputs={"x": (1, 2_000, 200)},
+    )
+    for proto in (empty, wide, again, doubled, pools):
+        with pytest.raises(Refused):
+            read_bytes(proto.SerializeToString(), "model.onnx")
+
+
+def test_a_tree_that_claims_too_much_is_refused(files):
+    parts = unwrapped(files["model.keras"])
+    weights = bytearray(parts["model.weights.h5"])
+    at = weights.index(b"TREE")
+    node_of_many = weights[at : at + 6] + (65535).to_bytes(2, "little") + bytes(16)
+    weights[at : at + 24] = node_of_many
+    weights += (bytes(8) + (at).to_bytes(8, "little")) * 70_000
+    with pytest.raises(Refused):
+        read_bytes(wrapped(parts | {"model.weights.h5": bytes(weights)}), "model.keras")
+
+
+def test_a_message_of_a_refusal_can_be_printed(tmp_path):
+    path = tmp_path / "model.onnx"
+    proto = model([node("Relu", "x", "y", name="\x1b[31m" + "n" * 5000, alpha=1.0)])
+    proto.graph.node[0].op_type = "\x1b[2J" + "o" * 5000
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(Refused) as caught:
+        read(path)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000

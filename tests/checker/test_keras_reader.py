@@ -125,7 +125,7 @@ def runs(model):
     return True
 
 
-@pytest.mark.parametrize("seed", range(cases(10, 100)))
+@pytest.mark.parametrize("seed", range(cases(7, 100)))
 @pytest.mark.parametrize("draft", [image, signal])
 def test_windows_lie_where_keras_puts_them(draft, seed, tmp_path):
     rng = np.random.default_rng(seed)
@@ -303,7 +303,7 @@ def test_a_bomb_is_unpacked_up_to_a_size(tmp_path):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
             archive.writestr(name, data)
-    with pytest.raises(Refused, match="more than 16777216 bytes"):
+    with pytest.raises(Refused, match="more than 4194304 bytes"):
         read_bytes(out.getvalue(), "model.keras")
     # The same with a size that lies.
     data = out.getvalue().replace((1 << 25).to_bytes(4, "little"), (100).to_bytes(4, "little"))

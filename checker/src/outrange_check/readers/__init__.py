@@ -52,7 +52,8 @@ def read(path: str | os.PathLike[str]) -> tuple[Network, str]:
     try:
         return read_bytes(data, Path(path).name), hashlib.sha256(data).hexdigest()
     except Refused as wrong:
-        raise Refused(f"`{path}`: {wrong}") from None
+        said = "".join(c if c.isprintable() else "?" for c in str(wrong)[:500])
+        raise Refused(f"`{path}`: {said}") from None
 
 
 def read_bytes(data: bytes, name: str) -> Network:

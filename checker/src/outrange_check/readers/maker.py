@@ -7,11 +7,11 @@ from flint import fmpq
 
 from .. import build
 from ..network import MOST_TERMS, ONE, Form, Network, Refused
-from .tensors import Tensor, common, size
+from .tensors import Tensor, common, room, size
 
 
-MOST_WORK = 2 * MOST_TERMS
-"""Products of numbers that reading a file may take."""
+MOST_WORK = MOST_TERMS
+"""Products of short numbers that reading a file may take; all else is counted in them, roughly."""
 
 MOST_BITS = 1 << 14
 """Of a numerator or a denominator."""
@@ -45,9 +45,15 @@ class Maker:
         """`constant + sum of weight * form`."""
         self.spend(1 + sum(len(form) for _, form in terms))
         form = build.combine(terms, constant)
-        if any(value.height_bits() > MOST_BITS for value in form.values()):
+        bits = [int(value.height_bits()) for value in form.values()]
+        if max(bits, default=0) > MOST_BITS:
             raise Refused(f"a coefficient of the model has more than {MOST_BITS} bits")
+        self.spend(sum(bits) >> 8)
         return form
+
+    def handle(self, tensors: Iterable[Tensor | None]) -> None:
+        """Count what it takes to go through tensors once."""
+        self.spend(1 + sum(room(x.shape) for x in tensors if x is not None) // 8)
 
     def curve(self, name: str, x: Tensor, slopes: tuple[Any, Any] | None = None) -> Tensor:
         """A curve of every entry."""

@@ -10,7 +10,7 @@ from flint import fmpq
 from ..network import ONE, Form, Refused
 
 
-MOST_ITEMS = 1 << 22
+MOST_ITEMS = 1 << 21
 """Entries of the largest tensor that is made."""
 
 MOST_RANK = 8
@@ -97,9 +97,14 @@ def size(shape: tuple[int, ...]) -> int:
     """
     if len(shape) > MOST_RANK or any(type(n) is not int or n < 0 for n in shape):
         raise Refused(f"{list(shape)[:20]} is no shape that is read")
-    if (count := math.prod(shape)) > MOST_ITEMS:
+    if room(shape) > MOST_ITEMS:
         raise Refused(f"a tensor of shape {shape} has more than {MOST_ITEMS} entries")
-    return count
+    return math.prod(shape)
+
+
+def room(shape: tuple[int, ...]) -> int:
+    """What it takes to go through a tensor, even if one of its axes is empty."""
+    return math.prod(max(n, 1) for n in shape)
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:

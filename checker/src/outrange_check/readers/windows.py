@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..network import Refused
 from .maker import Maker
-from .tensors import Tensor, grid, size, strides as strides_of
+from .tensors import MOST_ITEMS, Tensor, grid, size, strides as strides_of
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Windows:
             raise Refused("a window is too large to be read")
         self.sizes = tuple(self._count(axis) for axis in range(rank))
         size(self.sizes)
-        if math.prod(self.sizes) * math.prod(self.kernel) > 1 << 25:
+        self.count = math.prod(self.sizes) * math.prod(self.kernel)
+        if self.count > MOST_ITEMS:
             raise Refused("windows have too many entries to be read")
 
     def _count(self, axis: int) -> int:
@@ -111,7 +112,7 @@ def convolve(maker: Maker, x: Tensor, kernel: Tensor, windows: Windows, groups: 
         raise Refused(f"a kernel of shape {kernel.shape} does not fit {channels} channels")
     forms, numbers = x.forms(), kernel.numbers()
     pixels, taps = math.prod(x.shape[1:]), math.prod(kernel.shape[2:])
-    maker.spend(math.prod(windows.sizes) * taps * inside * out)
+    maker.spend(windows.count * inside * out)
     found = [[] for _ in range(out)]
     per = out // groups
     rows = [numbers[o * inside * taps : (o + 1) * inside * taps] for o in range(out)]
@@ -127,8 +128,9 @@ def convolve(maker: Maker, x: Tensor, kernel: Tensor, windows: Windows, groups: 
     return Tensor((out, *windows.sizes), [form for one in found for form in one])
 
 
-def pools(x: Tensor, windows: Windows) -> list[list[int]]:
+def pools(maker: Maker, x: Tensor, windows: Windows) -> list[list[int]]:
     """The positions in `x`, `(channels, *spatial)`, of every window of every channel."""
+    maker.spend(windows.count * x.shape[0])
     pixels = math.prod(x.shape[1:])
     size((x.shape[0], *windows.sizes))
     entries = [[i for _, i in entry] for entry in windows.entries()]

@@ -9,8 +9,11 @@ from ...network import Refused
 from .hdf5 import Hdf5
 
 
-MOST_TEXT, MOST_WEIGHTS = 1 << 24, 1 << 28
+MOST_TEXT, MOST_WEIGHTS = 1 << 22, 1 << 27
 """Bytes of the description and of the weights, unpacked."""
+
+MOST_LEVELS = 128
+"""Of lists and objects in each other in the description."""
 
 
 def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
@@ -72,13 +75,15 @@ def _no_two_readings(config: dict[str, Any]) -> None:
     Layers with weights must not share one at all: the second would have those of the first.
     """
     found: dict[Any, str] = {}
-    parts: list[Any] = [config]
+    parts: list[tuple[Any, int]] = [(config, 0)]
     while parts:
-        part = parts.pop()
+        part, level = parts.pop()
+        if level > MOST_LEVELS:
+            raise Refused(f"the description of the model is more than {MOST_LEVELS} levels deep")
         if isinstance(part, list):
-            parts += part
+            parts += [(inner, level + 1) for inner in part]
         elif isinstance(part, dict):
-            parts += part.values()
+            parts += [(inner, level + 1) for inner in part.values()]
             key = part.get("shared_object_id")
             if key is None:
                 continue

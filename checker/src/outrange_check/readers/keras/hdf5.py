@@ -17,7 +17,8 @@ from ..tensors import Tensor, grid, size, strides
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS, _CONTINUED = 0x11, 0x1, 0x3, 0x8, 0xB, 0x10
 _DEFLATE, _SHUFFLE = 1, 2
-_MOST_MESSAGES, _MOST_LEVELS = 1024, 16
+_MOST_MESSAGES, _MOST_LEVELS, _MOST_ENTRIES = 1024, 16, 1 << 20
+_MOST_NAMES, _MOST_NAME = 1 << 20, 1 << 10
 
 _TYPES = {
     bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000"): ("f", 4),
@@ -50,6 +51,7 @@ class Hdf5:
         if base != 0:
             raise Refused("the HDF5 file does not begin at its first byte")
         self._groups: dict[int, dict[str, int] | None] = {}
+        self._room = _MOST_ENTRIES
 
     def members(self, path: str) -> list[str]:
         """The names in a group; none where there is no such group."""
@@ -82,6 +84,11 @@ class Hdf5:
 
     def _numbers(self, at: int, form: str) -> tuple[Any, ...]:
         return struct.unpack(f"<{form}", self._bytes(at, struct.calcsize(f"<{form}")))
+
+    def _spend(self, count: int) -> None:
+        self._room -= count
+        if self._room < 0:
+            raise Refused(f"the HDF5 file has more than {_MOST_ENTRIES} entries")
 
     def _find(self, path: str) -> int | None:
         where: int | None = self._root
@@ -124,15 +131,18 @@ class Hdf5:
         if bytes(self._bytes(heap, 4)) != b"HEAP":
             raise Refused("the HDF5 file is damaged: a group has no names")
         length, _, first = self._numbers(heap + 8, "QQQ")
+        if length > _MOST_NAMES:
+            raise Refused("a group of the HDF5 file has too many names")
         names = bytes(self._bytes(first, length))
         found: dict[str, int] = {}
         for leaf in self._leaves(tree, 0, 8):
             mark, _, _, count = self._numbers(leaf[1], "4sBBH")
             if mark != b"SNOD":
                 raise Refused("the HDF5 file is damaged: a group has no entries")
+            self._spend(count)
             for i in range(count):
                 start, where, kind = self._numbers(leaf[1] + 8 + 40 * i, "QQI")
-                end = names.find(b"\0", start)
+                end = names.find(b"\0", start, start + _MOST_NAME)
                 name = names[start : max(end, 0)].decode("utf-8", "replace")
                 if kind == 2 or end < 0 or name in found:
                     raise Refused("a link of the HDF5 file is not read")
@@ -150,6 +160,7 @@ class Hdf5:
                     raise Refused("the HDF5 file is damaged: a tree is none")
                 seen.add(at)
                 depths.add(depth)
+                self._spend(1 + count)
                 for i in range(count):
                     start = at + 24 + i * (width + 8)
                     where = self._numbers(start + width, "Q")[0]

@@ -8,7 +8,7 @@ from flint import fmpq
 
 from ...network import Refused
 from ..maker import Maker
-from ..tensors import Tensor, single
+from ..tensors import Tensor, single, size
 from .hdf5 import Hdf5
 
 
@@ -48,7 +48,9 @@ class Layer:
         """
         try:
             self._check_precision()
+            self.maker.handle(given)
             found = rule(self, given)
+            self.maker.handle([found])
             unknown = [
                 key
                 for key, value in self.config.items()
@@ -133,6 +135,7 @@ class Layer:
         path = f"{self.path}/vars"
         if set(self.weights.members(path)) != {str(i) for i in range(len(shapes))}:
             raise Refused(f"the file does not hold its {len(shapes)} weights, and no more")
+        self.maker.spend(sum(size(shape) for shape in shapes))
         found = [self.weights.array(f"{path}/{i}") for i in range(len(shapes))]
         for tensor, shape in zip(found, shapes, strict=True):
             if tensor.shape != shape:

@@ -79,7 +79,7 @@ def _pool(rank: int, mean: bool) -> Rule:
         plain = layer.get("strides") is None
         strides = kernel if plain else layer.wholes("strides", rank)
         windows = _windows(layer, x, kernel, strides)
-        shape, groups = (x.shape[0], *windows.sizes), pools(x, windows)
+        shape, groups = (x.shape[0], *windows.sizes), pools(layer.maker, x, windows)
         rule = layer.maker.mean if mean else layer.maker.most
         return _back(rule(x, groups, shape), first)
 

@@ -45,11 +45,13 @@ class Call:
         Raises:
             Refused: An attribute or an input is not one that the rule knows.
         """
+        self.maker.handle(self.given)
         try:
             found = rule(self)
         except Refused as wrong:
             raise Refused(f"{self.node.op} `{self.node.name}`: {wrong}") from None
         results = found if isinstance(found, list) else [found]
+        self.maker.handle(results)
         unknown = set(self.node.attributes) - self.asked
         if unknown:
             raise Refused(f"the attribute {sorted(unknown)} of {self.node.op} is not read")

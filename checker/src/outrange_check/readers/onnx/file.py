@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ... import build
-from ...network import Refused
+from ...network import MOST_TERMS, Refused
 from ..tensors import Tensor, size
 from .protobuf import Message
 
@@ -75,11 +75,12 @@ def decode(data: bytes) -> Model:
     if graph.has(15):
         raise Refused("sparse tensors are not read")
     constants: dict[str, Tensor] = {}
+    room = [MOST_TERMS]
     for stored in graph.messages(5):
         name = stored.text(8)
         if name in constants or not name:
             raise Refused(f"the stored tensor `{name}` stands twice, or has no name")
-        constants[name] = tensor(stored)
+        constants[name] = tensor(stored, room)
     inputs = [_declared(part) for part in graph.messages(11) if part.text(1) not in constants]
     names = [name for name, _ in inputs]
     outputs = [part.text(1) for part in graph.messages(12)]
@@ -88,7 +89,9 @@ def decode(data: bytes) -> Model:
     parts = graph.parts(1)
     if len(parts) > MOST_NODES:
         raise Refused(f"the model has more than {MOST_NODES} nodes")
-    return Model(opset, [_node(Message.read(part)) for part in parts], constants, inputs, outputs)
+    return Model(
+        opset, [_node(Message.read(part), room) for part in parts], constants, inputs, outputs
+    )
 
 
 def _opset(message: Message) -> int:
@@ -117,7 +120,7 @@ def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
     return name, shape
 
 
-def _node(part: Message) -> Node:
+def _node(part: Message, room: list[int]) -> Node:
     op = part.text(4)
     if part.text(7) not in ("", "ai.onnx") or part.has(8):
         raise Refused(f"the operator {op} of domain `{part.text(7)}` is not read")
@@ -126,11 +129,11 @@ def _node(part: Message) -> Node:
         name = found.text(1)
         if name in node.attributes:
             raise Refused(f"the attribute `{name}` of {op} stands twice")
-        node.attributes[name] = _attribute(found)
+        node.attributes[name] = _attribute(found, room)
     return node
 
 
-def _attribute(part: Message) -> Any:
+def _attribute(part: Message, room: list[int]) -> Any:
     """Floats exact; None for a kind that is not read."""
     if part.has(21):
         return None
@@ -142,7 +145,7 @@ def _attribute(part: Message) -> Any:
         case 3:
             return str(part.part(4), "utf-8", "replace")
         case 4:
-            return tensor(part.message(5))
+            return tensor(part.message(5), room)
         case 6:
             return [build.exact(v) for v in part.floats(7)]
         case 7:
@@ -150,14 +153,17 @@ def _attribute(part: Message) -> Any:
     return None
 
 
-def tensor(part: Message) -> Tensor:
-    """A stored tensor, exactly.
+def tensor(part: Message, room: list[int]) -> Tensor:
+    """A stored tensor, exactly; `room` is how many numbers may still come.
 
     Raises:
         Refused: It is damaged, stored elsewhere, or of a type that is not read.
     """
     shape, kind = tuple(part.wholes(1)), part.whole(2)
     count = size(shape)
+    room[0] -= count
+    if room[0] < 0:
+        raise Refused(f"the model stores more than {MOST_TERMS} numbers")
     if part.has(13) or part.whole(14) or part.has(3):
         raise Refused(f"tensor `{part.text(8)}` is stored in another file, or in pieces")
     if kind not in _REAL and kind not in _WHOLE:

@@ -12,7 +12,8 @@ from ...network import Refused
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
-_MOST_FIELDS = 4_000_000
+_MOST_FIELDS = 1 << 20
+_MOST_NUMBERS = 1 << 22
 
 
 @dataclass
@@ -95,6 +96,8 @@ class Message:
                 while at < len(data):
                     one, at = _varint(data, at)
                     values.append(_signed(one))
+                    if len(values) > _MOST_NUMBERS:
+                        raise Refused(f"a field holds more than {_MOST_NUMBERS} numbers")
         return values
 
     def floats(self, number: int) -> list[float]:
@@ -116,6 +119,8 @@ class Message:
         for found, value in self.found.get(number, []):
             if isinstance(value, int) or found not in (wire, _BYTES) or len(value) % size:
                 raise Refused(f"the file is damaged: field {number} holds no numbers")
+            if len(value) // size + len(values) > _MOST_NUMBERS:
+                raise Refused(f"a field holds more than {_MOST_NUMBERS} numbers")
             values += struct.unpack(f"<{len(value) // size}{letter}", value)
         return values
 

@@ -12,7 +12,7 @@ from .call import Call
 from .file import Model, decode
 
 
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 27
 """Of a file that is read, as it lies there and unpacked."""
 
 RULES = arithmetic.RULES | shapes.RULES | windows.RULES

@@ -81,7 +81,7 @@ def _average(c: Call) -> Tensor:
 
     def rule(image: Tensor) -> Tensor:
         shape = (image.shape[0], *windows.sizes)
-        return c.maker.mean(image, pools(image, windows), shape, over)
+        return c.maker.mean(image, pools(c.maker, image, windows), shape, over)
 
     return _images(c, rule)
 
@@ -92,7 +92,8 @@ def _most(c: Call) -> Tensor:
     windows = _windows(c, _kernel(c))
 
     def rule(image: Tensor) -> Tensor:
-        return c.maker.most(image, pools(image, windows), (image.shape[0], *windows.sizes))
+        shape = (image.shape[0], *windows.sizes)
+        return c.maker.most(image, pools(c.maker, image, windows), shape)
 
     return _images(c, rule)
 
