@@ -7,11 +7,13 @@ from flint import fmpq
 
 from .. import build
 from ..network import MOST_TERMS, ONE, Form, Network, Refused
-from .tensors import Tensor, common, room, size
+from .tensors import Tensor, common, room
 
 
 MOST_WORK = MOST_TERMS
 """Products of short numbers that reading a file may take; all else is counted in them, roughly."""
+
+MOST_INPUTS = 1 << 20
 
 MOST_BITS = 1 << 14
 """Of a numerator or a denominator."""
@@ -27,7 +29,8 @@ class Maker:
     """
 
     def __init__(self, inputs: int) -> None:
-        size((inputs,))
+        if inputs > MOST_INPUTS:
+            raise Refused(f"the model has more than {MOST_INPUTS} inputs")
         self.network = Network(inputs)
         self._spent = 0
 

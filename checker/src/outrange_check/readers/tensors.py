@@ -10,7 +10,7 @@ from flint import fmpq
 from ..network import ONE, Form, Refused
 
 
-MOST_ITEMS = 1 << 21
+MOST_ITEMS = 1 << 22
 """Entries of the largest tensor that is made."""
 
 MOST_RANK = 8
