@@ -81,6 +81,24 @@ def test_what_is_not_read_is_refused(reason):
         Hdf5(written(REFUSED[reason])).array("0")
 
 
+def test_numbers_in_another_file_are_refused(tmp_path):
+    (tmp_path / "raw").write_bytes(np.arange(3, dtype="f4").tobytes())
+    outside = [(str(tmp_path / "raw"), 0, 12)]
+    data = written(lambda file: file.create_dataset("0", (3,), "f4", external=outside))
+    with pytest.raises(Refused, match="message"):
+        Hdf5(data).array("0")
+
+
+def test_a_group_that_is_described_twice_is_refused():
+    data = bytearray(written(lambda file: file.create_dataset("a/0", data=np.float32([1]))))
+    Hdf5(bytes(data)).array("a/0")
+    tree = data[80:88]  # what the first entry repeats of the root group
+    assert data[int.from_bytes(tree, "little") :][:4] == b"TREE"
+    data[80:88] = (int.from_bytes(tree, "little") + 8).to_bytes(8, "little")
+    with pytest.raises(Refused, match="two things of a group"):
+        Hdf5(bytes(data)).array("a/0")
+
+
 def test_later_versions_are_refused():
     with pytest.raises(Refused, match="version"):
         Hdf5(written(lambda file: file.create_group("a"), libver="latest"))

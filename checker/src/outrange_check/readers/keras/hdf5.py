@@ -16,6 +16,10 @@ from ..tensors import Tensor, grid, size, strides
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS, _CONTINUED = 0x11, 0x1, 0x3, 0x8, 0xB, 0x10
+_READ = {_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS}
+_HARMLESS = {0x0, 0x4, 0x5, 0xC, 0xE, 0x12, 0x15, 0x16}
+"""Fill values, attributes, times, counts; another message may say that the data are elsewhere."""
+
 _DEFLATE, _SHUFFLE = 1, 2
 _MOST_MESSAGES, _MOST_LEVELS, _MOST_ENTRIES = 1024, 16, 1 << 20
 _MOST_NAMES, _MOST_NAME = 1 << 20, 1 << 10
@@ -47,11 +51,12 @@ class Hdf5:
         versions = bytes(self._bytes(8, 8))
         if versions[0] != 0 or versions[5] != 8 or versions[6] != 8:
             raise Refused("the weights are an HDF5 file of a version that is not read")
-        base, _, _, _, _, self._root = struct.unpack("<6Q", self._bytes(24, 48))
-        if base != 0:
+        if self._numbers(24, "Q") != (0,):
             raise Refused("the HDF5 file does not begin at its first byte")
         self._groups: dict[int, dict[str, int] | None] = {}
+        self._stated: dict[int, tuple[int, int]] = {}
         self._room = _MOST_ENTRIES
+        _, self._root = self._entry(56)
 
     def members(self, path: str) -> list[str]:
         """The names in a group; none where there is no such group."""
@@ -114,8 +119,8 @@ class Hdf5:
                 at, seen = at + 8 + length, seen + 1
                 if kind == _CONTINUED:
                     blocks.append(struct.unpack("<QQ", body[:16]))
-                elif flags & 2 and kind in (_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS):
-                    raise Refused("a shared message of the HDF5 file is not read")
+                elif kind not in _HARMLESS and (kind not in _READ or flags & 2):
+                    raise Refused(f"a message ({kind}) of the HDF5 file is not read")
                 found.setdefault(kind, []).append(body)
         return found
 
@@ -123,11 +128,13 @@ class Hdf5:
         """Names to addresses of the objects in a group; None if the object is none."""
         if at not in self._groups:
             messages = self._messages(at)
-            self._groups[at] = self._table(messages) if _SYMBOLS in messages else None
+            self._groups[at] = self._table(at, messages) if _SYMBOLS in messages else None
         return self._groups[at]
 
-    def _table(self, messages: Messages) -> dict[str, int]:
+    def _table(self, at: int, messages: Messages) -> dict[str, int]:
         tree, heap = struct.unpack("<QQ", _one(messages, _SYMBOLS)[:16])
+        if self._stated.get(at, (tree, heap)) != (tree, heap):
+            raise Refused("the HDF5 file says two things of a group")
         if bytes(self._bytes(heap, 4)) != b"HEAP":
             raise Refused("the HDF5 file is damaged: a group has no names")
         length, _, first = self._numbers(heap + 8, "QQQ")
@@ -141,13 +148,22 @@ class Hdf5:
                 raise Refused("the HDF5 file is damaged: a group has no entries")
             self._spend(count)
             for i in range(count):
-                start, where, kind = self._numbers(leaf[1] + 8 + 40 * i, "QQI")
+                start, where = self._entry(leaf[1] + 8 + 40 * i)
                 end = names.find(b"\0", start, start + _MOST_NAME)
                 name = names[start : max(end, 0)].decode("utf-8", "replace")
-                if kind == 2 or end < 0 or name in found:
+                if end < 0 or name in found:
                     raise Refused("a link of the HDF5 file is not read")
                 found[name] = where
         return found
+
+    def _entry(self, at: int) -> tuple[int, int]:
+        """Where the name and the object of an entry are; what it repeats of a group is noted."""
+        start, where, kind, _, tree, heap = self._numbers(at, "QQIIQQ")
+        if kind == 1 and self._stated.setdefault(where, (tree, heap)) != (tree, heap):
+            raise Refused("the HDF5 file says two things of a group")
+        if kind > 1:
+            raise Refused("a link of the HDF5 file is not read")
+        return start, where
 
     def _leaves(self, root: int, kind: int, width: int) -> list[tuple[memoryview, int]]:
         """The keys and addresses that a B-tree leads to, in order."""

@@ -15,6 +15,7 @@ from . import rules, windows
 from .file import opened
 from .hdf5 import Hdf5
 from .layer import Layer, policy
+from .order import Node, order
 
 
 RULES = rules.RULES | windows.RULES
@@ -28,6 +29,11 @@ _MODELS = {
 }
 
 Part = dict[str, Any]
+Place = tuple[str, int, int]
+"""A layer's name, which of its calls, and which of the tensors that it returns."""
+
+_Call = tuple[Part, str, int, list[Place]]
+"""A layer, the path of its weights, which of its calls, and what it reads."""
 
 
 def read_keras(data: bytes) -> Network:
@@ -77,10 +83,10 @@ class _Reader:
         if len(set(names)) < len(names):
             raise Refused("two layers have one name")
         places = [where[0] for where in _ends(config.get("input_layers"))]
-        known: dict[tuple[str, int], list[Tensor]] = {
+        known: dict[Node, list[Tensor]] = {
             (name, 0): [x] for name, x in zip(places, given, strict=True)
         }
-        waiting = []
+        calls: list[_Call] = []
         for layer, where in zip(layers, _paths(layers, path), strict=True):
             nodes = layer.get("inbound_nodes")
             if not isinstance(nodes, list):
@@ -88,11 +94,24 @@ class _Reader:
             listed = layer.get("name") in places
             if (layer.get("class_name") == "InputLayer") != listed or (listed and nodes):
                 raise Refused("an input reads something, or is not listed")
-            waiting += [(layer, where, i, _reads(layer, node)) for i, node in enumerate(nodes)]
-        if len(waiting) > MOST_LAYERS:
+            calls += [(layer, where, i, _reads(layer, node)) for i, node in enumerate(nodes)]
+        if len(calls) > MOST_LAYERS:
             raise Refused(f"the model calls layers more than {MOST_LAYERS} times")
+        self._run(calls, known, depth)
+        ends = _outputs(config, layers)
+        found = [_at(known, end) for end in ends]
+        reads: dict[Node, list[Node]] = {(name, 0): [] for name in places}
+        for layer, _, i, places_read in calls:
+            reads[layer["name"], i] = [place[:2] for place in places_read]
+        numbered = [name for name in order(reads, [end[:2] for end in ends]) if name not in places]
+        if numbered != [name for name in names if name not in places]:
+            raise Refused("the layers are not listed in the order in which Keras counts them")
+        return found
+
+    def _run(self, waiting: list[_Call], known: dict[Node, list[Tensor]], depth: int) -> None:
+        """Call the layers of a graph, each when what it reads is known."""
         while waiting:
-            later = []
+            later: list[_Call] = []
             for layer, where, i, reads in waiting:
                 if all((name, node) in known for name, node, _ in reads):
                     found = [_at(known, read) for read in reads]
@@ -102,7 +121,6 @@ class _Reader:
             if len(later) == len(waiting):
                 raise Refused("the layers of the model read each other in a circle")
             waiting = later
-        return [_at(known, end) for end in _ends(config.get("output_layers"))]
 
     def _call(self, part: Part, path: str, given: list[Tensor], depth: int) -> list[Tensor]:
         self._count += 1
@@ -194,7 +212,7 @@ def _without_batch(shape: Any) -> tuple[int, ...]:
     return tuple(shape[1:])
 
 
-def _ends(found: Any) -> list[tuple[str, int, int]]:
+def _ends(found: Any) -> list[Place]:
     """Inputs or outputs of a graph: one, or some in a list, or named ones in the names' order."""
     if isinstance(found, dict):
         found = [found[name] for name in sorted(found)]
@@ -205,14 +223,21 @@ def _ends(found: Any) -> list[tuple[str, int, int]]:
     return [_place(end) for end in found]
 
 
-def _place(found: Any) -> tuple[str, int, int]:
+def _outputs(config: Part, layers: list[Part]) -> list[Place]:
+    """Where the outputs are; for the calls of a Functional model, Keras counts from 1 here."""
+    inner = {layer["name"] for layer in layers if layer.get("class_name") == "Functional"}
+    ends = _ends(config.get("output_layers"))
+    return [(name, node - (name in inner), tensor) for name, node, tensor in ends]
+
+
+def _place(found: Any) -> Place:
     match found:
         case [str(name), int(node), int(tensor)]:
             return name, node, tensor
     raise Refused("a place in the graph is named in a way that is not read")
 
 
-def _reads(layer: Part, node: Any) -> list[tuple[str, int, int]]:
+def _reads(layer: Part, node: Any) -> list[Place]:
     """What one call of a layer reads: one tensor, or one list of them."""
     named = f"layer `{str(layer.get('name'))[:60]}` ({str(layer.get('class_name'))[:60]})"
     match node:
@@ -224,14 +249,14 @@ def _reads(layer: Part, node: Any) -> list[tuple[str, int, int]]:
     raise Refused(f"{named} is called in a way that is not read")
 
 
-def _history(tensor: Any) -> tuple[str, int, int]:
+def _history(tensor: Any) -> Place:
     match tensor:
         case {"class_name": "__keras_tensor__", "config": {"keras_history": place}}:
             return _place(place)
     raise Refused("a layer reads what is no tensor of the model")
 
 
-def _at(known: dict[tuple[str, int], list[Tensor]], place: tuple[str, int, int]) -> Tensor:
+def _at(known: dict[Node, list[Tensor]], place: Place) -> Tensor:
     name, node, tensor = place
     found = known.get((name, node), [])
     if not 0 <= tensor < len(found):

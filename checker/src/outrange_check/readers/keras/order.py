@@ -1,0 +1,41 @@
+"""The order in which Keras numbers the layers of a graph, and with it finds their weights.
+
+Keras ignores the order of the description: it walks from the outputs to the inputs, and sorts the
+layers by their distance from the outputs, then by when the walk meets them (`map_graph` of Keras 3).
+A file that lists its layers in another order would be given other weights by Keras than by a reader
+of that order.
+"""
+
+Node = tuple[str, int]
+"""A layer's name, and which of its calls."""
+
+
+def order(reads: dict[Node, list[Node]], outputs: list[Node]) -> list[str]:
+    """The names of the layers, as Keras orders them.
+
+    Args:
+        reads: What each call reads, in order; without circles.
+        outputs: The calls that return the outputs.
+    """
+    met: dict[str, int] = {}
+    walked: list[Node] = []
+    seen: set[Node] = set()
+    for end in outputs:
+        stack = [(end, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                walked.append(node)
+            elif node not in seen:
+                seen.add(node)
+                met.setdefault(node[0], len(met))
+                stack.append((node, True))
+                stack += [(parent, False) for parent in reversed(reads[node])]
+    depths: dict[Node, int] = {}
+    layers: dict[str, int] = {}
+    for node in reversed(walked):
+        depth = max(depths.get(node, 0), layers.get(node[0], 0))
+        depths[node] = layers[node[0]] = depth
+        for parent in reads[node]:
+            depths[parent] = max(depth + 1, depths.get(parent, 0))
+    return sorted(layers, key=lambda name: (-layers[name], met[name]))
