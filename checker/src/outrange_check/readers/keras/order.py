@@ -1,7 +1,7 @@
 """The order in which Keras numbers the layers of a graph, and with it finds their weights.
 
 Keras ignores the order of the description: it walks from the outputs to the inputs, and sorts the
-layers by their distance from the outputs, then by when the walk meets them (`map_graph` of Keras 3).
+layers by their distance from the outputs, then by when the walk meets them (`map_graph`, Keras 3).
 A file that lists its layers in another order would be given other weights by Keras than by a reader
 of that order.
 """
