@@ -51,3 +51,6 @@
 #include "_leaf.h"
 #include "_visit.h"
 #include "_explore.h"
+#include "_replay.h"
+#include "_cases.h"
+#include "_prove.h"

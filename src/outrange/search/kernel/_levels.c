@@ -7,7 +7,7 @@
 
 #include "_api.h"
 
-#define VERSION 3
+#define VERSION 4
 
 #if defined(__x86_64__)
 #include <cpuid.h>

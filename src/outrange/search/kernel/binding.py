@@ -14,7 +14,7 @@ from ...core import Box, gamma
 from .layer_program import LayerProgram
 
 
-VERSION = 3
+VERSION = 4
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
 
@@ -53,6 +53,12 @@ class Kernel:
     explore: Callable[..., int]
     bound: Callable[..., int]
     evaluate: Callable[..., None]
+    prover_new: Callable[..., int]
+    prover_block: Callable[..., None]
+    prover_begin: Callable[..., None]
+    prover_run: Callable[..., int]
+    prover_tree: Callable[..., int]
+    prover_free: Callable[..., None]
 
 
 _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
@@ -65,6 +71,12 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "explore": (_I, [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13),
     "bound": (_I, [_P, _P, _P, _P, _I] + [_P] * 7),
     "evaluate": (None, [_P, _I, _P, _P]),
+    "prover_new": (_P, [_I, _I, _I, _I, _P, _P, _P, _I, _I]),
+    "prover_block": (None, [_P, _I, _I, _I, _I, _D, _D, _P, _P]),
+    "prover_begin": (None, [_P, _P, _P]),
+    "prover_run": (_I, [_P, _I]),
+    "prover_tree": (_P, [_P, _P, _P]),
+    "prover_free": (None, [_P]),
 }
 
 

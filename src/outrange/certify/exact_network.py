@@ -1,0 +1,108 @@
+"""A graph in exact numbers: the normal form of `outrange-check`, from what the ops state."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import fmpq
+
+from outrange_check.build import combine, curve, entries, exact
+from outrange_check.curves import SMOOTH
+from outrange_check.network import ONE, Form, Network
+
+from ..core import InputError
+from ..graph import Graph, Node
+from ..ops import Affine, Curve, Largest, Rearrange
+
+
+MOST_CELLS = 1 << 24
+"""Entries of the largest matrix that is written out at a time."""
+
+
+def exact_network(graph: Graph) -> Network:
+    """The network that a graph states, without rounding.
+
+    Args:
+        graph: Affine ops, kinks, the smooth curves that the checker knows, and largest entries.
+
+    Returns:
+        The normal form; its outputs are those of the graph.
+
+    Raises:
+        InputError: An op is not covered; the message names it.
+    """
+    network = Network(graph.size)
+    values: list[list[Form]] = [entries(network)]
+    for node in graph.nodes:
+        values.append(_value(network, node, [values[j] for j in node.inputs]))
+    network.outputs = values[graph.output]
+    return network
+
+
+def _value(network: Network, node: Node, inputs: list[list[Form]]) -> list[Form]:
+    op = node.op
+    if isinstance(op, Affine):
+        return _affine(op, inputs)
+    if isinstance(op, Rearrange):
+        joined = [form for value in inputs for form in value]
+        fill: Form = {ONE: exact(float(op.fill))} if op.fill else {}
+        return [joined[i] if i >= 0 else fill for i in op.index]
+    if isinstance(op, Curve):
+        return _curve(network, op, inputs[0])
+    if isinstance(op, Largest):
+        return _largest(network, op, inputs[0])
+    raise _uncovered(getattr(op, "name", type(op).__name__))
+
+
+def _uncovered(what: str) -> InputError:
+    return InputError(
+        "A certificate covers affine ops, piecewise-linear curves, max and the curves "
+        f"{', '.join(sorted(SMOOTH))}. Received: `{what}`. Ask without `certificate=`, or "
+        "certify the part of the network without it."
+    )
+
+
+def _affine(op: Affine, inputs: list[list[Form]]) -> list[Form]:
+    if op.ulps or not op.plain:
+        raise _uncovered(f"{op.name} with coefficients that are rounded")
+    joined = [form for value in inputs for form in value]
+    out: list[Form] = []
+    step = max(1, MOST_CELLS // max(1, len(joined)))
+    for first in range(0, op.size, step):
+        units = np.zeros((min(step, op.size - first), op.size))
+        units[np.arange(len(units)), first + np.arange(len(units))] = 1.0
+        matrix = np.concatenate(op.adjoint(units), axis=1)
+        for row, bias in zip(matrix, op.bias[first : first + len(units)], strict=True):
+            used = np.flatnonzero(row)
+            terms = [(exact(float(row[j])), joined[j]) for j in used]
+            out.append(combine(terms, exact(float(bias))))
+    return out
+
+
+def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
+    if op.rays is not None:
+        return curve(network, "kink", forms, (exact(op.rays[0]), exact(op.rays[1])))
+    if op.is_piecewise_linear and op.lines is not None and None not in op.lines:
+        return _kinks(network, op, forms)
+    name, attributes = op.origin or ("", ())
+    if name in SMOOTH and not attributes:
+        return curve(network, name, forms)
+    raise _uncovered(op.name)
+
+
+def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
+    """`f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`, in the order of the knots."""
+    pieces = [(exact(slope), exact(offset)) for slope, offset in op.lines or ()]  # type: ignore
+    parts: list[list[tuple[fmpq, Form]]] = [[(pieces[0][0], form)] for form in forms]
+    for knot, before, after in zip(op.knots, pieces, pieces[1:], strict=False):
+        at = exact(float(knot))
+        if before[0] * at + before[1] != after[0] * at + after[1]:
+            raise _uncovered(f"{op.name}, whose pieces do not meet in exact numbers")
+        shifted = [combine([(fmpq(1), form)], -at) for form in forms]
+        for part, unit in zip(parts, curve(network, "kink", shifted, (0, 1)), strict=True):
+            part.append((after[0] - before[0], unit))
+    return [combine(part, pieces[0][1]) for part in parts]
+
+
+def _largest(network: Network, op: Largest, forms: list[Form]) -> list[Form]:
+    """Pair by pair from the left: `max(a, b) = b + relu(a - b)`."""
+    raise _uncovered("largest")

@@ -1,0 +1,238 @@
+/* A leaf of the box tree by cases: units' signs are decided one after the other, in order, and each
+ * case is closed by multipliers of the signs (a dual simplex in the inputs), or found empty. */
+
+enum { DECIDE = 1, TIGHTEN = 2, SHARES = 4, EMPTY = 8 };
+
+typedef struct {
+    uint8_t *at;
+    size_t count, room;
+} bytes;
+
+static void put(bytes *o, int value)
+{
+    if (o->count == o->room) {
+        o->room = o->room ? 2 * o->room : 4096;
+        uint8_t *more = malloc(o->room);
+        if (o->count) memcpy(more, o->at, o->count);
+        free(o->at);
+        o->at = more;
+    }
+    o->at[o->count++] = (uint8_t)value;
+}
+
+static void put_number(bytes *o, uint64_t value)
+{
+    for (; value > 127; value >>= 7) put(o, (int)(value & 127) | 128);
+    put(o, (int)value);
+}
+
+/* m * 2^(e - 128) with m of 16 bits; returns the number that is read back. */
+static double put_multiplier(bytes *o, double value)
+{
+    int e = 0;
+    double m = frexp(value, &e); /* m in [0.5, 1) */
+    uint32_t whole = (uint32_t)(m * 65536);
+    if (whole > 65535) whole = 65535;
+    e = e - 16 + 128;
+    if (value <= 0 || e < 0) whole = 0, e = 0;
+    if (e > 255) whole = 65535, e = 255;
+    put(o, (int)(whole & 255));
+    put(o, (int)(whole >> 8));
+    put(o, e);
+    return ldexp((double)whole, e - 128);
+}
+
+typedef struct {
+    two_lines *line;
+    double *lo, *hi;
+    int8_t *sign;
+} signs;
+
+typedef struct {
+    simplex lp;
+    double *G, *h, *a, *c, *pull;
+    int *on; /* the decided units of a case, in order */
+    two_lines *line, *flat;
+    double *lo, *hi;
+    int8_t *sign;
+    int most, lps; /* deepest case; linear programs solved */
+} cases;
+
+static cases *cases_new(const exact_net *t, int most)
+{
+    cases *f = calloc(1, sizeof *f);
+    size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2, C = M + d;
+    f->most = most;
+    f->lp.d = t->d;
+    f->lp.cap = (int)M;
+    f->lp.T = reals(M * d);
+    f->lp.t0 = reals(M);
+    f->lp.rc = reals(d);
+    f->lp.lo = reals(C);
+    f->lp.hi = reals(C);
+    f->lp.x = reals(d);
+    f->lp.y = reals(M);
+    f->lp.xn = reals(d);
+    f->lp.nbv = malloc(sizeof(int) * d);
+    f->lp.bv = malloc(sizeof(int) * M);
+    f->lp.at = malloc(sizeof(int) * d);
+    f->G = reals(M * d);
+    f->h = reals(M);
+    f->a = reals(V + 8);
+    f->c = reals(V + 8);
+    f->pull = reals(V);
+    f->on = malloc(sizeof(int) * M);
+    f->line = malloc(sizeof(two_lines) * M * M);
+    f->flat = malloc(sizeof(two_lines) * V);
+    f->lo = reals(M * M);
+    f->hi = reals(M * M);
+    f->sign = malloc(M * M);
+    return f;
+}
+
+static void cases_free(cases *f)
+{
+    simplex *s = &f->lp;
+    free(s->T);
+    free(s->t0);
+    free(s->rc);
+    free(s->lo);
+    free(s->hi);
+    free(s->x);
+    free(s->y);
+    free(s->xn);
+    free(s->nbv);
+    free(s->bv);
+    free(s->at);
+    free(f->G);
+    free(f->h);
+    free(f->a);
+    free(f->c);
+    free(f->pull);
+    free(f->on);
+    free(f->line);
+    free(f->flat);
+    free(f->lo);
+    free(f->hi);
+    free(f->sign);
+    free(f);
+}
+
+/* Bound the undecided units of a case once more: what is decided is put in, the others take any of
+ * their values. 0 if no input is left. */
+static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const double *lo,
+                   const double *hi)
+{
+    for (int j = 0; j < r->K; j++) {
+        if (s.sign[j] || s.lo[j] >= 0 || s.hi[j] <= 0) {
+            f->flat[j] = s.line[j];
+            continue;
+        }
+        const double *form = r->form + (size_t)j * (size_t)r->most;
+        int n = r->start[j];
+        memcpy(f->a, form, sizeof(double) * (size_t)n);
+        for (int i = 0; i < n; i++) f->c[i] = -form[i];
+        s.lo[j] = fmax(s.lo[j], least_row(t, r, f->a, n, f->flat, NULL, lo, hi, NULL));
+        s.hi[j] = fmin(s.hi[j], -least_row(t, r, f->c, n, f->flat, NULL, lo, hi, NULL));
+        if (s.lo[j] > s.hi[j]) return 0;
+        f->flat[j] = flat(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
+        s.line[j] = draw(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
+    }
+    return 1;
+}
+
+/* The bound by the multipliers y of the decided units, as the checker will find it. */
+static double case_bound(const exact_net *t, const replay *r, cases *f, const double *row,
+                         const two_lines *line, const double *lo, const double *hi)
+{
+    if (row) memcpy(f->a, row, sizeof(double) * (size_t)r->width);
+    else memset(f->a, 0, sizeof(double) * (size_t)r->width);
+    return least_row(t, r, f->a, r->width, line, f->pull, lo, hi, NULL);
+}
+
+/* One case: the least of the objective there. Writes a leaf and returns 1, or returns 0 with the
+ * unit to decide next in *next (-1: none is left, the claim is false or too close). */
+static int close_case(const exact_net *t, const replay *r, cases *f, const double *row,
+                      double target, signs s, int depth, const double *lo, const double *hi,
+                      bytes *o, int *next)
+{
+    int d = t->d;
+    memcpy(f->a, row, sizeof(double) * (size_t)r->width);
+    least_row(t, r, f->a, r->width, s.line, NULL, lo, hi, NULL);
+    double cost[64], c0 = f->a[0];
+    memcpy(cost, f->a + 1, sizeof(double) * (size_t)d);
+    for (int i = 0; i < depth; i++) {
+        int j = f->on[i];
+        const double *form = r->form + (size_t)j * (size_t)r->most;
+        memcpy(f->a, form, sizeof(double) * (size_t)r->start[j]);
+        least_row(t, r, f->a, r->start[j], s.line, NULL, lo, hi, NULL);
+        for (int q = 0; q < d; q++) f->G[i * d + q] = s.sign[j] * f->a[1 + q];
+        f->h[i] = -s.sign[j] * f->a[0];
+    }
+    f->lps++;
+    int status = lp_solve(&f->lp, cost, lo, hi, f->G, f->h, depth, 60), used = 0;
+    int empty = status == LP_INFEASIBLE;
+    (void)c0;
+    size_t before = o->count;
+    double top = 0;
+    for (int i = 0; i < depth; i++) {
+        top = fmax(top, f->lp.y[i]);
+        used += f->lp.y[i] > 0;
+    }
+    put(o, empty ? EMPTY : 0);
+    put_number(o, (uint64_t)used);
+    memset(f->pull, 0, sizeof(double) * (size_t)r->K);
+    for (int i = 0; i < depth; i++)
+        if (f->lp.y[i] > 0) {
+            put_number(o, (uint64_t)f->on[i]);
+            double y = put_multiplier(o, empty ? f->lp.y[i] / top : f->lp.y[i]);
+            f->pull[f->on[i]] = s.sign[f->on[i]] * y;
+        }
+    double bound = case_bound(t, r, f, empty ? NULL : row, s.line, lo, hi);
+    if (bound >= (empty ? 1e-9 : target)) return 1;
+    o->count = before;
+    *next = -1;
+    for (int j = 0; j < r->K && *next < 0; j++)
+        if (!s.sign[j] && s.lo[j] < 0 && s.hi[j] > 0) *next = j;
+    return 0;
+}
+
+static signs level_of(cases *f, const replay *r, int depth)
+{
+    size_t at = (size_t)depth * (size_t)r->K;
+    return (signs){f->line + at, f->lo + at, f->hi + at, f->sign + at};
+}
+
+/* Write the cases of one box, `depth` of them decided. 1 if all are closed. */
+static int write_cases(const exact_net *t, const replay *r, cases *f, const double *row,
+                       double target, int depth, int most_lps, const double *lo,
+                       const double *hi, bytes *o)
+{
+    signs s = level_of(f, r, depth);
+    int j;
+    if (close_case(t, r, f, row, target, s, depth, lo, hi, o, &j)) return 1;
+    if (j < 0 || f->lps >= most_lps || depth >= f->most) return 0;
+    put(o, DECIDE | TIGHTEN);
+    put_number(o, (uint64_t)j);
+    f->on[depth] = j;
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        signs n = level_of(f, r, depth + 1);
+        size_t K = (size_t)r->K;
+        memcpy(n.line, s.line, sizeof(two_lines) * K);
+        memcpy(n.lo, s.lo, sizeof(double) * K);
+        memcpy(n.hi, s.hi, sizeof(double) * K);
+        memcpy(n.sign, s.sign, K);
+        n.sign[j] = (int8_t)sign;
+        if (sign > 0) n.lo[j] = 0;
+        else n.hi[j] = 0;
+        double slope = r->slope_at[j][sign > 0];
+        n.line[j] = (two_lines){slope, 0, slope, 0};
+        if (!tighten(t, r, f, n, lo, hi)) {
+            put(o, EMPTY);
+            put_number(o, 0);
+            continue;
+        }
+        if (!write_cases(t, r, f, row, target, depth + 1, most_lps, lo, hi, o)) return 0;
+    }
+    return 1;
+}

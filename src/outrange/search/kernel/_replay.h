@@ -1,0 +1,213 @@
+/* What the checker of certificates will compute, in float64: which units are undecided on a box,
+ * their forms, and forms bounded through lines. Nothing here is sound, and nothing needs to be:
+ * it chooses the tree, and the checker decides in exact arithmetic whether the tree proves a claim.
+ *
+ * Variables are a constant 1, the inputs, and every unit. Columns of a row: the constant, the
+ * inputs, then the undecided units in order.
+ */
+
+typedef struct {
+    int n, first, used; /* units; the variable of the first; variables that they read */
+    double below, above;
+    const int32_t *reads; /* used */
+    const double *w;      /* n rows of `used` */
+} block;
+
+typedef struct {
+    int d, blocks, vars, goals; /* vars: 1 + inputs + units */
+    block *b;
+    const double *goal;   /* goals x vars: what is to be at least `least` */
+    const double *least;  /* goals */
+    const double *weight; /* goals: 1 / the range seen, to weigh the scores */
+} exact_net;
+
+/* A line below and one above; both the same where the unit's sign is known. */
+typedef struct {
+    double ls, lt, hs, ht;
+} two_lines;
+
+/* The network over one box. */
+typedef struct {
+    int K, width, asked;         /* undecided units; columns; units that were bounded */
+    int *var, *col, *start;      /* K: their variables; vars: column or -1 (off), -2 (a row) */
+    double *row;                 /* vars x most columns: forms of units that are on */
+    double *form;                /* K x most columns: forms of undecided units */
+    double *lo, *hi;             /* K: their bounds */
+    double *share;               /* K x d: how much of the width each input answers for */
+    two_lines *line, *flat;      /* K: lines, and constants */
+    const double **slope_at;     /* K: (below, above) of their block */
+    int most;                    /* columns of a row in memory */
+} replay;
+
+static replay *replay_new(const exact_net *t)
+{
+    replay *r = calloc(1, sizeof *r);
+    size_t V = (size_t)t->vars, d = (size_t)t->d;
+    r->most = padded(t->vars);
+    size_t C = (size_t)r->most;
+    r->var = malloc(sizeof(int) * V);
+    r->col = malloc(sizeof(int) * V);
+    r->start = malloc(sizeof(int) * V);
+    r->row = reals(V * C);
+    r->form = reals(V * C);
+    r->lo = reals(V);
+    r->hi = reals(V);
+    r->share = reals(V * (d + 1));
+    r->line = malloc(sizeof(two_lines) * V);
+    r->flat = malloc(sizeof(two_lines) * V);
+    r->slope_at = malloc(sizeof(double *) * V);
+    return r;
+}
+
+static void replay_free(replay *r)
+{
+    free(r->var);
+    free(r->col);
+    free(r->start);
+    free(r->row);
+    free(r->form);
+    free(r->lo);
+    free(r->hi);
+    free(r->share);
+    free(r->line);
+    free(r->flat);
+    free(r->slope_at);
+    free(r);
+}
+
+static two_lines draw(double below, double above, double lo, double hi)
+{
+    if (lo >= 0 || hi <= 0) {
+        double s = lo >= 0 ? above : below;
+        return (two_lines){s, 0, s, 0};
+    }
+    double turn = hi > -lo ? above : below, chord = (above * hi - below * lo) / (hi - lo);
+    double e1 = (above - chord) * hi, e2 = (below - chord) * lo;
+    if (above >= below) return (two_lines){turn, 0, chord, fmax(fmax(e1, e2), 0)};
+    return (two_lines){chord, fmin(fmin(e1, e2), 0), turn, 0};
+}
+
+/* Constant lines: the least and the largest value between lo and hi. */
+static two_lines flat(double below, double above, double lo, double hi)
+{
+    if (lo >= 0 || hi <= 0) return draw(below, above, lo, hi);
+    double a = below * lo, b = above * hi;
+    return (two_lines){0, fmin(fmin(a, b), 0), 0, fmax(fmax(a, b), 0)};
+}
+
+static void add_row(double *to, const double *from, double c, int n)
+{
+    for (int i = 0; i < n; i++) to[i] += c * from[i];
+}
+
+/* A lower bound of a row of `width` columns, which is used up; `pull` (K, or NULL) is subtracted
+ * from the coefficients of the units' sums. met (K, or NULL): the coefficients of their values. */
+static double least_row(const exact_net *t, const replay *r, double *row, int width,
+                        const two_lines *line, const double *pull, const double *lo,
+                        const double *hi, double *met)
+{
+    int d = t->d;
+    for (int j = width - 2 - d; j >= 0; j--) {
+        double c = row[1 + d + j], z = c >= 0 ? c * line[j].ls : c * line[j].hs;
+        if (met) met[j] = c;
+        row[0] += c >= 0 ? c * line[j].lt : c * line[j].ht;
+        if (pull) z -= pull[j];
+        if (z != 0.0) add_row(row, r->form + (size_t)j * (size_t)r->most, z, r->start[j]);
+    }
+    double v = row[0];
+    for (int q = 0; q < d; q++) v += row[1 + q] >= 0 ? row[1 + q] * lo[q] : row[1 + q] * hi[q];
+    return v;
+}
+
+/* The form of given coefficients of variables, as a row of r->width columns. */
+static void write_row(const replay *r, const double *w, const int32_t *reads, int count,
+                      double *row)
+{
+    memset(row, 0, sizeof(double) * (size_t)r->width);
+    for (int i = 0; i < count; i++) {
+        int v = reads ? reads[i] : i;
+        if (w[i] == 0.0 || r->col[v] == -1) continue;
+        if (r->col[v] >= 0) row[r->col[v]] += w[i];
+        else add_row(row, r->row + (size_t)v * (size_t)r->most, w[i], r->width);
+    }
+}
+
+/* Tighten low and top by what a form takes when every undecided unit takes any of its values. */
+static void between_flat(const exact_net *t, const replay *r, const double *form, int width,
+                         const double *lo, const double *hi, double *low, double *top)
+{
+    double l = form[0], h = form[0];
+    for (int q = 0; q < t->d; q++) {
+        double c = form[1 + q];
+        l += c >= 0 ? c * lo[q] : c * hi[q];
+        h += c >= 0 ? c * hi[q] : c * lo[q];
+    }
+    for (int i = 1 + t->d; i < width; i++) {
+        double c = form[i];
+        two_lines f = r->flat[i - 1 - t->d];
+        l += c >= 0 ? c * f.lt : c * f.ht;
+        h += c >= 0 ? c * f.ht : c * f.lt;
+    }
+    *low = fmax(*low, l);
+    *top = fmin(*top, h);
+}
+
+/* Fill r for a box; known_lo, known_hi (vars) hold bounds of units, and are tightened. */
+static void replay_box(const exact_net *t, replay *r, const double *lo, const double *hi,
+                       double *known_lo, double *known_hi, double *a, double *c)
+{
+    int d = t->d;
+    r->K = r->asked = 0;
+    r->width = 1 + d;
+    for (int v = 0; v <= d; v++) r->col[v] = v;
+    for (int k = 0; k < t->blocks; k++) {
+        const block *b = &t->b[k];
+        int width = r->width, K = r->K;
+        for (int u = 0; u < b->n; u++) {
+            int v = b->first + u, on = known_lo[v] >= 0, off = !on && known_hi[v] <= 0;
+            double *form = r->form + (size_t)K * (size_t)r->most, share = 0;
+            if ((on && b->above == 0) || (off && b->below == 0)) {
+                r->col[v] = -1;
+                continue;
+            }
+            int now = r->width;
+            r->width = width; /* units of one block do not read each other */
+            write_row(r, b->w + (size_t)u * (size_t)b->used, b->reads, b->used, form);
+            if (!on && !off) {
+                r->asked++;
+                memcpy(a, form, sizeof(double) * (size_t)width);
+                for (int i = 0; i < width; i++) c[i] = -form[i];
+                double low = least_row(t, r, a, width, r->line, NULL, lo, hi, NULL);
+                double top = -least_row(t, r, c, width, r->line, NULL, lo, hi, NULL);
+                between_flat(t, r, form, width, lo, hi, &low, &top);
+                known_lo[v] = fmax(known_lo[v], low);
+                known_hi[v] = fmax(known_lo[v], fmin(known_hi[v], top));
+                on = known_lo[v] >= 0;
+                off = !on && known_hi[v] <= 0;
+                for (int q = 0; q < d; q++)
+                    share += r->share[K * d + q] =
+                        (fabs(a[1 + q]) + fabs(c[1 + q])) * (hi[q] - lo[q]);
+            }
+            r->width = now;
+            if (on || off) {
+                double s = on ? b->above : b->below;
+                r->col[v] = s == 0 ? -1 : -2;
+                double *row = r->row + (size_t)v * (size_t)r->most;
+                memset(row, 0, sizeof(double) * (size_t)r->most);
+                for (int i = 0; i < width; i++) row[i] = s * form[i];
+                continue;
+            }
+            for (int q = 0; q < d; q++) r->share[K * d + q] /= share > 0 ? share : 1;
+            r->var[K] = v;
+            r->start[K] = width;
+            r->lo[K] = known_lo[v];
+            r->hi[K] = known_hi[v];
+            r->slope_at[K] = &b->below;
+            r->line[K] = draw(b->below, b->above, known_lo[v], known_hi[v]);
+            r->flat[K] = flat(b->below, b->above, known_lo[v], known_hi[v]);
+            r->col[v] = r->width++;
+            K++;
+        }
+        r->K = K;
+    }
+}

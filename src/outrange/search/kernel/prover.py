@@ -1,0 +1,110 @@
+"""Binding to the part of the kernel that writes the tree of a certificate."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .binding import address, library
+
+
+MOST_INPUTS = 64
+"""The simplex of the cases has room for so many."""
+
+LEAF_UNITS = 14
+"""A box with at most so many undecided units is closed by cases."""
+
+LEAF_LPS = 2000
+"""Linear programs of one objective on one box; beyond, the box is split."""
+
+
+@dataclass(frozen=True, eq=False)
+class KinkBlock:
+    """Units with one kink at 0.
+
+    Args:
+        first: The variable of the first unit.
+        below: The slope below 0.
+        above: The slope above.
+        reads: `(used,)`: the variables that the units read; 0 is the constant 1.
+        weights: `(units, used)`.
+    """
+
+    first: int
+    below: float
+    above: float
+    reads: np.ndarray
+    weights: np.ndarray
+
+
+class TreeProver:
+    """Write the tree that proves every goal over a box, depth first.
+
+    Args:
+        inputs: Number of inputs; they are the variables 1, 2, ...
+        blocks: In order.
+        goals: `(m, variables)`: forms.
+        least: `(m,)`: what each form is at least.
+        weight: `(m,)`: one over the range seen of each.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        blocks: Sequence[KinkBlock],
+        goals: np.ndarray,
+        least: np.ndarray,
+        weight: np.ndarray,
+    ) -> None:
+        lib = library()
+        if lib is None:
+            raise RuntimeError("the kernel is not there; ask `library()` first")
+        self._lib, self._kept = lib, []
+        count, variables = goals.shape
+        self._handle = lib.prover_new(
+            inputs,
+            len(blocks),
+            variables,
+            count,
+            *(self._keep(a, np.float64) for a in (goals, least, weight)),
+            LEAF_UNITS,
+            LEAF_LPS,
+        )
+        for k, block in enumerate(blocks):
+            lib.prover_block(
+                self._handle,
+                k,
+                len(block.weights),
+                block.first,
+                len(block.reads),
+                block.below,
+                block.above,
+                self._keep(block.reads, np.int32),
+                self._keep(block.weights, np.float64),
+            )
+
+    def _keep(self, array: np.ndarray, dtype: type) -> int:
+        self._kept.append(np.ascontiguousarray(array, dtype))
+        return address(self._kept[-1])
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._lib.prover_free(self._handle)
+            self._handle = None
+
+    def begin(self, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Begin at a box."""
+        self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
+
+    def run(self, boxes: int) -> int:
+        """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""
+        return self._lib.prover_run(self._handle, boxes)
+
+    def tree(self) -> tuple[bytes, np.ndarray]:
+        """What is written, and the numbers of boxes, of leaves by cases, of linear programs."""
+        count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
+        at = self._lib.prover_tree(self._handle, address(count), address(stats))
+        return ctypes.string_at(at, int(count[0])), stats
