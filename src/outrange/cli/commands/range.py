@@ -108,6 +108,7 @@ def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
         return None if value is None else value.reshape(shape + value.shape[1:])
 
     names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+    names += ("real_lo", "real_hi")
     return {name: shaped(getattr(answer, name)) for name in names}
 
 
