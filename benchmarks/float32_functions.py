@@ -150,7 +150,7 @@ def main() -> None:
         relative, beside, at, count = measured(facts, run, args.every)
         stated = float32_error(facts)
         ok = stated is not None and (
-            relative <= stated.relative or beside <= stated.absolute and stated.relative >= BESIDE
+            relative <= stated.relative or (beside <= stated.absolute and stated.relative >= BESIDE)
         )
         beyond |= not ok
         told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"

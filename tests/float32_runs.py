@@ -1,10 +1,10 @@
 """Float32 runs of a graph as runtimes differ: any order, any association, fused or not, flushed."""
 
 import numpy as np
-from small_graphs import matrices
 
-from outrange.ops import Affine, Curve, Largest, Product, Rearrange
+from outrange.ops import Affine, Largest, Product, Rearrange
 from outrange.ops.float32 import float32_error
+from small_graphs import matrices
 
 
 UNIT, TINY = np.float32(2.0**-24), 2.0**-126

@@ -4,15 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from cases import cases, combined, some
 from float32_runs import float32_points, runtimes
-from small_graphs import NETS, describable, wild_graph
-
 from outrange.core import UnsupportedError
 from outrange.domains import float32_rules as rules
 from outrange.domains.float32 import stray_over, with_rows
 from outrange.ops import curve
 from outrange.ops.float32 import float32_error
+from small_graphs import NETS, describable, wild_graph
 
 
 ACTS = [name for name in describable() if float32_error(curve(name)) is not None]

@@ -25,15 +25,15 @@ the lines, Zhang et al. 2018, as in `backward`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from ..core import Bounds, check_deadline, gamma
+from ..core import Bounds, check_deadline
 from ..graph import Graph, Node
-from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
+from ..ops import Affine, Rearrange, Step
 from . import float32_rules as rules
 from .backward import RelaxedGraph, back_substitute, dots
 from .float32_rules import TINY, Arrived
@@ -107,12 +107,14 @@ class Strays:
         hi: `(B, n)` largest.
         off: `(B, n)` how far float32 may be from it.
         causes: Values at which nothing could be said (an overflow, a pole), the first one first.
+        roundings: Of each value, `(B, n)`: what its own op may round.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     off: np.ndarray
     causes: tuple[int, ...] = ()
+    roundings: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def stray_over(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Strays:
@@ -128,7 +130,7 @@ def stray_over(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Strays:
     run.all()
     least, most = ends[plan.graph.output]
     off = run.off[plan.graph.output]
-    return Strays(least, most, off, tuple(run.causes))
+    return Strays(least, most, off, tuple(run.causes), run.roundings)
 
 
 @dataclass(eq=False)
@@ -139,6 +141,7 @@ class _Pass:
     ends: list[Bounds]
     off: list[np.ndarray] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
+    roundings: dict[int, np.ndarray] = field(default_factory=dict)
 
     def all(self) -> None:
         """Bound everything."""
@@ -152,6 +155,7 @@ class _Pass:
             exact = v in self.plan.unrounded
             with np.errstate(all="ignore"):
                 found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact)
+            self.roundings[v] = found.rounding
             if found.lines is not None:
                 self.net.lines[v] = found.lines
             self.net.rounding_terms.append(_term(found.local))

@@ -54,11 +54,18 @@ class Carried:
         local: `(B, n)` its own rounding.
         off: `(B, n)` all, its inputs' errors carried on by magnitudes.
         lines: How it carries them, if it is not linear.
+        own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
     """
 
     local: np.ndarray
     off: np.ndarray
     lines: Any = None
+    own: np.ndarray | None = None
+
+    @property
+    def rounding(self) -> np.ndarray:
+        """Its own rounding alone."""
+        return self.local if self.own is None else self.own
 
 
 def flushed(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -117,7 +124,7 @@ def carried(
         exact: Whether it is computed without rounding.
     """
     found = RULES[type(op)](op, before, own, reads)
-    if not exact:
+    if not (exact and isinstance(op, Affine)):
         return found
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
     return Carried(lost, found.off, found.lines)
@@ -254,7 +261,7 @@ def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carr
     zero = np.zeros((2, *rest.shape))
     slope = np.stack([middle, middle])
     lines = CurveRelaxation(slope, zero, None, zero, zero, zero)
-    return Carried(local + rest, moved + local, lines)
+    return Carried(local + rest, moved + local, lines, local)
 
 
 def _unknown(off: np.ndarray) -> Carried:

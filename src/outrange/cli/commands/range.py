@@ -43,6 +43,7 @@ def ask_range(
     seconds: float | None,
     tol: float | None,
     solver: bool,
+    arithmetic: str = "real",
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -74,6 +75,7 @@ def ask_range(
         rows=forms,
         layer=layer,
         solver=solver,
+        arithmetic=arithmetic,
     )
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...frontends.network import Network
 
 
-GOAL = 1e-5
+GOAL = 3e-5
 """Of the range seen: a widening that is small enough."""
 
 SHARE = 0.6

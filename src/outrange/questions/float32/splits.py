@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core import Clock, OutOfTime, deadline
 from ...domains.float32 import Float32Plan, stray_over
+from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
 
 
 AT_ONCE = 32
@@ -67,7 +68,14 @@ def float32_ends(
         goal: `(k,)` a widening that is small enough.
         seconds: For splits; the boxes themselves are bounded in any case.
     """
-    clock = Clock(seconds)
+    clock, k = Clock(seconds), len(goal)
+    if len(boxes[0]) == 1 and has_kernel_for(plan):
+        lower = np.concatenate([known[0], -known[1]])
+        signs, wide = np.concatenate([np.eye(k), -np.eye(k)]), goal2(goal)
+        asked = Float32Goal(signs, lower, lower - wide, wide)
+        found, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], asked, seconds)
+        causes = stray_over(plan, *boxes).causes if np.isinf(found).any() else ()
+        return Float32Ends(found[:k], -found[k:], causes, bounded)
     real = np.concatenate([known[1], -known[0]])
     wanted = real + np.concatenate([goal, goal])
     parts, causes = _bounded(plan, *boxes, real)
@@ -108,7 +116,6 @@ def float32_ends(
         best = now
         if clock.expired:
             break
-    k = len(goal)
     return Float32Ends(-best[k:], best[:k], causes if np.isinf(best).any() else (), count)
 
 
@@ -139,3 +146,39 @@ def _halves(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     top, bottom = hi.copy(), lo.copy()
     top[each, side], bottom[each, side] = middle, middle
     return np.concatenate([lo, bottom]), np.concatenate([top, hi]), kept
+
+
+def float32_off(
+    plan: Float32Plan, boxes: tuple[np.ndarray, np.ndarray], seconds: float
+) -> np.ndarray:
+    """How far float32 may stray from forms anywhere in a union of boxes, `(k,)`.
+
+    Args:
+        plan: Of the forms.
+        boxes: `(B, d)` corners.
+        seconds: For splits.
+    """
+    clock = Clock(seconds)
+    lo, hi = boxes
+    off = stray_over(plan, lo, hi).off
+    idle = 0
+    while idle < PATIENCE and not clock.expired and len(lo) < MOST_PARTS:
+        most = off.max(axis=0)
+        share = np.where(np.isfinite(off), off / np.maximum(most, 1e-300), np.inf).max(axis=1)
+        chosen = np.argsort(-share, kind="stable")[:AT_ONCE]
+        low, high, kept = _halves(lo[chosen], hi[chosen])
+        chosen = chosen[kept]
+        if not len(chosen):
+            break
+        try:
+            with deadline(max(clock.left, 1e-3)):
+                found = stray_over(plan, low, high).off
+        except OutOfTime:
+            break
+        found = np.minimum(found, off[np.concatenate([chosen, chosen])])
+        rest = np.setdiff1d(np.arange(len(lo)), chosen)
+        lo, hi, off = (
+            np.concatenate([a[rest], b]) for a, b in ((lo, low), (hi, high), (off, found))
+        )
+        idle = 0 if (off.max(axis=0) < 0.99 * most).any() else idle + 1
+    return off.max(axis=0)
