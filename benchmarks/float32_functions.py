@@ -48,6 +48,9 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
     import keras
 
     known = getattr(keras.ops, OPERATIONS.get(name, name), None)
+    known = keras.activations.mish if name == "mish" else known
+    if name == "softsign":
+        known = keras.activations.softsign
     if name == "gelu":
         known = lambda x: keras.ops.gelu(x, approximate=False)  # noqa: E731
     if known is None:

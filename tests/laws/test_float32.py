@@ -12,7 +12,13 @@ from outrange.domains import float32_rules as rules
 from outrange.domains.float32 import stray_over, with_rows
 from outrange.ops import curve
 from outrange.ops.float32 import float32_error
-from small_graphs import NETS, describable, wild_graph
+from outrange.search.input_split.float32_parts import (
+    Float32Goal,
+    float32_lower,
+    has_kernel_for,
+)
+from outrange.search.kernel.binding import library
+from small_graphs import NETS, PIECEWISE, describable, wild_graph
 
 
 ACTS = [name for name in describable() if float32_error(curve(name)) is not None]
@@ -64,6 +70,37 @@ def test_wild_weights_and_cancelling_sums():
         assert worst <= 1.0, (seed, worst)
         found += bool(np.isfinite(off).all())
     assert found > 30  # most of them overflow nowhere
+
+
+def searched(graph, seed, seconds=0.2):
+    """How far runs go beyond what the box kernel proves; and what it proves."""
+    rng = np.random.default_rng(seed)
+    k = graph.value_size(graph.output)
+    plan = with_rows(graph, np.eye(k))
+    if not has_kernel_for(plan):
+        return None
+    lo, hi = np.zeros(graph.size), np.ones(graph.size)
+    signs = np.concatenate([np.eye(k), -np.eye(k)])
+    goal = Float32Goal(signs, np.full(2 * k, -np.inf), np.full(2 * k, 1e30), np.ones(2 * k))
+    lower, _ = float32_lower(plan, lo, hi, goal, seconds)
+    x = float32_points(rng, lo, hi, 200)
+    runs = [runtime.run(graph, x).astype(np.float64) @ signs.T for runtime in runtimes(1)]
+    return float(np.max([lower - run.min(axis=0) for run in runs])), lower
+
+
+def test_no_run_leaves_what_the_kernel_proves():
+    found = 0
+    for seed in range(cases(12, 100)):
+        rng = np.random.default_rng(seed)
+        for graph in (wild_graph(rng, PIECEWISE), NETS[seed % 2](rng, "relu")):
+            try:
+                beyond = searched(graph, seed)
+            except UnsupportedError:
+                continue
+            if beyond is not None:
+                assert beyond[0] <= 0, (seed, beyond)
+                found += 1
+    assert found >= 8 or library() is None
 
 
 def test_a_function_of_which_nothing_is_stated_is_refused():

@@ -60,8 +60,8 @@ class Robustness(Answer):
         methods: The methods that were used, with references.
         reading: How the class is read off the output, where it is one number.
         scale: `(inputs,)` how far each input moves at a distance of 1; None for 1.
-        arithmetic: `"real"`, or `"float32"`: both ends are then about the network as it is deployed,
-            its sums in any order.
+        arithmetic: `"real"`, or `"float32"`: both ends are then about the network as it is
+            deployed, its sums in any order.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
 

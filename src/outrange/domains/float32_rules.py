@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -252,6 +253,8 @@ def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carr
     middle = 0.5 * slopes[0] + 0.5 * slopes[1]
     radius = np.maximum(slopes[1] - middle, middle - slopes[0]) * (1.0 + 2.0**-50)
     steep = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
+    # An argument that is no normal number may be read as zero.
+    local = local + np.minimum(_times(steep, flushed(x.lo - x.off, x.hi + x.off)), 1.0)
     moved = np.minimum(_times(steep, x.off) + jumps, width)
     moved = np.where(np.isnan(moved), np.inf, moved)
     rest = _times(radius, x.off) + 2.0**-48 * _times(np.abs(middle), x.off)
@@ -299,7 +302,7 @@ def _slopes(
         return (zero, zero), jumps
     jumps, least, most = zero, np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     edges = (-np.inf, *op.jumps, np.inf)
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         start = np.maximum(lo, up(first) if np.isfinite(first) else first)
         stop = np.minimum(hi, down(last) if np.isfinite(last) else last)
         met = start <= stop

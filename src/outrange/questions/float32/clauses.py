@@ -11,7 +11,7 @@ import numpy as np
 from ...core import Atom, Clock, Formula, Region
 from ...core.formula import clauses
 from ...domains.float32 import Float32Plan
-from ...domains.float32_rules import settled
+from ...domains.float32_rules import TINY, settled
 from ...graph import Node
 from ...ops import curve, dense, joined
 from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
@@ -44,6 +44,9 @@ def clauses_hold(
     if not has_kernel_for(plan):
         return None
     clock, least = Clock(seconds), np.inf
+    inputs = network.graph.size
+    read = (abs(c) for clause in found for a in clause for i, c in a.terms if i < inputs)
+    slack = TINY * sum(read)
     m = len(found)
     # An inequality that is strict does not hold at 0.
     target = np.where([any(a.strict for a in clause) for clause in found], 0.0, 5e-324)
@@ -52,6 +55,8 @@ def clauses_hold(
     for region in regions:
         left = max(clock.left, 1e-3)
         lower, _ = float32_lower(plan, region.box.lo, region.box.hi, goal, left)
+        # The condition reads the input as it is given, also where the model reads it as zero.
+        lower = np.nextafter(lower - slack, -np.inf) if slack else lower
         if not (lower >= target).all():
             return None
         least = min(least, float(lower.min()))
@@ -63,7 +68,7 @@ def _scale(clause: Sequence[Atom]) -> float:
 
 
 def plan_of_clauses(network: Network, found: Sequence[Sequence[Atom]]) -> Float32Plan:
-    """The largest left side of each clause, formed in real arithmetic from what float32 returned."""
+    """The largest left side of each clause, formed without rounding of what float32 returned."""
     graph = network.written
     nodes = [*map(settled, graph.nodes)]
     start, inputs = len(nodes), graph.size
@@ -92,11 +97,7 @@ def plan_of_clauses(network: Network, found: Sequence[Sequence[Atom]]) -> Float3
     while width > 1:
         half = width // 2
         eye = np.eye(width * m)
-        first, second, rest = (
-            eye[:, : half * m],
-            eye[:, half * m : 2 * half * m],
-            eye[:, 2 * half * m :],
-        )
+        first, second, rest = np.split(eye, [half * m, 2 * half * m], axis=1)
         # max(a, b) = b + relu(a - b).
         over = add(dense(first - second), value)
         over = add(curve("relu"), over)

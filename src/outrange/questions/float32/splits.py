@@ -164,7 +164,8 @@ def float32_off(
     idle = 0
     while idle < PATIENCE and not clock.expired and len(lo) < MOST_PARTS:
         most = off.max(axis=0)
-        share = np.where(np.isfinite(off), off / np.maximum(most, 1e-300), np.inf).max(axis=1)
+        with np.errstate(invalid="ignore"):
+            share = np.where(np.isfinite(off), off / np.maximum(most, 1e-300), np.inf).max(axis=1)
         chosen = np.argsort(-share, kind="stable")[:AT_ONCE]
         low, high, kept = _halves(lo[chosen], hi[chosen])
         chosen = chosen[kept]

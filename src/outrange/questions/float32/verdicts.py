@@ -135,8 +135,9 @@ def _broken(
 
 def _violated(network: Network, real: Verdict, broken: Witness) -> Verdict:
     return replace(
-        real, status="VIOLATED", reason="decided", counterexample=counterexample_at(network, broken),
-        arithmetic="float32", in_real="" if real.status == "VIOLATED" else real.status,
+        real, status="VIOLATED", reason="decided", vacuous=False,
+        counterexample=counterexample_at(network, broken), arithmetic="float32",
+        in_real="" if real.status == "VIOLATED" else real.status,
     )  # fmt: skip
 
 

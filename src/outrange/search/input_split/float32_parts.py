@@ -1,10 +1,11 @@
 """What piecewise-linear forms can be in float32, by the box kernel on parts of a box.
 
-The kernel pays for the error of each unit's own definition in every row (`ProgramLayer.error`). Told
-what float32 may round at a unit, its bounds hold for every float32 run: back-substitution never
-reads a unit's real value, only that it lies within its error of its definition. So the search that
-finds a range closes the gap to the float32 range too, with the range less a widening as its mark.
-What units may round is sized on the box that is searched; where too much is left, on its halves.
+The kernel pays for the error of each unit's own definition in every row (`ProgramLayer.error`).
+Told what float32 may round at a unit, its bounds hold for every float32 run: back-substitution
+never reads a unit's real value, only that it lies within its error of its definition. So the search
+that finds a range closes the gap to the float32 range too, with the range less a widening as its
+mark. What units may round is sized on the box that is searched; where too much is left, on its
+halves. An input that is no normal number may be read as zero: the box holds that, too.
 
 Sound: as the kernel's bounds, and the parts cover the box. Complete: no. Cost: a search a part.
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from ...core import Box, Clock, OutOfTime, deadline
 from ...domains.float32 import Float32Plan, stray_over
+from ...domains.float32_rules import flushed
 from ...ops import Curve, Rearrange
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
@@ -76,6 +78,8 @@ def float32_lower(
         goal: The objectives.
         seconds: How long at most.
     """
+    near = flushed(lo, hi)
+    lo, hi = lo - near, hi + near
     search = _Search(plan, goal, Clock(seconds), lo < hi)
     with np.errstate(all="ignore"):
         return search.run(lo, hi), search.boxes
