@@ -10,6 +10,7 @@ from float32_runs import float32_points, runtimes
 from outrange.core import UnsupportedError
 from outrange.domains import float32_rules as rules
 from outrange.domains.float32 import stray_over, with_rows
+from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.float32 import float32_error
 from outrange.search.input_split.float32_parts import (
@@ -70,6 +71,17 @@ def test_wild_weights_and_cancelling_sums():
         assert worst <= 1.0, (seed, worst)
         found += bool(np.isfinite(off).all())
     assert found > 30  # most of them overflow nowhere
+
+
+def test_nothing_is_said_of_what_reads_an_overflow():
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    large = b.dense(x, [[1e30, 0.0], [0.0, 1.0]])
+    larger = b.dense(large, np.diag([1e30, 1.0]))
+    outputs = [b.curve("sin", larger), b.dense(larger, np.zeros((2, 1))), b.multiply(larger, x)]
+    graph = b.finish(outputs, ["sin", "nothing", "product"])
+    found = stray_over(with_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
+    assert np.isinf(found.off[0]).tolist() == [True, False, True, True, False]
 
 
 def searched(graph, seed, seconds=0.2):

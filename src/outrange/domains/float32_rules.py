@@ -126,9 +126,32 @@ def carried(
     """
     found = RULES[type(op)](op, before, own, reads)
     if not (exact and isinstance(op, Affine)):
-        return found
+        return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
     return Carried(lost, found.off, found.lines)
+
+
+def _without_the_lost(op: Any, found: Carried, lost: Sequence[np.ndarray]) -> Carried:
+    """Nothing is said of what reads a value that may overflow: it may be no number.
+
+    Zero times infinity is none, so of a sum it is enough that a term may be, whatever its weight.
+    """
+    if not any(part.any() for part in lost):
+        return found
+    if isinstance(op, Rearrange):
+        touched = op.run([part.astype(np.float64) for part in lost], fill=False) > 0
+    elif isinstance(op, Affine) and op.factor is None and op.coefficients is None:
+        some = np.logical_or.reduce([part.any(axis=1) for part in lost])
+        touched = np.broadcast_to(some[:, None], found.off.shape)
+    elif isinstance(op, Affine | Curve):
+        touched = np.logical_or.reduce(list(lost))
+    elif isinstance(op, Product):
+        touched = lost[0][:, op.left] | lost[1][:, op.right]
+    else:
+        touched = (lost[0][:, np.maximum(op.windows, 0)] & (op.windows >= 0)).any(axis=-1)
+    local = np.where(touched, np.inf, found.local)
+    own = None if found.own is None else np.where(touched, np.inf, found.own)
+    return Carried(local, np.where(touched, np.inf, found.off), found.lines, own)
 
 
 def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
@@ -145,14 +168,23 @@ def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Ca
     weights = reach(op, [np.ones(x.off.shape) for x in before])
     most = np.max([x.size.max(axis=1, keepdims=True) for x in before], axis=0)
     each = EXTRA_TERMS if op.ulps or op.factor is not None else OF_EACH
-    local = FLOAT32.unit * (each * size + terms * partial)
-    local = local * (1.0 + gamma_of(2 * op.terms + 16, FLOAT32))
+    grown = gamma_of(op.terms + 2 * int(EXTRA_TERMS), FLOAT32)
+    partial = _power_of_two(partial + grown * size)
+    local = FLOAT32.unit * (each * size * (1.0 + grown) + terms * partial)
     local = local + TINY * (weights + op.terms * (4.0 + most))
     if has_whole_coefficients(op):
         known = np.logical_and.reduce([x.whole & (x.off == 0) for x in before])
         local = np.where(known & (size < FLOAT32.whole), 0.0, local)
     local = np.where(size < MOST, local, np.inf) + lost
     return Carried(local, moved + local)
+
+
+def _power_of_two(x: np.ndarray) -> np.ndarray:
+    """The largest power of two that is at most `x`.
+
+    A sum of magnitude `x` is rounded by at most half a unit in its last place: `u` times that.
+    """
+    return np.where(np.isfinite(x), np.ldexp(np.sign(x), np.frexp(x)[1] - 1), x)
 
 
 def _sums(op: Affine, before: Sequence[Arrived]) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,12 @@ from .halves import few_points
 from .kernel_search import KernelSearch
 
 
+PATIENCE = 256
+"""Parts that are halved while what is missing does not shrink by a hundredth."""
+
+IMPATIENCE = 24
+"""The same while nothing is proved at all."""
+
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
@@ -96,10 +102,15 @@ class _Search:
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Halve the worst part until every part is good enough, or the time is over."""
         open_ = [self._part(lo, hi, np.full(self.goal.target.size, -np.inf))]
+        least, idle = np.inf, 0
         while True:
             misses = [float(np.max(self._miss(part.lower))) for part in open_]
             worst = int(np.argmax(misses))
-            halves = [] if misses[worst] <= 0 or self.clock.expired else self._halved(open_[worst])
+            gained = misses[worst] < 0.99 * least
+            least, idle = (misses[worst], 0) if gained else (least, idle + 1)
+            done = misses[worst] <= 0 or self.clock.expired
+            tired = idle > (PATIENCE if np.isfinite(least) else IMPATIENCE)
+            halves = [] if done or tired else self._halved(open_[worst])
             if not halves:
                 return np.minimum.reduce([part.lower for part in open_])
             open_ = [*open_[:worst], *open_[worst + 1 :], *halves]
