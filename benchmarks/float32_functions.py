@@ -39,8 +39,15 @@ ONNX = {
     "mish": "Mish", "hard_silu": "HardSwish", "erf": "Erf", "exp": "Exp", "log": "Log",
     "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "sinh": "Sinh",
     "cosh": "Cosh", "atan": "Atan", "elu": "Elu", "selu": "Selu", "celu": "Celu", "gelu": "Gelu",
-    "silu": "Swish",
+    "silu": "Swish", "gelu_tanh": "Gelu", "hard_sigmoid": "HardSigmoid", "leaky_relu": "LeakyRelu",
+    "abs": "Abs", "relu": "Relu", "sign": "Sign",
 }  # fmt: skip
+
+ATTRIBUTES = {
+    "gelu_tanh": {"approximate": "tanh"},
+    "hard_sigmoid": {"alpha": float(np.float32(1 / 6)), "beta": 0.5},
+    "leaky_relu": {"alpha": float(np.float32(0.2))},
+}
 
 
 def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -48,9 +55,8 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
     import keras
 
     known = getattr(keras.ops, OPERATIONS.get(name, name), None)
-    known = keras.activations.mish if name == "mish" else known
-    if name == "softsign":
-        known = keras.activations.softsign
+    if name in ("mish", "softsign"):
+        known = keras.layers.Activation(name)
     if name == "gelu":
         known = lambda x: keras.ops.gelu(x, approximate=False)  # noqa: E731
     if known is None:
@@ -69,7 +75,7 @@ def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
     if name not in ONNX:
         return None
     kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in "xy"]
-    node = helper.make_node(ONNX[name], ["x"], ["y"])
+    node = helper.make_node(ONNX[name], ["x"], ["y"], **ATTRIBUTES.get(name, {}))
     graph = helper.make_graph([node], name, kinds[:1], kinds[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     try:

@@ -43,7 +43,7 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
     "exp": Float32Error(8.0), "expm1": Float32Error(28.0), "log": Float32Error(16.0),
     "log1p": Float32Error(20.0), "erf": Float32Error(24.0), "softplus": Float32Error(32.0),
     "silu": Float32Error(32.0, 4.0), "gelu": Float32Error(32.0, 68.0),
-    "gelu_tanh": Float32Error(32.0, 48.0), "mish": Float32Error(32.0, 8.0),
+    "gelu_tanh": Float32Error(32.0, 48.0), "mish": Float32Error(32.0, 68.0),
     "elu": Float32Error(24.0, 8.0, "alpha"), "celu": Float32Error(24.0, 8.0, "alpha"),
     "selu": Float32Error(28.0, 8.0), "log_sigmoid": Float32Error(32.0), "atan": Float32Error(20.0),
     "sin": Float32Error(12.0), "cos": Float32Error(12.0), "sinh": Float32Error(104.0),

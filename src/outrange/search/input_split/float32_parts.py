@@ -33,6 +33,12 @@ PATIENCE = 256
 IMPATIENCE = 24
 """The same while nothing is proved at all."""
 
+SEARCHED = 3e3
+"""A part whose errors miss the goal by so many times itself is halved before any search."""
+
+SHRINKS = 0.8
+"""It is, as long as errors shrink so fast."""
+
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
@@ -44,6 +50,8 @@ class _SizedPart:
     lower: np.ndarray
     cut: int
     """The input to halve it along."""
+    off: float
+    """The largest error of an objective, by differences, in units of the goal."""
 
 
 def has_kernel_for(plan: Float32Plan) -> bool:
@@ -100,7 +108,7 @@ class _PartSearch:
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Halve the worst part until every part is good enough, or the time is over."""
-        open_ = [self._part(lo, hi, np.full(self.goal.target.size, -np.inf))]
+        open_ = [self._part(lo, hi, np.full(self.goal.target.size, -np.inf), np.inf)]
         least, idle = np.inf, 0
         while True:
             misses = [float(np.max(self._miss(part.lower))) for part in open_]
@@ -128,12 +136,14 @@ class _PartSearch:
             lo, hi = part.lo.copy(), part.hi.copy()
             lo[part.cut], hi[part.cut] = low, high
             try:
-                found.append(self._part(lo, hi, part.lower))
+                found.append(self._part(lo, hi, part.lower, part.off))
             except OutOfTime:
                 return []
         return found
 
-    def _part(self, lo: np.ndarray, hi: np.ndarray, before: np.ndarray) -> _SizedPart:
+    def _part(
+        self, lo: np.ndarray, hi: np.ndarray, before: np.ndarray, off_before: float
+    ) -> _SizedPart:
         """Bound the forms over a part: by differences, and where that is not enough by search."""
         found = stray_over(self.plan, lo[None], hi[None])
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
@@ -144,13 +154,15 @@ class _PartSearch:
         lower = np.fmax(before, differences)
         cut = int(np.argmax(np.where(self.free, hi - lo, -1.0)))
         self.boxes += 1
-        if (self._miss(lower) <= 0).all() or not np.isfinite(found.off).all():
-            return _SizedPart(lo, hi, lower, cut)
+        far = float(np.max(off / np.maximum(self.goal.scale, 1e-300)))
+        soon = far > SEARCHED and far <= SHRINKS * off_before
+        if (self._miss(lower) <= 0).all() or soon or not np.isfinite(found.off).all():
+            return _SizedPart(lo, hi, lower, cut, far)
         lower, scores = self._searched(lo, hi, found.roundings, lower)
         blame = np.zeros(lo.size)
         blame[self.free] = np.nan_to_num(scores[self._miss(lower) > 0]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (hi - lo), -1.0)))
-        return _SizedPart(lo, hi, lower, cut)
+        return _SizedPart(lo, hi, lower, cut, far)
 
     def _searched(
         self, lo: np.ndarray, hi: np.ndarray, roundings: dict, lower: np.ndarray
