@@ -30,9 +30,11 @@ def clauses_hold(
         regions: Input sets; their boxes are searched, whatever else cuts them.
         seconds: How long at most.
     """
-    found = clauses(unsafe, MOST)
-    plain = all(isinstance(part, Atom) for clause in found for part in clause)
-    if not plain or not 0 < len(found) <= MOST or not all(found):
+    parts = clauses(unsafe, MOST)
+    found = [[part for part in clause if isinstance(part, Atom)] for clause in parts]
+    if [*map(len, found)] != [*map(len, parts)]:
+        return None
+    if not 0 < len(found) <= MOST or not all(found):
         return None
     plan = plan_of_clauses(network, found)
     if not has_kernel_for(plan):

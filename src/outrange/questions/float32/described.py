@@ -11,23 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from ...core import UnsupportedError
-from ...graph import Graph
 from ...ops import Rearrange
 from ..common.network import NetworkLike
-
-
-class DeployedNetwork(NetworkLike, Protocol):
-    """A network of which it is known what framework it is of."""
-
-    @property
-    def origin(self) -> str: ...
-    @property
-    def plain(self) -> Graph | None: ...
-    @property
-    def places(self) -> Mapping[int, int]: ...
 
 
 KERAS = frozenset((
@@ -55,7 +42,7 @@ ONNX = frozenset((
 ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX})
 
 
-def check_described(network: DeployedNetwork) -> None:
+def check_described(network: NetworkLike) -> None:
     """Refuse a network whose float32 roundings are not those of its graph.
 
     Args:
@@ -65,13 +52,14 @@ def check_described(network: DeployedNetwork) -> None:
         UnsupportedError: It is of a framework whose formulas are not known, or holds an operation
             that is not described.
     """
-    if network.origin == "graph":
+    origin = getattr(network, "origin", "")
+    if origin == "graph":
         return
-    known = ORIGINS.get(network.origin)
+    known = ORIGINS.get(origin)
     if known is None:
         raise UnsupportedError(
             "arithmetic='float32' is described for models of Keras and for ONNX files; export the "
-            f"model as ONNX. Received: a model of {network.origin}."
+            f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
     for node in network.written.nodes:
         # Nodes of a file that are read as one: "MatMul+Add".

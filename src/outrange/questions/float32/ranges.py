@@ -13,12 +13,13 @@ from ...answers.range import relative
 from ...core import Clock, InputError, Region
 from ...core.arrays import linear_forms
 from ...domains.float32 import Float32Plan, with_rows
+from ..common.network import NetworkLike
 from ..common.target import Target, target
 from ..evidence.check_point import contains, nearby
 from ..evidence.evaluate import enclose, run_model
 from ..inputs.sets import regions
 from ..output_range import output_range, split_inputs
-from .described import DeployedNetwork, check_described
+from .described import check_described
 from .splits import Float32Ends, float32_ends
 
 
@@ -35,7 +36,7 @@ METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zha
 
 
 def float32_range(
-    network: DeployedNetwork,
+    network: NetworkLike,
     box: Any,
     *,
     tol: float | None = None,
@@ -77,7 +78,7 @@ def float32_range(
     return _answer(network, asked, real, found, sets, clock.seconds)
 
 
-def float32_plan(network: DeployedNetwork, asked: Target) -> Float32Plan:
+def float32_plan(network: NetworkLike, asked: Target) -> Float32Plan:
     """The analysis of forms of a network as it is written, operation by operation."""
     if asked.is_output:
         return with_rows(network.written, asked.rows)
@@ -87,12 +88,12 @@ def float32_plan(network: DeployedNetwork, asked: Target) -> Float32Plan:
             "arithmetic='float32' bounds the values of a layer that is called once, and no forms "
             f"of them. Received: {list(asked.outputs)}."
         )
-    places = network.places if network.plain is not None else {}
+    places = getattr(network, "places", {}) if getattr(network, "plain", None) else {}
     return with_rows(network.written, asked.rows, places.get(values[0], values[0]))
 
 
 def _answer(
-    network: DeployedNetwork,
+    network: NetworkLike,
     asked: Target,
     real: Range,
     found: Float32Ends,
@@ -138,7 +139,7 @@ def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
 
 
 def _attained(
-    network: DeployedNetwork, asked: Target, points: np.ndarray, off: np.ndarray
+    network: NetworkLike, asked: Target, points: np.ndarray, off: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Between what the forms lie in float32 at each point: the model's own value, if it ran."""
     finite = ~np.isnan(points).any(axis=1)

@@ -12,11 +12,12 @@ from ...core import And, Atom, Clock, Formula, Or, Region
 from ...core.formula import atoms, holds
 from ...domains import bounds
 from ...domains.float32 import with_rows
+from ..common.network import NetworkLike
 from ..evidence.check_point import Witness, contains, nearby
 from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
 from .clauses import clauses_hold
-from .described import DeployedNetwork, check_described
+from .described import check_described
 from .splits import float32_off
 
 
@@ -33,7 +34,7 @@ METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zha
 
 
 def verify_float32(
-    network: DeployedNetwork,
+    network: NetworkLike,
     unsafe: Formula,
     regions: Sequence[Region],
     *,
@@ -107,7 +108,7 @@ def _candidates(found: Verdict, regions: Sequence[Region], seed: int) -> list[np
 
 
 def _broken(
-    network: DeployedNetwork, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
+    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
 ) -> Witness | None:
     """The first float32 point of the set at which the model's own output satisfies `unsafe`."""
     if network.predict is None:
@@ -128,7 +129,7 @@ def _broken(
     return None
 
 
-def _violated(network: DeployedNetwork, real: Verdict, broken: Witness) -> Verdict:
+def _violated(network: NetworkLike, real: Verdict, broken: Witness) -> Verdict:
     return replace(
         real, status="VIOLATED", reason="decided", vacuous=False,
         counterexample=counterexample_at(network, broken), arithmetic="float32",
@@ -146,7 +147,7 @@ def _open(real: Verdict) -> Verdict:
 
 
 def relaxed(
-    network: DeployedNetwork, unsafe: Formula, regions: Sequence[Region], seconds: float
+    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> Formula | None:
     """The condition with every inequality widened by what float32 may stray from it.
 
@@ -170,7 +171,7 @@ def relaxed(
 
 
 def _off(
-    network: DeployedNetwork, rows: np.ndarray, regions: Sequence[Region], seconds: float
+    network: NetworkLike, rows: np.ndarray, regions: Sequence[Region], seconds: float
 ) -> np.ndarray:
     """How far float32 may stray from forms of the outputs over the regions, `(k,)`."""
     plan = with_rows(network.written, rows)

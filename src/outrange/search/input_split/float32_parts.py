@@ -12,6 +12,7 @@ Sound: as the kernel's bounds, and the parts cover the box. Complete: no. Cost: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,7 +166,7 @@ class _PartSearch:
         return _SizedPart(lo, hi, lower, cut, far)
 
     def _searched(
-        self, lo: np.ndarray, hi: np.ndarray, roundings: dict, lower: np.ndarray
+        self, lo: np.ndarray, hi: np.ndarray, roundings: Mapping[int, np.ndarray], lower: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """What the kernel proves of a part, and which input is to blame for what it does not."""
         graph, rows = self.plan.graph, self.goal.signs
