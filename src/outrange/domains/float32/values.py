@@ -88,7 +88,7 @@ def are_whole(op: Any, known: Sequence[np.ndarray]) -> np.ndarray:
         return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)
     if isinstance(op, Largest):
         picked = known[0][np.maximum(op.windows, 0)]
-        return (picked | (op.windows < 0)).all(axis=1)
+        return np.asarray((picked | (op.windows < 0)).all(axis=1))
     if isinstance(op, Product):
         return known[0][op.left] & known[1][op.right]
     if isinstance(op, Affine):
