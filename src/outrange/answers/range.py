@@ -18,6 +18,7 @@ from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
 from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
+from .tables.range_records import range_records, relative as relative
 
 
 STATUSES = {
@@ -25,6 +26,7 @@ STATUSES = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
+    "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
 }
 """Why a search stopped, in words; the bounds are valid in every case."""
 
@@ -62,7 +64,8 @@ class Range(Answer):
             where no runtime could run it, or where the question is not about its outputs.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
-        status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped.
+        status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped;
+            `"float32"`: it closed in real arithmetic, and what float32 may round is left.
         warrant: What stands behind the claim.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
@@ -70,6 +73,10 @@ class Range(Answer):
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
         remedies: Where a gap is open: what was tried and closes it, in sentences.
+        arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run, its sums in
+            any order; `seen_lo`, `seen_hi` are what the model returned (or any run reaches).
+        real_lo: With `"float32"`: the lower ends in real arithmetic, in the shape of `lo`.
+        real_hi: With `"float32"`: the upper ends, in the shape of `hi`.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
 
@@ -96,6 +103,9 @@ class Range(Answer):
     subject: str = field(default="output", kw_only=True)
     labels: tuple[str, ...] = field(default=(), kw_only=True)
     remedies: tuple[str, ...] = field(default=(), kw_only=True)
+    arithmetic: str = field(default="real", kw_only=True)
+    real_lo: np.ndarray | None = field(default=None, kw_only=True)
+    real_hi: np.ndarray | None = field(default=None, kw_only=True)
 
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
@@ -126,6 +136,13 @@ class Range(Answer):
     def relative_gap(self) -> np.ndarray:
         """`gap` as a multiple of the range seen (of 1e-6 of its magnitude, if that is more)."""
         return relative(self.gap, self._base, self.seen_hi)
+
+    @property
+    def widening(self) -> np.ndarray | None:
+        """How far float32 moves the ends of each output outward; None in real arithmetic."""
+        if self.real_lo is None or self.real_hi is None:
+            return None
+        return np.maximum(self.real_lo - self.lo, self.hi - self.real_hi)
 
     @property
     def _base(self) -> np.ndarray:
@@ -170,6 +187,7 @@ class Range(Answer):
     def _picked(self, where: np.ndarray, name: str) -> Range:
         """Some of the outputs, in the shape of their flat numbers."""
         kept = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+        kept += ("real_lo", "real_hi")
         parts = {n: picked(getattr(self, n), where, self.lo.shape) for n in kept}
         labels = tuple(self.names[i] for i in where.ravel())
         if labels == tuple(entry_names({name: where.shape})):
@@ -213,6 +231,8 @@ class Range(Answer):
     @property
     def statement(self) -> str:
         """What `lo` and `hi` are bounds of."""
+        if self.arithmetic == "float32":
+            return "float32 network with the stored weights, its sums in any order"
         return "real-valued network with the stored weights"
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
@@ -234,16 +254,7 @@ class Range(Answer):
 
     def records(self) -> list[dict[str, Any]]:
         """One dict an output: its ends, the values seen, and whether each end is closed."""
-        columns = {
-            "output": self.names,
-            "lo": self.lo, "hi": self.hi, "seen_lo": self.seen_lo, "seen_hi": self.seen_hi,
-            "gap": self.gap, "relative_gap": self.relative_gap,
-            "closed_lo": self.closed_lo, "closed_hi": self.closed_hi,
-        }  # fmt: skip
-        if self.model_lo is not None and self.model_hi is not None:
-            columns |= {"model_lo": self.model_lo, "model_hi": self.model_hi}
-        flat = (np.ravel(values).tolist() for values in columns.values())
-        return [dict(zip(columns, row, strict=True)) for row in zip(*flat, strict=True)]
+        return range_records(self)
 
     @property
     def sentence(self) -> str:
@@ -260,7 +271,8 @@ class Range(Answer):
             what = f"{word.capitalize()} `{clipped_name(self.names[0], 40)}` lies"
         else:
             what = f"All {lo.size:,} {word}s lie"
-        return f"{what} in {ends} for every input of the set ({standing})"
+        how = " in float32, whatever the order of its sums," * (self.arithmetic == "float32")
+        return f"{what} in {ends}{how} for every input of the set ({standing})"
 
     def document(self) -> Document:
         """A row an output, or of many the outstanding ones; then where the ends were seen."""
@@ -285,13 +297,3 @@ class Range(Answer):
         word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)
         draw = plot_scaled if self.subject == "gradient" and are_mixed(every) else plot_bars
         return draw(self.sentence, self.names, every, word, ax)
-
-
-def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
-    # Halves, whose difference cannot overflow: beside an infinite range every gap would be nothing.
-    least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
-    with np.errstate(invalid="ignore", over="ignore"):
-        half = np.maximum(seen_hi / 2 - seen_lo / 2, least)
-        share = np.where(half > 5e-301, gap / 2 / np.maximum(half, 5e-301), np.inf)
-    return np.where(gap <= 1e-300, 0.0, np.where(np.isnan(share), np.inf, share))

@@ -43,6 +43,22 @@ def loaded(model: Any, asked: Any = None) -> Network:
     return network.named(names) if names is not None and is_nameless(network) else network
 
 
+def is_float32(arithmetic: Any) -> bool:
+    """Whether a question is about the float32 network; False in real arithmetic.
+
+    Raises:
+        InputError: It is neither: a type that rounds more is refused by name.
+    """
+    if arithmetic in ("real", "float32"):
+        return arithmetic == "float32"
+    rounds_more = arithmetic in ("bfloat16", "float16", "half", "tf32", "tensorfloat32", "float8")
+    raise InputError(
+        "`arithmetic` is 'real' or 'float32'"
+        + (", and nothing that rounds more than float32: no error of it is stated" * rounds_more)
+        + f". Received: arithmetic={arithmetic!r}."
+    )
+
+
 def is_nameless(network: Network) -> bool:
     """Whether a model has one input, whose features have no names of their own."""
     return len(network.graph.inputs) == 1 and not network.graph.inputs[0].column_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core import OutOfTime, deadline
 from ..live import followed, heard
 from ..questions.common.stamp import stamped
-from .arguments import asked, left, loaded_within
+from .arguments import asked, is_float32, left, loaded_within
 
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     seed: int = 0,
+    arithmetic: str = "real",
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
@@ -47,6 +48,9 @@ def verify(
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
+        arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
+            the network as it is deployed, its sums in any order, and a counterexample is one that
+            the model itself reproduces in float32 (docs/float32.md).
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -84,6 +88,7 @@ def verify(
     from ..questions.stated import decided
     from ..questions.verify import LEAST_TIME, undecided
 
+    is_float32(arithmetic)
     network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
@@ -98,4 +103,5 @@ def verify(
         time_limit=left(clock),
         seed=seed,
         progress=heard(progress),
+        arithmetic=arithmetic,
     )

@@ -10,7 +10,7 @@ import click
 from .. import __version__
 from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
 from .options.boxes import BoxOptions
-from .options.declared import BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
+from .options.declared import ARITHMETIC, BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -69,7 +69,7 @@ def app(context: click.Context) -> None:
     is_flag=True,
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
-@_with(*MODEL_OPTIONS)
+@_with(ARITHMETIC, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """The least and the largest value of every output.
 
@@ -115,7 +115,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Of the random points that look for a counterexample.",
 )
-@_with(*MODEL_OPTIONS)
+@_with(ARITHMETIC, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.
 

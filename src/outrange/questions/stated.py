@@ -44,6 +44,7 @@ def decided(
     time_limit: float | None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
+    arithmetic: str = "real",
 ) -> Verdict:
     """The verdict, with the hash of the model and the box of the input set.
 
@@ -57,8 +58,12 @@ def decided(
         time_limit: Seconds; None for no limit.
         seed: Of the samples.
         progress: Called a few times a second.
+        arithmetic: `"real"` or `"float32"`.
     """
-    found = verify(
+    ask = verify
+    if arithmetic == "float32":
+        from .float32.verdicts import verify_float32 as ask
+    found = ask(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip

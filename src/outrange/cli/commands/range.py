@@ -43,6 +43,7 @@ def ask_range(
     seconds: float | None,
     tol: float | None,
     solver: bool,
+    arithmetic: str = "real",
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -74,6 +75,7 @@ def ask_range(
         rows=forms,
         layer=layer,
         solver=solver,
+        arithmetic=arithmetic,
     )
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
@@ -108,6 +110,7 @@ def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
         return None if value is None else value.reshape(shape + value.shape[1:])
 
     names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+    names += ("real_lo", "real_hi")
     return {name: shaped(getattr(answer, name)) for name in names}
 
 

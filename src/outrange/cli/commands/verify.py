@@ -35,6 +35,7 @@ def ask_verify(
     where: str | None,
     seconds: float,
     seed: int,
+    arithmetic: str = "real",
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -48,6 +49,7 @@ def ask_verify(
         where: A condition on `x`, written out.
         seconds: Of wall time, for reading the files and for the search.
         seed: Of the random points.
+        arithmetic: What the network computes in: `"real"` or `"float32"`.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -66,7 +68,9 @@ def ask_verify(
         from ...api.properties import verify
 
         left = max(clock.left, 1e-3)
-        verdict = verify(network, asked, region, where=cut, time_limit=left, seed=seed)
+        verdict = verify(
+            network, asked, region, where=cut, time_limit=left, seed=seed, arithmetic=arithmetic
+        )
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
         return fail("the time ran out before the model was read; give it more with --time", OPEN)

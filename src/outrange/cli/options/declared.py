@@ -80,3 +80,12 @@ REPORT_OPTIONS = (
     option("--seed", type=int, default=0, show_default=True, help="Of random points."),
     option("--unsafe", is_flag=True, help=UNSAFE),
 )
+
+
+ARITHMETIC = option(
+    "--arithmetic",
+    default="real",
+    show_default=True,
+    metavar="real|float32",
+    help="What the network computes in; float32: as it is deployed, its sums in any order.",
+)
