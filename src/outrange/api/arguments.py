@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..core import Clock, InputError
+from ..core import Clock, InputError, Specification, UnsupportedError
 from ..core.watch import Stage, listener, tell
 from .read import is_property_file, read_property
 
@@ -93,6 +93,32 @@ def _is_set(given: Any) -> bool:
     return isinstance(given, tuple | list | dict) or any(hasattr(given, one) for one in parts)
 
 
+def _about(network: Network, specification: Specification) -> Specification:
+    """The specification, if it is about such a network, and in an arithmetic that is proved.
+
+    Raises:
+        InputError: It declares other networks.
+        UnsupportedError: It is about an element type that nothing is proved of.
+    """
+    if specification.elements != "real":
+        # The one place that stands between a float32 query and reasoning about real numbers.
+        raise UnsupportedError(
+            f"`{specification.name}` declares elements of type `{specification.elements}`, of "
+            "which nothing is proved yet: the answer would be about the real-valued network. "
+            "Write `real` in place of the element type to ask about that one. "
+            f"Received: element type `{specification.elements}`."
+        )
+    declared = [one.name for one in specification.networks]
+    given = [name for name, _ in network.parts]
+    if len(declared) > 1 and declared != given:
+        raise InputError(
+            f"`{specification.name}` is about {len(declared)} networks: pass a dict from their "
+            f"names, {', '.join(declared)}, to models (those that are `equal-to` another apart), "
+            f"or use `outrange-vnnlib`. Received: {network!r}."
+        )
+    return specification
+
+
 def asked(
     network: Network, property: Any, box: Any, where: Any
 ) -> tuple[Formula, list[Region], str]:
@@ -113,8 +139,10 @@ def asked(
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
     if isinstance(property, str | os.PathLike):
-        specification = matched(read_property(property), network.graph)
-        name = os.path.basename(os.fspath(property))
+        property = read_property(property)
+    if isinstance(property, Specification):
+        specification = matched(_about(network, property), network.graph)
+        name = specification.name if specification.source is None else specification.source.name
         if box is None:
             own = where_holds([whole_space(network.graph)], slots, where, outputs)
             return specification.unsafe, own, name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
 from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
+from .networks import side_by_side
 
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def verify(
 
     Args:
         model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
-            `outrange.load` returned.
+            `outrange.load` returned. For a VNN-LIB file that declares several networks, a dict from
+            their names to models.
         property: What shall hold: a condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, joined by `&`,
             `|`, `~`; the same written out, `"0 <= y[0] <= 3.99"`, as the shell takes it; a
             function `lambda x, y: ...` that returns one; or a VNN-LIB file (`.vnnlib`,
-            `.vnnlib.gz`), which describes the unsafe inputs and outputs.
+            `.vnnlib.gz`), or what `outrange.read_property` returned, which describes the unsafe
+            inputs and outputs.
         box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
             given as well, what lies in both counts.
@@ -84,6 +87,8 @@ def verify(
     from ..questions.stated import decided
     from ..questions.verify import LEAST_TIME, undecided
 
+    if isinstance(model, Mapping):
+        model, property, time_limit = side_by_side(model, property, time_limit)
     network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):

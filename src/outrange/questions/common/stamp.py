@@ -11,7 +11,7 @@ import numpy as np
 from ...answers.answer import Answer
 from ...answers.render.text import entry_names
 from ...answers.tables.domain import MOST_NAMED
-from ...core import Box, InputDomain, Region
+from ...core import Box, InputDomain, ModelSource, Region
 from ...core.formula import TRUE
 
 
@@ -31,10 +31,16 @@ def stamped(answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | No
         *networks: The models; the first has the inputs.
         regions: The input set, where the answer does not have it yet.
     """
-    known = (getattr(network, "source", None) for network in networks)
-    sources = tuple(source for source in known if source is not None)
+    sources = tuple(source for network in networks for source in _sources(network))
     over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
     return replace(answer, sources=sources, over=over)
+
+
+def _sources(network: NetworkLike) -> list[ModelSource]:
+    """The hashes of a model, or of all that stand side by side in it, each once."""
+    parts = [part for _, part in getattr(network, "parts", ())] or [network]
+    known = (getattr(part, "source", None) for part in parts)
+    return list(dict.fromkeys(source for source in known if source is not None))
 
 
 def input_domain(
