@@ -12,9 +12,7 @@ pytest.importorskip("vnnlib")
 
 F = "(declare-network f (declare-input X real [1,2]) (declare-output Y real [1,2]))"
 G = "(declare-network g {} (declare-input U real [1,2]) (declare-output V real [1,2]))"
-UNIT = "".join(
-    f"(assert (>= {x} 0.0))(assert (<= {x} 1.0))" for x in ("X[0,0]", "X[0,1]")
-)
+UNIT = "".join(f"(assert (>= {x} 0.0))(assert (<= {x} 1.0))" for x in ("X[0,0]", "X[0,1]"))
 UNIT_U = UNIT.replace("X", "U")
 
 
@@ -84,9 +82,7 @@ def test_assignments_are_written_as_tensors(call, models, tmp_path):
 
     name = query(models, F, UNIT, "(assert (>= Y[0,0] 1.5))")
     folder = tmp_path / "new" / "folder"
-    code, out, _ = call(
-        "verify", name, "--network", "f=f.onnx", "--serialise-assignments", folder
-    )
+    code, out, _ = call("verify", name, "--network", "f=f.onnx", "--serialise-assignments", folder)
     assert (code, out) == (0, "sat\n")
     assert sorted(p.name for p in folder.iterdir()) == ["X.pb", "Y.pb"]
     tensor = onnx.TensorProto.FromString((folder / "Y.pb").read_bytes())
@@ -173,7 +169,9 @@ def test_errors_print_no_word(call, models, parts, given, code, told):
 
 
 def test_queries_of_version_1_are_for_the_other_command(call, models):
-    (models / "old.vnnlib").write_text("(declare-const X_0 Real)(declare-const Y_0 Real)(assert (<= X_0 1))")
+    (models / "old.vnnlib").write_text(
+        "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (<= X_0 1))"
+    )
     code, out, err = call("verify", "old.vnnlib", "--network", "f=f.onnx")
     assert (code, out) == (2, "") and "outrange verify" in err
 
@@ -227,3 +225,16 @@ def test_one_capability_at_a_time(call):
 def test_name_and_version(call):
     assert call("--name")[:2] == (0, "outrange\n")
     assert call("--version")[:2] == (0, f"{__version__}\n")
+
+
+def test_bounds_follow_from_what_relates_the_networks(call, models):
+    """The second input set is known only as being near the first."""
+    near = [
+        f"(assert (<= (- U[0,{i}] X[0,{i}]) 0.25))(assert (<= (- X[0,{i}] U[0,{i}]) 0.25))"
+        for i in range(2)
+    ]
+    for end, word in (("0.501", "unsat"), ("0.499", "sat")):
+        name = query(models, F, G.format("(equal-to f)"), UNIT, *near,
+                     f"(assert (>= V[0,0] (+ Y[0,0] {end})))")  # fmt: skip
+        code, out, _ = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
+        assert (code, out.split()[0]) == (0, word)

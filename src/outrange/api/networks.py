@@ -33,6 +33,7 @@ def side_by_side(
     """
     from ..frontends.composed import check_names, composed
     from ..frontends.load import load
+    from ..questions.conditions.ties import merged
 
     clock = Clock(time_limit)
     with deadline(max(clock.left, LEAST_TIME)):
@@ -45,4 +46,7 @@ def side_by_side(
             )
         check_names(property.networks, list(models))
         known = {name: load(model) for name, model in models.items()}
-    return composed(property.networks, known), property, left(clock)
+        if len(property.networks) == 1:
+            return composed(property.networks, known), property, left(clock)
+        shorter, index = merged(property)
+        return composed(property.networks, known, index), shorter, left(clock)

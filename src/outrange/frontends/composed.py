@@ -33,12 +33,18 @@ def check_names(declared: Sequence[DeclaredNetwork], given: Sequence[str]) -> No
         )
 
 
-def composed(declared: Sequence[DeclaredNetwork], models: Mapping[str, Network]) -> Network:
+def composed(
+    declared: Sequence[DeclaredNetwork],
+    models: Mapping[str, Network],
+    index: np.ndarray | None = None,
+) -> Network:
     """The models as one network, in the order of the declarations.
 
     Args:
         declared: Of the property.
         models: Name to model, of those that need one.
+        index: `(inputs,)` the place of each flat input among those of the whole, where some are
+            one and the same; None where all differ.
 
     Returns:
         The model itself where one network is declared; else all of them side by side.
@@ -62,12 +68,12 @@ def composed(declared: Sequence[DeclaredNetwork], models: Mapping[str, Network])
     networks = list(found.values())
     plain = None
     if any(network.plain is not None for network in networks):
-        plain = composition({name: network.written for name, network in found.items()})
+        plain = composition({name: one.written for name, one in found.items()}, index)
     runs = [network.predict for network in networks if network.predict is not None]
     sizes = [network.graph.size for network in networks]
     return Network(
-        graph=composition({name: network.graph for name, network in found.items()}),
-        predict=_SideBySide(runs, sizes) if len(runs) == len(networks) else None,
+        graph=composition({name: one.graph for name, one in found.items()}, index),
+        predict=_SideBySide(runs, sizes, index) if len(runs) == len(networks) else None,
         name=", ".join(found),
         origin="composition",
         plain=plain,
@@ -82,9 +88,11 @@ class _SideBySide:
 
     runs: Sequence[Callable[[np.ndarray], np.ndarray]]
     sizes: Sequence[int]
+    index: np.ndarray | None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        parts = np.split(np.asarray(x), np.cumsum(self.sizes)[:-1], axis=1)
+        x = np.asarray(x) if self.index is None else np.asarray(x)[:, self.index]
+        parts = np.split(x, np.cumsum(self.sizes)[:-1], axis=1)
         found = [
             np.asarray(run(part)).reshape(len(x), -1)
             for run, part in zip(self.runs, parts, strict=True)

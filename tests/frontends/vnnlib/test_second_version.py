@@ -174,7 +174,7 @@ def test_types_that_are_not_proved_are_refused_by_name(tmp_path, package, writte
 
 
 def test_types_are_not_mixed(tmp_path, package):
-    with pytest.raises(UnsupportedError, match="`X` .* `real` and `Y` of type `float32`"):
+    with pytest.raises(UnsupportedError, match=r"`X` .* `real` and `Y` of type `float32`"):
         read(tmp_path, HEAD + "(assert (<= X[0,0] 1.0))")
 
 
@@ -193,7 +193,7 @@ def test_a_float32_query_is_never_answered_about_real_numbers(tmp_path, package)
     text = REAL.replace("real", "float32") + "(assert (<= X[0,0] 1.0))"
     path = tmp_path / "p.vnnlib"
     path.write_text(text)
-    with pytest.raises(UnsupportedError, match="`float32`.*Write `real`.*Received"):
+    with pytest.raises(UnsupportedError, match=r"`float32`.*Write `real`.*Received"):
         verify(six_inputs(), path)
 
 

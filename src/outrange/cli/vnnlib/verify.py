@@ -120,8 +120,14 @@ def _assignment(
     assert found is not None
     # What the query is about: the real outputs, not those of the model's own arithmetic.
     outputs = found.y.values() if isinstance(found.y, dict) else [found.y]
+    whole = found.flat_x
+    if len(specification.networks) > 1:
+        # Inputs that the query calls equal were one input of the search.
+        from ...questions.conditions.ties import merged
+
+        whole = whole[merged(specification)[1]]
     flat = {
-        "inputs": found.flat_x,
+        "inputs": whole,
         "outputs": np.concatenate([np.ravel(part) for part in outputs]),
     }
     taken = {"inputs": 0, "outputs": 0}

@@ -11,27 +11,33 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...core import InputError
 from ...ops import Rearrange
 from ..graph import Graph, Node, Slot
 
 
-def composition(graphs: Mapping[str, Graph]) -> Graph:
+def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) -> Graph:
     """The graph of all of them, side by side.
 
     Args:
         graphs: Name to graph. The names go before those of the inputs and outputs.
+        index: `(inputs,)` the place in the flat input of each input of all graphs, one after the
+            other, where some are one and the same; every place is first met in rising order. None
+            where all differ.
 
     Returns:
-        A graph whose flat input is that of the first, then that of the second, and so on; so is
-        its flat output.
+        A graph whose flat input is that of the first, then what is new in that of the second, and
+        so on; its flat output is theirs one after the other.
     """
-    total = sum(graph.size for graph in graphs.values())
+    if index is None:
+        index = np.arange(sum(graph.size for graph in graphs.values()))
+    total = int(index.max(initial=-1)) + 1
     nodes: list[Node] = []
     ends: list[int] = []
     start = 0
     for name, graph in graphs.items():
-        index = np.arange(start, start + graph.size)
-        nodes.append(_part(f"inputs of {name}", index, (total,), (0,), name))
+        own = index[start : start + graph.size]
+        nodes.append(_part(f"inputs of {name}", own, (total,), (0,), name))
         base = len(nodes)
         for node in graph.nodes:
             read = tuple(base + value for value in node.inputs)
@@ -40,9 +46,37 @@ def composition(graphs: Mapping[str, Graph]) -> Graph:
         start += graph.size
     sizes = tuple(graph.value_size(graph.output) for graph in graphs.values())
     nodes.append(_part("outputs", np.arange(sum(sizes)), sizes, tuple(ends), ""))
-    inputs = tuple(_named(name, slot) for name, graph in graphs.items() for slot in graph.inputs)
+    inputs = _inputs(graphs, index)
     outputs = tuple(_named(name, slot) for name, graph in graphs.items() for slot in graph.outputs)
     return Graph(inputs, tuple(nodes), len(nodes), outputs)
+
+
+def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
+    """The inputs that are left: one of which some entries are another's is a vector of the rest.
+
+    Raises:
+        InputError: Whole numbers are the same as real ones; that would be a condition more.
+    """
+    slots = [_named(name, slot) for name, graph in graphs.items() for slot in graph.inputs]
+    found: list[Slot] = []
+    owner: dict[int, Slot] = {}
+    start = 0
+    for slot in slots:
+        places = index[start : start + slot.size].tolist()
+        start += slot.size
+        for place in places:
+            first = owner.setdefault(place, slot)
+            if (first.whole, first.limits) != (slot.whole, slot.limits):
+                raise InputError(
+                    "Two inputs that a property calls equal are of one kind. "
+                    f"Received: `{first.name}` and `{slot.name}`."
+                )
+        own = sum(owner[place] is slot for place in set(places))
+        if own == slot.size:
+            found.append(slot)
+        elif own:
+            found.append(replace(slot, shape=(own,), column_of=""))
+    return tuple(found)
 
 
 def _part(
