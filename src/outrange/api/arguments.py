@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..core import Clock, InputError, Specification, UnsupportedError
+from ..core import (
+    Clock,
+    InputError,
+    PropertySource,
+    Specification,
+    UnsupportedError,
+    text_digest,
+)
 from ..core.watch import Stage, listener, tell
 from .read import is_property_file, read_property
 
@@ -121,8 +128,8 @@ def _about(network: Network, specification: Specification) -> Specification:
 
 def asked(
     network: Network, property: Any, box: Any, where: Any
-) -> tuple[Formula, list[Region], str]:
-    """What is unsafe, where, and the property in words."""
+) -> tuple[Formula, list[Region], str, PropertySource | None]:
+    """What is unsafe, where, the property in words, and its hash."""
     from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import assumed, matched, whole_space
     from ..questions.inputs.sets.base import cut
@@ -145,13 +152,15 @@ def asked(
         name = specification.name if specification.source is None else specification.source.name
         if box is None:
             own = where_holds([whole_space(network.graph)], slots, where, outputs)
-            return specification.unsafe, own, name
+            return specification.unsafe, own, name, specification.source
         # Its own bounds belong to the input set: where they leave nothing, nothing was asked.
         found = regions(slots, box, where=where, outputs=outputs)
-        return specification.unsafe, cut(found, assumed(specification)), name
+        inside = cut(found, assumed(specification))
+        return specification.unsafe, inside, name, specification.source
     if box is None:
         raise InputError(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
             "its own). Received: box=None."
         )
-    return stated(network, property, box, where)
+    unsafe, found, text = stated(network, property, box, where)
+    return unsafe, found, text, PropertySource(text, text_digest(text), "text")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..live import followed
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..answers.counterexamples import Counterexamples
 
 
+@recorded
 @followed("Counterexamples", hears=False)
 def counterexamples(
     model: Any,
@@ -82,7 +84,7 @@ def counterexamples(
     from ..questions.violations.counterexamples import counterexamples as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text = asked(network, property, box, where)
+    unsafe, regions, text, source = asked(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -96,9 +98,11 @@ def counterexamples(
         ),
         network,
         regions=regions,
+        property=source,
     )
 
 
+@recorded
 @followed("Bad inputs", hears=False)
 def bad_inputs(
     model: Any,
@@ -165,7 +169,7 @@ def bad_inputs(
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text = asked(network, property, box, where)
+    unsafe, regions, text, source = asked(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -178,4 +182,5 @@ def bad_inputs(
         ),
         network,
         regions=regions,
+        property=source,
     )

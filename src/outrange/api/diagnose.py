@@ -10,12 +10,14 @@ import numpy as np
 
 from ..core import InputError
 from ..live import followed
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
 
 
+@recorded
 @followed("Diagnosis", hears=False)
 def diagnose(
     model: Any,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from ..live import followed
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within, written_condition
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Optimum
 
 
+@recorded
 @followed("Minimum", hears=False)
 def minimize(
     model: Any,
@@ -71,6 +73,7 @@ def minimize(
     return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
 
+@recorded
 @followed("Maximum", hears=False)
 def maximize(
     model: Any,

@@ -11,12 +11,14 @@ from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
 from .networks import side_by_side
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
 
 
+@recorded
 @followed("Property")
 def verify(
     model: Any,
@@ -92,7 +94,7 @@ def verify(
     network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            unsafe, regions, text = asked(network, property, box, where)
+            unsafe, regions, text, source = asked(network, property, box, where)
     except OutOfTime:
         return stamped(undecided(network, os.path.basename(str(property)), clock), network)
     return decided(
@@ -102,5 +104,6 @@ def verify(
         text,
         time_limit=left(clock),
         seed=seed,
+        source=source,
         progress=heard(progress),
     )

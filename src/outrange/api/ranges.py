@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded, loaded_within
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Range, RangeProgress, SampledRange, Summary
 
 
+@recorded
 @followed("Output range")
 def output_range(
     model: Any,
@@ -97,6 +99,7 @@ def output_range(
     )
 
 
+@recorded
 @followed("Layers", hears=False)
 def summary(
     model: Any,
@@ -146,6 +149,7 @@ def summary(
     return stamped(ask(network, box, known=known), network)
 
 
+@recorded
 def sample_range(
     model: Any,
     box: Any,

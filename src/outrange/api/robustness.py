@@ -13,6 +13,7 @@ from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within
 from .read import is_property_file
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+@recorded
 @followed("Robustness")
 def robustness(
     model: Any,
@@ -155,6 +157,7 @@ def _kept(
     return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 
 
+@recorded
 @followed("Robust accuracy")
 def robust_accuracy(
     model: Any,

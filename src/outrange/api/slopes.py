@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..live import followed, heard
 from ..questions.common.stamp import stamped
 from .arguments import alike, left, loaded, loaded_within
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
 
 
+@recorded
 @followed("Monotonicity")
 def monotone(
     model: Any,
@@ -101,6 +103,7 @@ def monotone(
     return stamped(found, network)
 
 
+@recorded
 @followed("Derivatives")
 def gradient_range(
     model: Any,
@@ -165,6 +168,7 @@ def gradient_range(
     ), network)  # fmt: skip
 
 
+@recorded
 @followed("Lipschitz constants")
 def lipschitz(
     model: Any,
@@ -227,6 +231,7 @@ def lipschitz(
     ), network)  # fmt: skip
 
 
+@recorded
 @followed("Difference")
 def difference_range(
     model_a: Any,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
 from ..live import followed, heard
+from .recorded import recorded
 
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..answers.study.study import Study
 
 
+@recorded
 @followed("Comparison")
 def compare(
     build: Callable[[Any], Any],
@@ -122,6 +124,7 @@ def compare(
     )
 
 
+@recorded
 def expected(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
@@ -170,6 +173,7 @@ def expected(
     return ask(model, x, trials=trials, confidence=confidence, seed=seed)
 
 
+@recorded
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
     """Recommend a last layer, loss, optimizer and scaling for a data set, each with its reason.
 

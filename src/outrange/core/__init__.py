@@ -48,6 +48,7 @@ from .rounding import (
 from .source import (
     ModelSource as ModelSource,
     PropertySource as PropertySource,
+    Provenance as Provenance,
     array_digest as array_digest,
     file_digest as file_digest,
     text_digest as text_digest,

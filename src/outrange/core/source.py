@@ -54,6 +54,26 @@ class PropertySource:
         return f"{self.name}: SHA-256 of the {self.of} {self.sha256}"
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What was asked when an answer was found: whoever asks the same of the same gets the same.
+
+    The models are `sources` of the answer, what stands behind it is its `warrant`.
+
+    Args:
+        question: The function that was called, `"verify"`; empty where none is recorded.
+        version: Of outrange.
+        property: What shall hold, where the question has one.
+        arguments: Name and value of every other argument, defaults included: short ones as they
+            are written in Python, of others their kind and SHA-256.
+    """
+
+    question: str = ""
+    version: str = ""
+    property: PropertySource | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
 def file_digest(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
@@ -65,7 +85,7 @@ def text_digest(text: str) -> str:
 
     Example:
         >>> text_digest("y[0] <= 1")[:8]
-        '3cf88d4a'
+        '740df627'
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -106,11 +126,14 @@ def _take(found: Any, value: Any) -> None:
         _take_parts(found, "mapping", [part for pair in value.items() for part in pair])
     elif isinstance(value, list | tuple):
         _take_parts(found, "sequence", value)
+    elif hasattr(value, "columns") and hasattr(value, "to_numpy"):
+        _take_parts(found, "table", [list(map(str, value.columns)), value.to_numpy()])
     elif is_dataclass(value) and not isinstance(value, type):
         parts = [(one.name, getattr(value, one.name)) for one in fields(value)]
         _take_parts(found, type(value).__name__, parts)
-    elif hasattr(value, "columns") and hasattr(value, "to_numpy"):
-        _take_parts(found, "table", [list(map(str, value.columns)), value.to_numpy()])
+    elif type(value).__module__.startswith("outrange."):
+        parts = sorted(vars(value).items()) if hasattr(value, "__dict__") else [str(value)]
+        _take_parts(found, type(value).__qualname__, parts)
     elif hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.dtype.kind == "O":

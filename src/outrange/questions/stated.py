@@ -14,7 +14,7 @@ from .verify import verify
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
-    from ..core import Formula, Region
+    from ..core import Formula, PropertySource, Region
     from .common.network import NetworkLike
 
 
@@ -43,6 +43,7 @@ def decided(
     *,
     time_limit: float | None,
     seed: int = 0,
+    source: PropertySource | None = None,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """The verdict, with the hash of the model and the box of the input set.
@@ -56,10 +57,11 @@ def decided(
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
         seed: Of the samples.
+        source: The hash of the property.
         progress: Called a few times a second.
     """
     found = verify(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip
-    return stamped(found, network, regions=where)
+    return stamped(found, network, regions=where, property=source)

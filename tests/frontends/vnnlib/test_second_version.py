@@ -128,12 +128,22 @@ FILES = [
     (
         REAL + "(declare-network M (equal-to N) (declare-input W real [1]) "
         "(declare-output Z real [1]))(assert (<= Y[0,0] 1.0))",
-        ModelError, None, "",
+        ModelError, 7, "Shape mismatch",
+    ),
+    (
+        REAL + "(declare-network N (declare-input W real [1]) (declare-output Z real [1]))"
+        "(assert (<= Y[0,0] 1.0))",
+        ModelError, 7, "two networks",
+    ),
+    (
+        REAL + "(declare-network M (equal-to N) (isomorphic-to N) (declare-input W real [2,3]) "
+        "(declare-output Z real [1,2]))(assert (<= Y[0,0] 1.0))",
+        ModelError, 7, "to one other",
     ),
     (
         REAL + "(declare-network M (equal-to K) (declare-input W real [2,3]) "
         "(declare-output Z real [1,2]))(assert (<= Y[0,0] 1.0))",
-        ModelError, None, "",
+        ModelError, 7, "not found",
     ),
     (
         REAL.replace("[2,3])", "[2,3] initialized)") + "(assert (<= Y[0,0] 1.0))",

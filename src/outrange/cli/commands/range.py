@@ -48,6 +48,7 @@ def ask_range(
 ) -> int:
     """Print the output range; the exit code says how far it was closed."""
     from ...api.ranges import output_range
+    from ...api.recorded import as_asked
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
         raise InputError("--output goes with neither --layer nor --rows; choose one.")
@@ -75,6 +76,7 @@ def ask_range(
         layer=layer,
         solver=solver,
     )
+    answer = as_asked(answer, time_limit=seconds)
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
     echo(json.dumps(answer.as_dict()) if as_json else str(answer))

@@ -64,9 +64,11 @@ def ask_verify(
         region = None if box.is_empty else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         from ...api.properties import verify
+        from ...api.recorded import as_asked
 
         left = max(clock.left, 1e-3)
-        verdict = verify(network, asked, region, where=cut, time_limit=left, seed=seed)
+        found = verify(network, asked, region, where=cut, time_limit=left, seed=seed)
+        verdict = as_asked(found, time_limit=seconds)
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
         return fail("the time ran out before the model was read; give it more with --time", OPEN)

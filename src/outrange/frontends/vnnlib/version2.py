@@ -106,9 +106,14 @@ class _Version2Reader:
         for network in networks:
             if network.hidden:
                 raise Fault("values inside the network are not read.", UnsupportedError)
-            groups = [self._tensors(group) for group in (network.inputs, network.outputs)]
+            if any(one.name == network.name for one in self.networks):
+                raise Fault(f"`{network.name}` is the name of two networks.")
             declared = DeclaredNetwork(
-                network.name, *groups, network.equal_to or "", network.isometric_to or ""
+                network.name,
+                self._tensors(network.inputs),
+                self._tensors(network.outputs),
+                network.equal_to or "",
+                network.isometric_to or "",
             )
             self._check_equivalence(declared)
             self.networks.append(declared)

@@ -14,6 +14,7 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import InputError, Warrant
 from ...graph.graph import vectors
 from ..common.arguments import check_hooks, check_limits
+from ..common.fingerprints import fingerprint
 from ..common.named import Named
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
@@ -23,7 +24,7 @@ from ..inputs.columns import is_frame, named_parts, unflattened
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 from .decision import Decision
-from .robust_records import Records, digest, fingerprint
+from .robust_records import Records, digest
 
 
 @dataclass(frozen=True, eq=False)

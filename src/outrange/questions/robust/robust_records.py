@@ -12,7 +12,6 @@ import numpy as np
 
 from ...answers.render.jsonable import jsonable
 from ...core import InputError
-from ...graph import Graph
 
 
 FORMAT = "outrange.robust_accuracy.records"
@@ -27,7 +26,7 @@ class Records:
     Args:
         path: The file; None keeps nothing.
         asked: What identifies the question, ready for JSON.
-        probe: What tells the network from others: see `fingerprint`.
+        probe: What tells the network from others: see `common.fingerprints`.
 
     Raises:
         InputError: The file is about something else, or cannot be written.
@@ -90,26 +89,6 @@ class Records:
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
         self.known = found
-
-
-def fingerprint(graph: Graph) -> np.ndarray:
-    """A number per op, which another op does not have: what it makes of random values of its own.
-
-    Values that pass through the network would not do: behind a unit that is silent on all of them,
-    every weight looks alike.
-    """
-    rng = np.random.default_rng(0)
-    text = repr([(type(n.op).__name__, n.op.name, n.inputs, n.size) for n in graph.nodes])
-    found = [float(int(sha256(text.encode()).hexdigest()[:12], 16))]
-    for node in graph.nodes:
-        given = tuple(rng.standard_normal((1, graph.value_size(j))) for j in node.inputs)
-        with np.errstate(all="ignore"):
-            values = np.ravel(node.op.run(given))
-        values = np.where(np.isfinite(values), values, 7.0)
-        # Of one sign, so that nothing cancels and the sum is as exact as its terms.
-        found.append(float((np.abs(values) * rng.uniform(1, 2, values.size)).sum()))
-        found.append(float((np.maximum(values, 0) * rng.uniform(1, 2, values.size)).sum()))
-    return np.array(found)
 
 
 def digest(*arrays: np.ndarray) -> str:
