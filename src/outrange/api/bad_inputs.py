@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
-from .recorded import recorded
+from .recorded import question
 
 
 if TYPE_CHECKING:
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from ..answers.counterexamples import Counterexamples
 
 
-@recorded
-@followed("Counterexamples", hears=False)
+@question("Counterexamples", hears=False)
 def counterexamples(
     model: Any,
     property: Any,
@@ -102,8 +100,7 @@ def counterexamples(
     )
 
 
-@recorded
-@followed("Bad inputs", hears=False)
+@question("Bad inputs", hears=False)
 def bad_inputs(
     model: Any,
     property: Any,

@@ -7,19 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
 from .networks import side_by_side
-from .recorded import recorded
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
 
 
-@recorded
-@followed("Property")
+@question("Property")
 def verify(
     model: Any,
     property: Any,

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded, loaded_within
-from .recorded import recorded
+from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Range, RangeProgress, SampledRange, Summary
 
 
-@recorded
-@followed("Output range")
+@question("Output range")
 def output_range(
     model: Any,
     box: Any,
@@ -99,8 +98,7 @@ def output_range(
     )
 
 
-@recorded
-@followed("Layers", hears=False)
+@question("Layers", hears=False)
 def summary(
     model: Any,
     box: Any,

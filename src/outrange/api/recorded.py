@@ -13,6 +13,7 @@ import numpy as np
 from .. import __version__
 from ..answers.answer import Answer
 from ..core import Provenance, value_digest
+from ..live import followed
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -43,6 +44,17 @@ def recorded(ask: Ask) -> Ask:
         return replace(answer, provenance=asked)
 
     return cast(Ask, call)
+
+
+def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
+    """A decorator: `recorded`, and shown under a title while it takes long.
+
+    Args:
+        title: What is asked, in a few words.
+        hears: See `followed`.
+    """
+    shown = followed(title, hears)
+    return lambda ask: recorded(shown(ask))
 
 
 def _arguments(

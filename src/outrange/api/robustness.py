@@ -9,11 +9,11 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within
 from .read import is_property_file
-from .recorded import recorded
+from .recorded import question
 
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
-@recorded
-@followed("Robustness")
+@question("Robustness")
 def robustness(
     model: Any,
     x: Any,
@@ -157,8 +156,7 @@ def _kept(
     return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 
 
-@recorded
-@followed("Robust accuracy")
+@question("Robust accuracy")
 def robust_accuracy(
     model: Any,
     x: Any,

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import alike, left, loaded, loaded_within
-from .recorded import recorded
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
 
 
-@recorded
-@followed("Monotonicity")
+@question("Monotonicity")
 def monotone(
     model: Any,
     box: Any,
@@ -103,8 +102,7 @@ def monotone(
     return stamped(found, network)
 
 
-@recorded
-@followed("Derivatives")
+@question("Derivatives")
 def gradient_range(
     model: Any,
     box: Any,
@@ -168,8 +166,7 @@ def gradient_range(
     ), network)  # fmt: skip
 
 
-@recorded
-@followed("Lipschitz constants")
+@question("Lipschitz constants")
 def lipschitz(
     model: Any,
     box: Any,
@@ -231,8 +228,7 @@ def lipschitz(
     ), network)  # fmt: skip
 
 
-@recorded
-@followed("Difference")
+@question("Difference")
 def difference_range(
     model_a: Any,
     model_b: Any,

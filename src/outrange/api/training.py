@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..live import followed, heard
-from .recorded import recorded
+from ..live import heard
+from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from ..answers.study.study import Study
 
 
-@recorded
-@followed("Comparison")
+@question("Comparison")
 def compare(
     build: Callable[[Any], Any],
     x: Any,

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..answers.render.document import Code, Paragraph, Table
 from ..answers.render.text import number
+from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
 from .section import Section, titled_section
 from .words import ARITHMETIC, NOT_COVERED, STATEMENT, WARRANTS
@@ -109,6 +110,18 @@ def reproduce_section(
     blocks: list[Any] = [Paragraph("The report:"), Code(command)] if command else []
     if calls:
         blocks += [Paragraph("Section by section, in Python:"), Code(calls)]
+    asked = [
+        (section.title, *provenance_cells(answer))
+        for section in sections
+        for answer in section.answers
+    ]
+    if asked:
+        blocks += [
+            Paragraph("What was asked of what; a page that says the same of another model is not "
+                      "about this one:"),
+            Table(("section", "model, SHA-256", "property, SHA-256", "arguments", "warrant"),
+                  asked, "l"),
+        ]  # fmt: skip
     rows = [*setting, *versions()]
     blocks += [Table(("what", "which"), rows, "l")]
     return titled_section("reproduce", blocks=blocks)

@@ -43,3 +43,19 @@ def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
     if rows and isinstance(warrant, Warrant):
         rows.append(("warrant", warrant.name))
     return rows
+
+
+def provenance_cells(answer: Recorded) -> tuple[str, str, str, str]:
+    """The hashes of the models, that of the property, the arguments, the warrant: one row of many.
+
+    Args:
+        answer: Any answer.
+    """
+    asked = answer.provenance or Provenance()
+    warrant: Any = getattr(answer, "warrant", None)
+    return (
+        "\n".join(source.sha256 for source in answer.sources),
+        "" if asked.property is None else asked.property.sha256,
+        ", ".join(f"{name}={value}" for name, value in asked.arguments),
+        warrant.name if isinstance(warrant, Warrant) else "",
+    )

@@ -38,13 +38,13 @@ def stamped(
         regions: The input set, where the answer does not have it yet.
         property: What was asked, where it is a property.
     """
-    sources = tuple(source for network in networks for source in _sources(network))
+    sources = tuple(source for network in networks for source in model_sources(network))
     over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
     asked = answer.provenance if property is None else Provenance(property=property)
     return replace(answer, sources=sources, over=over, provenance=asked)
 
 
-def _sources(network: NetworkLike) -> list[ModelSource]:
+def model_sources(network: NetworkLike) -> list[ModelSource]:
     """The hashes of a model, or of all that stand side by side in it, each once."""
     parts = [part for _, part in getattr(network, "parts", ())] or [network]
     known = (getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import __version__
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
+from ...answers.render.jsonable import jsonable
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...core import InputError, Warrant
 from ...graph.graph import vectors
@@ -17,6 +19,7 @@ from ..common.arguments import check_hooks, check_limits
 from ..common.fingerprints import fingerprint
 from ..common.named import Named
 from ..common.network import NetworkLike
+from ..common.stamp import model_sources
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
@@ -141,7 +144,12 @@ def robust_accuracy(
         "threshold": data.decision.threshold,
         "scale": None if scale is None else scale.tolist(),
     }
-    records = Records(file, asked, fingerprint(network.graph))
+    origin = {
+        "version": __version__,
+        "models": jsonable(model_sources(network)),
+        "arguments": {"each": each, "time_limit": time_limit, "seed": seed},
+    }
+    records = Records(file, asked, fingerprint(network.graph), origin)
     run = _Run(network, data, records, float(eps), each, seed)
     begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)

@@ -20,6 +20,10 @@ SAME = 1e-12
 """Relative: numbers of two runs of one model differ by how float64 sums are ordered."""
 
 
+APART = ("probe", "provenance")
+"""Parts of the first line that another run of the same question may have otherwise."""
+
+
 class Records:
     """A file of lines: what was asked, then one line an input.
 
@@ -27,17 +31,21 @@ class Records:
         path: The file; None keeps nothing.
         asked: What identifies the question, ready for JSON.
         probe: What tells the network from others: see `common.fingerprints`.
+        origin: What whoever finds the file wants to know besides, ready for JSON.
 
     Raises:
         InputError: The file is about something else, or cannot be written.
     """
 
-    def __init__(self, path: Any, asked: dict[str, Any], probe: np.ndarray) -> None:
+    def __init__(
+        self, path: Any, asked: dict[str, Any], probe: np.ndarray, origin: dict[str, Any]
+    ) -> None:
         self.known: dict[int, dict[str, Any]] = {}
         self._path = None if path is None else Path(os.fspath(path))
         if self._path is None:
             return
         head = {"format": FORMAT, "version": 1, **asked, "probe": jsonable(probe)}
+        head["provenance"] = origin
         try:
             if self._path.exists() and self._path.stat().st_size:
                 self._restore(head, probe)
@@ -74,7 +82,7 @@ class Records:
                 f"The file of results holds no records of this kind: choose another, or remove it. "
                 f"Received: {self._path} ({error})."
             ) from None
-        wanted = {name: part for name, part in head.items() if name != "probe"}
+        wanted = {name: part for name, part in head.items() if name not in APART}
         other = next((name for name in wanted if first.get(name) != wanted[name]), None)
         same = seen.shape == probe.shape and np.allclose(seen, probe, rtol=SAME, atol=0.0)
         if other is None and not same:
