@@ -72,6 +72,7 @@ class Range(Answer):
         remedies: Where a gap is open: what was tried and closes it, in sentences.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

@@ -127,6 +127,7 @@ class Verdict(Answer):
         remedies: Where time ran out: on what smaller sets it was tried and holds, in sentences.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

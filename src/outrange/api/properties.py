@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core import OutOfTime, deadline
 from ..live import heard
 from ..questions.common.stamp import stamped
-from .arguments import asked, left, loaded_within
-from .networks import side_by_side
+from .arguments import asked, left, loaded_within, side_by_side
 from .recorded import question
 
 

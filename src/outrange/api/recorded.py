@@ -10,9 +10,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from .. import __version__
 from ..answers.answer import Answer
-from ..core import Provenance, value_digest
+from ..core import VERSION, Provenance, value_digest
 from ..live import followed
 
 
@@ -40,7 +39,7 @@ def recorded(ask: Ask) -> Ask:
             return answer
         asked = answer.provenance or Provenance()
         name = getattr(ask, "__name__", "")
-        asked = replace(asked, question=name, version=__version__, arguments=arguments)
+        asked = replace(asked, question=name, version=VERSION, arguments=arguments)
         return replace(answer, provenance=asked)
 
     return cast(Ask, call)
@@ -78,6 +77,8 @@ def told(value: Any) -> str:
         >>> told(np.zeros((100, 2)))[:40]
         'float64 (100, 2), SHA-256 3bcd855bb64ce7'
     """
+    if isinstance(value, Answer):
+        return f"a {type(value).__name__}"  # found from the same model, in its own time
     if callable(value):
         return f"function {getattr(value, '__name__', type(value).__name__)}"
     if _is_condition(value):

@@ -46,6 +46,7 @@ from .rounding import (
     up as up,
 )
 from .source import (
+    VERSION as VERSION,
     ModelSource as ModelSource,
     PropertySource as PropertySource,
     Provenance as Provenance,

@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 
 
+VERSION = "0.1.0"
+"""Of outrange, as `outrange.__version__` says it without importing anything; a test compares."""
+
+
 @dataclass(frozen=True)
 class ModelSource:
     """One model, told by a hash.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..answers.render.document import Code, Paragraph, Table
+from ..answers.render.document import Code, Listing, Paragraph, Table
 from ..answers.render.text import number
 from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
@@ -110,18 +110,15 @@ def reproduce_section(
     blocks: list[Any] = [Paragraph("The report:"), Code(command)] if command else []
     if calls:
         blocks += [Paragraph("Section by section, in Python:"), Code(calls)]
-    asked = [
-        (section.title, *provenance_cells(answer))
-        for section in sections
-        for answer in section.answers
-    ]
-    if asked:
+    answers = [(part.title, answer) for part in sections for answer in part.answers]
+    if answers:
+        models = dict.fromkeys(str(one) for _, answer in answers for one in answer.sources)
+        asked = [(title, *provenance_cells(answer)) for title, answer in answers]
         blocks += [
-            Paragraph("What was asked of what; a page that says the same of another model is not "
-                      "about this one:"),
-            Table(("section", "model, SHA-256", "property, SHA-256", "arguments", "warrant"),
-                  asked, "l"),
-        ]  # fmt: skip
+            Paragraph("What was asked of what, as every answer says of itself:"),
+            Listing("Models:", list(models)),
+            Table(("section", "asked", "warrant"), asked, "l"),
+        ]
     rows = [*setting, *versions()]
     blocks += [Table(("what", "which"), rows, "l")]
     return titled_section("reproduce", blocks=blocks)

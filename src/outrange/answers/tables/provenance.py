@@ -35,8 +35,7 @@ def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
     if asked.property is not None:
         rows.append(("property", str(asked.property)))
     if asked.question:
-        arguments = ", ".join(f"{name}={value}" for name, value in asked.arguments)
-        rows.append(("question", f"{asked.question}({arguments})"))
+        rows.append(("question", _question(asked)))
     if asked.version:
         rows.append(("outrange", asked.version))
     warrant: Any = getattr(answer, "warrant", None)
@@ -45,17 +44,22 @@ def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
     return rows
 
 
-def provenance_cells(answer: Recorded) -> tuple[str, str, str, str]:
-    """The hashes of the models, that of the property, the arguments, the warrant: one row of many.
+def provenance_cells(answer: Recorded) -> tuple[str, str]:
+    """What was asked, with the hash of a property, and the warrant: a row of many of one model.
 
     Args:
         answer: Any answer.
     """
     asked = answer.provenance or Provenance()
     warrant: Any = getattr(answer, "warrant", None)
-    return (
-        "\n".join(source.sha256 for source in answer.sources),
-        "" if asked.property is None else asked.property.sha256,
-        ", ".join(f"{name}={value}" for name, value in asked.arguments),
-        warrant.name if isinstance(warrant, Warrant) else "",
-    )
+    told = _question(asked)
+    if asked.property is not None:
+        told = f"{told}; {asked.property}" if told else str(asked.property)
+    return told, warrant.name if isinstance(warrant, Warrant) else ""
+
+
+def _question(asked: Provenance) -> str:
+    # What was left to its default is in the JSON.
+    given = [(name, value) for name, value in asked.arguments if value != "None"]
+    arguments = ", ".join(f"{name}={value}" for name, value in given)
+    return f"{asked.question}({arguments})" if asked.question else ""

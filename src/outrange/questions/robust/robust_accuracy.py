@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
 from ...answers.render.jsonable import jsonable
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
-from ...core import InputError, Warrant
+from ...core import VERSION, InputError, Warrant
 from ...graph.graph import vectors
 from ..common.arguments import check_hooks, check_limits
 from ..common.fingerprints import fingerprint
@@ -145,7 +144,7 @@ def robust_accuracy(
         "scale": None if scale is None else scale.tolist(),
     }
     origin = {
-        "version": __version__,
+        "version": VERSION,
         "models": jsonable(model_sources(network)),
         "arguments": {"each": each, "time_limit": time_limit, "seed": seed},
     }

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
 from ...answers.study.study import Study
 from ...answers.study.trials import Trial, judged
-from ...core import InputError, Provenance
+from ...core import VERSION, InputError, Provenance
 from .objectives import Yardstick
 from .plan import Group, Options
 
@@ -137,7 +136,7 @@ class ComparisonRecord:
             backend=self.backend,
             notes=tuple(notes),
             plan=self.plan,
-            provenance=Provenance("compare", __version__, arguments=asked),
+            provenance=Provenance("compare", VERSION, arguments=asked),
         )
 
     # ---- files --------------------------------------------------------------------------------
