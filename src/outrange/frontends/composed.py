@@ -66,6 +66,7 @@ def composed(
             f"Received: {', '.join(sorted(kinds))}."
         )
     networks = list(found.values())
+    origins = {network.origin for network in networks}
     plain = None
     if any(network.plain is not None for network in networks):
         plain = composition({name: one.written for name, one in found.items()}, index)
@@ -75,7 +76,7 @@ def composed(
         graph=composition({name: one.graph for name, one in found.items()}, index),
         predict=_SideBySide(runs, sizes, index) if len(runs) == len(networks) else None,
         name=", ".join(found),
-        origin="composition",
+        origin=networks[0].origin if len(origins) == 1 else "several frameworks",
         plain=plain,
         computed=networks[0].computed,
         parts=tuple(found.items()),

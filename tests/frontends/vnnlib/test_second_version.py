@@ -1,5 +1,6 @@
 """Version 2.0: what the package `vnnlib` reads becomes the same formulas, or a clear error."""
 
+import os
 import random
 import sys
 
@@ -228,3 +229,46 @@ def test_a_file_is_told_by_its_hash(tmp_path, package):
 
     spec = read(tmp_path, REAL + "(assert (<= X[0,0] 1.0))")
     assert spec.source.sha256 == hashlib.sha256((tmp_path / "p.vnnlib").read_bytes()).hexdigest()
+
+
+FLOAT = REAL.replace("real", "float32")
+
+
+@pytest.mark.parametrize(
+    "text", ["0.1", "0.7", "-0.3", "16777217.0", "0.000000000000000000000000000000000000000000001",
+             "1.00000017881393432617187499", "1.00000017881393432617187500"],
+)  # fmt: skip
+def test_constants_of_a_float32_query_are_float32_numbers(tmp_path, package, text):
+    """As a library that parses float32 itself rounds them: once."""
+    import ctypes
+
+    if os.name == "nt":
+        pytest.skip("its C library has no name of its own")
+    strtof = ctypes.CDLL(None).strtof
+    strtof.restype, strtof.argtypes = ctypes.c_float, [ctypes.c_char_p, ctypes.c_void_p]
+    spec = read(tmp_path, f"{FLOAT}(assert (<= X[0,0] {text}))")
+    assert -spec.unsafe.offset == strtof(text.encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "terms"),
+    [("(<= X[0,0] Y[0,0])", ((0, 1.0), (6, -1.0))), ("(<= (- Y[0,1]) 0.5)", ((7, -1.0),)),
+     ("(<= (* -1.0 Y[0,1]) 0.5)", ((7, -1.0),))],
+)  # fmt: skip
+def test_what_float32_compares_exactly(tmp_path, package, condition, terms):
+    assert read(tmp_path, f"{FLOAT}(assert {condition})").unsafe.terms == terms
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["(<= (+ Y[0,0] Y[0,1]) 0.5)", "(<= (- Y[0,0] Y[0,1]) 0.5)", "(<= (* 2.0 Y[0,1] 3.0) 0.5)",
+     "(<= Y[0,0] (+ 0.1 0.2))"],
+)  # fmt: skip
+def test_what_float32_rounds_is_refused(tmp_path, package, condition):
+    with pytest.raises(UnsupportedError, match="rounded"):
+        read(tmp_path, f"{FLOAT}(assert {condition})")
+
+
+def test_a_constant_beyond_float32(tmp_path, package):
+    with pytest.raises(ModelError, match="finite float32"):
+        read(tmp_path, f"{FLOAT}(assert (<= X[0,0] {'9' * 50}.0))")

@@ -8,9 +8,13 @@ small letters only, and calls other names unknown, so the names are read here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
+
+import numpy as np
 
 from ...core import UnsupportedError
 from .errors import Fault
+from .terms import Term, constant
 from .tokens import words
 
 
@@ -60,3 +64,44 @@ def element_type(types: Iterable[tuple[str, str]]) -> str:
                 UnsupportedError,
             )
     return READ[first[1]] if first else REAL
+
+
+def float32_constant(value: int | Fraction) -> Fraction:
+    """The float32 number nearest to a constant of a float32 query, ties to even.
+
+    Raises:
+        Fault: It is beyond them.
+
+    Example:
+        >>> float(float32_constant(Fraction("0.1")))
+        0.10000000149011612
+    """
+    with np.errstate(over="ignore"):
+        near = np.float32(float(value))
+    if not np.isfinite(near):
+        raise Fault("a constant of a float32 query is a finite float32 number.")
+    # Over float64 a constant is rounded twice, which may miss the nearest; a tie is a float64
+    # number, so there `near` is right, and comes first.
+    around = [near, *(np.nextafter(near, np.float32(end)) for end in (-np.inf, np.inf))]
+    finite = [one for one in around if np.isfinite(one)]
+    return min((Fraction(float(one)) for one in finite), key=lambda one: abs(one - value))
+
+
+def check_exact(kind: str, parts: Iterable[Term]) -> None:
+    """Refuse arithmetic of a float32 query that float32 would round.
+
+    Args:
+        kind: Of the operator.
+        parts: Its operands.
+
+    Raises:
+        Fault: It is a sum, or a product by anything but 1 or -1.
+    """
+    factors = [constant(part) for part in parts]
+    if kind == "Multiply" and sum(one not in (1, -1) for one in factors) <= 1:
+        return
+    raise Fault(
+        "an assertion about float32 compares single entries with each other or with numbers: what "
+        "a sum or a product of them is depends on how it is rounded.",
+        UnsupportedError,
+    )

@@ -22,7 +22,14 @@ from ...core import (
     pip_install,
 )
 from .conditions import compared, differ, joined
-from .elements import REAL, element_type, written_types
+from .elements import (
+    FLOAT32,
+    REAL,
+    check_exact,
+    element_type,
+    float32_constant,
+    written_types,
+)
 from .errors import Fault, line_of, refusal
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
@@ -91,6 +98,10 @@ class _Version2Reader:
         self.networks: list[DeclaredNetwork] = []
         self._types = types
         self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
+
+    @property
+    def _is_float32(self) -> bool:
+        return self.elements == FLOAT32
 
     @property
     def shapes(self) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
@@ -183,14 +194,19 @@ class _Version2Reader:
             return {self._place(node.name, node.indices): 1}
         if hasattr(node, "lexeme"):
             self.line = getattr(node, "line", self.line)
-            return {CONSTANT: literal(node.lexeme)}
+            value = literal(node.lexeme)
+            return {CONSTANT: float32_constant(value) if self._is_float32 else value}
         if kind == "Negate":
             return plus([self.term(node.expr)], [-1])
         if kind == "Minus":
             parts = [self.term(node.head), *(self.term(part) for part in node.rest)]
+            if self._is_float32:
+                check_exact(kind, parts)
             return plus(parts, [1] + [-1] * (len(parts) - 1))
         if kind in ("Plus", "Multiply"):
             parts = [self.term(part) for part in node.args]
+            if self._is_float32:
+                check_exact(kind, parts)
             return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
         raise Fault(f"the term `{kind}` is not read.", UnsupportedError)
 
