@@ -205,3 +205,13 @@ def test_help_says_what_the_first_line_is():
     text = outrange("verify", "--help").stdout
     assert "unsat" in text and "violated" in text
     assert "\n    3 " in text
+
+
+def test_a_float32_query_is_refused_here_too(call, folder):
+    pytest.importorskip("vnnlib")
+    (folder / "float.vnnlib").write_text(
+        "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [1,2])"
+        "(declare-output Y float32 [1,2]))(assert (>= Y[0,0] 2.5))"
+    )
+    code, out, err = call("small.onnx", "float.vnnlib")
+    assert (code, out) == (4, "") and "`float32`" in err and "`real`" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
@@ -167,9 +168,13 @@ def expected(
     examples*, 2020; Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the
     case of the binomial*, 1934.
     """
+    from ..frontends.source import weights_source
     from ..train.expected import expected as ask
 
-    return ask(model, x, trials=trials, confidence=confidence, seed=seed)
+    found = ask(model, x, trials=trials, confidence=confidence, seed=seed)
+    weights = model.get_weights()
+    source = weights_source(str(model.name), weights) if weights else None
+    return found if source is None else replace(found, sources=(source,))
 
 
 @recorded
