@@ -7,6 +7,7 @@ import pytest
 
 from outrange.core import And, Atom, Or, Specification
 from outrange.core.formula import holds
+from outrange.questions.conditions.specification import own_box
 from outrange.questions.conditions.ties import merged, ties
 
 
@@ -75,3 +76,13 @@ def test_bounds_are_implied_outwards():
     end = -Fraction(bound.offset)
     exact = (1 + Fraction(0.3)) / Fraction(0.1)
     assert (i, c) == (1, 1.0) and exact <= end <= exact * (1 + Fraction(2) ** -52)
+
+
+def test_the_box_of_a_property_holds_all_its_inputs():
+    """Of ends that no double is, the next one outside."""
+    third = And((Atom(((0, 3.0),), -1.0), Atom(((0, -3.0),), -1.0), Atom(((1, -1.0),), 0.5, True),
+                 Atom(((1, 1.0), (2, 1.0)), 0.0)))  # fmt: skip
+    box = own_box(Specification("p", 2, 1, And((third,)))).box
+    assert Fraction(box.hi[0]) >= Fraction(1, 3) >= -Fraction(box.lo[0]) - Fraction(2) ** -53
+    assert Fraction(box.lo[0]) <= -Fraction(1, 3)
+    assert (box.lo[1], box.hi[1]) == (0.5, np.inf)

@@ -25,6 +25,7 @@ STATUSES = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
+    "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
 }
 """Why a search stopped, in words; the bounds are valid in every case."""
 
@@ -62,7 +63,8 @@ class Range(Answer):
             where no runtime could run it, or where the question is not about its outputs.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
-        status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped.
+        status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped;
+            `"float32"`: it closed in real arithmetic, and what float32 may round is left.
         warrant: What stands behind the claim.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
@@ -70,6 +72,11 @@ class Range(Answer):
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
         remedies: Where a gap is open: what was tried and closes it, in sentences.
+        arithmetic: `"real"`, or `"float32"`: then the claim is about every float32 run of the
+            network, its sums in any order, at float32 inputs of the set; `seen_lo`, `seen_hi` are
+            what the model itself returned there (without one, what every float32 run reaches).
+        real_lo: With `"float32"`: the lower ends in real arithmetic, beside which `lo` stands.
+        real_hi: With `"float32"`: the upper ends.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -97,6 +104,9 @@ class Range(Answer):
     subject: str = field(default="output", kw_only=True)
     labels: tuple[str, ...] = field(default=(), kw_only=True)
     remedies: tuple[str, ...] = field(default=(), kw_only=True)
+    arithmetic: str = field(default="real", kw_only=True)
+    real_lo: np.ndarray | None = field(default=None, kw_only=True)
+    real_hi: np.ndarray | None = field(default=None, kw_only=True)
 
     FORMAT = "outrange.range"
     DERIVED = ("statement", "gap", "relative_gap")
@@ -127,6 +137,13 @@ class Range(Answer):
     def relative_gap(self) -> np.ndarray:
         """`gap` as a multiple of the range seen (of 1e-6 of its magnitude, if that is more)."""
         return relative(self.gap, self._base, self.seen_hi)
+
+    @property
+    def widening(self) -> np.ndarray | None:
+        """How far float32 moves the ends of each output outward; None in real arithmetic."""
+        if self.real_lo is None or self.real_hi is None:
+            return None
+        return np.maximum(self.real_lo - self.lo, self.hi - self.real_hi)
 
     @property
     def _base(self) -> np.ndarray:
@@ -170,7 +187,10 @@ class Range(Answer):
 
     def _picked(self, where: np.ndarray, name: str) -> Range:
         """Some of the outputs, in the shape of their flat numbers."""
-        kept = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+        kept = (
+            "lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi", "real_lo",
+            "real_hi",
+        )  # fmt: skip
         parts = {n: picked(getattr(self, n), where, self.lo.shape) for n in kept}
         labels = tuple(self.names[i] for i in where.ravel())
         if labels == tuple(entry_names({name: where.shape})):
@@ -214,6 +234,8 @@ class Range(Answer):
     @property
     def statement(self) -> str:
         """What `lo` and `hi` are bounds of."""
+        if self.arithmetic == "float32":
+            return "float32 network with the stored weights, its sums in any order"
         return "real-valued network with the stored weights"
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
@@ -243,6 +265,11 @@ class Range(Answer):
         }  # fmt: skip
         if self.model_lo is not None and self.model_hi is not None:
             columns |= {"model_lo": self.model_lo, "model_hi": self.model_hi}
+        if self.real_lo is not None and self.real_hi is not None:
+            columns |= {
+                "widening": np.asarray(self.widening),
+                "real_lo": self.real_lo, "real_hi": self.real_hi,
+            }  # fmt: skip
         flat = (np.ravel(values).tolist() for values in columns.values())
         return [dict(zip(columns, row, strict=True)) for row in zip(*flat, strict=True)]
 
@@ -261,7 +288,8 @@ class Range(Answer):
             what = f"{word.capitalize()} `{clipped_name(self.names[0], 40)}` lies"
         else:
             what = f"All {lo.size:,} {word}s lie"
-        return f"{what} in {ends} for every input of the set ({standing})"
+        how = " in float32, whatever the order of its sums," * (self.arithmetic == "float32")
+        return f"{what} in {ends}{how} for every input of the set ({standing})"
 
     def document(self) -> Document:
         """A row an output, or of many the outstanding ones; then where the ends were seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ STATUSES = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left",
+    "float32": "what float32 may round is left",
 }
 """Why the search stopped, in words; both ends hold in every case."""
 
@@ -59,6 +60,8 @@ class Robustness(Answer):
         methods: The methods that were used, with references.
         reading: How the class is read off the output, where it is one number.
         scale: `(inputs,)` how far each input moves at a distance of 1; None for 1.
+        arithmetic: `"real"`, or `"float32"`: both ends are then about the network as it is
+            deployed, its sums in any order.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -82,6 +85,7 @@ class Robustness(Answer):
     methods: tuple[str, ...] = ()
     reading: str = ""
     scale: np.ndarray | None = None
+    arithmetic: str = field(default="real", kw_only=True)
 
     FORMAT = "outrange.robustness"
     INDEX = ("claim",)

@@ -23,6 +23,7 @@ REASONS = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
+    "float32": "decided in real arithmetic, by less than float32 may round",
 }
 """Why a search stopped, in words."""
 
@@ -119,12 +120,16 @@ class Verdict(Answer):
             a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
         nearest: The distance at the input that came nearest; negative means broken. None if no
             input was tried.
-        reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`.
+        reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`; `"float32"`: decided in real
+            arithmetic by less than float32 may round.
         vacuous: Whether no input at all satisfies the property's assumptions.
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
         remedies: Where time ran out: on what smaller sets it was tried and holds, in sentences.
+        arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run, its
+            sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
+        in_real: With `"float32"`: the verdict in real arithmetic, where it is another one.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -145,6 +150,8 @@ class Verdict(Answer):
     cost: Cost
     methods: tuple[str, ...] = ()
     remedies: tuple[str, ...] = field(default=(), kw_only=True)
+    arithmetic: str = field(default="real", kw_only=True)
+    in_real: str = field(default="", kw_only=True)
 
     FORMAT = "outrange.verdict"
     INDEX = ("claim",)
@@ -174,9 +181,12 @@ class Verdict(Answer):
         if self.status == HOLDS:
             if self.vacuous:
                 return "It holds, but for want of inputs: none satisfies its assumptions."
-            return "It holds for every input of the set."
+            how = ", in float32 in any order of its sums" * (self.arithmetic == "float32")
+            return f"It holds for every input of the set{how}."
         if self.counterexample is not None:
-            return f"It is broken at {point(self.counterexample.x, 'x')}{self._float32_note()}."
+            real = f" In real arithmetic: {self.in_real}." * (self.in_real not in ("", VIOLATED))
+            at = point(self.counterexample.x, "x")
+            return f"It is broken at {at}{self._float32_note()}.{real}"
         near = ""
         if self.nearest is not None and self.nearest > 0:
             near = f"; the nearest input tried stays {number(self.nearest)} away from breaking it"
@@ -186,7 +196,8 @@ class Verdict(Answer):
             near += (
                 f"; a margin of {number(self.margin)} is proved, and the property needs 0 or more"
             )
-        return f"Unknown: {REASONS[self.reason]}{near}.{self._advice()}"
+        real = f"; in real arithmetic: {self.in_real}" * bool(self.in_real)
+        return f"Unknown: {REASONS[self.reason]}{near}{real}.{self._advice()}"
 
     def _float32_note(self) -> str:
         found = self.counterexample

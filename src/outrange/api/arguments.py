@@ -52,6 +52,41 @@ def loaded(model: Any, asked: Any = None) -> Network:
     return network.named(names) if names is not None and is_nameless(network) else network
 
 
+def is_float32(arithmetic: Any) -> bool:
+    """Whether a question is about the float32 network; False in real arithmetic.
+
+    Raises:
+        InputError: It is neither: a type that rounds more is refused by name.
+    """
+    if arithmetic in ("real", "float32"):
+        return arithmetic == "float32"
+    rounds_more = arithmetic in ("bfloat16", "float16", "half", "tf32", "tensorfloat32", "float8")
+    raise InputError(
+        "`arithmetic` is 'real' or 'float32'"
+        + (", and nothing that rounds more than float32: no error of it is stated" * rounds_more)
+        + f". Received: arithmetic={arithmetic!r}."
+    )
+
+
+def specified(property: Any) -> Any:
+    """A property, read where it is a file."""
+    is_file = isinstance(property, os.PathLike)
+    if isinstance(property, str):
+        is_file = is_property_file(property)
+    return read_property(property) if is_file else property
+
+
+def arithmetic_of(property: Any, arithmetic: str | None) -> str:
+    """What the network computes in: what was asked for, else what a VNN-LIB file declares.
+
+    Raises:
+        InputError: It is neither real nor float32.
+    """
+    declared = property.elements if isinstance(property, Specification) else "real"
+    chosen = declared if arithmetic is None else arithmetic
+    return "float32" if is_float32(chosen) else "real"
+
+
 def is_nameless(network: Network) -> bool:
     """Whether a model has one input, whose features have no names of their own."""
     return len(network.graph.inputs) == 1 and not network.graph.inputs[0].column_of
@@ -102,20 +137,20 @@ def _is_set(given: Any) -> bool:
     return isinstance(given, tuple | list | dict) or any(hasattr(given, one) for one in parts)
 
 
-def _about(network: Network, specification: Specification) -> Specification:
+def _about(network: Network, specification: Specification, float32: bool) -> Specification:
     """The specification, if it is about such a network, and in an arithmetic that is proved.
 
     Raises:
         InputError: It declares other networks.
         UnsupportedError: It is about an element type that nothing is proved of.
     """
-    if specification.elements != "real":
+    if specification.elements != "real" and not float32:
         # The one place that stands between a float32 query and reasoning about real numbers.
         raise UnsupportedError(
-            f"`{specification.name}` declares elements of type `{specification.elements}`, of "
-            "which nothing is proved yet: the answer would be about the real-valued network. "
-            "Write `real` in place of the element type to ask about that one. "
-            f"Received: element type `{specification.elements}`."
+            f"`{specification.name}` declares elements of type `{specification.elements}`, and "
+            "this question reasons about real numbers: `outrange.verify` without `arithmetic` "
+            "answers about float32. Write `real` in place of the element type to ask about the "
+            f"real-valued network. Received: element type `{specification.elements}`."
         )
     declared = [one.name for one in specification.networks]
     given = [name for name, _ in network.parts]
@@ -129,11 +164,11 @@ def _about(network: Network, specification: Specification) -> Specification:
 
 
 def asked(
-    network: Network, property: Any, box: Any, where: Any
+    network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
     """What is unsafe, where, the property in words, and its hash."""
     from ..cli.property.parser import read_condition
-    from ..questions.conditions.specification import assumed, matched, whole_space
+    from ..questions.conditions.specification import assumed, matched, own_box, whole_space
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
     from ..questions.stated import stated
@@ -147,13 +182,13 @@ def asked(
         )
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
-    if isinstance(property, str | os.PathLike):
-        property = read_property(property)
+    property = specified(property)
     if isinstance(property, Specification):
-        specification = matched(_about(network, property), network.graph)
+        specification = matched(_about(network, property, float32), network.graph)
         name = specification.name if specification.source is None else specification.source.name
         if box is None:
-            own = where_holds([whole_space(network.graph)], slots, where, outputs)
+            whole = own_box(specification) if float32 else whole_space(network.graph)
+            own = where_holds([whole], slots, where, outputs)
             return specification.unsafe, own, name, specification.source
         # Its own bounds belong to the input set: where they leave nothing, nothing was asked.
         found = regions(slots, box, where=where, outputs=outputs)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ..core import OutOfTime, deadline
 from ..live import heard
 from ..questions.common.stamp import stamped
-from .arguments import asked, left, loaded_within, side_by_side
+from .arguments import (
+    arithmetic_of,
+    asked,
+    is_float32,
+    left,
+    loaded_within,
+    side_by_side,
+    specified,
+)
 from .recorded import question
 
 
@@ -26,6 +34,7 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     seed: int = 0,
+    arithmetic: str | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
@@ -50,6 +59,10 @@ def verify(
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
+        arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
+            the network as it is deployed, its sums in any order, and a counterexample is one that
+            the model itself reproduces in float32 (docs/float32.md). None: what a VNN-LIB 2.0 file
+            declares, and real numbers for every other property.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -87,14 +100,19 @@ def verify(
     from ..questions.stated import decided
     from ..questions.verify import LEAST_TIME, undecided
 
+    is_float32("real" if arithmetic is None else arithmetic)
     if isinstance(model, Mapping):
         model, property, time_limit = side_by_side(model, property, time_limit)
     network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            unsafe, regions, text, source = asked(network, property, box, where)
+            property = specified(property)
+            arithmetic = arithmetic_of(property, arithmetic)
+            float32 = arithmetic == "float32"
+            unsafe, regions, text, source = asked(network, property, box, where, float32)
     except OutOfTime:
-        return stamped(undecided(network, os.path.basename(str(property)), clock), network)
+        name = getattr(property, "name", None) or os.path.basename(str(property))
+        return stamped(undecided(network, name, clock), network)
     return decided(
         network,
         unsafe,
@@ -104,4 +122,5 @@ def verify(
         seed=seed,
         source=source,
         progress=heard(progress),
+        arithmetic=arithmetic,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..live import heard
 from ..questions.common.stamp import stamped
-from .arguments import left, loaded, loaded_within
+from .arguments import is_float32, left, loaded, loaded_within
 from .recorded import question, recorded
 
 
@@ -25,6 +25,7 @@ def output_range(
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
+    arithmetic: str = "real",
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
@@ -49,6 +50,8 @@ def output_range(
         solver: Whether a mixed-integer solver may close what splitting the input set does not
             (few inputs, few unstable neurons). The answer's `warrant` is then
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
+        arithmetic: What the network computes in: `"real"`, or `"float32"` for bounds of the network
+            as it is deployed, its sums in any order (docs/float32.md).
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -82,6 +85,8 @@ def output_range(
     """
     from ..questions.output_range import output_range as ask
 
+    if is_float32(arithmetic):
+        from ..questions.float32.ranges import float32_range as ask
     network, clock = loaded_within(model, time_limit, box)
     return stamped(
         ask(

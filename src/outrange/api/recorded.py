@@ -40,7 +40,10 @@ def recorded(ask: Ask) -> Ask:
         asked = answer.provenance or Provenance()
         name = getattr(ask, "__name__", "")
         asked = replace(asked, question=name, version=VERSION, arguments=arguments)
-        return replace(answer, provenance=asked)
+        answer = replace(answer, provenance=asked)
+        # Left to its default it is what the property declares.
+        semantics = getattr(answer, "arithmetic", None)
+        return answer if semantics is None else as_asked(answer, arithmetic=semantics)
 
     return cast(Ask, call)
 

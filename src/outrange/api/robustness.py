@@ -11,7 +11,7 @@ from ..core import InputError
 from ..core.formula import negate
 from ..live import heard
 from ..questions.common.stamp import stamped
-from .arguments import left, loaded_within
+from .arguments import is_float32, left, loaded_within
 from .read import is_property_file
 from .recorded import question
 
@@ -38,6 +38,7 @@ def robustness(
     tol: float = 1e-3,
     time_limit: float | None = None,
     seed: int = 0,
+    arithmetic: str = "real",
     progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Compute the certified radius of an input: proved from below, attained from above.
@@ -63,6 +64,7 @@ def robustness(
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
+        arithmetic: What the network computes in, `"real"` or `"float32"`: see `outrange.verify`.
         progress: A function called with `(lo, hi)` after each decision;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -96,6 +98,7 @@ def robustness(
     from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robustness import robustness as ask
 
+    is_float32(arithmetic)
     network, clock = loaded_within(model, time_limit, x)
     units = flat_scale(network.graph.inputs, scale, data)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
@@ -112,6 +115,7 @@ def robustness(
             seed=seed,
             progress=heard(progress),
             reading=reading,
+            arithmetic=arithmetic,
         ),
         network,
     )

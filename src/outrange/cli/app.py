@@ -38,6 +38,14 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+ARITHMETIC = click.option(
+    "--arithmetic",
+    metavar="real|float32",
+    help="What the network computes in; float32: as it is deployed, its sums in any order.  "
+    "[default: real; of a VNN-LIB 2.0 file what it declares]",
+)
+
+
 @app.command("range", epilog=EXIT_CODES)
 @click.argument("model")
 @_with(*BOX_OPTIONS)
@@ -65,6 +73,7 @@ def app(context: click.Context) -> None:
     is_flag=True,
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
+@ARITHMETIC
 @_with(*MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """The least and the largest value of every output.
@@ -111,6 +120,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Of the random points that look for a counterexample.",
 )
+@ARITHMETIC
 @_with(*MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.

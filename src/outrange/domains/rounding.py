@@ -143,8 +143,8 @@ def radius(
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))
-        reach = _reach(op, sizes_of)
-        rho = gamma(op.terms + reads) * reach + budget.constant(op.size) * np.abs(op.bias)
+        farthest = reach(op, [h[None] for h in sizes_of])[0]
+        rho = gamma(op.terms + reads) * farthest + budget.constant(op.size) * np.abs(op.bias)
         return widened(rho * factor)
     factor = budget.excess(op.size + (op.windows.shape[1] if isinstance(op, Largest) else 0))
     if isinstance(op, Rearrange):
@@ -156,19 +156,19 @@ def radius(
         return rho * factor
     present = op.windows >= 0
     most_used = int(np.bincount(op.windows[present]).max())
-    reach = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)
-    return widened(gamma(most_used + 1 + reads) * reach * factor)
+    total = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)
+    return widened(gamma(most_used + 1 + reads) * total * factor)
 
 
-def _reach(op: Affine, sizes_of: list[np.ndarray]) -> np.ndarray:
-    """`|A| H`, infinite exactly where an infinite entry has a coefficient."""
-    finite = tuple(np.where(np.isfinite(h), h, 0.0)[None] for h in sizes_of)
+def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
+    """`|A| H`, infinite exactly where an infinite entry has a coefficient; `H` `(B, n)` each."""
+    finite = tuple(np.where(np.isfinite(h), h, 0.0) for h in sizes_of)
     with np.errstate(over="ignore"):
-        reach = op.apply(finite, True)[0]
+        found = op.apply(finite, True)
     if not all(np.isfinite(h).all() for h in sizes_of):
-        marks = tuple((~np.isfinite(h)).astype(np.float64)[None] for h in sizes_of)
-        reach = np.where(op.apply(marks, True)[0] > 0, np.inf, reach)
-    return reach
+        marks = tuple((~np.isfinite(h)).astype(np.float64) for h in sizes_of)
+        found = np.where(op.apply(marks, True) > 0, np.inf, found)
+    return found
 
 
 def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:

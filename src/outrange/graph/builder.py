@@ -38,6 +38,7 @@ class Builder:
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path written on nodes added from now on; front-ends keep it current.
+        operation: The framework's operation, likewise.
         within: `(entries, least, most)`: limits of whole numbers in the flat input.
         bounded: `(value, least, most)`: limits beyond which the graph is not the model.
         moved: After `finish`: from each value that is still there to its number in the graph.
@@ -60,6 +61,7 @@ class Builder:
     plain: Graph | None = None
     whole: dict[int, tuple[Op | None, np.ndarray]] = field(default_factory=dict, repr=False)
     bypassed: frozenset[int] = frozenset()
+    operation: str = field(default="", kw_only=True)
     entries: Tally = field(default_factory=lambda: Tally(VALUES), repr=False)
     steps: Tally = field(default_factory=lambda: Tally(NODES), repr=False)
 
@@ -123,7 +125,7 @@ class Builder:
         self.steps.add((), f"`{op.name}` of layer `{self.source}`")
         self.entries.add(shape, f"`{op.name}` of layer `{self.source}`")
         size = math.prod(shape)
-        node = Node(op, tuple(v.index for v in inputs), size, shape, self.source)
+        node = Node(op, tuple(v.index for v in inputs), size, shape, self.source, self.operation)
         self.nodes.append(node)
         return Value(self, len(self.nodes), shape)
 

@@ -62,7 +62,7 @@ FLOAT32 = FloatType("float32", 2.0**-24, 2.0**24, LARGEST32, 2.0**-126, 2e-6, np
 FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.float64)
 """Of scikit-learn. The graph's own values are float64 numbers, too: see `tolerance`."""
 
-_EXTRA_TERMS = 8
+EXTRA_TERMS = 8
 """Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
 
 OPERATIONS = 16
@@ -138,7 +138,7 @@ def _node(
     op = node.op
     if isinstance(op, Pointwise):
         moved = _pointwise(op, inputs, before, y)
-        return moved, _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
+        return moved, gamma_of(EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
     if isinstance(op, Rearrange):
         return op.run(before, fill=False), np.zeros(y.shape)
     if isinstance(op, Largest):
@@ -146,23 +146,23 @@ def _node(
     if isinstance(op, Product):
         u, v = (np.abs(x) for x in inputs)
         moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
-        rounding = _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
+        rounding = gamma_of(EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
         counted = _are_whole(inputs, before, op) & (np.abs(y) < computed.whole)
         return moved, np.where(counted, 0.0, rounding)
     if isinstance(op, Affine):
         moved = op.apply(before, True)
-        if _only_picks(op, computed):
+        if only_picks(op, computed):
             return moved, _flushed(y, moved, computed)
         size = op.apply(tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True)), True)
         size = size + np.abs(op.bias)
-        rounding = _gamma(op.terms + _EXTRA_TERMS, computed) * size + computed.tiny * op.terms
-        if _has_whole_coefficients(op):
+        rounding = gamma_of(op.terms + EXTRA_TERMS, computed) * size + computed.tiny * op.terms
+        if has_whole_coefficients(op):
             rounding = np.where(_are_whole(inputs, before) & (size < computed.whole), 0.0, rounding)
         return moved, rounding
     moved = _curve(op, inputs[0], before[0], y)
-    if _only_picks(op, computed):
+    if only_picks(op, computed):
         return moved, _flushed(y, moved, computed)
-    rounding = _gamma(_EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
+    rounding = gamma_of(EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
     if not op.is_piecewise_linear:
         rounding = rounding + computed.absolute
     return moved, rounding
@@ -178,20 +178,20 @@ def _are_whole(
     return np.logical_and.reduce(known)
 
 
-def _has_whole_coefficients(op: Affine) -> bool:
+def has_whole_coefficients(op: Affine) -> bool:
     """Whether an op is a sum, entry by entry, of whole multiples and a whole number."""
     numbers = op.factor if op.factor is not None else op.coefficients
     whole = (np.asarray(part) for part in (numbers, op.bias) if part is not None)
     return numbers is not None and all(bool((part == np.rint(part)).all()) for part in whole)
 
 
-def _gamma(terms: int, computed: FloatType) -> float:
+def gamma_of(terms: int, computed: FloatType) -> float:
     """`n u / (1 - n u)`: what `n` roundings make of a relative error."""
     share = terms * computed.unit
     return share / (1.0 - share) if share < 1.0 else np.inf
 
 
-def _only_picks(op: Affine | Curve, computed: FloatType) -> bool:
+def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
     """Whether every result is an operand, its negative, or a constant: nothing is rounded."""
     if isinstance(op, Affine):
         return op.factor is not None and bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())

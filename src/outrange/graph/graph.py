@@ -23,6 +23,7 @@ class Node:
         size: Length of the flat result.
         shape: The result's shape in the user's model (a batch axis of 1 included).
         source: The user's layer, as a path of names: `"block/dense_3"`.
+        operation: The framework's operation that the node is a part of: `"Matmul"`.
     """
 
     op: Op
@@ -30,6 +31,7 @@ class Node:
     size: int
     shape: tuple[int, ...]
     source: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True)

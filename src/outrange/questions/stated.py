@@ -45,6 +45,7 @@ def decided(
     seed: int = 0,
     source: PropertySource | None = None,
     progress: Callable[[VerifyProgress], None] | None = None,
+    arithmetic: str = "real",
 ) -> Verdict:
     """The verdict, with the hash of the model and the box of the input set.
 
@@ -59,8 +60,12 @@ def decided(
         seed: Of the samples.
         source: The hash of the property.
         progress: Called a few times a second.
+        arithmetic: `"real"` or `"float32"`.
     """
-    found = verify(
+    ask = verify
+    if arithmetic == "float32":
+        from .float32.verdicts import verify_float32 as ask
+    found = ask(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip

@@ -205,7 +205,7 @@ def test_a_float32_query_is_never_answered_about_real_numbers(tmp_path, package)
     path = tmp_path / "p.vnnlib"
     path.write_text(text)
     with pytest.raises(UnsupportedError, match=r"`float32`.*Write `real`.*Received"):
-        verify(six_inputs(), path)
+        verify(six_inputs(), path, arithmetic="real")
 
 
 def test_networks_follow_each_other(tmp_path, package):

@@ -9,6 +9,7 @@ HELP = {
     "time": "more time (`time_limit=`)",
     "interrupted": "letting it run on",
     "rounding": "a larger tolerance (`tol=`)",
+    "float32": "more time (`time_limit=`), which goes to smaller parts of the set",
     "pieces": "more pieces (`most_pieces=`)",
     "effort": "fewer examples (`count=`)",
 }

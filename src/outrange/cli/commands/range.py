@@ -43,6 +43,7 @@ def ask_range(
     seconds: float | None,
     tol: float | None,
     solver: bool,
+    arithmetic: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -75,6 +76,7 @@ def ask_range(
         rows=forms,
         layer=layer,
         solver=solver,
+        arithmetic=arithmetic or "real",
     )
     answer = as_asked(answer, time_limit=seconds)
     if output is not None:
@@ -110,6 +112,7 @@ def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
         return None if value is None else value.reshape(shape + value.shape[1:])
 
     names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+    names += ("real_lo", "real_hi")
     return {name: shaped(getattr(answer, name)) for name in names}
 
 

@@ -35,6 +35,7 @@ def ask_verify(
     where: str | None,
     seconds: float,
     seed: int,
+    arithmetic: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -48,6 +49,7 @@ def ask_verify(
         where: A condition on `x`, written out.
         seconds: Of wall time, for reading the files and for the search.
         seed: Of the random points.
+        arithmetic: `"real"` or `"float32"`; None for what a file declares.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -67,7 +69,9 @@ def ask_verify(
         from ...api.recorded import as_asked
 
         left = max(clock.left, 1e-3)
-        found = verify(network, asked, region, where=cut, time_limit=left, seed=seed)
+        found = verify(
+            network, asked, region, where=cut, time_limit=left, seed=seed, arithmetic=arithmetic
+        )
         verdict = as_asked(found, time_limit=seconds)
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")

@@ -118,8 +118,10 @@ def _assignment(
     """Every declared tensor with its values, in the order of the declarations."""
     found = verdict.counterexample
     assert found is not None
-    # What the query is about: the real outputs, not those of the model's own arithmetic.
-    outputs = found.y.values() if isinstance(found.y, dict) else [found.y]
+    # What the query is about: the real outputs, or those that the model itself returned.
+    given = found.y if specification.elements == "real" else found.model_y
+    assert given is not None  # `sat` about float32 was reproduced by the model
+    outputs = given.values() if isinstance(given, dict) else [given]
     whole = found.flat_x
     if len(specification.networks) > 1:
         # Inputs that the query calls equal were one input of the search.
@@ -136,13 +138,15 @@ def _assignment(
         for role in ("inputs", "outputs"):
             for one in getattr(network, role):
                 end = taken[role] + int(np.prod(one.shape, dtype=np.int64))
-                assigned.append((one, flat[role][taken[role] : end].reshape(one.shape)))
+                kind = np.float64 if specification.elements == "real" else np.float32
+                values = flat[role][taken[role] : end].reshape(one.shape).astype(kind)
+                assigned.append((one, values))
                 taken[role] = end
     return assigned
 
 
 def _shown(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
-    """Name, type and shape, then a number a line, none with an exponent, exact as doubles."""
+    """Name, type and shape, then a number a line, none with an exponent, exact in its type."""
     one, values = assigned
     head = f"{one.name} {one.element} [{','.join(map(str, one.shape))}]"
     numbers = (np.format_float_positional(v, trim="0") for v in values.ravel())
@@ -156,8 +160,7 @@ def _write(folder: Path, assignment: Sequence[tuple[DeclaredTensor, np.ndarray]]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one, values in assignment:
-            kind = np.float64 if one.element.lower() == "real" else np.dtype(one.element)
-            (folder / f"{one.name}.pb").write_bytes(serialized(one.name, values.astype(kind)))
+            (folder / f"{one.name}.pb").write_bytes(serialized(one.name, values))
     except OSError as error:
         raise InputError(
             f"The assignment cannot be written there ({error.strerror}). "

@@ -161,6 +161,7 @@ def _lower_node(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, wanted: list[Within], counts: _Counts
 ) -> list[Tensor]:
     counts.nodes.add((), f"node `{node.name}` ({node.op})")
+    b.operation = node.op
 
     def run(nodes: Sequence[OnnxNode], inner: Env) -> None:
         for part in nodes:

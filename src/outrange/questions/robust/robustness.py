@@ -52,6 +52,7 @@ class _Search:
     open_: float = np.inf
     """The least radius that a slice of the current length did not decide."""
     slice: float = FIRST_SLICE
+    arithmetic: str = "real"
     margins: dict[float, float] = field(default_factory=dict)
     """Radius to the margin proved there."""
     boxes: int = 0
@@ -61,7 +62,10 @@ class _Search:
     def ask(self, radius: float) -> Verdict:
         """Decide one radius, within a slice of the time left."""
         left = max(1e-3, min(self.slice, self.until - time.perf_counter()))
-        verdict = verify(
+        ask = verify
+        if self.arithmetic == "float32":
+            from ..float32.verdicts import verify_float32 as ask
+        verdict = ask(
             self.network,
             self.unsafe,
             [self.around.region(radius)],
@@ -132,6 +136,8 @@ class _Search:
         found = examiner.witness
         if found is None or found.reproduced is False:
             return None
+        if self.arithmetic == "float32" and not found.reproduced:
+            return None
         return counterexample_at(self.network, found)
 
     def _keep(self, found: Counterexample) -> None:
@@ -156,6 +162,7 @@ def robustness(
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
     reading: str = "",
+    arithmetic: str = "real",
 ) -> Robustness:
     """Bracket the radius; see `outrange.robustness`.
 
@@ -170,13 +177,14 @@ def robustness(
         seed: Seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
         reading: How the class is read off the output, for the answer.
+        arithmetic: `"real"` or `"float32"`.
     """
     check_limits(tol, time_limit, default=False)
     check_hooks(progress, seed)
     limit = _largest(around, most)
     begin = time.perf_counter()
     until = np.inf if time_limit is None else begin + time_limit
-    search = _Search(network, unsafe, around, text, seed, until)
+    search = _Search(network, unsafe, around, text, seed, until, arithmetic=arithmetic)
     values = sum(node.size for node in network.graph.nodes)
     search.slice = FIRST_SLICE * max(1.0, values / A_SECOND)
     try:
@@ -199,6 +207,7 @@ def robustness(
         methods=tuple(search.methods),
         reading=reading,
         scale=around.scale,
+        arithmetic=arithmetic,
     )
 
 
@@ -228,8 +237,9 @@ def _search(
             return "never"
         if time.perf_counter() >= search.until:
             return "time"
-        if verdict.reason == "rounding" and search.ceiling - search.lo <= tol * search.ceiling:
-            return "rounding"
+        tied = verdict.reason in ("rounding", "float32")
+        if tied and search.ceiling - search.lo <= tol * search.ceiling:
+            return verdict.reason
         if search.ceiling <= TINY * _scale(search.around):
             return "rounding"
         if search.ceiling - search.lo <= max(tol * search.ceiling, 1e-300):

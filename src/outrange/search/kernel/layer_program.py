@@ -7,8 +7,9 @@ that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -107,7 +108,11 @@ MOST_WEIGHTS = 1 << 24
 
 
 def compile_layers(
-    graph: Graph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
+    graph: Graph,
+    rows: np.ndarray,
+    offset: np.ndarray,
+    fixed: np.ndarray,
+    errors: Mapping[int, np.ndarray] = MappingProxyType({}),
 ) -> LayerProgram | None:
     """The program of objectives `rows @ output + offset`; None if it has none.
 
@@ -119,6 +124,8 @@ def compile_layers(
         offset: `(m,)`.
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
             program are the others, in order.
+        errors: Of values, `(n,)`: how far each entry may be off its definition (by the rounding of
+            the runtime that the bounds are to hold for); not of rearrangements.
     """
     if any(
         isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
@@ -128,6 +135,7 @@ def compile_layers(
     for i, node in enumerate(graph.nodes):
         if not recorder.add(i + 1, node):
             return None
+        recorder.err(errors.get(i + 1))
     recorder.affine((rows,), (np.abs(rows),), offset, (graph.output,))
     return LayerProgram(recorder.widths[0], recorder.layers)
 
@@ -157,6 +165,17 @@ class _Compiler:
         else:
             return False
         return True
+
+    def err(self, error: np.ndarray | None) -> None:
+        """Take in the error of the last value; before a bend, so far as it stands for one after."""
+        if error is None:
+            return
+        layer = self.layers[-1]
+        if not layer.linear:
+            # A curve through the origin: to be off by `e` takes at most `e / slope` before it.
+            slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
+            error = error / min(slopes, default=1.0) * (1.0 + 2.0**-50)
+        layer.error = layer.error + error
 
     def _push(self, layer: ProgramLayer) -> Source:
         self.layers.append(layer)

@@ -129,7 +129,7 @@ class _Lowering:
     def record(self, record: OperationRecord) -> None:
         """Lower one operation."""
         where = f"Layer `{record.source}` ({type(record.layer or record.op).__name__})"
-        self.builder.source = record.source
+        self.builder.source, self.builder.operation = record.source, record.kind
         rule = RULES.get(record.kind)
         if rule is None:
             raise refuse.unknown(record.kind, where)

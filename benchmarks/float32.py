@@ -1,0 +1,176 @@
+"""Float32: what is proved of the deployed network, and whether any run of it is outside.
+
+    python benchmarks/float32.py                        the widening on mlp and ACAS Xu
+    python benchmarks/float32.py --rows acas --seconds 60
+    python benchmarks/float32.py --runs 1e9             runs of 300 random networks, and of their
+                                                        Keras and ONNX models where installed
+
+The widening is how far float32 moves an end outward, in any order of sums, over the range itself.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import outrange
+from cases import cases
+from outrange.core import InputError, UnsupportedError
+from outrange.domains.float32 import stray_over, with_rows
+
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+NETWORKS, AT_ONCE = 300, 4096
+
+
+def widening(rows: list[str], seconds: float) -> None:
+    """A row a network: the range in real arithmetic, and what float32 adds."""
+    print(f"{'row':16} {'range':>10} {'widening':>10} {'of it':>9} {'seconds':>8}  status")
+    for case in cases():
+        if rows and not any(case.name.startswith(row) for row in rows):
+            continue
+        network = outrange.load(case.path)
+        shape = network.graph.inputs[0].shape
+        box = (case.lo.reshape(shape), case.hi.reshape(shape))
+        begin = time.perf_counter()
+        answer = outrange.output_range(network, box, arithmetic="float32", time_limit=seconds)
+        took = time.perf_counter() - begin
+        width = np.ravel(answer.real_hi - answer.real_lo)
+        share = np.ravel(answer.widening) / width
+        worst = int(np.argmax(share))
+        print(
+            f"{case.name:16} {width[worst]:10.4g} {np.ravel(answer.widening)[worst]:10.3g} "
+            f"{share[worst]:9.2e} {took:8.1f}  {answer.status}", flush=True,
+        )  # fmt: skip
+
+
+def graphs(count: int) -> Iterator[tuple[int, Any]]:
+    """Random graphs of every kind of op, weights of scale 1e-6 to 1e6 among them."""
+    from outrange.ops import curve
+    from outrange.ops.float32 import float32_error
+    from small_graphs import NETS, describable, wild_graph
+
+    acts = [name for name in describable() if float32_error(curve(name)) is not None]
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        if seed % 2:
+            yield seed, wild_graph(rng, acts, products=True)
+        else:
+            yield seed, NETS[seed // 2 % len(NETS)](rng, acts[seed // 2 % len(acts)])
+
+
+def runs(total: int) -> int:
+    """Run random networks in every way of summing; returns how many values were outside."""
+    from float32_runs import float32_points, runtimes
+
+    outside = done = values = skipped = 0
+    each = max(1, total // NETWORKS)
+    for seed, graph in graphs(NETWORKS):
+        rng = np.random.default_rng(seed)
+        lo = np.float32(rng.normal(0.0, 1.0, graph.size)).astype(np.float64)
+        hi = lo + np.float32(rng.choice([0.0, 2.0**-10, 1.0], graph.size))
+        hi = np.maximum(lo, np.float32(hi).astype(np.float64))
+        try:
+            found = stray_over(with_rows(graph, np.eye(graph.value_size(graph.output))), lo[None],
+                               hi[None])  # fmt: skip
+        except UnsupportedError:  # a curve that was fused has no float32 code
+            skipped += 1
+            continue
+        ways, mine = runtimes(2), 0
+        while mine < each:
+            x = float32_points(rng, lo, hi, min(AT_ONCE, max(4, (each - mine) // len(ways))))
+            exact = graph.run(x.astype(np.float64))
+            for way in ways:
+                with np.errstate(all="ignore"):
+                    off = np.abs(way.run(graph, x).astype(np.float64) - exact)
+                bad = ~(off <= found.off * (1.0 + 1e-6) + 1e-300) & np.isfinite(found.off)
+                outside += int(bad.sum())
+                values += bad.size
+                mine += len(x)
+        done += mine
+    print(f"{NETWORKS - skipped} graphs, {done:,} runs, {values:,} values: {outside} outside")
+    return outside
+
+
+def model_runs(total: int) -> int:
+    """The same of the models of `tests/zoo.py` on the installed backend, and of their ONNX files."""
+    import keras
+
+    import zoo
+
+    outside = done = refused = 0
+    names = sorted(zoo.MODELS)
+    for seed, name in enumerate(names):
+        model = zoo.build(name)
+        try:
+            network = outrange.load(model)
+            rng = np.random.default_rng(seed)
+            size = network.graph.size
+            lo = np.float32(rng.normal(0.0, 0.5, size)).astype(np.float64)
+            hi = np.float32(lo + rng.choice([0.0, 2.0**-6, 1.0], size)).astype(np.float64)
+            answer = outrange.output_range(network, _box(network, lo, hi), arithmetic="float32",
+                                           time_limit=2)  # fmt: skip
+        except (UnsupportedError, InputError):
+            refused += 1
+            continue
+        low, high = np.ravel(answer.lo), np.ravel(answer.hi)
+        runners = [network.predict, *_onnx(keras, model, network)]
+        left = max(1, total // len(names))
+        while left > 0:
+            x = rng.uniform(lo, hi, (min(left, AT_ONCE), size)).astype(np.float32)
+            x = np.clip(x, lo.astype(np.float32), hi.astype(np.float32))
+            for run in runners:
+                y = np.asarray(run(x), np.float64)
+                outside += int((~((low <= y) & (y <= high))).sum())
+                done += len(x)
+            left -= len(x)
+    backend = keras.backend.backend()
+    print(f"{len(names) - refused} Keras models on {backend}, {done:,} runs: {outside} outside")
+    return outside
+
+
+def _box(network: Any, lo: np.ndarray, hi: np.ndarray) -> dict:
+    parts, start = {}, 0
+    for slot in network.graph.inputs:
+        part = slice(start, start + slot.size)
+        parts[slot.name] = (lo[part].reshape(slot.shape), hi[part].reshape(slot.shape))
+        start += slot.size
+    return parts
+
+
+def _onnx(keras: Any, model: Any, network: Any) -> list:
+    """The model as onnxruntime runs it, where Keras can export it."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.onnx")
+            model.export(path, format="onnx", verbose=False)
+            found = outrange.load(path)
+    except Exception:  # whatever exporting needs is missing, or it does not know the model
+        return []
+    return [found.predict] if found.graph.size == network.graph.size else []
+
+
+def main() -> None:
+    """Read the options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", nargs="*", default=[])
+    parser.add_argument("--seconds", type=float, default=60.0, help="a row")
+    parser.add_argument("--runs", type=float, default=0.0, help="runs of random networks")
+    parser.add_argument("--models", type=float, default=0.0, help="runs of Keras models")
+    args = parser.parse_args()
+    if not (args.runs or args.models):
+        widening(args.rows, args.seconds)
+    bad = runs(int(args.runs)) if args.runs else 0
+    bad += model_runs(int(args.models)) if args.models else 0
+    sys.exit(int(bad > 0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Float32 over boxes: how far any float32 run of a graph may be from its real values, proved.
+
+For every value `v` let `d_v` be what a float32 run of the graph has there less the real value at
+the same input. Each op carries `d` on and adds a rounding of its own, `|r_v| <= local_v`:
+
+* *Affine*: `d_v = A d + r`, where a sum of `n` products in any order and association, fused or
+  not, is off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for
+  coefficients that the runtime computes itself, a bias, a scale. A product, a sum, a weight or an
+  operand that is flushed to zero costs the least normal number, absolutely.
+* *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`,
+  `e >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within
+  reach counts in full. `r` is what `ops.float32_error` states.
+* *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: of one entry if no
+  other can be the largest on either side, else the largest `e` of the entries that can.
+* What only picks an operand or a constant rounds nothing, and whole numbers up to 2^24 neither.
+
+So `d` obeys a graph of the same shape with lines in it, and the back-substitution of the linear
+bounds (`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as
+they do in the network, and products of norms never arise. Sound: yes; float64's own roundings in
+it are paid by `gamma` of float64 and by `SLACK`. Complete: no. Cost: as CROWN, half the rows.
+
+References: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3; for
+the lines, Zhang et al. 2018, as in `backward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..core import Bounds, check_deadline
+from ..graph import Graph, Node
+from ..ops import Affine, Rearrange, Step
+from . import float32_rules as rules
+from .backward import RelaxedGraph, back_substitute, dots
+from .float32_rules import TINY, Arrived
+from .registry import bounds
+from .rounding import RoundingTerm
+
+
+SLACK = 1.0 + 2.0**-30
+"""Covers the float64 roundings in sums of non-negative errors."""
+
+MOST_ROWS = 1 << 24
+"""Numbers that the rows of one value may hold, over all boxes; beyond it, errors of the value are
+carried forward only."""
+
+
+@dataclass(frozen=True, eq=False)
+class Float32Plan:
+    """What does not depend on boxes.
+
+    Args:
+        graph: Operation by operation, as the model computes.
+        unrounded: Values that are formed in real arithmetic: the forms asked about.
+    """
+
+    graph: Graph
+    unrounded: frozenset[int] = frozenset()
+
+    @cached_property
+    def differences(self) -> Graph:
+        """The graph that differences obey: without constants."""
+        return replace(self.graph, nodes=tuple(map(_linear, self.graph.nodes)))
+
+    @cached_property
+    def reads(self) -> int:
+        """The most often that a value is read."""
+        return max(map(len, self.graph.readers()), default=1)
+
+    @cached_property
+    def bent(self) -> frozenset[int]:
+        """Values that a nonlinear op reads."""
+        straight = (Affine, Rearrange)
+        return frozenset(
+            j for node in self.graph.nodes if not isinstance(node.op, straight) for j in node.inputs
+        )
+
+    @cached_property
+    def whole(self) -> tuple[np.ndarray, ...]:
+        """Of each value, the entries that are whole numbers whatever the input is."""
+        slots = self.graph.inputs
+        found = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
+        for node in self.graph.nodes:
+            found.append(rules.are_whole(node.op, [found[j] for j in node.inputs]))
+        return tuple(found)
+
+
+def _linear(node: Node) -> Node:
+    op = node.op
+    if isinstance(op, Affine):
+        return replace(node, op=replace(op, bias=np.zeros(op.size)))
+    if isinstance(op, Rearrange):
+        return replace(node, op=replace(op, fill=np.zeros(op.size)))
+    return node
+
+
+@dataclass(frozen=True, eq=False)
+class Strays:
+    """Bounds over boxes.
+
+    Args:
+        lo: `(B, n)` least real value of the output over each box.
+        hi: `(B, n)` largest.
+        off: `(B, n)` how far float32 may be from it.
+        causes: Values at which nothing could be said (an overflow, a pole), the first one first.
+        roundings: Of each value, `(B, n)`: what its own op may round.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    off: np.ndarray
+    causes: tuple[int, ...] = ()
+    roundings: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+
+def stray_over(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Strays:
+    """How far float32 may be from the real output over each of many boxes.
+
+    Args:
+        plan: Of the graph.
+        lo: `(B, d)` lower corners.
+        hi: `(B, d)` upper corners.
+    """
+    ends = bounds(plan.graph, lo, hi, "linear")
+    run = _Pass(plan, ends)
+    run.all()
+    least, most = ends[plan.graph.output]
+    off = run.off[plan.graph.output]
+    return Strays(least, most, off, tuple(run.causes), run.roundings)
+
+
+@dataclass(eq=False)
+class _Pass:
+    """One forward pass over all values, each refined by back-substitution where it helps."""
+
+    plan: Float32Plan
+    ends: list[Bounds]
+    off: list[np.ndarray] = field(default_factory=list)
+    causes: list[int] = field(default_factory=list)
+    roundings: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def all(self) -> None:
+        """Bound everything."""
+        graph = self.plan.graph
+        self.net = RelaxedGraph(self.plan.differences, {}, [None], 0.0)
+        # An input that is no normal number may be flushed to zero.
+        self.off = [rules.flushed(*self.ends[0])]
+        for v, node in enumerate(graph.nodes, 1):
+            check_deadline()
+            before = [Arrived(*self.ends[j], self.off[j], self.plan.whole[j]) for j in node.inputs]
+            exact = v in self.plan.unrounded
+            with np.errstate(all="ignore"):
+                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact)
+            self.roundings[v] = found.rounding
+            if found.lines is not None:
+                self.net.lines[v] = found.lines
+            self.net.rounding_terms.append(_term(found.local))
+            off = found.off * SLACK
+            self.off.append(np.where(np.isnan(off), np.inf, off))
+            if v in self.plan.bent or v == graph.output:
+                self._refine(v)
+            if np.isinf(self.off[v]).any() and not any(
+                np.isinf(self.off[j]).any() for j in node.inputs
+            ):
+                self.causes.append(v)
+
+    def _refine(self, value: int) -> None:
+        """Bound the errors of a value's entries by back-substitution too."""
+        off = self.off[value]
+        rows = np.flatnonzero((off > 0).any(axis=0))
+        widest = max([self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])])
+        if rows.size == 0 or len(off) * rows.size * widest > MOST_ROWS:
+            return
+        units = np.zeros((rows.size, off.shape[1]))
+        units[np.arange(rows.size), rows] = 1.0
+        form = back_substitute(self.net, value, units)
+        with np.errstate(invalid="ignore"):
+            found = dots(np.abs(form.rows), self.off[0]) - form.constant
+        found = np.where(np.isnan(found), np.inf, found * SLACK)
+        # It is shared by the boxes where no line is met on the way.
+        off[:, rows] = np.minimum(off[:, rows], np.broadcast_to(found, off[:, rows].shape))
+
+
+def _term(local: np.ndarray) -> RoundingTerm | None:
+    return RoundingTerm.of(local)
+
+
+def with_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Float32Plan:
+    """The plan of forms `rows @ value`, formed without rounding.
+
+    Args:
+        graph: Operation by operation.
+        rows: `(k, n)`.
+        value: Of the graph; None for its output.
+    """
+    from ..ops import dense
+
+    value = graph.output if value is None else value
+    k = len(rows)
+    nodes = [*map(rules.settled, graph.nodes[:value])]
+    nodes.append(Node(dense(rows.T, name="forms"), (value,), k, (1, k), "forms"))
+    cut = replace(graph, nodes=tuple(nodes), output=len(nodes), layers={}, rankings={}, outputs=())
+    return Float32Plan(cut, frozenset([len(nodes)]))
+
+
+def overflowing(plan: Float32Plan, causes: Sequence[int]) -> str:
+    """Where nothing can be said, in words."""
+    nodes = [plan.graph.nodes[v - 1] for v in causes[:1]]
+    return "".join(f"`{node.op.name}` of layer `{node.source}`" for node in nodes)
+
+
+__all__ = ["Float32Plan", "Strays", "TINY", "Step", "overflowing", "stray_over", "with_rows"]

@@ -1,0 +1,65 @@
+"""How far a runtime's float32 functions may be from the real ones: stated, and measured.
+
+The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`, `u = 2^-24` and
+`tiny = 2^-126` the least normal number, below which a result may be flushed to zero. The numbers
+are at least four times what `benchmarks/float32_functions.py` finds over every exponent on JAX,
+TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table); a function that picks its
+argument or a constant, or is one correctly rounded operation, has what IEEE 754 says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .curve import Curve
+
+
+@dataclass(frozen=True)
+class Float32Error:
+    """Units of roundoff that a function may miss by.
+
+    Args:
+        relative: Relative to its value.
+        absolute: Beside that, of 1.
+        scale: An attribute in whose unit `absolute` is (elu's `alpha`); empty for none.
+    """
+
+    relative: float
+    absolute: float = 0.0
+    scale: str = ""
+
+
+_PICKED = Float32Error(0.0)
+
+FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
+    "abs": _PICKED, "relu": _PICKED, "clip": _PICKED, "threshold": _PICKED,
+    "hard_shrink": _PICKED, "heaviside": _PICKED, "sign": _PICKED, "is_zero": _PICKED,
+    "leaky_relu": Float32Error(2.0), "soft_shrink": Float32Error(4.0), "square": Float32Error(4.0),
+    "sqrt": Float32Error(8.0), "reciprocal": Float32Error(12.0), "rsqrt": Float32Error(12.0),
+    "hard_sigmoid": Float32Error(8.0, 8.0), "hard_silu": Float32Error(16.0, 8.0),
+    "softsign": Float32Error(16.0), "sigmoid": Float32Error(32.0, 12.0), "tanh": Float32Error(20.0),
+    "exp": Float32Error(8.0), "expm1": Float32Error(28.0), "log": Float32Error(16.0),
+    "log1p": Float32Error(20.0), "erf": Float32Error(24.0), "softplus": Float32Error(32.0),
+    "silu": Float32Error(32.0, 4.0), "gelu": Float32Error(32.0, 68.0),
+    "gelu_tanh": Float32Error(32.0, 48.0), "mish": Float32Error(32.0, 8.0),
+    "elu": Float32Error(24.0, 8.0, "alpha"), "celu": Float32Error(24.0, 8.0, "alpha"),
+    "selu": Float32Error(28.0, 8.0), "log_sigmoid": Float32Error(32.0), "atan": Float32Error(20.0),
+    "sin": Float32Error(12.0), "cos": Float32Error(12.0), "sinh": Float32Error(104.0),
+    "cosh": Float32Error(104.0), "tanh_shrink": Float32Error(32.0, 8.0),
+    "sparse_plus": Float32Error(12.0), "sparse_sigmoid": Float32Error(8.0),
+})  # fmt: skip
+"""By the name of a curve's file."""
+
+
+def float32_error(op: Curve) -> Float32Error | None:
+    """What a curve may miss by; None where nothing is stated of it."""
+    if op.origin is None:
+        return None
+    name, attributes = op.origin
+    found = FLOAT32_ERRORS.get(name)
+    if found is None or not found.scale:
+        return found
+    size = max(1.0, abs(float(dict(attributes).get(found.scale, 1.0))))
+    return Float32Error(found.relative, found.absolute * size)

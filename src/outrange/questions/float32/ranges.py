@@ -1,0 +1,162 @@
+"""The range of every output of the float32 network, in any order of its sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...answers import Range, RangeProgress
+from ...answers.range import relative
+from ...core import Clock, InputError, Region
+from ...core.arrays import linear_forms
+from ...domains.float32 import Float32Plan, with_rows
+from ...frontends.float32 import check_described
+from ..common.target import Target, target
+from ..evidence.check_point import contains, nearby
+from ..evidence.evaluate import enclose, run_model
+from ..inputs.sets import regions
+from ..output_range import output_range, split_inputs
+from .splits import Float32Ends, float32_ends
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
+GOAL = 3e-5
+"""Of the range seen: a widening that is small enough."""
+
+SHARE = 0.6
+"""Of the time goes to the search in real arithmetic."""
+
+LEAST_SECONDS = 2.0
+"""For splits, where there is no limit, and at least as long as the search took."""
+
+METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
+
+
+def float32_range(
+    network: Network,
+    box: Any,
+    *,
+    tol: float | None = None,
+    time_limit: float | None = None,
+    rows: Any = None,
+    layer: str | None = None,
+    solver: bool = True,
+    progress: Callable[[RangeProgress], None] | None = None,
+) -> Range:
+    """The range of the deployed float32 network: see `outrange.output_range`.
+
+    The range of the real network, each end moved outward by what float32 may stray from it there.
+
+    Args:
+        network: The model.
+        box: The input set; float32 numbers in it are the inputs.
+        tol: Of the search in real arithmetic.
+        time_limit: Seconds, for both.
+        rows: Forms of the outputs, formed in real arithmetic from float32 outputs.
+        layer: A layer's name.
+        solver: Whether a mixed-integer solver may help.
+        progress: Called now and then.
+    """
+    check_described(network)
+    clock = Clock(time_limit)
+    asked = target(network.graph, rows, layer)
+    plan = float32_plan(network, asked)
+    sets = regions(network.graph.inputs, box)
+    real = output_range(
+        network, box, tol=tol, time_limit=None if time_limit is None else SHARE * time_limit,
+        rows=rows, layer=layer, solver=solver, progress=progress,
+    )  # fmt: skip
+    lo, hi = np.ravel(real.lo), np.ravel(real.hi)
+    seen = np.ravel(real.seen_lo), np.ravel(real.seen_hi)
+    scale = np.maximum(seen[1] - seen[0], 1e-6 * np.maximum(np.abs(seen[0]), np.abs(seen[1])))
+    seconds = max(LEAST_SECONDS, real.cost.seconds) if time_limit is None else max(clock.left, 1e-3)
+    corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
+    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds)
+    return _answer(network, asked, real, found, sets, clock.seconds)
+
+
+def float32_plan(network: Network, asked: Target) -> Float32Plan:
+    """The analysis of forms of a network as it is written, operation by operation."""
+    if asked.is_output:
+        return with_rows(network.written, asked.rows)
+    values = [v for name in asked.outputs for v in network.graph.layers.get(name, ())]
+    if len(values) != 1:
+        raise InputError(
+            "arithmetic='float32' bounds the values of a layer that is called once, and no forms "
+            f"of them. Received: {list(asked.outputs)}."
+        )
+    places = network.places if network.plain is not None else {}
+    return with_rows(network.written, asked.rows, places.get(values[0], values[0]))
+
+
+def _answer(
+    network: Network,
+    asked: Target,
+    real: Range,
+    found: Float32Ends,
+    sets: Sequence[Region],
+    seconds: float,
+) -> Range:
+    shape, k = real.lo.shape, real.lo.size
+    lo, hi = np.minimum(found.lo, np.ravel(real.lo)), np.maximum(found.hi, np.ravel(real.hi))
+    points = np.concatenate([_flat(real.at_lo, k), _flat(real.at_hi, k)])
+    points = np.stack([_float32_point(x, sets) for x in points])
+    off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
+    low, high = _attained(network, asked, points, off)
+    own = np.arange(k)
+    seen_lo, seen_hi = high[own, own], low[k + own, own]
+    seen_lo, seen_hi = np.clip(seen_lo, lo, hi), np.clip(seen_hi, lo, hi)
+    gap = np.maximum(seen_lo - lo, hi - seen_hi)
+    exact = bool((relative(gap, seen_lo, seen_hi) <= real.tol).all())
+    status = "exact" if exact else ("float32" if real.status == "exact" else real.status)
+    cost = replace(real.cost, seconds=seconds, boxes=real.cost.boxes + found.boxes)
+    return replace(
+        real,
+        lo=lo.reshape(shape), hi=hi.reshape(shape),
+        seen_lo=seen_lo.reshape(shape), seen_hi=seen_hi.reshape(shape),
+        at_lo=split_inputs(network, points[:k], shape),
+        at_hi=split_inputs(network, points[k:], shape),
+        status=status, cost=cost, methods=(*real.methods, METHOD),
+        arithmetic="float32", real_lo=real.lo, real_hi=real.hi,
+    )  # fmt: skip
+
+
+def _flat(at: Any, k: int) -> np.ndarray:
+    parts = at.values() if isinstance(at, dict) else [at]
+    return np.concatenate([np.reshape(part, (k, -1)) for part in parts], axis=1)
+
+
+def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
+    """The point as float32 numbers in the set; as it is where none are near."""
+    for near in nearby(x, sets):
+        single = np.array_equal(near, near.astype(np.float32).astype(np.float64))
+        if single and any(contains(one, near) for one in sets):
+            return near
+    return x
+
+
+def _attained(
+    network: Network, asked: Target, points: np.ndarray, off: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Between what the forms lie in float32 at each point: the model's own value, if it ran."""
+    finite = ~np.isnan(points).any(axis=1)
+    low = np.full((len(points), len(asked.rows)), -np.inf)
+    high = -low
+    single = np.all(points == points.astype(np.float32), axis=1)
+    if finite.any():
+        ends = enclose(asked.formed, points[finite])
+        low[finite], high[finite] = ends[0] - off, ends[1] + off
+    ran = finite & single
+    if network.predict is not None and asked.is_output and ran.any():
+        values = linear_forms(asked.rows, run_model(network, network.predict, points[ran]).y)
+        values = np.where(np.isfinite(values), values, np.nan)
+        low[ran], high[ran] = np.fmax(values, low[ran]), np.fmin(values, high[ran])
+        low[ran] = np.where(np.isnan(values), low[ran], values)
+        high[ran] = np.where(np.isnan(values), high[ran], values)
+    return low, high

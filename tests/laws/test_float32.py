@@ -1,0 +1,122 @@
+"""No float32 run of a graph leaves what is proved of it, whatever the order of its sums."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cases import cases, combined, some
+from float32_runs import float32_points, runtimes
+from outrange.core import UnsupportedError
+from outrange.domains import float32_rules as rules
+from outrange.domains.float32 import stray_over, with_rows
+from outrange.graph import Builder, Slot
+from outrange.ops import curve
+from outrange.ops.float32 import float32_error
+from outrange.search.input_split.float32_parts import (
+    Float32Goal,
+    float32_lower,
+    has_kernel_for,
+)
+from outrange.search.kernel.binding import library
+from small_graphs import NETS, PIECEWISE, describable, wild_graph
+
+
+ACTS = [name for name in describable() if float32_error(curve(name)) is not None]
+SCALES = (1e-3, 1.0, 30.0)
+
+
+def outside(graph, seed, scale, points=40, seeds=1):
+    """The largest error of a run, as a share of what is proved; and the largest bound."""
+    rng = np.random.default_rng(seed)
+    size = graph.value_size(graph.output)
+    plan = with_rows(graph, np.eye(size))
+    middle = rng.normal(0.0, scale, graph.size)
+    radius = scale * rng.choice([0.0, 1e-3, 1.0], graph.size)
+    lo, hi = (np.float32(end).astype(np.float64) for end in (middle - radius, middle + radius))
+    found = stray_over(plan, lo[None], hi[None])
+    assert not np.isnan(found.off).any()
+    x = float32_points(rng, lo, hi, points)
+    exact = graph.run(x.astype(np.float64))
+    worst = 0.0
+    for runtime in runtimes(seeds):
+        with np.errstate(all="ignore"):
+            off = np.abs(runtime.run(graph, x).astype(np.float64) - exact)
+            # Float64's own error at the points is a 2^-29th of what is bounded.
+            share = np.where(off > 0, off / (found.off * (1.0 + 1e-6) + 1e-300), 0.0)
+        share = np.where(np.isinf(found.off), 0.0, np.where(np.isnan(share), np.inf, share))
+        worst = max(worst, float(share.max(initial=0.0)))
+    return worst, found.off
+
+
+@pytest.mark.parametrize(
+    ("make", "act"), combined(NETS, some(ACTS, 12, key=lambda act: act)), ids=str
+)
+def test_no_run_leaves_what_is_proved(make, act):
+    for seed, scale in enumerate(SCALES):
+        graph = make(np.random.default_rng(seed), act)
+        worst, _ = outside(graph, seed, scale)
+        assert worst <= 1.0, (seed, scale, worst)
+
+
+def test_wild_weights_and_cancelling_sums():
+    found = 0
+    for seed in range(cases(60, 600)):
+        rng = np.random.default_rng(seed)
+        graph = wild_graph(rng, [a for a in ACTS if a not in ("exp", "sinh", "cosh")], True)
+        try:
+            worst, off = outside(graph, seed, 1.0)
+        except UnsupportedError:  # curves that were fused have no float32 code
+            continue
+        assert worst <= 1.0, (seed, worst)
+        found += bool(np.isfinite(off).all())
+    assert found > 30  # most of them overflow nowhere
+
+
+def test_nothing_is_said_of_what_reads_an_overflow():
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    large = b.dense(x, [[1e30, 0.0], [0.0, 1.0]])
+    larger = b.dense(large, np.diag([1e30, 1.0]))
+    outputs = [b.curve("sin", larger), b.dense(larger, np.zeros((2, 1))), b.multiply(larger, x)]
+    graph = b.finish(outputs, ["sin", "nothing", "product"])
+    found = stray_over(with_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
+    assert np.isinf(found.off[0]).tolist() == [True, False, True, True, False]
+
+
+def searched(graph, seed, seconds=0.2):
+    """How far runs go beyond what the box kernel proves; and what it proves."""
+    rng = np.random.default_rng(seed)
+    k = graph.value_size(graph.output)
+    plan = with_rows(graph, np.eye(k))
+    if not has_kernel_for(plan):
+        return None
+    lo, hi = np.zeros(graph.size), np.ones(graph.size)
+    signs = np.concatenate([np.eye(k), -np.eye(k)])
+    goal = Float32Goal(signs, np.full(2 * k, -np.inf), np.full(2 * k, 1e30), np.ones(2 * k))
+    lower, _ = float32_lower(plan, lo, hi, goal, seconds)
+    x = float32_points(rng, lo, hi, 200)
+    runs = [runtime.run(graph, x).astype(np.float64) @ signs.T for runtime in runtimes(1)]
+    return float(np.max([lower - run.min(axis=0) for run in runs])), lower
+
+
+def test_no_run_leaves_what_the_kernel_proves():
+    found = 0
+    for seed in range(cases(12, 100)):
+        rng = np.random.default_rng(seed)
+        for graph in (wild_graph(rng, PIECEWISE), NETS[seed % 2](rng, "relu")):
+            try:
+                beyond = searched(graph, seed)
+            except UnsupportedError:
+                continue
+            if beyond is not None:
+                assert beyond[0] <= 0, (seed, beyond)
+                found += 1
+    assert found >= 8 or library() is None
+
+
+def test_a_function_of_which_nothing_is_stated_is_refused():
+    facts = dataclasses.replace(curve("sigmoid"), origin=None)
+    zero = np.zeros((1, 2))
+    with pytest.raises(UnsupportedError, match="Nothing is stated"):
+        rules.curve(facts, [rules.Arrived(zero, zero, zero, zero[0] > 0)], (zero, zero), 1)
