@@ -100,7 +100,7 @@ def runs(total: int) -> int:
 
 
 def model_runs(total: int) -> int:
-    """The same of the models of `tests/zoo.py` on the installed backend, and of their ONNX files."""
+    """The same of the models of `tests/zoo.py`, and of their ONNX files if Keras exports them."""
     import keras
 
     import zoo

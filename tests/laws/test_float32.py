@@ -8,8 +8,8 @@ import pytest
 from cases import cases, combined, some
 from float32_runs import float32_points, runtimes
 from outrange.core import UnsupportedError
-from outrange.domains import float32_rules as rules
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import rules, stray_over, with_rows
+from outrange.domains.float32.values import Arrived
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.float32 import float32_error
@@ -119,4 +119,4 @@ def test_a_function_of_which_nothing_is_stated_is_refused():
     facts = dataclasses.replace(curve("sigmoid"), origin=None)
     zero = np.zeros((1, 2))
     with pytest.raises(UnsupportedError, match="Nothing is stated"):
-        rules.curve(facts, [rules.Arrived(zero, zero, zero, zero[0] > 0)], (zero, zero), 1)
+        rules.curve(facts, [Arrived(zero, zero, zero, zero[0] > 0)], (zero, zero), 1)

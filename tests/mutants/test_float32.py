@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from laws.test_float32 import outside
-from outrange.domains import float32_rules as rules
+from outrange.domains.float32 import rules
 from outrange.graph import Builder, Slot
 from outrange.graph.float32 import FLOAT32
 

@@ -18,6 +18,7 @@ from .render.text import clipped_name, entry_names, number, short, tidy, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
 from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
+from .tables.range_records import range_records, relative as relative
 
 
 STATUSES = {
@@ -72,11 +73,10 @@ class Range(Answer):
             `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
         remedies: Where a gap is open: what was tried and closes it, in sentences.
-        arithmetic: `"real"`, or `"float32"`: then the claim is about every float32 run of the
-            network, its sums in any order, at float32 inputs of the set; `seen_lo`, `seen_hi` are
-            what the model itself returned there (without one, what every float32 run reaches).
-        real_lo: With `"float32"`: the lower ends in real arithmetic, beside which `lo` stands.
-        real_hi: With `"float32"`: the upper ends.
+        arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run, its sums in
+            any order; `seen_lo`, `seen_hi` are what the model returned (or any run reaches).
+        real_lo: With `"float32"`: the lower ends in real arithmetic, in the shape of `lo`.
+        real_hi: With `"float32"`: the upper ends, in the shape of `hi`.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -187,10 +187,8 @@ class Range(Answer):
 
     def _picked(self, where: np.ndarray, name: str) -> Range:
         """Some of the outputs, in the shape of their flat numbers."""
-        kept = (
-            "lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi", "real_lo",
-            "real_hi",
-        )  # fmt: skip
+        kept = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+        kept += ("real_lo", "real_hi")
         parts = {n: picked(getattr(self, n), where, self.lo.shape) for n in kept}
         labels = tuple(self.names[i] for i in where.ravel())
         if labels == tuple(entry_names({name: where.shape})):
@@ -257,21 +255,7 @@ class Range(Answer):
 
     def records(self) -> list[dict[str, Any]]:
         """One dict an output: its ends, the values seen, and whether each end is closed."""
-        columns = {
-            "output": self.names,
-            "lo": self.lo, "hi": self.hi, "seen_lo": self.seen_lo, "seen_hi": self.seen_hi,
-            "gap": self.gap, "relative_gap": self.relative_gap,
-            "closed_lo": self.closed_lo, "closed_hi": self.closed_hi,
-        }  # fmt: skip
-        if self.model_lo is not None and self.model_hi is not None:
-            columns |= {"model_lo": self.model_lo, "model_hi": self.model_hi}
-        if self.real_lo is not None and self.real_hi is not None:
-            columns |= {
-                "widening": np.asarray(self.widening),
-                "real_lo": self.real_lo, "real_hi": self.real_hi,
-            }  # fmt: skip
-        flat = (np.ravel(values).tolist() for values in columns.values())
-        return [dict(zip(columns, row, strict=True)) for row in zip(*flat, strict=True)]
+        return range_records(self)
 
     @property
     def sentence(self) -> str:
@@ -314,13 +298,3 @@ class Range(Answer):
         word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)
         draw = plot_scaled if self.subject == "gradient" and are_mixed(every) else plot_bars
         return draw(self.sentence, self.names, every, word, ax)
-
-
-def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
-    # Halves, whose difference cannot overflow: beside an infinite range every gap would be nothing.
-    least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
-    with np.errstate(invalid="ignore", over="ignore"):
-        half = np.maximum(seen_hi / 2 - seen_lo / 2, least)
-        share = np.where(half > 5e-301, gap / 2 / np.maximum(half, 5e-301), np.inf)
-    return np.where(gap <= 1e-300, 0.0, np.where(np.isnan(share), np.inf, share))

@@ -9,7 +9,7 @@ from .. import __version__
 from .door import HELP, called, click
 from .exit_codes import EXACT, EXIT_CODES
 from .options.boxes import BoxOptions
-from .options.declared import BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
+from .options.declared import ARITHMETIC, BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
 
 
 def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -36,14 +36,6 @@ def app(context: click.Context) -> None:
     """The exact range of every output of a neural network over a set of inputs."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-ARITHMETIC = click.option(
-    "--arithmetic",
-    metavar="real|float32",
-    help="What the network computes in; float32: as it is deployed, its sums in any order.  "
-    "[default: real; of a VNN-LIB 2.0 file what it declares]",
-)
 
 
 @app.command("range", epilog=EXIT_CODES)
@@ -73,8 +65,7 @@ ARITHMETIC = click.option(
     is_flag=True,
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
-@ARITHMETIC
-@_with(*MODEL_OPTIONS)
+@_with(ARITHMETIC, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """The least and the largest value of every output.
 
@@ -120,8 +111,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Of the random points that look for a counterexample.",
 )
-@ARITHMETIC
-@_with(*MODEL_OPTIONS)
+@_with(ARITHMETIC, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.
 

@@ -80,3 +80,11 @@ REPORT_OPTIONS = (
     option("--seed", type=int, default=0, show_default=True, help="Of random points."),
     option("--unsafe", is_flag=True, help=UNSAFE),
 )
+
+
+ARITHMETIC = option(
+    "--arithmetic",
+    metavar="real|float32",
+    help="What the network computes in; float32: as it is deployed, its sums in any order.  "
+    "[default: real; of a VNN-LIB 2.0 file what it declares]",
+)

@@ -26,8 +26,8 @@ def _element_types() -> list[str]:
 
 def _operators() -> list[str]:
     """Without types those that are described for every type, in the words of the standard."""
-    from ...frontends.float32 import ONNX
     from ...frontends.onnx.lower import operators
+    from ...questions.float32.described import ONNX
 
     known = ONNX | MOVES
     return [name if name in known else f"{name} real" for name in operators()]

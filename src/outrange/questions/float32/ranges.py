@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +13,13 @@ from ...answers.range import relative
 from ...core import Clock, InputError, Region
 from ...core.arrays import linear_forms
 from ...domains.float32 import Float32Plan, with_rows
-from ...frontends.float32 import check_described
 from ..common.target import Target, target
 from ..evidence.check_point import contains, nearby
 from ..evidence.evaluate import enclose, run_model
 from ..inputs.sets import regions
 from ..output_range import output_range, split_inputs
+from .described import DeployedNetwork, check_described
 from .splits import Float32Ends, float32_ends
-
-
-if TYPE_CHECKING:
-    from ...frontends.network import Network
 
 
 GOAL = 3e-5
@@ -39,7 +35,7 @@ METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zha
 
 
 def float32_range(
-    network: Network,
+    network: DeployedNetwork,
     box: Any,
     *,
     tol: float | None = None,
@@ -81,7 +77,7 @@ def float32_range(
     return _answer(network, asked, real, found, sets, clock.seconds)
 
 
-def float32_plan(network: Network, asked: Target) -> Float32Plan:
+def float32_plan(network: DeployedNetwork, asked: Target) -> Float32Plan:
     """The analysis of forms of a network as it is written, operation by operation."""
     if asked.is_output:
         return with_rows(network.written, asked.rows)
@@ -96,7 +92,7 @@ def float32_plan(network: Network, asked: Target) -> Float32Plan:
 
 
 def _answer(
-    network: Network,
+    network: DeployedNetwork,
     asked: Target,
     real: Range,
     found: Float32Ends,
@@ -142,7 +138,7 @@ def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
 
 
 def _attained(
-    network: Network, asked: Target, points: np.ndarray, off: np.ndarray
+    network: DeployedNetwork, asked: Target, points: np.ndarray, off: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Between what the forms lie in float32 at each point: the model's own value, if it ran."""
     finite = ~np.isnan(points).any(axis=1)

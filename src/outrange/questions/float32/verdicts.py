@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,16 +12,12 @@ from ...core import And, Atom, Clock, Formula, Or, Region
 from ...core.formula import atoms, holds
 from ...domains import bounds
 from ...domains.float32 import with_rows
-from ...frontends.float32 import check_described
 from ..evidence.check_point import Witness, contains, nearby
 from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
 from .clauses import clauses_hold
+from .described import DeployedNetwork, check_described
 from .splits import float32_off
-
-
-if TYPE_CHECKING:
-    from ...frontends.network import Network
 
 
 SHARE = 0.5
@@ -38,7 +33,7 @@ METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zha
 
 
 def verify_float32(
-    network: Network,
+    network: DeployedNetwork,
     unsafe: Formula,
     regions: Sequence[Region],
     *,
@@ -112,7 +107,7 @@ def _candidates(found: Verdict, regions: Sequence[Region], seed: int) -> list[np
 
 
 def _broken(
-    network: Network, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
+    network: DeployedNetwork, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
 ) -> Witness | None:
     """The first float32 point of the set at which the model's own output satisfies `unsafe`."""
     if network.predict is None:
@@ -133,7 +128,7 @@ def _broken(
     return None
 
 
-def _violated(network: Network, real: Verdict, broken: Witness) -> Verdict:
+def _violated(network: DeployedNetwork, real: Verdict, broken: Witness) -> Verdict:
     return replace(
         real, status="VIOLATED", reason="decided", vacuous=False,
         counterexample=counterexample_at(network, broken), arithmetic="float32",
@@ -151,7 +146,7 @@ def _open(real: Verdict) -> Verdict:
 
 
 def relaxed(
-    network: Network, unsafe: Formula, regions: Sequence[Region], seconds: float
+    network: DeployedNetwork, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> Formula | None:
     """The condition with every inequality widened by what float32 may stray from it.
 
@@ -175,7 +170,7 @@ def relaxed(
 
 
 def _off(
-    network: Network, rows: np.ndarray, regions: Sequence[Region], seconds: float
+    network: DeployedNetwork, rows: np.ndarray, regions: Sequence[Region], seconds: float
 ) -> np.ndarray:
     """How far float32 may stray from forms of the outputs over the regions, `(k,)`."""
     plan = with_rows(network.written, rows)

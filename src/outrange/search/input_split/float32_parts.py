@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Box, Clock, OutOfTime, deadline
-from ...domains.float32 import Float32Plan, stray_over
-from ...domains.float32_rules import flushed
+from ...domains.float32 import Float32Plan, flushed, stray_over
 from ...ops import Curve, Rearrange
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
@@ -39,7 +38,7 @@ LEAST = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _SizedPart:
     lo: np.ndarray
     hi: np.ndarray
     lower: np.ndarray
@@ -86,13 +85,13 @@ def float32_lower(
     """
     near = flushed(lo, hi)
     lo, hi = lo - near, hi + near
-    search = _Search(plan, goal, Clock(seconds), lo < hi)
+    search = _PartSearch(plan, goal, Clock(seconds), lo < hi)
     with np.errstate(all="ignore"):
         return search.run(lo, hi), search.boxes
 
 
 @dataclass(eq=False)
-class _Search:
+class _PartSearch:
     plan: Float32Plan
     goal: Float32Goal
     clock: Clock
@@ -120,7 +119,7 @@ class _Search:
         miss = (self.goal.target - lower) / np.maximum(self.goal.scale, 1e-300)
         return np.where(np.isnan(miss), np.inf, miss)
 
-    def _halved(self, part: _Part) -> list[_Part]:
+    def _halved(self, part: _SizedPart) -> list[_SizedPart]:
         middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
         if not part.lo[part.cut] < middle < part.hi[part.cut]:
             return []
@@ -134,7 +133,7 @@ class _Search:
                 return []
         return found
 
-    def _part(self, lo: np.ndarray, hi: np.ndarray, before: np.ndarray) -> _Part:
+    def _part(self, lo: np.ndarray, hi: np.ndarray, before: np.ndarray) -> _SizedPart:
         """Bound the forms over a part: by differences, and where that is not enough by search."""
         found = stray_over(self.plan, lo[None], hi[None])
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
@@ -146,12 +145,12 @@ class _Search:
         cut = int(np.argmax(np.where(self.free, hi - lo, -1.0)))
         self.boxes += 1
         if (self._miss(lower) <= 0).all() or not np.isfinite(found.off).all():
-            return _Part(lo, hi, lower, cut)
+            return _SizedPart(lo, hi, lower, cut)
         lower, scores = self._searched(lo, hi, found.roundings, lower)
         blame = np.zeros(lo.size)
         blame[self.free] = np.nan_to_num(scores[self._miss(lower) > 0]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (hi - lo), -1.0)))
-        return _Part(lo, hi, lower, cut)
+        return _SizedPart(lo, hi, lower, cut)
 
     def _searched(
         self, lo: np.ndarray, hi: np.ndarray, roundings: dict, lower: np.ndarray

@@ -9,9 +9,25 @@ graph) are refused by name.
 
 from __future__ import annotations
 
-from ..core import UnsupportedError
-from ..ops import Rearrange
-from .network import Network
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from ...core import UnsupportedError
+from ...graph import Graph
+from ...ops import Rearrange
+from ..common.network import NetworkLike
+
+
+class DeployedNetwork(NetworkLike, Protocol):
+    """A network of which it is known what framework it is of."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def plain(self) -> Graph | None: ...
+    @property
+    def places(self) -> Mapping[int, int]: ...
 
 
 KERAS = frozenset((
@@ -36,10 +52,10 @@ ONNX = frozenset((
     "Sin Cos Sinh Cosh Atan Gelu Swish"
 ).split())  # fmt: skip
 
-ORIGINS = {"keras": KERAS, "onnx": ONNX}
+ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX})
 
 
-def check_described(network: Network) -> None:
+def check_described(network: DeployedNetwork) -> None:
     """Refuse a network whose float32 roundings are not those of its graph.
 
     Args:

@@ -31,14 +31,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import Bounds, check_deadline
-from ..graph import Graph, Node
-from ..ops import Affine, Rearrange, Step
-from . import float32_rules as rules
-from .backward import RelaxedGraph, back_substitute, dots
-from .float32_rules import TINY, Arrived
-from .registry import bounds
-from .rounding import RoundingTerm
+from ...core import Bounds, check_deadline
+from ...graph import Graph, Node
+from ...ops import Affine, Rearrange, dense
+from ..backward import RelaxedGraph, back_substitute, dots
+from ..registry import bounds
+from ..rounding import RoundingTerm
+from . import rules
+from .values import Arrived, are_whole, flushed, settled
 
 
 SLACK = 1.0 + 2.0**-30
@@ -85,7 +85,7 @@ class Float32Plan:
         slots = self.graph.inputs
         found = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
         for node in self.graph.nodes:
-            found.append(rules.are_whole(node.op, [found[j] for j in node.inputs]))
+            found.append(are_whole(node.op, [found[j] for j in node.inputs]))
         return tuple(found)
 
 
@@ -148,7 +148,7 @@ class _Pass:
         graph = self.plan.graph
         self.net = RelaxedGraph(self.plan.differences, {}, [None], 0.0)
         # An input that is no normal number may be flushed to zero.
-        self.off = [rules.flushed(*self.ends[0])]
+        self.off = [flushed(*self.ends[0])]
         for v, node in enumerate(graph.nodes, 1):
             check_deadline()
             before = [Arrived(*self.ends[j], self.off[j], self.plan.whole[j]) for j in node.inputs]
@@ -197,11 +197,9 @@ def with_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Float
         rows: `(k, n)`.
         value: Of the graph; None for its output.
     """
-    from ..ops import dense
-
     value = graph.output if value is None else value
     k = len(rows)
-    nodes = [*map(rules.settled, graph.nodes[:value])]
+    nodes = [*map(settled, graph.nodes[:value])]
     nodes.append(Node(dense(rows.T, name="forms"), (value,), k, (1, k), "forms"))
     cut = replace(graph, nodes=tuple(nodes), output=len(nodes), layers={}, rankings={}, outputs=())
     return Float32Plan(cut, frozenset([len(nodes)]))
@@ -211,6 +209,3 @@ def overflowing(plan: Float32Plan, causes: Sequence[int]) -> str:
     """Where nothing can be said, in words."""
     nodes = [plan.graph.nodes[v - 1] for v in causes[:1]]
     return "".join(f"`{node.op.name}` of layer `{node.source}`" for node in nodes)
-
-
-__all__ = ["Float32Plan", "Strays", "TINY", "Step", "overflowing", "stray_over", "with_rows"]

@@ -1,0 +1,98 @@
+"""What a curve makes of the float32 error of its argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ...core import Bounds, InputError, UnsupportedError, down, gamma, up
+from ...graph.float32 import FLOAT32, only_picks
+from ...ops import Curve, Step
+from ...ops.float32 import float32_error
+from ...ops.relaxation.slopes import slope_range
+from ..relaxations import CurveRelaxation
+from .values import MOST, TINY, Arrived, Carried, flushed, times
+
+
+def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
+    """A slope that the curve has within reach, or how far it rises and falls there."""
+    x = before[0]
+    lo, hi = x.lo - x.off, x.hi + x.off
+    lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)
+    try:
+        if isinstance(op, Step) and op.rows is not None:
+            lo, hi = np.where(x.off > 0, np.floor(lo), lo), np.where(x.off > 0, np.ceil(hi), hi)
+        least, most = op.range(lo, hi)
+    except InputError:
+        return _unknown(x.off)
+    width = np.where(x.off > 0, most - least, 0.0)
+    local = _rounding(op, np.maximum(-least, most))
+    slopes, jumps = _slopes(op, lo, hi, x.off)
+    middle = 0.5 * slopes[0] + 0.5 * slopes[1]
+    radius = np.maximum(slopes[1] - middle, middle - slopes[0]) * (1.0 + 2.0**-50)
+    steep = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
+    # An argument that is no normal number may be read as zero.
+    local = local + np.minimum(times(steep, flushed(x.lo - x.off, x.hi + x.off)), 1.0)
+    moved = np.minimum(times(steep, x.off) + jumps, width)
+    moved = np.where(np.isnan(moved), np.inf, moved)
+    rest = times(radius, x.off) + 2.0**-48 * times(np.abs(middle), x.off)
+    straight = (jumps == 0) & np.isfinite(rest) & (rest <= moved)
+    middle, rest = np.where(straight, middle, 0.0), np.where(straight, rest, moved)
+    local = local + gamma(reads + 16) * moved
+    zero = np.zeros((2, *rest.shape))
+    slope = np.stack([middle, middle])
+    lines = CurveRelaxation(slope, zero, None, zero, zero, zero)
+    return Carried(local + rest, moved + local, lines, local)
+
+
+def _unknown(off: np.ndarray) -> Carried:
+    endless, zero = np.full(off.shape, np.inf), np.zeros((2, *off.shape))
+    return Carried(endless, endless, CurveRelaxation(zero, zero, None, zero, zero, zero))
+
+
+def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
+    """What float32 adds to a curve's value of at most `size`."""
+    if isinstance(op, Step) and (op.is_staircase or op.rows is not None):
+        # A whole number, or a number of a table: both are float32's nearest.
+        return np.where(size < MOST, FLOAT32.unit * size, np.inf) * (op.rows is not None)
+    stated = float32_error(op)
+    if stated is None:
+        raise UnsupportedError(
+            f"Nothing is stated of how far `{op.name}` may be off in float32 (docs/float32.md has "
+            "the functions of which something is). Ask in real arithmetic: arithmetic='real'."
+        )
+    if only_picks(op, FLOAT32):
+        return np.where(size < MOST, np.where(size > 0, FLOAT32.tiny, 0.0), np.inf)
+    local = FLOAT32.unit * (stated.relative * size + stated.absolute) + TINY
+    return np.where(size < MOST, local, np.inf)
+
+
+def _slopes(
+    op: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """All slopes between jumps, and what jumps within reach may add."""
+    zero = np.zeros(lo.shape)
+    if isinstance(op, Step):
+        jumps = np.where((off > 0) & ~op.is_flat(lo, hi), np.inf, 0.0)
+        if op.is_staircase:
+            # So many jumps of the height of their distance lie in any interval as long.
+            jumps = np.minimum(jumps, op.spacing * (np.floor(off / op.spacing) + 1.0))
+        return (zero, zero), jumps
+    jumps, least, most = zero, np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
+    edges = (-np.inf, *op.jumps, np.inf)
+    for first, last in pairwise(edges):
+        start = np.maximum(lo, up(first) if np.isfinite(first) else first)
+        stop = np.minimum(hi, down(last) if np.isfinite(last) else last)
+        met = start <= stop
+        low, high = slope_range(op, np.where(met, start, lo), np.where(met, stop, lo))
+        least = np.where(met, np.minimum(least, low), least)
+        most = np.where(met, np.maximum(most, high), most)
+    for jump in op.jumps:
+        values = op.f(np.array([down(jump), jump, up(jump)]))
+        height = float(values.max() - values.min()) * (1.0 + 2.0**-40)
+        met = (lo <= jump) & (jump <= hi) & (off > 0)
+        jumps = jumps + np.where(met, height, 0.0)
+    nothing = least > most
+    return (np.where(nothing, 0.0, least), np.where(nothing, 0.0, most)), jumps

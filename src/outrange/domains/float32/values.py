@@ -1,0 +1,107 @@
+"""Values in float32: what is known of those that an op reads, and what it makes of their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Node
+from ...graph.float32 import FLOAT32, has_whole_coefficients
+from ...ops import Affine, Largest, Product, Rearrange, Step
+from ...ops.pointwise.op import Pointwise
+
+
+TINY = 2.0 * FLOAT32.tiny
+"""What flushing to zero may move a number by, doubled."""
+
+MOST = 2.0**127
+"""Beyond it float32 may overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrived:
+    """A value that an op reads: its real ends, its error, which entries are whole numbers."""
+
+    lo: np.ndarray
+    hi: np.ndarray
+    off: np.ndarray
+    whole: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """The largest magnitude in float32."""
+        return np.maximum(-self.lo, self.hi) + self.off
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What an op makes of errors.
+
+    Args:
+        local: `(B, n)` its own rounding.
+        off: `(B, n)` all, its inputs' errors carried on by magnitudes.
+        lines: How it carries them, if it is not linear.
+        own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
+    """
+
+    local: np.ndarray
+    off: np.ndarray
+    lines: Any = None
+    own: np.ndarray | None = None
+
+    @property
+    def rounding(self) -> np.ndarray:
+        """Its own rounding alone."""
+        return self.local if self.own is None else self.own
+
+
+def flushed(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """What a number in `[lo, hi]` loses where it is flushed: nothing if it is normal, or zero."""
+    normal = (lo >= FLOAT32.tiny) | (hi <= -FLOAT32.tiny) | ((lo == 0) & (hi == 0))
+    return np.where(normal, 0.0, FLOAT32.tiny)
+
+
+def settled(node: Node) -> Node:
+    """A node in which a function of several values is the op that stands in its place.
+
+    Raises:
+        UnsupportedError: There is none.
+    """
+    if not isinstance(node.op, Pointwise):
+        return node
+    if node.op.otherwise is None:
+        raise UnsupportedError(
+            f"Layer `{node.source}` computes `{node.op.name}` of several values, whose float32 "
+            "error is not described."
+        )
+    return replace(node, op=node.op.otherwise(node.size))
+
+
+def are_whole(op: Any, known: Sequence[np.ndarray]) -> np.ndarray:
+    """Which results are whole numbers, of inputs of which that is known."""
+    if isinstance(op, Rearrange):
+        whole = op.run([k.astype(np.float64) for k in known], fill=False) > 0
+        return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)
+    if isinstance(op, Largest):
+        picked = known[0][np.maximum(op.windows, 0)]
+        return (picked | (op.windows < 0)).all(axis=1)
+    if isinstance(op, Product):
+        return known[0][op.left] & known[1][op.right]
+    if isinstance(op, Affine):
+        plain = has_whole_coefficients(op)
+        return np.logical_and.reduce(list(known)) if plain else np.zeros(op.size, bool)
+    if isinstance(op, Step) and op.rows is None:
+        levels = op.lines or ()
+        stairs = op.is_staircase and op.spacing == 1.0
+        level = bool(levels) and all(one is not None and one[1] == round(one[1]) for one in levels)
+        return np.full(known[0].shape, stairs or level)
+    return np.zeros(known[0].shape, bool)
+
+
+def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`x y`, where 0 times an infinite bound is 0."""
+    return np.where((x == 0) | (y == 0), 0.0, x * y)
