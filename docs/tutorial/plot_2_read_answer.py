@@ -129,5 +129,6 @@ print(f"two inputs vary of 6:   [{fixed.lo[0]:.4f}, {fixed.hi[0]:.4f}], {fixed.r
 
 # %%
 # A verdict is read the same way: ``HOLDS`` is a proof, ``VIOLATED`` comes with an input that
-# was run on the model, and ``UNKNOWN`` says how far both sides came. What exactly is proved is
-# on :doc:`its own page </soundness>`.
+# was run on the model, and ``UNKNOWN`` says how far both sides came. What exactly is proved, and
+# how an answer says which model and which property it is about, is on :doc:`its own page
+# </soundness>`.

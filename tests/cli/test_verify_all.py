@@ -2,18 +2,28 @@
 
 import csv
 import gzip
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cli.verify_files import command, hard, run_model, sum_and_difference, vnnlib
+from cli.verify_files import (
+    command,
+    hard,
+    random_net,
+    run_model,
+    sum_and_difference,
+    vnnlib,
+)
+from outrange import __version__
 from outrange.cli.batch import worker_process as crew
-from outrange.cli.batch.results import COLUMNS, Result, Results
+from outrange.cli.batch.results import COLUMNS, OLD_COLUMNS, ORIGIN, Result, Results
 
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and signals")
@@ -86,6 +96,39 @@ def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
             assert np.array_equal(y, run_model(folder / "small.onnx", x))
             assert y[0] >= float(line["vnnlib"][1:4])
     assert len(record()) == 5
+
+
+def test_every_row_says_what_was_asked_of_what(call, folder):
+    random_net(folder, "broken.onnx", (2, 2), 0)
+    (folder / "broken.onnx").write_bytes(b"no model")
+    listed(folder / "list.csv", [(n, "p2.5.vnnlib", 20) for n in ("small.onnx", "broken.onnx")])
+    call("list.csv", "--seed", 7)
+    rule = hashlib.sha256((folder / "p2.5.vnnlib").read_bytes()).hexdigest()
+    whole, broken = table()
+    assert whole["model_sha256"] == hashlib.sha256(Path("small.onnx").read_bytes()).hexdigest()
+    assert (whole["property_sha256"], whole["warrant"]) == (rule, "FLOAT64_ROUNDED")
+    assert (broken["verdict"], broken["model_sha256"], broken["warrant"]) == ("error", "", "")
+    for row, line in zip(table(), record(), strict=True):
+        assert (row["version"], row["seed"], row["time_limit"]) == (__version__, "7", "20")
+        assert {name: line.get(name, "") for name in ORIGIN} == {name: row[name] for name in ORIGIN}
+
+
+def test_tables_from_before_are_read_and_get_all_columns(call, folder):
+    call("list.csv")
+    rows, lines = table(), record()
+    with open("results.csv", "w", newline="") as file:
+        old = csv.DictWriter(file, OLD_COLUMNS, extrasaction="ignore", lineterminator="\n")
+        old.writeheader()
+        old.writerows(rows)
+    kept = [{k: v for k, v in line.items() if k not in ORIGIN} for line in lines]
+    Path("results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    vnnlib(folder / "new.vnnlib", UNIT, ["(>= Y_0 9.0)"], 2)
+    listed(folder / "list.csv", [("small.onnx", n, 20) for n in (*KNOWN, "new.vnnlib")])
+    _, _, err = call("list.csv")
+    assert started(err) == ["new.vnnlib"]
+    assert verdicts() == KNOWN | {"new.vnnlib": "unsat"}
+    assert list(table()[0]) == list(COLUMNS)
+    assert [row["version"] for row in table()] == [""] * 5 + [__version__]
 
 
 def test_started_again_it_asks_nothing_twice(call):

@@ -205,3 +205,15 @@ def test_help_says_what_the_first_line_is():
     text = outrange("verify", "--help").stdout
     assert "unsat" in text and "violated" in text
     assert "\n    3 " in text
+
+
+def test_a_float32_query_is_not_answered_about_real_numbers(call, folder):
+    pytest.importorskip("vnnlib")
+    (folder / "float.vnnlib").write_text(
+        "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [1,2])"
+        "(declare-output Y float32 [1,2]))(assert (>= Y[0,0] 2.5))"
+        "(assert (and (>= X[0,0] 0.0) (<= X[0,0] 1.0) (>= X[0,1] 0.0) (<= X[0,1] 1.0)))"
+    )
+    code, out, err = call("small.onnx", "float.vnnlib", "--arithmetic", "real")
+    assert (code, out) == (4, "") and "`float32`" in err and "`real`" in err
+    assert call("small.onnx", "float.vnnlib")[:2] == (0, "unsat\n")

@@ -19,3 +19,9 @@ def test_version_without_installation(monkeypatch):
     got = testing.CliRunner().invoke(app, ["--version"])
     assert got.exit_code == 0, got.output
     assert outrange.__version__ in got.output
+
+
+def test_answers_are_stamped_with_the_same_version():
+    from outrange.core import VERSION
+
+    assert outrange.__version__ == VERSION

@@ -143,7 +143,7 @@ def test_which_initializers_are_centered():
 def test_it_renders():
     answer = outrange.expected(model(relu(2), relu(2)), LINE, trials=10)
     json.dumps(answer.as_dict(), allow_nan=False)
-    assert answer._repr_html_().count("<tr>") == 3
+    assert answer._repr_html_().split("What was asked")[0].count("<tr>") == 3
     assert len(repr(answer)) < 200
     assert answer[answer.layers[0].name] is answer.layers[0]
 

@@ -43,6 +43,7 @@ class Advice(Answer):
         warnings: What else is odd about the data.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     kind: str

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ..core import Bounds, InputDomain, ModelSource
+from ..core import Bounds, InputDomain, ModelSource, Provenance, Warrant
 from .render.document import Document, Fold, Listing
 from .render.frame import frame
 from .render.html import html, page
@@ -15,6 +15,7 @@ from .render.jsonable import field_dict, jsonable
 from .render.text import size, text
 from .storage.write import write, write_text
 from .tables.domain import domain_dict, domain_line
+from .tables.provenance import provenance_blocks
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,12 @@ class Answer(ABC):
     Args:
         sources: The models it is about, each with its hash; empty where none is known.
         over: The input set it is about; None where it is about none, or that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
     over: InputDomain | None = field(default=None, kw_only=True, repr=False)
+    provenance: Provenance | None = field(default=None, kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -93,8 +96,16 @@ class Answer(ABC):
         """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
-        found = head | field_dict(self, without=(*self.OMITTED, "over")) | derived
-        return found if self.over is None else found | {"box": domain_dict(self.over)}
+        told = field_dict(self, without=(*self.OMITTED, "over", "provenance"))
+        box = {} if self.over is None else {"box": domain_dict(self.over)}
+        return head | told | derived | box | {"provenance": self._provenance_dict()}
+
+    def _provenance_dict(self) -> dict[str, Any]:
+        asked = self.provenance or Provenance()
+        told = jsonable(asked) | {"arguments": dict(asked.arguments)}
+        warrant = getattr(self, "warrant", None)
+        stands = warrant.name if isinstance(warrant, Warrant) else None
+        return told | {"models": jsonable(self.sources), "warrant": stands}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the answer as JSON that `outrange.read` reads back, to the last bit.
@@ -129,9 +140,9 @@ class Answer(ABC):
         """The document, and what pages say beyond it: the methods, and which model it was."""
         shown = self.titled()
         methods = Listing("Methods:", getattr(self, "methods", ()))
-        models = Listing("Models:", list(map(str, self.sources)))
-        told = Fold("How this was found", (methods, models), in_text=False)
-        return replace(shown, blocks=(*shown.blocks, told))
+        told = Fold("How this was found", (methods,), in_text=False)
+        asked = Fold("What was asked of what", provenance_blocks(self), in_text=False)
+        return replace(shown, blocks=(*shown.blocks, told, asked))
 
     def __str__(self) -> str:
         return text(self.titled())

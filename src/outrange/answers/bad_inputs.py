@@ -69,6 +69,7 @@ class BadInputs(Answer):
         locator: Finds the box of a point; see `contains`.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: The shares are no bounds.

@@ -50,6 +50,7 @@ class Counterexamples(Answer, Sequence):
         methods: The methods that were used, with references.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     model: str

@@ -61,6 +61,7 @@ class DeadStart(Answer):
         kept: Weights that no known initializer makes: they kept their present values.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     model: str

@@ -128,6 +128,7 @@ class Diagnosis(Answer, Sequence):
         seconds: Wall-clock time in seconds.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     model: str

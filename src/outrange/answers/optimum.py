@@ -46,6 +46,7 @@ class Optimum(Answer):
             returned them: the scale of a picture. None where none was run.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

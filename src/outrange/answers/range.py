@@ -79,6 +79,7 @@ class Range(Answer):
         real_hi: With `"float32"`: the upper ends, in the shape of `hi`.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

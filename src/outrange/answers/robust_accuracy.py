@@ -62,6 +62,7 @@ class RobustAccuracy(Answer):
         scale: `(inputs,)` how far each input moves at a radius of 1; None for 1.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: Status and evidence do not fit.

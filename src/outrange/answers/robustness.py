@@ -64,6 +64,7 @@ class Robustness(Answer):
             deployed, its sums in any order.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

@@ -38,6 +38,7 @@ class SampledRange(Answer):
         labels: What each output is called, flat; empty: after `outputs`.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     model: str

@@ -83,6 +83,7 @@ class Summary(Answer):
         warrant: What stands behind ranges and counts.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     model: str

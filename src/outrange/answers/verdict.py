@@ -132,6 +132,7 @@ class Verdict(Answer):
         in_real: With `"float32"`: the verdict in real arithmetic, where it is another one.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

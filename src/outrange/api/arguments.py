@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core import Clock, InputError
+from ..core import (
+    Clock,
+    InputError,
+    PropertySource,
+    Specification,
+    UnsupportedError,
+    deadline,
+    text_digest,
+)
 from ..core.watch import Stage, listener, tell
 from .read import is_property_file, read_property
 
@@ -59,6 +68,25 @@ def is_float32(arithmetic: Any) -> bool:
     )
 
 
+def specified(property: Any) -> Any:
+    """A property, read where it is a file."""
+    is_file = isinstance(property, os.PathLike)
+    if isinstance(property, str):
+        is_file = is_property_file(property)
+    return read_property(property) if is_file else property
+
+
+def arithmetic_of(property: Any, arithmetic: str | None) -> str:
+    """What the network computes in: what was asked for, else what a VNN-LIB file declares.
+
+    Raises:
+        InputError: It is neither real nor float32.
+    """
+    declared = property.elements if isinstance(property, Specification) else "real"
+    chosen = declared if arithmetic is None else arithmetic
+    return "float32" if is_float32(chosen) else "real"
+
+
 def is_nameless(network: Network) -> bool:
     """Whether a model has one input, whose features have no names of their own."""
     return len(network.graph.inputs) == 1 and not network.graph.inputs[0].column_of
@@ -109,12 +137,38 @@ def _is_set(given: Any) -> bool:
     return isinstance(given, tuple | list | dict) or any(hasattr(given, one) for one in parts)
 
 
+def _about(network: Network, specification: Specification, float32: bool) -> Specification:
+    """The specification, if it is about such a network, and in an arithmetic that is proved.
+
+    Raises:
+        InputError: It declares other networks.
+        UnsupportedError: It is about an element type that nothing is proved of.
+    """
+    if specification.elements != "real" and not float32:
+        # The one place that stands between a float32 query and reasoning about real numbers.
+        raise UnsupportedError(
+            f"`{specification.name}` declares elements of type `{specification.elements}`, and "
+            "this question reasons about real numbers: `outrange.verify` without `arithmetic` "
+            "answers about float32. Write `real` in place of the element type to ask about the "
+            f"real-valued network. Received: element type `{specification.elements}`."
+        )
+    declared = [one.name for one in specification.networks]
+    given = [name for name, _ in network.parts]
+    if len(declared) > 1 and declared != given:
+        raise InputError(
+            f"`{specification.name}` is about {len(declared)} networks: pass a dict from their "
+            f"names, {', '.join(declared)}, to models (those that are `equal-to` another apart), "
+            f"or use `outrange-vnnlib`. Received: {network!r}."
+        )
+    return specification
+
+
 def asked(
-    network: Network, property: Any, box: Any, where: Any
-) -> tuple[Formula, list[Region], str]:
-    """What is unsafe, where, and the property in words."""
+    network: Network, property: Any, box: Any, where: Any, float32: bool = False
+) -> tuple[Formula, list[Region], str, PropertySource | None]:
+    """What is unsafe, where, the property in words, and its hash."""
     from ..cli.property.parser import read_condition
-    from ..questions.conditions.specification import assumed, matched, whole_space
+    from ..questions.conditions.specification import assumed, matched, own_box, whole_space
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
     from ..questions.stated import stated
@@ -128,18 +182,59 @@ def asked(
         )
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
-    if isinstance(property, str | os.PathLike):
-        specification = matched(read_property(property), network.graph)
-        name = os.path.basename(os.fspath(property))
+    property = specified(property)
+    if isinstance(property, Specification):
+        specification = matched(_about(network, property, float32), network.graph)
+        name = specification.name if specification.source is None else specification.source.name
         if box is None:
-            own = where_holds([whole_space(network.graph)], slots, where, outputs)
-            return specification.unsafe, own, name
+            whole = own_box(specification) if float32 else whole_space(network.graph)
+            own = where_holds([whole], slots, where, outputs)
+            return specification.unsafe, own, name, specification.source
         # Its own bounds belong to the input set: where they leave nothing, nothing was asked.
         found = regions(slots, box, where=where, outputs=outputs)
-        return specification.unsafe, cut(found, assumed(specification)), name
+        inside = cut(found, assumed(specification))
+        return specification.unsafe, inside, name, specification.source
     if box is None:
         raise InputError(
             "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
             "its own). Received: box=None."
         )
-    return stated(network, property, box, where)
+    unsafe, found, text = stated(network, property, box, where)
+    return unsafe, found, text, PropertySource(text, text_digest(text), "text")
+
+
+def side_by_side(
+    models: Mapping[str, Any], property: Any, time_limit: float | None
+) -> tuple[Network, Specification, float | None]:
+    """The models as one network, in the places that the property declares for them.
+
+    Args:
+        models: The names in the file to models.
+        property: A VNN-LIB file of version 2.0, or what `outrange.read_property` returned.
+        time_limit: Seconds, for reading too; None for no limit.
+
+    Returns:
+        The network, the property, and the seconds that are left.
+
+    Raises:
+        InputError: The property is no such file, or the names are others.
+    """
+    from ..frontends.composed import check_names, composed
+    from ..frontends.load import load
+    from ..questions.conditions.ties import merged
+
+    clock = Clock(time_limit)
+    with deadline(max(clock.left, LEAST_TIME)):
+        if isinstance(property, str | os.PathLike) and is_property_file(os.fspath(property)):
+            property = read_property(property)
+        if not isinstance(property, Specification) or not property.networks:
+            raise InputError(
+                "A dict of models goes with a VNN-LIB file of version 2.0, which names its "
+                f"networks. Received: {property!r}."
+            )
+        check_names(property.networks, list(models))
+        known = {name: load(model) for name, model in models.items()}
+        if len(property.networks) == 1:
+            return composed(property.networks, known), property, left(clock)
+        shorter, index = merged(property)
+        return composed(property.networks, known, index), shorter, left(clock)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed
 from ..questions.common.stamp import stamped
 from .arguments import asked, left, loaded_within
+from .recorded import question
 
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..answers.counterexamples import Counterexamples
 
 
-@followed("Counterexamples", hears=False)
+@question("Counterexamples", hears=False)
 def counterexamples(
     model: Any,
     property: Any,
@@ -82,7 +82,7 @@ def counterexamples(
     from ..questions.violations.counterexamples import counterexamples as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text = asked(network, property, box, where)
+    unsafe, regions, text, source = asked(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -96,10 +96,11 @@ def counterexamples(
         ),
         network,
         regions=regions,
+        property=source,
     )
 
 
-@followed("Bad inputs", hears=False)
+@question("Bad inputs", hears=False)
 def bad_inputs(
     model: Any,
     property: Any,
@@ -165,7 +166,7 @@ def bad_inputs(
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text = asked(network, property, box, where)
+    unsafe, regions, text, source = asked(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -178,4 +179,5 @@ def bad_inputs(
         ),
         network,
         regions=regions,
+        property=source,
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import InputError
-from ..live import followed
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
 
 
-@followed("Diagnosis", hears=False)
+@question("Diagnosis", hears=False)
 def diagnose(
     model: Any,
     x: Any,

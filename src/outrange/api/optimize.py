@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within, written_condition
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Optimum
 
 
-@followed("Minimum", hears=False)
+@question("Minimum", hears=False)
 def minimize(
     model: Any,
     objective: Any,
@@ -71,7 +71,7 @@ def minimize(
     return _optimum("min", model, objective, box, where, tol, time_limit, seed)
 
 
-@followed("Maximum", hears=False)
+@question("Maximum", hears=False)
 def maximize(
     model: Any,
     objective: Any,

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core import OutOfTime, deadline
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
-from .arguments import asked, is_float32, left, loaded_within
+from .arguments import (
+    arithmetic_of,
+    asked,
+    is_float32,
+    left,
+    loaded_within,
+    side_by_side,
+    specified,
+)
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
 
 
-@followed("Property")
+@question("Property")
 def verify(
     model: Any,
     property: Any,
@@ -25,7 +34,7 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     seed: int = 0,
-    arithmetic: str = "real",
+    arithmetic: str | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
@@ -36,12 +45,14 @@ def verify(
 
     Args:
         model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
-            `outrange.load` returned.
+            `outrange.load` returned. For a VNN-LIB file that declares several networks, a dict from
+            their names to models.
         property: What shall hold: a condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, joined by `&`,
             `|`, `~`; the same written out, `"0 <= y[0] <= 3.99"`, as the shell takes it; a
             function `lambda x, y: ...` that returns one; or a VNN-LIB file (`.vnnlib`,
-            `.vnnlib.gz`), which describes the unsafe inputs and outputs.
+            `.vnnlib.gz`), or what `outrange.read_property` returned, which describes the unsafe
+            inputs and outputs.
         box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
             given as well, what lies in both counts.
@@ -50,7 +61,8 @@ def verify(
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
             the network as it is deployed, its sums in any order, and a counterexample is one that
-            the model itself reproduces in float32 (docs/float32.md).
+            the model itself reproduces in float32 (docs/float32.md). None: what a VNN-LIB 2.0 file
+            declares, and real numbers for every other property.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -88,13 +100,19 @@ def verify(
     from ..questions.stated import decided
     from ..questions.verify import LEAST_TIME, undecided
 
-    is_float32(arithmetic)
+    is_float32("real" if arithmetic is None else arithmetic)
+    if isinstance(model, Mapping):
+        model, property, time_limit = side_by_side(model, property, time_limit)
     network, clock = loaded_within(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            unsafe, regions, text = asked(network, property, box, where)
+            property = specified(property)
+            arithmetic = arithmetic_of(property, arithmetic)
+            float32 = arithmetic == "float32"
+            unsafe, regions, text, source = asked(network, property, box, where, float32)
     except OutOfTime:
-        return stamped(undecided(network, os.path.basename(str(property)), clock), network)
+        name = getattr(property, "name", None) or os.path.basename(str(property))
+        return stamped(undecided(network, name, clock), network)
     return decided(
         network,
         unsafe,
@@ -102,6 +120,7 @@ def verify(
         text,
         time_limit=left(clock),
         seed=seed,
+        source=source,
         progress=heard(progress),
         arithmetic=arithmetic,
     )

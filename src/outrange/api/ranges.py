@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded, loaded_within
+from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
     from ..answers import Range, RangeProgress, SampledRange, Summary
 
 
-@followed("Output range")
+@question("Output range")
 def output_range(
     model: Any,
     box: Any,
@@ -102,7 +103,7 @@ def output_range(
     )
 
 
-@followed("Layers", hears=False)
+@question("Layers", hears=False)
 def summary(
     model: Any,
     box: Any,
@@ -151,6 +152,7 @@ def summary(
     return stamped(ask(network, box, known=known), network)
 
 
+@recorded
 def sample_range(
     model: Any,
     box: Any,

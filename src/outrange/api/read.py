@@ -146,11 +146,13 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     if model is None:
         return answer
     from ..frontends.load import load as load_model
+    from ..questions.common.fingerprints import graph_source
 
-    asked = load_model(model).source
-    if asked is None or not any(asked.sha256 == known.sha256 for known in answer.sources):
+    network = load_model(model)
+    asked = network.source or graph_source(network.name, network.graph)
+    if not any(asked.sha256 == known.sha256 for known in answer.sources):
         of = "; ".join(map(str, answer.sources)) or "a model without a hash"
-        told = "a model without a hash" if asked is None else str(asked)
+        told = str(asked)
         raise InputError(
             "An answer holds for the very model that it was asked about: pass the same file, or "
             f"the model with the same weights. `{os.fspath(path)}` is about {of}. Received: {told}."

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..core import InputError
 from ..core.formula import negate
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded_within
 from .read import is_property_file
+from .recorded import question
 
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
-@followed("Robustness")
+@question("Robustness")
 def robustness(
     model: Any,
     x: Any,
@@ -159,7 +160,7 @@ def _kept(
     return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 
 
-@followed("Robust accuracy")
+@question("Robust accuracy")
 def robust_accuracy(
     model: Any,
     x: Any,

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..live import followed, heard
+from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import alike, left, loaded, loaded_within
+from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
 
 
-@followed("Monotonicity")
+@question("Monotonicity")
 def monotone(
     model: Any,
     box: Any,
@@ -101,7 +102,7 @@ def monotone(
     return stamped(found, network)
 
 
-@followed("Derivatives")
+@question("Derivatives")
 def gradient_range(
     model: Any,
     box: Any,
@@ -165,7 +166,7 @@ def gradient_range(
     ), network)  # fmt: skip
 
 
-@followed("Lipschitz constants")
+@question("Lipschitz constants")
 def lipschitz(
     model: Any,
     box: Any,
@@ -227,7 +228,7 @@ def lipschitz(
     ), network)  # fmt: skip
 
 
-@followed("Difference")
+@question("Difference")
 def difference_range(
     model_a: Any,
     model_b: Any,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..live import followed, heard
+from ..live import heard
+from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from ..answers.study.study import Study
 
 
-@followed("Comparison")
+@question("Comparison")
 def compare(
     build: Callable[[Any], Any],
     x: Any,
@@ -122,6 +124,7 @@ def compare(
     )
 
 
+@recorded
 def expected(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
@@ -165,11 +168,16 @@ def expected(
     examples*, 2020; Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the
     case of the binomial*, 1934.
     """
+    from ..frontends.source import weights_source
     from ..train.expected import expected as ask
 
-    return ask(model, x, trials=trials, confidence=confidence, seed=seed)
+    found = ask(model, x, trials=trials, confidence=confidence, seed=seed)
+    weights = model.get_weights()
+    source = weights_source(str(model.name), weights) if weights else None
+    return found if source is None else replace(found, sources=(source,))
 
 
+@recorded
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
     """Recommend a last layer, loss, optimizer and scaling for a data set, each with its reason.
 

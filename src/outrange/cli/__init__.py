@@ -1,9 +1,9 @@
-"""The command line: `outrange range | summary | verify | verify-all | explore | ...`."""
+"""The command lines: `outrange range | summary | verify | ...`, and `outrange-vnnlib`."""
 
 import sys
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
     """Run the command line and leave the process with its exit code."""
     try:
         from .run import run
@@ -12,8 +12,13 @@ def main(arguments: list[str] | None = None) -> None:
         if arguments is None:
             count_start_up()
 
-        code = run(arguments)
+        code = run(arguments, vnnlib)
     except KeyboardInterrupt:  # while modules were still being loaded
         print("outrange: interrupted before any bound was known", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def vnnlib_main() -> None:
+    """Run `outrange-vnnlib`, the command line of the VNN-LIB standard, and leave the process."""
+    main(vnnlib=True)

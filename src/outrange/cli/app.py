@@ -1,19 +1,15 @@
-"""The commands and their options; the one file that imports click."""
+"""The commands and their options."""
 
 import json
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import click
-
 from .. import __version__
-from .exit_codes import EXACT, EXIT_CODES, INTERRUPTED, USAGE, fail
+from .door import HELP, called, click
+from .exit_codes import EXACT, EXIT_CODES
 from .options.boxes import BoxOptions
 from .options.declared import ARITHMETIC, BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
-
-
-HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -279,15 +275,4 @@ def call(arguments: list[str] | None) -> int:
     Raises:
         OutrangeError: From the question asked.
     """
-    try:
-        code = app.main(args=arguments, prog_name="outrange", standalone_mode=False)
-    except SystemExit as stopped:
-        # click ends the process itself where the reader of stdout went away.
-        raise (BrokenPipeError() if stopped.code == 1 else stopped) from None
-    except click.exceptions.Abort:
-        return fail("interrupted before any bound was known", INTERRUPTED)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f" Try: {context.command_path} --help" if context else ""
-        return fail(f"{error.format_message()}{hint}", USAGE)
-    return code if isinstance(code, int) else EXACT
+    return called(app, "outrange", arguments)

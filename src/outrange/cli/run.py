@@ -14,22 +14,26 @@ UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 """What a full or lost standard output answers."""
 
 
-def run(arguments: list[str] | None = None) -> int:
+def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
     """Run the command line.
 
     Args:
         arguments: Without the program's name; those of the process if None.
+        vnnlib: Whether it is the command line that the VNN-LIB standard prescribes.
 
     Returns:
         The exit code.
     """
     _prepare()
     with without_logs():
-        return _run(arguments)
+        return _run(arguments, vnnlib)
 
 
-def _run(arguments: list[str] | None) -> int:
-    from .app import call
+def _run(arguments: list[str] | None, vnnlib: bool) -> int:
+    if vnnlib:
+        from .vnnlib.app import call
+    else:
+        from .app import call
 
     try:
         code = call(arguments)

@@ -31,6 +31,8 @@ from .input_domain import InputDomain as InputDomain
 from .installs import pip_install as pip_install
 from .near import did_you_mean as did_you_mean
 from .region import (
+    DeclaredNetwork as DeclaredNetwork,
+    DeclaredTensor as DeclaredTensor,
     Distance as Distance,
     Region as Region,
     Specification as Specification,
@@ -43,5 +45,14 @@ from .rounding import (
     multiply_toward as multiply_toward,
     up as up,
 )
-from .source import ModelSource as ModelSource
+from .source import (
+    VERSION as VERSION,
+    ModelSource as ModelSource,
+    PropertySource as PropertySource,
+    Provenance as Provenance,
+    array_digest as array_digest,
+    file_digest as file_digest,
+    text_digest as text_digest,
+    value_digest as value_digest,
+)
 from .warrant import Warrant as Warrant

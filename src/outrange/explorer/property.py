@@ -6,6 +6,7 @@ from typing import Any
 
 from ..answers import Verdict
 from ..cli.property.parser import read_condition
+from ..core import PropertySource, text_digest
 from ..questions.stated import decided, stated
 from .exhibit import Exhibit
 from .messages import Ask
@@ -24,7 +25,8 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     """
     network = exhibit.network
     unsafe, where, text = stated(network, read_condition(ask.property), ask.box)
-    verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds)
+    source = PropertySource(text, text_digest(text), "text")
+    verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds, source=source)
     broken = verdict.counterexample
     message = {
         "say": "verdict",

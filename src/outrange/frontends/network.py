@@ -35,6 +35,8 @@ class Network:
             steeply, is read off `written` only.
         source: The hash of the model's file or of its weights, as they were when it was read.
         computed: The element type that `predict` computes with.
+        parts: The networks that stand side by side in this one, by the names that a property gives
+            them; empty for a model of its own.
     """
 
     graph: Graph
@@ -48,6 +50,7 @@ class Network:
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
     computed: FloatType = FLOAT32
+    parts: tuple[tuple[str, "Network"], ...] = ()
 
     def __repr__(self) -> str:
         """One line: the name, the inputs, the outputs, how many layers."""

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..core import ModelSource
+from ..core import ModelSource, array_digest, file_digest
 
 
 def file_source(path: str | os.PathLike) -> ModelSource:
     """Hash the bytes of a file."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelSource(os.path.basename(os.fspath(path)), digest, "file")
+    return ModelSource(os.path.basename(os.fspath(path)), file_digest(path), "file")
 
 
 def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
     """Hash arrays in their order: type, shape and little-endian bytes of each."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        array = np.asarray(array)
-        little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
-        digest.update(f"{little.dtype.name}{array.shape};".encode())
-        digest.update(little.tobytes())
-    return ModelSource(name, digest.hexdigest(), "weights")
+    return ModelSource(name, array_digest(arrays), "weights")
 
 
 def torch_source(name: str, model: Any) -> ModelSource:

@@ -14,7 +14,7 @@ from .verify import verify
 
 if TYPE_CHECKING:
     from ..answers import Verdict, VerifyProgress
-    from ..core import Formula, Region
+    from ..core import Formula, PropertySource, Region
     from .common.network import NetworkLike
 
 
@@ -43,6 +43,7 @@ def decided(
     *,
     time_limit: float | None,
     seed: int = 0,
+    source: PropertySource | None = None,
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
 ) -> Verdict:
@@ -57,6 +58,7 @@ def decided(
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
         seed: Of the samples.
+        source: The hash of the property.
         progress: Called a few times a second.
         arithmetic: `"real"` or `"float32"`.
     """
@@ -67,4 +69,4 @@ def decided(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip
-    return stamped(found, network, regions=where)
+    return stamped(found, network, regions=where, property=source)

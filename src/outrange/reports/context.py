@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..answers.render.document import Code, Paragraph, Table
+from ..answers.render.document import Code, Listing, Paragraph, Table
 from ..answers.render.text import number
+from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
 from .section import Section, titled_section
 from .words import ARITHMETIC, NOT_COVERED, STATEMENT, WARRANTS
@@ -109,6 +110,15 @@ def reproduce_section(
     blocks: list[Any] = [Paragraph("The report:"), Code(command)] if command else []
     if calls:
         blocks += [Paragraph("Section by section, in Python:"), Code(calls)]
+    answers = [(part.title, answer) for part in sections for answer in part.answers]
+    if answers:
+        models = dict.fromkeys(str(one) for _, answer in answers for one in answer.sources)
+        asked = [(title, *provenance_cells(answer)) for title, answer in answers]
+        blocks += [
+            Paragraph("What was asked of what, as every answer says of itself:"),
+            Listing("Models:", list(models)),
+            Table(("section", "asked", "warrant"), asked, "l"),
+        ]
     rows = [*setting, *versions()]
     blocks += [Table(("what", "which"), rows, "l")]
     return titled_section("reproduce", blocks=blocks)

@@ -1,5 +1,6 @@
 """Version 2.0: what the package `vnnlib` reads becomes the same formulas, or a clear error."""
 
+import os
 import random
 import sys
 
@@ -10,6 +11,9 @@ from frontends.vnnlib.property_files import Writer, asserted
 from outrange.core import InputError, ModelError, OutrangeError, UnsupportedError
 from outrange.core.formula import And, Atom, Or, holds
 from outrange.frontends.vnnlib import read_vnnlib, version2 as second
+from outrange.graph import Graph, Slot
+from outrange.graph.graph import Node
+from outrange.ops import Rearrange
 
 
 HEAD = """; a network
@@ -24,6 +28,12 @@ HEAD = """; a network
 REAL = HEAD.replace("float32", "real")
 
 NAMES = [f"X[{i},{j}]" for i in range(2) for j in range(3)] + ["Y[0,0]", "Y[0,1]"]
+
+
+def six_inputs():
+    """A graph with six inputs and two outputs."""
+    op = Rearrange("two", np.arange(2), (6,), np.zeros(2))
+    return Graph((Slot("x", (2, 3)),), (Node(op, (0,), 2, (1, 2)),), 1, (Slot("y", (1, 2)),))
 
 
 @pytest.fixture
@@ -105,7 +115,7 @@ FILES = [
     (REAL + "\n(assert " + "(and " * 100_000, UnsupportedError, 8, "nest"),
     (HEAD + "(assert (<= X[0,0] Y[0,0]))", ModelError, 7, "Type mismatch"),
     (REAL, ModelError, 6, "not well formed"),
-    (REAL.replace("real", "int32") + "(assert (<= X[0,0] 1))", UnsupportedError, 3, "real"),
+    (REAL.replace("real", "int32") + "(assert (<= X[0,0] 1))", UnsupportedError, 3, "`int32`"),
     (REAL.replace("[2,3]", "[0,3]") + "(assert true)", ModelError, None, "not well formed"),
     (
         REAL.replace("[2,3]", "[99999999999,3]") + "(assert (<= Y[0,0] 1.0))",
@@ -117,9 +127,28 @@ FILES = [
         UnsupportedError, 3, "inside",
     ),
     (
-        REAL + "(declare-network M (declare-input W real [1]) (declare-output Z real [1]))"
+        REAL + "(declare-network M (equal-to N) (declare-input W real [1]) "
+        "(declare-output Z real [1]))(assert (<= Y[0,0] 1.0))",
+        ModelError, 7, "Shape mismatch",
+    ),
+    (
+        REAL + "(declare-network N (declare-input W real [1]) (declare-output Z real [1]))"
         "(assert (<= Y[0,0] 1.0))",
-        UnsupportedError, 7, "one network",
+        ModelError, 7, "two networks",
+    ),
+    (
+        REAL + "(declare-network M (equal-to N) (isomorphic-to N) (declare-input W real [2,3]) "
+        "(declare-output Z real [1,2]))(assert (<= Y[0,0] 1.0))",
+        ModelError, 7, "to one other",
+    ),
+    (
+        REAL + "(declare-network M (equal-to K) (declare-input W real [2,3]) "
+        "(declare-output Z real [1,2]))(assert (<= Y[0,0] 1.0))",
+        ModelError, 7, "not found",
+    ),
+    (
+        REAL.replace("[2,3])", "[2,3] initialized)") + "(assert (<= Y[0,0] 1.0))",
+        ModelError, 4, "not well formed",
     ),
 ]  # fmt: skip
 
@@ -145,3 +174,101 @@ def test_size_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(second, "LARGEST_SECOND", 1000)
     with pytest.raises(ModelError, match="at most"):
         read(tmp_path, REAL + " " * 1000)
+
+
+@pytest.mark.parametrize("written", ["float16", "bfloat16", "float64", "Float32", "foo", "Unknown"])
+def test_types_that_are_not_proved_are_refused_by_name(tmp_path, package, written):
+    """The package calls `foo` unknown, as it does `Real`; neither may pass for the other."""
+    text = REAL.replace("real", written) + "(assert (<= X[0,0] 1.0))"
+    with pytest.raises(UnsupportedError, match=f"type `{written}`.*`float32`.*Received"):
+        read(tmp_path, text)
+
+
+def test_types_are_not_mixed(tmp_path, package):
+    with pytest.raises(UnsupportedError, match=r"`X` .* `real` and `Y` of type `float32`"):
+        read(tmp_path, HEAD + "(assert (<= X[0,0] 1.0))")
+
+
+@pytest.mark.parametrize(("written", "read_as"), [("real", "real"), ("Real", "real"),
+                                                  ("float32", "float32")])  # fmt: skip
+def test_the_element_type_is_kept(tmp_path, package, written, read_as):
+    text = REAL.replace("real", written).replace("<2.0>", "<2.1>") + "(assert (<= X[0,0] 1.0))"
+    spec = read(tmp_path, text)
+    assert spec.elements == read_as
+    assert spec.networks[0].inputs[0].element == written
+
+
+def test_a_float32_query_is_never_answered_about_real_numbers(tmp_path, package):
+    from outrange import verify
+
+    text = REAL.replace("real", "float32") + "(assert (<= X[0,0] 1.0))"
+    path = tmp_path / "p.vnnlib"
+    path.write_text(text)
+    with pytest.raises(UnsupportedError, match=r"`float32`.*Write `real`.*Received"):
+        verify(six_inputs(), path, arithmetic="real")
+
+
+def test_networks_follow_each_other(tmp_path, package):
+    text = (
+        "(vnnlib-version <2.0>)"
+        "(declare-network f (declare-input A real [2]) (declare-output B real [1]))"
+        "(declare-network g (equal-to f) (declare-input C real [2]) (declare-output D real [1]))"
+        "(declare-network h (isomorphic-to f) (declare-input E real [2])"
+        " (declare-output F real []))"
+    )
+    spec = read(tmp_path, text.replace("F real []", "F real [1]") + "(assert (<= D[0] C[1]))")
+    assert (spec.inputs, spec.outputs) == (6, 3)
+    assert spec.unsafe == Atom(((3, -1.0), (7, 1.0)), 0.0)
+    assert [(n.name, n.equal_to, n.isomorphic_to) for n in spec.networks] == [
+        ("f", "", ""), ("g", "f", ""), ("h", "", "f"),
+    ]  # fmt: skip
+
+
+def test_a_file_is_told_by_its_hash(tmp_path, package):
+    import hashlib
+
+    spec = read(tmp_path, REAL + "(assert (<= X[0,0] 1.0))")
+    assert spec.source.sha256 == hashlib.sha256((tmp_path / "p.vnnlib").read_bytes()).hexdigest()
+
+
+FLOAT = REAL.replace("real", "float32")
+
+
+@pytest.mark.parametrize(
+    "text", ["0.1", "0.7", "-0.3", "16777217.0", "0.000000000000000000000000000000000000000000001",
+             "1.00000017881393432617187499", "1.00000017881393432617187500"],
+)  # fmt: skip
+def test_constants_of_a_float32_query_are_float32_numbers(tmp_path, package, text):
+    """As a library that parses float32 itself rounds them: once."""
+    import ctypes
+
+    if os.name == "nt":
+        pytest.skip("its C library has no name of its own")
+    strtof = ctypes.CDLL(None).strtof
+    strtof.restype, strtof.argtypes = ctypes.c_float, [ctypes.c_char_p, ctypes.c_void_p]
+    spec = read(tmp_path, f"{FLOAT}(assert (<= X[0,0] {text}))")
+    assert -spec.unsafe.offset == strtof(text.encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "terms"),
+    [("(<= X[0,0] Y[0,0])", ((0, 1.0), (6, -1.0))), ("(<= (- Y[0,1]) 0.5)", ((7, -1.0),)),
+     ("(<= (* -1.0 Y[0,1]) 0.5)", ((7, -1.0),))],
+)  # fmt: skip
+def test_what_float32_compares_exactly(tmp_path, package, condition, terms):
+    assert read(tmp_path, f"{FLOAT}(assert {condition})").unsafe.terms == terms
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["(<= (+ Y[0,0] Y[0,1]) 0.5)", "(<= (- Y[0,0] Y[0,1]) 0.5)", "(<= (* 2.0 Y[0,1] 3.0) 0.5)",
+     "(<= Y[0,0] (+ 0.1 0.2))"],
+)  # fmt: skip
+def test_what_float32_rounds_is_refused(tmp_path, package, condition):
+    with pytest.raises(UnsupportedError, match="rounded"):
+        read(tmp_path, f"{FLOAT}(assert {condition})")
+
+
+def test_a_constant_beyond_float32(tmp_path, package):
+    with pytest.raises(ModelError, match="finite float32"):
+        read(tmp_path, f"{FLOAT}(assert (<= X[0,0] {'9' * 50}.0))")

@@ -36,6 +36,7 @@ class Study(Answer):
         plan: What it was asked, to be able to go on.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
     """
 
     combinations: tuple[Combination, ...]

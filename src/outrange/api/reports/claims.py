@@ -37,7 +37,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
         text = repr(given) if isinstance(given, str) else str(given)
         try:
             with deadline(max(clock.left, LEAST_TIME)):
-                *_, told = asked(network, one, box, None)
+                _, _, told, _ = asked(network, one, box, None)
             text = text if isinstance(given, str) else _code(told)
         except OutOfTime:
             pass  # Its verdict will say so.

@@ -17,15 +17,15 @@ from typing import Any, Self
 
 from ...core import InputError
 from .instances import Key, key_of
+from .locked_file import BINARY, append, content, lock, sync_folder
 
 
-COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
+OLD_COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
+"""Of tables that say nothing of their origin; they are read, and written with all columns."""
 
-LOCKED = 2**31 - 2
-"""The byte that is locked on Windows: the last one that it can lock."""
+ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "warrant")
 
-BINARY = getattr(os, "O_BINARY", 0)
-"""Windows writes other line ends without it."""
+COLUMNS = (*OLD_COLUMNS, *ORIGIN)
 
 DECIDED = ("sat", "unsat")
 
@@ -45,6 +45,12 @@ class Result:
         x: The flat input of the counterexample.
         y: What the model returned there, flat.
         files: Digest of the two files that were asked about; another one is another question.
+        model_sha256: SHA-256 of the model's file, as it was read; empty where none was.
+        property_sha256: SHA-256 of the property's file, likewise.
+        version: Of outrange.
+        seed: Of the random points.
+        time_limit: Seconds that it might take.
+        warrant: What stands behind the verdict.
     """
 
     onnx: str
@@ -55,6 +61,12 @@ class Result:
     x: list[float] | None = None
     y: list[float] | None = None
     files: str = ""
+    model_sha256: str = ""
+    property_sha256: str = ""
+    version: str = ""
+    seed: str = ""
+    time_limit: str = ""
+    warrant: str = ""
 
     @property
     def key(self) -> Key:
@@ -89,7 +101,7 @@ class Results:
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY
             self._file = os.open(self._record, flags, 0o644)
-            _lock(self._file, self._path)
+            lock(self._file, self._path)
             self._restore()
         except OSError as error:
             self.__exit__()
@@ -115,11 +127,11 @@ class Results:
         self.known[result.key] = result
         filled = {name: v for name, v in asdict(result).items() if v is not None}
         try:
-            _append(self._file, json.dumps(filled) + "\n")
+            append(self._file, json.dumps(filled) + "\n")
             if known:
                 self._rewrite()
             else:
-                _append(self._table, _rows([result]))
+                append(self._table, _rows([result]))
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -128,7 +140,7 @@ class Results:
         table, torn = self._table_lines()
         self.known = {result.key: result for result in _read_table(table, torn, self._path)}
         as_written = dict(self.known)
-        lines, cut = _whole_lines(_content(self._file))
+        lines, cut = _whole_lines(content(self._file))
         for result in _read_record(lines, cut, self._record):
             self.known[result.key] = result
         # A counterexample that the record lost is looked for again.
@@ -140,7 +152,8 @@ class Results:
         if cut:
             os.ftruncate(self._file, len(lines))
         shown = {key: replace(result, x=None, y=None) for key, result in self.known.items()}
-        if torn or shown != as_written or not table:
+        old = not table.startswith(f"{','.join(COLUMNS)}\n".encode())
+        if torn or shown != as_written or old:
             self._rewrite()
         else:
             self._reopen()
@@ -153,12 +166,12 @@ class Results:
         part = self._path.with_name(f"{self._path.name}.part")
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
         try:
-            _append(file, ",".join(COLUMNS) + "\n" + _rows(list(self.known.values())))
+            append(file, ",".join(COLUMNS) + "\n" + _rows(list(self.known.values())))
         finally:
             os.close(file)
         self._close_table()  # Windows replaces no file that is open.
         os.replace(part, self._path)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
         self._reopen()
 
     def _reopen(self) -> None:
@@ -174,70 +187,6 @@ class Results:
         return InputError(
             f"The results cannot be written ({error.strerror}). Received: --out `{self._path}`."
         )
-
-
-def _lock(file: int, path: Path) -> None:
-    """Until the process ends, however it does. Where there are no such locks, none is taken."""
-    try:
-        _lock_of_system(file)
-    except (BlockingIOError, PermissionError):
-        raise InputError(
-            "Another run is writing these results; wait for it, or choose another --out. "
-            f"Received: `{path}`."
-        ) from None
-    except OSError:
-        return  # a file system without locks
-
-
-def _lock_of_system(file: int) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        _lock_of_windows(file)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _lock_of_windows(file: int) -> None:
-    """One byte far behind the end, since Windows keeps others from reading what is locked."""
-    try:
-        import msvcrt
-    except ImportError:
-        return
-    place = os.lseek(file, 0, os.SEEK_CUR)
-    os.lseek(file, LOCKED, os.SEEK_SET)
-    try:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
-    finally:
-        os.lseek(file, place, os.SEEK_SET)
-
-
-def _content(file: int) -> bytes:
-    """All of an open file; what is appended to it goes to its end all the same."""
-    os.lseek(file, 0, os.SEEK_SET)
-    parts = []
-    while part := os.read(file, 2**20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _append(file: int, text: str) -> None:
-    data = text.encode()
-    while data:
-        data = data[os.write(file, data) :]
-    os.fsync(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is on the disk too, where the system can say so."""
-    try:
-        file = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
-    except OSError:
-        return
 
 
 def _rows(results: list[Result]) -> str:
@@ -259,12 +208,13 @@ def _read_table(data: bytes, torn: bytes, path: Path) -> list[Result]:
         rows = list(csv.reader(io.StringIO(data.decode(errors="replace"))))
     except csv.Error:
         rows = [["?"]]
-    if (rows and rows[0] != list(COLUMNS)) or (torn and not rows):
+    known = (list(COLUMNS), list(OLD_COLUMNS))
+    if (rows and rows[0] not in known) or (torn and not rows):
         raise InputError(
             f"--out holds something else than results; their first line is {','.join(COLUMNS)}. "
             f"Received: `{path}`."
         )
-    return [_result(dict(zip(COLUMNS, row, strict=False)), path) for row in rows[1:]]
+    return [_result(dict(zip(rows[0], row, strict=False)), path) for row in rows[1:]]
 
 
 def _read_record(data: bytes, torn: bytes, path: Path) -> list[Result]:

@@ -10,7 +10,11 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from ...answers import Verdict
 
 
 def main() -> None:
@@ -101,6 +105,7 @@ class Worker:
 
     def _decide(self, task: dict, start: float) -> dict:
         from ...api.properties import verify
+        from ...api.recorded import as_asked
         from ...core import deadline
         from ..commands.verify import witness_of
         from ..text import competition_word
@@ -108,16 +113,18 @@ class Worker:
         with deadline(task["seconds"]):
             network = self._network(task["model"])
         left = task["seconds"] - (time.perf_counter() - start)
-        verdict = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
+        found = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
+        verdict = as_asked(found, time_limit=task["seconds"])
         answer: dict[str, Any] = {"verdict": competition_word(verdict), "detail": ""}
+        answer |= _origin(verdict)
         if verdict.holds is None:
             answer["detail"] = verdict.sentence
         elif verdict.vacuous:
             answer["detail"] = "no input satisfies the assumptions"
-        witness, found = witness_of(verdict), verdict.counterexample
-        if witness is not None and found is not None:
+        witness, example = witness_of(verdict), verdict.counterexample
+        if witness is not None and example is not None:
             answer["x"], answer["y"] = (part.tolist() for part in witness)
-            if found.reproduced is not True:
+            if example.reproduced is not True:
                 answer["detail"] = "in real arithmetic; the model's float32 does not show it"
         return answer
 
@@ -130,3 +137,14 @@ class Worker:
             self._last = None, None  # Two models at once may not fit.
             self._last = known, load(path)
         return self._last[1]
+
+
+def _origin(verdict: Verdict) -> dict[str, str]:
+    """The hashes of the very files that were read, and what stands behind the verdict."""
+    asked = verdict.provenance
+    told = None if asked is None else asked.property
+    return {
+        "model_sha256": " ".join(source.sha256 for source in verdict.sources),
+        "property_sha256": "" if told is None else told.sha256,
+        "warrant": verdict.warrant.name,
+    }

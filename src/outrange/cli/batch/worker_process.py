@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import IO, Any
 
+from ... import __version__
 from ...core import InputError
 from .instances import Instance
 from .results import Result
@@ -228,7 +229,18 @@ class WorkerProcess:
         task, self.task = self.task, None
         detail = " ".join(detail.split())[:LONGEST]
         files = task.files if task.files == self._files else ""  # overwritten meanwhile
-        return Result(task.onnx, task.vnnlib, verdict, round(taken, 4), detail, files=files, **more)
+        return Result(
+            task.onnx,
+            task.vnnlib,
+            verdict,
+            round(taken, 4),
+            detail,
+            files=files,
+            version=__version__,
+            seed=str(self._seed),
+            time_limit=f"{task.seconds:g}",
+            **more,
+        )
 
 
 def _signal(number: int) -> str:

@@ -43,12 +43,13 @@ def ask_range(
     seconds: float | None,
     tol: float | None,
     solver: bool,
-    arithmetic: str = "real",
+    arithmetic: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
     """Print the output range; the exit code says how far it was closed."""
     from ...api.ranges import output_range
+    from ...api.recorded import as_asked
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
         raise InputError("--output goes with neither --layer nor --rows; choose one.")
@@ -75,8 +76,9 @@ def ask_range(
         rows=forms,
         layer=layer,
         solver=solver,
-        arithmetic=arithmetic,
+        arithmetic=arithmetic or "real",
     )
+    answer = as_asked(answer, time_limit=seconds)
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
     echo(json.dumps(answer.as_dict()) if as_json else str(answer))

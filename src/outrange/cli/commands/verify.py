@@ -35,7 +35,7 @@ def ask_verify(
     where: str | None,
     seconds: float,
     seed: int,
-    arithmetic: str = "real",
+    arithmetic: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -49,7 +49,7 @@ def ask_verify(
         where: A condition on `x`, written out.
         seconds: Of wall time, for reading the files and for the search.
         seed: Of the random points.
-        arithmetic: What the network computes in: `"real"` or `"float32"`.
+        arithmetic: `"real"` or `"float32"`; None for what a file declares.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -66,11 +66,13 @@ def ask_verify(
         region = None if box.is_empty else box_of(box, network.graph.inputs)
         # What cannot be searched in the time left is still checked and looked at once.
         from ...api.properties import verify
+        from ...api.recorded import as_asked
 
         left = max(clock.left, 1e-3)
-        verdict = verify(
+        found = verify(
             network, asked, region, where=cut, time_limit=left, seed=seed, arithmetic=arithmetic
         )
+        verdict = as_asked(found, time_limit=seconds)
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
         return fail("the time ran out before the model was read; give it more with --time", OPEN)

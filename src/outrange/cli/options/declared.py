@@ -84,8 +84,7 @@ REPORT_OPTIONS = (
 
 ARITHMETIC = option(
     "--arithmetic",
-    default="real",
-    show_default=True,
     metavar="real|float32",
-    help="What the network computes in; float32: as it is deployed, its sums in any order.",
+    help="What the network computes in; float32: as it is deployed, its sums in any order.  "
+    "[default: real; of a VNN-LIB 2.0 file what it declares]",
 )

@@ -228,6 +228,11 @@ def evaluated(
     return list(found)
 
 
+def serialized(name: str, array: np.ndarray) -> bytes:
+    """An array as a serialised tensor of ONNX."""
+    return api().numpy_helper.from_array(array, name).SerializeToString()
+
+
 def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
     """Move a tensor's external data into the message itself; only from files beside the model."""
     facts = {entry.key: entry.value for entry in tensor.external_data}

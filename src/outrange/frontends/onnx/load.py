@@ -57,6 +57,12 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
         ) from error
 
 
+def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
+    """The element types of a file's inputs, and of its outputs, by ONNX's names."""
+    model = read_onnx(Path(path))
+    return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
+
+
 def _load(path: Path, check: str | None) -> Network:
     model = read_onnx(path)
     lowered = lower(model)

@@ -40,6 +40,16 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 """Operators in which an infinite constant means "no limit" or marks a place."""
 
 
+OPSETS = (7, 24)
+"""The oldest and the newest operator set whose operators are described as they are there; files of
+others are read where their operators are the same."""
+
+
+def operators() -> list[str]:
+    """The operators of ONNX that are read, by name; some of them in some forms only."""
+    return sorted(name for name in {*TABLE, *CONTROL} if name.isalnum())
+
+
 @dataclass(frozen=True, eq=False)
 class OnnxGraph:
     """A graph, its layers, and where each tensor of the file is in the graph as written.

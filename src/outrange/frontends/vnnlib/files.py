@@ -1,6 +1,8 @@
 """The text of a property file, unpacked if need be."""
 
 import gzip
+import hashlib
+import io
 import os
 import zlib
 from pathlib import Path
@@ -36,13 +38,13 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     return found
 
 
-def read_text(path: Path) -> str:
-    """The text of `path`, decompressed where its content is a gzip file.
+def read_text(path: Path) -> tuple[str, str]:
+    """The text of `path`, decompressed where its content is a gzip file; SHA-256 of its bytes.
 
     Raises:
         ModelError: It cannot be read, does not decompress, is too large, empty, or not text.
     """
-    content = _content(path)
+    content, digest = _content(path)
     zero = content.find(b"\0")
     if zero >= 0:
         raise refusal(
@@ -62,7 +64,7 @@ def read_text(path: Path) -> str:
         ) from None
     if not text.strip():
         raise refusal(path.name, line_of(text, len(text)), "the file is empty.", text[:20])
-    return text
+    return text, digest
 
 
 def stem(path: Path) -> str:
@@ -74,24 +76,37 @@ def stem(path: Path) -> str:
     return name
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[bytes, str]:
+    """What the file holds, unpacked; and the digest of the very bytes that were read."""
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as file:
-            parts, size = [], 0
-            while part := file.read(_CHUNK):
-                check_deadline()
-                parts.append(part)
-                size += len(part)
-                if size > LARGEST_FILE:
-                    raise ModelError(
-                        f"`{path.name}`: a property file may hold {LARGEST_FILE} bytes at most, "
-                        f"unpacked; split it. Received: {size} bytes or more."
-                    )
-            return b"".join(parts)
+            stored = file.read(LARGEST_FILE + 1)
+        if len(stored) > LARGEST_FILE:
+            raise _too_large(path, len(stored))
+        packed = stored[:2] == b"\x1f\x8b"
+        content = _unpacked(path, stored) if packed else stored
     except (EOFError, zlib.error, OSError) as error:
         raise ModelError(
             f"`{path.name}` cannot be read; it may be damaged or cut short, so fetch it again. "
             f"Received: {type(error).__name__}: {error}."
         ) from error
+    return content, hashlib.sha256(stored).hexdigest()
+
+
+def _unpacked(path: Path, stored: bytes) -> bytes:
+    parts, size = [], 0
+    with gzip.open(io.BytesIO(stored)) as file:
+        while part := file.read(_CHUNK):
+            check_deadline()
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_FILE:
+                raise _too_large(path, size)
+    return b"".join(parts)
+
+
+def _too_large(path: Path, size: int) -> ModelError:
+    return ModelError(
+        f"`{path.name}`: a property file may hold {LARGEST_FILE} bytes at most, unpacked; split "
+        f"it. Received: {size} bytes or more."
+    )

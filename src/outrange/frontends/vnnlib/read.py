@@ -2,21 +2,27 @@
 
 import os
 import re
+from dataclasses import replace
 
-from ...core import Specification, UnsupportedError
+from ...core import PropertySource, Specification, UnsupportedError
 from . import version1 as first, version2 as second
 from .errors import line_of, refusal
 from .files import as_path, read_text, stem
 from .tokens import words
 
 
+VERSIONS = ("2.0", "2.1")
+"""Those that a file may state. 2.1 clarifies 2.0."""
+
+
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     """Read a VNN-LIB file: the inputs and outputs a network must *not* have.
 
-    Version 1.0 is read here, version 2.0 (one network, linear conditions) by the package `vnnlib`.
+    Version 1.0 is read here, version 2.0 (linear conditions) by the package `vnnlib`.
     Input `X_i` and output `Y_j` are the network's flat inputs and outputs, in row-major order.
     Numbers are combined exactly as written and rounded to the nearest double once per
-    coefficient; element types of version 2.0, such as `float32`, are read as real numbers.
+    coefficient. A file of version 1.0 is about real numbers, whatever the network computes in; a
+    file of version 2.0 about the element type that it declares, `real` or `float32`.
 
     Args:
         path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is detected by content.
@@ -39,9 +45,10 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
         Atom(terms=((0, 1.0), (1, -2.0)), offset=0.0, strict=False)
     """
     found = as_path(path)
-    text = read_text(found)
-    read = second.read if _version(found.name, text) == "2.0" else first.read
-    return read(text, stem(found), found.name)
+    text, digest = read_text(found)
+    read = first.read if _version(found.name, text) == "1.0" else second.read
+    source = PropertySource(found.name, digest, "file")
+    return replace(read(text, stem(found), found.name), source=source)
 
 
 def _version(name: str, text: str) -> str:
@@ -51,13 +58,13 @@ def _version(name: str, text: str) -> str:
         return "1.0"
     stated = opening[2].group() if len(opening) > 2 else ""
     found = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
-    if found is None or found[1] != "2.0":
+    if found is None or found[1] not in VERSIONS:
         raise refusal(
             name,
             line_of(text, opening[0].start()),
-            "versions 1.0 (which no form states) and 2.0, stated as `(vnnlib-version <2.0>)`, "
-            "are read.",
+            "versions 1.0 (which no form states) and 2.0 or 2.1, stated as "
+            "`(vnnlib-version <2.0>)`, are read.",
             f"(vnnlib-version {stated}",
             UnsupportedError,
         )
-    return "2.0"
+    return found[1]

@@ -1,16 +1,18 @@
-"""VNN-LIB 2.0, parsed and type-checked by the package `vnnlib`; one network, linear conditions."""
+"""VNN-LIB 2.0, parsed and type-checked by the package `vnnlib`; linear conditions."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from ...core import (
     And,
+    DeclaredNetwork,
+    DeclaredTensor,
     Formula,
     InputError,
     ModelError,
@@ -20,6 +22,14 @@ from ...core import (
     pip_install,
 )
 from .conditions import compared, differ, joined
+from .elements import (
+    FLOAT32,
+    REAL,
+    check_exact,
+    element_type,
+    float32_constant,
+    written_types,
+)
 from .errors import Fault, line_of, refusal
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
@@ -37,14 +47,12 @@ _COMPARISONS = {
     "LessEqual": "<=", "LessThan": "<", "GreaterEqual": ">=", "GreaterThan": ">", "Equal": "=",
 }  # fmt: skip
 
-_REAL = frozenset(["Real", "Unknown", "F16", "F32", "F64", "BF16"])
-"""Names of element types; the package calls `Real` with a capital unknown."""
-
 
 def read(text: str, name: str, file: str) -> Specification:
     """The specification that `text` states.
 
-    Several inputs (or outputs) follow each other in the order of their declarations.
+    Several inputs (or outputs) follow each other in the order of their declarations, and those of
+    several networks in the order of the networks.
 
     Args:
         text: Of a file in version 2.0.
@@ -54,11 +62,11 @@ def read(text: str, name: str, file: str) -> Specification:
     Raises:
         InputError: The package `vnnlib` is not installed.
         ModelError: It is not well formed.
-        UnsupportedError: It has several networks, hidden values, integers, products.
+        UnsupportedError: It has hidden values, element types that are not read, products.
     """
     _check(text, file)
     query = _parsed(text, file)
-    reader = _Version2Reader()
+    reader = _Version2Reader(written_types(text))
     try:
         inputs, outputs = reader.declare(query.networks)
         parts = [reader.condition(assertion.expr) for assertion in query.assertions]
@@ -66,45 +74,105 @@ def read(text: str, name: str, file: str) -> Specification:
         line = reader.line or _declaration(text)
         shown = text.split("\n")[line - 1]
         raise refusal(file, line, str(fault), shown, fault.kind) from None
-    return Specification(name, inputs, outputs, joined(And, parts), reader.declared)
+    return Specification(
+        name,
+        inputs,
+        outputs,
+        joined(And, parts),
+        shapes=reader.shapes,
+        elements=reader.elements,
+        networks=tuple(reader.networks),
+    )
 
 
 class _Version2Reader:
-    """Turns the package's tree into a formula; `line` is the last one seen."""
+    """Turns the package's tree into a formula; `line` is the last one seen.
 
-    def __init__(self) -> None:
+    Args:
+        types: The name of every tensor to its element type, as the file writes it.
+    """
+
+    def __init__(self, types: Mapping[str, str]) -> None:
         self.line = 0
-        self.declared: tuple | None = None
-        self._shapes: dict[str, tuple[int, list[int]]] = {}
+        self.elements = REAL
+        self.networks: list[DeclaredNetwork] = []
+        self._types = types
+        self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
+
+    @property
+    def _is_float32(self) -> bool:
+        return self.elements == FLOAT32
+
+    @property
+    def shapes(self) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+        """The shapes of all inputs, and of all outputs."""
+        return (
+            tuple(one.shape for network in self.networks for one in network.inputs),
+            tuple(one.shape for network in self.networks for one in network.outputs),
+        )
 
     def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
-        """Numbers of flat inputs and outputs of the only network."""
-        if len(networks) != 1:
-            raise Fault("a file may declare one network.", UnsupportedError)
-        network = networks[0]
-        if network.hidden:
-            raise Fault("values inside the network are not read.", UnsupportedError)
-        total, sizes, declared = 0, [], []
-        for group in (network.inputs, network.outputs):
-            if len(group) > 1 and any(one.onnx_name for one in group):
+        """Numbers of flat inputs and outputs of all networks together."""
+        self.elements = element_type(self._types.items())
+        for network in networks:
+            if network.hidden:
+                raise Fault("values inside the network are not read.", UnsupportedError)
+            if any(one.name == network.name for one in self.networks):
+                raise Fault(f"`{network.name}` is the name of two networks.")
+            declared = DeclaredNetwork(
+                network.name,
+                self._tensors(network.inputs),
+                self._tensors(network.outputs),
+                network.equal_to or "",
+                network.isometric_to or "",
+            )
+            self._check_equivalence(declared)
+            self.networks.append(declared)
+        total = 0
+        ends = []
+        for role in ("inputs", "outputs"):
+            for one in (one for network in self.networks for one in getattr(network, role)):
+                self._places[one.name] = (total, one.shape)
+                total += math.prod(one.shape)
+            ends.append(total)
+        if total > _MOST_ENTRIES:
+            raise Fault(f"a network may have {_MOST_ENTRIES} inputs and outputs at most.")
+        return ends[0], total - ends[0]
+
+    def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:
+        if len(group) > 1 and any(one.onnx_name for one in group):
+            raise Fault(
+                "several inputs or outputs are told apart by their order only, not by names "
+                "in the ONNX file.",
+                UnsupportedError,
+            )
+        return tuple(
+            DeclaredTensor(one.name, self._types.get(one.name, REAL), tuple(map(int, one.shape)))
+            for one in group
+        )
+
+    def _check_equivalence(self, network: DeclaredNetwork) -> None:
+        """What `equal-to` and `isomorphic-to` ask of two declarations."""
+        other = network.equal_to or network.isomorphic_to
+        if not other:
+            return
+        known = next((one for one in self.networks if one.name == other), None)
+        if known is None:
+            raise Fault(
+                f"`{other}`, which `{network.name}` is compared with, is not declared above."
+            )
+        if (network.equal_to and network.isomorphic_to) or known.equal_to or known.isomorphic_to:
+            raise Fault(
+                "a network is equal or isomorphic to one other, which itself is to none; name "
+                f"the first of them in `{network.name}`."
+            )
+        for role in ("inputs", "outputs"):
+            ours, theirs = ([one.shape for one in getattr(n, role)] for n in (network, known))
+            if ours != theirs:
                 raise Fault(
-                    "several inputs or outputs are told apart by their order only, not by names "
-                    "in the ONNX file.",
-                    UnsupportedError,
+                    f"`{network.name}` and `{other}` have {role} of the same shapes, in the same "
+                    "order."
                 )
-            start = total
-            for one in group:
-                if one.dtype.name not in _REAL:
-                    raise Fault(f"`{one.name}` must have real elements.", UnsupportedError)
-                shape = [int(length) for length in one.shape]
-                self._shapes[one.name] = (total, shape)
-                total += math.prod(shape)
-            if total > _MOST_ENTRIES:
-                raise Fault(f"a network may have {_MOST_ENTRIES} inputs and outputs at most.")
-            sizes.append(total - start)
-            declared.append(tuple(tuple(self._shapes[one.name][1]) for one in group))
-        self.declared = declared[0], declared[1]
-        return sizes[0], sizes[1]
 
     def condition(self, node: Any) -> Formula:
         """The formula of a Boolean node."""
@@ -126,23 +194,28 @@ class _Version2Reader:
             return {self._place(node.name, node.indices): 1}
         if hasattr(node, "lexeme"):
             self.line = getattr(node, "line", self.line)
-            return {CONSTANT: literal(node.lexeme)}
+            value = literal(node.lexeme)
+            return {CONSTANT: float32_constant(value) if self._is_float32 else value}
         if kind == "Negate":
             return plus([self.term(node.expr)], [-1])
         if kind == "Minus":
             parts = [self.term(node.head), *(self.term(part) for part in node.rest)]
+            if self._is_float32:
+                check_exact(kind, parts)
             return plus(parts, [1] + [-1] * (len(parts) - 1))
         if kind in ("Plus", "Multiply"):
             parts = [self.term(part) for part in node.args]
+            if self._is_float32:
+                check_exact(kind, parts)
             return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
         raise Fault(f"the term `{kind}` is not read.", UnsupportedError)
 
     def _place(self, name: str, indices: list[int]) -> int:
-        start, shape = self._shapes[name]
+        start, shape = self._places[name]
         flat = 0
         for index, length in zip(indices, shape, strict=True):
             if not 0 <= index < length:
-                raise Fault(f"`{name}` has shape {shape}; an index is outside.")
+                raise Fault(f"`{name}` has shape {list(shape)}; an index is outside.")
             flat = flat * length + index
         return start + flat
 

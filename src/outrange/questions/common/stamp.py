@@ -11,8 +11,9 @@ import numpy as np
 from ...answers.answer import Answer
 from ...answers.render.text import entry_names
 from ...answers.tables.domain import MOST_NAMED
-from ...core import Box, InputDomain, Region
+from ...core import Box, InputDomain, ModelSource, PropertySource, Provenance, Region
 from ...core.formula import TRUE
+from .fingerprints import graph_source
 
 
 if TYPE_CHECKING:
@@ -23,18 +24,31 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Answer)
 
 
-def stamped(answer: Kind, *networks: NetworkLike, regions: Sequence[Region] | None = None) -> Kind:
-    """The answer with the hashes of the models that it is about, where they have one.
+def stamped(
+    answer: Kind,
+    *networks: NetworkLike,
+    regions: Sequence[Region] | None = None,
+    property: PropertySource | None = None,
+) -> Kind:
+    """The answer with the hashes of the models and of the property that it is about.
 
     Args:
         answer: What was found.
         *networks: The models; the first has the inputs.
         regions: The input set, where the answer does not have it yet.
+        property: What was asked, where it is a property.
     """
-    known = (getattr(network, "source", None) for network in networks)
-    sources = tuple(source for source in known if source is not None)
+    sources = tuple(source for network in networks for source in model_sources(network))
     over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
-    return replace(answer, sources=sources, over=over)
+    asked = answer.provenance if property is None else Provenance(property=property)
+    return replace(answer, sources=sources, over=over, provenance=asked)
+
+
+def model_sources(network: NetworkLike) -> list[ModelSource]:
+    """The hashes of a model, or of all that stand side by side in it, each once."""
+    parts = [part for _, part in getattr(network, "parts", ())] or [network]
+    known = (getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts)
+    return list(dict.fromkeys(known))
 
 
 def input_domain(

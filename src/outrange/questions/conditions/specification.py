@@ -58,6 +58,26 @@ def demands(formula: Formula, inputs: int) -> Iterator[Atom]:
             yield from demands(part, inputs)
 
 
+def own_box(specification: Specification) -> Region:
+    """The smallest box of float64 numbers that holds every input the property is about.
+
+    Rounding errors are bounded over the inputs that there are; over all of space there is no bound.
+    """
+    lo, hi = (np.full(specification.inputs, end) for end in (-np.inf, np.inf))
+    for atom in demands(specification.unsafe, specification.inputs):
+        if len(atom.terms) == 1:
+            ((i, c),) = atom.terms
+            end = -atom.offset / c
+            exact = abs(c) == 1.0
+            if c > 0:
+                hi[i] = min(hi[i], end if exact else np.nextafter(end, np.inf))
+            else:
+                lo[i] = max(lo[i], end if exact else np.nextafter(end, -np.inf))
+    if np.any(lo > hi):
+        lo, hi = np.minimum(lo, hi), np.maximum(lo, hi)  # empty; the formula says so itself
+    return Region(Box(lo, hi))
+
+
 def whole_space(graph: Graph) -> Region:
     """Every input: for a property that brings its own bounds."""
     ends = np.full(graph.size, np.inf)

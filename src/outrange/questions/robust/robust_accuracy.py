@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from ...answers import Counterexample, RobustAccuracy, RobustProgress
+from ...answers.render.jsonable import jsonable
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
-from ...core import InputError, Warrant
+from ...core import VERSION, InputError, Warrant
 from ...graph.graph import vectors
 from ..common.arguments import check_hooks, check_limits
+from ..common.fingerprints import fingerprint
 from ..common.named import Named
 from ..common.network import NetworkLike
+from ..common.stamp import model_sources
 from ..evidence.check_point import CounterexampleChecker
 from ..evidence.evaluate import model_values
 from ..inputs.boxes import numbers, what_came
@@ -23,7 +26,7 @@ from ..inputs.columns import is_frame, named_parts, unflattened
 from ..inputs.neighborhood import Neighborhood
 from ..verify import counterexample_at, verify
 from .decision import Decision
-from .robust_records import Records, digest, fingerprint
+from .robust_records import Records, digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +143,12 @@ def robust_accuracy(
         "threshold": data.decision.threshold,
         "scale": None if scale is None else scale.tolist(),
     }
-    records = Records(file, asked, fingerprint(network.graph))
+    origin = {
+        "version": VERSION,
+        "models": jsonable(model_sources(network)),
+        "arguments": {"each": each, "time_limit": time_limit, "seed": seed},
+    }
+    records = Records(file, asked, fingerprint(network.graph), origin)
     run = _Run(network, data, records, float(eps), each, seed)
     begin, complete = time.perf_counter(), True
     wrong = _misclassified(network, data)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...answers.render.jsonable import jsonable
 from ...core import InputError
-from ...graph import Graph
 
 
 FORMAT = "outrange.robust_accuracy.records"
@@ -21,24 +20,32 @@ SAME = 1e-12
 """Relative: numbers of two runs of one model differ by how float64 sums are ordered."""
 
 
+APART = ("probe", "provenance")
+"""Parts of the first line that another run of the same question may have otherwise."""
+
+
 class Records:
     """A file of lines: what was asked, then one line an input.
 
     Args:
         path: The file; None keeps nothing.
         asked: What identifies the question, ready for JSON.
-        probe: What tells the network from others: see `fingerprint`.
+        probe: What tells the network from others: see `common.fingerprints`.
+        origin: What whoever finds the file wants to know besides, ready for JSON.
 
     Raises:
         InputError: The file is about something else, or cannot be written.
     """
 
-    def __init__(self, path: Any, asked: dict[str, Any], probe: np.ndarray) -> None:
+    def __init__(
+        self, path: Any, asked: dict[str, Any], probe: np.ndarray, origin: dict[str, Any]
+    ) -> None:
         self.known: dict[int, dict[str, Any]] = {}
         self._path = None if path is None else Path(os.fspath(path))
         if self._path is None:
             return
         head = {"format": FORMAT, "version": 1, **asked, "probe": jsonable(probe)}
+        head["provenance"] = origin
         try:
             if self._path.exists() and self._path.stat().st_size:
                 self._restore(head, probe)
@@ -75,7 +82,7 @@ class Records:
                 f"The file of results holds no records of this kind: choose another, or remove it. "
                 f"Received: {self._path} ({error})."
             ) from None
-        wanted = {name: part for name, part in head.items() if name != "probe"}
+        wanted = {name: part for name, part in head.items() if name not in APART}
         other = next((name for name in wanted if first.get(name) != wanted[name]), None)
         same = seen.shape == probe.shape and np.allclose(seen, probe, rtol=SAME, atol=0.0)
         if other is None and not same:
@@ -90,26 +97,6 @@ class Records:
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
         self.known = found
-
-
-def fingerprint(graph: Graph) -> np.ndarray:
-    """A number per op, which another op does not have: what it makes of random values of its own.
-
-    Values that pass through the network would not do: behind a unit that is silent on all of them,
-    every weight looks alike.
-    """
-    rng = np.random.default_rng(0)
-    text = repr([(type(n.op).__name__, n.op.name, n.inputs, n.size) for n in graph.nodes])
-    found = [float(int(sha256(text.encode()).hexdigest()[:12], 16))]
-    for node in graph.nodes:
-        given = tuple(rng.standard_normal((1, graph.value_size(j))) for j in node.inputs)
-        with np.errstate(all="ignore"):
-            values = np.ravel(node.op.run(given))
-        values = np.where(np.isfinite(values), values, 7.0)
-        # Of one sign, so that nothing cancels and the sum is as exact as its terms.
-        found.append(float((np.abs(values) * rng.uniform(1, 2, values.size)).sum()))
-        found.append(float((np.maximum(values, 0) * rng.uniform(1, 2, values.size)).sum()))
-    return np.array(found)
 
 
 def digest(*arrays: np.ndarray) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...answers.study.study import Study
 from ...answers.study.trials import Trial, judged
-from ...core import InputError
+from ...core import VERSION, InputError, Provenance
 from .objectives import Yardstick
 from .plan import Group, Options
 
@@ -122,6 +122,7 @@ class ComparisonRecord:
             notes.append("Stopped early: what fell short may only need longer.")
         if "one by one" in self.backend:
             notes.append("Trained one by one; on the JAX backend small models train side by side.")
+        asked = tuple((name, str(value)) for name, value in self.plan.items())
         return Study(
             combinations=tuple(combinations),
             metric=self.yardstick.name,
@@ -135,6 +136,7 @@ class ComparisonRecord:
             backend=self.backend,
             notes=tuple(notes),
             plan=self.plan,
+            provenance=Provenance("compare", VERSION, arguments=asked),
         )
 
     # ---- files --------------------------------------------------------------------------------

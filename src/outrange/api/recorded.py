@@ -1,0 +1,131 @@
+"""Provenance: every public question writes down what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
+from inspect import Signature, signature
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from ..answers.answer import Answer
+from ..core import VERSION, Provenance, value_digest
+from ..live import followed
+
+
+Ask = TypeVar("Ask", bound=Callable[..., Any])
+
+APART = frozenset("model model_a model_b build property progress file".split())
+"""Arguments that an answer tells by their own hashes, or that change nothing in it."""
+
+LONGEST = 80
+"""Characters of an argument that is shown as it was written; of others their hash is."""
+
+
+def recorded(ask: Ask) -> Ask:
+    """A decorator: the answer carries the question, its arguments, and the version that found it.
+
+    Arguments are read before the question is asked, since arrays may change afterwards.
+    """
+    takes = signature(ask)
+
+    @wraps(ask)
+    def call(*args: Any, **options: Any) -> Any:
+        arguments = _arguments(takes, args, options)
+        answer = ask(*args, **options)
+        if not isinstance(answer, Answer):
+            return answer
+        asked = answer.provenance or Provenance()
+        name = getattr(ask, "__name__", "")
+        asked = replace(asked, question=name, version=VERSION, arguments=arguments)
+        answer = replace(answer, provenance=asked)
+        # Left to its default it is what the property declares.
+        semantics = getattr(answer, "arithmetic", None)
+        return answer if semantics is None else as_asked(answer, arithmetic=semantics)
+
+    return cast(Ask, call)
+
+
+def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
+    """A decorator: `recorded`, and shown under a title while it takes long.
+
+    Args:
+        title: What is asked, in a few words.
+        hears: See `followed`.
+    """
+    shown = followed(title, hears)
+    return lambda ask: recorded(shown(ask))
+
+
+def _arguments(
+    takes: Signature, args: tuple[Any, ...], options: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """Name and value of every argument but those told apart; none where the call is wrong."""
+    try:
+        bound = takes.bind(*args, **options)
+    except TypeError:
+        return ()  # The question says what is wrong.
+    bound.apply_defaults()
+    return tuple((name, told(v)) for name, v in bound.arguments.items() if name not in APART)
+
+
+def told(value: Any) -> str:
+    """An argument in one short text, the same for the same value.
+
+    Example:
+        >>> told((0, 1)), told(1e-3)
+        ('(0, 1)', '0.001')
+        >>> told(np.zeros((100, 2)))[:40]
+        'float64 (100, 2), SHA-256 3bcd855bb64ce7'
+    """
+    if isinstance(value, Answer):
+        return f"a {type(value).__name__}"  # found from the same model, in its own time
+    if callable(value):
+        return f"function {getattr(value, '__name__', type(value).__name__)}"
+    if _is_condition(value):
+        text = str(value)
+        return text if len(text) <= LONGEST else f"condition, SHA-256 {value_digest(text)}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if _is_plain(value):
+        text = repr(value)
+        if len(text) <= LONGEST:
+            return text
+    kind = type(value).__name__
+    try:
+        digest = value_digest(value)
+        if hasattr(value, "shape"):
+            kind = f"{getattr(value, 'dtype', kind)} {tuple(value.shape)}"
+    except Exception:  # what no array can be made of, the question itself refuses, with a reason
+        return kind
+    return f"{kind}, SHA-256 {digest}"
+
+
+def _is_condition(value: Any) -> bool:
+    return type(value).__module__.startswith("outrange.questions.expressions")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether `repr` tells all of it, in the same words each time."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return True
+    if isinstance(value, Mapping):
+        return len(value) <= LONGEST and all(map(_is_plain, [*value, *value.values()]))
+    return isinstance(value, list | tuple) and len(value) <= LONGEST and all(map(_is_plain, value))
+
+
+def as_asked(answer: Answer, **arguments: Any) -> Any:
+    """The answer with arguments as the user wrote them: what the shell passed on was what was left.
+
+    Args:
+        answer: What a question returned.
+        **arguments: By name.
+    """
+    asked = answer.provenance
+    if asked is None:
+        return answer
+    changed = {name: told(value) for name, value in arguments.items()}
+    kept = tuple((name, changed.get(name, value)) for name, value in asked.arguments)
+    return replace(answer, provenance=replace(asked, arguments=kept))

@@ -1,0 +1,79 @@
+"""A file that one process writes: locked, appended to, on the disk when a call returns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ...core import InputError
+
+
+LOCKED = 2**31 - 2
+"""The byte that is locked on Windows: the last one that it can lock."""
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows writes other line ends without it."""
+
+
+def lock(file: int, path: Path) -> None:
+    """Until the process ends, however it does. Where there are no such locks, none is taken."""
+    try:
+        _lock_of_system(file)
+    except (BlockingIOError, PermissionError):
+        raise InputError(
+            "Another run is writing these results; wait for it, or choose another --out. "
+            f"Received: `{path}`."
+        ) from None
+    except OSError:
+        return  # a file system without locks
+
+
+def _lock_of_system(file: int) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        _lock_of_windows(file)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_of_windows(file: int) -> None:
+    """One byte far behind the end, since Windows keeps others from reading what is locked."""
+    try:
+        import msvcrt
+    except ImportError:
+        return
+    place = os.lseek(file, 0, os.SEEK_CUR)
+    os.lseek(file, LOCKED, os.SEEK_SET)
+    try:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+    finally:
+        os.lseek(file, place, os.SEEK_SET)
+
+
+def content(file: int) -> bytes:
+    """All of an open file; what is appended to it goes to its end all the same."""
+    os.lseek(file, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(file, 2**20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def append(file: int, text: str) -> None:
+    data = text.encode()
+    while data:
+        data = data[os.write(file, data) :]
+    os.fsync(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name is on the disk too, where the system can say so."""
+    try:
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError:
+        return

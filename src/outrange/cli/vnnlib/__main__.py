@@ -1,0 +1,7 @@
+"""`python -m outrange.cli.vnnlib`."""
+
+from .. import vnnlib_main
+
+
+if __name__ == "__main__":
+    vnnlib_main()

@@ -1,0 +1,73 @@
+"""What `supports` prints: the theories of the standard, chapter 4, that are decided soundly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One option of `supports`.
+
+    Args:
+        meaning: For the help.
+        lines: What is printed.
+    """
+
+    meaning: str
+    lines: Callable[[], list[str]]
+
+
+def _element_types() -> list[str]:
+    # A type stands here once its roundings are in the proof.
+    return ["real", "float32"]
+
+
+def _operators() -> list[str]:
+    """Without types those that are described for every type, in the words of the standard."""
+    from ...frontends.onnx.lower import operators
+    from ...questions.float32.described import ONNX
+
+    known = ONNX | MOVES
+    return [name if name in known else f"{name} real" for name in operators()]
+
+
+def _opsets() -> list[str]:
+    from ...frontends.onnx.lower import OPSETS
+
+    return [str(version) for version in OPSETS]
+
+
+MOVES = frozenset("Concat Constant Flatten Identity Reshape Slice Split Squeeze Transpose "
+                  "Unsqueeze".split())  # fmt: skip
+"""Operators that compute nothing, so that no type rounds in them."""
+
+CAPABILITIES = {
+    "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
+    "--onnx-element-types": Capability("Element types, soundly.", _element_types),
+    "--onnx-operators": Capability("ONNX operators, for every such type.", _operators),
+    "--vnnlib-versions": Capability(
+        "Oldest and newest version of the standard.", lambda: ["2.0", "2.0"]
+    ),
+    "--hidden-node-theories": Capability("Queries about hidden nodes: none.", lambda: ["NH"]),
+    "--multiple-input-output-theories": Capability(
+        "Networks of several inputs and outputs.", lambda: ["SIO", "MIO"]
+    ),
+    "--multiple-network-theories": Capability(
+        "Queries about several networks.", lambda: ["SNET", "MENET", "MINET", "MNET"]
+    ),
+    "--multiple-node-comparison-theories": Capability(
+        "Comparisons between nodes.", lambda: ["SNC", "MNC"]
+    ),
+    "--arithmetic-complexity-theories": Capability(
+        "Arithmetic of assertions: linear.", lambda: ["BND", "OUTC", "LIN"]
+    ),
+    "--optimised-disjunctive-reasoning": Capability(
+        "Whether `or` is more than its disjunctive normal form.", lambda: ["true"]
+    ),
+    "--serialise-assignments": Capability(
+        "Whether `verify` writes assignments as files.", lambda: ["true"]
+    ),
+}
+"""Every option that the standard demands, in its order."""
