@@ -71,7 +71,10 @@ Lines = tuple[int, int, int, int]
 
 def down(x: arb) -> int:
     """The integer below a ball."""
-    return int((x * ONE_BITS).lower().floor().unique_fmpz())
+    whole = (x * ONE_BITS).lower().floor().unique_fmpz()
+    if whole is None:
+        raise Refused("a value is not finite, or has too many digits")
+    return int(whole)
 
 
 def up(x: arb) -> int:

@@ -7,7 +7,7 @@ from flint import fmpq
 
 from outrange_check.build import combine, curve, entries, exact
 from outrange_check.curves import SMOOTH
-from outrange_check.network import ONE, Form, Network
+from outrange_check.network import Form, Network
 
 from ..core import InputError
 from ..graph import Graph, Node
@@ -44,8 +44,8 @@ def _value(network: Network, node: Node, inputs: list[list[Form]]) -> list[Form]
         return _affine(op, inputs)
     if isinstance(op, Rearrange):
         joined = [form for value in inputs for form in value]
-        fill: Form = {ONE: exact(float(op.fill))} if op.fill else {}
-        return [joined[i] if i >= 0 else fill for i in op.index]
+        filled = zip(op.index, np.broadcast_to(op.fill, op.index.shape), strict=True)
+        return [joined[i] if i >= 0 else combine([], exact(float(fill))) for i, fill in filled]
     if isinstance(op, Curve):
         return _curve(network, op, inputs[0])
     if isinstance(op, Largest):
