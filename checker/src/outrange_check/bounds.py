@@ -1,247 +1,183 @@
 """Bounds of a network over a box: its undecided units as forms, and forms bounded through lines.
 
-Numbers are integers that stand for multiples of 2^-BITS. A row is a list: its constant, then the
-coefficients of the inputs, then those of the undecided units so far. Every division by 2^BITS
-rounds down, and is paid for by the sizes of what the coefficient multiplies.
+Numbers are integers that stand for multiples of 2^-BITS. A row is a form: variable to coefficient,
+with the constant at ONE; its variables are inputs and undecided units. Divisions by 2^BITS round
+down. One that touches a coefficient changes what the row amounts to by less than a unit for each
+unit of the variable's size, so that `unit`, a unit of everything that has a size, pays for them all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from copy import copy
 
-from flint import fmpq, fmpz_mat
-
-from .curves import BITS, ONE_BITS, Lines, flat, kink, lines
-from .network import ONE, Block, Form, Network
-
-
-DENSE = 4
-"""A block with at least one in so many of its possible coefficients is multiplied as a matrix."""
-
-Row = list[int]
+from .curves import BITS, ONE_BITS, Curve, Lines, curve, lines
+from .network import ONE, Form, Network, Refused
 
 
-class Scaled:
-    """A network's forms as integers; what a form lacks by rounding is one unit per term."""
+Row = dict[int, int]
+Range = tuple[int, int]
 
-    def __init__(self, network: Network) -> None:
-        self.inputs, self.blocks = network.inputs, network.blocks
-        self.first, self.terms, self.matrix, self.sums = [], [], [], []
-        before = network.inputs
-        for block in network.blocks:
-            terms = [[(k, _floor(v)) for k, v in form.items()] for form in block.forms]
-            self.terms.append(terms)
-            self.sums.append([sum(abs(v) for _, v in row) for row in terms])
-            self.first.append(before)
-            used = sorted({k for row in terms for k, _ in row})
-            count, matrix = sum(map(len, terms)), None
-            if count * DENSE >= len(terms) * len(used):
-                at = {k: i for i, k in enumerate(used)}
-                rows = [[0] * len(used) for _ in terms]
-                for row, pairs in zip(rows, terms, strict=True):
-                    for k, v in pairs:
-                        row[at[k]] = v
-                matrix = (used, fmpz_mat(rows)) if used else None
-            self.matrix.append(matrix)
-            before += len(block.forms)
+MOST_WORK = 50_000_000_000
+"""Largest number of products of coefficients in one proof: a few hours."""
 
 
-@dataclass
-class Level:
-    """The undecided units of one block, whose columns begin at `start`."""
+class Region:
+    """A network over a box, or over those of its inputs that give some units a sign.
 
-    block: Block
-    start: int
-    units: list[int]
-    rows: list[Row]
-    forms: fmpz_mat
-    errors: list[int]
-    """How far each unit's form may be off."""
-    ranges: list[tuple[int, int]]
-    lines: list[Lines]
-    size: int
-    """What one unit of every coefficient before this level may amount to, and of its own."""
-
-
-class Bounded:
-    """The network over a box: which units are undecided there, between which bounds.
-
-    Args:
-        net: The network.
-        lo: Of the box.
-        hi: Of the box.
-        known: Per block, per unit, bounds that hold on the box, or None.
+    Every unit is `z = row + at most error`, `a = curve(z)`. Where the sign of z is known, a kink is
+    a line, and is put into the rows that read it: only undecided units stand in rows.
     """
 
-    def __init__(self, net: Scaled, lo: Row, hi: Row, known: list) -> None:
-        self.net, self.lo, self.hi = net, lo, hi
-        self.known: list[list[tuple[int, int] | None]] = []
-        self.levels: list[Level] = []
-        self.width = 1 + net.inputs
-        self.values = list(zip(lo, hi, strict=True))
-        """Of every column but the constant, its least and largest value."""
-        self.magnitude = ONE_BITS + sum(max(abs(a), abs(b)) for a, b in zip(lo, hi, strict=True))
-        self.rows: dict[int, tuple[list[tuple[int, int]], int]] = {
-            k: ([(1 + k, ONE_BITS)], 0) for k in range(ONE, net.inputs)
+    def __init__(self, network: Network, box: list[Range], goals: list[Form]) -> None:
+        self.open: list[int] = []
+        """The undecided units, in order: each reads those before it only."""
+        self.curves: dict[int, Curve] = {}
+        self.values: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
+        """The least and the largest value of a variable that stands in rows."""
+        self.ranges: dict[int, Range] = {}
+        """The same of a unit's sum z, from when it is bounded."""
+        self.lines: dict[int, Lines] = {}
+        self.fresh, self.size, self.work = True, 0, [MOST_WORK]
+        forms = []
+        for block in network.blocks:
+            for form in block.forms:
+                self.curves[len(box) + len(forms)] = curve(block)
+                forms.append(form)
+        self.open = list(self.curves)
+        self.goals = range(len(box) + len(forms), len(box) + len(forms) + len(goals))
+        """The rows of the goals come after those of the units."""
+        self.rows = {
+            len(box) + i: {k: int((v * ONE_BITS).floor()) for k, v in form.items()}
+            for i, form in enumerate(forms + goals)
         }
-        for number in range(len(net.blocks)):
-            self._block(number, known[number])
-        sums = sum(max(map(abs, ends)) for level in self.levels for ends in level.ranges)
-        self.whole = self.unit + (sums >> BITS) + 3
-        """What one unit of every coefficient may amount to, of sums and of values."""
+        self.errors = dict.fromkeys(self.rows, 0)
 
-    def _block(self, number: int, known: list) -> None:
-        block, first = self.net.blocks[number], self.net.first[number]
-        steep = kink(block) if block.curve == "kink" else None
-        live = [u for u, k in enumerate(known) if not self._settled(steep, k, 0)]
-        ranges: list = list(known)
-        forms = dict(zip(live, self._forms(number, live), strict=True))
-        asked = [u for u in live if not self._settled(steep, known[u], None)]
-        for u, bounds in zip(asked, self.between([forms[u] for u in asked]), strict=True):
-            known_low, known_high = known[u] or bounds
-            low, high = self.flat(forms[u], self.values)
-            low = max(low, bounds[0], known_low)
-            ranges[u] = (low, max(low, min(high, bounds[1], known_high)))
-        self.known.append(ranges)
-        open_, larger = [], 0
-        for u in range(len(known)):
-            if steep and (ranges[u][0] >= 0 or ranges[u][1] <= 0):
-                slope = steep[1] if ranges[u][0] >= 0 else steep[0]
-                if slope:
-                    row, error = forms[u]
-                    pairs = [(c, v * slope >> BITS) for c, v in enumerate(row) if v]
-                    error = (error * abs(slope) >> BITS) + 1 + self.unit
-                    self.rows[first + u] = pairs, error
-                    larger += max(map(abs, ranges[u])) * abs(slope) >> BITS
-            else:
-                open_.append(u)
-        if open_:
-            self._level(block, first, open_, [forms[u] for u in open_], [ranges[u] for u in open_])
-        self.magnitude += larger + len(known)
+    def child(self, q: int, part: Range) -> "Region":
+        """The part of the box where an input lies in a range."""
+        other = copy(self)
+        other.values = self.values | {q: part}
+        return other
+
+    def decided(self, k: int, sign: int) -> "Region":
+        """The part where a unit's sum has a sign."""
+        if k not in self.open:  # nothing new
+            return self
+        other, (low, high) = self._own(), self.ranges[k]
+        other.ranges[k] = (0, high) if sign > 0 else (low, 0)
+        other._settle(k)
+        return other
+
+    def _own(self) -> "Region":
+        other = copy(self)
+        for name in ("open", "values", "ranges", "lines", "rows", "errors"):
+            setattr(other, name, copy(getattr(self, name)))
+        return other
 
     @property
     def unit(self) -> int:
-        """What one unit of every coefficient may amount to: the sizes of all variables so far."""
-        return (self.magnitude >> BITS) + 1
+        """What a unit of every coefficient may amount to, and two more for the constants."""
+        return (self.size >> BITS) + 3
 
-    @staticmethod
-    def _settled(steep, bounds, only) -> bool:
-        """Whether a unit is known to be on one side of its kink (and `only` with that slope)."""
-        if steep is None or bounds is None or not (bounds[0] >= 0 or bounds[1] <= 0):
-            return False
-        return only is None or steep[1 if bounds[0] >= 0 else 0] == only
-
-    def _level(self, block: Block, first: int, units: list, forms: list, ranges: list) -> None:
-        drawn = [lines(block, *ends) for ends in ranges]
-        rows, errors = [row for row, _ in forms], [error for _, error in forms]
-        start, self.width = self.width, self.width + len(units)
-        size = self.magnitude + sum(max(map(abs, ends)) for ends in ranges)
-        matrix, unit = fmpz_mat(rows), (size >> BITS) + 2
-        self.levels.append(Level(block, start, units, rows, matrix, errors, ranges, drawn, unit))
-        for i, (u, ends, (ls, lt, hs, ht)) in enumerate(zip(units, ranges, drawn, strict=True)):
-            self.rows[first + u] = [(start + i, ONE_BITS)], 0
-            least = min((ls * z >> BITS) + lt for z in ends)
-            most = max(-(-hs * z >> BITS) + ht for z in ends)
-            if block.curve == "kink":
-                _, least, _, most = flat(block, *ends)
-            self.values.append((least, most))
-            self.magnitude += max(abs(least), abs(most)) + 1
-
-    def _forms(self, number: int, units: list[int]) -> list[tuple[Row, int]]:
-        """The forms of some units of a block in the inputs and the undecided units before it."""
-        terms, matrix = self.net.terms[number], self.net.matrix[number]
-        out = []
-        if matrix and units:
-            used, weights = matrix
-            entries = (weights * fmpz_mat([self._row([(k, ONE_BITS)]) for k in used])).entries()
-            for u in units:
-                at = u * self.width
-                out.append([int(v) >> 2 * BITS for v in entries[at : at + self.width]])
-        else:
-            out = [[v >> BITS for v in self._row(terms[u])] for u in units]
-        # Each weight lacks up to a unit, each entry of the sum too, and the rows that were put in.
-        worst = max((error for _, error in self.rows.values()), default=0)
-        sums = self.net.sums[number]
-        return [
-            (row, (worst * sums[u] >> BITS) + 1 + 2 * self.unit)
-            for row, u in zip(out, units, strict=True)
-        ]
-
-    def _row(self, terms: list[tuple[int, int]]) -> Row:
-        """A sum of variables as a row, times 2^BITS."""
-        row = [0] * self.width
-        for k, weight in terms:
-            for c, v in self.rows[k][0] if k in self.rows else ():
-                row[c] += weight * v
-        return row
-
-    def between(self, forms: list[tuple[Row, int]]) -> list[tuple[int, int]]:
-        """Bounds of forms over the box, by the lines."""
-        rows = [row for row, _ in forms] + [[-v for v in row] for row, _ in forms]
-        errors = [error for _, error in forms] * 2
-        least = self.least(rows, errors, [level.lines for level in self.levels])
-        half = len(forms)
-        return [(least[i], -least[half + i]) for i in range(half)]
-
-    def flat(self, form: tuple[Row, int], values: list) -> tuple[int, int]:
-        """Bounds of a form in which every variable takes any of its values."""
-        (constant, *row), error = form
-        low = high = 0
-        for c, (least, most) in zip(row, values, strict=False):
-            if c > 0:
-                low, high = low + c * least, high + c * most
-            elif c:
-                low, high = low + c * most, high + c * least
-        return constant + (low >> BITS) - error, constant - (-high >> BITS) + error
-
-    def form(self, form: Form) -> tuple[Row, int]:
-        """A form of the network's variables as a row, and how far it may be off."""
-        terms = [(k, _floor(value)) for k, value in form.items()]
-        error = sum(abs(w) * self.rows[k][1] for k, w in terms if k in self.rows)
-        return [v >> BITS for v in self._row(terms)], (error >> BITS) + 1 + 2 * self.unit
-
-    def least(self, rows: list[Row], errors: list[int], drawn: list) -> list[int]:
-        """Lower bounds of rows over the box, through the lines of every level.
+    def bounded(self, deep: bool) -> "Region | None":
+        """The region with its units bounded once more, in order; None if no input is left.
 
         Args:
-            rows: The rows.
-            errors: How far each may be off.
-            drawn: Per level, the lines of its units.
+            deep: Also through the lines of the units before it, not by their values alone.
         """
-        errors, rows = list(errors), [list(row) for row in rows]
-        for level, lines_ in zip(reversed(self.levels), reversed(drawn), strict=True):
-            start, stop = level.start, level.start + len(level.units)
-            if not rows or len(rows[0]) <= start:
-                rows = [row + [0] * (start - len(row)) for row in rows]
-                continue
-            met = []
-            for i, row in enumerate(rows):
-                coefficients, constant = [], 0
-                for c, (ls, lt, hs, ht) in zip(row[start:stop], lines_, strict=False):
-                    if c >= 0:
-                        coefficients.append(c * ls >> BITS)
-                        constant += c * lt
-                    else:
-                        coefficients.append(c * hs >> BITS)
-                        constant += c * ht
-                coefficients += [0] * (stop - start - len(coefficients))
-                off = sum(abs(c) * e for c, e in zip(coefficients, level.errors, strict=True))
-                errors[i] += (off >> BITS) + 1 + level.size
-                row[0] += constant >> BITS
-                met.append(coefficients)
-            added = (fmpz_mat(met) * level.forms).entries()
-            rows = [
-                [
-                    a + (int(b) >> BITS)
-                    for a, b in zip(row, added[i * start : (i + 1) * start], strict=False)
-                ]
-                for i, row in enumerate(row[:start] for row in rows)
-            ]
-        box = list(zip(self.lo, self.hi, strict=True))
-        out = []
-        for row, error in zip(rows, errors, strict=True):
-            total = sum(c * ends[c < 0] for c, ends in zip(row[1:], box, strict=False))
-            out.append(row[0] + (total >> BITS) - error)
+        out = self._own()
+        out.size = sum(max(map(abs, out.values[k])) for k in out.values if k not in out.curves)
+        for k in self.open:
+            if out.fresh:  # what its coefficients lack
+                out.errors[k] += out.unit
+            low, high = out._between(out.rows[k])
+            low, high = (low >> BITS) - out.errors[k], -(-high >> BITS) + out.errors[k]
+            if k in out.ranges:
+                low, high = max(low, out.ranges[k][0]), min(high, out.ranges[k][1])
+            kink = out.curves[k].name == "kink"
+            if deep and not (kink and (low >= 0 or high <= 0)):
+                low, high = max(low, out.least(1, k)), min(high, -out.least(-1, k))
+            if low > high:
+                return None
+            out.ranges[k] = low, high
+            out.size += max(abs(low), abs(high))
+            if kink and (low >= 0 or high <= 0):
+                value = out._settle(k)
+            else:
+                out.lines[k] = lines(out.curves[k], low, high)
+                value = out.values[k] = values(out.curves[k], low, high, out.lines[k])
+            out.size += max(map(abs, value))
+        for k in out.goals:
+            out.errors[k] += out.unit if out.fresh else 0
+        out.fresh = False
         return out
 
+    def _settle(self, k: int) -> Range:
+        """Put a kink whose sign is known into the rows that read it; returns its values."""
+        (low, high), curve = self.ranges[k], self.curves[k]
+        slope = curve.above if low >= 0 else curve.below
+        self.open.remove(k)
+        for n, row in self.rows.items():
+            if k in row:
+                exact = {c: v << BITS for c, v in row.items() if c != k}
+                off = self._add(exact, row[k] * slope >> BITS, k)
+                self.rows[n] = {c: v >> BITS for c, v in exact.items() if v}
+                self.errors[n] += (off >> BITS) + self.unit
+        return low * slope >> BITS, high * slope >> BITS
 
-def _floor(value: fmpq) -> int:
-    return int((value * ONE_BITS).floor())
+    def _between(self, row: Row) -> Range:
+        """Bounds of a row, each variable taking any of its values; times 2^BITS."""
+        low = high = 0
+        for c, v in row.items():
+            least, most = self.values[c]
+            if v < 0:
+                least, most = most, least
+            low, high = low + v * least, high + v * most
+        return low, high
+
+    def least(
+        self, times: int, of: int, pulls: Iterable[Range] = (), shares: Row | None = None
+    ) -> int:
+        """A lower bound of a multiple of a row, through the lines of the undecided units.
+
+        Rounding `c` and `factor` costs a unit of each unit's value and of its sum: one `unit`.
+
+        Args:
+            times: The multiple.
+            of: Whose row.
+            pulls: Units, and what multiples of their sums are subtracted first.
+            shares: By unit, how far the line that may turn is turned.
+        """
+        total = {c: v * times << BITS for c, v in self.rows[of].items()} if times else {}
+        error, offsets = abs(times) * self.errors[of] << BITS, 0
+        for k, pull in pulls:
+            error += self._add(total, -pull, k)
+        for k in reversed(self.open):
+            c = total.pop(k, 0) >> BITS
+            if c:
+                line = self.lines[k]
+                if shares:
+                    line = lines(self.curves[k], *self.ranges[k], shares[k])
+                slope, offset = line[:2] if c > 0 else line[2:]
+                offsets += c * offset
+                error += self._add(total, c * slope >> BITS, k)
+        low, _ = self._between(total)
+        return ((low >> BITS) + offsets - error >> BITS) - self.unit
+
+    def _add(self, total: Row, factor: int, k: int) -> int:
+        """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
+        put = self.rows[k] if factor else {}
+        self.work[0] -= len(put)
+        if self.work[0] < 0:
+            raise Refused(f"the proof takes more than {MOST_WORK} products")
+        for c, v in put.items():
+            total[c] = total.get(c, 0) + factor * v
+        return abs(factor) * self.errors[k]
+
+
+def values(shape: Curve, low: int, high: int, drawn: Lines) -> Range:
+    """The least and the largest value of a curve over `low <= z <= high`."""
+    if shape.name == "kink":
+        ends = (shape.below * low, shape.above * high, 0)
+        return min(ends) >> BITS, -(-max(ends) >> BITS)
+    ls, lt, hs, ht = drawn
+    least = min((ls * z >> BITS) + lt for z in (low, high))
+    return least, max(-(-hs * z >> BITS) + ht for z in (low, high))

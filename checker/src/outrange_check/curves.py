@@ -5,6 +5,7 @@ line a bound is the offset, which is computed from the sign of the second deriva
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from flint import arb, ctx, fmpz
 
@@ -30,14 +31,6 @@ def _density(x: arb) -> arb:
     return (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
 
 
-def _elu(x: arb) -> arb:
-    return x if x >= 0 else x.expm1() if x <= 0 else x.expm1().union(x)
-
-
-def _elu_slope(x: arb) -> arb:
-    return arb(1) if x >= 0 else x.exp() if x <= 0 else x.exp().union(arb(1))
-
-
 TURNS = 24
 """Halvings of an interval towards the point where a convex curve has a given slope."""
 
@@ -51,7 +44,7 @@ SMOOTH: dict[str, tuple[Function, Function, Bends]] = {
     "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (None, -1)]),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(None, 1)]),
     "softplus": (lambda x: x.exp().log1p(), _sigmoid, [(None, 1)]),
-    "elu": (_elu, _elu_slope, [(None, 1)]),
+    "elu": (lambda x: x.max(0) + x.min(0).expm1(), lambda x: x.min(0).exp(), [(None, 1)]),
     "gelu": (
         lambda x: x * _normal(x),
         lambda x: _normal(x) + x * _density(x),
@@ -87,44 +80,45 @@ def ball(z: int) -> arb:
     return arb(fmpz(z)) / ONE_BITS
 
 
-def kink(block: Block) -> tuple[int, int]:
-    """The slopes of a kink, `(below, above)`."""
-    out = tuple(s * ONE_BITS for s in block.slopes or ())
-    if len(out) != 2 or any(s.q != 1 for s in out):
-        raise Refused("the slopes of a kink are two multiples of 2^-80")
-    return int(out[0].p), int(out[1].p)
+@dataclass(frozen=True)
+class Curve:
+    """A block's curve, with the slopes of a kink."""
+
+    name: str
+    below: int = 0
+    above: int = 0
 
 
-def lines(block: Block, low: int, high: int, share: int | None = None) -> Lines:
-    """Lines below and above the curve of a block over `low <= z <= high`.
+def curve(block: Block) -> Curve:
+    """The curve of a block."""
+    out = [s * ONE_BITS for s in block.slopes or ()]
+    if block.curve in SMOOTH and not out:
+        return Curve(block.curve)
+    if block.curve != "kink" or len(out) != 2 or any(s.q != 1 for s in out):
+        raise Refused(f"the curve {block.curve!r} is not covered, or not with these slopes")
+    return Curve("kink", int(out[0].p), int(out[1].p))
+
+
+def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
+    """Lines below and above a curve over `low <= z <= high`.
 
     Args:
-        block: Whose curve.
-        low: From there.
-        high: To there.
+        curve: The curve.
+        low: From there; below 0 if the curve is a kink.
+        high: To there; above 0 then.
         share: Of 255, how far the line that may turn about a kink is from `below` to `above`.
     """
-    if block.curve != "kink":
-        return _smooth(block.curve, low, high)
-    below, above = kink(block)
-    if low >= 0 or high <= 0:
-        slope = above if low >= 0 else below
-        return slope, 0, slope, 0
-    turn = below + (above - below) * (255 * (high > -low) if share is None else share) // 255
+    if curve.name != "kink":
+        return _smooth(curve.name, low, high)
+    below, above = curve.below, curve.above
+    if share is None:
+        share = 255 * (1025 * high > -1024 * low)
+    turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
     ends = ((above - chord) * high, (below - chord) * low, 0)
     if above >= below:
         return turn, 0, chord, -(-max(ends) >> BITS)
     return chord, min(ends) >> BITS, turn, 0
-
-
-def flat(block: Block, low: int, high: int) -> Lines:
-    """Constant lines about a kink, its least and largest value; or itself, if it has one slope."""
-    if low >= 0 or high <= 0:
-        return lines(block, low, high)
-    below, above = kink(block)
-    ends = (below * low >> BITS, -(-below * low >> BITS), above * high >> BITS, 0)
-    return 0, min(ends), 0, max(*ends, -(-above * high >> BITS))
 
 
 def _smooth(name: str, low: int, high: int) -> Lines:
