@@ -1,0 +1,99 @@
+"""From claims about a box to the tree that proves them: which prover, and how far above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+
+from outrange_check.network import ONE, Block, Form, Network
+
+from ..core import Box, check_deadline
+from ..search.kernel.binding import library
+from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+
+
+AHEAD = 1e-9
+"""A tree aims this much, relative to the size of a claim, above it: float64 chooses the tree, and
+what it rounds must not matter to the checker."""
+
+BOXES_A_CALL = 200
+"""Boxes between two looks at the clock: a tenth of a second at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """That the largest of some forms of the network's variables is at least a number.
+
+    Args:
+        forms: In exact numbers.
+        least: The number.
+        scale: The size that it is relative to: the range of the form, say.
+    """
+
+    forms: Sequence[Form]
+    least: float
+    scale: float
+
+
+def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None:
+    """The tree that proves every goal over a box, within the ambient deadline.
+
+    Args:
+        network: In exact numbers.
+        box: Of its inputs.
+        goals: What to prove.
+
+    Returns:
+        The bytes of the tree; None where no tree was found: a goal is false, or too close.
+    """
+    whole = Network(network.inputs, list(network.blocks), network.outputs)
+    forms = [_largest(whole, goal.forms) for goal in goals]
+    target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
+    kinks = all(block.curve == "kink" for block in whole.blocks)
+    if kinks and whole.inputs <= MOST_INPUTS and library() is not None:
+        return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
+    return None
+
+
+def _largest(network: Network, forms: Sequence[Form]) -> Form:
+    """The largest form, by one more unit each, as the checker adds them."""
+    largest, *rest = forms
+    for form in rest:
+        unit = network.inputs + sum(len(block.forms) for block in network.blocks)
+        apart = {k: largest.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in largest | form}
+        network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
+        largest = form | {unit: fmpq(1)}
+    return largest
+
+
+def _by_kernel(
+    network: Network, box: Box, forms: Sequence[Form], target: np.ndarray, scale: np.ndarray
+) -> bytes | None:
+    blocks, first = [], 1 + network.inputs
+    for block in network.blocks:
+        used = sorted({k for form in block.forms for k in form})
+        below, above = (_float(s) for s in block.slopes or ())
+        weights = _matrix(block.forms, {k: i for i, k in enumerate(used)}, len(used))
+        blocks.append(KinkBlock(first, below, above, np.array(used, np.int32) - ONE, weights))
+        first += len(block.forms)
+    rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
+    prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
+    prover.begin(box.lo, box.hi)
+    while not (found := prover.run(BOXES_A_CALL)):
+        check_deadline()
+    return prover.tree()[0] if found > 0 else None
+
+
+def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:
+    out = np.zeros((len(forms), width))
+    for row, form in zip(out, forms, strict=True):
+        for key, value in form.items():
+            row[column[key]] = _float(value)
+    return out
+
+
+def _float(value: fmpq) -> float:
+    return int(value.p) / int(value.q)
