@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..certify.certificates import Subject
     from ..core import Box, Region
     from ..frontends.network import Network
+    from ..graph import Graph
 
 
 SEARCH_SHARE = 0.2
@@ -24,13 +25,13 @@ takes ten times as long as the search, or more."""
 Found = TypeVar("Found")
 
 
-def certifiable(network: Network, model: Any, arithmetic: str) -> Subject:
+def certifiable(network: Network, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
     """The network in exact numbers; refused before the search, where it is not covered.
 
     Args:
         network: As it was read.
-        model: What the user passed.
         arithmetic: What the network computes in.
+        graph: What was made of it, if the question is about that.
 
     Raises:
         InputError: Certificates do not cover it; the message names what.
@@ -49,7 +50,7 @@ def certifiable(network: Network, model: Any, arithmetic: str) -> Subject:
             "Certificates need the checker: `pip install outrange-check` (in a checkout of "
             "outrange: `pip install ./checker`)."
         ) from None
-    return subject(network.graph, model)
+    return subject(network.graph, network.file) if graph is None else subject(graph, None)
 
 
 def one_box(regions: list[Region]) -> Box:
@@ -81,7 +82,8 @@ def finished(
             f"No certificate was written to {os.fspath(certificate)}: the time was over. A larger "
             "`time_limit` gives it more (a fifth of it is the search's), or none at all."
         )
-        return replace(answer, remedies=(*answer.remedies, note))  # type: ignore[attr-defined]
+        into = "remedies" if hasattr(answer, "remedies") else "methods"
+        return replace(answer, **{into: (*getattr(answer, into), note)})  # type: ignore[type-var]
 
 
 def notes(question: str, words: str) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def verify(
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return stamped(undecided(network, name, clock), network)
-    about = None if certificate is None else certifiable(network, model, arithmetic)
+    about = None if certificate is None else certifiable(network, arithmetic)
     answer = decided(
         network,
         unsafe,

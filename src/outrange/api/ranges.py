@@ -99,7 +99,7 @@ def output_range(
     network, clock = loaded_within(model, time_limit, box)
     about = None
     if certificate is not None:
-        about = certifiable(network, model, arithmetic)
+        about = certifiable(network, arithmetic)
         where = one_box(regions(network.graph.inputs, box))
         if layer is not None:
             raise InputError("A certificate is about the outputs of a model. Received: `layer`.")

@@ -38,29 +38,28 @@ class Subject:
     sha256: str | None
 
 
-def subject(graph: Graph, model: Any) -> Subject:
+def subject(graph: Graph, file: str | None) -> Subject:
     """The network of a model in exact numbers; of a file, as the checker itself reads it.
 
     Args:
         graph: What was read of the model.
-        model: What the user passed.
+        file: The file that it was read from; None for a model in memory.
 
     Raises:
         InputError: Something in it is not covered by certificates; the message names it.
     """
-    if not isinstance(model, str | os.PathLike):
+    if file is None:
         return Subject(exact_network(graph), None, None)
-    path = os.fspath(model)
     try:
-        network, digest = read(path)
+        network, digest = read(file)
     except Refused as why:
-        raise InputError(f"{path} cannot be certified: {why}") from None
+        raise InputError(f"{file} cannot be certified: {why}") from None
     if network.inputs != graph.size:
         raise InputError(
-            f"{path} cannot be certified: the checker reads {network.inputs} inputs, outrange "
+            f"{file} cannot be certified: the checker reads {network.inputs} inputs, outrange "
             f"{graph.size}."
         )
-    return Subject(network, path, digest)
+    return Subject(network, file, digest)
 
 
 def formed(network: Network, row: np.ndarray, plus: float) -> Form:

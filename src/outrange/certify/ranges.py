@@ -62,7 +62,7 @@ def certified_range(
         raise InputError("An end of the range is infinite: there is nothing to certify yet.")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi)) + 1e-300
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
-    at_lo, at_hi = (_flat(at, count) for at in (answer.at_lo, answer.at_hi))
+    at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
     claims = []
     for sign, ends, seen, at in ((1.0, lo, seen_lo, at_lo), (-1.0, hi, seen_hi, at_hi)):
         for row, end, value, x, size in zip(rows, ends, seen, at, scale, strict=True):
@@ -83,7 +83,7 @@ def certified_range(
     )
 
 
-def _flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
+def flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
     """`(outputs, inputs)` points, of one input or several."""
     parts = at.values() if isinstance(at, dict) else [at]
     return np.concatenate([np.asarray(p, np.float64).reshape(count, -1) for p in parts], axis=1)

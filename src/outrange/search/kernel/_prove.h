@@ -159,7 +159,7 @@ static int ascend(prover *p, const double *row, double target, double first, con
     const double *lo = p->lo + (size_t)at * (size_t)d, *hi = p->hi + (size_t)at * (size_t)d;
     double best = first, *share = p->turn, *met = p->turn_met, *a = p->a;
     for (int j = 0; j < r->K; j++) {
-        share[j] = r->hi[j] > -r->lo[j] ? 255 : 0;
+        share[j] = TURN * r->hi[j] > -r->lo[j] ? 255 : 0;
         p->turned[j] = r->line[j];
         met[j] = begin[j];
     }
