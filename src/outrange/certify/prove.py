@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from flint import fmpq
@@ -11,6 +13,7 @@ from flint import fmpq
 from outrange_check.network import ONE, Block, Form, Network
 
 from ..core import Box, check_deadline
+from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
 
@@ -21,6 +24,10 @@ what it rounds must not matter to the checker."""
 
 BOXES_A_CALL = 200
 """Boxes between two looks at the clock: a tenth of a second at most."""
+
+
+CLOCK = 0.05
+"""Seconds between two looks at the clock while others work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +89,37 @@ def _by_kernel(
     rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
     prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
     prover.begin(box.lo, box.hi)
-    while not (found := prover.run(BOXES_A_CALL)):
-        check_deadline()
-    return prover.tree()[0] if found > 0 else None
+    return _on_all_cores(prover)
+
+
+def _on_all_cores(first: TreeProver) -> bytes | None:
+    """Run a prover; whoever has nothing to do takes the box that would come last.
+
+    The tree is the first one's, then those given away, the last one given first.
+    """
+    stop, given = Event(), []
+
+    def alone(prover: TreeProver) -> bool:
+        while not (found := prover.run(BOXES_A_CALL)):
+            if stop.is_set():
+                return False
+        return found > 0
+
+    with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
+        try:
+            while not (found := first.run(BOXES_A_CALL)):
+                check_deadline()
+                busy = sum(not work.done() for _, work in given)
+                if busy < threads() - 1 and (other := first.share()) is not None:
+                    given.append((other, pool.submit(alone, other)))
+            while found > 0 and not all(work.done() for _, work in given):
+                check_deadline()
+                wait([work for _, work in given], timeout=CLOCK)
+        finally:
+            stop.set()
+    if found < 0 or not all(work.result() for _, work in given):
+        return None
+    return b"".join(p.tree()[0] for p in [first, *(p for p, _ in reversed(given))])
 
 
 def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:
