@@ -23,33 +23,33 @@ MOST_WORK = 50_000_000_000
 class Region:
     """A network over a box, or over those of its inputs that give some units a sign.
 
-    Every unit is `z = row + at most error`, `a = curve(z)`. Where the sign of z is known, a kink is
-    a line, and is put into the rows that read it: only undecided units stand in rows.
+    Every unit is `z = row, give or take its error` and `a = curve(z)`. A kink whose z has a known
+    sign is settled: it is a line, and is put into the rows that read it.
     """
 
     def __init__(self, network: Network, box: list[Range], goals: list[Form]) -> None:
-        self.open: list[int] = []
-        """The undecided units, in order: each reads those before it only."""
-        self.curves: dict[int, Curve] = {}
-        self.values: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
-        """The least and the largest value of a variable that stands in rows."""
-        self.ranges: dict[int, Range] = {}
-        """The same of a unit's sum z, from when it is bounded."""
-        self.lines: dict[int, Lines] = {}
-        self.fresh, self.size, self.work = True, 0, [MOST_WORK]
-        forms = []
+        forms, self.curves = [], {}
         for block in network.blocks:
-            for form in block.forms:
-                self.curves[len(box) + len(forms)] = curve(block)
-                forms.append(form)
-        self.open = list(self.curves)
-        self.goals = range(len(box) + len(forms), len(box) + len(forms) + len(goals))
-        """The rows of the goals come after those of the units."""
-        self.rows = {
+            shared = curve(block)
+            self.curves |= {len(box) + len(forms) + i: shared for i in range(len(block.forms))}
+            forms += block.forms
+        self.units = list(self.curves)
+        """In order: each reads those before it only."""
+        self.rows: dict[int, Row] = {
             len(box) + i: {k: int((v * ONE_BITS).floor()) for k, v in form.items()}
             for i, form in enumerate(forms + goals)
         }
+        """Of units and, after them, of goals."""
+        self.goals = list(self.rows)[len(forms) :]
         self.errors = dict.fromkeys(self.rows, 0)
+        self.values: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
+        """The least and the largest value of every variable."""
+        self.ranges: dict[int, Range] = {}
+        """The same of a unit's z, from when it is bounded."""
+        self.lines: dict[int, Lines] = {}
+        self.settled: dict[int, int] = {}
+        """The slopes of settled units that may still stand in rows."""
+        self.fresh, self.size, self.work = True, 0, [MOST_WORK]
 
     def child(self, q: int, part: Range) -> "Region":
         """The part of the box where an input lies in a range."""
@@ -58,70 +58,89 @@ class Region:
         return other
 
     def decided(self, k: int, sign: int) -> "Region":
-        """The part where a unit's sum has a sign."""
-        if k not in self.open:  # nothing new
+        """The part where a unit's z has a sign."""
+        if k in self.settled:  # nothing new
             return self
         other, (low, high) = self._own(), self.ranges[k]
-        other.ranges[k] = (0, high) if sign > 0 else (low, 0)
-        other._settle(k)
+        other._settle(k, *((0, high) if sign > 0 else (low, 0)))
         return other
 
     def _own(self) -> "Region":
         other = copy(self)
-        for name in ("open", "values", "ranges", "lines", "rows", "errors"):
+        for name in ("rows", "errors", "values", "ranges", "lines", "settled"):
             setattr(other, name, copy(getattr(self, name)))
         return other
 
+    def _settle(self, k: int, low: int, high: int) -> None:
+        slope = self.curves[k].above if low >= 0 else self.curves[k].below
+        self.ranges[k], self.settled[k], self.lines[k] = (low, high), slope, (slope, 0, slope, 0)
+
     @property
     def unit(self) -> int:
-        """What a unit of every coefficient may amount to, and two more for the constants."""
+        """What a unit of every coefficient may amount to, with two more for what is divided."""
         return (self.size >> BITS) + 3
 
     def bounded(self, deep: bool) -> "Region | None":
         """The region with its units bounded once more, in order; None if no input is left.
 
         Args:
-            deep: Also through the lines of the units before it, not by their values alone.
+            deep: Of a box: also through lines, and settled units stand in nothing any more.
         """
         out = self._own()
         out.size = sum(max(map(abs, out.values[k])) for k in out.values if k not in out.curves)
-        for k in self.open:
-            if out.fresh:  # what its coefficients lack
-                out.errors[k] += out.unit
-            low, high = out._between(out.rows[k])
-            low, high = (low >> BITS) - out.errors[k], -(-high >> BITS) + out.errors[k]
-            if k in out.ranges:
-                low, high = max(low, out.ranges[k][0]), min(high, out.ranges[k][1])
-            kink = out.curves[k].name == "kink"
-            if deep and not (kink and (low >= 0 or high <= 0)):
-                low, high = max(low, out.least(1, k)), min(high, -out.least(-1, k))
-            if low > high:
+        for k in self.units:
+            out._free(k)
+            if k not in out.settled and not out._bound(k, deep):
                 return None
-            out.ranges[k] = low, high
-            out.size += max(abs(low), abs(high))
-            if kink and (low >= 0 or high <= 0):
-                value = out._settle(k)
-            else:
-                out.lines[k] = lines(out.curves[k], low, high)
-                value = out.values[k] = values(out.curves[k], low, high, out.lines[k])
-            out.size += max(map(abs, value))
+            low, high = out.ranges[k]
+            out.values[k] = values(out.curves[k], low, high, out.lines[k])
+            out.size += max(abs(low), abs(high)) + max(map(abs, out.values[k]))
         for k in out.goals:
-            out.errors[k] += out.unit if out.fresh else 0
+            out._free(k)
         out.fresh = False
+        if deep:
+            out.units = [k for k in self.units if k not in out.settled]
+            out.rows = {k: out.rows[k] for k in (*out.units, *out.goals)}
+            out.settled = {}
         return out
 
-    def _settle(self, k: int) -> Range:
-        """Put a kink whose sign is known into the rows that read it; returns its values."""
-        (low, high), curve = self.ranges[k], self.curves[k]
-        slope = curve.above if low >= 0 else curve.below
-        self.open.remove(k)
-        for n, row in self.rows.items():
-            if k in row:
-                exact = {c: v << BITS for c, v in row.items() if c != k}
-                off = self._add(exact, row[k] * slope >> BITS, k)
-                self.rows[n] = {c: v >> BITS for c, v in exact.items() if v}
-                self.errors[n] += (off >> BITS) + self.unit
-        return low * slope >> BITS, high * slope >> BITS
+    def _free(self, k: int) -> None:
+        """Put settled units into a row.
+
+        Rounding a factor costs a unit of the settled unit's z, rounding a coefficient one of its
+        variable: a `unit` in all.
+        """
+        if self.fresh:  # what the coefficients lack
+            self.errors[k] += self.unit
+        row = self.rows[k]
+        if not self.settled.keys().isdisjoint(row):
+            total: Row = {}
+            error = self.errors[k] << BITS
+            for c, v in row.items():
+                if c in self.settled:
+                    if factor := v * self.settled[c] >> BITS:
+                        error += self._add(total, factor, c)
+                else:
+                    total[c] = total.get(c, 0) + (v << BITS)
+            self.rows[k] = {c: v >> BITS for c, v in total.items()}
+            self.errors[k] = (error >> BITS) + self.unit
+
+    def _bound(self, k: int, deep: bool) -> bool:
+        """Bound a unit, and settle it or draw its lines; False if nothing is left."""
+        low, high = self._between(self.rows[k])
+        low, high = (low >> BITS) - self.errors[k], -(-high >> BITS) + self.errors[k]
+        if k in self.ranges:
+            low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
+        kink = self.curves[k].name == "kink"
+        if deep and not (kink and (low >= 0 or high <= 0)):
+            low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
+        if low > high:
+            return False
+        if kink and (low >= 0 or high <= 0):
+            self._settle(k, low, high)
+        else:
+            self.ranges[k], self.lines[k] = (low, high), lines(self.curves[k], low, high)
+        return True
 
     def _between(self, row: Row) -> Range:
         """Bounds of a row, each variable taking any of its values; times 2^BITS."""
@@ -136,7 +155,7 @@ class Region:
     def least(
         self, times: int, of: int, pulls: Iterable[Range] = (), shares: Row | None = None
     ) -> int:
-        """A lower bound of a multiple of a row, through the lines of the undecided units.
+        """A lower bound of a multiple of a row, through the lines of units.
 
         Rounding `c` and `factor` costs a unit of each unit's value and of its sum: one `unit`.
 
@@ -150,21 +169,22 @@ class Region:
         error, offsets = abs(times) * self.errors[of] << BITS, 0
         for k, pull in pulls:
             error += self._add(total, -pull, k)
-        for k in reversed(self.open):
+        for k in reversed(self.units):
             c = total.pop(k, 0) >> BITS
             if c:
                 line = self.lines[k]
-                if shares:
+                if shares and k not in self.settled:
                     line = lines(self.curves[k], *self.ranges[k], shares[k])
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
-                error += self._add(total, c * slope >> BITS, k)
+                if factor := c * slope >> BITS:
+                    error += self._add(total, factor, k)
         low, _ = self._between(total)
         return ((low >> BITS) + offsets - error >> BITS) - self.unit
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
-        put = self.rows[k] if factor else {}
+        put = self.rows[k]
         self.work[0] -= len(put)
         if self.work[0] < 0:
             raise Refused(f"the proof takes more than {MOST_WORK} products")

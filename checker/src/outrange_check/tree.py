@@ -92,7 +92,9 @@ def prove(net: Network, box: list[Range], goals: list[Goal], proof: Proof) -> in
                 if mask >> len(todo):
                     raise Refused(f"box {count} proves a claim that is not open there")
                 for place, goal in enumerate(todo):
-                    if mask >> place & 1 and not close(region, region.goals[goal], goals[goal], proof):
+                    if mask >> place & 1 and not close(
+                        region, region.goals[goal], goals[goal], proof
+                    ):
                         raise Refused(f"claim {goal} is not proved by its leaf on box {count}")
                 todo = [goal for place, goal in enumerate(todo) if not mask >> place & 1]
         if does & SPLIT:
@@ -126,7 +128,7 @@ def _cases(box: Region, k: int, goal: Goal, proof: Proof) -> bool:
                 part = part.bounded(deep=False) if part and does & TIGHTEN else part
                 stack.append((part, signs | {i: sign}))
             continue
-        shares = {i: proof.byte() for i in box.open} if does & SHARES else None
+        shares = {i: proof.byte() for i in box.units} if does & SHARES else None
         pulls = []
         for _ in range(proof.number()):
             i, size = _unit(box, proof), proof.multiplier()
@@ -143,6 +145,6 @@ def _cases(box: Region, k: int, goal: Goal, proof: Proof) -> bool:
 
 def _unit(box: Region, proof: Proof) -> int:
     i = proof.number()
-    if i >= len(box.open):
+    if i >= len(box.units):
         raise Refused("a unit is named that is not open")
-    return box.open[i]
+    return box.units[i]
