@@ -3,7 +3,7 @@
 Numbers are integers that stand for multiples of 2^-BITS. A row is a form: variable to coefficient,
 with the constant at ONE; its variables are inputs and undecided units. Divisions by 2^BITS round
 down. One that touches a coefficient changes what the row amounts to by less than a unit for each
-unit of the variable's size, so that `unit`, a unit of everything that has a size, pays for them all.
+unit of the variable's size, so that `unit`, one of everything that has a size, pays for them all.
 """
 
 from collections.abc import Iterable
@@ -28,102 +28,85 @@ class Region:
     """
 
     def __init__(self, network: Network, box: list[Range], goals: list[Form]) -> None:
-        forms, self.curves = [], {}
-        for block in network.blocks:
-            shared = curve(block)
-            self.curves |= {len(box) + len(forms) + i: shared for i in range(len(block.forms))}
-            forms += block.forms
+        blocks = [block for block in network.blocks for _ in block.forms]
+        forms = [form for block in network.blocks for form in block.forms] + goals
+        self.curves = {len(box) + i: curve(block) for i, block in enumerate(blocks)}
         self.units = list(self.curves)
         """In order: each reads those before it only."""
         self.rows: dict[int, Row] = {
             len(box) + i: {k: int((v * ONE_BITS).floor()) for k, v in form.items()}
-            for i, form in enumerate(forms + goals)
+            for i, form in enumerate(forms)
         }
         """Of units and, after them, of goals."""
-        self.goals = list(self.rows)[len(forms) :]
+        self.goals = list(self.rows)[len(blocks) :]
         self.errors = dict.fromkeys(self.rows, 0)
-        self.values: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
-        """The least and the largest value of every variable."""
+        self.inputs: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
+        """The least and the largest value of what stands in rows beside units: the constant, too."""
+        self.values = dict(self.inputs)
+        """The same of all that stands in rows."""
         self.ranges: dict[int, Range] = {}
         """The same of a unit's z, from when it is bounded."""
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """The slopes of settled units that may still stand in rows."""
-        self.fresh, self.size, self.work = True, 0, [MOST_WORK]
+        self.unit, self.work = 0, [MOST_WORK]
+        """What a unit of every coefficient may amount to; how many products may still be made."""
 
-    def child(self, q: int, part: Range) -> "Region":
-        """The part of the box where an input lies in a range."""
+    def part(self) -> "Region":
+        """A copy, to be made smaller."""
         other = copy(self)
-        other.values = self.values | {q: part}
-        return other
-
-    def decided(self, k: int, sign: int) -> "Region":
-        """The part where a unit's z has a sign."""
-        if k in self.settled:  # nothing new
-            return self
-        other, (low, high) = self._own(), self.ranges[k]
-        other._settle(k, *((0, high) if sign > 0 else (low, 0)))
-        return other
-
-    def _own(self) -> "Region":
-        other = copy(self)
-        for name in ("rows", "errors", "values", "ranges", "lines", "settled"):
+        for name in ("rows", "errors", "inputs", "values", "ranges", "lines", "settled"):
             setattr(other, name, copy(getattr(self, name)))
         return other
 
+    def decide(self, k: int, sign: int) -> None:
+        """Leave the inputs for which a unit's z has a sign."""
+        low, high = self.ranges[k]
+        if k not in self.settled:  # else nothing is new
+            self._settle(k, *((0, high) if sign > 0 else (low, 0)))
+
     def _settle(self, k: int, low: int, high: int) -> None:
-        slope = self.curves[k].above if low >= 0 else self.curves[k].below
+        slope = self.curves[k][low >= 0]
         self.ranges[k], self.settled[k], self.lines[k] = (low, high), slope, (slope, 0, slope, 0)
 
-    @property
-    def unit(self) -> int:
-        """What a unit of every coefficient may amount to, with two more for what is divided."""
-        return (self.size >> BITS) + 3
-
-    def bounded(self, deep: bool) -> "Region | None":
-        """The region with its units bounded once more, in order; None if no input is left.
+    def bound(self, deep: bool) -> bool:
+        """Bound the units once more, in order; False if no input is left.
 
         Args:
             deep: Of a box: also through lines, and settled units stand in nothing any more.
         """
-        out = self._own()
-        out.size = sum(max(map(abs, out.values[k])) for k in out.values if k not in out.curves)
-        for k in self.units:
-            out._free(k)
-            if k not in out.settled and not out._bound(k, deep):
-                return None
-            low, high = out.ranges[k]
-            out.values[k] = values(out.curves[k], low, high, out.lines[k])
-            out.size += max(abs(low), abs(high)) + max(map(abs, out.values[k]))
-        for k in out.goals:
-            out._free(k)
-        out.fresh = False
+        self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
+        for k in (*self.units, *self.goals):
+            self.unit = (size >> BITS) + 3
+            self._free(k)
+            if k in self.curves:
+                if k not in self.settled and not self._bound(k, deep):
+                    return False
+                low, high = self.ranges[k]
+                self.values[k] = values(self.curves[k], low, high, self.lines[k])
+                size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
         if deep:
-            out.units = [k for k in self.units if k not in out.settled]
-            out.rows = {k: out.rows[k] for k in (*out.units, *out.goals)}
-            out.settled = {}
-        return out
+            self.units = [k for k in self.units if k not in self.settled]
+            self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
+            self.settled = {}
+        return True
 
     def _free(self, k: int) -> None:
         """Put settled units into a row.
 
-        Rounding a factor costs a unit of the settled unit's z, rounding a coefficient one of its
-        variable: a `unit` in all.
+        The first time, its coefficients lack up to a unit each; rounding a factor costs a unit of
+        the settled unit's z, rounding a coefficient one of its variable. Two `unit` pay for all.
         """
-        if self.fresh:  # what the coefficients lack
-            self.errors[k] += self.unit
-        row = self.rows[k]
-        if not self.settled.keys().isdisjoint(row):
-            total: Row = {}
-            error = self.errors[k] << BITS
-            for c, v in row.items():
-                if c in self.settled:
-                    if factor := v * self.settled[c] >> BITS:
-                        error += self._add(total, factor, c)
-                else:
+        total: Row = {}
+        error = self.errors[k] << BITS
+        if not self.settled.keys().isdisjoint(self.rows[k]):
+            for c, v in self.rows[k].items():
+                if c not in self.settled:
                     total[c] = total.get(c, 0) + (v << BITS)
+                elif factor := v * self.settled[c] >> BITS:
+                    error += self._add(total, factor, c)
             self.rows[k] = {c: v >> BITS for c, v in total.items()}
-            self.errors[k] = (error >> BITS) + self.unit
+        self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> bool:
         """Bound a unit, and settle it or draw its lines; False if nothing is left."""
@@ -131,16 +114,14 @@ class Region:
         low, high = (low >> BITS) - self.errors[k], -(-high >> BITS) + self.errors[k]
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
-        kink = self.curves[k].name == "kink"
+        kink = not isinstance(self.curves[k], str)
         if deep and not (kink and (low >= 0 or high <= 0)):
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
-        if low > high:
-            return False
         if kink and (low >= 0 or high <= 0):
             self._settle(k, low, high)
-        else:
+        elif low <= high:
             self.ranges[k], self.lines[k] = (low, high), lines(self.curves[k], low, high)
-        return True
+        return low <= high
 
     def _between(self, row: Row) -> Range:
         """Bounds of a row, each variable taking any of its values; times 2^BITS."""
@@ -193,10 +174,10 @@ class Region:
         return abs(factor) * self.errors[k]
 
 
-def values(shape: Curve, low: int, high: int, drawn: Lines) -> Range:
+def values(curve: Curve, low: int, high: int, drawn: Lines) -> Range:
     """The least and the largest value of a curve over `low <= z <= high`."""
-    if shape.name == "kink":
-        ends = (shape.below * low, shape.above * high, 0)
+    if not isinstance(curve, str):
+        ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)
     ls, lt, hs, ht = drawn
     least = min((ls * z >> BITS) + lt for z in (low, high))

@@ -4,8 +4,9 @@ Numbers are integers that stand for multiples of 2^-BITS. A slope may be any num
 line a bound is the offset, which is computed from the sign of the second derivative.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from itertools import pairwise
+from math import inf
 
 from flint import arb, ctx, fmpz
 
@@ -27,33 +28,43 @@ def _normal(x: arb) -> arb:
     return (1 + (x / arb(2).sqrt()).erf()) / 2
 
 
-def _density(x: arb) -> arb:
-    return (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
-
-
 TURNS = 24
 """Halvings of an interval towards the point where a convex curve has a given slope."""
 
+TINY = ONE_BITS // 10**7
+
 Function = Callable[[arb], arb]
 
-Bends = list[tuple[int | None, int]]
-"""`(end in 1e-7, sign)`: the sign of the second derivative up to there, 0 where it is not said."""
+Bends = list[tuple[float, int]]
+"""`(end, sign)`: the sign of the second derivative up to there, 0 where it is not said."""
 
 SMOOTH: dict[str, tuple[Function, Function, Bends]] = {
-    "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (None, -1)]),
-    "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (None, -1)]),
-    "exp": (lambda x: x.exp(), lambda x: x.exp(), [(None, 1)]),
-    "softplus": (lambda x: x.exp().log1p(), _sigmoid, [(None, 1)]),
-    "elu": (lambda x: x.max(0) + x.min(0).expm1(), lambda x: x.min(0).exp(), [(None, 1)]),
+    "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
+    "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (inf, -1)]),
+    "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
+    "softplus": (lambda x: x.exp().log1p(), _sigmoid, [(inf, 1)]),
+    "elu": (lambda x: x.max(0) + x.min(0).expm1(), lambda x: x.min(0).exp(), [(inf, 1)]),
     "gelu": (
         lambda x: x * _normal(x),
-        lambda x: _normal(x) + x * _density(x),
-        [(-14142136, -1), (-14142135, 0), (14142135, 1), (14142136, 0), (None, -1)],
+        lambda x: _normal(x) + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt(),
+        [
+            (-14142136 * TINY, -1),
+            (-14142135 * TINY, 0),
+            (14142135 * TINY, 1),
+            (14142136 * TINY, 0),
+            (inf, -1),
+        ],
     ),
     "silu": (
         lambda x: x * _sigmoid(x),
         lambda x: _sigmoid(x) * (1 + x * _sigmoid(-x)),
-        [(-23993573, -1), (-23993572, 0), (23993572, 1), (23993573, 0), (None, -1)],
+        [
+            (-23993573 * TINY, -1),
+            (-23993572 * TINY, 0),
+            (23993572 * TINY, 1),
+            (23993573 * TINY, 0),
+            (inf, -1),
+        ],
     ),
 }
 """Name to function, derivative and bends; the tests prove the bends in ball arithmetic."""
@@ -70,33 +81,23 @@ def down(x: arb) -> int:
     return int(whole)
 
 
-def up(x: arb) -> int:
-    """The integer above a ball."""
-    return -down(-x)
-
-
 def ball(z: int) -> arb:
     """A number as a ball."""
     return arb(fmpz(z)) / ONE_BITS
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A block's curve, with the slopes of a kink."""
-
-    name: str
-    below: int = 0
-    above: int = 0
+Curve = str | tuple[int, int]
+"""The name of a smooth curve, or the slopes of a kink, below and above 0."""
 
 
 def curve(block: Block) -> Curve:
     """The curve of a block."""
-    out = [s * ONE_BITS for s in block.slopes or ()]
-    if block.curve in SMOOTH and not out:
-        return Curve(block.curve)
-    if block.curve != "kink" or len(out) != 2 or any(s.q != 1 for s in out):
+    if block.curve in SMOOTH and block.slopes is None:
+        return block.curve
+    slopes = [slope * ONE_BITS for slope in block.slopes or ()]
+    if block.curve != "kink" or len(slopes) != 2 or any(slope.q != 1 for slope in slopes):
         raise Refused(f"the curve {block.curve!r} is not covered, or not with these slopes")
-    return Curve("kink", int(out[0].p), int(out[1].p))
+    return int(slopes[0].p), int(slopes[1].p)
 
 
 def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
@@ -108,9 +109,9 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
         high: To there; above 0 then.
         share: Of 255, how far the line that may turn about a kink is from `below` to `above`.
     """
-    if curve.name != "kink":
-        return _smooth(curve.name, low, high)
-    below, above = curve.below, curve.above
+    if isinstance(curve, str):
+        return _smooth(curve, low, high)
+    below, above = curve
     if share is None:
         share = 255 * (1025 * high > -1024 * low)
     turn = below + (above - below) * share // 255
@@ -123,11 +124,13 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
 
 def _smooth(name: str, low: int, high: int) -> Lines:
     f, df, bends = SMOOTH[name]
-    ends = f(ball(low)), f(ball(high))
-    chord = (ends[1] - ends[0]) * ONE_BITS / (high - low) if high > low else df(ball(low))
-    middle = (low + high) // 2
-    slopes = [down(s.mid()) for s in (chord, *(df(ball(z)) for z in (middle, low, high)))]
-    pieces = list(_pieces(bends, low, high))
+    rise = f(ball(high)) - f(ball(low))
+    chord = rise * ONE_BITS / (high - low) if high > low else df(ball(low))
+    slopes = [
+        down(s.mid()) for s in (chord, *(df(ball(z)) for z in ((low + high) // 2, low, high)))
+    ]
+    cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
+    pieces = [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
     out: list[int] = []
     for sign in (1, -1):
         tried = slopes
@@ -137,26 +140,15 @@ def _smooth(name: str, low: int, high: int) -> Lines:
         for slope in tried:
             offset = _least(f, df, pieces, sign, slope)
             found.append((sign * slope * (low + high) + 2 * offset * ONE_BITS, slope, offset))
-        _, slope, offset = max(found)
+        _, slope, offset = max(found)  # the highest in the middle
         out += [slope, sign * offset]
     return out[0], out[1], out[2], out[3]
-
-
-def _pieces(bends: Bends, low: int, high: int) -> Iterator[tuple[int, int, int]]:
-    """The parts of an interval on which the curve bends one way."""
-    for end, sign in bends:
-        stop = high if end is None else min(high, end * ONE_BITS // 10**7)
-        if low < stop or low == stop == high:
-            yield low, stop, sign
-            low = stop
-            if stop == high:
-                return
 
 
 def _least(
     f: Function, df: Function, pieces: list[tuple[int, int, int]], sign: int, slope: int
 ) -> int:
-    """A lower bound of `sign * (f(z) - slope * z)` over the pieces."""
+    """A lower bound of `sign * (f(z) - slope * z)` over pieces on which f bends one way."""
 
     def g(z: arb) -> arb:
         return sign * (f(z) - ball(slope) * z)
@@ -169,11 +161,11 @@ def _least(
         elif bend * sign < 0:  # least at an end
             out += [down(g(z)) for z in ends]
         else:  # above each of its tangents: take the one where it is about level
-            a, b = low, high
             for _ in range(TURNS):
-                rise = sign * (df(ball((a + b) // 2)) - ball(slope))
-                a, b = (a, (a + b) // 2) if rise > 0 else ((a + b) // 2, b)
-            p = ball((a + b) // 2)
+                middle = (low + high) // 2
+                rise = sign * (df(ball(middle)) - ball(slope))
+                low, high = (low, middle) if rise > 0 else (middle, high)
+            p = ball(low)
             rise = sign * (df(p) - ball(slope))
             out += [down(g(p) + rise * (z - p)) for z in ends]
     return min(out)

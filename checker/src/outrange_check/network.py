@@ -18,7 +18,7 @@ Form = dict[int, fmpq]
 """Variable to coefficient; a coefficient of zero is left out."""
 
 MOST_TERMS = 20_000_000
-"""Largest number of coefficients of a network that is read."""
+"""Largest number of coefficients of a network that is read; one more and it is refused."""
 
 
 class Refused(Exception):
@@ -57,7 +57,7 @@ class Network:
         """
         try:
             parts = json.loads(text)
-            net, before, room = cls(_count(parts["inputs"])), parts["inputs"], [MOST_TERMS]
+            net, before, room = cls(parts["inputs"]), parts["inputs"], [MOST_TERMS]
             for part in parts["blocks"]:
                 slopes = part.get("slopes")
                 kink = None if slopes is None else (fmpq(slopes[0]), fmpq(slopes[1]))
@@ -71,27 +71,14 @@ class Network:
 
 
 def _read(part: dict, before: int, room: list[int]) -> list[Form]:
-    over, forms = _count(part["over"]), []
-    if over == 0:
-        raise ValueError("over 0")
+    over, forms = part["over"], []
     for row in part["rows"]:
         form: Form = {}
         for first, *values in row:
-            if type(first) is not int or first < ONE or first + len(values) > before:
-                raise ValueError(f"a unit reads variable {first}, which is not before it")
+            keys = range(first, first + len(values))
             room[0] -= len(values)
-            if room[0] < 0:
-                raise ValueError(f"more than {MOST_TERMS} coefficients")
-            for key, value in enumerate(values, first):
-                if type(value) is not int or key in form:
-                    raise ValueError("a coefficient is no whole number, or stands twice")
-                if value:
-                    form[key] = fmpq(value, over)
+            if room[0] < 0 or first < ONE or keys.stop > before or not form.keys().isdisjoint(keys):
+                raise ValueError(f"a unit reads variable {first}, twice, or it is not before it")
+            form |= {k: fmpq(v, over) for k, v in zip(keys, values, strict=True) if v}
         forms.append(form)
     return forms
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value

@@ -3,7 +3,7 @@
 `docs/certificates.md` of outrange states the format and the mathematics.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from .bounds import Range, Region, Row
 from .curves import BITS
@@ -17,32 +17,33 @@ DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
 """What a node of a tree of cases does; a node that decides no unit is a leaf."""
 
 
-MOST_SPLITS = 4096
-"""Largest number of boxes that wait for their turn."""
+Goal = tuple[Form, int]
 
 
 class Proof:
     """The bytes of a tree, read in order."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.boxes = iter(data), 0
 
     def byte(self) -> int:
-        if self.at >= len(self.data):
-            raise Refused("the tree ends in the middle")
-        self.at += 1
-        return self.data[self.at - 1]
+        return next(self.data)
 
     def number(self) -> int:
         """Seven bits a byte, low ones first; the last byte is below 128."""
         value = shift = 0
-        while shift < 4096:
-            part = self.byte()
-            value |= (part & 127) << shift
-            if part < 128:
-                return value
-            shift += 7
-        raise Refused("a number of the tree has more than 4096 bits")
+        while (part := self.byte()) > 127:
+            value, shift = value | (part & 127) << shift, shift + 7
+            if shift > 4096:
+                raise Refused("a number of the tree has more than 4096 bits")
+        return value | part << shift
+
+    def pick(self, among: Sequence[int]) -> int:
+        """One of some numbers, by its place."""
+        place = self.number()
+        if place >= len(among):
+            raise Refused("the tree names a unit or an input that there is not")
+        return among[place]
 
     def multiplier(self) -> int:
         """Two bytes `m`, low one first, and one `e`: `m * 2^(e - 128)`, rounded down."""
@@ -50,101 +51,79 @@ class Proof:
         return mantissa << exponent if exponent >= 0 else mantissa >> -exponent
 
 
-@dataclass
-class Goal:
-    """That a form is at least (if strict, above) a number everywhere on the box."""
-
-    form: Form
-    least: int
-    strict: bool
-
-    def met(self, bound: int) -> bool:
-        return bound > self.least if self.strict else bound >= self.least
-
-
-def prove(net: Network, box: list[Range], goals: list[Goal], proof: Proof) -> int:
+def prove(network: Network, box: list[Range], goals: list[Goal], proof: Proof) -> None:
     """Follow a tree over a box.
 
     Args:
-        net: The network.
+        network: The network.
         box: Of its inputs.
-        goals: What the tree proves.
-        proof: Its bytes.
-
-    Returns:
-        The number of boxes.
+        goals: Forms, and the numbers below which they are nowhere on the box.
+        proof: The tree.
 
     Raises:
         Refused: A leaf proves less than is claimed, or the tree is no tree over the box.
     """
-    root = Region(net, box, [goal.form for goal in goals])
-    stack, count = [(root, list(range(len(goals))))], 0
-    while stack:
-        region, todo = stack.pop()
-        count += 1
-        does = proof.byte()
-        if does & (BOUND | LINEAR | CASES):
-            region = region.bounded(deep=True)
-            if region is None:
-                raise Refused(f"box {count} is empty")
-            for flag, close in ((LINEAR, _leaf), (CASES, _cases)):
-                mask = proof.number() if does & flag else 0
-                if mask >> len(todo):
-                    raise Refused(f"box {count} proves a claim that is not open there")
-                for place, goal in enumerate(todo):
-                    if mask >> place & 1 and not close(
-                        region, region.goals[goal], goals[goal], proof
-                    ):
-                        raise Refused(f"claim {goal} is not proved by its leaf on box {count}")
-                todo = [goal for place, goal in enumerate(todo) if not mask >> place & 1]
-        if does & SPLIT:
-            q = proof.number()
-            if q >= net.inputs or not todo or len(stack) > MOST_SPLITS:
-                raise Refused(f"box {count} splits what is not there, or one time too often")
-            low, high = region.values[q]
-            middle = (low + high) >> 1
-            stack += [(region.child(q, part), todo) for part in ((middle, high), (low, middle))]
-        elif todo:
-            raise Refused(f"claim {todo[0]} is left open on box {count}")
-    return count
+    root = Region(network, box, [form for form, _ in goals])
+    _box(root, dict(zip(root.goals, (least for _, least in goals), strict=True)), proof)
 
 
-def _leaf(box: Region, k: int, goal: Goal, proof: Proof) -> bool:
-    return goal.met(box.least(1, k))
+def _box(region: Region, todo: dict[int, int], proof: Proof) -> None:
+    """Follow the tree of one box, which proves the goals in `todo`."""
+    proof.boxes += 1
+    does, here = proof.byte(), f"box {proof.boxes}"
+    if does & (BOUND | LINEAR | CASES):
+        region = region.part()
+        if not region.bound(deep=True):
+            raise Refused(f"{here} is empty")
+    for flag in (LINEAR, CASES):
+        mask = proof.number() if does & flag else 0
+        if mask >> len(todo):
+            raise Refused(f"{here} proves a claim that is not open there")
+        for place, k in enumerate(tuple(todo)):
+            if mask >> place & 1:
+                least = todo.pop(k)
+                if flag == CASES:
+                    _case(region, region, {}, (k, least), proof)
+                elif region.least(1, k) < least:
+                    raise Refused(f"{here} does not prove claim {k - region.goals[0]}")
+    if bool(does & SPLIT) != bool(todo):
+        raise Refused(f"{here} leaves a claim open, or is split for none")
+    if todo:
+        q = proof.pick(range(len(region.inputs) - 1))
+        low, high = region.inputs[q]
+        for ends in ((low, (low + high) >> 1), ((low + high) >> 1, high)):
+            part = region.part()
+            part.inputs[q] = ends
+            _box(part, dict(todo), proof)
 
 
-def _cases(box: Region, k: int, goal: Goal, proof: Proof) -> bool:
-    """Follow a tree over the signs of units' sums; every leaf must hold, or have no inputs."""
-    stack: list[tuple[Region | None, Row]] = [(box, {})]
-    while stack:
-        case, signs = stack.pop()
-        does = proof.byte()
-        if does & DECIDE:
-            i = _unit(box, proof)
-            if i in signs or box.curves[i].name != "kink":
-                raise Refused("the sign of a unit is decided that is not open")
-            for sign in (-1, 1):
-                part = case and case.decided(i, sign)
-                part = part.bounded(deep=False) if part and does & TIGHTEN else part
-                stack.append((part, signs | {i: sign}))
-            continue
-        shares = {i: proof.byte() for i in box.units} if does & SHARES else None
-        pulls = []
-        for _ in range(proof.number()):
-            i, size = _unit(box, proof), proof.multiplier()
-            if i not in signs:
-                raise Refused("a multiplier stands for a unit whose sign is not decided")
-            pulls.append((i, size * signs[i]))
-        if case is None:  # no input has these signs, nor if the leaf shows it:
-            continue
-        bound = case.least(0 if does & VOID else 1, k, pulls, shares)
-        if not (bound > 0 if does & VOID else goal.met(bound)):
-            return False
-    return True
+def _case(
+    box: Region, case: Region | None, signs: Row, goal: tuple[int, int], proof: Proof
+) -> None:
+    """Follow a tree over the signs of units' sums: each leaf proves the goal, or has no inputs.
 
-
-def _unit(box: Region, proof: Proof) -> int:
-    i = proof.number()
-    if i >= len(box.units):
-        raise Refused("a unit is named that is not open")
-    return box.units[i]
+    Args:
+        box: The box, with the units that the tree numbers.
+        case: Those of its inputs that are left; None if there are none.
+        signs: Of the units that were decided.
+        goal: Its row, and what it is at least.
+        proof: The tree.
+    """
+    does = proof.byte()
+    if does & DECIDE:
+        k = proof.pick(box.units)
+        if k in signs or isinstance(box.curves[k], str):
+            raise Refused("a unit is decided that has no sign, or has it by now")
+        for sign in (1, -1):
+            if part := case and case.part():
+                part.decide(k, sign)
+                if does & TIGHTEN and not part.bound(deep=False):
+                    part = None
+            _case(box, part, signs | {k: sign}, goal, proof)
+        return
+    shares = {k: proof.byte() for k in box.units} if does & SHARES else None
+    units = [(proof.pick(box.units), proof.multiplier()) for _ in range(proof.number())]
+    pulls = [(k, size * signs[k]) for k, size in units]
+    times, need = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
+    if case and case.least(times, goal[0], pulls, shares) < need:
+        raise Refused("a case does not prove what it is to")
