@@ -8,17 +8,24 @@ from .network import Refused
 
 
 def main() -> int:
-    """Check a certificate: 0 it is certified, 1 it is refused."""
-    parser = argparse.ArgumentParser(prog="outrange-check")
-    parser.add_argument("certificate")
-    parser.add_argument("--model")
-    given = parser.parse_args()
+    """Check a certificate: 0 if it is certified, 1 if it is refused, 2 if it was called wrongly."""
+    parser = argparse.ArgumentParser(
+        "outrange-check", description="Check a certificate of outrange."
+    )
+    parser.add_argument("certificate", help="the certificate, such as arm.proof")
+    parser.add_argument("--model", help="the model it speaks of: .keras, .onnx or .onnx.gz")
+    asked = parser.parse_args()
     try:
-        theorem = check(given.certificate, given.model)
+        theorem = check(asked.certificate, asked.model)
     except Refused as why:
         print(f"REFUSED: {why}")
         return 1
-    print("\n".join([*theorem.sentences, "CERTIFIED"]))
+    print(*theorem.sentences, f"Network (SHA-256): {theorem.network}", sep="\n")
+    if theorem.model is None:
+        print("Model: none was given; the network is taken from the certificate, unseen.")
+    else:
+        print(f"Model (SHA-256): {theorem.model}; its network is the one above, weight by weight.")
+    print(f"Real arithmetic, {theorem.boxes} boxes.", "CERTIFIED", sep="\n")
     return 0
 
 

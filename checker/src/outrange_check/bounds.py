@@ -6,7 +6,6 @@ down. One that touches a coefficient changes what the row amounts to by less tha
 unit of the variable's size, so that `unit`, one of everything that has a size, pays for them all.
 """
 
-from collections.abc import Iterable
 from copy import copy
 
 from .curves import BITS, ONE_BITS, Curve, Lines, curve, lines
@@ -41,7 +40,7 @@ class Region:
         self.goals = list(self.rows)[len(blocks) :]
         self.errors = dict.fromkeys(self.rows, 0)
         self.inputs: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
-        """The least and the largest value of what stands in rows beside units: the constant, too."""
+        """The least and the largest value of what stands in rows beside units."""
         self.values = dict(self.inputs)
         """The same of all that stands in rows."""
         self.ranges: dict[int, Range] = {}
@@ -49,13 +48,14 @@ class Region:
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """The slopes of settled units that may still stand in rows."""
-        self.unit, self.work = 0, [MOST_WORK]
-        """What a unit of every coefficient may amount to; how many products may still be made."""
+        self.unit, self.empty, self.work = 0, False, [MOST_WORK]
+        """What a unit of every coefficient may amount to; whether no input is known to be left;
+        how many products may still be made."""
 
     def part(self) -> "Region":
         """A copy, to be made smaller."""
         other = copy(self)
-        for name in ("rows", "errors", "inputs", "values", "ranges", "lines", "settled"):
+        for name in ("rows", "errors", "inputs", "ranges", "lines", "settled"):
             setattr(other, name, copy(getattr(self, name)))
         return other
 
@@ -69,8 +69,8 @@ class Region:
         slope = self.curves[k][low >= 0]
         self.ranges[k], self.settled[k], self.lines[k] = (low, high), slope, (slope, 0, slope, 0)
 
-    def bound(self, deep: bool) -> bool:
-        """Bound the units once more, in order; False if no input is left.
+    def bound(self, deep: bool) -> None:
+        """Bound the units once more, in order.
 
         Args:
             deep: Of a box: also through lines, and settled units stand in nothing any more.
@@ -80,8 +80,8 @@ class Region:
             self.unit = (size >> BITS) + 3
             self._free(k)
             if k in self.curves:
-                if k not in self.settled and not self._bound(k, deep):
-                    return False
+                if k not in self.settled:
+                    self._bound(k, deep)
                 low, high = self.ranges[k]
                 self.values[k] = values(self.curves[k], low, high, self.lines[k])
                 size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
@@ -89,7 +89,6 @@ class Region:
             self.units = [k for k in self.units if k not in self.settled]
             self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
             self.settled = {}
-        return True
 
     def _free(self, k: int) -> None:
         """Put settled units into a row.
@@ -108,51 +107,44 @@ class Region:
             self.rows[k] = {c: v >> BITS for c, v in total.items()}
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
-    def _bound(self, k: int, deep: bool) -> bool:
-        """Bound a unit, and settle it or draw its lines; False if nothing is left."""
-        low, high = self._between(self.rows[k])
-        low, high = (low >> BITS) - self.errors[k], -(-high >> BITS) + self.errors[k]
+    def _bound(self, k: int, deep: bool) -> None:
+        """Bound a unit, and settle it or draw its lines."""
+        row, error, kink = self.rows[k], self.errors[k], not isinstance(self.curves[k], str)
+        low = (self._end(row, False) >> BITS) - error
+        high = -(-self._end(row, True) >> BITS) + error
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
-        kink = not isinstance(self.curves[k], str)
         if deep and not (kink and (low >= 0 or high <= 0)):
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
+        self.empty, high = self.empty or low > high, max(low, high)
         if kink and (low >= 0 or high <= 0):
             self._settle(k, low, high)
-        elif low <= high:
+        else:
             self.ranges[k], self.lines[k] = (low, high), lines(self.curves[k], low, high)
-        return low <= high
 
-    def _between(self, row: Row) -> Range:
-        """Bounds of a row, each variable taking any of its values; times 2^BITS."""
-        low = high = 0
-        for c, v in row.items():
-            least, most = self.values[c]
-            if v < 0:
-                least, most = most, least
-            low, high = low + v * least, high + v * most
-        return low, high
+    def _end(self, row: Row, top: bool) -> int:
+        """The least of a row, or the most, each variable taking any of its values; by 2^BITS."""
+        return sum([v * self.values[c][(v > 0) == top] for c, v in row.items()])
 
     def least(
-        self, times: int, of: int, pulls: Iterable[Range] = (), shares: Row | None = None
+        self, times: int, of: int, pulls: Row | None = None, shares: Row | None = None
     ) -> int:
         """A lower bound of a multiple of a row, through the lines of units.
 
-        Rounding `c` and `factor` costs a unit of each unit's value and of its sum: one `unit`.
+        Rounding `c` and `factor` costs a unit of each unit's value and of its z: one `unit`.
 
         Args:
             times: The multiple.
             of: Whose row.
-            pulls: Units, and what multiples of their sums are subtracted first.
+            pulls: By unit, which multiple of its z is subtracted first.
             shares: By unit, how far the line that may turn is turned.
         """
-        total = {c: v * times << BITS for c, v in self.rows[of].items()} if times else {}
+        total = {c: v * times << BITS for c, v in self.rows[of].items()}
         error, offsets = abs(times) * self.errors[of] << BITS, 0
-        for k, pull in pulls:
+        for k, pull in (pulls or {}).items():
             error += self._add(total, -pull, k)
         for k in reversed(self.units):
-            c = total.pop(k, 0) >> BITS
-            if c:
+            if c := total.pop(k, 0) >> BITS:
                 line = self.lines[k]
                 if shares and k not in self.settled:
                     line = lines(self.curves[k], *self.ranges[k], shares[k])
@@ -160,8 +152,7 @@ class Region:
                 offsets += c * offset
                 if factor := c * slope >> BITS:
                     error += self._add(total, factor, k)
-        low, _ = self._between(total)
-        return ((low >> BITS) + offsets - error >> BITS) - self.unit
+        return ((self._end(total, False) >> BITS) + offsets - error >> BITS) - self.unit
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""

@@ -6,10 +6,12 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-from flint import arb, fmpq, fmpz
+from flint import arb, fmpq
 
+from .bounds import Region
 from .curves import ONE_BITS, SMOOTH
 from .network import ONE, Block, Form, Network, Refused
+from .readers import read
 from .tree import Proof, prove
 
 
@@ -57,7 +59,13 @@ def check(path: str, model: str | None = None) -> Theorem:
             raise Refused(f"not a claim about real numbers in the format {FORMAT!r}")
         if claim["network"] != digest:
             raise Refused("the network in the certificate is not the one that the claim is about")
-        file = None if model is None else _compared(model, network, claim["model"])
+        file = None
+        if model is not None:
+            found, file = read(model)
+            if claim["model"] is not None and claim["model"]["sha256"] != file:
+                raise Refused(f"the certificate was made for another file than {model} (SHA-256)")
+            if found != network:
+                raise Refused(f"the network in the certificate is not the one in {model}")
         proof = Proof(tree)
         parts = [_part(network, part, proof) for part in claim["parts"]]
     except Refused:
@@ -71,30 +79,20 @@ def check(path: str, model: str | None = None) -> Theorem:
 
 def _members(path: str) -> list[bytes]:
     with zipfile.ZipFile(path) as archive:
-        if sorted(archive.namelist()) != sorted(MEMBERS):
-            raise Refused(f"a certificate holds {', '.join(MEMBERS)}, each once")
-        if any(archive.getinfo(name).file_size > MOST_BYTES for name in MEMBERS):
-            raise Refused(f"a member is larger than {MOST_BYTES} bytes")
+        sizes = sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
+        if sizes != sorted((name, True) for name in MEMBERS):
+            raise Refused(
+                f"it is not {', '.join(MEMBERS)}, each once, of at most {MOST_BYTES} bytes"
+            )
         return [archive.read(name) for name in MEMBERS]
-
-
-def _compared(path: str, network: Network, stated: Any) -> str:
-    from .readers import read
-
-    found, digest = read(path)
-    if stated is not None and stated["sha256"] != digest:
-        raise Refused(f"{path} is not the file that the certificate was made for (SHA-256 differs)")
-    if found != network:
-        raise Refused(f"the network in the certificate is not the one in {path}")
-    return digest
 
 
 def _number(pair: Any) -> fmpq:
     """`[decimal, hex]`: one float, written twice."""
     decimal, written = pair
-    if type(decimal) not in (int, float) or float(decimal).hex() != written:
+    if type(decimal) is not float or decimal.hex() != written:
         raise Refused(f"{decimal} is not the number {written}")
-    return fmpq(*float(decimal).as_integer_ratio())
+    return fmpq(*decimal.as_integer_ratio())
 
 
 def _part(network: Network, part: Any, proof: Proof) -> str:
@@ -105,23 +103,19 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
             "the box does not fit the network's inputs, or is empty, or nothing is claimed"
         )
     whole = Network(network.inputs, list(network.blocks), network.outputs)
-    goals, words = [], []
+    goals, least, words = [], [], []
     for claim in part["claims"]:
-        forms, strict = (
-            [_objective(network, term) for term in claim["any"]],
-            claim["strict"] is True,
-        )
-        goals.append((_largest(whole, forms), _up(_number(claim["least"])) + strict))
+        forms = [_objective(network, term) for term in claim["any"]]
+        strict = claim["strict"] is True
+        goals.append(_largest(whole, forms))
+        least.append(_up(_number(claim["least"])) + strict)
         some = " or ".join(map(_words, claim["any"]))
-        words.append(f"{some} {'>' if strict else '>='} {float(claim['least'][0])!r}")
+        words.append(f"{some} {'>' if strict else '>='} {claim['least'][0]!r}")
         if claim.get("attained") is not None:
             words[-1] += _attained(network, forms, box, claim["attained"])
-    around = [(int((low * ONE_BITS).floor()), _up(high)) for low, high in box]
-    prove(whole, around, goals, proof)
-    ends = [
-        f"{float(low[0])!r} <= x[{i}] <= {float(high[0])!r}"
-        for i, (low, high) in enumerate(part["box"])
-    ]
+    root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals)
+    prove(root, dict(zip(root.goals, least, strict=True)), proof)
+    ends = [f"{low[0]!r} <= x[{i}] <= {high[0]!r}" for i, (low, high) in enumerate(part["box"])]
     return f"For all {', '.join(ends)}: {'; '.join(words)}."
 
 
@@ -160,7 +154,7 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
         values |= {len(values) - 1 + i: _curve(block, z) for i, z in enumerate(sums)}
     if not all(_sum(form, values) <= _number(attained["value"]) for form in forms):
         raise Refused("a value is not attained at its point")
-    return f" (and at a stated input it is at most {float(attained['value'][0])!r})"
+    return f" (and at a stated input it is at most {attained['value'][0]!r})"
 
 
 def _sum(form: Form, values: dict[int, Any]) -> Any:
@@ -183,4 +177,4 @@ def _words(term: Any) -> str:
 
 
 def _up(value: fmpq) -> int:
-    return int(fmpz((value * ONE_BITS).ceil()))
+    return int((value * ONE_BITS).ceil())

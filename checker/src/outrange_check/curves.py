@@ -136,12 +136,10 @@ def _smooth(name: str, low: int, high: int) -> Lines:
         tried = slopes
         if len(pieces) == 1 and pieces[0][2]:  # the tangent in the middle, or the chord
             tried = slopes[1:2] if pieces[0][2] == sign else slopes[:1]
-        found = []
-        for slope in tried:
-            offset = _least(f, df, pieces, sign, slope)
-            found.append((sign * slope * (low + high) + 2 * offset * ONE_BITS, slope, offset))
-        _, slope, offset = max(found)  # the highest in the middle
-        out += [slope, sign * offset]
+        offsets = {slope: _least(f, df, pieces, sign, slope) for slope in tried}
+        middle = {s: sign * s * (low + high) + 2 * t * ONE_BITS for s, t in offsets.items()}
+        slope = max(tried, key=middle.__getitem__)
+        out += [slope, sign * offsets[slope]]
     return out[0], out[1], out[2], out[3]
 
 
