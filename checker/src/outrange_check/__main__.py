@@ -1,7 +1,6 @@
 """`python -m outrange_check`, and the command `outrange-check`."""
 
 import argparse
-import sys
 
 from .certificate import check
 from .network import Refused
@@ -20,14 +19,11 @@ def main() -> int:
     except Refused as why:
         print(f"REFUSED: {why}")
         return 1
+    unseen = "none was given: the network is taken from the certificate as it stands"
     print(*theorem.sentences, f"Network (SHA-256): {theorem.network}", sep="\n")
-    if theorem.model is None:
-        print("Model: none was given; the network is taken from the certificate, unseen.")
-    else:
-        print(f"Model (SHA-256): {theorem.model}; its network is the one above, weight by weight.")
-    print(f"Real arithmetic, {theorem.boxes} boxes.", "CERTIFIED", sep="\n")
+    print(f"Model (SHA-256): {theorem.model or unseen}\n{theorem.boxes} boxes\nCERTIFIED")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

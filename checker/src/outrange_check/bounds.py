@@ -41,8 +41,6 @@ class Region:
         self.errors = dict.fromkeys(self.rows, 0)
         self.inputs: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
         """The least and the largest value of what stands in rows beside units."""
-        self.values = dict(self.inputs)
-        """The same of all that stands in rows."""
         self.ranges: dict[int, Range] = {}
         """The same of a unit's z, from when it is bounded."""
         self.lines: dict[int, Lines] = {}
@@ -58,16 +56,6 @@ class Region:
         for name in ("rows", "errors", "inputs", "ranges", "lines", "settled"):
             setattr(other, name, copy(getattr(self, name)))
         return other
-
-    def decide(self, k: int, sign: int) -> None:
-        """Leave the inputs for which a unit's z has a sign."""
-        low, high = self.ranges[k]
-        if k not in self.settled:  # else nothing is new
-            self._settle(k, *((0, high) if sign > 0 else (low, 0)))
-
-    def _settle(self, k: int, low: int, high: int) -> None:
-        slope = self.curves[k][low >= 0]
-        self.ranges[k], self.settled[k], self.lines[k] = (low, high), slope, (slope, 0, slope, 0)
 
     def bound(self, deep: bool) -> None:
         """Bound the units once more, in order.
@@ -117,10 +105,12 @@ class Region:
         if deep and not (kink and (low >= 0 or high <= 0)):
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
         self.empty, high = self.empty or low > high, max(low, high)
+        self.ranges[k] = low, high
         if kink and (low >= 0 or high <= 0):
-            self._settle(k, low, high)
+            slope = self.settled[k] = self.curves[k][low >= 0]
+            self.lines[k] = slope, 0, slope, 0
         else:
-            self.ranges[k], self.lines[k] = (low, high), lines(self.curves[k], low, high)
+            self.lines[k] = lines(self.curves[k], low, high)
 
     def _end(self, row: Row, top: bool) -> int:
         """The least of a row, or the most, each variable taking any of its values; by 2^BITS."""

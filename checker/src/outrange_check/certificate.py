@@ -3,8 +3,7 @@
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flint import arb, fmpq
 
@@ -21,8 +20,7 @@ MOST_BYTES = 1 << 27
 """Largest member of a certificate, unpacked."""
 
 
-@dataclass
-class Theorem:
+class Theorem(NamedTuple):
     """What was proved.
 
     Args:
@@ -55,23 +53,20 @@ def check(path: str, model: str | None = None) -> Theorem:
         claim_text, network_text, tree = _members(path)
         network, claim = Network.parse(network_text.decode()), json.loads(claim_text)
         digest = hashlib.sha256(network_text).hexdigest()
-        if claim["format"] != FORMAT or claim["semantics"] != "real":
-            raise Refused(f"not a claim about real numbers in the format {FORMAT!r}")
+        if (claim["format"], claim["semantics"]) != (FORMAT, "real"):
+            raise Refused(f"it holds no claim about real numbers in the format {FORMAT!r}")
         if claim["network"] != digest:
-            raise Refused("the network in the certificate is not the one that the claim is about")
-        file = None
-        if model is not None:
-            found, file = read(model)
-            if claim["model"] is not None and claim["model"]["sha256"] != file:
-                raise Refused(f"the certificate was made for another file than {model} (SHA-256)")
-            if found != network:
-                raise Refused(f"the network in the certificate is not the one in {model}")
+            raise Refused("its network is not the one that the claim is about")
+        found, file = (network, None) if model is None else read(model)
+        if file and claim["model"] and claim["model"]["sha256"] != file:
+            raise Refused(f"it was made for another file than {model} (SHA-256 differs)")
+        if found != network:
+            raise Refused(f"its network is not the one in {model}")
         proof = Proof(tree)
         parts = [_part(network, part, proof) for part in claim["parts"]]
-    except Refused:
-        raise
     except Exception as wrong:  # whatever a damaged file makes the libraries raise
-        raise Refused(f"{path} is not in the documented format ({wrong!r})") from None
+        said = str(wrong) if isinstance(wrong, Refused) else f"it is not as documented ({wrong!r})"
+        raise Refused(f"{path}: {said}") from None
     if not parts or next(proof.data, None) is not None:
         raise Refused("nothing is claimed, or bytes are left after the tree")
     return Theorem(parts, digest, file, proof.boxes)
@@ -145,8 +140,7 @@ def _largest(network: Network, forms: list[Form]) -> Form:
 def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> str:
     """Check a point of the box and a value that some form is at most there."""
     x = [_number(pair) for pair in attained["x"]]
-    inside = zip(x, box, strict=True)
-    if not all(low <= value <= high for value, (low, high) in inside):
+    if not all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)):
         raise Refused("a point that is to attain a value lies outside the box")
     values: dict[int, Any] = {ONE: fmpq(1), **dict(enumerate(x))}
     for block in network.blocks:

@@ -28,17 +28,11 @@ def _normal(x: arb) -> arb:
     return (1 + (x / arb(2).sqrt()).erf()) / 2
 
 
-TURNS = 24
-"""Halvings of an interval towards the point where a convex curve has a given slope."""
-
 TINY = ONE_BITS // 10**7
 
 Function = Callable[[arb], arb]
 
-Bends = list[tuple[float, int]]
-"""`(end, sign)`: the sign of the second derivative up to there, 0 where it is not said."""
-
-SMOOTH: dict[str, tuple[Function, Function, Bends]] = {
+SMOOTH: dict[str, tuple[Function, Function, list[tuple[float, int]]]] = {
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
     "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (inf, -1)]),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
@@ -67,18 +61,16 @@ SMOOTH: dict[str, tuple[Function, Function, Bends]] = {
         ],
     ),
 }
-"""Name to function, derivative and bends; the tests prove the bends in ball arithmetic."""
+"""Name to function, derivative and bends, `(end, sign)`: the sign of the second derivative up to
+there, 0 where it is not said. The tests prove them in ball arithmetic."""
 
 Lines = tuple[int, int, int, int]
 """`low slope, low offset, high slope, high offset`."""
 
 
 def down(x: arb) -> int:
-    """The integer below a ball."""
-    whole = (x * ONE_BITS).lower().floor().unique_fmpz()
-    if whole is None:
-        raise Refused("a value is not finite, or has too many digits")
-    return int(whole)
+    """The integer below a ball; a TypeError if it is not finite, or has too many digits."""
+    return int((x * ONE_BITS).lower().floor().unique_fmpz())
 
 
 def ball(z: int) -> arb:
@@ -124,18 +116,15 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
 
 def _smooth(name: str, low: int, high: int) -> Lines:
     f, df, bends = SMOOTH[name]
-    rise = f(ball(high)) - f(ball(low))
-    chord = rise * ONE_BITS / (high - low) if high > low else df(ball(low))
-    slopes = [
-        down(s.mid()) for s in (chord, *(df(ball(z)) for z in ((low + high) // 2, low, high)))
-    ]
+    tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
+    chord = (f(ball(high)) - f(ball(low))) * ONE_BITS / max(high - low, 1)
+    slopes = [down(s.mid()) for s in (chord, *tangents)]
     cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
     pieces = [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
     out: list[int] = []
     for sign in (1, -1):
-        tried = slopes
-        if len(pieces) == 1 and pieces[0][2]:  # the tangent in the middle, or the chord
-            tried = slopes[1:2] if pieces[0][2] == sign else slopes[:1]
+        one = pieces[0][2] if len(pieces) == 1 else 0  # the tangent in the middle, or the chord
+        tried = {sign: slopes[1:2], -sign: slopes[:1]}.get(one, slopes)
         offsets = {slope: _least(f, df, pieces, sign, slope) for slope in tried}
         middle = {s: sign * s * (low + high) + 2 * t * ONE_BITS for s, t in offsets.items()}
         slope = max(tried, key=middle.__getitem__)
@@ -158,8 +147,8 @@ def _least(
             out.append(down(g(ends[0].union(ends[1]))))
         elif bend * sign < 0:  # least at an end
             out += [down(g(z)) for z in ends]
-        else:  # above each of its tangents: take the one where it is about level
-            for _ in range(TURNS):
+        else:  # above each of its tangents: take the one where it is about level, by halving
+            for _ in range(24):
                 middle = (low + high) // 2
                 rise = sign * (df(ball(middle)) - ball(slope))
                 low, high = (low, middle) if rise > 0 else (middle, high)

@@ -60,7 +60,7 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
             if flag == CASES:
                 _case(region, region, {}, (k, least), proof)
             elif region.least(1, k) < least:
-                raise Refused(f"{here} does not prove claim {k - region.goals[0]}")
+                raise Refused(f"{here} leaves claim {k - region.goals[0]} not proved")
     if bool(does & SPLIT) != bool(todo):
         raise Refused(f"{here} leaves a claim open, or is split for none")
     if todo:
@@ -89,14 +89,17 @@ def _case(box: Region, case: Region, signs: Row, goal: tuple[int, int], proof: P
             raise Refused("a unit is decided that has no kink, or has its sign by now")
         for sign in (1, -1):
             part = case.part()
-            part.decide(k, sign)
+            low, high = part.ranges[k]
+            part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))
             if does & TIGHTEN:
                 part.bound(deep=False)
             _case(box, part, signs | {k: sign}, goal, proof)
         return
     shares = {k: next(proof.data) for k in box.units} if does & SHARES else None
-    units = [(box.units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
-    pulls = {k: size * signs[k] for k, size in units}
+    pulls = [(box.units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
     times, need = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
-    if not case.empty and case.least(times, goal[0], pulls, shares) < need:
-        raise Refused("a case does not prove what it is to")
+    if (
+        not case.empty
+        and case.least(times, goal[0], {k: size * signs[k] for k, size in pulls}, shares) < need
+    ):
+        raise Refused(f"a claim is not proved by its cases on box {proof.boxes}")
