@@ -19,9 +19,9 @@ def main() -> int:
     except Refused as why:
         print(f"REFUSED: {why}")
         return 1
-    unseen = "none was given: the network is taken from the certificate as it stands"
+    model = theorem.model or "none was given: the network is taken from the certificate unseen"
     print(*theorem.sentences, f"Network (SHA-256): {theorem.network}", sep="\n")
-    print(f"Model (SHA-256): {theorem.model or unseen}\n{theorem.boxes} boxes\nCERTIFIED")
+    print(f"Model (SHA-256): {model}\nBoxes: {theorem.boxes}\nCERTIFIED")
     return 0
 
 

@@ -104,8 +104,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
         strict = claim["strict"] is True
         goals.append(_largest(whole, forms))
         least.append(_up(_number(claim["least"])) + strict)
-        some = " or ".join(map(_words, claim["any"]))
-        words.append(f"{some} {'>' if strict else '>='} {claim['least'][0]!r}")
+        words.append(_words(claim["any"], ">" if strict else ">=", claim["least"][0]))
         if claim.get("attained") is not None:
             words[-1] += _attained(network, forms, box, claim["attained"])
     root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals)
@@ -159,15 +158,17 @@ def _curve(block: Block, z: Any) -> Any:
     """The value of a curve: of a rational number one, if it can be, else a ball around it."""
     if block.slopes is None:
         return SMOOTH[block.curve][0](arb(z))
-    below, above = block.slopes
     if isinstance(z, fmpq):
-        return z * (above if z >= 0 else below)
-    return z.max(0) * above + z.min(0) * below
+        return z * block.slopes[z >= 0]
+    return z.min(0) * block.slopes[0] + z.max(0) * block.slopes[1]
 
 
-def _words(term: Any) -> str:
-    parts = [f"{float(pair[0])!r} y[{name}]" for name, pair in term["y"].items()]
-    return " + ".join([*parts, repr(float(term["plus"][0]))]).replace("1.0 y", "y")
+def _words(terms: Any, relation: str, least: float) -> str:
+    sums = [
+        " + ".join([*(f"{pair[0]!r} * y[{i}]" for i, pair in t["y"].items()), repr(t["plus"][0])])
+        for t in terms
+    ]
+    return f"{' or '.join(sums)} {relation} {least!r}"
 
 
 def _up(value: fmpq) -> int:

@@ -104,8 +104,7 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
     if isinstance(curve, str):
         return _smooth(curve, low, high)
     below, above = curve
-    if share is None:
-        share = 255 * (1025 * high > -1024 * low)
+    share = 255 * (1025 * high > -1024 * low) if share is None else share
     turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
     ends = ((above - chord) * high, (below - chord) * low, 0)
