@@ -24,7 +24,9 @@ def lines_of_code(text):
 
 
 def test_a_line_is_counted_once_and_docstrings_are_not():
-    text = '"""Says.\n\nMore."""\nx = [\n    1,\n    2,\n]\n\ndef f():\n    """Says."""\n    return x\n'
+    text = (
+        '"""Says.\n\nMore."""\nx = [\n    1,\n    2,\n]\ndef f():\n    """Says."""\n    return x\n'
+    )
     assert lines_of_code(text) == 3
 
 
@@ -42,7 +44,7 @@ def test_the_core_needs_nothing_else_but_the_readers():
 
 
 def test_lines_are_not_joined():
-    """No semicolons, and no body behind a colon: 400 lines are meant as they are usually written."""
+    """No semicolons, and no body behind a colon: 400 lines as lines are usually written."""
     for name in CORE:
         tree = ast.parse((FOLDER / f"{name}.py").read_text())
         starts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)]

@@ -161,5 +161,6 @@ def values(curve: Curve, low: int, high: int, drawn: Lines) -> Range:
         ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)
     ls, lt, hs, ht = drawn
-    least = min((ls * z >> BITS) + lt for z in (low, high))
-    return least, max(-(-hs * z >> BITS) + ht for z in (low, high))
+    return min((ls * z >> BITS) + lt for z in (low, high)), max(
+        -(-hs * z >> BITS) + ht for z in (low, high)
+    )

@@ -30,9 +30,7 @@ def _normal(x: arb) -> arb:
 
 TINY = ONE_BITS // 10**7
 
-Function = Callable[[arb], arb]
-
-SMOOTH: dict[str, tuple[Function, Function, list[tuple[float, int]]]] = {
+SMOOTH: dict[str, tuple[Callable, Callable, list[tuple[float, int]]]] = {
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
     "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (inf, -1)]),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
@@ -69,7 +67,9 @@ Lines = tuple[int, int, int, int]
 
 
 def down(x: arb) -> int:
-    """The integer below a ball; a TypeError if it is not finite, or has too many digits."""
+    """The integer below a ball."""
+    if not abs(x) < 1 << 4096:  # nor if it is not finite
+        raise Refused("a value of a curve is too large")
     return int((x * ONE_BITS).lower().floor().unique_fmpz())
 
 
@@ -132,7 +132,7 @@ def _smooth(name: str, low: int, high: int) -> Lines:
 
 
 def _least(
-    f: Function, df: Function, pieces: list[tuple[int, int, int]], sign: int, slope: int
+    f: Callable, df: Callable, pieces: list[tuple[int, int, int]], sign: int, slope: int
 ) -> int:
     """A lower bound of `sign * (f(z) - slope * z)` over pieces on which f bends one way."""
 
