@@ -8,7 +8,7 @@ from flint import arb, fmpq
 
 from cases import cases
 from outrange_check.bounds import Region
-from outrange_check.curves import BITS, ONE_BITS, SMOOTH
+from outrange_check.curves import ONE_BITS, SMOOTH
 from outrange_check.network import ONE, Block, Network, Refused
 from outrange_check.tree import Proof, prove
 
@@ -134,7 +134,7 @@ def test_cases_hold_where_the_signs_are_so(seed):
     region = Region(net, random_box(draw, net), net.outputs)
     region.bound(deep=True)
     x = next(iter(list(points(draw, [region.inputs[q] for q in range(net.inputs)], 1))[::-1]))
-    variables, sums, goals = values(net, x)
+    _, sums, goals = values(net, x)
     signs = {}
     for k in draw.sample(region.units, min(3, len(region.units))):
         signs[k] = 1 if sums[k] > 0 else -1 if sums[k] < 0 else draw.choice((-1, 1))
@@ -155,7 +155,7 @@ def test_cases_hold_where_the_signs_are_so(seed):
 
 
 def test_roundings_are_paid_for_where_they_add_up():
-    """Weights that all lack something, on inputs that are large: nothing else is left to hide in."""
+    """Weights that all lack something, on large inputs: nothing else to hide in."""
     for sign, size in itertools.product((1, -1), (1, 10**12)):
         net = Network(3)
         forms = [{k: sign * fmpq(1, 3) for k in range(3)} for _ in range(4)]
@@ -182,4 +182,3 @@ def test_a_claim_is_met_or_refused_to_the_last_unit():
     prove(Region(net, box, net.outputs), {2: found}, Proof(tree))
     with pytest.raises(Refused):
         prove(Region(net, box, net.outputs), {2: found + 1}, Proof(tree))
-    assert found <= 0 and found > -(1 << BITS // 2)
