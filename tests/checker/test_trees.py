@@ -32,7 +32,7 @@ SUM = net([{0: 1, 1: 1}], [{2: 1, 0: -1, 1: -1}], inputs=2)
 def follow(network, tree, *least, box=(-1, 1)):
     ends = [tuple(v * ONE_BITS for v in box)] * network.inputs
     region = Region(network, ends, network.outputs)
-    goals = {k: round(v * ONE_BITS) for k, v in zip(region.goals, least)}
+    goals = {k: round(v * ONE_BITS) for k, v in zip(region.goals, least, strict=True)}
     proof = Proof(bytes(tree))
     prove(region, goals, proof)
     assert next(proof.data, None) is None
@@ -50,8 +50,35 @@ LEAF = [BOUND | LINEAR, 1]
         (ABS, [BOUND | LINEAR, 3], [-2.5, -1.5], 1),
         (ABS, [BOUND | LINEAR | SPLIT, 2, 0, *LEAF, *LEAF], [-1e-9, -1.5], 3),
         (ABS, [BOUND | LINEAR | SPLIT, 1, 0, *LEAF, *LEAF], [-2.5, 1 - 1e-9], 3),
-        (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], [-1e-9], 1),
-        (ABS, [CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], [-1e-9], 1),
+        (
+            ABS,
+            [
+                BOUND | CASES,
+                1,
+                DECIDE | TIGHTEN,
+                0,
+                0,
+                0,
+                DECIDE | TIGHTEN,
+                1,
+                0,
+                1,
+                0,
+                1,
+                0,
+                128,
+                0,
+                0,
+            ],
+            [-1e-9],
+            1,
+        ),
+        (
+            ABS,
+            [CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, DECIDE | TIGHTEN, 1, 0, 1, 0, 1, 0, 128, 0, 0],
+            [-1e-9],
+            1,
+        ),
         (SUM, [CASES, 1, SHARES, 255, 0], [-1e-9], 1),
     ],
 )
@@ -72,7 +99,29 @@ def test_trees_that_prove_what_they_say(network, tree, least, boxes):
         (ABS, [0], [-2.5]),
         (ABS, [BOUND | LINEAR, 1], [0.5]),
         (ABS, [BOUND | LINEAR | SPLIT, 1, 0, *LEAF, *LEAF], [-2.5]),
-        (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], [1e-9]),
+        (
+            ABS,
+            [
+                BOUND | CASES,
+                1,
+                DECIDE | TIGHTEN,
+                0,
+                0,
+                0,
+                DECIDE | TIGHTEN,
+                1,
+                0,
+                1,
+                0,
+                1,
+                0,
+                128,
+                0,
+                0,
+            ],
+            [1e-9],
+        ),
+        (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], [-1e-9]),
         (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 2, 0, 0, 0, 0], [-1e-9]),
         (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 0, VOID, 0, VOID, 0], [-1e-9]),
         (ABS, [BOUND | CASES, 1, DECIDE | TIGHTEN, 0, VOID, 0, 0, 0], [-1e-9]),
@@ -94,11 +143,11 @@ def test_a_sign_is_used_the_right_way_round():
     """Where x > 0, 0 is no less than -x, by the multiplier 1; and no more."""
     one = net([{0: 1}], [{0: 1}])
     tree = [BOUND | CASES, 1, DECIDE, 0, 0, 1, 0, 1, 0, 128, 0, 0]
-    assert follow(one, tree, -1) == 1
+    assert follow(one, tree, -1 - 1e-9) == 1
     with pytest.raises(Refused):
-        follow(
-            one, [BOUND | CASES, 1, DECIDE, 0, 0, 1, 0, 1, 0, 128, 0, 1, 0, 1, 0, 128], -1 + 1e-6
-        )
+        follow(one, tree, -1 + 1e-6)
+    with pytest.raises(Refused):  # below 0, x is no less than -1, and 2 x is
+        follow(one, [*tree[:-2], 0, 1, 0, 1, 0, 128], -1 - 1e-9)
 
 
 def test_no_input_is_left_where_two_signs_contradict_each_other():
@@ -107,7 +156,7 @@ def test_no_input_is_left_where_two_signs_contradict_each_other():
     one = [1, 0, 128]
     void = [VOID, 2, 0, *one, 1, *one]
     tree = [BOUND | CASES, 1, DECIDE, 0, DECIDE, 1, *void, 0, 0, 0, 0]
-    assert follow(both, tree, -1) == 1
+    assert follow(both, tree, -1.5) == 1
     for worse in ([VOID, 1, 0, *one], [VOID, 2, 0, *one, 1, 1, 0, 127], [VOID, 0]):
         with pytest.raises(Refused):
-            follow(both, [BOUND | CASES, 1, DECIDE, 0, DECIDE, 1, *worse, 0, 0, 0, 0], -1)
+            follow(both, [BOUND | CASES, 1, DECIDE, 0, DECIDE, 1, *worse, 0, 0, 0, 0], -1.5)
