@@ -1,0 +1,83 @@
+"""Two checkers that share nothing but a page of documentation say the same of certificates."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cases import cases
+from checker import second_checker
+from checker.cells import least
+from checker.certificates import MEMBERS, certificate, packed
+from outrange.search.kernel.binding import library
+from outrange_check.certificate import check
+from outrange_check.network import Refused
+
+
+pytestmark = pytest.mark.skipif(library() is None, reason="trees are written by the kernel")
+
+KINDS = [
+    (2, (4, 4), 14), (3, (6, 5), 14), (2, (8, 8), 14), (2, (5, 4), 2), (3, (4, 4), 3),
+    (2, (8, 8), 5), (3, (7,), 2), (2, (3, 3, 3), 4),
+]  # fmt: skip
+
+
+def made(seed):
+    inputs, sizes, leaf_units = KINDS[seed % len(KINDS)]
+    return certificate(np.random.default_rng(seed), inputs, sizes, leaf_units, 1 + seed % 5 // 4)
+
+
+def saved(members, tmp_path):
+    path = tmp_path / "a.proof"
+    path.write_bytes(packed(members))
+    return str(path)
+
+
+@pytest.mark.parametrize("seed", range(cases(16, 160)))
+def test_both_accept_what_is_written(seed, tmp_path):
+    members = made(seed)
+    path = saved(members, tmp_path)
+    assert tuple(members) == MEMBERS
+    assert check(path).boxes == second_checker.check(path)
+
+
+@pytest.mark.parametrize("seed", range(cases(4, 40)))
+def test_what_both_accept_is_true_without_any_bound(seed, tmp_path):
+    sizes = ((4, 4), (5, 3), (3, 3, 3), (6,))[seed % 4]
+    members = certificate(np.random.default_rng(1000 + seed), 2, sizes, 3)
+    second_checker.check(saved(members, tmp_path))
+    network = second_checker.network_of(json.loads(members["network.json"]))
+    for part in json.loads(members["claim.json"])["parts"]:
+        box, goals, units = second_checker.part_of(network, part)
+        for form, number, strict in goals:
+            low = least(units, form, box)
+            assert low > number if strict else low >= number
+
+
+@pytest.mark.parametrize("seed", range(cases(8, 80)))
+def test_neither_accepts_more_than_is_true(seed, tmp_path):
+    """The same tree beneath a claim that is raised, until it is false, bit by bit."""
+    members = certificate(np.random.default_rng(2000 + seed), 2, (4, 4), 14)
+    network = second_checker.network_of(json.loads(members["network.json"]))
+    part = json.loads(members["claim.json"])["parts"][0]
+    box, goals, units = second_checker.part_of(network, part)
+    for index, (form, _, _) in enumerate(goals):
+        low = float(least(units, form, box))
+        for number in (low - 1e-9, np.nextafter(low, -np.inf), low, np.nextafter(low, np.inf)):
+            raised = json.loads(members["claim.json"])
+            one = raised["parts"][0]["claims"][index]
+            one["least"] = [float(number), float(number).hex()]
+            path = saved(members | {"claim.json": json.dumps(raised).encode()}, tmp_path)
+            said = [accepts(check, path), accepts(second_checker.check, path)]
+            assert said[1] >= said[0], "the exact checker is the one that may accept more"
+            if said[0] or said[1]:
+                assert least(units, form, box) >= Fraction(float(number))
+
+
+def accepts(checker, path):
+    try:
+        checker(path)
+    except (Refused, second_checker.Refused):
+        return False
+    return True
