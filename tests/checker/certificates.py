@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from checker.second_checker import evaluate, network_of, value_of
-from checker.second_tree import ONE, add
+from checker.second_checker import evaluate, network_of, part_of, value_of
+from checker.second_tree import ONE, Bytes, add, boxes
 from outrange.certify.file import Claim, Part, write_certificate
 from outrange.core import Box
 from outrange.search.kernel import prover
@@ -154,6 +154,26 @@ def _part(rng, net, leaf_units):
         if tree is not None:
             return Part(box, claims, tree)
     return None
+
+
+def tight(members):
+    """The same tree beneath the most that it proves: the next float up is claimed by none."""
+    network = network_of(json.loads(members["network.json"]))
+    claim, proof = json.loads(members["claim.json"]), Bytes(members["proof.bin"])
+    for part in claim["parts"]:
+        box, goals, units = part_of(network, part)
+        boxes(box, goals, units, proof)
+        for one, goal in zip(part["claims"], goals, strict=True):
+            most = float(goal.proved)
+            most = np.nextafter(most, -np.inf) if most >= goal.proved else most
+            one["least"] = [float(most), float(most).hex()]
+            if "attained" in one:
+                x = [Fraction(value) for value, _ in one["attained"]["x"]]
+                value = value_of(goal.form, evaluate(units, x))
+                least = float(value)
+                least = np.nextafter(least, np.inf) if least < value else least
+                one["attained"]["value"] = [float(least), float(least).hex()]
+    return members | {"claim.json": json.dumps(claim, indent=1).encode()}
 
 
 def packed(members):

@@ -10,7 +10,7 @@ import re
 import zipfile
 from fractions import Fraction
 
-from checker.second_tree import GRID, ONE, Bytes, Refused, add, boxes
+from checker.second_tree import GRID, ONE, Bytes, Goal, Refused, add, boxes
 
 
 MEMBERS = ("claim.json", "network.json", "proof.bin")
@@ -24,17 +24,7 @@ def check(path) -> int:
     Raises:
         Refused: It proves nothing.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sorted(archive.namelist()) != sorted(MEMBERS):
-                raise Refused("members")
-            if any(info.file_size > MOST_BYTES for info in archive.infolist()):
-                raise Refused("size")
-            claim_text, network_text, tree = (archive.read(name) for name in MEMBERS)
-    except Refused:
-        raise
-    except Exception as wrong:
-        raise Refused(f"archive: {wrong}") from None
+    claim_text, network_text, tree = opened(path)
     try:
         network = network_of(json.loads(network_text))
         claim = json.loads(claim_text)
@@ -46,18 +36,26 @@ def check(path) -> int:
         for part in claim["parts"]:
             box, goals, units = part_of(network, part)
             count, claims = count + boxes(box, goals, units, proof), claims + len(goals)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as e:
+    except WRONG as e:
         raise Refused(f"form: {e!r}") from None
     if proof.at != len(tree) or not claims:
         raise Refused("bytes left, or nothing claimed")
     return count
+
+
+def opened(path) -> list[bytes]:
+    """The members, in order."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sorted(archive.namelist()) != sorted(MEMBERS):
+                raise Refused("members")
+            if any(info.file_size > MOST_BYTES for info in archive.infolist()):
+                raise Refused("size")
+            return [archive.read(name) for name in MEMBERS]
+    except Refused:
+        raise
+    except Exception as wrong:
+        raise Refused(f"archive: {wrong}") from None
 
 
 # The network: inputs, units (variable, below, above, form), outputs.
@@ -102,6 +100,8 @@ def _count(value):
 
 
 def _rational(text):
+    if type(text) is int:
+        return Fraction(text)
     found = re.fullmatch(r"(-?\d+)(?:/(\d+))?", text, re.ASCII)
     value = Fraction(int(found[1]), int(found[2] or 1))
     if (value * GRID).denominator != 1:
@@ -142,7 +142,7 @@ def part_of(network, part):
             add(apart, form, Fraction(-1))
             units.append((unit, Fraction(0), Fraction(1), apart))
             largest = form | {unit: Fraction(1)}
-        goals.append((largest, _float(claim["least"]), claim["strict"] is True))
+        goals.append(Goal(largest, _float(claim["least"]), claim["strict"] is True))
     return dict(enumerate(box)), goals, units
 
 

@@ -1,5 +1,6 @@
 """The second checker's trees: bounds of a box, and what a tree says of it, in fractions."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 
@@ -26,6 +27,8 @@ def add(row, other, factor):
 class Bytes:
     def __init__(self, data):
         self.data, self.at = data, 0
+        self.boxes, self.cases = [], []
+        """Where the nodes of the two kinds of tree begin: for whoever damages them."""
 
     def byte(self):
         if self.at >= len(self.data):
@@ -121,14 +124,25 @@ def lines(kink, low, high, share=None):
     return (turning, fixed) if above >= below else (fixed, turning)
 
 
-def met(goal, bound):
-    return bound > goal[1] if goal[2] else bound >= goal[1]
+@dataclass(eq=False)
+class Goal:
+    """That a form is at least (if strict, above) a number; and the least that was proved of it."""
+
+    form: dict
+    least: Fraction
+    strict: bool
+    proved: Fraction | None = None
+
+    def met(self, bound):
+        self.proved = bound if self.proved is None else min(bound, self.proved)
+        return bound > self.least if self.strict else bound >= self.least
 
 
 def boxes(box, goals, units, proof):
     stack, count = [(box, {}, goals)], 0
     while stack:
         box, known, todo = stack.pop()
+        proof.boxes.append(proof.at)
         count, does = count + 1, proof.byte()
         if does & 7:
             bounded = Bounded(box, units, known)
@@ -153,7 +167,7 @@ def boxes(box, goals, units, proof):
 
 
 def _linear(bounded, goal, proof):
-    return met(goal, bounded.least(bounded.row(goal[0]), bounded.lines()))
+    return goal.met(bounded.least(bounded.row(goal.form), bounded.lines()))
 
 
 class Case:
@@ -204,13 +218,14 @@ class Case:
 
 
 def _phases(bounded, goal, proof):
-    rows = bounded.rows | {"goal": bounded.row(goal[0])}
+    rows = bounded.rows | {"goal": bounded.row(goal.form)}
     units = sorted(bounded.kinks)
     stack = [(Case(bounded, rows, dict(bounded.ranges), dict(bounded.values), {}), 0, 0, False)]
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
             case = case.decided(unit, sign, tighten)
+        proof.cases.append(proof.at)
         does = proof.byte()
         if does & 1:
             i = proof.number()
@@ -232,6 +247,6 @@ def _phases(bounded, goal, proof):
             for u, share in zip(units, shares, strict=True)
         }
         bound = bounded.least(row, drawn, case.rows)
-        if not (bound > 0 if does & 8 else met(goal, bound)):
+        if not (bound > 0 if does & 8 else goal.met(bound)):
             return False
     return True
