@@ -110,7 +110,10 @@ def lines(block: Block, low: int, high: int, share: int | None = None) -> Lines:
     if low >= 0 or high <= 0:
         slope = above if low >= 0 else below
         return slope, 0, slope, 0
-    turn = below + (above - below) * (255 * (high > -low) if share is None else share) // 255
+    turn = (
+        below
+        + (above - below) * (255 * (1025 * high > -1024 * low) if share is None else share) // 255
+    )
     chord = (above * high - below * low) // (high - low)
     ends = ((above - chord) * high, (below - chord) * low, 0)
     if above >= below:

@@ -218,7 +218,7 @@ def _phases(bounded: Bounded, goal: Goal, proof: Proof) -> bool:
         does = proof.byte()
         if does & DECIDE:
             i = proof.number()
-            if i >= len(case.units) or not case.kinked(i):
+            if i >= len(case.units) or i in case.signs or case.units[i][0].block.curve != "kink":
                 raise Refused("the sign of a unit is decided that is not open")
             stack += [(case, i, sign, bool(does & TIGHTEN)) for sign in (-1, 1)]
             continue

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from ..core import InputError
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within, written_condition
+from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question
 
 
@@ -23,6 +26,8 @@ def minimize(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
     """Minimize a linear form of outputs and inputs, under constraints on both.
@@ -43,6 +48,9 @@ def minimize(
             for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
+        certificate: A file to write a certificate of the proved end to, of a form of outputs and
+            without `where`: see `outrange.output_range`.
+        check: Whether to run the checker at once.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
             a notebook once the call takes 2 s.
 
@@ -68,7 +76,7 @@ def minimize(
     programming*, ICLR 2019, for the problem; Bunel et al., *Branch and bound for piecewise linear
     neural network verification*, JMLR 2020, for the method.
     """
-    return _optimum("min", model, objective, box, where, tol, time_limit, seed)
+    return _optimum("min", model, objective, box, where, tol, time_limit, seed, certificate, check)
 
 
 @question("Maximum", hears=False)
@@ -81,6 +89,8 @@ def maximize(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
     """Maximize a linear form of outputs and inputs, under constraints on both.
@@ -93,6 +103,8 @@ def maximize(
         tol: See `outrange.minimize`.
         time_limit: See `outrange.minimize`.
         seed: See `outrange.minimize`.
+        certificate: See `outrange.minimize`.
+        check: See `outrange.minimize`.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
             a notebook once the call takes 2 s.
 
@@ -112,7 +124,7 @@ def maximize(
 
     Sound, complete, cost, reference: as `outrange.minimize`.
     """
-    return _optimum("max", model, objective, box, where, tol, time_limit, seed)
+    return _optimum("max", model, objective, box, where, tol, time_limit, seed, certificate, check)
 
 
 def _optimum(
@@ -124,6 +136,8 @@ def _optimum(
     tol: float | None,
     time_limit: float | None,
     seed: int,
+    certificate: str | os.PathLike | None,
+    check: bool,
 ) -> Optimum:
     from ..cli.property.parser import read_expression
     from ..core.formula import TRUE
@@ -139,17 +153,30 @@ def _optimum(
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
-    return stamped(
-        optimum(
-            network,
-            form,
-            sense,
-            text,
-            regions(slots, box),
-            condition,
-            tol=tol,
-            time_limit=left(clock),
-            seed=seed,
-        ),
+    sets, about = regions(slots, box), None
+    if certificate is not None:
+        about, ends = certifiable(network), one_box(sets)
+        if condition is not TRUE or any(i < network.graph.size for i, _ in form.terms):
+            raise InputError(
+                "A certificate of an optimum is about a form of outputs, without `where`."
+            )
+    answer = optimum(
         network,
+        form,
+        sense,
+        text,
+        sets,
+        condition,
+        tol=tol,
+        time_limit=left(clock) if about is None else within(clock),
+        seed=seed,
     )
+    if about is not None and certificate is not None:
+        from ..certify.optima import certified_optimum
+
+        told = notes(f"{sense}imize", text)
+        answer = finished(
+            answer, clock, certificate,
+            lambda found: certified_optimum(certificate, about, found, form, ends, check, told),
+        )  # fmt: skip
+    return stamped(answer, network)

@@ -18,6 +18,7 @@ from .arguments import (
     side_by_side,
     specified,
 )
+from .certified import certifiable, finished, notes, within
 from .recorded import question
 
 
@@ -35,6 +36,8 @@ def verify(
     time_limit: float | None = None,
     seed: int = 0,
     arithmetic: str | None = None,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
@@ -63,6 +66,10 @@ def verify(
             the network as it is deployed, its sums in any order, and a counterexample is one that
             the model itself reproduces in float32 (docs/float32.md). None: what a VNN-LIB 2.0 file
             declares, and real numbers for every other property.
+        certificate: A file to write a certificate to where the property holds: a proof that a
+            program of its own, `outrange-check`, checks in exact arithmetic
+            (docs/certificates.md). For boxes and linear inequalities of the outputs.
+        check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -113,14 +120,24 @@ def verify(
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return stamped(undecided(network, name, clock), network)
-    return decided(
+    about = None if certificate is None else certifiable(network, arithmetic)
+    answer = decided(
         network,
         unsafe,
         regions,
         text,
-        time_limit=left(clock),
+        time_limit=left(clock) if about is None else within(clock),
         seed=seed,
         source=source,
         progress=heard(progress),
         arithmetic=arithmetic,
     )
+    if about is None or certificate is None or not answer:
+        return answer
+    from ..certify.verdicts import certified_verdict
+
+    told = notes("verify", text)
+    return finished(
+        answer, clock, certificate,
+        lambda found: certified_verdict(certificate, about, found, unsafe, regions, check, told),
+    )  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..core import InputError
 from ..live import heard
 from ..questions.common.stamp import stamped
+from ..questions.inputs.sets import regions
 from .arguments import is_float32, left, loaded, loaded_within
+from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question, recorded
 
 
@@ -26,6 +30,8 @@ def output_range(
     layer: str | None = None,
     solver: bool = True,
     arithmetic: str = "real",
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
@@ -52,6 +58,9 @@ def output_range(
             `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
         arithmetic: What the network computes in: `"real"`, or `"float32"` for bounds of the network
             as it is deployed, its sums in any order (docs/float32.md).
+        certificate: A file to write a certificate to: a proof of `lo` and `hi` that a program of
+            its own, `outrange-check`, checks in exact arithmetic (docs/certificates.md). For boxes.
+        check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -88,19 +97,31 @@ def output_range(
     if is_float32(arithmetic):
         from ..questions.float32.ranges import float32_range as ask
     network, clock = loaded_within(model, time_limit, box)
-    return stamped(
-        ask(
-            network,
-            box,
-            tol=tol,
-            time_limit=left(clock),
-            rows=rows,
-            layer=layer,
-            solver=solver,
-            progress=heard(progress),
-        ),
+    about = None
+    if certificate is not None:
+        about = certifiable(network, arithmetic)
+        where = one_box(regions(network.graph.inputs, box))
+        if layer is not None:
+            raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+    answer = ask(
         network,
+        box,
+        tol=tol,
+        time_limit=left(clock) if about is None else within(clock),
+        rows=rows,
+        layer=layer,
+        solver=solver,
+        progress=heard(progress),
     )
+    if about is not None and certificate is not None:
+        from ..certify.ranges import certified_range
+
+        told = notes("output_range", answer.statement)
+        answer = finished(
+            answer, clock, certificate,
+            lambda found: certified_range(certificate, about, found, where, rows, check, told),
+        )  # fmt: skip
+    return stamped(answer, network)
 
 
 @question("Layers", hears=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..core.formula import negate
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded_within
+from .certified import certifiable, finished, notes, one_box, within
 from .read import is_property_file
 from .recorded import question
 
@@ -39,6 +41,8 @@ def robustness(
     time_limit: float | None = None,
     seed: int = 0,
     arithmetic: str = "real",
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Compute the certified radius of an input: proved from below, attained from above.
@@ -65,6 +69,8 @@ def robustness(
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in, `"real"` or `"float32"`: see `outrange.verify`.
+        certificate: A file to write a certificate of `lo` to, with `"inf"`: see `outrange.verify`.
+        check: Whether to run the checker at once.
         progress: A function called with `(lo, hi)` after each decision;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -103,22 +109,32 @@ def robustness(
     units = flat_scale(network.graph.inputs, scale, data)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
     unsafe, text, reading = _kept(network, around.center, label, property, threshold)
-    return stamped(
-        ask(
-            network,
-            unsafe,
-            around,
-            text=text,
-            tol=tol,
-            most=most,
-            time_limit=left(clock),
-            seed=seed,
-            progress=heard(progress),
-            reading=reading,
-            arithmetic=arithmetic,
-        ),
+    about = None if certificate is None else certifiable(network, arithmetic)
+    if about is not None:
+        one_box([around.region(0.0)])
+    answer = ask(
         network,
+        unsafe,
+        around,
+        text=text,
+        tol=tol,
+        most=most,
+        time_limit=left(clock) if about is None else within(clock),
+        seed=seed,
+        progress=heard(progress),
+        reading=reading,
+        arithmetic=arithmetic,
     )
+    if about is not None and certificate is not None and answer.lo > 0:
+        from ..certify.verdicts import certified_verdict
+
+        told = notes("robustness", f"{text}, within {answer.lo!r} of the input")
+        ball = [around.region(answer.lo)]
+        answer = finished(
+            answer, clock, certificate,
+            lambda found: certified_verdict(certificate, about, found, unsafe, ball, check, told),
+        )  # fmt: skip
+    return stamped(answer, network)
 
 
 def _kept(

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..graph.difference import difference
 from ..live import heard
 from ..questions.common.stamp import stamped
+from ..questions.inputs.sets import regions
 from .arguments import alike, left, loaded, loaded_within
+from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question
 
 
@@ -238,6 +242,8 @@ def difference_range(
     time_limit: float | None = None,
     rows: Any = None,
     solver: bool = True,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
@@ -254,6 +260,9 @@ def difference_range(
         time_limit: Stop after this many seconds; None for no limit.
         rows: `(k, outputs)`, an array of linear forms of the differences to bound instead.
         solver: See `outrange.output_range`.
+        certificate: A file to write a certificate to: see `outrange.output_range`. It is about the
+            network of the difference, which it holds in full; no file is compared with it.
+        check: Whether to run the checker at once.
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -287,14 +296,26 @@ def difference_range(
     one, clock = loaded_within(model_a, time_limit, box)
     two = alike(loaded(model_b, box), one)
     one = alike(one, two)
+    about = None
+    if certificate is not None:
+        about = certifiable(one, graph=difference(one.graph, two.graph))
+        where = one_box(regions(one.graph.inputs, box))
     found = ask(
         one,
         two,
         box,
         tol=tol,
-        time_limit=left(clock),
+        time_limit=left(clock) if about is None else within(clock),
         rows=rows,
         solver=solver,
         progress=heard(progress),
     )
+    if about is not None and certificate is not None:
+        from ..certify.ranges import certified_range
+
+        told = notes("difference_range", found.statement)
+        found = finished(
+            found, clock, certificate,
+            lambda answer: certified_range(certificate, about, answer, where, rows, check, told),
+        )  # fmt: skip
     return stamped(found, one, two)

@@ -9,7 +9,15 @@ from .. import __version__
 from .door import HELP, called, click
 from .exit_codes import EXACT, EXIT_CODES
 from .options.boxes import BoxOptions
-from .options.declared import ARITHMETIC, BOX_OPTIONS, MODEL_OPTIONS, REPORT_OPTIONS, UNSAFE, Option
+from .options.declared import (
+    ARITHMETIC,
+    BOX_OPTIONS,
+    CERTIFICATE,
+    MODEL_OPTIONS,
+    REPORT_OPTIONS,
+    UNSAFE,
+    Option,
+)
 
 
 def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -65,7 +73,7 @@ def app(context: click.Context) -> None:
     is_flag=True,
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
-@_with(ARITHMETIC, *MODEL_OPTIONS)
+@_with(ARITHMETIC, *CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """The least and the largest value of every output.
 
@@ -111,7 +119,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Of the random points that look for a counterexample.",
 )
-@_with(ARITHMETIC, *MODEL_OPTIONS)
+@_with(ARITHMETIC, *CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.
 

@@ -67,7 +67,8 @@ def load(
     if isinstance(model, Graph):
         return Network(graph=model, predict=None, name="graph", origin="graph")
     network = _read(model, custom_objects, safe_mode, input_shape)
-    return replace(network, source=source_of(model, network.name))
+    file = os.path.abspath(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
+    return replace(network, source=source_of(model, network.name), file=file)
 
 
 def _read(

@@ -35,6 +35,7 @@ class Network:
             steeply, is read off `written` only.
         source: The hash of the model's file or of its weights, as they were when it was read.
         computed: The element type that `predict` computes with.
+        file: The file that it was read from; None for a model in memory.
         parts: The networks that stand side by side in this one, by the names that a property gives
             them; empty for a model of its own.
     """
@@ -50,6 +51,7 @@ class Network:
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
     computed: FloatType = FLOAT32
+    file: str | None = None
     parts: tuple[tuple[str, "Network"], ...] = ()
 
     def __repr__(self) -> str:

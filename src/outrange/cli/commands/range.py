@@ -44,6 +44,8 @@ def ask_range(
     tol: float | None,
     solver: bool,
     arithmetic: str | None = None,
+    certificate: str | None = None,
+    no_check: bool = False,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -77,6 +79,8 @@ def ask_range(
         layer=layer,
         solver=solver,
         arithmetic=arithmetic or "real",
+        certificate=certificate,
+        check=not no_check,
     )
     answer = as_asked(answer, time_limit=seconds)
     if output is not None:

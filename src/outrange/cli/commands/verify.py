@@ -36,6 +36,8 @@ def ask_verify(
     seconds: float,
     seed: int,
     arithmetic: str | None = None,
+    certificate: str | None = None,
+    no_check: bool = False,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -50,6 +52,8 @@ def ask_verify(
         seconds: Of wall time, for reading the files and for the search.
         seed: Of the random points.
         arithmetic: `"real"` or `"float32"`; None for what a file declares.
+        certificate: A file to write a certificate to, if it holds.
+        no_check: Do not run the checker on it.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -70,7 +74,15 @@ def ask_verify(
 
         left = max(clock.left, 1e-3)
         found = verify(
-            network, asked, region, where=cut, time_limit=left, seed=seed, arithmetic=arithmetic
+            network,
+            asked,
+            region,
+            where=cut,
+            time_limit=left,
+            seed=seed,
+            arithmetic=arithmetic,
+            certificate=certificate,
+            check=not no_check,
         )
         verdict = as_asked(found, time_limit=seconds)
     except OutOfTime:

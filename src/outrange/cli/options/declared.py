@@ -82,6 +82,15 @@ REPORT_OPTIONS = (
 )
 
 
+CERTIFICATE = (
+    option(
+        "--certificate",
+        metavar="FILE",
+        help="Write a proof to it that outrange-check checks in exact arithmetic.",
+    ),
+    option("--no-check", is_flag=True, help="Write the certificate only; do not check it now."),
+)
+
 ARITHMETIC = option(
     "--arithmetic",
     metavar="real|float32",

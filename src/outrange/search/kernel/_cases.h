@@ -124,7 +124,7 @@ static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const
                    const double *hi)
 {
     for (int j = 0; j < r->K; j++) {
-        if (s.sign[j] || s.lo[j] >= 0 || s.hi[j] <= 0) {
+        if (s.sign[j] || is_on(s.lo[j], s.hi[j]) || is_off(s.lo[j], s.hi[j])) {
             f->flat[j] = s.line[j];
             continue;
         }
@@ -135,7 +135,8 @@ static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const
         s.lo[j] = fmax(s.lo[j], least_row(t, r, f->a, n, f->flat, NULL, lo, hi, NULL));
         s.hi[j] = fmin(s.hi[j], -least_row(t, r, f->c, n, f->flat, NULL, lo, hi, NULL));
         if (s.lo[j] > s.hi[j]) return 0;
-        f->flat[j] = flat(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
+        int sure = is_on(s.lo[j], s.hi[j]) || is_off(s.lo[j], s.hi[j]);
+        f->flat[j] = sure ? draw(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]) : flat(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
         s.line[j] = draw(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
     }
     return 1;
@@ -193,7 +194,7 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
     o->count = before;
     *next = -1;
     for (int j = 0; j < r->K && *next < 0; j++)
-        if (!s.sign[j] && s.lo[j] < 0 && s.hi[j] > 0) *next = j;
+        if (!s.sign[j] && !is_on(s.lo[j], s.hi[j]) && !is_off(s.lo[j], s.hi[j])) *next = j;
     return 0;
 }
 

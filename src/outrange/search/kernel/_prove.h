@@ -107,6 +107,25 @@ API void OF_LEVEL(outrange_prover_begin)(prover *p, const double *lo, const doub
     p->out.count = 0;
 }
 
+/* Hand the largest open box, the one that would come last, to another prover of the same network:
+ * its tree follows this one's. 0: there is no box to spare. */
+API int OF_LEVEL(outrange_prover_share)(prover *p, prover *q)
+{
+    size_t D = (size_t)p->net.d, V = (size_t)p->net.vars, m = (size_t)p->net.goals;
+    if (p->depth < 2) return 0;
+    OF_LEVEL(outrange_prover_begin)(q, p->lo, p->hi);
+    memcpy(q->known_lo, p->known_lo, sizeof(double) * V);
+    memcpy(q->known_hi, p->known_hi, sizeof(double) * V);
+    memcpy(q->open, p->open, m);
+    size_t rest = (size_t)--p->depth;
+    memmove(p->lo, p->lo + D, sizeof(double) * D * rest);
+    memmove(p->hi, p->hi + D, sizeof(double) * D * rest);
+    memmove(p->known_lo, p->known_lo + V, sizeof(double) * V * rest);
+    memmove(p->known_hi, p->known_hi + V, sizeof(double) * V * rest);
+    memmove(p->open, p->open + m, m * rest);
+    return 1;
+}
+
 /* How much of an objective's gap each input answers for. */
 static void blame_gap(const exact_net *t, const replay *r, const double *met, double weight,
                       double *blame)
@@ -159,7 +178,7 @@ static int ascend(prover *p, const double *row, double target, double first, con
     const double *lo = p->lo + (size_t)at * (size_t)d, *hi = p->hi + (size_t)at * (size_t)d;
     double best = first, *share = p->turn, *met = p->turn_met, *a = p->a;
     for (int j = 0; j < r->K; j++) {
-        share[j] = r->hi[j] > -r->lo[j] ? 255 : 0;
+        share[j] = TURN * r->hi[j] > -r->lo[j] ? 255 : 0;
         p->turned[j] = r->line[j];
         met[j] = begin[j];
     }

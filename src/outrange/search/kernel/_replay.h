@@ -26,6 +26,8 @@ typedef struct {
     double ls, lt, hs, ht;
 } two_lines;
 
+#define TURN (1025.0 / 1024.0)
+
 /* The network over one box. */
 typedef struct {
     int K, width, asked;         /* undecided units; columns; units that were bounded */
@@ -75,13 +77,19 @@ static void replay_free(replay *r)
     free(r);
 }
 
+/* Whether a unit is on one side of its kink, by more than float64 may be wrong: a unit that just
+ * touches 0 is undecided to the checker. */
+static int is_on(double lo, double hi) { return lo > 1e-10 * (hi - lo); }
+static int is_off(double lo, double hi) { return -hi > 1e-10 * (hi - lo); }
+
 static two_lines draw(double below, double above, double lo, double hi)
 {
     if (lo >= 0 || hi <= 0) {
         double s = lo >= 0 ? above : below;
         return (two_lines){s, 0, s, 0};
     }
-    double turn = hi > -lo ? above : below, chord = (above * hi - below * lo) / (hi - lo);
+    /* not at 1:1, where symmetric boxes put units without bias */
+    double turn = TURN * hi > -lo ? above : below, chord = (above * hi - below * lo) / (hi - lo);
     double e1 = (above - chord) * hi, e2 = (below - chord) * lo;
     if (above >= below) return (two_lines){turn, 0, chord, fmax(fmax(e1, e2), 0)};
     return (two_lines){chord, fmin(fmin(e1, e2), 0), turn, 0};
@@ -90,7 +98,6 @@ static two_lines draw(double below, double above, double lo, double hi)
 /* Constant lines: the least and the largest value between lo and hi. */
 static two_lines flat(double below, double above, double lo, double hi)
 {
-    if (lo >= 0 || hi <= 0) return draw(below, above, lo, hi);
     double a = below * lo, b = above * hi;
     return (two_lines){0, fmin(fmin(a, b), 0), 0, fmax(fmax(a, b), 0)};
 }
@@ -164,7 +171,9 @@ static void replay_box(const exact_net *t, replay *r, const double *lo, const do
         const block *b = &t->b[k];
         int width = r->width, K = r->K;
         for (int u = 0; u < b->n; u++) {
-            int v = b->first + u, on = known_lo[v] >= 0, off = !on && known_hi[v] <= 0;
+            int v = b->first + u;
+            int on = is_on(known_lo[v], known_hi[v]);
+            int off = is_off(known_lo[v], known_hi[v]);
             double *form = r->form + (size_t)K * (size_t)r->most, share = 0;
             if ((on && b->above == 0) || (off && b->below == 0)) {
                 r->col[v] = -1;
@@ -182,8 +191,8 @@ static void replay_box(const exact_net *t, replay *r, const double *lo, const do
                 between_flat(t, r, form, width, lo, hi, &low, &top);
                 known_lo[v] = fmax(known_lo[v], low);
                 known_hi[v] = fmax(known_lo[v], fmin(known_hi[v], top));
-                on = known_lo[v] >= 0;
-                off = !on && known_hi[v] <= 0;
+                on = is_on(known_lo[v], known_hi[v]);
+                off = is_off(known_lo[v], known_hi[v]);
                 for (int q = 0; q < d; q++)
                     share += r->share[K * d + q] =
                         (fabs(a[1 + q]) + fabs(c[1 + q])) * (hi[q] - lo[q]);

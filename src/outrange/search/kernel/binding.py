@@ -56,6 +56,7 @@ class Kernel:
     prover_new: Callable[..., int]
     prover_block: Callable[..., None]
     prover_begin: Callable[..., None]
+    prover_share: Callable[..., int]
     prover_run: Callable[..., int]
     prover_tree: Callable[..., int]
     prover_free: Callable[..., None]
@@ -74,6 +75,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "prover_new": (_P, [_I, _I, _I, _I, _P, _P, _P, _I, _I]),
     "prover_block": (None, [_P, _I, _I, _I, _I, _D, _D, _P, _P]),
     "prover_begin": (None, [_P, _P, _P]),
+    "prover_share": (_I, [_P, _P]),
     "prover_run": (_I, [_P, _I]),
     "prover_tree": (_P, [_P, _P, _P]),
     "prover_free": (None, [_P]),

@@ -63,6 +63,7 @@ class TreeProver:
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
         self._lib, self._kept = lib, []
+        self._made = (inputs, blocks, goals, least, weight)
         count, variables = goals.shape
         self._handle = lib.prover_new(
             inputs,
@@ -98,6 +99,11 @@ class TreeProver:
     def begin(self, lo: np.ndarray, hi: np.ndarray) -> None:
         """Begin at a box."""
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
+
+    def share(self) -> TreeProver | None:
+        """Give away the box that would come last, whose tree follows; None: there is none to spare."""
+        other = TreeProver(*self._made)
+        return other if self._lib.prover_share(self._handle, other._handle) else None
 
     def run(self, boxes: int) -> int:
         """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""

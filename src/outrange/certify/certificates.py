@@ -1,0 +1,152 @@
+"""Certificates of answers: the claim, its proof, the file, and the verdict of the checker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outrange_check.build import combine, exact
+from outrange_check.network import Form, Network, Refused
+from outrange_check.readers import read
+
+from ..core import Box, InputError, OutOfTime, check_deadline, seconds_left
+from ..graph import Graph
+from .exact_network import exact_network
+from .file import Claim, Part, write_certificate
+from .prove import Goal, prove_box
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The network that a certificate is about.
+
+    Args:
+        network: In exact numbers.
+        file: The model file that it was read from, or None where it is a model in memory.
+        sha256: Of that file.
+    """
+
+    network: Network
+    file: str | None
+    sha256: str | None
+
+
+def subject(graph: Graph, file: str | None) -> Subject:
+    """The network of a model in exact numbers; of a file, as the checker itself reads it.
+
+    Args:
+        graph: What was read of the model.
+        file: The file that it was read from; None for a model in memory.
+
+    Raises:
+        InputError: Something in it is not covered by certificates; the message names it.
+    """
+    if file is None:
+        return Subject(exact_network(graph), None, None)
+    try:
+        network, digest = read(file)
+    except Refused as why:
+        raise InputError(f"{file} cannot be certified: {why}") from None
+    if network.inputs != graph.size:
+        raise InputError(
+            f"{file} cannot be certified: the checker reads {network.inputs} inputs, outrange "
+            f"{graph.size}."
+        )
+    return Subject(network, file, digest)
+
+
+def formed(network: Network, row: np.ndarray, plus: float) -> Form:
+    """`row @ outputs + plus`, exactly."""
+    used = np.flatnonzero(row)
+    terms = [(exact(float(row[i])), network.outputs[i]) for i in used]
+    return combine(terms, exact(float(plus)))
+
+
+def certify(
+    path: str | os.PathLike,
+    about: Subject,
+    parts: Sequence[tuple[Box, Sequence[tuple[Claim, float]]]],
+    notes: dict[str, Any],
+    check: bool,
+) -> bool:
+    """Prove claims once more, as a tree that others can check, and write the certificate.
+
+    Args:
+        path: Where to.
+        about: The network.
+        parts: Boxes, and what is claimed there: each claim with the size it is relative to.
+        notes: Kept in the file, and not part of what is certified.
+        check: Whether to run the checker on it.
+
+    Returns:
+        Whether the checker was run, and certified it.
+
+    Raises:
+        OutOfTime: The ambient deadline passed; nothing is written.
+        InputError: No tree was found: a claim is closer to its bound than float64 can tell.
+    """
+    found = []
+    for box, claims in parts:
+        goals = [
+            Goal(
+                [
+                    formed(about.network, row, plus)
+                    for row, plus in zip(c.rows, c.plus, strict=True)
+                ],
+                c.least,
+                scale,
+            )
+            for c, scale in claims
+        ]
+        tree = prove_box(about.network, box, goals)
+        if tree is None:
+            raise InputError(
+                "No certificate was found: a bound is attained to within float64 rounding, or the "
+                "network is not covered. Ask with a larger `tol`, or without `certificate=`."
+            )
+        found.append(Part(box, [claim for claim, _ in claims], tree))
+    check_deadline()
+    model = None
+    if about.file is not None and about.sha256 is not None:
+        model = (Path(about.file).name, about.sha256)
+    write_certificate(path, about.network, found, model, notes)
+    if not check:
+        return False
+    run_checker(path, about.file)
+    return True
+
+
+def run_checker(path: str | os.PathLike, model: str | None) -> None:
+    """Run `outrange-check` in a process of its own.
+
+    Raises:
+        OutOfTime: The ambient deadline passed.
+        InputError: It refuses the certificate: the certificate is removed.
+    """
+    command = [sys.executable, "-m", "outrange_check", os.fspath(path)]
+    if model is not None:
+        command += ["--model", model]
+    left = seconds_left()
+    try:
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=None if left == np.inf else max(0.0, left),
+        )
+    except subprocess.TimeoutExpired:
+        raise OutOfTime from None
+    if run.returncode:
+        Path(path).unlink(missing_ok=True)
+        raise InputError(
+            f"The checker does not certify what was found: {(run.stdout + run.stderr).strip()} "
+            "Please report this."
+        )

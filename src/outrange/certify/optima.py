@@ -1,0 +1,63 @@
+"""The certificate of an optimum: its proved end, and the value attained."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..answers import Optimum
+from ..core import Atom, Box, InputError, Warrant
+from .certificates import Subject, certify
+from .file import Claim
+from .ranges import DIGITS, SLACK, flat
+
+
+def certified_optimum(
+    path: str | os.PathLike,
+    about: Subject,
+    answer: Optimum,
+    form: Atom,
+    box: Box,
+    check: bool,
+    notes: dict[str, Any],
+) -> Optimum:
+    """Write the certificate of the proved end of an optimum, and return what it claims.
+
+    Args:
+        path: Where to.
+        about: The network.
+        answer: What the search found.
+        form: The objective, over `[x, y]`, without inputs.
+        box: The flat input set.
+        check: Whether to run the checker.
+        notes: Kept in the file, and not part of what is certified.
+
+    Raises:
+        OutOfTime: The ambient deadline passed.
+        InputError: See `certify`.
+    """
+    sign = 1.0 if answer.sense == "min" else -1.0
+    proved, attained = (answer.lo, answer.hi) if sign > 0 else (answer.hi, answer.lo)
+    if not np.isfinite(proved):
+        raise InputError("The proved end is infinite: there is nothing to certify yet.")
+    row = np.zeros(len(about.network.outputs))
+    for at, coefficient in form.terms:
+        row[at - about.network.inputs] = sign * coefficient
+    spread = abs(attained - proved) if np.isfinite(attained) else 0.0
+    scale = spread + DIGITS * abs(proved) + 1e-300
+    end = proved - sign * SLACK * scale
+    at = None if answer.at is None else flat(answer.at, 1)[0]
+    claim = Claim(
+        row[None], np.array([sign * form.offset]), sign * end, at=at, value=sign * attained
+    )
+    is_checked = certify(path, about, [(box, [(claim, scale)])], notes, check)
+    method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
+    return replace(
+        answer,
+        **{"lo" if sign > 0 else "hi": end},
+        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
+        methods=(*answer.methods, method),
+    )

@@ -1,0 +1,134 @@
+"""From claims about a box to the tree that proves them: which prover, and how far above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+from flint import fmpq
+
+from outrange_check.network import ONE, Block, Form, Network
+
+from ..core import Box, check_deadline
+from ..search.common.parallel import threads
+from ..search.kernel.binding import library
+from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+
+
+AHEAD = 1e-9
+"""A tree aims this much, relative to the size of a claim, above it: float64 chooses the tree, and
+what it rounds must not matter to the checker."""
+
+BOXES_A_CALL = 200
+"""Boxes between two looks at the clock: a tenth of a second at most."""
+
+
+CLOCK = 0.05
+"""Seconds between two looks at the clock while others work."""
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """That the largest of some forms of the network's variables is at least a number.
+
+    Args:
+        forms: In exact numbers.
+        least: The number.
+        scale: The size that it is relative to: the range of the form, say.
+    """
+
+    forms: Sequence[Form]
+    least: float
+    scale: float
+
+
+def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None:
+    """The tree that proves every goal over a box, within the ambient deadline.
+
+    Args:
+        network: In exact numbers.
+        box: Of its inputs.
+        goals: What to prove.
+
+    Returns:
+        The bytes of the tree; None where no tree was found: a goal is false, or too close.
+    """
+    whole = Network(network.inputs, list(network.blocks), network.outputs)
+    forms = [_largest(whole, goal.forms) for goal in goals]
+    target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
+    kinks = all(block.curve == "kink" for block in whole.blocks)
+    if kinks and whole.inputs <= MOST_INPUTS and library() is not None:
+        return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
+    return None
+
+
+def _largest(network: Network, forms: Sequence[Form]) -> Form:
+    """The largest form, by one more unit each, as the checker adds them."""
+    largest, *rest = forms
+    for form in rest:
+        unit = network.inputs + sum(len(block.forms) for block in network.blocks)
+        apart = {k: largest.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in largest | form}
+        network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
+        largest = form | {unit: fmpq(1)}
+    return largest
+
+
+def _by_kernel(
+    network: Network, box: Box, forms: Sequence[Form], target: np.ndarray, scale: np.ndarray
+) -> bytes | None:
+    blocks, first = [], 1 + network.inputs
+    for block in network.blocks:
+        used = sorted({k for form in block.forms for k in form})
+        below, above = (_float(s) for s in block.slopes or ())
+        weights = _matrix(block.forms, {k: i for i, k in enumerate(used)}, len(used))
+        blocks.append(KinkBlock(first, below, above, np.array(used, np.int32) - ONE, weights))
+        first += len(block.forms)
+    rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
+    prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
+    prover.begin(box.lo, box.hi)
+    return _on_all_cores(prover)
+
+
+def _on_all_cores(first: TreeProver) -> bytes | None:
+    """Run a prover; whoever has nothing to do takes the box that would come last.
+
+    The tree is the first one's, then those given away, the last one given first.
+    """
+    stop, given = Event(), []
+
+    def alone(prover: TreeProver) -> bool:
+        while not (found := prover.run(BOXES_A_CALL)):
+            if stop.is_set():
+                return False
+        return found > 0
+
+    with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
+        try:
+            while not (found := first.run(BOXES_A_CALL)):
+                check_deadline()
+                busy = sum(not work.done() for _, work in given)
+                if busy < threads() - 1 and (other := first.share()) is not None:
+                    given.append((other, pool.submit(alone, other)))
+            while found > 0 and not all(work.done() for _, work in given):
+                check_deadline()
+                wait([work for _, work in given], timeout=CLOCK)
+        finally:
+            stop.set()
+    if found < 0 or not all(work.result() for _, work in given):
+        return None
+    return b"".join(p.tree()[0] for p in [first, *(p for p, _ in reversed(given))])
+
+
+def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:
+    out = np.zeros((len(forms), width))
+    for row, form in zip(out, forms, strict=True):
+        for key, value in form.items():
+            row[column[key]] = _float(value)
+    return out
+
+
+def _float(value: fmpq) -> float:
+    return int(value.p) / int(value.q)

@@ -1,0 +1,89 @@
+"""The certificate of a range: every lower end, every upper end, and values attained near them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..answers import Range
+from ..core import Box, InputError, Warrant
+from .certificates import Subject, certify
+from .file import Claim
+
+
+SLACK = 4e-9
+"""A claim stays this much, relative to its size, below what the search found, so that what float64
+rounds while the tree is chosen does not matter."""
+
+DIGITS = 1e-4
+"""The size of a claim is the range attained, and this share of the values' magnitude: a range much
+smaller than its values is known to float64 no better than the values are."""
+
+
+def certified_range(
+    path: str | os.PathLike,
+    about: Subject,
+    answer: Range,
+    box: Box,
+    rows: np.ndarray | None,
+    check: bool,
+    notes: dict[str, Any],
+) -> Range:
+    """Write the certificate of a range, and return the range that it claims.
+
+    Args:
+        path: Where to.
+        about: The network.
+        answer: What the search found.
+        box: The flat input set.
+        rows: `(k, outputs)`: forms of the outputs; None for the outputs themselves.
+        check: Whether to run the checker.
+        notes: Kept in the file, and not part of what is certified.
+
+    Raises:
+        OutOfTime: The ambient deadline passed.
+        InputError: See `certify`.
+    """
+    count = answer.lo.size
+    rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
+    if rows.shape != (count, len(about.network.outputs)):
+        raise InputError(
+            f"The checker reads {len(about.network.outputs)} outputs of the model, outrange "
+            f"{count}: this model cannot be certified."
+        )
+    lo, hi, seen_lo, seen_hi = (
+        np.asarray(a, np.float64).ravel()
+        for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
+    )
+    if not np.isfinite([lo, hi]).all():
+        raise InputError("An end of the range is infinite: there is nothing to certify yet.")
+    scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi)) + 1e-300
+    lo, hi = lo - SLACK * scale, hi + SLACK * scale
+    at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
+    claims = []
+    for sign, ends, seen, at in ((1.0, lo, seen_lo, at_lo), (-1.0, hi, seen_hi, at_hi)):
+        for row, end, value, x, size in zip(rows, ends, seen, at, scale, strict=True):
+            known = np.isfinite(x).all() and np.isfinite(value)
+            claim = Claim(
+                sign * row[None], np.zeros(1), sign * end, at=x if known else None,
+                value=sign * value,
+            )  # fmt: skip
+            claims.append((claim, float(size)))
+    is_checked = certify(path, about, [(box, claims)], notes, check)
+    method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
+    return replace(
+        answer,
+        lo=lo.reshape(answer.lo.shape),
+        hi=hi.reshape(answer.hi.shape),
+        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
+        methods=(*answer.methods, method),
+    )
+
+
+def flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
+    """`(outputs, inputs)` points, of one input or several."""
+    parts = at.values() if isinstance(at, dict) else [at]
+    return np.concatenate([np.asarray(p, np.float64).reshape(count, -1) for p in parts], axis=1)
