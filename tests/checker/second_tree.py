@@ -118,7 +118,8 @@ def lines(kink, low, high, share=None):
     if low >= 0 or high <= 0:
         slope = above if low >= 0 else below
         return (slope, Fraction(0)), (slope, Fraction(0))
-    turn = below + (above - below) * Fraction(255 * (high > -low) if share is None else share, 255)
+    share = 255 * (1025 * high > -1024 * low) if share is None else share
+    turn = below + (above - below) * Fraction(share, 255)
     chord = (above * high - below * low) / (high - low)
     turning, fixed = (turn, Fraction(0)), (chord, (above - chord) * high)
     return (turning, fixed) if above >= below else (fixed, turning)
@@ -229,7 +230,7 @@ def _phases(bounded, goal, proof):
         does = proof.byte()
         if does & 1:
             i = proof.number()
-            if i >= len(units) or not case.open(units[i]):
+            if i >= len(units) or units[i] in case.signs:
                 raise Refused("decides")
             stack += [(case, units[i], sign, bool(does & 2)) for sign in (-1, 1)]
             continue

@@ -1,7 +1,9 @@
 """Two checkers that share nothing but a page of documentation say the same of certificates."""
 
 import json
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from checker import second_checker
 from checker.cells import least
 from checker.certificates import MEMBERS, certificate, packed
 from outrange.search.kernel.binding import library
+from outrange_check.build import text
 from outrange_check.certificate import check
-from outrange_check.network import Refused
+from outrange_check.network import Network, Refused
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="trees are written by the kernel")
@@ -80,3 +83,13 @@ def accepts(checker, path):
     except (Refused, second_checker.Refused):
         return False
     return True
+
+
+def test_the_certificate_of_the_page_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    claim, network = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
+    (tree,) = re.findall(r"```\n((?:[0-9a-f]{2} ?)+)\n```", page)
+    members = (claim.encode(), network.encode(), bytes.fromhex(tree))
+    path = saved(dict(zip(MEMBERS, members, strict=True)), tmp_path)
+    assert check(path).boxes == second_checker.check(path) == 1
+    assert text(Network.parse(network)) == network
