@@ -1,7 +1,7 @@
 """Ways to damage a certificate: of bytes, of what is claimed, of the network, of the tree."""
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -238,11 +238,12 @@ def of_network(change, rng, members, other):
 # Of the tree.
 
 
-def pieces(members):
+@lru_cache
+def pieces(claim_text, network_text, tree):
     """The bytes of the tree by nodes: those of the box tree, those of the trees of signs."""
-    network = second_checker.network_of(json.loads(members["network.json"]))
-    proof = Bytes(members["proof.bin"])
-    for part in json.loads(members["claim.json"])["parts"]:
+    network = second_checker.network_of(json.loads(network_text))
+    proof = Bytes(tree)
+    for part in json.loads(claim_text)["parts"]:
         box, goals, units = second_checker.part_of(network, part)
         boxes(box, goals, units, proof)
     starts = sorted({*proof.boxes, *proof.cases, proof.at})
@@ -251,7 +252,7 @@ def pieces(members):
 
 def of_nodes(rng, members, other):
     """A node is left out, is there twice, changes places with another, or is another's."""
-    nodes, others = pieces(members), pieces(other)
+    nodes, others = (list(pieces(*(m[n] for n in MEMBERS))) for m in (members, other))
     i, j = rng.integers(len(nodes), size=2).tolist()
     how = rng.integers(5)
     if how == 0:

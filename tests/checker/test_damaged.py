@@ -24,6 +24,10 @@ SHAPES = [
 ]  # fmt: skip
 
 
+MADE = cases(6, 18)
+"""Number of certificates that are damaged."""
+
+
 @lru_cache
 def original(seed):
     """Certificates of which some have leaves only, some have splits, some have two parts."""
@@ -55,10 +59,10 @@ def judge(path):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_damaged_certificate_is_refused_or_proves_what_it_claims(way, tmp_path):
     path, stood = tmp_path / "a.proof", 0
-    count = MANY.get(way, 1) * cases(6, 70)
+    count = MANY.get(way, 1) * cases(6, 80)
     for seed in range(count):
         rng = np.random.default_rng([seed, *way.encode()])
-        members, other = original(seed % 12), original((seed + 1 + seed // 12) % 12)
+        members, other = original(seed % MADE), original((seed + 1 + seed // MADE) % MADE)
         data = WAYS[way](rng, members, other)
         if accepted(data, path):
             judge(path)
@@ -67,5 +71,5 @@ def test_a_damaged_certificate_is_refused_or_proves_what_it_claims(way, tmp_path
 
 
 def test_undamaged_all_are_accepted(tmp_path):
-    for seed in range(12):
+    for seed in range(MADE):
         assert accepted(packed(original(seed)), tmp_path / "a.proof")
