@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
 from ..questions.common.stamp import stamped
 from .arguments import left, loaded_within, written_condition
-from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question
 
 
@@ -153,13 +153,13 @@ def _optimum(
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
-    sets, about = regions(slots, box), None
-    if certificate is not None:
-        about, ends = certifiable(network), one_box(sets)
-        if condition is not TRUE or any(i < network.graph.size for i, _ in form.terms):
-            raise InputError(
-                "A certificate of an optimum is about a form of outputs, without `where`."
-            )
+    sets = regions(slots, box)
+    proof = Certifier.of(certificate, check, clock, f"{sense}imize", network)
+    ends = None if proof is None else one_box(sets)
+    if proof is not None and (
+        condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)
+    ):
+        raise InputError("A certificate of an optimum is about a form of outputs, without `where`.")
     answer = optimum(
         network,
         form,
@@ -168,15 +168,9 @@ def _optimum(
         sets,
         condition,
         tol=tol,
-        time_limit=left(clock) if about is None else within(clock),
+        time_limit=search_time(proof, clock, left(clock)),
         seed=seed,
     )
-    if about is not None and certificate is not None:
-        from ..certify.optima import certified_optimum
-
-        told = notes(f"{sense}imize", text)
-        answer = finished(
-            answer, clock, certificate,
-            lambda found: certified_optimum(certificate, about, found, form, ends, check, told),
-        )  # fmt: skip
+    if proof is not None and ends is not None:
+        answer = proof.optimum(answer, form, ends)
     return stamped(answer, network)

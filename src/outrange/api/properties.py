@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..certify.ask import Certifier, search_time
 from ..core import OutOfTime, deadline
 from ..live import heard
 from ..questions.common.stamp import stamped
@@ -18,7 +19,6 @@ from .arguments import (
     side_by_side,
     specified,
 )
-from .certified import certifiable, finished, notes, within
 from .recorded import question
 
 
@@ -120,24 +120,16 @@ def verify(
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return stamped(undecided(network, name, clock), network)
-    about = None if certificate is None else certifiable(network, arithmetic)
+    proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
     answer = decided(
         network,
         unsafe,
         regions,
         text,
-        time_limit=left(clock) if about is None else within(clock),
+        time_limit=search_time(proof, clock, left(clock)),
         seed=seed,
         source=source,
         progress=heard(progress),
         arithmetic=arithmetic,
     )
-    if about is None or certificate is None or not answer:
-        return answer
-    from ..certify.verdicts import certified_verdict
-
-    told = notes("verify", text)
-    return finished(
-        answer, clock, certificate,
-        lambda found: certified_verdict(certificate, about, found, unsafe, regions, check, told),
-    )  # fmt: skip
+    return answer if proof is None or not answer else proof.verdict(answer, unsafe, regions, text)

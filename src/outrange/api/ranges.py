@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
 from ..live import heard
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
 from .arguments import is_float32, left, loaded, loaded_within
-from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question, recorded
 
 
@@ -97,30 +97,22 @@ def output_range(
     if is_float32(arithmetic):
         from ..questions.float32.ranges import float32_range as ask
     network, clock = loaded_within(model, time_limit, box)
-    about = None
-    if certificate is not None:
-        about = certifiable(network, arithmetic)
-        where = one_box(regions(network.graph.inputs, box))
-        if layer is not None:
-            raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+    proof = Certifier.of(certificate, check, clock, "output_range", network, arithmetic)
+    if proof is not None and layer is not None:
+        raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+    where = None if proof is None else one_box(regions(network.graph.inputs, box))
     answer = ask(
         network,
         box,
         tol=tol,
-        time_limit=left(clock) if about is None else within(clock),
+        time_limit=search_time(proof, clock, left(clock)),
         rows=rows,
         layer=layer,
         solver=solver,
         progress=heard(progress),
     )
-    if about is not None and certificate is not None:
-        from ..certify.ranges import certified_range
-
-        told = notes("output_range", answer.statement)
-        answer = finished(
-            answer, clock, certificate,
-            lambda found: certified_range(certificate, about, found, where, rows, check, told),
-        )  # fmt: skip
+    if proof is not None and where is not None:
+        answer = proof.range(answer, where, rows)
     return stamped(answer, network)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
 from ..core.formula import negate
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded_within
-from .certified import certifiable, finished, notes, one_box, within
 from .read import is_property_file
 from .recorded import question
 
@@ -109,8 +109,8 @@ def robustness(
     units = flat_scale(network.graph.inputs, scale, data)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
     unsafe, text, reading = _kept(network, around.center, label, property, threshold)
-    about = None if certificate is None else certifiable(network, arithmetic)
-    if about is not None:
+    proof = Certifier.of(certificate, check, clock, "robustness", network, arithmetic)
+    if proof is not None:
         one_box([around.region(0.0)])
     answer = ask(
         network,
@@ -119,21 +119,15 @@ def robustness(
         text=text,
         tol=tol,
         most=most,
-        time_limit=left(clock) if about is None else within(clock),
+        time_limit=search_time(proof, clock, left(clock)),
         seed=seed,
         progress=heard(progress),
         reading=reading,
         arithmetic=arithmetic,
     )
-    if about is not None and certificate is not None and answer.lo > 0:
-        from ..certify.verdicts import certified_verdict
-
-        told = notes("robustness", f"{text}, within {answer.lo!r} of the input")
-        ball = [around.region(answer.lo)]
-        answer = finished(
-            answer, clock, certificate,
-            lambda found: certified_verdict(certificate, about, found, unsafe, ball, check, told),
-        )  # fmt: skip
+    if proof is not None and answer.lo > 0:
+        words = f"{text}, within {answer.lo!r} of the input"
+        answer = proof.verdict(answer, unsafe, [around.region(answer.lo)], words)
     return stamped(answer, network)
 
 

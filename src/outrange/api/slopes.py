@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..certify.ask import Certifier, one_box, search_time
 from ..graph.difference import difference
 from ..live import heard
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
 from .arguments import alike, left, loaded, loaded_within
-from .certified import certifiable, finished, notes, one_box, within
 from .recorded import question
 
 
@@ -198,9 +198,7 @@ def lipschitz(
             `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
-        progress: A function called a few times a second with a `RangeProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        progress: See `outrange.gradient_range`.
 
     Returns:
         A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` attained.
@@ -255,17 +253,13 @@ def difference_range(
         model_a: As for `outrange.output_range`.
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
-        tol: Stop when each end is known to `tol` times the range attained by the difference; None
-            as for `outrange.output_range`.
-        time_limit: Stop after this many seconds; None for no limit.
-        rows: `(k, outputs)`, an array of linear forms of the differences to bound instead.
-        solver: See `outrange.output_range`.
-        certificate: A file to write a certificate to: see `outrange.output_range`. It is about the
-            network of the difference, which it holds in full; no file is compared with it.
-        check: Whether to run the checker at once.
-        progress: A function called a few times a second with a `RangeProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        tol: See `outrange.output_range`, as all that follows.
+        time_limit: Seconds; see there.
+        rows: `(k, outputs)`: linear forms of the differences; see there.
+        solver: See there.
+        certificate: It holds the network of the difference in full.
+        check: See there.
+        progress: See there.
 
     Returns:
         A `Range` in the shape of the outputs of `model_a`.
@@ -284,9 +278,9 @@ def difference_range(
         >>> difference_range(line(2.0), line(1.5), (0, 1))
         Range(lo=[0.], hi=[0.5], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: as `outrange.output_range`, for both models.
-    Complete: as `outrange.output_range`.
-    Cost: that of `outrange.output_range` for the product network.
+    Sound: as `outrange.output_range`.
+    Complete: likewise.
+    Cost: that of the product network.
 
     Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,
     ICSE 2020.
@@ -296,26 +290,11 @@ def difference_range(
     one, clock = loaded_within(model_a, time_limit, box)
     two = alike(loaded(model_b, box), one)
     one = alike(one, two)
-    about = None
-    if certificate is not None:
-        about = certifiable(one, graph=difference(one.graph, two.graph))
-        where = one_box(regions(one.graph.inputs, box))
-    found = ask(
-        one,
-        two,
-        box,
-        tol=tol,
-        time_limit=left(clock) if about is None else within(clock),
-        rows=rows,
-        solver=solver,
-        progress=heard(progress),
-    )
-    if about is not None and certificate is not None:
-        from ..certify.ranges import certified_range
-
-        told = notes("difference_range", found.statement)
-        found = finished(
-            found, clock, certificate,
-            lambda answer: certified_range(certificate, about, answer, where, rows, check, told),
-        )  # fmt: skip
+    both = None if certificate is None else difference(one.graph, two.graph)
+    proof = Certifier.of(certificate, check, clock, "difference_range", one, graph=both)
+    where = None if proof is None else one_box(regions(one.graph.inputs, box))
+    seconds, told = search_time(proof, clock, left(clock)), heard(progress)
+    found = ask(one, two, box, tol=tol, time_limit=seconds, rows=rows, solver=solver, progress=told)
+    if proof is not None and where is not None:
+        found = proof.range(found, where, rows)
     return stamped(found, one, two)

@@ -19,7 +19,7 @@ from outrange_check.readers import read
 from ..core import Box, InputError, OutOfTime, check_deadline, seconds_left
 from ..graph import Graph
 from .exact_network import exact_network
-from .file import Claim, Part, write_certificate
+from .file import Claim, ProvedBox, write_certificate
 from .prove import Goal, prove_box
 
 
@@ -111,7 +111,7 @@ def certify(
                 "No certificate was found: a bound is attained to within float64 rounding, or the "
                 "network is not covered. Ask with a larger `tol`, or without `certificate=`."
             )
-        found.append(Part(box, [claim for claim, _ in claims], tree))
+        found.append(ProvedBox(box, [claim for claim, _ in claims], tree))
     check_deadline()
     model = None
     if about.file is not None and about.sha256 is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from flint import fmpq
 
 from outrange_check.build import combine, curve, entries, exact
 from outrange_check.curves import SMOOTH
@@ -91,13 +92,14 @@ def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
     """`f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`, in the order of the knots."""
-    pieces = [(exact(slope), exact(offset)) for slope, offset in op.lines or ()]  # type: ignore
-    parts: list[list[tuple[fmpq, Form]]] = [[(pieces[0][0], form)] for form in forms]
+    lines = [line for line in op.lines or () if line is not None]
+    pieces = [(exact(slope), exact(offset)) for slope, offset in lines]
+    parts: list[list[tuple[Any, Form]]] = [[(pieces[0][0], form)] for form in forms]
     for knot, before, after in zip(op.knots, pieces, pieces[1:], strict=False):
         at = exact(float(knot))
         if before[0] * at + before[1] != after[0] * at + after[1]:
             raise _uncovered(f"{op.name}, whose pieces do not meet in exact numbers")
-        shifted = [combine([(fmpq(1), form)], -at) for form in forms]
+        shifted = [combine([(exact(1.0), form)], -at) for form in forms]
         for part, unit in zip(parts, curve(network, "kink", shifted, (0, 1)), strict=True):
             part.append((after[0] - before[0], unit))
     return [combine(part, pieces[0][1]) for part in parts]

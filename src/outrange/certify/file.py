@@ -45,7 +45,7 @@ class Claim:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ProvedBox:
     """A box, what is claimed there, and the tree that proves it."""
 
     box: Box
@@ -56,7 +56,7 @@ class Part:
 def write_certificate(
     path: str | Path,
     network: Network,
-    parts: Sequence[Part],
+    parts: Sequence[ProvedBox],
     model: tuple[str, str] | None,
     about: dict[str, Any],
 ) -> None:
@@ -90,7 +90,7 @@ def _number(value: float) -> list[Any]:
     return [float(value), float(value).hex()]
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: ProvedBox) -> dict[str, Any]:
     ends = zip(part.box.lo, part.box.hi, strict=True)
     return {
         "box": [[_number(low), _number(high)] for low, high in ends],

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
+from typing import Any
 
 import numpy as np
-from flint import fmpq
 
+from outrange_check.build import exact
 from outrange_check.network import ONE, Block, Form, Network
 
 from ..core import Box, check_deadline
@@ -68,11 +69,12 @@ def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None
 def _largest(network: Network, forms: Sequence[Form]) -> Form:
     """The largest form, by one more unit each, as the checker adds them."""
     largest, *rest = forms
+    none = exact(0.0)
     for form in rest:
         unit = network.inputs + sum(len(block.forms) for block in network.blocks)
-        apart = {k: largest.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in largest | form}
-        network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
-        largest = form | {unit: fmpq(1)}
+        apart = {k: largest.get(k, none) - form.get(k, none) for k in largest | form}
+        network.blocks.append(Block("kink", (none, exact(1.0)), [apart]))
+        largest = form | {unit: exact(1.0)}
     return largest
 
 
@@ -130,5 +132,5 @@ def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.nda
     return out
 
 
-def _float(value: fmpq) -> float:
+def _float(value: Any) -> float:
     return int(value.p) / int(value.q)

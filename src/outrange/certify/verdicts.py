@@ -5,26 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..answers import Verdict
+from ..answers.answer import Answer
 from ..core import Atom, Box, Formula, InputError, Region, Warrant
 from ..questions.conditions.clause_groups import cases
 from .certificates import Subject, certify
 from .file import Claim
 
 
+Found = TypeVar("Found", bound=Answer)
+
+
 def certified_verdict(
     path: str | os.PathLike,
     about: Subject,
-    answer: Verdict,
+    answer: Found,
     unsafe: Formula,
     regions: Sequence[Region],
     check: bool,
     notes: dict[str, Any],
-) -> Verdict:
+) -> Found:
     """Write the certificate of a property that holds.
 
     Args:
@@ -56,11 +59,8 @@ def certified_verdict(
         )
     is_checked = certify(path, about, parts, notes, check)
     method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
-    return replace(
-        answer,
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        methods=(*answer.methods, method),
-    )
+    held: dict[str, Any] = {"methods": (*getattr(answer, "methods", ()), method)}
+    return replace(answer, **held, **({"warrant": Warrant.CERTIFIED} if is_checked else {}))
 
 
 def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:

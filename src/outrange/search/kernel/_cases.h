@@ -136,7 +136,9 @@ static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const
         s.hi[j] = fmin(s.hi[j], -least_row(t, r, f->c, n, f->flat, NULL, lo, hi, NULL));
         if (s.lo[j] > s.hi[j]) return 0;
         int sure = is_on(s.lo[j], s.hi[j]) || is_off(s.lo[j], s.hi[j]);
-        f->flat[j] = sure ? draw(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]) : flat(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
+        const double *slope = r->slope_at[j];
+        f->flat[j] = sure ? draw(slope[0], slope[1], s.lo[j], s.hi[j])
+                          : flat(slope[0], slope[1], s.lo[j], s.hi[j]);
         s.line[j] = draw(r->slope_at[j][0], r->slope_at[j][1], s.lo[j], s.hi[j]);
     }
     return 1;

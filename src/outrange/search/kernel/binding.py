@@ -101,8 +101,7 @@ def kernels(path: Path) -> list[Kernel]:
     """The kernels of a compiled library that this processor runs, best first.
 
     Args:
-        path: The library; one for another system, or from another version of this package, has
-            none that are of use.
+        path: The library; one for another system or version of this package has none of use.
     """
     try:
         lib = ctypes.CDLL(str(path))
@@ -122,6 +121,11 @@ def kernels(path: Path) -> list[Kernel]:
 def address(array: np.ndarray) -> int:
     """The address of a contiguous array; the caller keeps it alive."""
     return array.ctypes.data
+
+
+def memory(at: int, count: int) -> bytes:
+    """Copy so many bytes of the kernel's."""
+    return ctypes.string_at(at, count)
 
 
 class CompiledProgram:

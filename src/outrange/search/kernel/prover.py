@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .binding import address, library
+from .binding import address, library, memory
 
 
 MOST_INPUTS = 64
@@ -101,7 +100,7 @@ class TreeProver:
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def share(self) -> TreeProver | None:
-        """Give away the box that would come last, whose tree follows; None: there is none to spare."""
+        """Give away the box that would come last, if there is one to spare; its tree follows."""
         other = TreeProver(*self._made)
         return other if self._lib.prover_share(self._handle, other._handle) else None
 
@@ -113,4 +112,4 @@ class TreeProver:
         """What is written, and the numbers of boxes, of leaves by cases, of linear programs."""
         count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
         at = self._lib.prover_tree(self._handle, address(count), address(stats))
-        return ctypes.string_at(at, int(count[0])), stats
+        return memory(at, int(count[0])), stats

@@ -1,0 +1,168 @@
+"""Certificates of answers: what is refused before the search, and what is written after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..answers.answer import Answer
+from ..core import VERSION, Clock, InputError, OutOfTime, UnsupportedError, deadline
+from ..core.watch import Stage, tell
+
+
+if TYPE_CHECKING:
+    from ..answers import Optimum, Range
+    from ..core import Atom, Box, Formula, Region
+    from ..graph import Graph
+    from .certificates import Subject
+
+
+SEARCH_SHARE = 0.2
+"""Of a time limit, the part that the search may take where a certificate is wanted: an exact check
+takes ten times as long as the search, or more."""
+
+LEAST_TIME = 1e-3
+"""Seconds of a search whose time went by before it began."""
+
+Found = TypeVar("Found", bound=Answer)
+
+
+def certifiable(network: Any, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
+    """The network in exact numbers; refused before the search, where it is not covered.
+
+    Args:
+        network: As it was read: a `Network`.
+        arithmetic: What the network computes in.
+        graph: What was made of it, if the question is about that.
+
+    Raises:
+        InputError: Certificates do not cover it; the message names what.
+    """
+    if arithmetic != "real":
+        raise InputError(
+            "A certificate is about real arithmetic. Received: "
+            f"arithmetic={arithmetic!r} and a certificate."
+        )
+    try:
+        from .certificates import subject
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not missing.name.startswith("outrange_check"):
+            raise
+        raise UnsupportedError(
+            "Certificates need the checker: `pip install outrange-check` (in a checkout of "
+            "outrange: `pip install ./checker`)."
+        ) from None
+    return subject(network.graph, network.file) if graph is None else subject(graph, None)
+
+
+def one_box(regions: list[Region]) -> Box:
+    """The only box of an input set.
+
+    Raises:
+        InputError: It is no box.
+    """
+    if len(regions) != 1 or not regions[0].is_box or regions[0].integer.any():
+        raise InputError("A certificate covers one box of real inputs: no ball, no union, no data.")
+    return regions[0].box
+
+
+def within(clock: Clock) -> float | None:
+    """Seconds for the search, of what is left for all."""
+    return None if clock.limit == float("inf") else max(LEAST_TIME, SEARCH_SHARE * clock.left)
+
+
+def finished(
+    answer: Found, clock: Clock, certificate: str | os.PathLike, write: Callable[[Found], Found]
+) -> Found:
+    """The answer with its certificate; where the time is over before, without, and says so."""
+    tell(Stage("writing and checking the certificate"))
+    try:
+        with deadline(None if clock.limit == float("inf") else clock.left):
+            return write(answer)
+    except OutOfTime:
+        note = (
+            f"No certificate was written to {os.fspath(certificate)}: the time was over. A larger "
+            "`time_limit` gives it more (a fifth of it is the search's), or none at all."
+        )
+        into = "remedies" if hasattr(answer, "remedies") else "methods"
+        more: dict[str, Any] = {into: (*getattr(answer, into), note)}
+        return replace(answer, **more)
+
+
+def notes(question: str, words: str) -> dict[str, Any]:
+    """What a certificate says beside what is certified."""
+    return {"made by": f"outrange {VERSION}", "question": question, "in words": words}
+
+
+@dataclass(frozen=True, eq=False)
+class Certifier:
+    """A certificate that is wanted: of which network, where to, and whether to check it at once.
+
+    Args:
+        about: The network in exact numbers.
+        path: The file.
+        check: Whether to run the checker.
+        clock: Of the whole question.
+        question: The function that was called.
+    """
+
+    about: Subject
+    path: str | os.PathLike
+    check: bool
+    clock: Clock
+    question: str
+
+    @classmethod
+    def of(
+        cls, path: str | os.PathLike | None, check: bool, clock: Clock, question: str,
+        network: Any, arithmetic: str = "real", graph: Graph | None = None,
+    ) -> Certifier | None:  # fmt: skip
+        """None if none is wanted; see `certifiable`."""
+        if path is None:
+            return None
+        return cls(certifiable(network, arithmetic, graph), path, check, clock, question)
+
+    def range(self, answer: Range, box: Box, rows: Any) -> Range:
+        """The range with its certificate."""
+        from .ranges import certified_range
+
+        told = notes(self.question, answer.statement)
+        return finished(
+            answer, self.clock, self.path,
+            lambda found: certified_range(
+                self.path, self.about, found, box, rows, self.check, told
+            ),
+        )  # fmt: skip
+
+    def verdict(
+        self, answer: Found, unsafe: Formula, regions: Sequence[Region], words: str
+    ) -> Found:
+        """An answer that says that a property holds, with its certificate."""
+        from .verdicts import certified_verdict
+
+        told = notes(self.question, words)
+        return finished(
+            answer, self.clock, self.path,
+            lambda found: certified_verdict(
+                self.path, self.about, found, unsafe, regions, self.check, told
+            ),
+        )  # fmt: skip
+
+    def optimum(self, answer: Optimum, form: Atom, box: Box) -> Optimum:
+        """The optimum with the certificate of its proved end."""
+        from .optima import certified_optimum
+
+        told = notes(self.question, answer.objective)
+        return finished(
+            answer, self.clock, self.path,
+            lambda found: certified_optimum(
+                self.path, self.about, found, form, box, self.check, told
+            ),
+        )  # fmt: skip
+
+
+def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
+    """Seconds for the search: all that is left, or a part of it."""
+    return left if certifier is None else within(clock)

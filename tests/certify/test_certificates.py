@@ -1,0 +1,121 @@
+"""Certificates of answers: the checker accepts them; what they do not cover is refused first."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, y
+from outrange_check.certificate import check
+
+
+def model(*activations, seed=0, inputs=3, width=8, outputs=2):
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(width, a) for a in activations]
+    return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(outputs)])
+
+
+KINKS = [("relu", "relu"), ("leaky_relu", "relu"), ("relu6",), ("hard_tanh", "relu")]
+
+
+@pytest.mark.parametrize("activations", KINKS, ids="-".join)
+def test_ranges_are_certified(tmp_path, activations):
+    file, net = tmp_path / "range.proof", model(*activations)
+    answer = outrange.output_range(net, (-1, 1), certificate=file, check=False)
+    theorem = check(str(file))
+    assert theorem.sentences and theorem.model is None
+    for name, end in (("y[0]", answer.lo[0]), ("y[1]", answer.lo[1])):
+        assert any(name in s and repr(float(end)) in s for s in theorem.sentences)
+    plain = outrange.output_range(net, (-1, 1))
+    assert (answer.lo <= plain.lo + 1e-12).all() and (plain.hi - 1e-12 <= answer.hi).all()
+    assert np.allclose(answer.lo, plain.lo, rtol=0, atol=1e-5)
+    assert answer.is_exact
+
+
+def test_the_checker_is_run_and_the_answer_says_so(tmp_path):
+    file = tmp_path / "range.proof"
+    answer = outrange.output_range(model("relu"), (0, 1), certificate=file)
+    assert answer.warrant.name == "CERTIFIED"
+    assert "checked by outrange-check" in answer.methods[-1]
+    assert answer.warrant < outrange.output_range(model("relu"), (0, 1)).warrant or file.exists()
+
+
+def test_of_a_file_the_network_is_the_one_the_checker_reads(tmp_path):
+    net, file = tmp_path / "net.keras", tmp_path / "range.proof"
+    model("relu", "relu").save(net)
+    outrange.output_range(net, (-1, 1), certificate=file, check=False)
+    assert check(str(file), str(net)).model is not None
+    model("relu", "relu", seed=1).save(net)
+    with pytest.raises(Exception, match="SHA-256"):
+        check(str(file), str(net))
+
+
+def test_the_other_questions(tmp_path):
+    net, other, file = model("relu", "relu"), model("relu", "relu", seed=1), tmp_path / "a.proof"
+    asked = [
+        lambda **more: outrange.verify(net, "y[0] <= 30 and y[1] >= -30", (-1, 1), **more),
+        lambda **more: outrange.verify(net, (y[0] <= 30) | (y[1] >= 1), (-1, 1), **more),
+        lambda **more: outrange.minimize(net, y[0] - 2 * y[1] + 1, (-1, 1), **more),
+        lambda **more: outrange.maximize(net, y[0], (-1, 1), **more),
+        lambda **more: outrange.robustness(net, [0.1, 0.4, 0.3], **more),
+        lambda **more: outrange.difference_range(net, other, (-0.1, 0.1), **more),
+    ]
+    for ask in asked:
+        answer = ask(certificate=file, check=False)
+        assert "certificate" in answer.methods[-1]
+        assert check(str(file)).boxes >= 1
+        file.unlink()
+
+
+def test_a_property_that_is_violated_gets_none(tmp_path):
+    file = tmp_path / "a.proof"
+    verdict = outrange.verify(model("relu"), y[0] <= -100, (0, 1), certificate=file)
+    assert verdict.status == "VIOLATED" and not file.exists()
+
+
+def test_a_claim_that_is_tightened_is_refused(tmp_path):
+    file, worse = tmp_path / "a.proof", tmp_path / "b.proof"
+    outrange.output_range(model("relu", "relu"), (-1, 1), certificate=file, check=False)
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(worse, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "claim.json":
+                claim = json.loads(data)
+                least = claim["parts"][0]["claims"][0]["least"][0] + 1e-6
+                claim["parts"][0]["claims"][0]["least"] = [least, least.hex()]
+                data = json.dumps(claim).encode()
+            new.writestr(name, data)
+    with pytest.raises(Exception, match="not proved"):
+        check(str(worse))
+
+
+def refused(tmp_path, ask, match):
+    file = tmp_path / "a.proof"
+    with pytest.raises((InputError, outrange.UnsupportedError), match=match):
+        ask(file)
+    assert not file.exists()
+
+
+def test_what_is_not_covered_is_refused_before_the_search(tmp_path):
+    net = model("relu")
+    normal = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
+    ask = outrange.output_range
+    refused(tmp_path, lambda f: ask(normal, (0, 1), certificate=f), "covers affine")
+    refused(tmp_path, lambda f: ask(net, (0, 1), layer="dense", certificate=f), "outputs|layer")
+    refused(tmp_path, lambda f: ask(net, (0, 1), arithmetic="float32", certificate=f), "real")
+    ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
+    refused(tmp_path, lambda f: ask(net, ball, certificate=f), "box")
+    least = outrange.minimize
+    refused(tmp_path, lambda f: least(net, y[0], (0, 1), where=y[1] >= 0, certificate=f), "where")
+
+
+def test_where_the_time_is_over_the_answer_says_so(tmp_path):
+    file = tmp_path / "a.proof"
+    answer = outrange.output_range(
+        model("relu", "relu", inputs=12, width=64), (-1, 1), time_limit=0.5, certificate=file
+    )
+    assert not file.exists()
+    assert any("No certificate was written" in line for line in answer.remedies)
