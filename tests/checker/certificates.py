@@ -12,7 +12,7 @@ import numpy as np
 
 from checker.second_checker import evaluate, network_of, part_of, value_of
 from checker.second_tree import ONE, Bytes, add, boxes
-from outrange.certify.file import Claim, Part, write_certificate
+from outrange.certify.file import Claim, ProvedBox, write_certificate
 from outrange.core import Box
 from outrange.search.kernel import prover
 from outrange_check.build import combine, curve, entries, exact, text
@@ -152,7 +152,7 @@ def _part(rng, net, leaf_units):
         finally:
             prover.LEAF_UNITS = old
         if tree is not None:
-            return Part(box, claims, tree)
+            return ProvedBox(box, claims, tree)
     return None
 
 
