@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -28,13 +29,15 @@ SLACK = 2.0**-30
 """What a claim leaves to the prover's rounding, of the range."""
 
 
-def random_network(rng, inputs=2, sizes=(4, 4), outputs=2):
-    """Dense layers with float32 weights and kinks between them."""
+def random_network(rng, inputs=2, sizes=(4, 4), outputs=2, scale=0):
+    """Dense layers with float32 weights of up to `10^scale`, and kinks between them."""
     net = Network(inputs)
     forms = entries(net)
     for size in (*sizes, outputs):
         weights = np.float32(rng.normal(size=(size, len(forms)))) / len(forms) ** 0.5
         bias = np.float32(rng.normal(size=size)) / 4
+        factor = np.float32(10.0 ** rng.integers(-scale, scale)) if scale else np.float32(1)
+        weights, bias = weights * factor, bias * factor
         forms = [
             combine(list(zip(map(exact, map(float, row)), forms, strict=True)), exact(float(b)))
             for row, b in zip(weights, bias, strict=True)
@@ -97,7 +100,7 @@ def grown(inputs, units, forms, least, box, weight, boxes=400):
     return tree.tree()[0] if tree.run(boxes) == 1 else None
 
 
-def certificate(rng, inputs=2, sizes=(4, 4), leaf_units=14, parts=1):
+def certificate(rng, inputs=2, sizes=(4, 4), leaf_units=14, parts=1, scale=0):
     """The members of a certificate: both ends of every output, and a maximum of two forms.
 
     Args:
@@ -106,9 +109,10 @@ def certificate(rng, inputs=2, sizes=(4, 4), leaf_units=14, parts=1):
         sizes: Of its layers.
         leaf_units: With at most so many undecided units a box is closed by signs.
         parts: Number of boxes about which something is claimed.
+        scale: Layers have weights of sizes from `10^-scale` to `10^scale`.
     """
     while True:
-        net = random_network(rng, inputs, sizes)
+        net = random_network(rng, inputs, sizes, scale=scale)
         made = [part for _ in range(parts) if (part := _part(rng, net, leaf_units)) is not None]
         if len(made) == parts:
             return written(net, made)
@@ -142,7 +146,12 @@ def _part(rng, net, leaf_units):
         ]
         best = points[values[:, 0].argmin()]
         claims[0] = Claim(
-            groups[0], np.zeros(1), least[0], False, best, float(values[:, 0].min()) + 1e-12
+            groups[0],
+            np.zeros(1),
+            least[0],
+            False,
+            best,
+            above(value_of(network[2][0], seen[values[:, 0].argmin()])),
         )
         units, forms = with_largest(network, claims)
         target = least + SLACK * widths
@@ -156,6 +165,12 @@ def _part(rng, net, leaf_units):
     return None
 
 
+def above(value):
+    """The least float that is not below a rational number."""
+    found = float(value)
+    return found if found >= value else math.nextafter(found, math.inf)
+
+
 def tight(members):
     """The same tree beneath the most that it proves: the next float up is claimed by none."""
     network = network_of(json.loads(members["network.json"]))
@@ -164,15 +179,13 @@ def tight(members):
         box, goals, units = part_of(network, part)
         boxes(box, goals, units, proof)
         for one, goal in zip(part["claims"], goals, strict=True):
-            most = float(goal.proved)
-            most = np.nextafter(most, -np.inf) if most >= goal.proved else most
-            one["least"] = [float(most), float(most).hex()]
+            most = -above(-goal.proved)
+            most = math.nextafter(most, -math.inf) if most == goal.proved else most
+            one["least"] = [most, most.hex()]
             if "attained" in one:
                 x = [Fraction(value) for value, _ in one["attained"]["x"]]
                 value = value_of(goal.form, evaluate(units, x))
-                least = float(value)
-                least = np.nextafter(least, np.inf) if least < value else least
-                one["attained"]["value"] = [float(least), float(least).hex()]
+                one["attained"]["value"] = [above(value), above(value).hex()]
     return members | {"claim.json": json.dumps(claim, indent=1).encode()}
 
 

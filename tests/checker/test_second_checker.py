@@ -11,7 +11,7 @@ import pytest
 from cases import cases
 from checker import second_checker
 from checker.cells import least
-from checker.certificates import MEMBERS, certificate, packed
+from checker.certificates import MEMBERS, certificate, packed, tight
 from outrange.search.kernel.binding import library
 from outrange_check.build import text
 from outrange_check.certificate import check
@@ -75,6 +75,21 @@ def test_neither_accepts_more_than_is_true(seed, tmp_path):
             assert said[1] >= said[0], "the exact checker is the one that may accept more"
             if said[0] or said[1]:
                 assert least(units, goal.form, box) >= Fraction(float(number))
+
+
+@pytest.mark.parametrize("seed", range(cases(6, 120)))
+def test_every_rounding_is_paid_for(seed, tmp_path):
+    """Weights of sizes that 80 binary places hardly hold; claims at the edge of what is proved."""
+    sizes = ((4, 4), (6, 5), (3, 3, 3))[seed % 3]
+    rng = np.random.default_rng(3000 + seed)
+    members = certificate(rng, 2 + seed % 2, sizes, (14, 3)[seed // 3 % 2], scale=8)
+    edge = json.loads(tight(members)["claim.json"])["parts"][0]["claims"]
+    for index, one in enumerate(edge):
+        for number in (one["least"][0], np.nextafter(one["least"][0], np.inf)):
+            claim = json.loads(members["claim.json"])
+            claim["parts"][0]["claims"][index]["least"] = [float(number), float(number).hex()]
+            path = saved(members | {"claim.json": json.dumps(claim).encode()}, tmp_path)
+            assert accepts(second_checker.check, path) or not accepts(check, path)
 
 
 def accepts(checker, path):
