@@ -103,7 +103,7 @@ def accepts(checker, path):
 def test_the_certificate_of_the_page_is_one(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
     claim, network = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
-    (tree,) = re.findall(r"```\n((?:[0-9a-f]{2} ?)+)\n```", page)
+    (tree,) = re.findall(r"```text\n((?:[0-9a-f]{2} ?)+)\n```", page)
     members = (claim.encode(), network.encode(), bytes.fromhex(tree))
     path = saved(dict(zip(MEMBERS, members, strict=True)), tmp_path)
     assert check(path).boxes == second_checker.check(path) == 1
