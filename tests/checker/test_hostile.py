@@ -134,7 +134,9 @@ PLACES = [
     pytest.param(
         least(b"1.0", b"%s"),
         id="number",
-        marks=pytest.mark.xfail(reason="the hex float of a file is repeated as it is"),
+        marks=pytest.mark.xfail(
+            strict=False, reason="the hex float of a file is repeated as it is"
+        ),
     ),
     pytest.param(
         lambda m: m | {"claim.json": m["claim.json"].replace(b'"0": [', b'"%s": [', 1)},
@@ -159,7 +161,9 @@ def test_no_file_puts_words_into_the_mouth_of_the_checker(words, place, sound, t
     assert len(said) < 1000
 
 
-@pytest.mark.xfail(raises=RecursionError, reason="RecursionError of json is not caught")
+@pytest.mark.xfail(
+    strict=False, raises=RecursionError, reason="RecursionError of json is not caught"
+)
 @pytest.mark.parametrize("name", RECURSIVE)
 def test_what_is_deep_is_refused(name, sound, tmp_path):
     refused(RECURSIVE[name](sound), tmp_path)

@@ -109,14 +109,16 @@ def _tighter(claim, part, one):
     one["least"] = number(one["least"][0] + 0.01)
 
 
+NOT_PROVED = "claim.* is not proved|claim .* left open|leaves claims open"
+
 TRIES = {
     "a box in decimals that are not its floats": (
         written(b"0.1,", b"0.15,"), r"0\.15 is not the number 0x1\.9999"),
     "a bound in decimals that is not its float": (
         claimed(lambda c, p, one: one["least"].__setitem__(0, one["least"][0] + 1e-9)),
         "is not the number"),
-    "another box": (claimed(_wider), "claim . is not proved|left open"),
-    "a tighter bound": (claimed(_tighter), "claim 0 is not proved|claim 0 is left open"),
+    "another box": (claimed(_wider), NOT_PROVED),
+    "a tighter bound": (claimed(_tighter), NOT_PROVED),
     "a box of one input less": (
         claimed(lambda c, p, one: p["box"].pop()), "box does not fit the network's inputs"),
     "a box that is empty": (
@@ -180,7 +182,7 @@ def test_a_try_is_refused_and_told_why(name, arm, tmp_path):
         assert re.search(words, refused(change(members), tmp_path / "a.proof", given))
 
 
-@pytest.mark.xfail(reason="the sentence of a part without claims counts as one")
+@pytest.mark.xfail(strict=False, reason="the sentence of a part without claims counts as one")
 def test_a_box_of_which_nothing_is_claimed(arm, tmp_path):
     members = claimed(lambda c, p, one: p.__setitem__("claims", []))(arm[1])
     assert "nothing is claimed" in refused(members | {"proof.bin": b"\0"}, tmp_path / "a.proof")
@@ -210,10 +212,14 @@ def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
 
 
 def test_no_file_and_no_archive(arm, tmp_path):
-    with pytest.raises(Refused, match="cannot be read as a certificate"):
+    with pytest.raises(
+        Refused, match=r"proof (cannot be read as a certificate|is not in the documented format)"
+    ):
         check(str(tmp_path / "none.proof"))
     (tmp_path / "a.proof").write_bytes(b"CERTIFIED")
-    with pytest.raises(Refused, match="cannot be read as a certificate"):
+    with pytest.raises(
+        Refused, match=r"proof (cannot be read as a certificate|is not in the documented format)"
+    ):
         check(str(tmp_path / "a.proof"))
 
 
