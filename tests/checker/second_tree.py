@@ -7,8 +7,9 @@ from fractions import Fraction
 ONE = -1
 """The variable that is always 1."""
 
-NEAR = Fraction(1, 2**60)
-"""A unit within so much of its kink counts as undecided: other arithmetics may not see it off."""
+NEAR = Fraction(1, 2**40)
+"""A unit within so much of its kink, of its interval's length, counts as undecided: another
+arithmetic, which rounds, may not see it settled."""
 
 GRID = 2**80
 """Multipliers are rounded down to multiples of one over this."""
@@ -98,7 +99,7 @@ class Bounded:
 
 
 def open_(low, high):
-    return low < NEAR and high > -NEAR
+    return max(low, -high) <= NEAR * (high - low)
 
 
 def least_of(row, values):
