@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from outrange_check.build import text
 from outrange_check.certificate import FORMAT, MEMBERS
 from outrange_check.network import Network
