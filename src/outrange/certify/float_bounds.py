@@ -39,7 +39,7 @@ class FloatBounds:
 
     def _block(self, k: int) -> None:
         block = self.net.blocks[k]
-        flat_low, flat_high = self._flat(block.weights, block.bias)
+        flat_low, flat_high = self._flat(dict(block.weights), block.bias)
         step = max(1, MOST_NUMBERS // max(1, len(self.lo) * self._width(k)))
         parts = []
         for i in range(0, block.size, step):
