@@ -18,8 +18,8 @@ from .open_units import OpenUnits
 from .tree_bytes import multiplier, number
 
 
-PACE, DECAY = 0.15, 0.93
-"""Of a step: the first, in shares; of what it was, the next."""
+PACE, LAST_PACE = 0.15, 0.1
+"""Of the first step, in shares; of the last, in the first."""
 
 MOMENTS = 0.9, 0.999
 
@@ -115,7 +115,7 @@ class PhaseAscent:
             left = cases.bound[going] < target
             if not left.any():
                 return
-            pace = PACE * DECAY**step
+            pace = PACE * LAST_PACE ** (step / steps)
             for value, grad, moment, unit in (
                 (share, grads[0], moments[0], 1.0),
                 (pull, grads[1], moments[1], scale),

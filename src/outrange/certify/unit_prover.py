@@ -1,8 +1,8 @@
 """Proof trees over the signs of units, for piecewise-linear networks with any number of inputs.
 
 Over the box itself, the bounds by default lines settle most units. For each goal a tree over the
-signs of those left is built: cases are bounded by ascent (`phase_ascent`), and a case that stays open is
-split at the unit that helps most when tried. A leaf holds one byte of slope per undecided unit, and
+signs of those left is built: cases are bounded by ascent (`phase_ascent`), and a case that stays
+open is split at the unit that helps most when tried. A leaf holds one byte of slope per undecided unit, and
 a multiplier for the signs that matter; it is written once its rounded numbers reach the target.
 
 Sound: whatever is written here; the checker proves every leaf anew.
@@ -31,7 +31,7 @@ from .tree_bytes import mask, number
 
 
 ROOT_STEPS, STEPS, TRIAL_STEPS, LAST_STEPS = 60, 16, 2, 300
-"""Of ascent: before the first split, of a case, of a trial, of a case whose signs are known."""
+"""Of ascent: before the first split, of a case, of a trial, of a case whose lines lose nothing."""
 
 TRIED = 5
 """Units that are tried for a split."""
@@ -125,13 +125,14 @@ def _unproved(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> lis
 
 def _split(ascent: PhaseAscent, batch: list[_CaseNode], target: float) -> list[_CaseNode] | None:
     """Split cases where it helps most when tried; None if one has no sign left to split at."""
-    done = [node for node in batch if not len(_tried(node))]
-    if done and not _finished(ascent, done, target):
-        return None
+    done = [node for node in batch if not node.cases.score.max() > 0]
+    _finish(ascent, done, target)
     batch = [node for node in batch if node.leaf is None]
+    tried = [_tried(ascent, node) for node in batch]
+    if not all(len(units) for units in tried):
+        return None
     if not batch:
         return []
-    tried = [_tried(node) for node in batch]
     trials = [_decided(n, int(j)) for n, units in zip(batch, tried, strict=True) for j in units]
     cases = _joined([child for pair in trials for child in pair])
     ascent.bounded(cases, TRIAL_STEPS, target)
@@ -157,17 +158,22 @@ def _split(ascent: PhaseAscent, batch: list[_CaseNode], target: float) -> list[_
     return chosen
 
 
-def _finished(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> bool:
-    """Close cases in which every sign is known: the multipliers alone are left to ascend."""
+def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
+    """Close cases whose lines lose nothing more: the multipliers alone are left to ascend."""
+    if not nodes:
+        return
     cases = _joined(nodes)
     ascent.bounded(cases, LAST_STEPS, target)
     for i, node in enumerate(nodes):
         node.cases = cases.take(np.array([i]))
-    return not _unproved(ascent, nodes, target)
+    _unproved(ascent, nodes, target)
 
 
-def _tried(node: _CaseNode) -> np.ndarray:
+def _tried(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
+    """Units with the best scores; a sign that the goal does not feel may still leave no input."""
     score = node.cases.score[0]
+    if not score.max() > 0:
+        score = np.where(ascent.kinked & (node.cases.signs[0] == 0), ascent.gap, 0.0)
     best = np.argsort(-score, kind="stable")[:TRIED]
     return best[score[best] > 0]
 
