@@ -2,8 +2,9 @@
 
 Over the box itself, the bounds by default lines settle most units. For each goal a tree over the
 signs of those left is built: cases are bounded by ascent (`phase_ascent`), and a case that stays
-open is split at the unit that helps most when tried. A leaf holds one byte of slope per undecided unit, and
-a multiplier for the signs that matter; it is written once its rounded numbers reach the target.
+open is split at the unit that helps most when tried. A leaf holds one byte of slope per undecided
+unit, and a multiplier for the signs that matter; it is written once its rounded numbers reach the
+target.
 
 Sound: whatever is written here; the checker proves every leaf anew.
 Complete: not by bounds alone; with enough signs known, usually.
