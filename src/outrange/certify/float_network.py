@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +54,9 @@ class FloatNetwork:
         self.blocks: list[FloatBlock] = []
         for block in network.blocks:
             weights, bias = self.rows(block.forms)
-            slopes = None if block.slopes is None else tuple(map(_float, block.slopes))
-            self.blocks.append(FloatBlock(block.curve, slopes, bias, weights))  # type: ignore
+            ends = block.slopes
+            slopes = None if ends is None else (_float(ends[0]), _float(ends[1]))
+            self.blocks.append(FloatBlock(block.curve, slopes, bias, weights))
 
     def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
         """Forms as matrices, one for each source that they read, and their constants.
@@ -83,5 +85,5 @@ class FloatNetwork:
         return out, constant
 
 
-def _float(value: object) -> float:
-    return int(value.p) / int(value.q)  # type: ignore[attr-defined]
+def _float(value: Any) -> float:
+    return int(value.p) / int(value.q)
