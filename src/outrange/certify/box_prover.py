@@ -78,8 +78,7 @@ def prove_boxes(
         targets: `(goals,)`: a little above what is claimed, for the roundings of the checker.
 
     Returns:
-        The tree's bytes; None if the ambient deadline (`core.clock`) would not suffice, or a box
-        becomes too small to be halved.
+        The tree's bytes; None if a box stays open that is too small to be halved.
 
     Raises:
         OutOfTime: The ambient deadline has passed.
@@ -92,12 +91,13 @@ class _BoxProver:
         self.net, self.targets = net, targets
         self.rows, self.constant = net.rows(goals)
         self.unit = np.ones(len(targets))
-        self.root: _BoxNode | None = None
 
     def prove(self, box: Box) -> bytes | None:
         """See `prove_boxes`."""
         root = self._nodes(box.lo[None], box.hi[None])[0]
-        self.unit = np.where(root.lack > 0, np.maximum(root.lack, 1e-300), np.inf)
+        self.unit = np.where(root.lack > 0, root.lack, 1.0 + np.abs(self.targets))
+        self.unit[~np.isfinite(self.unit)] = WORST
+        root = self._nodes(box.lo[None], box.hi[None])[0]
         open_ = [root] if root.loose else []
         while open_:
             check_deadline()
@@ -124,8 +124,9 @@ class _BoxProver:
             gap += per_goal.sum(axis=2)
             weight = (per_goal * (open_ / self.unit)[:, :, None]).sum(axis=1)
             blame += (weight[:, None, :] @ bounds.shares[k])[:, 0]
-        loose = ((lack + LOOSE * gap) / self.unit * open_).sum(axis=1)
+        loose = np.where(open_, (lack + LOOSE * gap) / self.unit, 0.0).sum(axis=1)
         loose[~np.isfinite(loose)] = WORST
+        assert ((loose > 0) == open_.any(axis=1)).all()
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
     def _split(self, batch: list[_BoxNode]) -> bool:
