@@ -106,5 +106,13 @@ def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 
 def _largest(network: Network, op: Largest, forms: list[Form]) -> list[Form]:
-    """Pair by pair from the left: `max(a, b) = b + relu(a - b)`."""
-    raise _uncovered("largest")
+    """Pair by pair from the left: `max(a, b) = b + relu(a - b)`, one block a place."""
+    found = [[forms[i] for i in window if i >= 0] for window in op.windows]
+    largest = [window[0] for window in found]
+    for place in range(1, max(map(len, found))):
+        more = [k for k, window in enumerate(found) if len(window) > place]
+        minus, one = exact(-1.0), exact(1.0)
+        apart = [combine([(one, largest[k]), (minus, found[k][place])]) for k in more]
+        for k, unit in zip(more, curve(network, "kink", apart, (0, 1)), strict=True):
+            largest[k] = combine([(one, found[k][place]), (one, unit)])
+    return largest

@@ -12,7 +12,7 @@ from ..answers import Optimum
 from ..core import Atom, Box, InputError, Warrant
 from .certificates import Subject, certify
 from .file import Claim
-from .ranges import DIGITS, SLACK, flat
+from .ranges import DIGITS, SLACK, flat, least_scale
 
 
 def certified_optimum(
@@ -47,7 +47,7 @@ def certified_optimum(
     for at, coefficient in form.terms:
         row[at - about.network.inputs] = sign * coefficient
     spread = abs(attained - proved) if np.isfinite(attained) else 0.0
-    scale = spread + DIGITS * abs(proved) + 1e-300
+    scale = spread + DIGITS * abs(proved) + least_scale(box)
     end = proved - sign * SLACK * scale
     at = None if answer.at is None else flat(answer.at, 1)[0]
     claim = Claim(

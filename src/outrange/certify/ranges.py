@@ -18,6 +18,9 @@ SLACK = 4e-9
 """A claim stays this much, relative to its size, below what the search found, so that what float64
 rounds while the tree is chosen does not matter."""
 
+LEAST = 1e-9
+"""The size of a claim about values of no size, relative to that of the inputs."""
+
 DIGITS = 1e-4
 """The size of a claim is the range attained, and this share of the values' magnitude: a range much
 smaller than its values is known to float64 no better than the values are."""
@@ -60,7 +63,8 @@ def certified_range(
     )
     if not np.isfinite([lo, hi]).all():
         raise InputError("An end of the range is infinite: there is nothing to certify yet.")
-    scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi)) + 1e-300
+    scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
+    scale = scale + least_scale(box)
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
     at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
     claims = []
@@ -81,6 +85,11 @@ def certified_range(
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
         methods=(*answer.methods, method),
     )
+
+
+def least_scale(box: Box) -> float:
+    """The size of a claim about a value that is always 0: the checker rounds, too."""
+    return LEAST * (1.0 + float(np.abs([box.lo, box.hi]).max(initial=0.0)))
 
 
 def flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:

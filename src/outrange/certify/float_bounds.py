@@ -1,0 +1,115 @@
+"""The checker's bounds of a network in float64, over many boxes at once.
+
+It is the rule of `outrange_check.bounds`: every unit between its bounds by the lines before it and
+its bounds by the values before it. A prover looks here for the tree whose leaves will hold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.clock import check_deadline
+from .float_lines import Lines, float_lines, float_values
+from .float_network import ENTRY, FloatNetwork, Rows
+
+
+MOST_NUMBERS = 1 << 24
+"""Coefficients that are carried at a time."""
+
+
+class FloatBounds:
+    """All units over a batch of boxes: ranges, lines, values.
+
+    Args:
+        net: The network.
+        lo: `(boxes, inputs)`.
+        hi: `(boxes, inputs)`.
+    """
+
+    def __init__(self, net: FloatNetwork, lo: np.ndarray, hi: np.ndarray) -> None:
+        self.net, self.lo, self.hi = net, lo, hi
+        self.low: list[np.ndarray] = []
+        self.high: list[np.ndarray] = []
+        self.lines: list[Lines] = []
+        self.shares: list[np.ndarray] = []
+        """Per block `(boxes, units, inputs)`: how much of a unit's width each input answers for."""
+        self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {ENTRY: (lo, hi)}
+        for k in range(len(net.blocks)):
+            self._block(k)
+
+    def _block(self, k: int) -> None:
+        block = self.net.blocks[k]
+        flat_low, flat_high = self._flat(dict(block.weights), block.bias)
+        step = max(1, MOST_NUMBERS // max(1, len(self.lo) * self._width(k)))
+        parts = []
+        for i in range(0, block.size, step):
+            check_deadline()
+            rows = {s: w[i : i + step] for s, w in block.weights.items()}
+            both = {s: np.concatenate([w, -w]) for s, w in rows.items()}
+            bias = block.bias[i : i + step]
+            least, form, _ = self.least(both, np.concatenate([bias, -bias]), k)
+            half = len(bias)
+            share = np.abs(form[:, :half]) * (self.hi - self.lo)[:, None]
+            parts.append((least[:, :half], -least[:, half:], share))
+        low, high, share = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+        low, high = np.maximum(low, flat_low), np.minimum(high, flat_high)
+        high = np.maximum(low, high)
+        lines = float_lines(block, low, high)
+        self.low.append(low)
+        self.high.append(high)
+        self.lines.append(lines)
+        self.shares.append(share)
+        self._values[k] = float_values(block, low, high, lines)
+
+    def _width(self, k: int) -> int:
+        return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))
+
+    def _flat(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of rows in which every variable takes any of its values."""
+        low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
+        high = low.copy()
+        for source, w in weights.items():
+            least, most = self._values[source]
+            middle, radius = (least + most) / 2 @ w.T, (most - least) / 2 @ np.abs(w).T
+            low += middle - radius
+            high += middle + radius
+        return low, high
+
+    def least(
+        self, rows: Rows, constant: np.ndarray, top: int
+    ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+        """Lower bounds of rows through the lines of the blocks below `top`.
+
+        Args:
+            rows: Source to `(rows, size)`.
+            constant: `(rows,)`.
+            top: Number of blocks that the rows may read.
+
+        Returns:
+            `(boxes, rows)`; the forms in the inputs; the coefficient met at each block's units.
+        """
+        boxes, count = len(self.lo), len(constant)
+        total = np.broadcast_to(constant, (boxes, count)).copy()
+        held = {s: np.broadcast_to(w, (boxes, *w.shape)) for s, w in rows.items()}
+        met = {}
+        for k in range(top - 1, -1, -1):
+            c = held.pop(k, None)
+            if c is None:
+                continue
+            met[k] = c
+            ls, lt, hs, ht = self.lines[k]
+            up = np.maximum(c, 0.0)
+            down = c - up
+            total += (up @ lt[:, :, None] + down @ ht[:, :, None])[:, :, 0]
+            up *= ls[:, None]
+            up += down * hs[:, None]
+            total += up @ self.net.blocks[k].bias
+            for source, w in self.net.blocks[k].weights.items():
+                part = (up.reshape(-1, up.shape[-1]) @ w).reshape(boxes, count, -1)
+                held[source] = held[source] + part if source in held else part
+        form = held.get(ENTRY)
+        if form is None:
+            form = np.zeros((boxes, count, self.net.inputs))
+        middle, radius = (self.lo + self.hi) / 2, (self.hi - self.lo) / 2
+        total += (form @ middle[:, :, None] - np.abs(form) @ radius[:, :, None])[:, :, 0]
+        return total, form, met

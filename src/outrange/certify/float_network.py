@@ -1,0 +1,89 @@
+"""The checker's network in float64, for provers: what they find, the checker proves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from outrange_check.network import ONE, Form, Network
+
+
+ENTRY = -1
+"""The source of the inputs; sources from 0 on are blocks."""
+
+Rows = dict[int, np.ndarray]
+"""Source to coefficients, `(..., size of the source)`; what is not named is zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatBlock:
+    """Units that share one curve, `z = bias + sum of weights @ source`.
+
+    Args:
+        curve: As the checker names it.
+        slopes: Of a kink, `(below, above)`.
+        bias: `(units,)`.
+        weights: Source to `(units, size of the source)`.
+    """
+
+    curve: str
+    slopes: tuple[float, float] | None
+    bias: np.ndarray
+    weights: Mapping[int, np.ndarray]
+
+    @property
+    def size(self) -> int:
+        """Number of units."""
+        return len(self.bias)
+
+
+class FloatNetwork:
+    """A network of the checker, its rational numbers rounded to the nearest float64.
+
+    Args:
+        network: In exact numbers.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.inputs = network.inputs
+        sizes = [network.inputs, *(len(block.forms) for block in network.blocks)]
+        self._edges = np.concatenate([[0], np.cumsum(sizes)])
+        self.blocks: list[FloatBlock] = []
+        for block in network.blocks:
+            weights, bias = self.rows(block.forms)
+            ends = block.slopes
+            slopes = None if ends is None else (_float(ends[0]), _float(ends[1]))
+            self.blocks.append(FloatBlock(block.curve, slopes, bias, weights))
+
+    def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
+        """Forms as matrices, one for each source that they read, and their constants.
+
+        Args:
+            forms: In the variables of the network.
+        """
+        constant, at, to, values = np.zeros(len(forms)), [], [], []
+        for i, form in enumerate(forms):
+            for key, value in form.items():
+                if key == ONE:
+                    constant[i] = _float(value)
+                else:
+                    at.append(i)
+                    to.append(key)
+                    values.append(_float(value))
+        rows, columns, found = np.array(at, int), np.array(to, int), np.array(values)
+        source = np.searchsorted(self._edges, columns, side="right") - 1
+        out: Rows = {}
+        for k in np.unique(source):
+            which = source == k
+            out[int(k) - 1] = matrix = np.zeros(
+                (len(forms), int(self._edges[k + 1] - self._edges[k]))
+            )
+            matrix[rows[which], columns[which] - self._edges[k]] = found[which]
+        return out, constant
+
+
+def _float(value: Any) -> float:
+    return int(value.p) / int(value.q)

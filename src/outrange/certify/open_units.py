@@ -1,0 +1,141 @@
+"""A network over one box as the checker sees it: what is left are the units still undecided.
+
+It is `outrange_check.bounds.Bounded` in float64: units on one side of their kink are multiplied
+out, the others are columns beside the inputs, and a phase tree counts them in this order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from outrange_check.network import Form
+
+from ..core import Box
+from ..core.clock import check_deadline
+from .float_lines import Lines, float_lines, float_values
+from .float_network import ENTRY, FloatBlock, FloatNetwork, Rows
+
+
+MOST_NUMBERS = 1 << 24
+"""Coefficients that are carried at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenLevel:
+    """The undecided units of one block.
+
+    Args:
+        block: Whose curve they have.
+        start: The column of the first; the inputs are the columns before all of them.
+        form: `(units, start)`: the sums in the columns before.
+        constant: `(units,)`.
+        low: `(units,)`.
+        high: `(units,)`.
+        lines: The lines that are drawn without shares.
+    """
+
+    block: FloatBlock
+    start: int
+    form: np.ndarray
+    constant: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lines: Lines
+
+    @property
+    def stop(self) -> int:
+        """The column after the last."""
+        return self.start + len(self.low)
+
+
+class OpenUnits:
+    """The undecided units of a network over a box, level by level.
+
+    Args:
+        net: The network.
+        box: Where.
+    """
+
+    def __init__(self, net: FloatNetwork, box: Box) -> None:
+        self.net, self.lo, self.hi = net, box.lo, box.hi
+        self.levels: list[OpenLevel] = []
+        self.width = net.inputs
+        self._least, self._most = box.lo, box.hi
+        self._values = {ENTRY: (np.eye(net.inputs), np.zeros(net.inputs))}
+        for k in range(len(net.blocks)):
+            self._block(k)
+
+    @property
+    def count(self) -> int:
+        """Number of undecided units."""
+        return self.width - self.net.inputs
+
+    def rows(self, forms: list[Form]) -> tuple[np.ndarray, np.ndarray]:
+        """Forms of the network's variables in the columns, and their constants."""
+        return self._put(*self.net.rows(forms))
+
+    def _put(self, rows: Rows, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out, constant = np.zeros((len(constant), self.width)), constant.copy()
+        for source, w in rows.items():
+            form, plus = self._values[source]
+            out[:, : form.shape[1]] += w @ form
+            constant += w @ plus
+        return out, constant
+
+    def _block(self, k: int) -> None:
+        block = self.net.blocks[k]
+        form, constant = self._put(dict(block.weights), block.bias)
+        middle, radius = (self._least + self._most) / 2, (self._most - self._least) / 2
+        center, spread = form @ middle + constant, np.abs(form) @ radius
+        low = np.maximum(center - spread, self.least(form, constant))
+        high = np.minimum(center + spread, -self.least(-form, -constant))
+        high = np.maximum(low, high)
+        still, slope = np.ones(block.size, bool), np.zeros(block.size)
+        if block.slopes is not None:
+            still = (low <= 0) & (high >= 0)
+            slope = np.where(still, 0.0, np.where(low > 0, block.slopes[1], block.slopes[0]))
+        value, plus = slope[:, None] * form, slope * constant
+        if still.any():
+            self._level(block, form[still], constant[still], low[still], high[still])
+            columns = np.zeros((block.size, int(still.sum())))
+            columns[np.flatnonzero(still), np.arange(columns.shape[1])] = 1.0
+            value = np.concatenate([value, columns], axis=1)
+        self._values[k] = value, plus
+
+    def _level(self, block: FloatBlock, *parts: np.ndarray) -> None:
+        form, constant, low, high = parts
+        drawn = float_lines(block, low, high)
+        self.levels.append(OpenLevel(block, self.width, form, constant, low, high, drawn))
+        self.width += len(low)
+        least, most = float_values(block, low, high, drawn)
+        self._least = np.concatenate([self._least, least])
+        self._most = np.concatenate([self._most, most])
+
+    def least(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
+        """Lower bounds of rows through the lines of every level.
+
+        Args:
+            form: `(rows, columns)`.
+            constant: `(rows,)`.
+        """
+        step = max(1, MOST_NUMBERS // max(1, form.shape[1]))
+        parts = [
+            self._least_of(form[i : i + step], constant[i : i + step])
+            for i in range(0, len(form), step)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _least_of(self, form: np.ndarray, total: np.ndarray) -> np.ndarray:
+        for level in reversed(self.levels):
+            check_deadline()
+            c, form = form[:, level.start : level.stop], form[:, : level.start]
+            ls, lt, hs, ht = level.lines
+            up = np.maximum(c, 0.0)
+            down = c - up
+            met = up * ls + down * hs
+            total = total + up @ lt + down @ ht + met @ level.constant
+            form = form + met @ level.form
+        middle, radius = (self.lo + self.hi) / 2, (self.hi - self.lo) / 2
+        return total + form @ middle - np.abs(form) @ radius

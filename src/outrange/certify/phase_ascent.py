@@ -1,0 +1,203 @@
+"""Bounds of one goal over many cases at once, by ascent on slopes and multipliers.
+
+A case is some units' signs. The ascent is alpha-beta-CROWN's, on the form that the checker reads:
+of every undecided unit a share (how far the line that may turn is from one slope to the other), of
+every decided one a multiplier.
+
+Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.clock import check_deadline
+from .open_units import OpenUnits
+from .tree_bytes import multiplier, number
+
+
+PACE, LAST_PACE = 0.15, 0.1
+"""Of the first step, in shares; of the last, in the first."""
+
+MOMENTS = 0.9, 0.999
+
+
+@dataclass(eq=False)
+class Cases:
+    """Some cases of one goal, and the best that was found for each.
+
+    Args:
+        signs: `(cases, units)`: -1, 1, or 0 where it is open.
+        share: `(cases, units)`, between 0 and 1.
+        pull: `(cases, units)`, at least 0, of decided units.
+        bound: `(cases,)`.
+        score: `(cases, units)`: how much deciding a unit may help.
+    """
+
+    signs: np.ndarray
+    share: np.ndarray
+    pull: np.ndarray
+    bound: np.ndarray
+    score: np.ndarray
+
+    def take(self, index: np.ndarray) -> Cases:
+        """Some of them."""
+        return Cases(*(part[index] for part in vars(self).values()))
+
+
+class PhaseAscent:
+    """The bounds of one goal's form over cases.
+
+    Args:
+        units: What is undecided over the box.
+        row: `(columns,)`: the form.
+        constant: Of the form.
+    """
+
+    def __init__(self, units: OpenUnits, row: np.ndarray, constant: float) -> None:
+        self.units, self.row, self.constant = units, row, constant
+        self.inputs, self.count = units.net.inputs, units.count
+        levels = units.levels
+
+        def joined(parts: list[np.ndarray]) -> np.ndarray:
+            return np.concatenate([np.zeros(0), *parts])
+
+        self.low = joined([level.low for level in levels])
+        self.high = joined([level.high for level in levels])
+        self.drawn = [joined([level.lines[i] for level in levels]) for i in range(4)]
+        slopes = [level.block.slopes or (0.0, 0.0) for level in levels]
+        sizes = [len(level.low) for level in levels]
+        self.below = np.repeat([s[0] for s in slopes], sizes)
+        self.above = np.repeat([s[1] for s in slopes], sizes)
+        self.kinked = np.repeat([level.block.slopes is not None for level in levels], sizes)
+        self.kinked &= (self.low < 0) & (self.high > 0)
+        self.convex = self.above >= self.below
+        self.middle, self.radius = (units.lo + units.hi) / 2, (units.hi - units.lo) / 2
+        wide = np.maximum(self.high - self.low, 1e-300)
+        self.first_share = (self.high > -self.low).astype(float)
+        self.gap = np.abs(self.above - self.below) * np.maximum(-self.low, 0) * self.high / wide
+
+    def root(self) -> Cases:
+        """The case in which no sign is known, not yet bounded."""
+        one = (1, self.count)
+        cases = Cases(
+            np.zeros(one), self.first_share[None].copy(), np.zeros(one), np.zeros(1), np.zeros(one)
+        )
+        cases.bound[0] = -np.inf
+        return cases
+
+    def bounded(self, cases: Cases, steps: int, target: float) -> None:
+        """Improve shares and multipliers in place.
+
+        Args:
+            cases: Which.
+            steps: Of ascent; 0 bounds once.
+            target: A bound as high is good enough.
+        """
+        share, pull = cases.share.copy(), cases.pull.copy()
+        cases.bound[:] = -np.inf
+        going = np.arange(len(share))
+        moments = [np.zeros((2, *share.shape)) for _ in range(2)]
+        scale = max(1e-9, float(np.abs(self.row).max(initial=0.0)))
+        for step in range(steps + 1):
+            check_deadline()
+            signs = cases.signs[going]
+            bound, met, grads = self._pass(signs, share, pull, step < steps)
+            better = bound > cases.bound[going]
+            whom = going[better]
+            cases.bound[whom], cases.share[whom] = bound[better], share[better]
+            cases.pull[whom] = pull[better]
+            cases.score[whom] = self._scored(signs[better], met[better])
+            if step == steps:
+                return
+            left = cases.bound[going] < target
+            if not left.any():
+                return
+            pace = PACE * LAST_PACE ** (step / steps)
+            for value, grad, moment, unit in (
+                (share, grads[0], moments[0], 1.0),
+                (pull, grads[1], moments[1], scale),
+            ):
+                moment[0] += (1 - MOMENTS[0]) * (grad - moment[0])
+                moment[1] += (1 - MOMENTS[1]) * (grad * grad - moment[1])
+                first = moment[0] / (1 - MOMENTS[0] ** (step + 1))
+                second = moment[1] / (1 - MOMENTS[1] ** (step + 1))
+                value += pace * unit * first / (np.sqrt(second) + 1e-12)
+            np.clip(share, 0.0, 1.0, out=share)
+            np.maximum(pull, 0.0, out=pull)
+            if left.mean() < 0.75:
+                going, share, pull = going[left], share[left], pull[left]
+                moments = [moment[:, left] for moment in moments]
+
+    def _lines(self, signs: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
+        """`low slope, low offset, high slope, high offset`, each `(cases, units)`."""
+        turn = self.below + (self.above - self.below) * share
+        ls, lt, hs, ht = (np.broadcast_to(part, signs.shape) for part in self.drawn)
+        ls = np.where(self.kinked & self.convex, turn, ls)
+        hs = np.where(self.kinked & ~self.convex, turn, hs)
+        slope = np.where(signs > 0, self.above, self.below)
+        known = signs != 0
+        ls, hs = np.where(known, slope, ls), np.where(known, slope, hs)
+        return [ls, np.where(known, 0.0, lt), hs, np.where(known, 0.0, ht)]
+
+    def _pass(
+        self, signs: np.ndarray, share: np.ndarray, pull: np.ndarray, gradients: bool
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Bounds, the coefficients met, and the gradients of shares and multipliers."""
+        ls, lt, hs, ht = self._lines(signs, share)
+        count, d = len(signs), self.inputs
+        form = np.tile(self.row, (count, 1))
+        total = np.full(count, self.constant)
+        slopes = np.empty(signs.shape)
+        for level in reversed(self.units.levels):
+            at = slice(level.start - d, level.stop - d)
+            c, form_before = form[:, level.start : level.stop], form[:, : level.start]
+            slopes[:, at] = np.where(c > 0, ls[:, at], hs[:, at])
+            total += (c * np.where(c > 0, lt[:, at], ht[:, at])).sum(axis=1)
+            put = c * slopes[:, at] - pull[:, at] * signs[:, at]
+            total += put @ level.constant
+            form_before += put @ level.form
+        met, entry = form[:, d:], form[:, :d]
+        bound = total + entry @ self.middle - np.abs(entry) @ self.radius
+        if not gradients:
+            return bound, met, (bound, bound)
+        values = np.empty(form.shape)
+        values[:, :d] = self.middle - np.sign(entry) * self.radius
+        sums = np.empty(signs.shape)
+        for level in self.units.levels:
+            at = slice(level.start - d, level.stop - d)
+            z = values[:, : level.start] @ level.form.T + level.constant
+            sums[:, at] = z
+            offset = np.where(met[:, at] > 0, lt[:, at], ht[:, at])
+            values[:, level.start : level.stop] = slopes[:, at] * z + offset
+        turned = self.kinked & (signs == 0) & ((met > 0) == self.convex)
+        of_share = np.where(turned, met * (self.above - self.below) * sums, 0.0)
+        return bound, met, (of_share, -signs * sums)
+
+    def _scored(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
+        """What the lines of a unit lose at most; a chord's loss is certain, a turned line's not."""
+        certain = (met < 0) == self.convex
+        score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)
+        return np.where(self.kinked & (signs == 0), score, 0.0)
+
+    def written(self, cases: Cases) -> list[tuple[bytes, bytes]]:
+        """The shares and the multipliers of each case as bytes; `cases` is rounded to them."""
+        out = []
+        shares = np.rint(cases.share * 255).astype(np.uint8)
+        cases.share = shares / 255.0
+        for i in range(len(shares)):
+            pulls = b""
+            found = np.flatnonzero((cases.signs[i] != 0) & (cases.pull[i] > 0))
+            cases.pull[i, cases.signs[i] == 0] = 0.0
+            from_bytes = [multiplier(float(cases.pull[i, j])) for j in found]
+            cases.pull[i, found] = [value for _, value in from_bytes]
+            pulls = _pulls(found, [part for part, _ in from_bytes])
+            out.append((shares[i].tobytes(), pulls))
+        return out
+
+
+def _pulls(units: np.ndarray, sizes: list[bytes]) -> bytes:
+    parts = [number(int(i)) + size for i, size in zip(units, sizes, strict=True)]
+    return number(len(parts)) + b"".join(parts)

@@ -1,0 +1,37 @@
+"""The bytes of a proof tree, as `outrange_check.tree.Proof` reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+LARGEST_MANTISSA = (1 << 16) - 1
+
+
+def number(value: int) -> bytes:
+    """Seven bits a byte, low ones first; the last byte is below 128."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def mask(places: Iterable[int]) -> bytes:
+    """The number with these bits set."""
+    return number(sum(1 << place for place in places))
+
+
+def multiplier(size: float) -> tuple[bytes, float]:
+    """A number >= 0 in three bytes, and the value that is read from them.
+
+    Args:
+        size: It is rounded down to 16 bits; below 2^-128 nothing is left of it.
+    """
+    if not size > 0.0 or not math.isfinite(size):
+        return bytes(3), 0.0
+    shift = min(max(math.frexp(size)[1] - 16, -128), 127)
+    mantissa = min(int(math.ldexp(size, -shift)), LARGEST_MANTISSA)
+    return bytes((mantissa & 255, mantissa >> 8, shift + 128)), math.ldexp(mantissa, shift)

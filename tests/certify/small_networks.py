@@ -1,0 +1,77 @@
+"""Small random networks in the checker's normal form, and what the checker says of a tree."""
+
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpq
+
+from outrange_check.bounds import Scaled
+from outrange_check.build import combine, curve, entries, exact
+from outrange_check.curves import ONE_BITS, SMOOTH
+from outrange_check.network import Network
+from outrange_check.tree import Goal, Proof, prove
+
+
+CURVES = [*sorted(SMOOTH), "kink"]
+
+
+def small_network(rng, inputs, widths, name, outputs=1, slopes=(0, 1)):
+    """Dense layers with one curve."""
+    network = Network(inputs)
+    forms = entries(network)
+    for width in widths:
+        sums = _dense(rng, forms, width, True)
+        forms = curve(network, name, sums, slopes if name == "kink" else None)
+    network.outputs = _dense(rng, forms, outputs, False)
+    return network
+
+
+def _dense(rng, forms, width, with_bias):
+    weights = rng.normal(size=(width, len(forms))) / np.sqrt(len(forms))
+    bias = 0.3 * rng.normal(size=width) * with_bias
+    return [
+        combine([(exact(float(w)), f) for w, f in zip(row, forms, strict=True)], exact(float(b)))
+        for row, b in zip(weights, bias, strict=True)
+    ]
+
+
+def negated(form):
+    return {key: -value for key, value in form.items()}
+
+
+def scaled(value, upward):
+    """A float as the checker's integer."""
+    exactly = Fraction(float(value)) * ONE_BITS
+    floor = exactly.numerator // exactly.denominator
+    return floor + (upward and floor != exactly)
+
+
+def checked(network, box, goals, claims, tree):
+    """The number of boxes; raises `Refused`."""
+    lo = [scaled(v, False) for v in box.lo]
+    hi = [scaled(v, True) for v in box.hi]
+    wanted = [Goal(g, scaled(c, True), False) for g, c in zip(goals, claims, strict=True)]
+    proof = Proof(tree)
+    count = prove(Scaled(network), lo, hi, wanted, proof)
+    assert proof.at == len(tree)
+    return count
+
+
+def values(network, x):
+    """The outputs at points `(n, inputs)` of a network, in float64."""
+    from outrange.certify.float_network import ENTRY, FloatNetwork
+    from outrange.ops import curve as facts
+
+    net, found = FloatNetwork(network), {ENTRY: x}
+    for k, block in enumerate(net.blocks):
+        z = block.bias + sum(found[s] @ w.T for s, w in block.weights.items())
+        if block.slopes is None:
+            found[k] = facts(block.curve).f(z)
+        else:
+            found[k] = z * np.where(z >= 0, block.slopes[1], block.slopes[0])
+    rows, constant = net.rows(network.outputs)
+    return constant + sum(found[s] @ w.T for s, w in rows.items())
+
+
+def plus(form, constant):
+    return {**form, -1: form.get(-1, fmpq(0)) + exact(float(constant))}

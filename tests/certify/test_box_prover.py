@@ -1,0 +1,88 @@
+"""Trees of box splits: the checker takes them, and what is not true has none."""
+
+import time
+
+import numpy as np
+import pytest
+
+from certify.small_networks import CURVES, checked, negated, scaled, small_network, values
+from outrange.certify.box_prover import prove_boxes
+from outrange.certify.float_bounds import FloatBounds
+from outrange.certify.float_network import FloatNetwork
+from outrange.core import Box, OutOfTime
+from outrange.core.clock import deadline
+from outrange_check.bounds import Bounded, Scaled
+from outrange_check.curves import ONE_BITS
+from outrange_check.network import Refused
+
+
+def _case(name, seed=0):
+    rng = np.random.default_rng(seed)
+    network = small_network(rng, 2, [5, 4], name, outputs=2)
+    box = Box([-0.5, -0.3], [0.4, 0.5])
+    axes = [np.linspace(a, b, 60) for a, b in zip(box.lo, box.hi, strict=True)]
+    y = values(network, np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2))
+    goals = network.outputs + [negated(form) for form in network.outputs]
+    seen = np.concatenate([y.min(axis=0), -y.max(axis=0)])
+    return network, box, goals, seen, np.tile(np.ptp(y, axis=0), 2)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_tree_is_accepted(name):
+    network, box, goals, seen, width = _case(name)
+    claims = seen - 0.02 * width
+    tree = prove_boxes(network, box, goals, claims + 1e-6 * width)
+    assert checked(network, box, goals, claims, tree) == 2 * tree.count(bytes([3, 15])) - 1
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_no_tree_proves_more_than_is_true(name):
+    network, box, goals, seen, width = _case(name)
+    tree = prove_boxes(network, box, goals, seen - 0.02 * width)
+    for k in range(len(goals)):
+        claims = seen - 0.03 * width
+        claims[k] = seen[k] + 1e-9 * width[k]
+        with pytest.raises(Refused, match=f"claim {k} is not proved"):
+            checked(network, box, goals, claims, tree)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_its_bounds_are_those_of_the_checker(name):
+    rng = np.random.default_rng(3)
+    network = small_network(rng, 3, [4, 4], name)
+    net, scaled_net = FloatNetwork(network), Scaled(network)
+    for radius in (1.0, 0.3, 0.01):
+        center = rng.normal(size=3)
+        lo, hi = center - radius, center + radius
+        nothing = [[None] * len(block.forms) for block in network.blocks]
+        exact = Bounded(
+            scaled_net, [scaled(v, False) for v in lo], [scaled(v, True) for v in hi], nothing
+        )
+        found = FloatBounds(net, lo[None], hi[None])
+        for k, known in enumerate(exact.known):
+            low, high = np.array([[float(v) / ONE_BITS for v in ends] for ends in known]).T
+            room = 1e-9 * (1 + np.abs(low) + np.abs(high))
+            # Where a kink is settled the checker's own may be tighter.
+            assert (found.low[k][0] <= low + room).all() and (found.high[k][0] >= high - room).all()
+            if name != "kink":
+                np.testing.assert_allclose(found.low[k][0], low, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(found.high[k][0], high, rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_false_has_no_tree():
+    network, box, goals, seen, width = _case("tanh")
+    assert prove_boxes(network, box, goals, seen + 1e-3 * width) is None
+
+
+def test_the_deadline_holds():
+    network, box, goals, seen, width = _case("tanh")
+    began = time.perf_counter()
+    with pytest.raises(OutOfTime), deadline(0.05):
+        prove_boxes(network, box, goals, seen - 1e-9 * width)
+    assert time.perf_counter() - began < 2.0
+
+
+def test_a_box_that_cannot_be_halved_has_no_tree():
+    network, _, goals, seen, width = _case("tanh")
+    point = Box([0.1, 0.2], [0.1, 0.2])
+    assert prove_boxes(network, point, goals, seen + 10 * width) is None
