@@ -113,7 +113,7 @@ NOT_PROVED = "claim.* is not proved|claim .* left open|leaves claims open"
 
 TRIES = {
     "a box in decimals that are not its floats": (
-        written(b"0.1,", b"0.15,"), r"0\.15 is not the number 0x1\.9999"),
+        written(b"0.1,", b"0.15,"), r"0\.15 is not the number '0x1\.9999"),
     "a bound in decimals that is not its float": (
         claimed(lambda c, p, one: one["least"].__setitem__(0, one["least"][0] + 1e-9)),
         "is not the number"),
@@ -138,7 +138,7 @@ TRIES = {
         "not the one that the claim is about"),
     "a network that was changed after the claim": (
         written(b'"over":', b'"over": ', "network.json"), "not the one that the claim is about"),
-    "a network with a weight that is NaN": (network(_nan), "no whole number"),
+    "a network with a weight that is NaN": (network(_nan), "not in the documented format"),
     "bytes after the tree": (
         lambda members: members | {"proof.bin": members["proof.bin"] + b"\0"}, "bytes are left"),
     "half of the tree": (

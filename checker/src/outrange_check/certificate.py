@@ -65,8 +65,10 @@ def check(path: str, model: str | None = None) -> Theorem:
         proof = Proof(tree)
         parts = [_part(network, part, proof) for part in claim["parts"]]
     except Exception as wrong:  # whatever a damaged file makes the libraries raise
-        said = str(wrong) if isinstance(wrong, Refused) else f"it is not as documented ({wrong!r})"
-        raise Refused(f"{path}: {said}") from None
+        other = f" is not in the documented format, or ends in the middle ({wrong!r:.200})"
+        raise Refused(
+            f"{path}{other if not isinstance(wrong, Refused) else f': {wrong}'}"
+        ) from None
     if not parts or next(proof.data, None) is not None:
         raise Refused("nothing is claimed, or bytes are left after the tree")
     return Theorem(parts, digest, file, proof.boxes)
@@ -77,7 +79,7 @@ def _members(path: str) -> list[bytes]:
         sizes = sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
         if sizes != sorted((name, True) for name in MEMBERS):
             raise Refused(
-                f"it is not {', '.join(MEMBERS)}, each once, of at most {MOST_BYTES} bytes"
+                f"a certificate holds {', '.join(MEMBERS)}, each once, below {MOST_BYTES} bytes"
             )
         return [archive.read(name) for name in MEMBERS]
 
@@ -86,7 +88,7 @@ def _number(pair: Any) -> fmpq:
     """`[decimal, hex]`: one float, written twice."""
     decimal, written = pair
     if type(decimal) is not float or decimal.hex() != written:
-        raise Refused(f"{decimal} is not the number {written}")
+        raise Refused(f"{decimal!r:.50} is not the number {written!r:.50}")
     return fmpq(*decimal.as_integer_ratio())
 
 

@@ -52,9 +52,9 @@ class Network:
     def parse(cls, text: str) -> "Network":
         """Read a canonical text; what is none raises whatever Python raises."""
         parts = json.loads(text)
-        net, before, room = cls(parts["inputs"]), parts["inputs"], [MOST_TERMS]
+        net, room = cls(before := len(range(parts["inputs"]))), [MOST_TERMS]
         for part in parts["blocks"]:
-            slopes = tuple(map(fmpq, part["slopes"])) if "slopes" in part else None
+            slopes = tuple(fmpq(*map(int, s.split("/"))) for s in part.get("slopes", ())) or None
             net.blocks.append(Block(part["curve"], slopes, _read(part["forms"], before, room)))
             before += len(net.blocks[-1].forms)
         net.outputs = _read(parts["outputs"], before, room)
