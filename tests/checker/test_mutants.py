@@ -87,5 +87,8 @@ if __name__ == "__main__":
     asked = mutants()
     random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0).shuffle(asked)
     asked = asked[: int(sys.argv[1])] if len(sys.argv) > 1 else asked
-    left = [label for module, i, label in asked if not noticed(module, i)]
-    print(f"{len(asked) - len(left)} of {len(asked)} noticed; not:", *left, sep="\n  ")
+    left = []
+    for count, (module, i, label) in enumerate(asked, 1):
+        if not noticed(module, i):
+            left.append(label)
+        print(f"{count - len(left)} of {count} noticed; not: {left}", flush=True)
