@@ -17,11 +17,17 @@ from ..core import Box, check_deadline
 from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+from .box_prover import prove_boxes
+from .unit_prover import prove_units
 
 
 AHEAD = 1e-9
 """A tree aims this much, relative to the size of a claim, above it: float64 chooses the tree, and
 what it rounds must not matter to the checker."""
+
+FEW_INPUTS = 12
+"""With at most so many inputs that vary, boxes are split in inputs first; with more, in the signs
+of units."""
 
 BOXES_A_CALL = 200
 """Boxes between two looks at the clock: a tenth of a second at most."""
@@ -60,10 +66,15 @@ def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None
     whole = Network(network.inputs, list(network.blocks), network.outputs)
     forms = [_largest(whole, goal.forms) for goal in goals]
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
-    kinks = all(block.curve == "kink" for block in whole.blocks)
-    if kinks and whole.inputs <= MOST_INPUTS and library() is not None:
-        return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
-    return None
+    if any(block.curve != "kink" for block in whole.blocks):
+        return prove_boxes(whole, box, forms, target)
+    few = np.count_nonzero(box.lo < box.hi) <= FEW_INPUTS
+    has_kernel = whole.inputs <= MOST_INPUTS and library() is not None
+    if not (few and has_kernel):
+        tree = prove_units(whole, box, forms, target)
+        if tree is not None or not has_kernel:
+            return tree
+    return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
 
 
 def _largest(network: Network, forms: Sequence[Form]) -> Form:

@@ -153,6 +153,28 @@ static double case_bound(const exact_net *t, const replay *r, cases *f, const do
     return least_row(t, r, f->a, r->width, line, f->pull, lo, hi, NULL);
 }
 
+/* Write a leaf by the multipliers of the simplex, times `by`. 1 if it is proved; else nothing is
+ * written. */
+static int put_leaf(const exact_net *t, const replay *r, cases *f, const double *row,
+                    double target, signs s, int depth, int used, double by, int empty,
+                    const double *lo, const double *hi, bytes *o)
+{
+    size_t before = o->count;
+    put(o, empty ? EMPTY : 0);
+    put_number(o, (uint64_t)used);
+    memset(f->pull, 0, sizeof(double) * (size_t)r->K);
+    for (int i = 0; i < depth; i++)
+        if (f->lp.y[i] > 0) {
+            put_number(o, (uint64_t)f->on[i]);
+            double y = put_multiplier(o, by * f->lp.y[i]);
+            f->pull[f->on[i]] = s.sign[f->on[i]] * y;
+        }
+    double bound = case_bound(t, r, f, empty ? NULL : row, s.line, lo, hi);
+    if (bound >= (empty ? 1e-9 : target)) return 1;
+    o->count = before;
+    return 0;
+}
+
 /* One case: the least of the objective there. Writes a leaf and returns 1, or returns 0 with the
  * unit to decide next in *next (-1: none is left, the claim is false or too close). */
 static int close_case(const exact_net *t, const replay *r, cases *f, const double *row,
@@ -162,7 +184,7 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
     int d = t->d;
     memcpy(f->a, row, sizeof(double) * (size_t)r->width);
     least_row(t, r, f->a, r->width, s.line, NULL, lo, hi, NULL);
-    double cost[64], c0 = f->a[0];
+    double cost[64];
     memcpy(cost, f->a + 1, sizeof(double) * (size_t)d);
     for (int i = 0; i < depth; i++) {
         int j = f->on[i];
@@ -175,25 +197,20 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
     f->lps++;
     int status = lp_solve(&f->lp, cost, lo, hi, f->G, f->h, depth, 60), used = 0;
     int empty = status == LP_INFEASIBLE;
-    (void)c0;
-    size_t before = o->count;
-    double top = 0;
+    double top = 0, size = 1;
+    for (int q = 0; q < d; q++) size += fabs(cost[q]);
     for (int i = 0; i < depth; i++) {
         top = fmax(top, f->lp.y[i]);
         used += f->lp.y[i] > 0;
     }
-    put(o, empty ? EMPTY : 0);
-    put_number(o, (uint64_t)used);
-    memset(f->pull, 0, sizeof(double) * (size_t)r->K);
-    for (int i = 0; i < depth; i++)
-        if (f->lp.y[i] > 0) {
-            put_number(o, (uint64_t)f->on[i]);
-            double y = put_multiplier(o, empty ? f->lp.y[i] / top : f->lp.y[i]);
-            f->pull[f->on[i]] = s.sign[f->on[i]] * y;
-        }
-    double bound = case_bound(t, r, f, empty ? NULL : row, s.line, lo, hi);
-    if (bound >= (empty ? 1e-9 : target)) return 1;
-    o->count = before;
+    if (!empty) {
+        if (put_leaf(t, r, f, row, target, s, depth, used, 1.0, 0, lo, hi, o)) return 1;
+    } else if (top > 0) {
+        if (put_leaf(t, r, f, row, target, s, depth, used, 1 / top, 1, lo, hi, o)) return 1;
+        /* Signs that only touch leave a point or so: what the goal is there, by a penalty. */
+        for (double much = size; much < 1e9 * size; much *= 100)
+            if (put_leaf(t, r, f, row, target, s, depth, used, much / top, 0, lo, hi, o)) return 1;
+    }
     *next = -1;
     for (int j = 0; j < r->K && *next < 0; j++)
         if (!s.sign[j] && !is_on(s.lo[j], s.hi[j]) && !is_off(s.lo[j], s.hi[j])) *next = j;
