@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from certify.small_networks import CURVES, checked, negated, scaled, small_network, values
-from outrange.certify.box_prover import prove_boxes
-from outrange.certify.float_bounds import FloatBounds
-from outrange.certify.float_lines import float_lines
-from outrange.certify.float_network import FloatNetwork
+from outrange.certify.provers.box_prover import prove_boxes
+from outrange.certify.provers.float_bounds import FloatBounds
+from outrange.certify.provers.float_lines import float_lines
+from outrange.certify.provers.float_network import FloatNetwork
 from outrange.core import Box, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.bounds import Bounded, Scaled

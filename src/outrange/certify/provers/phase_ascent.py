@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.clock import check_deadline
+from ...core.clock import check_deadline
 from .float_lines import turns_up
 from .open_units import OpenUnits
 from .tree_bytes import multiplier, number

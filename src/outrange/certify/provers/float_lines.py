@@ -11,7 +11,7 @@ import numpy as np
 
 from outrange_check.curves import SMOOTH, TURNS
 
-from ..ops import curve
+from ...ops import curve
 from .float_network import FloatBlock
 
 
