@@ -59,7 +59,7 @@ def checked(network, box, goals, claims, tree):
 
 def values(network, x):
     """The outputs at points `(n, inputs)` of a network, in float64."""
-    from outrange.certify.float_network import ENTRY, FloatNetwork
+    from outrange.certify.provers.float_network import ENTRY, FloatNetwork
     from outrange.ops import curve as facts
 
     net, found = FloatNetwork(network), {ENTRY: x}

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from certify.small_networks import CURVES, checked, negated, scaled, small_network, values
-from outrange.certify.box_prover import prove_boxes
-from outrange.certify.float_bounds import FloatBounds
-from outrange.certify.float_network import FloatNetwork
+from outrange.certify.provers.box_prover import prove_boxes
+from outrange.certify.provers.float_bounds import FloatBounds
+from outrange.certify.provers.float_lines import float_lines
+from outrange.certify.provers.float_network import FloatNetwork
 from outrange.core import Box, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.bounds import Bounded, Scaled
-from outrange_check.curves import ONE_BITS
-from outrange_check.network import Refused
+from outrange_check.build import curve, entries
+from outrange_check.curves import ONE_BITS, lines
+from outrange_check.network import Network, Refused
 
 
 def _case(name, seed=0):
@@ -86,3 +88,14 @@ def test_a_box_that_cannot_be_halved_has_no_tree():
     network, _, goals, seen, width = _case("tanh")
     point = Box([0.1, 0.2], [0.1, 0.2])
     assert prove_boxes(network, point, goals, seen + 10 * width) is None
+
+
+@pytest.mark.parametrize("slopes", [(0, 1), (1, 0), ("1/8", 2)])
+@pytest.mark.parametrize("ends", [(-1, 1), (-1, 0.9995), (-1, 0.998), (-0.3, 2), (-2, 0.3), (1, 2)])
+def test_the_lines_about_a_kink_are_those_of_the_checker(slopes, ends):
+    network = Network(1)
+    curve(network, "kink", entries(network), slopes)
+    exact = lines(network.blocks[0], *(scaled(v, False) for v in ends))
+    low, high = np.array([float(ends[0])]), np.array([float(ends[1])])
+    found = float_lines(FloatNetwork(network).blocks[0], low, high)
+    np.testing.assert_allclose(np.ravel(found), [v / ONE_BITS for v in exact], atol=1e-12)

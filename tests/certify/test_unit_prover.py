@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from certify.small_networks import checked, negated, scaled, small_network, values
-from outrange.certify.float_network import FloatNetwork
-from outrange.certify.open_units import OpenUnits
-from outrange.certify.tree_bytes import mask, multiplier, number
-from outrange.certify.unit_prover import prove_units
+from outrange.certify.provers.float_network import FloatNetwork
+from outrange.certify.provers.open_units import OpenUnits
+from outrange.certify.provers.tree_bytes import mask, multiplier, number
+from outrange.certify.provers.unit_prover import prove_units
 from outrange.core import Box, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.bounds import Bounded, Scaled

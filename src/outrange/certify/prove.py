@@ -17,8 +17,8 @@ from ..core import Box, check_deadline
 from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
-from .box_prover import prove_boxes
-from .unit_prover import prove_units
+from .provers.box_prover import prove_boxes
+from .provers.unit_prover import prove_units
 
 
 AHEAD = 1e-9

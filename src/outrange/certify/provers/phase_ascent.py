@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.clock import check_deadline
+from ...core.clock import check_deadline
+from .float_lines import turns_up
 from .open_units import OpenUnits
 from .tree_bytes import multiplier, number
 
@@ -76,7 +77,7 @@ class PhaseAscent:
         self.convex = self.above >= self.below
         self.middle, self.radius = (units.lo + units.hi) / 2, (units.hi - units.lo) / 2
         wide = np.maximum(self.high - self.low, 1e-300)
-        self.first_share = (self.high > -self.low).astype(float)
+        self.first_share = turns_up(self.low, self.high).astype(float)
         self.gap = np.abs(self.above - self.below) * np.maximum(-self.low, 0) * self.high / wide
 
     def root(self) -> Cases:

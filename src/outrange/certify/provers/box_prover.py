@@ -23,8 +23,8 @@ import numpy as np
 from outrange_check.network import Form, Network
 from outrange_check.tree import BOUND, LINEAR, SPLIT
 
-from ..core import Box
-from ..core.clock import check_deadline
+from ...core import Box
+from ...core.clock import check_deadline
 from .float_bounds import FloatBounds
 from .float_network import FloatNetwork
 from .tree_bytes import mask, number

@@ -12,8 +12,8 @@ import numpy as np
 
 from outrange_check.network import Form
 
-from ..core import Box
-from ..core.clock import check_deadline
+from ...core import Box
+from ...core.clock import check_deadline
 from .float_lines import Lines, float_lines, float_values
 from .float_network import ENTRY, FloatBlock, FloatNetwork, Rows
 

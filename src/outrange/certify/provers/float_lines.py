@@ -11,7 +11,7 @@ import numpy as np
 
 from outrange_check.curves import SMOOTH, TURNS
 
-from ..ops import curve
+from ...ops import curve
 from .float_network import FloatBlock
 
 
@@ -60,11 +60,16 @@ def float_values(
     return np.minimum(ls * low, ls * high) + lt, np.maximum(hs * low, hs * high) + ht
 
 
+def turns_up(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether the line that may turn has the slope above the kink, where no share is given."""
+    return 1025 * high > -1024 * low
+
+
 def _kink(slopes: tuple[float, float], low: np.ndarray, high: np.ndarray) -> Lines:
     below, above = slopes
     one = (low >= 0) | (high <= 0)
     slope = np.where(low >= 0, above, below)
-    turn = np.where(high > -low, above, below)
+    turn = np.where(turns_up(low, high), above, below)
     chord = (above * high - below * low) / np.where(one, 1.0, high - low)
     offset = (above - chord) * high
     turn, chord = np.where(one, slope, turn), np.where(one, slope, chord)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.clock import check_deadline
+from ...core.clock import check_deadline
 from .float_lines import Lines, float_lines, float_values
 from .float_network import ENTRY, FloatNetwork, Rows
 

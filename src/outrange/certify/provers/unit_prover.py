@@ -23,8 +23,8 @@ import numpy as np
 from outrange_check.network import Form, Network
 from outrange_check.tree import BOUND, DECIDE, LINEAR, PHASES, SHARES
 
-from ..core import Box
-from ..core.clock import check_deadline
+from ...core import Box
+from ...core.clock import check_deadline
 from .float_network import FloatNetwork
 from .open_units import OpenUnits
 from .phase_ascent import Cases, PhaseAscent

@@ -1,0 +1,1 @@
+"""Searches for proof trees, in float64: what they write, the checker proves anew."""
