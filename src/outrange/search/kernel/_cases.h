@@ -153,6 +153,21 @@ static double case_bound(const exact_net *t, const replay *r, cases *f, const do
     return least_row(t, r, f->a, r->width, line, f->pull, lo, hi, NULL);
 }
 
+/* Whether some open unit is so close to where its line turns that float64 cannot tell: then a leaf
+ * says how the lines lie. */
+static int turns_by_a_hair(const exact_net *t, const replay *r, signs s, const double *lo,
+                           const double *hi)
+{
+    for (int j = 0; j < r->K; j++) {
+        if (s.sign[j] || is_on(s.lo[j], s.hi[j]) || is_off(s.lo[j], s.hi[j])) continue;
+        const double *form = r->form + (size_t)j * (size_t)r->most;
+        double size = fabs(form[0]);
+        for (int q = 0; q < t->d; q++) size += fabs(form[1 + q]) * fmax(fabs(lo[q]), fabs(hi[q]));
+        if (fabs(TURN * s.hi[j] + s.lo[j]) < 1e-9 * size) return 1;
+    }
+    return 0;
+}
+
 /* Write a leaf by the multipliers of the simplex, times `by`. 1 if it is proved; else nothing is
  * written. */
 static int put_leaf(const exact_net *t, const replay *r, cases *f, const double *row,
@@ -160,7 +175,13 @@ static int put_leaf(const exact_net *t, const replay *r, cases *f, const double 
                     const double *lo, const double *hi, bytes *o)
 {
     size_t before = o->count;
-    put(o, empty ? EMPTY : 0);
+    int close = turns_by_a_hair(t, r, s, lo, hi);
+    put(o, (empty ? EMPTY : 0) | (close ? SHARES : 0));
+    for (int j = 0; close && j < r->K; j++) {
+        const double *slope = r->slope_at[j];
+        int convex = slope[1] >= slope[0];
+        put(o, (convex ? s.line[j].ls : s.line[j].hs) == slope[1] ? 255 : 0);
+    }
     put_number(o, (uint64_t)used);
     memset(f->pull, 0, sizeof(double) * (size_t)r->K);
     for (int i = 0; i < depth; i++)
