@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 from flint import fmpq
 
-from outrange_check.bounds import Scaled
+from outrange_check.bounds import Region
 from outrange_check.build import combine, curve, entries, exact
 from outrange_check.curves import ONE_BITS, SMOOTH
 from outrange_check.network import Network
-from outrange_check.tree import Goal, Proof, prove
+from outrange_check.tree import Proof, prove
 
 
 CURVES = [*sorted(SMOOTH), "kink"]
@@ -48,13 +48,31 @@ def scaled(value, upward):
 
 def checked(network, box, goals, claims, tree):
     """The number of boxes; raises `Refused`."""
-    lo = [scaled(v, False) for v in box.lo]
-    hi = [scaled(v, True) for v in box.hi]
-    wanted = [Goal(g, scaled(c, True), False) for g, c in zip(goals, claims, strict=True)]
+    root = region(network, box.lo, box.hi, goals)
     proof = Proof(tree)
-    count = prove(Scaled(network), lo, hi, wanted, proof)
-    assert proof.at == len(tree)
-    return count
+    least = [scaled(claim, True) for claim in claims]
+    prove(root, dict(zip(root.goals, least, strict=True)), proof)
+    assert not list(proof.data)
+    return proof.boxes
+
+
+def region(network, lo, hi, goals=()):
+    """The checker's own view of a box."""
+    ends = [(scaled(a, False), scaled(b, True)) for a, b in zip(lo, hi, strict=True)]
+    return Region(network, ends, list(goals))
+
+
+def bounded(network, lo, hi):
+    """Per block, the checker's bounds `(low, high)` of every unit, and which are undecided."""
+    box = region(network, lo, hi)
+    box.bound(deep=True)
+    out, first = [], network.inputs
+    for block in network.blocks:
+        units = range(first, first + len(block.forms))
+        first = units.stop
+        ends = np.array([[float(v) / ONE_BITS for v in box.ranges[k]] for k in units])
+        out.append((*ends.T, np.array([k in box.units for k in units])))
+    return out
 
 
 def values(network, x):

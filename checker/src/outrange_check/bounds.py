@@ -107,7 +107,7 @@ class Region:
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
         if kink and (low >= 0 or high <= 0):
-            slope = self.settled[k] = self.curves[k][low >= 0]
+            slope = self.settled[k] = int(self.curves[k][low >= 0])
             self.lines[k] = slope, 0, slope, 0
         else:
             self.lines[k] = lines(self.curves[k], low, high)

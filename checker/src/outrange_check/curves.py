@@ -70,7 +70,7 @@ def down(x: arb) -> int:
     """The integer below a ball."""
     if not abs(x) < 1 << 4096:  # nor if it is not finite
         raise Refused("a value of a curve is too large")
-    return int((x * ONE_BITS).lower().floor().unique_fmpz())
+    return int((x * ONE_BITS).lower().floor().unique_fmpz())  # pyright: ignore[reportArgumentType]
 
 
 def ball(z: int) -> arb:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class ProvedBox:
 
 
 def write_certificate(
-    path: str | Path,
+    path: str | os.PathLike,
     network: Network,
     parts: Sequence[ProvedBox],
     model: tuple[str, str] | None,

@@ -52,13 +52,16 @@ class Goal:
     scale: float
 
 
-def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None:
+def prove_box(
+    network: Network, box: Box, goals: Sequence[Goal], by_boxes: bool = False
+) -> bytes | None:
     """The tree that proves every goal over a box, within the ambient deadline.
 
     Args:
         network: In exact numbers.
         box: Of its inputs.
         goals: What to prove.
+        by_boxes: Whether to split the box alone.
 
     Returns:
         The bytes of the tree; None where no tree was found: a goal is false, or too close.
@@ -66,7 +69,7 @@ def prove_box(network: Network, box: Box, goals: Sequence[Goal]) -> bytes | None
     whole = Network(network.inputs, list(network.blocks), network.outputs)
     forms = [_largest(whole, goal.forms) for goal in goals]
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
-    if any(block.curve != "kink" for block in whole.blocks):
+    if by_boxes or any(block.curve != "kink" for block in whole.blocks):
         return prove_boxes(whole, box, forms, target)
     few = np.count_nonzero(box.lo < box.hi) <= FEW_INPUTS
     has_kernel = whole.inputs <= MOST_INPUTS and library() is not None

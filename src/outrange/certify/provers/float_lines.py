@@ -9,11 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from outrange_check.curves import SMOOTH, TURNS
+from outrange_check.curves import BITS, SMOOTH
 
 from ...ops import curve
 from .float_network import FloatBlock
 
+
+TURNS = 24
+"""Halvings by which the checker looks for the point where a curve has a given slope."""
 
 Lines = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """`low slope, low offset, high slope, high offset`."""
@@ -85,7 +88,7 @@ def _smooth(name: str, f: Function, df: Function, low: np.ndarray, high: np.ndar
     chord = np.where(wide, (f_high - f_low) / np.where(wide, high - low, 1.0), tangent)
     bend = np.zeros(low.shape, int)
     start = -np.inf
-    bends = [(np.inf if end is None else end * 1e-7, sign) for end, sign in SMOOTH[name][2]]
+    bends = [(end / 2.0**BITS, sign) for end, sign in SMOOTH[name][2]]
     for end, sign in bends:
         bend = np.where((low >= start) & (high <= end), sign, bend)
         start = end
@@ -94,7 +97,7 @@ def _smooth(name: str, f: Function, df: Function, low: np.ndarray, high: np.ndar
     for sign in (1, -1):
         slope = np.where(bend == sign, tangent, chord)
         # The checker looks for the middle by bisection, and pays for what it misses.
-        missed = np.abs(df(middle + sign * (high - low) / 2 ** (TURNS + 1)) - tangent)
+        missed = np.abs(df(middle + sign * (high - low) / 2**TURNS) - tangent)
         touch = f(middle) - slope * middle - sign * missed * (high - low) / 2
         at_ends = [f_low - slope * low, f_high - slope * high]
         ends = np.minimum(*at_ends) if sign > 0 else np.maximum(*at_ends)
@@ -148,4 +151,4 @@ def _level(df: Function, sign: int, slope: np.ndarray, a: np.ndarray, b: np.ndar
         middle = (a + b) / 2
         rising = sign * (df(middle) - slope) > 0
         a, b = np.where(rising, a, middle), np.where(rising, middle, b)
-    return (a + b) / 2
+    return a

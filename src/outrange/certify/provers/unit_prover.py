@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outrange_check.network import Form, Network
-from outrange_check.tree import BOUND, DECIDE, LINEAR, PHASES, SHARES
+from outrange_check.tree import BOUND, CASES, DECIDE, LINEAR, SHARES
 
 from ...core import Box
 from ...core.clock import check_deadline
@@ -79,7 +79,7 @@ def prove_units(
     targets = targets + ROUNDING * (1.0 + np.abs(targets))
     plain = units.least(rows, constants) >= targets
     open_ = np.flatnonzero(~plain)
-    out = bytearray([BOUND | LINEAR * bool(plain.any()) | PHASES * bool(open_.size)])
+    out = bytearray([BOUND | LINEAR * bool(plain.any()) | CASES * bool(open_.size)])
     if plain.any():
         out += mask(map(int, np.flatnonzero(plain)))
     if open_.size:
