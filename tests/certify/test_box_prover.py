@@ -21,7 +21,7 @@ from outrange.certify.provers.float_network import FloatNetwork
 from outrange.core import Box, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.build import curve, entries
-from outrange_check.curves import ONE_BITS, lines
+from outrange_check.curves import ONE_BITS, curve as told, lines
 from outrange_check.network import Network, Refused
 
 
@@ -94,7 +94,7 @@ def test_a_box_that_cannot_be_halved_has_no_tree():
 
 
 @pytest.mark.parametrize("slopes", [(0, 1), (1, 0), ("1/8", 2)])
-@pytest.mark.parametrize("ends", [(-1, 1), (-1, 0.9995), (-1, 0.998), (-0.3, 2), (-2, 0.3), (1, 2)])
+@pytest.mark.parametrize("ends", [(-1, 1), (-1, 0.9995), (-1, 0.998), (-0.3, 2), (-2, 0.3)])
 def test_the_lines_about_a_kink_are_those_of_the_checker(slopes, ends):
     network = Network(1)
     curve(network, "kink", entries(network), slopes)

@@ -151,8 +151,6 @@ def boxes(box, goals, units, proof):
             known = bounded.known
             for flag, proves in ((2, _linear), (4, _phases)):
                 mask = proof.number() if does & flag else 0
-                if mask >> len(todo):
-                    raise Refused("mask")
                 if not all(proves(bounded, g, proof) for i, g in enumerate(todo) if mask >> i & 1):
                     raise Refused("leaf")
                 todo = [goal for i, goal in enumerate(todo) if not mask >> i & 1]

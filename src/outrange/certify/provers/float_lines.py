@@ -97,7 +97,8 @@ def _smooth(name: str, f: Function, df: Function, low: np.ndarray, high: np.ndar
     for sign in (1, -1):
         slope = np.where(bend == sign, tangent, chord)
         # The checker looks for the middle by bisection, and pays for what it misses.
-        missed = np.abs(df(middle + sign * (high - low) / 2**TURNS) - tangent)
+        # The slope is rounded down, so from one side it misses nothing.
+        missed = np.abs(df(middle - (high - low) / 2**TURNS) - tangent) * (sign > 0)
         touch = f(middle) - slope * middle - sign * missed * (high - low) / 2
         at_ends = [f_low - slope * low, f_high - slope * high]
         ends = np.minimum(*at_ends) if sign > 0 else np.maximum(*at_ends)
