@@ -182,7 +182,6 @@ def test_a_try_is_refused_and_told_why(name, arm, tmp_path):
         assert re.search(words, refused(change(members), tmp_path / "a.proof", given))
 
 
-@pytest.mark.xfail(strict=False, reason="the sentence of a part without claims counts as one")
 def test_a_box_of_which_nothing_is_claimed(arm, tmp_path):
     members = claimed(lambda c, p, one: p.__setitem__("claims", []))(arm[1])
     assert "nothing is claimed" in refused(members | {"proof.bin": b"\0"}, tmp_path / "a.proof")
