@@ -50,7 +50,9 @@ def outside(graph, seed, scale, points=40, seeds=1):
 
 
 @pytest.mark.parametrize(
-    ("make", "act"), combined(NETS, some(ACTS, 12, key=lambda act: act)), ids=str
+    ("make", "act"),
+    combined(NETS, some(ACTS, 12, key=lambda act: act)),
+    ids=lambda part: getattr(part, "__name__", part),
 )
 def test_no_run_leaves_what_is_proved(make, act):
     for seed, scale in enumerate(SCALES):
