@@ -67,7 +67,7 @@ class Problem:
             return outrange.verify(
                 network, self.claim, self.box, where=self.where, time_limit=time_limit
             )
-        unsafe, regions, text = asked(network, self.claim, self.box, self.where)
+        unsafe, regions, text, *_ = asked(network, self.claim, self.box, self.where)
         return ask_engine(network, unsafe, regions, text=text, time_limit=time_limit, engine=engine)
 
     def check(self, engine: str) -> None:

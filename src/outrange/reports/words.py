@@ -8,11 +8,12 @@ STATEMENT = (
 )
 
 NOT_COVERED = {
-    "Your deployed float32 model.": "It rounds, and may leave [lo, hi] by its own rounding error. "
+    "Your deployed float32 model, unless you ask for it.": "It rounds, and may leave the [lo, hi] "
+    "of real arithmetic by its own rounding error. "
     "model_lo, model_hi are what it returned at the extremes.",
-    "The correctness of this program.": "The tests check it against an independent solver, against "
-    "arithmetic with more digits, and against perturbed copies of its own facts; the answer is not "
-    "yet accompanied by a certificate that another program can check.",
+    "The correctness of this program, without a certificate.": "The tests check it against an "
+    "independent solver, against arithmetic with more digits, and against perturbed copies of its "
+    "own facts.",
     "The model file.": "Every load compares the graph with the model at random and extreme points. "
     "That is a test, not a proof.",
     "Inputs outside B.": "Nothing is said of them.",
