@@ -18,6 +18,11 @@ def model(*activations, seed=0, inputs=3, width=8, outputs=2):
     return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(outputs)])
 
 
+def shown(answer):
+    """The text, whatever the lines it is broken into."""
+    return " ".join(str(answer).split())
+
+
 KINKS = [("relu", "relu"), ("leaky_relu", "relu"), ("relu6",), ("hard_tanh", "relu")]
 
 
@@ -39,7 +44,7 @@ def test_the_checker_is_run_and_the_answer_says_so(tmp_path):
     file = tmp_path / "range.proof"
     answer = outrange.output_range(model("relu"), (0, 1), certificate=file)
     assert answer.warrant.name == "CERTIFIED"
-    assert "checked by outrange-check" in answer.methods[-1]
+    assert "checked by outrange-check" in shown(answer)
     assert answer.warrant < outrange.output_range(model("relu"), (0, 1)).warrant or file.exists()
 
 
@@ -65,7 +70,7 @@ def test_the_other_questions(tmp_path):
     ]
     for ask in asked:
         answer = ask(certificate=file, check=False)
-        assert "certificate" in answer.methods[-1]
+        assert "not checked yet" in answer.certificate
         assert check(str(file)).boxes >= 1
         file.unlink()
 
@@ -118,4 +123,45 @@ def test_where_the_time_is_over_the_answer_says_so(tmp_path):
         model("relu", "relu", inputs=12, width=64), (-1, 1), time_limit=0.5, certificate=file
     )
     assert not file.exists()
-    assert any("No certificate was written" in line for line in answer.remedies)
+    assert "No certificate was written" in shown(answer)
+
+
+def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, monkeypatch):
+    file = tmp_path / "a.proof"
+    file.write_text("kept")
+    net = model("relu")
+    monkeypatch.setattr("outrange.certify.certificates.prove_box", lambda *_: None)
+    answer = outrange.output_range(net, (0, 1), certificate=file)
+    assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
+    assert "no proof tree was found" in answer.certificate and "no proof tree" in shown(answer)
+    assert file.read_text() == "kept" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_refusal_of_the_checker_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "a.proof"
+    monkeypatch.setattr("outrange.certify.certificates.run_checker", lambda *_: "REFUSED: so")
+    verdict = outrange.verify(model("relu"), y[0] <= 100, (0, 1), certificate=file)
+    assert verdict.holds and "REFUSED: so" in shown(verdict)
+    assert not list(tmp_path.iterdir())
+
+
+def test_places_and_sets_are_looked_at_before_the_search(tmp_path):
+    net = model("relu")
+    for path in (tmp_path / "no" / "a.proof", tmp_path):
+        with pytest.raises(InputError, match="folder"):
+            outrange.output_range(net, (0, 1), certificate=path)
+    file = tmp_path / "a.proof"
+    with pytest.raises(InputError, match="box"):
+        ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
+        outrange.verify(net, y[0] <= 100, ball, certificate=file)
+    with pytest.raises(InputError, match="joins inputs"):
+        outrange.verify(net, y[0] <= 100 + outrange.x[0], (0, 1), certificate=file)
+
+
+def test_a_file_that_has_changed_is_not_certified(tmp_path):
+    net = tmp_path / "net.keras"
+    model("relu").save(net)
+    network = outrange.load(net)
+    model("relu", seed=1).save(net)
+    with pytest.raises(InputError, match="changed since"):
+        outrange.output_range(network, (0, 1), certificate=tmp_path / "a.proof")

@@ -12,7 +12,7 @@ from outrange.certify.provers.tree_bytes import mask, multiplier, number
 from outrange.certify.provers.unit_prover import prove_units
 from outrange.core import Box, OutOfTime
 from outrange.core.clock import deadline
-from outrange_check.certificate import _largest
+from outrange_check.certificate import largest
 from outrange_check.curves import ONE_BITS
 from outrange_check.network import Network, Refused
 from outrange_check.tree import Proof
@@ -57,7 +57,7 @@ def test_no_tree_proves_more_than_is_true(seed):
 def test_the_largest_of_several_forms():
     network, box, _, _, _, y = _case(5)
     whole = Network(network.inputs, list(network.blocks), network.outputs)
-    goal = _largest(whole, network.outputs)
+    goal = largest(whole, network.outputs)
     least = y.max(axis=1).min()
     claim = least - 0.3 * np.ptp(y.max(axis=1))
     tree = prove_units(whole, box, [goal], np.array([claim + 1e-9]))

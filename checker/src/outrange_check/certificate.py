@@ -104,7 +104,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
     for claim in part["claims"]:
         forms = [_objective(network, term) for term in claim["any"]]
         strict = claim["strict"] is True
-        goals.append(_largest(whole, forms))
+        goals.append(largest(whole, forms))
         least.append(_up(_number(claim["least"])) + strict)
         words.append(_words(claim["any"], ">" if strict else ">=", claim["least"][0]))
         if claim.get("attained") is not None:
@@ -127,15 +127,15 @@ def _objective(network: Network, term: Any) -> Form:
     return out
 
 
-def _largest(network: Network, forms: list[Form]) -> Form:
+def largest(network: Network, forms: list[Form]) -> Form:
     """The largest of some forms, by one more unit each: `max(a, b) = b + relu(a - b)`."""
-    largest, *rest = forms
+    most, *rest = forms
     for form in rest:
         unit = network.inputs + sum(len(block.forms) for block in network.blocks)
-        apart = {k: largest.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in largest | form}
+        apart = {k: most.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in most | form}
         network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
-        largest = form | {unit: fmpq(1)}
-    return largest
+        most = form | {unit: fmpq(1)}
+    return most
 
 
 def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..core import Bounds, InputDomain, ModelSource, Provenance, Warrant
-from .render.document import Document, Fold, Listing
+from .render.document import Document, Fold, Listing, Paragraph
 from .render.frame import frame
 from .render.html import html, page
 from .render.jsonable import field_dict, jsonable
@@ -45,11 +45,13 @@ class Answer(ABC):
         sources: The models it is about, each with its hash; empty where none is known.
         over: The input set it is about; None where it is about none, or that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Where one was asked for: which file holds it, or why there is none.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
     over: InputDomain | None = field(default=None, kw_only=True, repr=False)
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False)
+    certificate: str = field(default="", kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -148,12 +150,15 @@ class Answer(ABC):
         return text(self.titled())
 
     def titled(self) -> Document:
-        """Put the input set below the title of the document.
+        """Put the input set below the title of the document, and the certificate at its end.
 
         Returns:
             The document, with the set in one line where it is known.
         """
-        return replace(self.document(), over=domain_line(self.over))
+        shown = replace(self.document(), over=domain_line(self.over))
+        if not self.certificate:
+            return shown
+        return replace(shown, blocks=(*shown.blocks, Paragraph(self.certificate)))
 
     def _repr_html_(self) -> str:
         return self.html()

@@ -70,6 +70,7 @@ class BadInputs(Answer):
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Where one was asked for: which file holds it, or why there is none.
 
     Raises:
         OutrangeError: The shares are no bounds.

@@ -60,8 +60,7 @@ class Range(Answer):
         at_lo: The inputs that reach `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
         at_hi: The same for `seen_hi`.
-        model_lo: The outputs of the model itself at `at_lo` in float32, in the shape of `lo`; None
-            where no runtime could run it, or where the question is not about its outputs.
+        model_lo: What the model itself returned at `at_lo` in float32, in the shape of `lo`, or None.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
         status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped;
@@ -80,6 +79,7 @@ class Range(Answer):
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Where one was asked for: which file holds it, or why there is none.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

@@ -121,6 +121,8 @@ def verify(
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return stamped(undecided(network, name, clock), network)
     proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
+    if proof is not None:
+        proof.check_covered(unsafe, regions)
     answer = decided(
         network,
         unsafe,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..certify.ask import Certifier, one_box, search_time
+from ..certify.ask import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
 from ..live import heard
@@ -111,7 +111,7 @@ def robustness(
     unsafe, text, reading = _kept(network, around.center, label, property, threshold)
     proof = Certifier.of(certificate, check, clock, "robustness", network, arithmetic)
     if proof is not None:
-        one_box([around.region(0.0)])
+        proof.check_covered(unsafe, [around.region(0.0)])
     answer = ask(
         network,
         unsafe,

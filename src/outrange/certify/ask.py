@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..answers.answer import Answer
 from ..core import VERSION, Clock, InputError, OutOfTime, UnsupportedError, deadline
 from ..core.watch import Stage, tell
+from .missing import NoCertificateError
 
 
 if TYPE_CHECKING:
@@ -54,7 +56,10 @@ def certifiable(network: Any, arithmetic: str = "real", graph: Graph | None = No
             "Certificates need the checker: `pip install outrange-check` (in a checkout of "
             "outrange: `pip install ./checker`)."
         ) from None
-    return subject(network.graph, network.file) if graph is None else subject(graph, None)
+    if graph is not None:
+        return subject(graph, None)
+    known = network.source.sha256 if network.file is not None and network.source else None
+    return subject(network.graph, network.file, known)
 
 
 def one_box(regions: list[Region]) -> Box:
@@ -68,9 +73,18 @@ def one_box(regions: list[Region]) -> Box:
     return regions[0].box
 
 
-def within(clock: Clock) -> float | None:
-    """Seconds for the search, of what is left for all."""
-    return None if clock.limit == float("inf") else max(LEAST_TIME, SEARCH_SHARE * clock.left)
+def check_writable(path: str | os.PathLike) -> None:
+    """Refuse a place where no certificate can be written, before the search.
+
+    Raises:
+        InputError: Its folder does not exist, or takes no files.
+    """
+    folder = Path(path).resolve().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
+        raise InputError(
+            "`certificate` is a file in a folder that exists and can be written to. "
+            f"Received: {os.fspath(path)!r}."
+        )
 
 
 def finished(
@@ -82,13 +96,14 @@ def finished(
         with deadline(None if clock.limit == float("inf") else clock.left):
             return write(answer)
     except OutOfTime:
-        note = (
-            f"No certificate was written to {os.fspath(certificate)}: the time was over. A larger "
-            "`time_limit` gives it more (a fifth of it is the search's), or none at all."
+        why = (
+            "the time was over; a fifth of a time limit is the search's, the rest is for the proof"
         )
-        into = "remedies" if hasattr(answer, "remedies") else "methods"
-        more: dict[str, Any] = {into: (*getattr(answer, into), note)}
-        return replace(answer, **more)
+    except NoCertificateError as missing:
+        why = str(missing)
+    return replace(
+        answer, certificate=f"No certificate was written to {os.fspath(certificate)}: {why}."
+    )
 
 
 def notes(question: str, words: str) -> dict[str, Any]:
@@ -122,7 +137,14 @@ class Certifier:
         """None if none is wanted; see `certifiable`."""
         if path is None:
             return None
+        check_writable(path)
         return cls(certifiable(network, arithmetic, graph), path, check, clock, question)
+
+    def check_covered(self, unsafe: Formula, regions: Sequence[Region]) -> None:
+        """Refuse a property or an input set that no certificate is written of."""
+        from .verdicts import check_covered
+
+        check_covered(self.about.network.inputs, unsafe, regions)
 
     def range(self, answer: Range, box: Box, rows: Any) -> Range:
         """The range with its certificate."""
@@ -165,4 +187,6 @@ class Certifier:
 
 def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
     """Seconds for the search: all that is left, or a part of it."""
-    return left if certifier is None else within(clock)
+    if certifier is None or clock.limit == float("inf"):
+        return left
+    return max(LEAST_TIME, SEARCH_SHARE * clock.left)

@@ -20,7 +20,12 @@ from ..core import Box, InputError, OutOfTime, check_deadline, seconds_left
 from ..graph import Graph
 from .exact_network import exact_network
 from .file import Claim, ProvedBox, write_certificate
+from .missing import NoCertificateError
 from .prove import Goal, prove_box
+
+
+PART = ".part"
+"""What a certificate's name ends with until it is whole and checked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +43,13 @@ class Subject:
     sha256: str | None
 
 
-def subject(graph: Graph, file: str | None) -> Subject:
+def subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
     """The network of a model in exact numbers; of a file, as the checker itself reads it.
 
     Args:
         graph: What was read of the model.
         file: The file that it was read from; None for a model in memory.
+        known: SHA-256 of the file as it was when the graph was read.
 
     Raises:
         InputError: Something in it is not covered by certificates; the message names it.
@@ -54,6 +60,8 @@ def subject(graph: Graph, file: str | None) -> Subject:
         network, digest = read(file)
     except Refused as why:
         raise InputError(f"{file} cannot be certified: {why}") from None
+    if known is not None and known != digest:
+        raise InputError(f"{file} cannot be certified: it has changed since it was read.")
     if network.inputs != graph.size:
         raise InputError(
             f"{file} cannot be certified: the checker reads {network.inputs} inputs, outrange "
@@ -90,21 +98,27 @@ def certify(
 
     Raises:
         OutOfTime: The ambient deadline passed; nothing is written.
-        InputError: No tree was found: a claim is closer to its bound than float64 can tell.
+        NoCertificateError: No tree was found, or the checker refuses it; nothing is written.
     """
     model = None
     if about.file is not None and about.sha256 is not None:
         model = (Path(about.file).name, about.sha256)
-    refused = ""
-    # Where float64 cannot tell on which side of a kink a unit lies, a tree may name other units
-    # than the checker finds open; splits of the box alone name none.
-    for by_boxes in (False, True) if check else (False,):
-        write_certificate(path, about.network, _proved(about, parts, by_boxes), model, notes)
-        if not check:
-            return False
-        if not (refused := run_checker(path, about.file)):
-            return True
-    raise InputError(f"The checker does not certify what was found: {refused} Please report this.")
+    path, refused = Path(path), ""
+    part = path.with_name(path.name + PART)
+    try:
+        # Where float64 cannot tell on which side of a kink a unit lies, a tree may name other units
+        # than the checker finds open; splits of the box alone name none.
+        for by_boxes in (False, True) if check else (False,):
+            write_certificate(part, about.network, _proved(about, parts, by_boxes), model, notes)
+            if not check or not (refused := run_checker(part, about.file)):
+                os.replace(part, path)
+                return check
+    finally:
+        part.unlink(missing_ok=True)
+    raise NoCertificateError(
+        f"the checker does not certify what was found ({refused}), which is a fault of outrange "
+        "and not of the answer"
+    )
 
 
 def _proved(
@@ -126,23 +140,29 @@ def _proved(
         ]
         tree = prove_box(about.network, box, goals, by_boxes)
         if tree is None:
-            raise InputError(
-                "No certificate was found: a bound is attained to within float64 rounding, or the "
-                "network is not covered. Ask with a larger `tol`, or without `certificate=`."
+            raise NoCertificateError(
+                "no proof tree was found, since a bound is attained to within float64 rounding; a "
+                "larger `tol` leaves more room"
             )
         found.append(ProvedBox(box, [claim for claim, _ in claims], tree))
     check_deadline()
     return found
 
 
+def told(path: str | os.PathLike, is_checked: bool) -> str:
+    """Where the certificate is, in a sentence."""
+    checked = "checked by outrange-check" if is_checked else "not checked yet"
+    return f"Certificate: {os.fspath(path)}, {checked}."
+
+
 def run_checker(path: str | os.PathLike, model: str | None) -> str:
     """Run `outrange-check` in a process of its own.
 
     Returns:
-        Why it refuses the certificate, which is then removed; empty where it certifies it.
+        Why it refuses the certificate; empty where it certifies it.
 
     Raises:
-        OutOfTime: The ambient deadline passed; the certificate is removed.
+        OutOfTime: The ambient deadline passed.
     """
     command = [sys.executable, "-m", "outrange_check", os.fspath(path)]
     if model is not None:
@@ -157,9 +177,6 @@ def run_checker(path: str | os.PathLike, model: str | None) -> str:
             timeout=None if left == np.inf else max(0.0, left),
         )
     except subprocess.TimeoutExpired:
-        Path(path).unlink(missing_ok=True)
         raise OutOfTime from None
-    if not run.returncode:
-        return ""
-    Path(path).unlink(missing_ok=True)
-    return (run.stdout + run.stderr).strip()
+    said = (run.stdout + run.stderr).strip().splitlines()
+    return "" if run.returncode == 0 else " ".join(said[-1:]) or f"exit code {run.returncode}"

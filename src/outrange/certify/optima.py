@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..answers import Optimum
-from ..core import Atom, Box, InputError, Warrant
-from .certificates import Subject, certify
+from ..core import Atom, Box, Warrant
+from .certificates import Subject, certify, told
 from .file import Claim
+from .missing import NoCertificateError
 from .ranges import DIGITS, SLACK, flat, least_scale
 
 
@@ -37,12 +38,12 @@ def certified_optimum(
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        InputError: See `certify`.
+        NoCertificateError: See `certify`.
     """
     sign = 1.0 if answer.sense == "min" else -1.0
     proved, attained = (answer.lo, answer.hi) if sign > 0 else (answer.hi, answer.lo)
     if not np.isfinite(proved):
-        raise InputError("The proved end is infinite: there is nothing to certify yet.")
+        raise NoCertificateError("the proved end is not known yet")
     row = np.zeros(len(about.network.outputs))
     for at, coefficient in form.terms:
         row[at - about.network.inputs] = sign * coefficient
@@ -54,10 +55,9 @@ def certified_optimum(
         row[None], np.array([sign * form.offset]), sign * end, at=at, value=sign * attained
     )
     is_checked = certify(path, about, [(box, [(claim, scale)])], notes, check)
-    method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
     return replace(
         answer,
         **{"lo" if sign > 0 else "hi": end},
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        methods=(*answer.methods, method),
+        certificate=told(path, is_checked),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from outrange_check.build import exact
-from outrange_check.network import ONE, Block, Form, Network
+from outrange_check.certificate import largest
+from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, check_deadline
 from ..search.common.parallel import threads
@@ -29,12 +30,11 @@ FEW_INPUTS = 12
 """With at most so many inputs that vary, boxes are split in inputs first; with more, in the signs
 of units."""
 
-BOXES_A_CALL = 200
-"""Boxes between two looks at the clock: a tenth of a second at most."""
-
-
 CLOCK = 0.05
-"""Seconds between two looks at the clock while others work."""
+"""Seconds between two looks at the clock: boxes are given to the kernel by what the last took."""
+
+MOST_BOXES = 4096
+"""Boxes of one call to the kernel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def prove_box(
         The bytes of the tree; None where no tree was found: a goal is false, or too close.
     """
     whole = Network(network.inputs, list(network.blocks), network.outputs)
-    forms = [_largest(whole, goal.forms) for goal in goals]
+    forms = [largest(whole, list(goal.forms)) for goal in goals]
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
     if by_boxes or any(block.curve != "kink" for block in whole.blocks):
         return prove_boxes(whole, box, forms, target)
@@ -78,18 +78,6 @@ def prove_box(
         if tree is not None or not has_kernel:
             return tree
     return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
-
-
-def _largest(network: Network, forms: Sequence[Form]) -> Form:
-    """The largest form, by one more unit each, as the checker adds them."""
-    largest, *rest = forms
-    none = exact(0.0)
-    for form in rest:
-        unit = network.inputs + sum(len(block.forms) for block in network.blocks)
-        apart = {k: largest.get(k, none) - form.get(k, none) for k in largest | form}
-        network.blocks.append(Block("kink", (none, exact(1.0)), [apart]))
-        largest = form | {unit: exact(1.0)}
-    return largest
 
 
 def _by_kernel(
@@ -116,14 +104,16 @@ def _on_all_cores(first: TreeProver) -> bytes | None:
     stop, given = Event(), []
 
     def alone(prover: TreeProver) -> bool:
-        while not (found := prover.run(BOXES_A_CALL)):
+        size = _CallSize()
+        while not (found := size.run(prover)):
             if stop.is_set():
                 return False
         return found > 0
 
     with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
         try:
-            while not (found := first.run(BOXES_A_CALL)):
+            size = _CallSize()
+            while not (found := size.run(first)):
                 check_deadline()
                 busy = sum(not work.done() for _, work in given)
                 if busy < threads() - 1 and (other := first.share()) is not None:
@@ -136,6 +126,20 @@ def _on_all_cores(first: TreeProver) -> bytes | None:
     if found < 0 or not all(work.result() for _, work in given):
         return None
     return b"".join(p.tree()[0] for p in [first, *(p for p, _ in reversed(given))])
+
+
+class _CallSize:
+    """How many boxes a call takes: about `CLOCK` seconds' worth."""
+
+    def __init__(self) -> None:
+        self.boxes = 1
+
+    def run(self, prover: TreeProver) -> int:
+        began = time.perf_counter()
+        found = prover.run(self.boxes)
+        more = time.perf_counter() - began < CLOCK
+        self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
+        return found
 
 
 def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..answers import Range
 from ..core import Box, InputError, Warrant
-from .certificates import Subject, certify
+from .certificates import Subject, certify, told
 from .file import Claim
+from .missing import NoCertificateError
 
 
 SLACK = 4e-9
@@ -48,7 +49,7 @@ def certified_range(
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        InputError: See `certify`.
+        NoCertificateError: See `certify`.
     """
     count = answer.lo.size
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
@@ -62,7 +63,7 @@ def certified_range(
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise InputError("An end of the range is infinite: there is nothing to certify yet.")
+        raise NoCertificateError("an end of the range is not known yet")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     scale = scale + least_scale(box)
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
@@ -77,13 +78,12 @@ def certified_range(
             )  # fmt: skip
             claims.append((claim, float(size)))
     is_checked = certify(path, about, [(box, claims)], notes, check)
-    method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
     return replace(
         answer,
         lo=lo.reshape(answer.lo.shape),
         hi=hi.reshape(answer.hi.shape),
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        methods=(*answer.methods, method),
+        certificate=told(path, is_checked),
     )
 
 

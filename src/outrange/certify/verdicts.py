@@ -11,9 +11,11 @@ import numpy as np
 
 from ..answers.answer import Answer
 from ..core import Atom, Box, Formula, InputError, Region, Warrant
+from ..core.formula import atoms
 from ..questions.conditions.clause_groups import cases
-from .certificates import Subject, certify
+from .certificates import Subject, certify, told
 from .file import Claim
+from .missing import NoCertificateError
 
 
 Found = TypeVar("Found", bound=Answer)
@@ -41,26 +43,39 @@ def certified_verdict(
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        InputError: The clauses are about more than boxes and linear forms of the outputs, or see
-            `certify`.
+        NoCertificateError: See `certify`.
     """
     parts = []
     for group in cases(unsafe, regions, lambda i: f"x[{i}]"):
-        if group.distances or (group.roots.whole is not None and np.any(group.roots.whole)):
-            raise InputError(
-                "A certificate covers boxes of real inputs: no balls, no whole numbers."
-            )
         claims = [(_claim(about, clause), 1.0) for clause in group.clauses]
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             parts.append((Box(lo, hi), claims))
     if not parts:
-        raise InputError(
-            "The property holds by the bounds of the inputs alone: nothing to certify."
-        )
+        raise NoCertificateError("the property holds by the bounds of the inputs alone")
     is_checked = certify(path, about, parts, notes, check)
-    method = f"certificate {os.fspath(path)}" + ", checked by outrange-check" * is_checked
-    held: dict[str, Any] = {"methods": (*getattr(answer, "methods", ()), method)}
-    return replace(answer, **held, **({"warrant": Warrant.CERTIFIED} if is_checked else {}))
+    stands: dict[str, Any] = {"warrant": Warrant.CERTIFIED} if is_checked else {}
+    return replace(answer, certificate=told(path, is_checked), **stands)
+
+
+def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
+    """Refuse what no certificate is written of, before the search.
+
+    Args:
+        inputs: Number of flat inputs.
+        unsafe: The negated property, over `[x, y]`.
+        regions: The input sets; a union.
+
+    Raises:
+        InputError: It is more than boxes and linear inequalities of the outputs.
+    """
+    if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
+        raise InputError("A certificate covers boxes of real inputs: no ball, no constraint on x.")
+    for atom in atoms(unsafe):
+        if len(atom.terms) > 1 and any(at < inputs for at, _ in atom.terms):
+            raise InputError(
+                "A certificate covers linear inequalities of the outputs, and bounds of single "
+                "inputs. Received: a condition that joins inputs with one another or with outputs."
+            )
 
 
 def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
@@ -69,10 +84,7 @@ def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
     rows, plus, strict = np.zeros((len(clause), outputs)), np.zeros(len(clause)), []
     for row, (i, part) in zip(rows, enumerate(clause), strict=True):
         if not isinstance(part, Atom) or any(at < inputs for at, _ in part.terms):
-            raise InputError(
-                "A certificate covers linear inequalities of the outputs. Received: a condition "
-                "that joins inputs and outputs, or is nested."
-            )
+            raise NoCertificateError("its negation has too many clauses, and stays nested")
         for at, coefficient in part.terms:
             row[at - inputs] = float(coefficient)
         plus[i] = float(part.offset)

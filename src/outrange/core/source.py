@@ -21,7 +21,18 @@ VERSION = "0.1.0"
 
 
 @dataclass(frozen=True)
-class ModelSource:
+class _Source:
+    """Something told by a hash."""
+
+    name: str
+    sha256: str
+    of: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: SHA-256 of the {self.of} {self.sha256}"
+
+
+class ModelSource(_Source):
     """One model, told by a hash.
 
     Args:
@@ -31,16 +42,8 @@ class ModelSource:
             array's type, shape and little-endian bytes, in the model's own order.
     """
 
-    name: str
-    sha256: str
-    of: str
 
-    def __str__(self) -> str:
-        return f"{self.name}: SHA-256 of the {self.of} {self.sha256}"
-
-
-@dataclass(frozen=True)
-class PropertySource:
+class PropertySource(_Source):
     """One property, told by a hash.
 
     Args:
@@ -49,13 +52,6 @@ class PropertySource:
         of: What was hashed: `"file"`, its bytes, as `sha256sum` prints it; or `"text"`, the
             property as it was written out, in UTF-8.
     """
-
-    name: str
-    sha256: str
-    of: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: SHA-256 of the {self.of} {self.sha256}"
 
 
 @dataclass(frozen=True)

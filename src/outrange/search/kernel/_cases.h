@@ -63,19 +63,7 @@ static cases *cases_new(const exact_net *t, int most)
     cases *f = calloc(1, sizeof *f);
     size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2, C = M + d;
     f->most = most;
-    f->lp.d = t->d;
-    f->lp.cap = (int)M;
-    f->lp.T = reals(M * d);
-    f->lp.t0 = reals(M);
-    f->lp.rc = reals(d);
-    f->lp.lo = reals(C);
-    f->lp.hi = reals(C);
-    f->lp.x = reals(d);
-    f->lp.y = reals(M);
-    f->lp.xn = reals(d);
-    f->lp.nbv = malloc(sizeof(int) * d);
-    f->lp.bv = malloc(sizeof(int) * M);
-    f->lp.at = malloc(sizeof(int) * d);
+    simplex_make(&f->lp, t->d, (int)M);
     f->G = reals(M * d);
     f->h = reals(M);
     f->a = reals(V + 8);
@@ -92,18 +80,7 @@ static cases *cases_new(const exact_net *t, int most)
 
 static void cases_free(cases *f)
 {
-    simplex *s = &f->lp;
-    free(s->T);
-    free(s->t0);
-    free(s->rc);
-    free(s->lo);
-    free(s->hi);
-    free(s->x);
-    free(s->y);
-    free(s->xn);
-    free(s->nbv);
-    free(s->bv);
-    free(s->at);
+    simplex_end(&f->lp);
     free(f->G);
     free(f->h);
     free(f->a);

@@ -22,19 +22,7 @@ static leaf *leaf_new(const tape *t)
     int d = t->d, K = MAX_LEAF;
     size_t D = (size_t)d, KK = (size_t)K, C = KK + 1;
     leaf *f = calloc(1, sizeof *f);
-    f->lp.d = d;
-    f->lp.cap = K + 1;
-    f->lp.T = reals(C * D);
-    f->lp.t0 = reals(C);
-    f->lp.rc = reals(D);
-    f->lp.lo = reals(D + C);
-    f->lp.hi = reals(D + C);
-    f->lp.x = reals(D);
-    f->lp.y = reals(C);
-    f->lp.xn = reals(D);
-    f->lp.nbv = malloc(sizeof(int) * D);
-    f->lp.bv = malloc(sizeof(int) * C);
-    f->lp.at = malloc(sizeof(int) * D);
+    simplex_make(&f->lp, d, K + 1);
     f->P = reals(KK * D);
     f->Q = reals(KK * KK);
     f->r = reals(KK);
@@ -70,18 +58,7 @@ static leaf *leaf_new(const tape *t)
 
 static void leaf_free(leaf *f)
 {
-    simplex *s = &f->lp;
-    free(s->T);
-    free(s->t0);
-    free(s->rc);
-    free(s->lo);
-    free(s->hi);
-    free(s->x);
-    free(s->y);
-    free(s->xn);
-    free(s->nbv);
-    free(s->bv);
-    free(s->at);
+    simplex_end(&f->lp);
     free(f->P);
     free(f->Q);
     free(f->r);

@@ -8,6 +8,39 @@ typedef struct {
 
 enum { LP_OPTIMAL, LP_INFEASIBLE, LP_CAPPED };
 
+static void simplex_make(simplex *s, int d, int cap)
+{
+    size_t D = (size_t)d, C = (size_t)cap;
+    s->d = d;
+    s->cap = cap;
+    s->T = reals(C * D);
+    s->t0 = reals(C);
+    s->rc = reals(D);
+    s->lo = reals(D + C);
+    s->hi = reals(D + C);
+    s->x = reals(D);
+    s->y = reals(C);
+    s->xn = reals(D);
+    s->nbv = malloc(sizeof(int) * D);
+    s->bv = malloc(sizeof(int) * C);
+    s->at = malloc(sizeof(int) * D);
+}
+
+static void simplex_end(simplex *s)
+{
+    free(s->T);
+    free(s->t0);
+    free(s->rc);
+    free(s->lo);
+    free(s->hi);
+    free(s->x);
+    free(s->y);
+    free(s->xn);
+    free(s->nbv);
+    free(s->bv);
+    free(s->at);
+}
+
 /* min c x over xl <= x <= xu, G x >= h (m rows). Leaves x, and in y the multipliers of a lower
  * bound (or, if infeasible, of a Farkas certificate). Nothing it returns is trusted. */
 static int lp_solve(simplex *s, const double *c, const double *xl, const double *xu,
