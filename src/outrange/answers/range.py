@@ -60,7 +60,7 @@ class Range(Answer):
         at_lo: The inputs that reach `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
         at_hi: The same for `seen_hi`.
-        model_lo: What the model itself returned at `at_lo` in float32, in the shape of `lo`, or None.
+        model_lo: What the model itself returned at `at_lo`, in the shape of `lo`; None if not run.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
         status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped;
