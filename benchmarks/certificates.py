@@ -121,7 +121,10 @@ def main() -> None:
         row for family in given.families for row in verdicts(data_folder() / family, given.most)
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
-        rows = [one(*row, Path(folder), pool, given.time) for row in asked]
+        rows = []
+        for row in asked:
+            rows.append(one(*row, Path(folder), pool, given.time))
+            print(f"{rows[-1].name}: {rows[-1].bytes} bytes", file=sys.stderr, flush=True)
         print(f"{'row':40}{'search':>9}{'write':>9}{'check':>9}{'kB':>9}  checker")
         good, checks = 0, 0.0
         for row in rows:

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from outrange_check.certificate import largest
+from outrange_check.certificate import MOST_BYTES, largest
 from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, check_deadline
 from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+from .missing import NoCertificateError
 from .provers.box_prover import prove_boxes
 from .provers.unit_prover import prove_units
 
@@ -103,29 +104,30 @@ def _on_all_cores(first: TreeProver) -> bytes | None:
     """
     stop, given = Event(), []
 
-    def alone(prover: TreeProver) -> bool:
+    def alone(prover: TreeProver) -> bytes | None:
         size = _CallSize()
         while not (found := size.run(prover)):
             if stop.is_set():
-                return False
-        return found > 0
+                return None
+        return prover.tree()[0] if found > 0 else None
 
     with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
         try:
             size = _CallSize()
             while not (found := size.run(first)):
                 check_deadline()
-                busy = sum(not work.done() for _, work in given)
+                busy = sum(not work.done() for work in given)
                 if busy < threads() - 1 and (other := first.share()) is not None:
-                    given.append((other, pool.submit(alone, other)))
-            while found > 0 and not all(work.done() for _, work in given):
+                    given.append(pool.submit(alone, other))
+                    del other  # its memory is a hundred times its tree's
+            while found > 0 and not all(work.done() for work in given):
                 check_deadline()
-                wait([work for _, work in given], timeout=CLOCK)
+                wait(given, timeout=CLOCK)
         finally:
             stop.set()
-    if found < 0 or not all(work.result() for _, work in given):
-        return None
-    return b"".join(p.tree()[0] for p in [first, *(p for p, _ in reversed(given))])
+    parts = [first.tree()[0] if found > 0 else None, *(work.result() for work in reversed(given))]
+    known = [part for part in parts if part is not None]
+    return b"".join(known) if len(known) == len(parts) else None
 
 
 class _CallSize:
@@ -137,6 +139,10 @@ class _CallSize:
     def run(self, prover: TreeProver) -> int:
         began = time.perf_counter()
         found = prover.run(self.boxes)
+        if prover.size > MOST_BYTES:
+            raise NoCertificateError(
+                f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
+            )
         more = time.perf_counter() - began < CLOCK
         self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
         return found
