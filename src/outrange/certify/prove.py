@@ -14,7 +14,7 @@ import numpy as np
 from outrange_check.certificate import MOST_BYTES, largest
 from outrange_check.network import ONE, Form, Network
 
-from ..core import Box, check_deadline
+from ..core import Box, OutOfTime, check_deadline, deadline
 from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
@@ -28,8 +28,11 @@ AHEAD = 1e-9
 what it rounds must not matter to the checker."""
 
 FEW_INPUTS = 12
-"""With at most so many inputs that vary, boxes are split in inputs first; with more, in the signs
-of units."""
+"""With at most so many inputs that vary, the box is split until it is proved; with more, the signs
+of units are, where splits of the box do not end soon."""
+
+TRIAL = 2.0
+"""Seconds in which splits of the box may end soon."""
 
 CLOCK = 0.05
 """Seconds between two looks at the clock: boxes are given to the kernel by what the last took."""
@@ -72,13 +75,19 @@ def prove_box(
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
     if by_boxes or any(block.curve != "kink" for block in whole.blocks):
         return prove_boxes(whole, box, forms, target)
-    few = np.count_nonzero(box.lo < box.hi) <= FEW_INPUTS
-    has_kernel = whole.inputs <= MOST_INPUTS and library() is not None
-    if not (few and has_kernel):
-        tree = prove_units(whole, box, forms, target)
-        if tree is not None or not has_kernel:
+    if whole.inputs > MOST_INPUTS or library() is None:
+        return prove_units(whole, box, forms, target)
+    scale = np.array([goal.scale for goal in goals])
+    if np.count_nonzero(box.lo < box.hi) > FEW_INPUTS:
+        try:
+            with deadline(TRIAL):
+                tree = _by_kernel(whole, box, forms, target, scale)
+        except OutOfTime:
+            check_deadline()  # the user's own, too?
+            tree = prove_units(whole, box, forms, target)
+        if tree is not None:
             return tree
-    return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
+    return _by_kernel(whole, box, forms, target, scale)
 
 
 def _by_kernel(
