@@ -9,11 +9,15 @@ import pytest
 
 
 pytest.importorskip("h5py")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 
 import h5py
+import onnxruntime
 
+from frontends.onnx_models import model, node
 from outrange_check.network import Refused
-from outrange_check.readers import read
+from outrange_check.readers import read, read_bytes
 
 
 def _unfound(data):
@@ -57,3 +61,24 @@ def test_forged_weights_are_refused(name, tmp_path):
     assert (loaded != np.array(array)).any()
     with pytest.raises(Refused, match=r"laid out|of a type that is not read"):
         read(tmp_path / "forged.keras")
+
+
+POOL = {"auto_pad": "SAME_LOWER", "dilations": [2], "kernel_shape": [3]}
+SLICE = {"from": [0], "to": [2**63 - 1], "axes": [2], "steps": [-1]}
+
+DISPUTED = {
+    "`auto_pad` of a pool with": (3, [node("MaxPool", "x", "y", **POOL)]),
+    "a step of -1 to 9223372036854775807": (0, [node("Slice", "x from to axes steps", "y")]),
+}
+"""Of three entries the standard makes so many, and onnxruntime one."""
+
+
+@pytest.mark.parametrize("reason", DISPUTED)
+def test_what_onnxruntime_computes_otherwise_than_the_standard_is_refused(reason):
+    count, nodes = DISPUTED[reason]
+    constants = {k: np.array(v, np.int64) for k, v in SLICE.items()} if count == 0 else {}
+    data = model(nodes, constants, inputs={"x": (1, 1, 3)}, opset=19).SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.ones((1, 1, 3), np.float32)})[0].size == 1 != count
+    with pytest.raises(Refused, match=reason):
+        read_bytes(data, "model.onnx")
