@@ -57,7 +57,7 @@ class Bounded:
 
     def __init__(self, box, units, known):
         self.box, self.known = box, dict(known)
-        self.kinks, self.rows, self.ranges = {}, {}, {}
+        self.kinks, self.slopes, self.rows, self.ranges = {}, {}, {}, {}
         self.values, self.put = dict(box), {k: {k: Fraction(1)} for k in (ONE, *box)}
         for unit, below, above, form in units:
             row, old = self.row(form), self.known.get(unit)
@@ -69,12 +69,13 @@ class Bounded:
                     low, high = max(low, old[0]), min(high, old[1])
                 self.known[unit] = low, max(low, high)
             low, high = self.known[unit]
+            self.slopes[unit], self.rows[unit] = (below, above), row
             if not open_(low, high):
                 slope = above if low > 0 else below
                 self.put[unit] = {k: slope * v for k, v in row.items() if slope}
                 continue
             self.put[unit] = {unit: Fraction(1)}
-            self.kinks[unit], self.rows[unit] = (below, above), row
+            self.kinks[unit] = below, above
             self.ranges[unit] = low, high
             self.values[unit] = values_between((below, above), low, high)
 
@@ -151,7 +152,13 @@ def boxes(box, goals, units, proof):
             known = bounded.known
             for flag, proves in ((2, _linear), (4, _phases)):
                 mask = proof.number() if does & flag else 0
-                if not all(proves(bounded, g, proof) for i, g in enumerate(todo) if mask >> i & 1):
+                named = sorted(bounded.kinks)
+                if flag & 4 & does and does & 16:
+                    named = [proof.number() for _ in range(proof.number())]
+                    if not bounded.slopes.keys() >= set(named):
+                        raise Refused("numbers")
+                asked = [goal for i, goal in enumerate(todo) if mask >> i & 1]
+                if not all(proves(bounded, named, goal, proof) for goal in asked):
                     raise Refused("leaf")
                 todo = [goal for i, goal in enumerate(todo) if not mask >> i & 1]
         if does & 8:
@@ -166,7 +173,7 @@ def boxes(box, goals, units, proof):
     return count
 
 
-def _linear(bounded, goal, proof):
+def _linear(bounded, _, goal, proof):
     return goal.met(bounded.least(bounded.row(goal.form), bounded.lines()))
 
 
@@ -193,7 +200,7 @@ class Case:
         return unit not in self.signs and open_(*self.ranges[unit])
 
     def settle(self, unit, above):
-        slope = self.bounded.kinks[unit][above]
+        slope = self.bounded.slopes[unit][above]
         for key, row in self.rows.items():
             if row.get(unit):
                 row = dict(row)
@@ -217,10 +224,9 @@ class Case:
                 self.settle(unit, low > 0)
 
 
-def _phases(bounded, goal, proof):
+def _phases(bounded, units, goal, proof):
     rows = bounded.rows | {"goal": bounded.row(goal.form)}
-    units = sorted(bounded.kinks)
-    stack = [(Case(bounded, rows, dict(bounded.ranges), dict(bounded.values), {}), 0, 0, False)]
+    stack = [(Case(bounded, rows, dict(bounded.known), dict(bounded.values), {}), 0, 0, False)]
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
@@ -233,7 +239,7 @@ def _phases(bounded, goal, proof):
                 raise Refused("decides")
             stack += [(case, units[i], sign, bool(does & 2)) for sign in (-1, 1)]
             continue
-        shares = [proof.byte() for _ in units] if does & 4 else [None] * len(units)
+        shares = {unit: proof.byte() for unit in units} if does & 4 else {}
         row = {} if does & 8 else dict(case.rows["goal"])
         for _ in range(proof.number()):
             i, size = proof.number(), proof.multiplier()
@@ -242,10 +248,7 @@ def _phases(bounded, goal, proof):
             add(row, case.rows[units[i]], -size * case.signs[units[i]])
         if case.empty:
             continue
-        drawn = {
-            u: lines(bounded.kinks[u], *case.ranges[u], share)
-            for u, share in zip(units, shares, strict=True)
-        }
+        drawn = {u: lines(bounded.kinks[u], *case.ranges[u], shares.get(u)) for u in bounded.kinks}
         bound = bounded.least(row, drawn, case.rows)
         if not (bound > 0 if does & 8 else goal.met(bound)):
             return False

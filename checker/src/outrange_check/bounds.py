@@ -74,8 +74,8 @@ class Region:
                 self.values[k] = values(self.curves[k], low, high, self.lines[k])
                 size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
         if deep:
-            self.units = [k for k in self.units if k not in self.settled]
             self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
+            self.units = [k for k in self.units if k not in self.settled]
             self.settled = {}
 
     def _free(self, k: int) -> None:
@@ -137,7 +137,7 @@ class Region:
             if c := total.pop(k, 0) >> BITS:
                 line = self.lines[k]
                 if shares and k not in self.settled:
-                    line = lines(self.curves[k], *self.ranges[k], shares[k])
+                    line = lines(self.curves[k], *self.ranges[k], shares.get(k))
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
                 if factor := c * slope >> BITS:

@@ -8,8 +8,9 @@ from .curves import BITS
 from .network import Refused
 
 
-BOUND, LINEAR, CASES, SPLIT = 1, 2, 4, 8
-"""What a node of the box tree does, in this order; their sum is its first byte."""
+BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
+"""What a node of the box tree does; their sum is its first byte. UNITS says that its trees of cases
+number units by a list, which stands before them."""
 
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
 """What a node of a tree of cases does; a node that decides no unit is a leaf."""
@@ -55,10 +56,12 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         region.bound(deep=True)
     for flag in (LINEAR, CASES):
         mask = proof.number() if does & flag else 0
+        named = does & UNITS and flag == CASES
+        units = [proof.number() for _ in range(proof.number())] if named else region.units
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
             least = todo.pop(k)
             if flag == CASES:
-                _case(region, region, {}, (k, least), proof)
+                _case(units, region, {}, (k, least), proof)
             elif region.least(1, k) < least:
                 raise Refused(f"{here} leaves claim {k - region.goals[0]} not proved")
     if bool(does & SPLIT) != bool(todo):
@@ -72,20 +75,20 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
             prove(part, dict(todo), proof)
 
 
-def _case(box: Region, case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
+def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
     """Follow a tree over the signs of units' z: each leaf proves the goal, or has no inputs.
 
     Args:
-        box: The box, with the units that the tree numbers.
-        case: Those of its inputs for which units have these signs.
+        units: Those that the tree numbers.
+        case: The inputs of the box for which units have these signs.
         signs: Of the units that were decided.
         goal: Its row, and what it is at least.
         proof: The tree.
     """
     does = next(proof.data)
     if does & DECIDE:
-        k = box.units[proof.number()]
-        if k in signs or isinstance(box.curves[k], str):
+        k = units[proof.number()]
+        if k in signs or isinstance(case.curves[k], str):
             raise Refused("a unit is decided that has no kink, or has its sign by now")
         for sign in (1, -1):
             part = case.part()
@@ -93,10 +96,10 @@ def _case(box: Region, case: Region, signs: Row, goal: tuple[int, int], proof: P
             part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))
             if does & TIGHTEN:
                 part.bound(deep=False)
-            _case(box, part, signs | {k: sign}, goal, proof)
+            _case(units, part, signs | {k: sign}, goal, proof)
         return
-    shares = {k: next(proof.data) for k in box.units} if does & SHARES else None
-    pulls = [(box.units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
+    shares = {k: next(proof.data) for k in units} if does & SHARES else None
+    pulls = [(units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
     times, need = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
     if (
         not case.empty
