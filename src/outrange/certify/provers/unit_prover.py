@@ -79,7 +79,7 @@ def prove_units(
     targets = targets + ROUNDING * (1.0 + np.abs(targets))
     plain = units.least(rows, constants) >= targets
     open_ = np.flatnonzero(~plain)
-    # Where float64 cannot tell on which side of a kink a unit lies, the checker may find others open.
+    # Named, since the checker may find others open where float64 cannot tell the side of a kink.
     cases = (CASES | UNITS) * bool(open_.size)
     out = bytearray([BOUND | LINEAR * bool(plain.any()) | cases])
     if plain.any():
