@@ -20,8 +20,10 @@ def main() -> int:
         print(f"REFUSED: {why}")
         return 1
     model = theorem.model or "none was given: the network is taken from the certificate unseen"
-    print(*theorem.sentences, f"Network (SHA-256): {theorem.network}", sep="\n")
-    print(f"Model (SHA-256): {model}\nBoxes: {theorem.boxes}\nCERTIFIED")
+    print(
+        *theorem.sentences, f"Network (SHA-256): {theorem.network}", f"Model (SHA-256): {model}",
+        f"Boxes: {theorem.boxes}", "CERTIFIED", sep="\n",
+    )  # fmt: skip
     return 0
 
 

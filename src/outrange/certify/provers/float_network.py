@@ -23,13 +23,13 @@ class FloatBlock:
     """Units that share one curve, `z = bias + sum of weights @ source`.
 
     Args:
-        curve: As the checker names it.
+        curve: As the checker names it; of a gate, the block whose slopes it multiplies by.
         slopes: Of a kink, `(below, above)`.
         bias: `(units,)`.
         weights: Source to `(units, size of the source)`.
     """
 
-    curve: str
+    curve: str | int
     slopes: tuple[float, float] | None
     bias: np.ndarray
     weights: Mapping[int, np.ndarray]
@@ -56,7 +56,10 @@ class FloatNetwork:
             weights, bias = self.rows(block.forms)
             ends = block.slopes
             slopes = None if ends is None else (_float(ends[0]), _float(ends[1]))
-            self.blocks.append(FloatBlock(block.curve, slopes, bias, weights))
+            name = block.curve
+            if isinstance(name, int):
+                name = int(np.searchsorted(self._edges, name, side="right")) - 2
+            self.blocks.append(FloatBlock(name, slopes, bias, weights))
 
     def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
         """Forms as matrices, one for each source that they read, and their constants.
