@@ -34,7 +34,8 @@ class Region:
         self.units = list(self.curves)
         """In order: each reads those before it only."""
         self.rows: dict[int, Row] = {
-            k: {c: int((v * ONE_BITS).floor()) or 1 for c, v in form.items() if v} for k, form in forms
+            k: {c: int((v * ONE_BITS).floor()) or 1 for c, v in form.items() if v}
+            for k, form in forms
         }
         """Of units and, after them, of goals."""
         self.goals = list(self.rows)[len(places) :]

@@ -28,7 +28,11 @@ TINY = ONE_BITS // 10**7
 
 SMOOTH: dict[str, tuple[Callable, Callable, list[tuple[float, int]]]] = {
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
-    "tanh": (lambda x: x.tanh(), lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x), [(0, 1), (inf, -1)]),
+    "tanh": (
+        lambda x: x.tanh(),
+        lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
+        [(0, 1), (inf, -1)],
+    ),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
     "softplus": (lambda x: x.exp().log1p(), _sigmoid, [(inf, 1)]),
     "elu": (lambda x: x.max(0) + x.min(0).expm1(), lambda x: x.min(0).exp(), [(inf, 1)]),

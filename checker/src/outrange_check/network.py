@@ -77,7 +77,10 @@ def _read(part: dict, before: int, room: list[int]) -> list[Form]:
             keys = range(first, first + len(values))
             room[0] -= len(values)
             need(
-                room[0] >= 0 and first >= ONE and keys.stop <= before and form.keys().isdisjoint(keys),
+                room[0] >= 0
+                and first >= ONE
+                and keys.stop <= before
+                and form.keys().isdisjoint(keys),
                 f"a unit reads variable {first}, twice, or it is not before it",
             )
             form |= {k: fmpq(v, over) for k, v in zip(keys, values, strict=True) if v}

@@ -61,6 +61,8 @@ def gate_lines(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.nd
     width = np.where(one, 1.0, high - low)
     out = []
     for below, above in ((most, least), (least, most)):  # what the product is at the ends
-        slope = np.where(one, np.where(low >= 0, above, below), (above * high - below * low) / width)
+        slope = np.where(
+            one, np.where(low >= 0, above, below), (above * high - below * low) / width
+        )
         out += [slope, np.where(one, 0.0, (above - slope) * high)]
     return out[0], out[1], out[2], out[3]
