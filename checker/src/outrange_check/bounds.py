@@ -65,24 +65,24 @@ class Region:
         """
         self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
         for k in (*self.units, *self.goals):
-            self.unit = (size >> BITS) + 3
+            self.unit = (size >> BITS) + 2
             self._free(k)
             if k in self.curves:
                 if k not in self.settled:
                     self._bound(k, deep)
                 low, high = self.ranges[k]
-                self.values[k] = values(self.curves[k], low, high, self.lines[k])
+                self.values[k] = values(self.curves[k], low, high, self.lines.get(k, ()))
                 size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
         if deep:
             self.units = [k for k in self.units if k not in self.settled]
-            self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
             self.settled = {}
 
     def _free(self, k: int) -> None:
         """Put settled units into a row.
 
         The first time, its coefficients lack up to a unit each; rounding a factor costs a unit of
-        the settled unit's z, rounding a coefficient one of its variable. Two `unit` pay for all.
+        the settled unit's z, rounding a coefficient one of its variable: less than two sizes, and
+        one for rounding the error. Two `unit`, each above a size + 1, pay for all.
         """
         total: Row = {}
         error = self.errors[k] << BITS
@@ -107,8 +107,7 @@ class Region:
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
         if kink and (low >= 0 or high <= 0):
-            slope = self.settled[k] = int(self.curves[k][low >= 0])
-            self.lines[k] = slope, 0, slope, 0
+            self.settled[k] = int(self.curves[k][low >= 0])
         else:
             self.lines[k] = lines(self.curves[k], low, high)
 
@@ -136,7 +135,7 @@ class Region:
         for k in reversed(self.units):
             if c := total.pop(k, 0) >> BITS:
                 line = self.lines[k]
-                if shares and k not in self.settled:
+                if shares:
                     line = lines(self.curves[k], *self.ranges[k], shares[k])
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
@@ -155,8 +154,8 @@ class Region:
         return abs(factor) * self.errors[k]
 
 
-def values(curve: Curve, low: int, high: int, drawn: Lines) -> Range:
-    """The least and the largest value of a curve over `low <= z <= high`."""
+def values(curve: Curve, low: int, high: int, drawn: tuple[int, ...]) -> Range:
+    """The least and the largest value of a curve over `low <= z <= high`, a smooth one's by lines."""
     if not isinstance(curve, str):
         ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)
