@@ -155,7 +155,7 @@ class Region:
 
 
 def values(curve: Curve, low: int, high: int, drawn: tuple[int, ...]) -> Range:
-    """The least and the largest value of a curve over `low <= z <= high`, a smooth one's by lines."""
+    """The least and the largest value over `low <= z <= high`; of a smooth curve, by its lines."""
     if not isinstance(curve, str):
         ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)
