@@ -27,20 +27,22 @@ class Region:
     """
 
     def __init__(self, network: Network, box: list[Range], goals: list[Form]) -> None:
-        places = [(block, i) for block in network.blocks for i, _ in enumerate(block.forms)]
-        forms = enumerate([*(block.forms[i] for block, i in places), *goals], len(box))
-        curves = [c + i if isinstance(c := curve(block), int) else c for block, i in places]
-        self.curves: dict[int, Curve] = dict(enumerate(curves, len(box)))
+        blocks = [block for block in network.blocks for _ in block.forms]
+        forms = [form for block in network.blocks for form in block.forms] + goals
+        self.curves = {k: curve(block) for k, block in enumerate(blocks, len(box))}
         self.units = list(self.curves)
         """In order: each reads those before it only."""
         self.rows: dict[int, Row] = {
             k: {c: int((v * ONE_BITS).floor()) or 1 for c, v in form.items() if v}
-            for k, form in forms
+            for k, form in enumerate(forms, len(box))
         }
         """Of units and, after them, of goals."""
-        self.goals = list(self.rows)[len(places) :]
-        gates = {ONE, *(k for k, curve in self.curves.items() if isinstance(curve, int))}
-        self.kept = {k for k, row in self.rows.items() if gates.issuperset(row)}
+        self.goals = list(self.rows)[len(blocks) :]
+        self.kept = {
+            k
+            for k, row in self.rows.items()
+            if all(c == ONE or isinstance(self.curves.get(c), int) for c in row)
+        }
         """Rows of gates only, which never settle: their coefficients keep the signs they have."""
         self.errors = dict.fromkeys(self.rows, 0)
         self.inputs: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
@@ -68,16 +70,14 @@ class Region:
         """
         self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
         for k in (*self.units, *self.goals):
-            self.unit = (size >> BITS) + 3
+            self.unit = (size >> BITS) + 2
             self._free(k)
             if k in self.curves:
                 if k not in self.settled:
                     self._bound(k, deep)
-                low, high = self.ranges[k]
-                self.values[k] = values(self.curves[k], low, high, self.lines[k])
-                size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
+                self.values[k] = values(self.curves[k], *self.ranges[k], self.lines[k])
+                size += max(map(abs, self.ranges[k])) + max(map(abs, self.values[k]))
         if deep:
-            self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
             self.units = [k for k in self.units if k not in self.settled]
             self.settled = {}
 
@@ -85,7 +85,8 @@ class Region:
         """Put settled units into a row.
 
         The first time, its coefficients lack up to a unit each; rounding a factor costs a unit of
-        the settled unit's z, rounding a coefficient one of its variable. Two `unit` pay for all.
+        the settled unit's z, rounding a coefficient one of its variable: less than two sizes, and
+        one for rounding the error. Two `unit`, each above a size + 1, pay for all.
         """
         row, error = self.rows[k], self.errors[k] << BITS
         if not self.settled.keys().isdisjoint(row):

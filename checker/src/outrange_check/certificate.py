@@ -57,9 +57,10 @@ def check(path: str, model: str | None = None) -> Theorem:
         proof = Proof(tree)
         parts = [_part(network, part, proof) for part in claim["parts"]]
     except Exception as wrong:  # whatever a damaged file makes the libraries raise
-        other = f" is not in the documented format, or ends in the middle ({wrong!r:.200})"
         raise Refused(
-            f"{path}{other if not isinstance(wrong, Refused) else f': {wrong}'}"
+            f"{path}: {wrong}"
+            if isinstance(wrong, Refused)
+            else f"{path} is not in the documented format, or ends in the middle ({wrong!r:.200})"
         ) from None
     need(
         bool(parts) and next(proof.data, None) is None,
@@ -70,9 +71,9 @@ def check(path: str, model: str | None = None) -> Theorem:
 
 def _members(path: str) -> list[bytes]:
     with zipfile.ZipFile(path) as archive:
-        sizes = sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
         need(
-            sizes == sorted((name, True) for name in MEMBERS),
+            sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
+            == sorted((name, True) for name in MEMBERS),
             f"a certificate holds {', '.join(MEMBERS)}, each once, below {MOST_BYTES} bytes",
         )
         return [archive.read(name) for name in MEMBERS]
@@ -135,13 +136,10 @@ def _combined(terms: list[tuple[fmpq, Form]]) -> Form:
 def growth(network: Network, by: int) -> dict[int, Form]:
     """The derivatives of a network's variables by an input, through gates that are appended."""
     need(type(by) is int and 0 <= by < network.inputs, f"the network has no input {by!r:.50}")
-    rises, first = {by: {ONE: fmpq(1)}}, network.inputs
-    count = sum(len(block.forms) for block in network.blocks)
-    for block in list(network.blocks):
-        gates = Block(first, None, [risen(form, rises) for form in block.forms])
-        network.blocks.append(gates)
-        rises |= {first + i: {first + i + count: fmpq(1)} for i, _ in enumerate(gates.forms)}
-        first += len(gates.forms)
+    rises, forms = {by: {ONE: fmpq(1)}}, [form for block in network.blocks for form in block.forms]
+    for unit, form in enumerate(forms, network.inputs):
+        network.blocks.append(Block(unit, None, [risen(form, rises)]))
+        rises[unit] = {unit + len(forms): fmpq(1)}
     return rises
 
 
@@ -170,8 +168,10 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
     )
     values: dict[int, Any] = {ONE: fmpq(1), **dict(enumerate(x))}
     for block in network.blocks:
-        sums = [_sum(form, values) for form in block.forms]
-        values |= {len(values) - 1 + i: _curve(block, z) for i, z in enumerate(sums)}
+        values |= {
+            k: _curve(block, _sum(form, values))
+            for k, form in enumerate(block.forms, len(values) - 1)
+        }
     need(
         all(_sum(form, values) <= _number(attained["value"]) for form in forms),
         "a value is not attained at its point",
@@ -199,8 +199,9 @@ def _words(claim: Any, by: int | None) -> str:
     ]
     least = f"{'>' if claim['strict'] is True else '>='} {claim['least'][0]!r}"
     if by is not None:
-        rests = " (it does not decrease)" * (claim["least"][0] >= 0)
-        least = f"grows by {least} per unit that x[{by}] alone grows{rests}"
+        least = f"grows by {least} per unit that x[{by}] alone grows" + (
+            " (it does not decrease)" * (claim["least"][0] >= 0)
+        )
     return f"{' or '.join(sums)} {least}"
 
 

@@ -85,9 +85,7 @@ Curve = str | int | tuple[int, int]
 
 def curve(block: Block) -> Curve:
     """The curve of a block."""
-    if isinstance(block.curve, int):
-        return block.curve
-    if block.curve in SMOOTH and block.slopes is None:
+    if isinstance(block.curve, int) or (block.curve in SMOOTH and block.slopes is None):
         return block.curve
     slopes = [slope * ONE_BITS for slope in block.slopes or ()]
     need(
@@ -129,8 +127,7 @@ def slopes(curve: str | tuple[int, int], low: int, high: int) -> tuple[int, int]
         sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
         return min(sides), max(sides)
     _, df, bends = SMOOTH[curve]
-    found = [df(ball(z)) for a, b, _ in _pieces(bends, low, high) for z in (a, b)]
-    found += [df(ball(a).union(ball(b))) for a, b, bend in _pieces(bends, low, high) if not bend]
+    found = [df(z) for piece in _pieces(bends, low, high) for z in _edge(*piece)]
     return min(map(down, found)), -min(down(-slope) for slope in found)
 
 
@@ -138,6 +135,11 @@ def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[i
     """An interval, cut where a curve bends otherwise, and how it bends between."""
     cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
+
+
+def _edge(low: int, high: int, bend: int) -> list[arb]:
+    """The ends of a piece; all of it where its bend is not said."""
+    return [ball(low), ball(high)] if bend else [ball(low).union(ball(high))]
 
 
 def _smooth(name: str, low: int, high: int) -> Lines:
@@ -166,10 +168,8 @@ def _least(
 
     out = []
     for low, high, bend in pieces:
-        ends = ball(low), ball(high)
-        if bend == 0:
-            out.append(down(g(ends[0].union(ends[1]))))
-        elif bend * sign < 0:  # least at an end
+        ends = _edge(low, high, bend)
+        if bend * sign <= 0:  # least at an end
             out += [down(g(z)) for z in ends]
         else:  # above each of its tangents: take the one where it is about level, by halving
             for _ in range(24):

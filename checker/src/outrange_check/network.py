@@ -37,8 +37,8 @@ class Block:
 
     Args:
         curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth one.
-            A number is a block of gates: the i-th multiplies its form by the slope that the unit
-            `curve + i` has where it is. A derivative is made of them; no text has any.
+            A number is that of a unit, and makes a gate: its form times the slope that the curve
+            of this unit has. Derivatives are made of gates; no text has any.
         slopes: Of a kink, `(below, above)`.
         forms: One per unit.
     """

@@ -27,7 +27,7 @@ class Proof:
         value = shift = 0
         while (part := next(self.data)) > 127:
             value, shift = value | (part & 127) << shift, shift + 7
-            need(shift <= 4096, "a number of the tree has more than 4096 bits")
+            need(shift < 4096, "a number of the tree has more than 586 bytes")
         return value | part << shift
 
     def multiplier(self) -> int:
@@ -55,7 +55,7 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         region.bound(deep=True)
     for flag in (LINEAR, CASES):
         mask = proof.number() if does & flag else 0
-        named = does & UNITS and flag == CASES
+        named = flag == CASES and does & UNITS
         units = [proof.number() for _ in range(proof.number())] if named else region.units
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
             least = todo.pop(k)
