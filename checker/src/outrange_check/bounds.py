@@ -13,7 +13,6 @@ from .network import ONE, Form, Network, need
 
 
 Row = dict[int, int]
-Range = tuple[int, int]
 
 MOST_WORK = 50_000_000_000
 """Largest number of products of coefficients in one proof: a few hours."""
@@ -26,7 +25,7 @@ class Region:
     sign is settled: it is a line, and is put into the rows that read it.
     """
 
-    def __init__(self, network: Network, box: list[Range], goals: list[Form]) -> None:
+    def __init__(self, network: Network, box: list[tuple[int, int]], goals: list[Form]) -> None:
         blocks = [block for block in network.blocks for _ in block.forms]
         forms = [form for block in network.blocks for form in block.forms] + goals
         self.curves = {k: curve(block) for k, block in enumerate(blocks, len(box))}
@@ -45,9 +44,12 @@ class Region:
         }
         """Rows of gates only, which never settle: their coefficients keep the signs they have."""
         self.errors = dict.fromkeys(self.rows, 0)
-        self.inputs: dict[int, Range] = {ONE: (ONE_BITS, ONE_BITS), **dict(enumerate(box))}
+        self.inputs: dict[int, tuple[int, int]] = {
+            ONE: (ONE_BITS, ONE_BITS),
+            **dict(enumerate(box)),
+        }
         """The least and the largest value of what stands in rows beside units."""
-        self.ranges: dict[int, Range] = {}
+        self.ranges: dict[int, tuple[int, int]] = {}
         """The same of a unit's z, from when it is bounded."""
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
@@ -166,7 +168,7 @@ class Region:
         return abs(factor) * self.errors[k]
 
 
-def values(curve: Curve, low: int, high: int, drawn: Lines) -> Range:
+def values(curve: Curve, low: int, high: int, drawn: Lines) -> tuple[int, int]:
     """The least and the largest value of a curve over `low <= z <= high`."""
     if isinstance(curve, tuple):
         ends = (curve[0] * low, curve[1] * high, 0)

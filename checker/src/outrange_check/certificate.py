@@ -98,9 +98,10 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
     )
     whole, by = Network(network.inputs, list(network.blocks), network.outputs), part.get("by")
     rises = {} if by is None else growth(whole, by)
+    outputs = {str(i): form for i, form in enumerate(network.outputs)}
     goals, least, words = [], [], []
     for claim in part["claims"]:
-        forms = [_objective(network, term) for term in claim["any"]]
+        forms = [_objective(outputs, term) for term in claim["any"]]
         words.append(_words(claim, by))
         if claim.get("attained") is not None:
             words[-1] += _attained(network, forms, box, claim["attained"])
@@ -112,15 +113,14 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
         least.append(_up(_number(claim["least"])) + (claim["strict"] is True))
     root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals)
     prove(root, dict(zip(root.goals, least, strict=True)), proof)
-    ends = [f"{low[0]!r} <= x[{i}] <= {high[0]!r}" for i, (low, high) in enumerate(part["box"])]
+    ends = (f"{low[0]!r} <= x[{i}] <= {high[0]!r}" for i, (low, high) in enumerate(part["box"]))
     return f"For all {', '.join(ends)}: {'; '.join(words)}."
 
 
-def _objective(network: Network, term: Any) -> Form:
+def _objective(outputs: dict[str, Form], term: Any) -> Form:
     """`sum of coefficient * output + plus` as a form of the network's variables."""
-    outputs = {str(i): form for i, form in enumerate(network.outputs)}
     unknown = ", ".join(term["y"].keys() - outputs.keys())
-    need(not unknown, f"the network has no output {unknown:.50}")
+    need(not unknown, f"the network has no output {unknown!r:.50}")
     terms = [(_number(pair), outputs[name]) for name, pair in term["y"].items()]
     return _combined([(_number(term["plus"]), {ONE: fmpq(1)}), *terms])
 
@@ -186,10 +186,9 @@ def _sum(form: Form, values: dict[int, Any]) -> Any:
 def _curve(block: Block, z: Any) -> Any:
     """The value of a curve: of a rational number one, if it can be, else a ball around it."""
     if block.slopes is None:
-        return SMOOTH[block.curve][0](arb(z))
-    if isinstance(z, fmpq):
-        return z * block.slopes[z >= 0]
-    return z.min(0) * block.slopes[0] + z.max(0) * block.slopes[1]
+        return SMOOTH[str(block.curve)][0](arb(z))
+    below = z.min(0) if isinstance(z, arb) else min(z, fmpq(0))
+    return below * block.slopes[0] + (z - below) * block.slopes[1]
 
 
 def _words(claim: Any, by: int | None) -> str:

@@ -118,7 +118,7 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
     return chord, min(ends) >> BITS, turn, 0
 
 
-def slopes(curve: str | tuple[int, int], low: int, high: int) -> tuple[int, int]:
+def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
     """The least and the largest slope of a curve over `low <= z <= high`; of a kink, of its sides.
 
     Between two bends of a smooth curve, its slope is least and largest at their ends.
@@ -126,7 +126,7 @@ def slopes(curve: str | tuple[int, int], low: int, high: int) -> tuple[int, int]
     if isinstance(curve, tuple):
         sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
         return min(sides), max(sides)
-    _, df, bends = SMOOTH[curve]
+    _, df, bends = SMOOTH[str(curve)]
     found = [df(z) for piece in _pieces(bends, low, high) for z in _edge(*piece)]
     return min(map(down, found)), -min(down(-slope) for slope in found)
 

@@ -58,14 +58,13 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         named = flag == CASES and does & UNITS
         units = [proof.number() for _ in range(proof.number())] if named else region.units
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
-            least = todo.pop(k)
+            need(
+                flag == CASES or region.least(1, k) >= todo[k],
+                f"box {proof.boxes} leaves claim {k - region.goals[0]} not proved",
+            )
             if flag == CASES:
-                _case(units, region, {}, (k, least), proof)
-            else:
-                need(
-                    region.least(1, k) >= least,
-                    f"box {proof.boxes} leaves claim {k - region.goals[0]} not proved",
-                )
+                _case(units, region, {}, (k, todo[k]), proof)
+            del todo[k]
     need(
         bool(does & SPLIT) == bool(todo),
         f"box {proof.boxes} leaves a claim open, or is split for none",
