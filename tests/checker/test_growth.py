@@ -17,9 +17,10 @@ from checker.certificates import packed, sealed, tight
 from checker.damage import CLAIMS, MANY, MEMBERS, NETWORKS, WAYS, number
 from checker.growth import growth_certificate
 from checker.test_bounds import points, random_box, random_net, shapes_of
+from checker.test_curves import intervals
 from outrange_check.bounds import Region
 from outrange_check.certificate import check, growth, risen
-from outrange_check.curves import ONE_BITS, SMOOTH
+from outrange_check.curves import ONE_BITS, SMOOTH, ball, slopes
 from outrange_check.network import ONE, Network, Refused
 
 
@@ -225,6 +226,31 @@ def check_gates(region, sums, goals, count):
         assert no_less(rise, low) and no_less(-rise, -high)
     for k, goal in zip(region.goals, goals, strict=True):
         assert no_less(goal, region.least(1, k)) and no_less(-goal, region.least(-1, k))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_slopes_are_the_least_and_the_largest(name):
+    """At the ends, inside, and where the curve bends otherwise, to the last unit."""
+    draw, df = random.Random(name), SMOOTH[name][1]
+    turns = [arb(0), arb(2).sqrt(), -arb(2).sqrt()]  # of tanh and sigmoid, and of gelu
+    for low, high in intervals(draw, cases(40, 3000)):
+        least, most = slopes(name, low, high)
+        inside = [z for z in turns if ball(low) < z < ball(high)]
+        places = [ball(z) for z in (low, high, *(draw.randint(low, high) for _ in range(5)))]
+        found = [df(z) for z in (*places, *inside)]
+        assert not any(slope * ONE_BITS < least or slope * ONE_BITS > most for slope in found)
+        if high - low <= ONE_BITS // 10**6 and abs(df(ball(high))) < 2**60:
+            assert most - least < 4 * (high - low) * (1 + abs(df(ball(high)))) + 2**24
+
+
+@pytest.mark.parametrize(("below", "above"), [(0, 1), (1, 0), (-2, 3), (2, 2)])
+def test_slopes_of_a_kink_are_those_of_the_sides_that_are_there(below, above):
+    both = min(below, above), max(below, above)
+    for (low, high), expected in {
+        (-1, 1): both, (0, 1): (above,) * 2, (0, 0): (above,) * 2, (1, 2): (above,) * 2,
+        (-1, 0): (below,) * 2, (-2, -1): (below,) * 2,
+    }.items():  # fmt: skip
+        assert slopes((below, above), low, high) == expected
 
 
 @pytest.mark.parametrize("seed", range(cases(80, 2000)))

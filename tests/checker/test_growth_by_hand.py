@@ -5,6 +5,7 @@ import json
 import pytest
 from flint import fmpq
 
+from checker import second_checker
 from checker.certificates import packed, sealed
 from checker.damage import number
 from outrange_check.build import combine, curve, entries, text
@@ -80,6 +81,34 @@ def test_signs_are_those_of_the_weights_however_small(tmp_path):
             checked(members(net, sign=-sign, **side), tmp_path)
 
 
+def test_signs_of_sums_are_not_believed(tmp_path):
+    """1/3 - (1/3 - 2^-100) is above 0, whatever is left of it in multiples of 2^-80."""
+    net = Network(1)
+    (x,) = entries(net)
+    pair = curve(net, "kink", [combine([(fmpq(1), x)], fmpq(9))] * 2, (0, 1))
+    third = fmpq(1, 3)
+    net.outputs = [combine([(third, pair[0]), (fmpq(1, 2**100) - third, pair[1])])]
+    for sign in (1.0, -1.0):
+        with pytest.raises(Refused, match="not proved"):
+            checked(members(net, sign=sign, box=((-1.0, 1.0),)), tmp_path)
+        made = members(net, sign=sign, least=-1e-20, box=((-1.0, 1.0),))
+        assert checked(made, tmp_path).boxes == 1
+
+
+def test_rows_into_which_units_were_put_have_no_signs(tmp_path):
+    """The second sum is -2^-91 x, of which nothing is left; what is made of it is 16 x."""
+    net = Network(1)
+    (one,) = curve(net, "kink", [{0: fmpq(-1)}], (fmpq(1, 2), fmpq(1, 2)))
+    tiny = {k: v * fmpq(1, 2**90) for k, v in one.items()}
+    net.outputs = curve(net, "kink", [tiny], (-(2**95), 0))
+    made = members(net, least=-1.0, sign=-1.0, box=((1.0, 2.0),))
+    claim = json.loads(made["claim.json"])
+    claim["parts"][0]["claims"][0]["any"][0]["plus"] = number(0.0)
+    del claim["parts"][0]["by"]
+    with pytest.raises(Refused, match="not proved"):
+        checked(made | {"claim.json": json.dumps(claim).encode()}, tmp_path)
+
+
 def test_a_kink_in_the_box_has_both_slopes_and_halves_have_one(tmp_path):
     """2 |x| = 2 relu(x) + 2 relu(-x)."""
     net = Network(1)
@@ -130,3 +159,27 @@ def test_a_gate_is_never_decided(tmp_path):
     default = bytes([1 | 4, 1, 1, 1, 0, 0, 0, 0])  # unit 3 is off in this box: 0 is 2, 1 its gate
     with pytest.raises(Refused, match="no kink"):
         checked(members(relu_pair(), tree=default), tmp_path)
+
+
+def test_a_sign_settles_the_gates_of_its_unit(tmp_path):
+    """relu(x) - relu(x - 1/2) / 2 has the slopes 0, 1 and 1/2, never -1/2."""
+    net = Network(1)
+    (x,) = entries(net)
+    pair = curve(net, "kink", [x, {0: fmpq(1), -1: fmpq(-1, 2)}], (0, 1))
+    net.outputs = [combine([(fmpq(1), pair[0]), (fmpq(-1, 2), pair[1])])]
+    one, leaf = [1, 0, 128], [0, 0]
+    void = [8, 2, 0, *one, 1, *one]
+    side = {"box": ((-1.0, 1.0),)}
+    for tighten in (2, 0):
+        decide = 1 | tighten
+        tree = bytes([1 | 4, 1, decide, 0, *leaf, decide, 1, *void, *leaf])
+        made = members(net, tree=tree, **side)
+        if tighten:
+            assert checked(made, tmp_path).boxes == second_checker.check(tmp_path / "a.proof") == 1
+        else:  # nothing is bounded once more, and gates are what they are in the box
+            with pytest.raises(Refused, match="not proved"):
+                checked(made, tmp_path)
+    with pytest.raises(Refused, match="not proved"):
+        checked(members(net, least=5e-324, tree=tree, **side), tmp_path)
+    with pytest.raises(Refused, match="not proved"):
+        checked(members(net, **side), tmp_path)
