@@ -93,6 +93,9 @@ def test_signs_of_sums_are_not_believed(tmp_path):
             checked(members(net, sign=sign, box=((-1.0, 1.0),)), tmp_path)
         made = members(net, sign=sign, least=-1e-20, box=((-1.0, 1.0),))
         assert checked(made, tmp_path).boxes == 1
+    net.outputs = curve(net, "kink", net.outputs, (2**105, 2**105))  # grows by 32
+    with pytest.raises(Refused, match="not proved"):
+        checked(members(net, sign=-1.0, box=((-1.0, 1.0),)), tmp_path)
 
 
 def test_rows_into_which_units_were_put_have_no_signs(tmp_path):
