@@ -120,6 +120,13 @@ SMALL = {
     "its unit in the sum's favor": ([], {0: fmpq(1, 3)}, (-3.0, 0.0), 3 * (4 + 2) - 1),
     # size 2 at the unit, off by 2 * 4; size 4 at the output
     "an undecided unit": ([(RELU, [{0: 1}])], {1: 1}, (-1.0, 1.0), 8 + 3 * (4 + 2)),
+    # size 4 at the unit, off by 2 * 6; it and its value are 3 more, each
+    "a unit that reaches further down": (
+        [((1, 0), [{0: 1}])],
+        {1: -1},
+        (-3.0, 1.0),
+        12 + 3 * (10 + 2),
+    ),
     # size 3 at the unit, off by 2 * 5; size 7 at the output
     "a settled unit": ([(RELU, [{0: 1}])], {1: 1}, (1.0, 2.0), 10 + 3 * (7 + 2)),
 }
@@ -129,3 +136,90 @@ SMALL = {
 def test_what_is_given_away_counted_by_hand(name, tmp_path):
     blocks, output, box, given = SMALL[name]
     same_as_exact(network(1, blocks, [output]), [box], LINES, given, tmp_path)
+
+
+ONE = [1, 0, 128]
+STEEP = 2**40
+
+
+def units(count):
+    return fmpq(count, 2**80)
+
+
+def test_a_unit_is_settled_at_zero_and_not_a_unit_before(tmp_path):
+    """Its sum is x + 8 units on [0, 1], less the 8 given away; at x + 7 it may be negative."""
+    for sign in (1, -1):
+        slopes = (STEEP, 0) if sign > 0 else (0, STEEP)
+        box = [(0.0, 1.0)] if sign > 0 else [(-1.0, 0.0)]
+        for more, least in ((8, -15), (9, -15), (7, -STEEP - 16)):
+            net = network(1, [(slopes, [{0: 1, -1: sign * units(more)}])], [{1: sign}])
+            edge(net, box, LINES, least, tmp_path)
+
+
+def test_a_case_that_ends_at_zero_has_the_slope_of_its_side(tmp_path):
+    """The sum may be a unit below zero, so in the case below it is all of [-1, 0] units."""
+    net = network(1, [((STEEP, 0), [{0: 1, -1: units(7)}])], [{1: 1}])
+    tree = [CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0]
+    edge(net, [(0.0, 1.0)], tree, -9 * STEEP - 22, tmp_path)
+
+
+def test_lines_are_asked_where_intervals_leave_a_sign_open(tmp_path):
+    """relu(x) - x + 1: by intervals from `low`, by lines up to 2 only; settled, its size is 3."""
+    for more, given in ((11, 53), (12, 56), (13, 56)):
+        net = network(
+            1, [(RELU, [{0: 1}]), ((3, 1), [{1: 1, 0: -1, -1: 1 + units(more)}])], [{2: -1}]
+        )
+        same_as_exact(net, [(-1.0, 1.0)], LINES, given, tmp_path)
+    for more, given in ((19, 53), (20, 56), (21, 56)):
+        net = network(
+            1, [(RELU, [{0: 1}]), ((1, 3), [{1: 1, 0: -1, -1: -2 - units(more)}])], [{2: -1}]
+        )
+        same_as_exact(net, [(-1.0, 1.0)], LINES, given, tmp_path)
+
+
+def test_a_case_without_inputs_holds_whatever_its_leaf_says(tmp_path):
+    """relu(1/4 - relu(x)) + relu(x) is 1/4 at least: if x < 0, the second sum is 1/4."""
+    net = network(1, [(RELU, [{0: 1}]), (RELU, [{1: -1, -1: fmpq(1, 4)}])], [{1: 1, 2: 1}])
+    right = [DECIDE | TIGHTEN, 1, 0, 0, 0, 1, 1, *ONE]
+    tree = [CASES, 1, DECIDE, 0, *right, DECIDE | TIGHTEN, 1, 0, 0, 0, 0]
+    edge(net, [(-1.0, 1.0)], tree, 2**78 - 88, tmp_path)
+
+
+def test_a_case_of_a_single_point_is_not_empty(tmp_path):
+    """Below 0 the second sum is -22 units, give or take 22: it may be 0; at -23 it may not."""
+    leaves = [0, 1, 0, *ONE, 0, 0]  # the first is spoiled by its multiplier
+    tree = [CASES, 1, DECIDE, 0, 0, 0, DECIDE | TIGHTEN, 1, *leaves]
+    for more, stands in ((-22, False), (-23, True)):
+        net = network(1, [(RELU, [{0: 1}]), (RELU, [{1: 1, -1: units(more)}])], [{0: 1, -1: 1}])
+        assert proved(net, [(-1.0, 1.0)], tree, -1e-9, tmp_path) == stands
+
+
+@pytest.mark.parametrize("row", [[[1, 1], [0, 1]], [[0, 1, 1]]])
+def test_a_row_may_come_in_any_order(row, tmp_path):
+    """The unit is settled, so x + relu(x) is 2 x on [1, 2]."""
+    net = {
+        "inputs": 1,
+        "blocks": [
+            {"curve": "kink", "slopes": ["0", "1"], "forms": {"over": 1, "rows": [[[0, 1]]]}}
+        ],
+        "outputs": {"over": 1, "rows": [row]},
+    }
+    for least, stands in ((2 - 1e-9, True), (2 + 1e-9, False)):
+        assert proved(json.dumps(net).encode(), [(1.0, 2.0)], LINES, least, tmp_path) == stands
+
+
+MULTIPLIERS = {
+    (0xC5A3, 112): 43, (1, 128): 46, (0xFFFF, 45): 31, (0xFFFF, 47): 31, (3, 127): 54,
+    (3, 150): 201326622,
+}  # fmt: skip
+"""Two bytes and an exponent, and units that are given away."""
+
+
+@pytest.mark.parametrize("pair", MULTIPLIERS)
+def test_a_multiplier_is_rounded_down(pair, tmp_path):
+    """Where x is in [0, 1], -x is at least -x - u x, and so at least -1 - u."""
+    m, e = pair
+    net = network(1, [(RELU, [{0: 1}])], [{0: -1}])
+    tree = [CASES, 1, DECIDE | TIGHTEN, 0, 0, 1, 0, m & 255, m >> 8, e, 0, 1, 0, *ONE]
+    least = -(2**80) - (m << e >> 48)
+    edge(net, [(-1.0, 1.0)], tree, least - MULTIPLIERS[pair], tmp_path)
