@@ -3,7 +3,7 @@
 Numbers are integers that stand for multiples of 2^-BITS. A row is a form: variable to coefficient,
 with the constant at ONE; its variables are inputs and undecided units. Divisions by 2^BITS round
 down. One that touches a coefficient changes what the row amounts to by less than a unit for each
-unit of the variable's size, so that `unit`, one of everything that has a size, pays for them all.
+unit of the variable's size: by less than `unit`, one of everything that has a size, for them all.
 """
 
 from copy import copy
@@ -46,9 +46,8 @@ class Region:
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """The slopes of settled units that may still stand in rows."""
-        self.unit, self.empty, self.work = 0, False, [MOST_WORK]
-        """What a unit of every coefficient may amount to; whether no input is known to be left;
-        how many products may still be made."""
+        self.empty, self.work = False, [MOST_WORK]
+        """Whether no input is known to be left; how many products may still be made."""
 
     def part(self) -> "Region":
         """A copy, to be made smaller."""
@@ -65,16 +64,15 @@ class Region:
         """
         self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
         for k in (*self.units, *self.goals):
-            self.unit = (size >> BITS) + 3
+            self.unit = (size >> BITS) + 2
             self._free(k)
             if k in self.curves:
                 if k not in self.settled:
                     self._bound(k, deep)
                 low, high = self.ranges[k]
-                self.values[k] = values(self.curves[k], low, high, self.lines[k])
+                self.values[k] = values(self.curves[k], low, high, self.lines.get(k, ()))
                 size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
         if deep:
-            self.rows = {k: self.rows[k] for k in (*self.units, *self.goals)}
             self.units = [k for k in self.units if k not in self.settled]
             self.settled = {}
 
@@ -82,7 +80,8 @@ class Region:
         """Put settled units into a row.
 
         The first time, its coefficients lack up to a unit each; rounding a factor costs a unit of
-        the settled unit's z, rounding a coefficient one of its variable. Two `unit` pay for all.
+        the settled unit's z, rounding a coefficient one of its variable: less than two sizes, and
+        one for rounding the error. Two `unit`, each above a size + 1, pay for all.
         """
         total: Row = {}
         error = self.errors[k] << BITS
@@ -107,8 +106,7 @@ class Region:
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
         if kink and (low >= 0 or high <= 0):
-            slope = self.settled[k] = int(self.curves[k][low >= 0])
-            self.lines[k] = slope, 0, slope, 0
+            self.settled[k] = int(self.curves[k][low >= 0])
         else:
             self.lines[k] = lines(self.curves[k], low, high)
 
@@ -136,13 +134,13 @@ class Region:
         for k in reversed(self.units):
             if c := total.pop(k, 0) >> BITS:
                 line = self.lines[k]
-                if shares and k not in self.settled:
+                if shares:
                     line = lines(self.curves[k], *self.ranges[k], shares.get(k))
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
                 if factor := c * slope >> BITS:
                     error += self._add(total, factor, k)
-        return ((self._end(total, False) >> BITS) + offsets - error >> BITS) - self.unit
+        return (self._end(total, False) + (offsets - error << BITS) >> 2 * BITS) - self.unit
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
@@ -155,8 +153,8 @@ class Region:
         return abs(factor) * self.errors[k]
 
 
-def values(curve: Curve, low: int, high: int, drawn: Lines) -> Range:
-    """The least and the largest value of a curve over `low <= z <= high`."""
+def values(curve: Curve, low: int, high: int, drawn: tuple[int, ...]) -> Range:
+    """The least and the largest value over `low <= z <= high`; of a smooth curve, by its lines."""
     if not isinstance(curve, str):
         ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)

@@ -118,11 +118,12 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
 def _objective(network: Network, term: Any) -> Form:
     """`sum of coefficient * output + plus` as a form of the network's variables."""
     out: Form = {ONE: _number(term["plus"])}
+    outputs = {str(i): form for i, form in enumerate(network.outputs)}
     for name, pair in term["y"].items():
-        output, coefficient = int(name), _number(pair)
-        if str(output) != name or not 0 <= output < len(network.outputs):
-            raise Refused(f"the network has no output {name}")
-        for key, value in network.outputs[output].items():
+        if name not in outputs:
+            raise Refused(f"the network has no output {name!r:.50}")
+        coefficient = _number(pair)
+        for key, value in outputs[name].items():
             out[key] = out.get(key, fmpq(0)) + coefficient * value
     return out
 

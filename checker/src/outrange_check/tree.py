@@ -27,8 +27,8 @@ class Proof:
         value = shift = 0
         while (part := next(self.data)) > 127:
             value, shift = value | (part & 127) << shift, shift + 7
-            if shift > 4096:
-                raise Refused("a number of the tree has more than 4096 bits")
+            if shift > 4095:
+                raise Refused("a number of the tree has more than 586 bytes")
         return value | part << shift
 
     def multiplier(self) -> int:
