@@ -9,9 +9,11 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, one_box, search_time
+from ..certify.ask import Certifier, check_slopes, one_box, search_time
+from ..core import InputError
 from ..graph.difference import difference
 from ..live import heard
+from ..questions.common.entries import chosen_pairs
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
 from .arguments import alike, left, loaded, loaded_within
@@ -20,6 +22,8 @@ from .recorded import question
 
 if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
+    from ..core import Box
+    from ..questions.common.network import NetworkLike
 
 
 @question("Monotonicity")
@@ -34,6 +38,8 @@ def monotone(
     layer: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """Verify monotonicity: of outputs in inputs, or of a chosen index from group to group.
@@ -59,6 +65,9 @@ def monotone(
         layer: Ask about the values of this layer instead of the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points tried; no proof depends on it.
+        certificate: A file to write a certificate of the proved trends to, which a program of its
+            own checks (docs/certificates.md): of the model's outputs, not of groups.
+        check: See `outrange.output_range`.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -89,13 +98,19 @@ def monotone(
     NeurIPS 2020.
     """
     network, clock = loaded_within(model, time_limit, box)
+    proof = Certifier.of(certificate, check, clock, "monotone", network)
+    if proof is not None and groups is not None:
+        raise InputError("A certificate is about trends of outputs. Received: `groups`.")
+    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         found = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=left(clock), seed=seed, progress=heard(progress),
+            time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
         )  # fmt: skip
+        if proof is not None and asked is not None:
+            found = proof.monotone(found, *asked)
         return stamped(found, network)
     from ..questions.gradients.group_order import groups_monotone
 
@@ -104,6 +119,18 @@ def monotone(
         time_limit=left(clock), seed=seed, progress=heard(progress),
     )  # fmt: skip
     return stamped(found, network)
+
+
+def _asked(
+    network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
+) -> tuple[list[tuple[int, int]], Box]:
+    """The pairs of output and input that a certificate is to be about, and the box."""
+    if layer is not None:
+        raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+    where = one_box(regions(network.graph.inputs, box))
+    pairs = chosen_pairs(network.graph, outputs, inputs)
+    check_slopes(pairs, where)
+    return pairs, where
 
 
 @question("Derivatives")
@@ -117,6 +144,8 @@ def gradient_range(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the least and largest partial derivatives of outputs by inputs over a box.
@@ -135,6 +164,9 @@ def gradient_range(
             as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
+        certificate: A file to write a certificate of `lo` and `hi` to, which a program of its own
+            checks (docs/certificates.md): of the model's outputs.
+        check: See `outrange.output_range`.
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -164,10 +196,15 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    return stamped(ask(
-        network, box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
-    ), network)  # fmt: skip
+    proof = Certifier.of(certificate, check, clock, "gradient_range", network)
+    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
+    found = ask(
+        network, box, inputs=inputs, outputs=outputs, layer=layer, tol=tol,
+        time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
+    )  # fmt: skip
+    if proof is not None and asked is not None:
+        found = proof.slopes(found, *asked)
+    return stamped(found, network)
 
 
 @question("Lipschitz constants")
