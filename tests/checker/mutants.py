@@ -18,7 +18,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
 MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
-TESTS = ("test_by_hand", "test_bounds", "test_curves", "test_trees", "test_hostile", "test_second_checker")
+TESTS = (
+    "test_last_unit",
+    "test_bounds",
+    "test_curves",
+    "test_trees",
+    "test_hostile",
+    "test_second_checker",
+)
 """In this order, until one fails."""
 
 PATIENCE = 60
@@ -42,75 +49,88 @@ EQUIVALENT = {}
 
 
 def changes(node):
-    """What may be broken here: `(label, other node)`."""
+    """What may stand here instead."""
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
             for other in FLIPS.get(type(op), ()):
-                yield f"{i} {other.__name__}", _with(node, ops=[*node.ops[:i], other(), *node.ops[i + 1 :]])
+                yield _with(node, ops=[*node.ops[:i], other(), *node.ops[i + 1 :]])
     if isinstance(node, ast.BoolOp | ast.BinOp | ast.AugAssign):
         for other in FLIPS.get(type(node.op), ()):
-            yield other.__name__, _with(node, op=other())
+            yield _with(node, op=other())
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        yield "without the right", node.left
+        yield node.left
         if isinstance(node.op, ast.Add):
-            yield "without the left", node.right
+            yield node.right
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift | ast.FloorDiv):
         minus = _with(node, left=ast.UnaryOp(ast.USub(), node.left))
-        yield "rounded up", ast.UnaryOp(ast.USub(), minus)
+        yield ast.UnaryOp(ast.USub(), minus)  # rounded up
     if isinstance(node, ast.AugAssign):
-        yield "not added", ast.Expr(node.value)
+        yield ast.Expr(node.value)
     if isinstance(node, ast.UnaryOp) and not isinstance(node.operand, ast.Constant):
-        yield "without its sign", node.operand
+        yield node.operand
     if isinstance(node, ast.Name) and node.id in NAMES:
-        yield NAMES[node.id], _with(node, id=NAMES[node.id])
+        yield _with(node, id=NAMES[node.id])
     if isinstance(node, ast.Attribute) and node.attr in METHODS:
-        yield METHODS[node.attr], _with(node, attr=METHODS[node.attr])
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs":
-        yield "without abs", node.args[0]
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        yield "one less", ast.Constant(node.value - 1)
+        yield _with(node, attr=METHODS[node.attr])
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "abs":
+        yield node.args[0]
     if isinstance(node, ast.Constant) and type(node.value) is bool:
-        yield "negated", ast.Constant(not node.value)
-    if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
-        yield "never raised", _with(node, test=ast.Constant(value=False))
+        yield ast.Constant(not node.value)
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        yield ast.Constant(node.value - 1)
     if isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare):
-        yield "negated", _with(node, test=ast.UnaryOp(ast.Not(), node.test))
+        yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
+    if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
+        yield _with(node, test=ast.Constant(value=False))
 
 
 def _with(node, **fields):
-    old = {name: getattr(node, name) for name in node._fields}
-    return ast.copy_location(type(node)(**{**old, **fields}), node)
+    return ast.copy_location(type(node)(**{**dict(ast.iter_fields(node)), **fields}), node)
 
 
 def _left_out(node):
     """Words, annotations and the largest sizes of what is read: they decide nothing."""
-    if isinstance(node, ast.Raise | ast.JoinedStr | ast.AnnAssign):
-        return not (isinstance(node, ast.AnnAssign) and node.value)
+    if isinstance(node, ast.Raise | ast.JoinedStr):
+        return True
     named = isinstance(node, ast.Assign) and ast.unparse(node.targets[0])
-    return named and (named.startswith("MOST_") or named == "ctx.prec")
+    return bool(named) and (named.startswith("MOST_") or named == "ctx.prec")
+
+
+def _inner(node):
+    for name, value in ast.iter_fields(node):
+        if name not in ("annotation", "returns"):
+            yield from (v for v in (value if isinstance(value, list) else [value]))
 
 
 def places(tree):
-    """`(label, node, other node)` of every mutant of a module, in order."""
-    todo = [tree]
+    """`(label, node, other node)` of every mutant of a module, in order; the label says both."""
+    todo = [(tree, ())]
     while todo:
-        node = todo.pop()
-        for label, other in changes(node):
-            yield f"{node.lineno}:{node.col_offset} {label}", node, other
-        for name, value in reversed(list(ast.iter_fields(node))):
-            if name not in ("annotation", "returns"):
-                inner = value if isinstance(value, list) else [value]
-                todo += [
-                    v for v in reversed(inner) if isinstance(v, ast.AST) and not _left_out(v)
-                ]
+        node, above = todo.pop()
+        text = ast.unparse(node)
+        above = above or ((node, text),) if len(text) < 100 else ()
+        for other in changes(node):
+            whole, before = above[0] if above else (node, text)
+            after = ast.unparse(ast.fix_missing_locations(_put(whole, node, other)))
+            yield f"{_head(before)}  ->  {_head(after)}", node, other
+        inner = [v for v in _inner(node) if isinstance(v, ast.AST) and not _left_out(v)]
+        todo += [(v, above) for v in reversed(inner)]
 
 
-class _Put(ast.NodeTransformer):
-    def __init__(self, node, other):
-        self.node, self.other = node, other
+def _head(text):
+    return " ".join(text.split())
 
-    def visit(self, node):
-        return self.other if node is self.node else self.generic_visit(node)
+
+def _put(tree, node, other):
+    """The same tree with another node."""
+    if tree is node:
+        return other
+    fields = {}
+    for name, value in ast.iter_fields(tree):
+        if isinstance(value, list):
+            value = [_put(v, node, other) if isinstance(v, ast.AST) else v for v in value]
+        fields[name] = _put(value, node, other) if isinstance(value, ast.AST) else value
+    return ast.copy_location(type(tree)(**fields), tree)
 
 
 def mutants():
@@ -118,8 +138,7 @@ def mutants():
     out = []
     for module in MODULES:
         tree = ast.parse((SOURCE / f"{module}.py").read_text(encoding="utf-8"))
-        found = [label for label, _, _ in places(tree)]
-        out += [(module, i, f"{module}:{label}") for i, label in enumerate(found)]
+        out += [(module, i, f"{module}: {label}") for i, (label, _, _) in enumerate(places(tree))]
     return out
 
 
@@ -127,7 +146,7 @@ def broken(module, i):
     """The text of a module with its i-th place broken."""
     tree = ast.parse((SOURCE / f"{module}.py").read_text(encoding="utf-8"))
     _, node, other = list(places(tree))[i]
-    return ast.unparse(ast.fix_missing_locations(_Put(node, other).visit(tree)))
+    return ast.unparse(ast.fix_missing_locations(_put(tree, node, other)))
 
 
 class _Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -164,7 +183,9 @@ def _tested(module, text):
     import pytest
 
     for name in list(sys.modules):
-        if name.split(".")[0] in ("outrange_check", "checker") or name.startswith("outrange.certify"):
+        if name.split(".")[0] in ("outrange_check", "checker") or name.startswith(
+            "outrange.certify"
+        ):
             del sys.modules[name]
     if text is not None:
         sys.meta_path.insert(0, _Broken(module, text))
@@ -196,7 +217,9 @@ def main():
         if not noticed(module, i):
             left.append(label)
             print(f"not noticed: {label}", flush=True)
-    print(f"{len(asked) - len(left)} of {len(asked)} mutants are noticed ({1 - len(left) / len(asked):.1%})")
+    print(
+        f"{len(asked) - len(left)} of {len(asked)} mutants are noticed ({1 - len(left) / len(asked):.1%})"
+    )
 
 
 if __name__ == "__main__":

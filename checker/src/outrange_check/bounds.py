@@ -3,7 +3,7 @@
 Numbers are integers that stand for multiples of 2^-BITS. A row is a form: variable to coefficient,
 with the constant at ONE; its variables are inputs and undecided units. Divisions by 2^BITS round
 down. One that touches a coefficient changes what the row amounts to by less than a unit for each
-unit of the variable's size, so that `unit`, one of everything that has a size, pays for them all.
+unit of the variable's size: by less than `unit`, one of everything that has a size, for them all.
 """
 
 from copy import copy
@@ -54,9 +54,8 @@ class Region:
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """The slopes of settled units that may still stand in rows."""
-        self.unit, self.empty, self.work = 0, False, [MOST_WORK]
-        """What a unit of every coefficient may amount to; whether no input is known to be left;
-        how many products may still be made."""
+        self.empty, self.work = False, [MOST_WORK]
+        """Whether no input is known to be left; how many products may still be made."""
 
     def part(self) -> "Region":
         """A copy, to be made smaller."""
