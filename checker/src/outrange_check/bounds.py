@@ -62,7 +62,10 @@ class Region:
         Args:
             deep: Of a box: also through lines, and settled units stand in nothing any more.
         """
-        self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
+        self.values, size = (
+            dict(self.inputs),
+            sum(max(-low, high) for low, high in self.inputs.values()),
+        )
         for k in (*self.units, *self.goals):
             self.unit = (size >> BITS) + 2
             self._free(k)
@@ -70,8 +73,10 @@ class Region:
                 if k not in self.settled:
                     self._bound(k, deep)
                 low, high = self.ranges[k]
-                self.values[k] = values(self.curves[k], low, high, self.lines.get(k, ()))
-                size += max(abs(low), abs(high)) + max(map(abs, self.values[k]))
+                least, most = self.values[k] = values(
+                    self.curves[k], low, high, self.lines.get(k, ())
+                )
+                size += max(-low, high) + max(-least, most)
         if deep:
             self.units = [k for k in self.units if k not in self.settled]
             self.settled = {}

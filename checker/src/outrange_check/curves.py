@@ -114,11 +114,11 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
 
 
 def _smooth(name: str, low: int, high: int) -> Lines:
-    f, df, bends = SMOOTH[name]
+    (f, df, bends), high = SMOOTH[name], max(high, low + 1)
     tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
-    chord = (f(ball(high)) - f(ball(low))) * ONE_BITS / max(high - low, 1)
+    chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
     slopes = [down(s.mid()) for s in (chord, *tangents)]
-    cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
+    cuts = sorted({low, high, *(min(max(low, end), high) for end, _ in bends[:-1])})
     pieces = [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
     out: list[int] = []
     for sign in (1, -1):
