@@ -1,5 +1,6 @@
 """The second checker's trees: bounds of a box, and what a tree says of it, in fractions."""
 
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -116,7 +117,7 @@ def values_between(kink, low, high):
 def lines(kink, low, high, share=None):
     """`((slope, offset) below, (slope, offset) above)` a kink between two points."""
     below, above = kink
-    if low >= 0 or high <= 0:
+    if low > 0 or high < 0 or low == high:
         slope = above if low >= 0 else below
         return (slope, Fraction(0)), (slope, Fraction(0))
     share = 255 * (1025 * high > -1024 * low) if share is None else share
@@ -171,28 +172,27 @@ def _linear(bounded, goal, proof):
 
 
 class Case:
-    """Signs of some units: their sums are put into all later rows."""
+    """Signs of some units. From when a case is tightened, their sums are put into later rows."""
 
-    def __init__(self, bounded, rows, ranges, values, signs):
-        self.bounded, self.empty = bounded, False
-        self.rows, self.ranges, self.values, self.signs = rows, ranges, values, signs
+    def __init__(self, bounded):
+        self.bounded, self.empty, self.rows = bounded, False, {}
+        self.ranges, self.values = dict(bounded.ranges), dict(bounded.values)
+        self.drawn, self.signs, self.settled = bounded.lines(), {}, set()
 
     def decided(self, unit, sign, tighten):
-        copies = (dict(old) for old in (self.rows, self.ranges, self.values, self.signs))
-        case = Case(self.bounded, *copies)
+        case = copy(self)
+        for name in ("rows", "ranges", "values", "drawn", "signs", "settled"):
+            setattr(case, name, copy(getattr(self, name)))
         low, high = self.ranges[unit]
         zero = Fraction(0)
         case.ranges[unit] = (max(low, zero), high) if sign > 0 else (low, min(high, zero))
         case.signs[unit] = sign
-        case.settle(unit, sign > 0)
         if tighten:
             case.tighten()
         return case
 
-    def open(self, unit):
-        return unit not in self.signs and open_(*self.ranges[unit])
-
     def settle(self, unit, above):
+        self.settled.add(unit)
         slope = self.bounded.kinks[unit][above]
         for key, row in self.rows.items():
             if row.get(unit):
@@ -202,7 +202,7 @@ class Case:
 
     def tighten(self):
         for unit in self.bounded.kinks:
-            if not self.open(unit):
+            if unit in self.settled:
                 continue
             row, (low, high) = self.rows[unit], self.ranges[unit]
             low = max(low, least_of(row, self.values))
@@ -211,16 +211,17 @@ class Case:
             if low > high:
                 self.empty = True
                 return
-            if open_(low, high):
-                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+            if unit in self.signs or not open_(low, high):
+                self.settle(unit, self.signs.get(unit, low) > 0)
             else:
-                self.settle(unit, low > 0)
+                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+                self.drawn[unit] = lines(self.bounded.kinks[unit], low, high)
 
 
 def _phases(bounded, goal, proof):
-    rows = bounded.rows | {"goal": bounded.row(goal.form)}
-    units = sorted(bounded.kinks)
-    stack = [(Case(bounded, rows, dict(bounded.ranges), dict(bounded.values), {}), 0, 0, False)]
+    whole, units = Case(bounded), sorted(bounded.kinks)
+    whole.rows = bounded.rows | {"goal": bounded.row(goal.form)}
+    stack = [(whole, 0, 0, False)]
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
@@ -233,7 +234,7 @@ def _phases(bounded, goal, proof):
                 raise Refused("decides")
             stack += [(case, units[i], sign, bool(does & 2)) for sign in (-1, 1)]
             continue
-        shares = [proof.byte() for _ in units] if does & 4 else [None] * len(units)
+        shares = [proof.byte() for _ in units] if does & 4 else []
         row = {} if does & 8 else dict(case.rows["goal"])
         for _ in range(proof.number()):
             i, size = proof.number(), proof.multiplier()
@@ -244,9 +245,9 @@ def _phases(bounded, goal, proof):
             continue
         drawn = {
             u: lines(bounded.kinks[u], *case.ranges[u], share)
-            for u, share in zip(units, shares, strict=True)
+            for u, share in zip(units, shares, strict=bool(shares))
         }
-        bound = bounded.least(row, drawn, case.rows)
+        bound = bounded.least(row, case.drawn | drawn, case.rows)
         if not (bound > 0 if does & 8 else goal.met(bound)):
             return False
     return True

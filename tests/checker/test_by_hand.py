@@ -400,7 +400,9 @@ def test_the_program(model, tmp_path, monkeypatch, capsys):
         said = capsys.readouterr().out
         assert found == code
         assert said.endswith("Boxes: 1\nCERTIFIED\n") == (code == 0)
-        assert said.startswith("For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= -1.0.\n") == (code == 0)
+        assert said.startswith("For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= -1.0.\n") == (
+            code == 0
+        )
         assert (f"Model (SHA-256): {digest}" in said) == bool(asked and code == 0)
         assert said.startswith("REFUSED: ") == (code == 1)
 

@@ -54,18 +54,20 @@ NARROW, WIDE = [(-1.0, 1.0), (0.1, 0.7)], [(-1e9, 3e9), (-7.5e8, 1e9)]
 THREE = [RELU, (THIRD, 1), (1, THIRD)]
 
 
-def signs(count, seed):
+def signs(count, seed, outer=TIGHTEN, later=TIGHTEN):
     """Two units decided in a row, some of the leaves with shares, multipliers or both."""
     shares = [(37 * i + 50 * seed) % 256 for i in range(count)]
     inner = [SHARES, *shares, 2, 0, *HALF, 2, *QUARTER, 0, 1, 2, *HALF]
-    first = [DECIDE | TIGHTEN, 2, *inner]
-    return [CASES, 1, DECIDE | TIGHTEN, 0, *first, SHARES, *shares, 1, 0, *QUARTER]
+    first = [DECIDE | later, 2, *inner]
+    return [CASES, 1, DECIDE | outer, 0, *first, SHARES, *shares, 1, 0, *QUARTER]
 
 
 TREES = {
     "lines": lambda count, seed: LINES,
     "halves": lambda count, seed: [BOUND | SPLIT, 0, *LINES, SPLIT, 1, *LINES, *LINES],
     "signs": signs,
+    "signs only": lambda count, seed: signs(count, seed, 0, 0),
+    "signs, tightened late": lambda count, seed: signs(count, seed, 0),
     "shares": lambda count, seed: [CASES, 1, SHARES, *signs(count, seed)[7 : 7 + count], 0],
 }
 
@@ -73,6 +75,8 @@ GIVEN_AWAY = {
     "lines": [141, 202, 220, 209, 252, 202, 227],
     "halves": [204, 308, 331, 300, 248, 308, 335],
     "signs": [356, 312, 524, 511, 175, 265, 523],
+    "signs only": [147, 223, 229, 205, 268, 194, 234],
+    "signs, tightened late": [261, 223, 370, 413, 232, 194, 376],
     "shares": [128, 226, 218, 194, 235, 192, 215],
 }
 """Units that the first checker gives away on a narrow box, of seven networks."""
