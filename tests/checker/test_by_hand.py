@@ -1,4 +1,4 @@
-"""What a certificate says besides bounds, by hand: just right it is accepted, a hair off refused."""
+"""What a certificate says besides bounds: just right it is accepted, and a hair off refused."""
 
 import hashlib
 import itertools
@@ -6,22 +6,31 @@ import json
 import sys
 from math import exp, tanh
 
-import onnx
 import pytest
 from flint import fmpq
-from onnx import TensorProto, helper
 
 import outrange_check.bounds
 import outrange_check.certificate
 import outrange_check.network
 from checker.by_hand import (
-    BOUND, CASES, DECIDE, LINEAR, LINES, RELU, SPLIT, TIGHTEN, UNIT, certificate, claim, network,
-    number, refusal,
+    BOUND,
+    CASES,
+    DECIDE,
+    LINEAR,
+    LINES,
+    RELU,
+    SPLIT,
+    TIGHTEN,
+    UNIT,
+    certificate,
+    claim,
+    network,
+    number,
+    refusal,
 )  # fmt: skip
-from checker.certificates import packed, sealed
+from checker.certificates import packed
 from outrange_check.__main__ import main
 from outrange_check.certificate import check
-from outrange_check.network import Network
 
 
 LINE = network(1, [], [{0: 1}])
@@ -364,7 +373,9 @@ def test_what_the_claim_is_about(change, tmp_path):
 @pytest.fixture
 def model(tmp_path):
     """A file whose network is `LINE`, and its SHA-256."""
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 1]) for n in "xy"]
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [helper.make_tensor_value_info(n, floats, [1, 1]) for n in "xy"]
     node = helper.make_node("Identity", ["x"], ["y"])
     graph = helper.make_graph([node], "line", ends[:1], ends[1:])
     path = tmp_path / "line.onnx"

@@ -134,7 +134,8 @@ def test_lines_about_a_smooth_curve(name):
 
 def best_lines(name, low, high):
     """By side, 1 below and -1 above: the most that a line of the page has at the middle; and, of a
-    slope, its offset. In units of 2^-BITS, not rounded."""
+    slope, its offset. In units of 2^-BITS, not rounded.
+    """
     f, df, bends = SMOOTH[name]
     ends = [end for end, _ in bends if low < end < high] + [high]
     pieces = [

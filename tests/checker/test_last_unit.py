@@ -11,8 +11,19 @@ from flint import fmpq
 
 from checker import second_checker
 from checker.by_hand import (
-    BOUND, CASES, DECIDE, LINEAR, LINES, RELU, SHARES, SPLIT, TIGHTEN, UNIT, VOID, certificate,
-    claim, network, proved,
+    BOUND,
+    CASES,
+    DECIDE,
+    LINES,
+    RELU,
+    SHARES,
+    SPLIT,
+    TIGHTEN,
+    UNIT,
+    certificate,
+    claim,
+    network,
+    proved,
 )  # fmt: skip
 from checker.second_tree import Bytes, boxes
 

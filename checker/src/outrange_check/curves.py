@@ -97,8 +97,8 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
 
     Args:
         curve: The curve.
-        low: From there; below 0 if the curve is a kink.
-        high: To there; above 0 then.
+        low: From there; at most 0 if the curve is a kink.
+        high: To there; at least 0 then, and not the same.
         share: Of 255, how far the line that may turn about a kink is from `below` to `above`.
     """
     if isinstance(curve, str):
@@ -142,10 +142,8 @@ def _least(
     out = []
     for low, high, bend in pieces:
         ends = ball(low), ball(high)
-        if bend == 0:
-            out.append(down(g(ends[0].union(ends[1]))))
-        elif bend * sign < 0:  # least at an end
-            out += [down(g(z)) for z in ends]
+        if bend * sign <= 0:  # least at an end; where nothing is said, somewhere
+            out += [down(g(z)) for z in (ends if bend else [ends[0].union(ends[1])])]
         else:  # above each of its tangents: take the one where it is about level, by halving
             for _ in range(24):
                 middle = (low + high) // 2
