@@ -1,7 +1,8 @@
-"""Would the tests notice a wrong condition, sign or rounding? Each is broken on purpose, one by one.
+"""Would the tests notice a wrong condition, sign or rounding? Each is broken on purpose.
 
-`python tests/checker/mutants.py [count] [seed]` tries all mutants of the checker's core, or some. It
-prints those that no test notices, and how many are noticed. `test_mutants.py` asserts it of a sample.
+`python tests/checker/mutants.py [count] [seed]` tries all mutants of the checker's core, or some.
+It prints those that no test notices, and how many are noticed. `test_mutants.py` asserts it of a
+sample.
 """
 
 import ast
@@ -20,7 +21,10 @@ import pytest
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
 MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
-TESTS = ("by_hand", "last_unit", "trees", "bounds", "curves", "hostile", "second_checker")
+TESTS = (
+    "by_hand", "files_by_hand", "last_unit", "trees", "bounds", "curves", "hostile",
+    "second_checker",
+)  # fmt: skip
 """In this order, until one fails."""
 
 PATIENCE, MEMORY = 60, 4 << 30
@@ -145,8 +149,10 @@ def broken(module, i):
 
 
 def spoil(module, text):
-    """Gives the functions, tables and constants of a module the contents of another text, in place:
-    whoever imported them has the wrong ones too."""
+    """Puts the functions, tables and constants of another text in the place of a module's own.
+
+    Whoever imported them has the wrong ones too.
+    """
     new = {"__name__": module.__name__, "__package__": module.__package__}
     exec(compile(text, module.__name__, "exec"), new)
     for name, value in new.items():
@@ -207,7 +213,15 @@ def tried(asked):
     """Tries some of `mutants()`; returns those that no test notices."""
     trials = Trials(asked)
     with tempfile.TemporaryDirectory() as folder:
-        command = ["-x", "-p", "no:terminal", "-p", "no:cacheprovider", "--noconftest", "--capture=sys"]
+        command = [
+            "-x",
+            "-p",
+            "no:terminal",
+            "-p",
+            "no:cacheprovider",
+            "--noconftest",
+            "--capture=sys",
+        ]
         command += ["-c", os.devnull, "--rootdir", str(HERE), "--basetemp", f"{folder}/tests"]
         command += ["--import-mode=importlib", "-W", "ignore"]
         command += [str(HERE / f"test_{name}.py") for name in TESTS]

@@ -133,8 +133,10 @@ def test_lines_about_a_smooth_curve(name):
 
 
 def best_lines(name, low, high):
-    """By side, 1 below and -1 above: the most that a line of the page has at the middle; and, of a
-    slope, its offset. In units of 2^-BITS, not rounded.
+    """What the lines of the page come to, in units of 2^-BITS and not rounded.
+
+    Returns the best that a line below has at the middle, the same of minus a line above, and a
+    function of a side (1 below, -1 above) and a slope to the offset.
     """
     f, df, bends = SMOOTH[name]
     ends = [end for end, _ in bends if low < end < high] + [high]
