@@ -89,3 +89,11 @@ def proved(net, box, tree, least, folder, **more):
     why = refusal(certificate(net, box, tree, claim(least, **more)), folder)
     assert why is None or "not proved" in why, why
     return why is None
+
+
+LINE = network(1, [], [{0: 1}])
+
+
+def words(net, box, tree, *claims, folder, **more):
+    """Why a certificate of one box is refused, or None."""
+    return refusal(certificate(net, box, tree, *claims, **more), folder)

@@ -1,35 +1,34 @@
-"""Would the tests notice a wrong condition, sign or rounding? Each is broken on purpose, one at a time.
+"""Would the tests notice a wrong condition, sign or rounding? Each is broken on purpose.
 
-`python tests/checker/mutants.py [count] [seed]` tries all mutants of the checker's core, or some, prints those that
-no test notices and the share of those that one does. `test_mutants.py` asserts it of a sample.
+`python tests/checker/mutants.py [count] [seed]` tries all mutants of the checker's core, or some.
+It prints those that no test notices, and how many are noticed. `test_mutants.py` asserts it of a
+sample.
 """
 
 import ast
-import importlib.abc
-import importlib.util
 import os
 import random
+import resource
 import signal
 import sys
-import time
+import tempfile
 from pathlib import Path
+from types import FunctionType
+
+import pytest
 
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
 MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
 TESTS = (
-    "test_last_unit",
-    "test_bounds",
-    "test_curves",
-    "test_trees",
-    "test_hostile",
-    "test_second_checker",
-)
+    "by_hand", "files_by_hand", "last_unit", "trees", "bounds", "curves", "hostile",
+    "second_checker",
+)  # fmt: skip
 """In this order, until one fails."""
 
-PATIENCE = 60
-"""Seconds after which a mutant that hangs is taken for noticed."""
+PATIENCE, MEMORY = 60, 4 << 30
+"""Seconds of the processor and bytes that a mutant gets; one that needs more is noticed."""
 
 FLIPS = {
     ast.Lt: (ast.GtE, ast.LtE), ast.GtE: (ast.Lt, ast.Gt), ast.Gt: (ast.LtE, ast.GtE),
@@ -149,77 +148,102 @@ def broken(module, i):
     return ast.unparse(ast.fix_missing_locations(_put(tree, node, other)))
 
 
-class _Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module of the checker with another text."""
+def spoil(module, text):
+    """Puts the functions, tables and constants of another text in the place of a module's own.
 
-    def __init__(self, module, text):
-        self.name, self.text = f"outrange_check.{module}", text
-
-    def find_spec(self, name, path, target=None):
-        return importlib.util.spec_from_loader(name, self) if name == self.name else None
-
-    def exec_module(self, module):
-        exec(compile(self.text, self.name, "exec"), module.__dict__)
-
-
-def noticed(module, i):
-    """Whether a test fails with the i-th place broken; in a process of its own."""
-    child = os.fork()
-    if not child:
-        os._exit(_tested(module, broken(module, i)) if i is not None else _tested(module, None))
-    end = time.monotonic() + PATIENCE
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status != 0
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return True
-        time.sleep(0.01)
+    Whoever imported them has the wrong ones too.
+    """
+    new = {"__name__": module.__name__, "__package__": module.__package__}
+    exec(compile(text, module.__name__, "exec"), new)
+    for name, value in new.items():
+        old = vars(module).get(name)
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            old.__code__ = value.__code__
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for method, found in vars(value).items():
+                found = getattr(found, "__func__", found)
+                if isinstance(found, FunctionType) and found.__module__ == module.__name__:
+                    before = vars(old)[method]
+                    getattr(before, "__func__", before).__code__ = found.__code__
+        elif isinstance(value, dict) and not name.startswith("__"):
+            old.clear()
+            old.update(value)
+        elif isinstance(value, int | tuple):
+            for other in list(sys.modules.values()):
+                if name in vars(other) and vars(other)[name] is old:
+                    setattr(other, name, value)
 
 
-def _tested(module, text):
-    import pytest
+class Trials:
+    """Runs the collected tests on each mutant, every one in a process of its own."""
 
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("outrange_check", "checker") or name.startswith(
-            "outrange.certify"
-        ):
-            del sys.modules[name]
-    if text is not None:
-        sys.meta_path.insert(0, _Broken(module, text))
-    with open(os.environ.get("MUTANT_LOG", os.devnull), "a") as out:
-        os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
-    command = ["-x", "-q", "-p", "no:cacheprovider", "--noconftest", "--tb=line", "-c", os.devnull]
-    command += ["--rootdir", str(HERE), *(str(HERE / f"{name}.py") for name in TESTS)]
-    return int(pytest.main(command))
+    def __init__(self, asked):
+        self.asked, self.left = asked, []
+        self.sound = None
+        """Whether the tests pass without any mutant."""
+
+    def pytest_runtestloop(self, session):
+        session.config._tmp_path_factory.getbasetemp()
+        self.sound = not session.testsfailed and not self._noticed(session, None, 0)
+        for module, i, label in self.asked if self.sound else ():
+            if not self._noticed(session, module, i):
+                self.left.append(label)
+                print(f"not noticed: {label}", file=sys.__stderr__, flush=True)
+        return True
+
+    def _noticed(self, session, module, i):
+        child = os.fork()
+        if not child:
+            signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            try:
+                if module is not None:
+                    spoil(sys.modules[f"outrange_check.{module}"], broken(module, i))
+                for item in session.items:
+                    session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                    if session.testsfailed:
+                        os._exit(1)
+                os._exit(0)
+            except BaseException:
+                os._exit(2)
+        return os.waitpid(child, 0)[1] != 0
 
 
-def prepare():
-    """Imports what takes long, once for all mutants."""
-    os.environ.update(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OUTRANGE_CASES="few")
-    sys.path[:0] = [str(HERE.parent), str(SOURCE.parent)]
-    import checker.certificates  # noqa: F401
-    import outrange_check.__main__  # noqa: F401
+def tried(asked):
+    """Tries some of `mutants()`; returns those that no test notices."""
+    trials = Trials(asked)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            "-x",
+            "-p",
+            "no:terminal",
+            "-p",
+            "no:cacheprovider",
+            "--noconftest",
+            "--capture=sys",
+        ]
+        command += ["-c", os.devnull, "--rootdir", str(HERE), "--basetemp", f"{folder}/tests"]
+        command += ["--import-mode=importlib", "-W", "ignore"]
+        command += [str(HERE / f"test_{name}.py") for name in TESTS]
+        pytest.main(command, plugins=[trials])
+    assert trials.sound, "a test fails without any mutant"
+    return trials.left
+
+
+def drawn(count=None, seed=0):
+    """All mutants that are none of `EQUIVALENT`, or some."""
+    every = [mutant for mutant in mutants() if mutant[2] not in EQUIVALENT]
+    return every if count is None else random.Random(seed).sample(every, count)
 
 
 def main():
-    prepare()
-    if noticed("network", None):
-        raise SystemExit("a test fails without any mutant")
-    asked = [mutant for mutant in mutants() if mutant[2] not in EQUIVALENT]
-    random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0).shuffle(asked)
-    asked = asked[: int(sys.argv[1])] if len(sys.argv) > 1 else asked
-    left = []
-    for module, i, label in asked:
-        if not noticed(module, i):
-            left.append(label)
-            print(f"not noticed: {label}", flush=True)
-    print(
-        f"{len(asked) - len(left)} of {len(asked)} mutants are noticed ({1 - len(left) / len(asked):.1%})"
-    )
+    sys.path[:0] = [str(HERE.parent), str(SOURCE.parent)]
+    import outrange_check.__main__  # noqa: F401
+
+    asked = drawn(*map(int, sys.argv[1:]))
+    left = tried(asked)
+    share = 1 - len(left) / len(asked)
+    print(f"{len(asked) - len(left)} of {len(asked)} mutants are noticed ({share:.1%})")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The second checker's trees: bounds of a box, and what a tree says of it, in fractions."""
 
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -184,28 +185,27 @@ def _linear(bounded, _, goal, proof):
 
 
 class Case:
-    """Signs of some units: their sums are put into all later rows."""
+    """Signs of some units. From when a case is tightened, their sums are put into later rows."""
 
-    def __init__(self, bounded, rows, ranges, values, signs):
-        self.bounded, self.empty = bounded, False
-        self.rows, self.ranges, self.values, self.signs = rows, ranges, values, signs
+    def __init__(self, bounded):
+        self.bounded, self.empty, self.rows = bounded, False, {}
+        self.ranges, self.values = dict(bounded.known), dict(bounded.values)
+        self.drawn, self.signs, self.settled = bounded.lines(), {}, set()
 
     def decided(self, unit, sign, tighten):
-        copies = (dict(old) for old in (self.rows, self.ranges, self.values, self.signs))
-        case = Case(self.bounded, *copies)
+        case = copy(self)
+        for name in ("rows", "ranges", "values", "drawn", "signs", "settled"):
+            setattr(case, name, copy(getattr(self, name)))
         low, high = self.ranges[unit]
         zero = Fraction(0)
         case.ranges[unit] = (max(low, zero), high) if sign > 0 else (low, min(high, zero))
         case.signs[unit] = sign
-        case.settle(unit, sign > 0)
         if tighten:
             case.tighten()
         return case
 
-    def open(self, unit):
-        return unit not in self.signs and open_(*self.ranges[unit])
-
     def settle(self, unit, above):
+        self.settled.add(unit)
         slope = self.bounded.slopes[unit][above]
         for key, row in self.rows.items():
             if row.get(unit):
@@ -214,8 +214,8 @@ class Case:
                 self.rows[key] = row
 
     def tighten(self):
-        for unit in self.bounded.kinks:
-            if not self.open(unit):
+        for unit in (*self.bounded.kinks, *self.bounded.gates):
+            if unit in self.settled:
                 continue
             row, (low, high) = self.rows[unit], self.ranges[unit]
             low = max(low, least_of(row, self.values))
@@ -224,24 +224,21 @@ class Case:
             if low > high:
                 self.empty = True
                 return
-            if open_(low, high):
-                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+            if unit in self.bounded.gates:
+                slopes = self.bounded.between_slopes(unit, self.ranges)
+                self.values[unit] = products(slopes, low, high)
+                self.drawn[unit] = about_products(slopes, low, high)
+            elif unit in self.signs or not open_(low, high):
+                self.settle(unit, self.signs.get(unit, low) > 0)
             else:
-                self.settle(unit, low > 0)
-        for gate in self.bounded.gates:
-            row, (low, high) = self.rows[gate], self.ranges[gate]
-            low = max(low, least_of(row, self.values))
-            high = min(high, -least_of({k: -v for k, v in row.items()}, self.values))
-            self.ranges[gate] = low, high
-            if low > high:
-                self.empty = True
-                return
-            self.values[gate] = products(self.bounded.between_slopes(gate, self.ranges), low, high)
+                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+                self.drawn[unit] = lines(self.bounded.kinks[unit], low, high)
 
 
 def _phases(bounded, units, goal, proof):
-    rows = bounded.rows | {"goal": bounded.row(goal.form)}
-    stack = [(Case(bounded, rows, dict(bounded.known), dict(bounded.values), {}), 0, 0, False)]
+    whole = Case(bounded)
+    whole.rows = bounded.rows | {"goal": bounded.row(goal.form)}
+    stack = [(whole, 0, 0, False)]
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
@@ -264,7 +261,8 @@ def _phases(bounded, units, goal, proof):
             add(row, case.rows[units[i]], -size * case.signs[units[i]])
         if case.empty:
             continue
-        bound = bounded.least(row, bounded.drawn(case.ranges, shares), case.rows)
+        drawn = bounded.drawn(case.ranges, shares) if shares else case.drawn
+        bound = bounded.least(row, drawn, case.rows)
         if goal.grows and not pulls and not does & 8:
             bound = max(bound, least_of(row, case.values))
         if not (bound > 0 if does & 8 else goal.met(bound)):

@@ -69,16 +69,21 @@ def test_a_slope_that_is_0_is_proved_to_be_no_less(tmp_path):
             checked(members(relu_pair(), least=least, **more), tmp_path)
 
 
-def test_signs_are_those_of_the_weights_however_small(tmp_path):
+@pytest.mark.parametrize("inner", [1, -1])
+@pytest.mark.parametrize("weight", [1, -1])
+def test_signs_are_those_of_the_weights_however_small(inner, weight, tmp_path):
     """-2^-90 is no multiple of 2^-80; it is negative all the same, and its opposite is not."""
-    for weight, sign in ((-1, -1.0), (1, 1.0)):
-        net = Network(1)
-        (one,) = curve(net, "kink", entries(net), (0, 1))
-        net.outputs = [{k: v * fmpq(weight, 2**90) for k, v in one.items()}]
-        side = {"box": ((-1.0, 1.0),)}
-        assert checked(members(net, sign=sign, **side), tmp_path).boxes == 1
-        with pytest.raises(Refused, match="not proved"):
-            checked(members(net, sign=-sign, **side), tmp_path)
+    net = Network(1)
+    (one,) = curve(net, "kink", [{0: fmpq(inner)}], (0, 1))
+    net.outputs = [{k: v * fmpq(weight, 2**90) for k, v in one.items()}]
+    side, sign = {"box": ((-1.0, 1.0),)}, float(inner * weight)
+    assert checked(members(net, sign=sign, **side), tmp_path).boxes == 1
+    with pytest.raises(Refused, match="not proved"):
+        checked(members(net, sign=-sign, **side), tmp_path)
+    net.outputs = curve(net, "kink", net.outputs, (1, 1))
+    assert checked(members(net, sign=sign, **side), tmp_path).boxes == 1
+    with pytest.raises(Refused, match="not proved"):
+        checked(members(net, sign=-sign, **side), tmp_path)
 
 
 def test_signs_of_sums_are_not_believed(tmp_path):

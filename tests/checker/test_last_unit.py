@@ -1,7 +1,8 @@
 """Claims to the last unit of 2^-80: what is proved is accepted, and one unit more is refused.
 
-What the lines and signs of a tree prove is found in fractions by the second checker. The first gives
-away some units more, each for a rounding that `docs/certificates.md` lists; how many is counted here.
+What the lines and signs of a tree prove is found in fractions by the second checker. The first
+gives away some units, each for a rounding that `docs/certificates.md` lists; how many is counted
+here.
 """
 
 import json
@@ -11,8 +12,20 @@ from flint import fmpq
 
 from checker import second_checker
 from checker.by_hand import (
-    BOUND, CASES, DECIDE, LINEAR, LINES, RELU, SHARES, SPLIT, TIGHTEN, UNIT, VOID, certificate,
-    claim, network, proved,
+    BOUND,
+    CASES,
+    DECIDE,
+    LINES,
+    RELU,
+    SHARES,
+    SPLIT,
+    TIGHTEN,
+    UNIT,
+    certificate,
+    claim,
+    network,
+    proved,
+    words,
 )  # fmt: skip
 from checker.second_tree import Bytes, boxes
 
@@ -54,18 +67,20 @@ NARROW, WIDE = [(-1.0, 1.0), (0.1, 0.7)], [(-1e9, 3e9), (-7.5e8, 1e9)]
 THREE = [RELU, (THIRD, 1), (1, THIRD)]
 
 
-def signs(count, seed):
+def signs(count, seed, outer=TIGHTEN, later=TIGHTEN):
     """Two units decided in a row, some of the leaves with shares, multipliers or both."""
     shares = [(37 * i + 50 * seed) % 256 for i in range(count)]
     inner = [SHARES, *shares, 2, 0, *HALF, 2, *QUARTER, 0, 1, 2, *HALF]
-    first = [DECIDE | TIGHTEN, 2, *inner]
-    return [CASES, 1, DECIDE | TIGHTEN, 0, *first, SHARES, *shares, 1, 0, *QUARTER]
+    first = [DECIDE | later, 2, *inner]
+    return [CASES, 1, DECIDE | outer, 0, *first, SHARES, *shares, 1, 0, *QUARTER]
 
 
 TREES = {
     "lines": lambda count, seed: LINES,
     "halves": lambda count, seed: [BOUND | SPLIT, 0, *LINES, SPLIT, 1, *LINES, *LINES],
     "signs": signs,
+    "signs only": lambda count, seed: signs(count, seed, 0, 0),
+    "signs, tightened late": lambda count, seed: signs(count, seed, 0),
     "shares": lambda count, seed: [CASES, 1, SHARES, *signs(count, seed)[7 : 7 + count], 0],
 }
 
@@ -73,6 +88,8 @@ GIVEN_AWAY = {
     "lines": [141, 202, 220, 209, 252, 202, 227],
     "halves": [204, 308, 331, 300, 248, 308, 335],
     "signs": [356, 312, 524, 511, 175, 265, 523],
+    "signs only": [145, 223, 229, 205, 268, 192, 234],
+    "signs, tightened late": [261, 223, 370, 413, 232, 192, 376],
     "shares": [128, 226, 218, 194, 235, 192, 215],
 }
 """Units that the first checker gives away on a narrow box, of seven networks."""
@@ -223,3 +240,24 @@ def test_a_multiplier_is_rounded_down(pair, tmp_path):
     tree = [CASES, 1, DECIDE | TIGHTEN, 0, 0, 1, 0, m & 255, m >> 8, e, 0, 1, 0, *ONE]
     least = -(2**80) - (m << e >> 48)
     edge(net, [(-1.0, 1.0)], tree, least - MULTIPLIERS[pair], tmp_path)
+
+
+def test_what_rounding_loses_may_decide_a_sign(tmp_path):
+    """Weights that lose nearly a unit, twice, on huge inputs: a sum looks positive and is not."""
+    count, huge, steep = 10, 2**60, 1000
+    weight = (2**40 + fmpq(999, 1000)) / 2**80
+    small = dict.fromkeys(range(count), -fmpq(1, 3 * 2**70))  # above 0 where x = -huge
+    factor = 2**80 // 342000  # times the 342 units of `small`: nearly a unit is lost once more
+    most = 2 * count * huge
+    """What is lost, in units."""
+    for below, stands in ((most * 9 // 20, False), (-2 * most, True)):
+        put = weight - units(factor) * fmpq(1, 3 * 2**70)
+        last = dict.fromkeys(range(count), weight) | {count: units(factor)}
+        last[-1] = count * huge * put - units(below)  # the sum is less than 0 by so much
+        net = network(count, [(RELU, [small]), ((steep, 0), [last])], [{count + 1: 1}])
+        claimed = -20 * most
+        assert (min(0, -steep * below) >= claimed) == stands
+        box = [(-float(huge), -float(huge))] * count
+        assert proved(net, box, LINES, claimed * UNIT, tmp_path) == stands
+        one = claim(-1e9, attained=([-float(huge)] * count, min(0, -steep * below) * UNIT))
+        assert words(net, box, LINES, one, folder=tmp_path) is None

@@ -22,8 +22,7 @@ def main() -> int:
     print(
         *theorem.sentences,
         f"Network (SHA-256): {theorem.network}",
-        "Model (SHA-256): "
-        + (theorem.model or "none was given: the network is taken from the certificate unseen"),
+        f"Model (SHA-256): {theorem.model or 'none was given: the network is in the certificate'}",
         f"Boxes: {theorem.boxes}\nCERTIFIED",
         sep="\n",
     )

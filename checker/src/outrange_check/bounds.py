@@ -69,7 +69,10 @@ class Region:
         Args:
             deep: Of a box: also through lines, and settled units stand in nothing any more.
         """
-        self.values, size = dict(self.inputs), sum(max(map(abs, v)) for v in self.inputs.values())
+        self.values, size = (
+            dict(self.inputs),
+            sum(max(-low, high) for low, high in self.inputs.values()),
+        )
         for k in (*self.units, *self.goals):
             self.unit = (size >> BITS) + 2
             self._free(k)
@@ -161,7 +164,7 @@ class Region:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
         put = self.rows[k] if factor else {}
         self.work[0] -= len(put)
-        need(self.work[0] >= 0, "the proof takes too many products")
+        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
         for c, v in put.items():
             total[c] = total.get(c, 0) + factor * v
         return abs(factor) * self.errors[k]

@@ -119,8 +119,8 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
 
 def _objective(outputs: dict[str, Form], term: Any) -> Form:
     """`sum of coefficient * output + plus` as a form of the network's variables."""
-    unknown = ", ".join(term["y"].keys() - outputs.keys())
-    need(not unknown, f"the network has no output {unknown!r:.50}")
+    unknown = term["y"].keys() - outputs.keys()
+    need(not unknown, f"the network has no output {', '.join(unknown)!r:.50}")
     terms = [(_number(pair), outputs[name]) for name, pair in term["y"].items()]
     return _combined([(_number(term["plus"]), {ONE: fmpq(1)}), *terms])
 

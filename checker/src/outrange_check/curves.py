@@ -127,13 +127,13 @@ def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
         sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
         return min(sides), max(sides)
     _, df, bends = SMOOTH[str(curve)]
-    found = [df(z) for piece in _pieces(bends, low, high) for z in _edge(*piece)]
+    found = [df(z) for piece in _pieces(bends, low, max(high, low + 1)) for z in _edge(*piece)]
     return min(map(down, found)), -min(down(-slope) for slope in found)
 
 
 def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
     """An interval, cut where a curve bends otherwise, and how it bends between."""
-    cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
+    cuts = sorted({low, high, *(min(max(low, end), high) for end, _ in bends[:-1])})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
 
 
@@ -143,9 +143,9 @@ def _edge(low: int, high: int, bend: int) -> list[arb]:
 
 
 def _smooth(name: str, low: int, high: int) -> Lines:
-    f, df, bends = SMOOTH[name]
+    (f, df, bends), high = SMOOTH[name], max(high, low + 1)
     tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
-    chord = (f(ball(high)) - f(ball(low))) * ONE_BITS / max(high - low, 1)
+    chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
     slopes = [down(s.mid()) for s in (chord, *tangents)]
     pieces, out = _pieces(bends, low, high), []
     for sign in (1, -1):

@@ -83,6 +83,6 @@ def _read(part: dict, before: int, room: list[int]) -> list[Form]:
                 and form.keys().isdisjoint(keys),
                 f"a unit reads variable {first}, twice, or it is not before it",
             )
-            form |= {k: fmpq(v, over) for k, v in zip(keys, values, strict=True) if v}
+            form |= {first + i: fmpq(v, over) for i, v in enumerate(values) if v}
         forms.append(form)
     return forms
