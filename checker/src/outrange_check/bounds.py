@@ -95,7 +95,7 @@ class Region:
         row, error = self.rows[k], self.errors[k] << BITS
         if not self.settled.keys().isdisjoint(row):
             total = {c: v << BITS for c, v in row.items() if c not in self.settled}
-            for c in [c for c in row if c in self.settled]:
+            for c in [c for c in row if self.settled.get(c)]:
                 error += self._add(total, row[c] * self.settled[c] >> BITS, c)
             self.rows[k] = {c: v >> BITS for c, v in total.items()}
         self.errors[k] = (error >> BITS) + 2 * self.unit
@@ -156,13 +156,13 @@ class Region:
                 line = self._drawn(k, shares.get(k)) if shares else self.lines[k]
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
-                error += self._add(total, c * slope >> BITS, k)
+                error += slope and self._add(total, c * slope >> BITS, k)
         bound = ((sum(self._ends(total)) >> BITS) + offsets - error >> BITS) - self.unit
         return bound if pulls or of not in self.kept else max(bound, self._flat(times, of))
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
-        put = self.rows[k] if factor else {}
+        put = self.rows[k]
         self.work[0] -= len(put)
         need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
         for c, v in put.items():

@@ -30,7 +30,7 @@ SMOOTH: dict[str, tuple[Callable, Callable, list[tuple[float, int]]]] = {
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
     "tanh": (
         lambda x: x.tanh(),
-        lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
+        lambda x: 1 / x.cosh() ** 2,
         [(0, 1), (inf, -1)],
     ),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
