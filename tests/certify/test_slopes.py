@@ -88,6 +88,20 @@ def test_derivatives_are_certified(tmp_path, activation):
     assert any(repr(float(-answer.hi[0, 1])) in said for said in theorem.sentences)
 
 
+def test_derivatives_that_are_constant_or_0_or_tiny_are_certified(tmp_path):
+    file = tmp_path / "a.proof"
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+    first, then = np.array([[1e-6, 0.0], [0.1, 0.2], [0.0, 0.0]]), np.array([[3.0], [-7.0]])
+    net.set_weights([first, np.ones(2), then, np.ones(1)])
+    answer = outrange.gradient_range(net, (-1, 1), certificate=file, check=False)
+    assert len(check(str(file)).sentences) == 3
+    slopes = np.float32(first) @ np.float32(then)
+    np.testing.assert_allclose(answer.lo.ravel(), slopes.ravel(), rtol=1e-6)
+    assert answer.lo[0, 2] == answer.hi[0, 2] == 0.0
+    assert outrange.monotone(net, (-1, 1), certificate=file, check=False).trends[2].rises
+    assert check(str(file)).sentences[2].count("does not decrease") == 2
+
+
 def test_a_trend_that_is_not_there_gets_none(tmp_path):
     keras.utils.set_random_seed(1)
     net = keras.Sequential(

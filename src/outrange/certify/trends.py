@@ -14,7 +14,7 @@ from ..core import Box, Warrant
 from .certificates import Subject, certify, told
 from .file import Claim
 from .missing import NoCertificateError
-from .ranges import DIGITS, SLACK
+from .ranges import SLACK
 
 
 def certified_monotone(
@@ -87,19 +87,27 @@ def certified_slopes(
     )
     if not np.isfinite([lo, hi]).all():
         raise NoCertificateError("an end of the range is not known yet")
-    scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(np.abs(lo), np.abs(hi))
-    # An end of 0 is proved by signs, without a rounding.
-    lo, hi = lo - SLACK * scale * (lo != 0), hi + SLACK * scale * (hi != 0)
-    claims = [
-        _claim(about, output, by, sign, sign * end)
-        for sign, ends in ((1.0, lo), (-1.0, hi))
-        for end, (output, by) in zip(ends.tolist(), pairs, strict=True)
-    ]
-    is_checked = certify(path, about, _parts(box, claims), notes, check)
+    slack = SLACK * (np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi)))
+    # An end of 0 is proved by signs, without a rounding; or, where they do not tell, like others.
+    is_checked, low, high = False, lo, hi
+    for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
+        low = np.where(by_signs & (lo == 0), lo, lo - slack)
+        high = np.where(by_signs & (hi == 0), hi, hi + slack)
+        claims = [
+            _claim(about, output, by, sign, sign * end)
+            for sign, ends in ((1.0, low), (-1.0, high))
+            for end, (output, by) in zip(ends.tolist(), pairs, strict=True)
+        ]
+        try:
+            is_checked = certify(path, about, _parts(box, claims), notes, check)
+            break
+        except NoCertificateError:
+            if not by_signs:
+                raise
     return replace(
         answer,
-        lo=lo.reshape(answer.lo.shape),
-        hi=hi.reshape(answer.hi.shape),
+        lo=low.reshape(answer.lo.shape),
+        hi=high.reshape(answer.hi.shape),
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
         certificate=told(path, is_checked),
     )

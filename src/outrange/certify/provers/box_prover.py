@@ -128,7 +128,9 @@ class _BoxProver:
         """Bound boxes."""
         bounds = FloatBounds(self.net, lo, hi)
         least, _, met = bounds.least(self.rows, self.constant, len(self.net.blocks))
-        lack = self.targets + ROUNDING * (1.0 + np.abs(least)) - least
+        # What is claimed of gates may be tiny; their own intervals have room for roundings.
+        size = np.abs(least) + (self.claimed is None)
+        lack = self.targets + ROUNDING * size - least
         if self.claimed is not None:  # without a rounding where signs tell
             lack = np.minimum(lack, self.claimed - bounds.signed(self.rows, self.constant))
         open_ = ~(lack <= 0)
