@@ -133,7 +133,7 @@ def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
 
 def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
     """An interval, cut where a curve bends otherwise, and how it bends between."""
-    cuts = sorted({low, high, *(min(max(low, end), high) for end, _ in bends[:-1])})
+    cuts = sorted({low, high, *(int(min(max(low, end), high)) for end, _ in bends[:-1])})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
 
 
