@@ -243,6 +243,15 @@ def test_a_tie_of_a_kink_goes_to_the_slope_above():
     assert lines((0, ONE_BITS), -(10**9), 10**9)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 900_000)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 1_100_000)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9 + 1)[0] == ONE_BITS
+
+
+def test_the_largest_value():
+    for sign in (1, -1):
+        assert down(sign * arb(2) ** 4095) == sign << 4095 + BITS
+        with pytest.raises(Refused, match="too large"):
+            down(sign * arb(2) ** 4096)
 
 
 def test_down_is_below_and_no_further_than_one():
