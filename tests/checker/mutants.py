@@ -57,6 +57,10 @@ EQUIVALENT = {
     "network: room[0] < 0 or first < ONE or keys.stop > before or (not form.keys().isdisjoint(keys))"
     "  ->  "
     "room[-1] < 0 or first < ONE or keys.stop > before or (not form.keys().isdisjoint(keys))": ONE_ITEM,
+    "curves: one = pieces[0][2] if len(pieces) == 1 else 0"
+    "  ->  one = pieces[-1][2] if len(pieces) == 1 else 0": ONE_ITEM,
+    "curves: if above >= below: return (turn, 0, chord, -(-max(ends) >> BITS))"
+    "  ->  if above > below: return (turn, 0, chord, -(-max(ends) >> BITS))": SAME_LINE,
 }
 """Mutants that do the same as the original, by label, and why."""
 

@@ -203,6 +203,21 @@ def test_the_bends_are_those_of_the_page():
             assert 0 <= off < fmpq(1, 2**50)
 
 
+def test_a_tangent_is_that_at_the_middle_of_the_interval():
+    """Rounded down, where half a unit is thousands of units of the slope."""
+    low, high = 9 * ONE_BITS, 11 * ONE_BITS + 1
+    assert lines("exp", low, high)[0] == down(ball(10 * ONE_BITS).exp())
+
+
+def test_on_one_piece_the_lines_are_a_tangent_and_the_chord():
+    """Even of a few units, where rounding decides which of several lines is the best."""
+    for low in range(10 * ONE_BITS, 10 * ONE_BITS + 9):
+        for size in (1, 2, 7):
+            chord = (ball(low + size).exp() - ball(low).exp()) / ball(size)
+            drawn = lines("exp", low, low + size)
+            assert (drawn[0], drawn[2]) == (down(ball(low + size // 2).exp()), down(chord.mid()))
+
+
 def test_a_line_touches_a_convex_curve():
     for low, high in ((-3, 2), (-1, 5)):
         ls, lt, hs, ht = lines("softplus", low * ONE_BITS, high * ONE_BITS)

@@ -107,7 +107,7 @@ def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
     share = 255 * (1025 * high > -1024 * low) if share is None else share
     turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
-    ends = ((above - chord) * high, (below - chord) * low, 0)
+    ends = ((above - chord) * high, (below - chord) * low)
     if above >= below:
         return turn, 0, chord, -(-max(ends) >> BITS)
     return chord, min(ends) >> BITS, turn, 0
