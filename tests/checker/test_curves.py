@@ -110,7 +110,8 @@ def intervals(draw, count):
         size = draw.choice((0, 1e-20, 1e-9, 1e-6, 0.1, 3, 40))
         middle = draw.choice((0, 0, 2**0.5, -(2**0.5), 2.3993572805, draw.uniform(-9, 9), 500))
         low = int((middle - size * draw.random()) * ONE_BITS)
-        yield low, low + int(size * ONE_BITS)
+        odd = draw.randint(0, 1)
+        yield low + odd, low + odd + int(size * ONE_BITS) + (size > 0 and draw.randint(0, 1))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -163,7 +164,7 @@ def best_lines(name, low, high):
         return side * min(found, key=lambda v: v.mid()) * ONE_BITS
 
     middle = ball(low + high) / 2
-    slopes = [df(middle), df(ball(low)), df(ball(high))]
+    slopes = [df(ball(z)) for z in ((low + high) // 2, low, high)]
     if high > low:
         slopes.append((f(ball(high)) - f(ball(low))) / ball(high - low))
     units = [down(slope.mid()) for slope in slopes]
