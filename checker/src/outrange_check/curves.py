@@ -118,7 +118,7 @@ def _smooth(name: str, low: int, high: int) -> Lines:
     tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
     chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
     slopes = [down(s.mid()) for s in (chord, *tangents)]
-    cuts = sorted({low, high, *(min(max(low, end), high) for end, _ in bends[:-1])})
+    cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
     pieces = [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
     out: list[int] = []
     for sign in (1, -1):
