@@ -23,13 +23,32 @@ MOST = 2.0**127
 
 
 @dataclass(frozen=True, eq=False)
+class Sums:
+    """A value as a sum that a runtime may form together with the one that reads it.
+
+    Args:
+        partial: `(B, n)` the most that any partial sum can be.
+        added: `(B, n)` how many additions form it.
+        counted: `(B, n)` what is counted of their roundings, in units of roundoff.
+    """
+
+    partial: np.ndarray
+    added: np.ndarray
+    counted: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Arrived:
-    """A value that an op reads: its real ends, its error, which entries are whole numbers."""
+    """A value that an op reads: its real ends, its error, which entries are whole numbers.
+
+    `sums` is None where it is no sum, or is read by others too and so computed once.
+    """
 
     lo: np.ndarray
     hi: np.ndarray
     off: np.ndarray
     whole: np.ndarray
+    sums: Sums | None = None
 
     @property
     def size(self) -> np.ndarray:
@@ -46,12 +65,14 @@ class Carried:
         off: `(B, n)` all, its inputs' errors carried on by magnitudes.
         lines: How it carries them, if it is not linear.
         own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
+        sums: The value as a sum, if it is one.
     """
 
     local: np.ndarray
     off: np.ndarray
     lines: Any = None
     own: np.ndarray | None = None
+    sums: Sums | None = None
 
     @property
     def rounding(self) -> np.ndarray:
