@@ -40,7 +40,7 @@ from ..backward import RelaxedGraph, back_substitute, dots
 from ..registry import bounds
 from ..rounding import RoundingTerm
 from . import rules
-from .values import Arrived, Sums, are_whole, flushed, settled
+from .values import Arrived, Sums, alone_in, are_whole, flushed, settled
 
 
 SLACK = 1.0 + 2.0**-30
@@ -86,6 +86,11 @@ class Float32Plan:
         return frozenset(
             j for node in self.graph.nodes if not isinstance(node.op, straight) for j in node.inputs
         )
+
+    @cached_property
+    def alone(self) -> frozenset[int]:
+        """Values of affine ops whose weights no other layer's can be multiplied into."""
+        return alone_in(self.graph, self.unrounded)
 
     @cached_property
     def whole(self) -> tuple[np.ndarray, ...]:
@@ -163,7 +168,8 @@ class _Pass:
             before = [self._arrived(j) for j in node.inputs]
             exact = v in self.plan.unrounded
             with np.errstate(all="ignore"):
-                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact)
+                alone = v in self.plan.alone
+                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact, alone)
             self.roundings[v] = found.rounding
             self.sums.append(found.sums if v in self.plan.read_once else None)
             if found.lines is not None:

@@ -20,7 +20,12 @@ from .values import MOST, TINY, Arrived, Carried, times
 
 
 def carried(
-    op: Any, before: Sequence[Arrived], own: Bounds, reads: int, exact: bool = False
+    op: Any,
+    before: Sequence[Arrived],
+    own: Bounds,
+    reads: int,
+    exact: bool = False,
+    alone: bool = False,
 ) -> Carried:
     """The errors of an op's results.
 
@@ -30,8 +35,12 @@ def carried(
         own: The real ends of its value.
         reads: The most often that a value is read: how often float64 adds to a row.
         exact: Whether it is computed without rounding.
+        alone: Whether no other layer's weights can be multiplied into its own.
     """
-    found = RULES[type(op)](op, before, own, reads)
+    if isinstance(op, Affine):
+        found = affine(op, before, own, reads, alone)
+    else:
+        found = RULES[type(op)](op, before, own, reads)
     if not (exact and isinstance(op, Affine)):
         return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
@@ -116,6 +125,6 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
 
 
 RULES: Mapping[type, Callable[..., Carried]] = MappingProxyType({
-    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
     Product: product,
 })  # fmt: skip

@@ -15,6 +15,7 @@ from ...core import Bounds, gamma
 from ...graph.float32 import EXTRA_TERMS, FLOAT32, gamma_of, has_whole_coefficients, only_picks
 from ...ops import Affine, Rearrange
 from ..rounding import reach
+from .terms import by_terms, power_of_two
 from .values import MOST, TINY, Arrived, Carried, Sums, flushed
 
 
@@ -27,8 +28,18 @@ APART = 2.0**64
 between may be so many times larger or smaller."""
 
 
-def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """`|A| e`, and the rounding of a sum in any order."""
+def affine(
+    op: Affine, before: Sequence[Arrived], own: Bounds, reads: int, alone: bool = False
+) -> Carried:
+    """`|A| e`, and the rounding of a sum in any order.
+
+    Args:
+        op: The op.
+        before: Its inputs.
+        own: The real ends of its value.
+        reads: See `rules.carried`.
+        alone: Whether no other layer's weights can be multiplied into its own.
+    """
     moved = reach(op, [x.off for x in before])
     lost = gamma(op.terms + reads + 16) * moved
     if only_picks(op, FLOAT32):
@@ -43,8 +54,13 @@ def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Ca
     computed = op.factor is not None and op.ulps > 0
     each = EXTRA_TERMS if op.ulps or op.factor is not None else OF_EACH
     grown = gamma_of(op.terms + 2 * int(EXTRA_TERMS), FLOAT32)
-    sums = _joined(op, before, partial + grown * size, terms)
-    local = FLOAT32.unit * (each * size * (1.0 + grown) + sums.counted - _counted(op, before))
+    whole = np.maximum(-own[0], own[1]) + moved
+    known = by_terms(op, before, whole * (1.0 + 2.0**-40), grown)
+    sums = _joined(op, before, partial + grown * size, terms, None if known is None else known[0])
+    products = each * size * (1.0 + grown)
+    if alone and known is not None:
+        products = np.minimum(products, known[1] * (1.0 + grown))
+    local = FLOAT32.unit * (products + sums.counted - _counted(op, before))
     local = local * (1.0 + 2.0**-40)
     local = local + TINY * (weights * (APART if computed else 1.0) + op.terms * (4.0 + most))
     if has_whole_coefficients(op):
@@ -58,12 +74,20 @@ def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Ca
     return Carried(local, moved + local, sums=sums)
 
 
-def _joined(op: Affine, before: Sequence[Arrived], partial: np.ndarray, terms: np.ndarray) -> Sums:
+def _joined(
+    op: Affine,
+    before: Sequence[Arrived],
+    partial: np.ndarray,
+    terms: np.ndarray,
+    known: np.ndarray | None,
+) -> Sums:
     """The sum of an op; with those that it reads, if it reads them entry by entry.
 
-    `counted` is what is counted of roundings, in units of roundoff, here and in the sums read.
+    `counted` is what is counted of roundings, in units of roundoff, here and in the sums read;
+    `known` is that of its own, where its terms were looked at.
     """
     added, own = np.broadcast_to(terms, partial.shape), terms * power_of_two(partial)
+    own = own if known is None else np.minimum(own, known)
     if not _is_by_entry(op) or all(x.sums is None for x in before):
         return Sums(partial, added, own)
     parts = [x.size if x.sums is None else x.sums.partial for x in before]
@@ -95,14 +119,6 @@ def rearranged(op: Rearrange, before: Sequence[Arrived]) -> Sums | None:
     partial = np.abs(op.run([one.partial for one in known]))
     added = op.run([one.added for one in known], fill=False)
     return Sums(partial, added, op.run([one.counted for one in known], fill=False))
-
-
-def power_of_two(x: np.ndarray) -> np.ndarray:
-    """The largest power of two that is at most `x`.
-
-    A sum of magnitude `x` is rounded by at most half a unit in its last place: `u` times that.
-    """
-    return np.where(np.isfinite(x), np.ldexp(np.sign(x), np.frexp(x)[1] - 1), x)
 
 
 def _sums(op: Affine, before: Sequence[Arrived]) -> tuple[np.ndarray, np.ndarray]:

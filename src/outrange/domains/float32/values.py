@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Node
+from ...graph import Graph, Node
 from ...graph.float32 import FLOAT32, has_whole_coefficients
 from ...ops import Affine, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
@@ -17,6 +17,9 @@ from ...ops.pointwise.op import Pointwise
 
 TINY = 2.0 * FLOAT32.tiny
 """What flushing to zero may move a number by, doubled."""
+
+LOOKED_AT = 1 << 10
+"""Results of the largest op whose numbers are looked at one by one."""
 
 MOST = 2.0**127
 """Beyond it float32 may overflow."""
@@ -100,6 +103,51 @@ def settled(node: Node) -> Node:
             "error is not described."
         )
     return replace(node, op=node.op.otherwise(node.size))
+
+
+def alone_in(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
+    """Values of affine ops whose weights no other layer's can be multiplied into.
+
+    Weights and biases are float32 numbers, and between the op and the next one that multiplies,
+    before it and behind it, a nonlinear op stands. What only adds, subtracts or moves entries lets
+    weights through, and so does what is formed in real arithmetic, which multiplies nothing.
+    """
+    multiplied_below, multiplied_above = [False], [False] * (len(graph.nodes) + 1)
+    for node in graph.nodes:
+        straight = isinstance(node.op, Affine | Rearrange)
+        through = straight and any(multiplied_below[j] for j in node.inputs)
+        multiplied_below.append(through or _multiplies(node.op))
+    for v in range(len(graph.nodes), 0, -1):
+        node = graph.nodes[v - 1]
+        if v in unrounded or not isinstance(node.op, Affine | Rearrange):
+            continue
+        for j in node.inputs:
+            multiplied_above[j] |= multiplied_above[v] or _multiplies(node.op)
+    return frozenset(
+        v
+        for v, node in enumerate(graph.nodes, 1)
+        if isinstance(node.op, Affine)
+        and not multiplied_above[v]
+        and not any(multiplied_below[j] for j in node.inputs)
+        and _is_single(node.op)
+    )
+
+
+def _multiplies(op: Any) -> bool:
+    """Whether a runtime may multiply what stands for an op into the weights of another."""
+    if not isinstance(op, Affine):
+        return False
+    numbers = op.factor if op.factor is not None else op.coefficients
+    return numbers is None or op.ulps > 0 or not bool((np.abs(np.asarray(numbers)) == 1.0).all())
+
+
+def _is_single(op: Affine) -> bool:
+    """Whether the numbers of a small plain op are float32 numbers."""
+    if not op.plain or op.size > LOOKED_AT or op.size * sum(op.sizes) > LOOKED_AT**2:
+        return False
+    parts = (op.bias, *op.adjoint(np.eye(op.size)))
+    with np.errstate(over="ignore"):
+        return all(np.array_equal(part, part.astype(np.float32)) for part in parts)
 
 
 def are_whole(op: Any, known: Sequence[np.ndarray]) -> np.ndarray:
