@@ -74,7 +74,8 @@ def float32_range(
     scale = np.maximum(seen[1] - seen[0], 1e-6 * np.maximum(np.abs(seen[0]), np.abs(seen[1])))
     seconds = max(LEAST_SECONDS, real.cost.seconds) if time_limit is None else max(clock.left, 1e-3)
     corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
-    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds)
+    points = np.concatenate([_flat(real.at_lo, lo.size), _flat(real.at_hi, lo.size)])
+    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds, points)
     return _answer(network, asked, real, found, sets, clock.seconds)
 
 

@@ -22,37 +22,39 @@ from ...domains.float32 import Float32Plan, flushed, stray_over
 from ...ops import Curve, Rearrange
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..kernel.binding import library
-from ..kernel.layer_program import compile_layers
+from ..kernel.binding import library, root_magnitudes
+from ..kernel.layer_program import LayerProgram, compile_layers
+from .float32_points import SAMPLES, strays_at
 from .halves import few_points
 from .kernel_search import KernelSearch
 
 
-PATIENCE = 256
+PATIENCE = 1024
 """Parts that are halved while what is missing does not shrink by a hundredth."""
 
 IMPATIENCE = 24
 """The same while nothing is proved at all."""
 
-SEARCHED = 3e3
-"""A part whose errors miss the goal by so many times itself is halved before any search."""
+AT_ONCE = 8
+"""Parts that are halved in one step."""
 
-SHRINKS = 0.8
-"""It is, as long as errors shrink so fast."""
+MOST_BOXES = 4096
+"""Boxes that the search of a part may bound; a part that needs more is halved."""
 
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
+WITHIN = 1.05
+"""The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
+
 
 @dataclass(frozen=True, eq=False)
-class _SizedPart:
+class _Part:
     lo: np.ndarray
     hi: np.ndarray
     lower: np.ndarray
     cut: int
     """The input to halve it along."""
-    off: float
-    """The largest error of an objective, by differences, in units of the goal."""
 
 
 def has_kernel_for(plan: Float32Plan) -> bool:
@@ -72,12 +74,14 @@ class Float32Goal:
         real: `(m,)` lower bounds proved in real arithmetic; `-inf` where nothing is.
         target: `(m,)` lower bounds that are good enough.
         scale: `(m,)` positive: what a miss is measured by.
+        points: `(m, d)` where the real objectives are that low; NaN where that is not known.
     """
 
     signs: np.ndarray
     real: np.ndarray
     target: np.ndarray
     scale: np.ndarray
+    points: np.ndarray | None = None
 
 
 def float32_lower(
@@ -99,6 +103,16 @@ def float32_lower(
         return search.run(lo, hi), search.boxes
 
 
+class _Bounding(KernelSearch):
+    """The search of a part: nobody asks it for points."""
+
+    def advance(self) -> bool:
+        """Explore some boxes."""
+        self._explore()
+        self.frontier.settle()
+        return True
+
+
 @dataclass(eq=False)
 class _PartSearch:
     plan: Float32Plan
@@ -108,91 +122,149 @@ class _PartSearch:
     boxes: int = 0
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Halve the worst part until every part is good enough, or the time is over."""
-        open_ = [self._part(lo, hi, np.full(self.goal.target.size, -np.inf), np.inf)]
-        least, idle = np.inf, 0
-        while True:
-            misses = [float(np.max(self._miss(part.lower))) for part in open_]
-            worst = int(np.argmax(misses))
-            gained = misses[worst] < 0.99 * least
-            least, idle = (misses[worst], 0) if gained else (least, idle + 1)
-            done = misses[worst] <= 0 or self.clock.expired
+        """Halve the worst parts until every part is good enough, or the time is over."""
+        self.target, self.root = self.goal.target.copy(), hi - lo
+        start = np.full(self.goal.target.size, -np.inf)
+        open_ = self._parts(lo[None], hi[None], [start])
+        closed, least, idle = np.full(start.size, np.inf), np.inf, 0
+        if self._miss(open_[0].lower).max() > 0:
+            self._come_nearer(lo, hi)
+        while open_:
+            misses = np.array([self._miss(part.lower).max() for part in open_])
+            worst = float(misses.max())
+            gained = worst < 0.99 * least
+            least, idle = (worst, 0) if gained else (least, idle + AT_ONCE)
             tired = idle > (PATIENCE if np.isfinite(least) else IMPATIENCE)
-            halves = [] if done or tired else self._halved(open_[worst])
-            if not halves:
-                return np.minimum.reduce([part.lower for part in open_])
-            open_ = [*open_[:worst], *open_[worst + 1 :], *halves]
+            if worst <= 0 or tired or self.clock.expired:
+                break
+            chosen = np.argsort(-misses, kind="stable")[:AT_ONCE]
+            chosen = chosen[misses[chosen] > 0]
+            halves, stuck = self._halved([open_[i] for i in chosen])
+            if halves is None:
+                break
+            done = set(chosen.tolist())
+            kept = [part for i, part in enumerate(open_) if i not in done]
+            for part in [*stuck, *(h for h in halves if self._miss(h.lower).max() <= 0)]:
+                closed = np.minimum(closed, part.lower)
+            open_ = kept + [h for h in halves if self._miss(h.lower).max() > 0]
+        return np.minimum.reduce([closed, *(part.lower for part in open_)])
+
+    def _come_nearer(self, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Ask for no more than can be proved where the real ends are attained."""
+        points = self.goal.points
+        if points is None:
+            return
+        for k, x in enumerate(np.clip(points, lo, hi)):
+            if np.isfinite(x).all():
+                found = stray_over(self.plan, x[None], x[None])
+                program = self._program(x, found.roundings, 0)
+                if program is not None:
+                    _, off = strays_at(program, x[None, self.free], np.array([k]))
+                    self.target[k] = min(self.target[k], self.goal.real[k] - WITHIN * off[0])
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """By how much bounds miss the goal."""
-        miss = (self.goal.target - lower) / np.maximum(self.goal.scale, 1e-300)
+        miss = (self.target - lower) / np.maximum(self.goal.scale, 1e-300)
         return np.where(np.isnan(miss), np.inf, miss)
 
-    def _halved(self, part: _SizedPart) -> list[_SizedPart]:
-        middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
-        if not part.lo[part.cut] < middle < part.hi[part.cut]:
-            return []
-        found = []
-        for low, high in ((part.lo[part.cut], middle), (middle, part.hi[part.cut])):
-            lo, hi = part.lo.copy(), part.hi.copy()
-            lo[part.cut], hi[part.cut] = low, high
-            try:
-                found.append(self._part(lo, hi, part.lower, part.off))
-            except OutOfTime:
-                return []
-        return found
+    def _halved(self, parts: list[_Part]) -> tuple[list[_Part] | None, list[_Part]]:
+        """Halves of parts, and the parts that have none; None if the time is over."""
+        lows, highs, before, stuck = [], [], [], []
+        for part in parts:
+            middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
+            if not part.lo[part.cut] < middle < part.hi[part.cut]:
+                stuck.append(part)
+                continue
+            for low, high in ((part.lo[part.cut], middle), (middle, part.hi[part.cut])):
+                lo, hi = part.lo.copy(), part.hi.copy()
+                lo[part.cut], hi[part.cut] = low, high
+                lows.append(lo)
+                highs.append(hi)
+                before.append(part.lower)
+        if not lows:
+            return [], stuck
+        try:
+            with deadline(max(self.clock.left, 1e-3)):
+                return self._parts(np.stack(lows), np.stack(highs), before), stuck
+        except OutOfTime:
+            return None, []
 
-    def _part(
-        self, lo: np.ndarray, hi: np.ndarray, before: np.ndarray, off_before: float
-    ) -> _SizedPart:
-        """Bound the forms over a part: by differences, and where that is not enough by search."""
-        found = stray_over(self.plan, lo[None], hi[None])
+    def _parts(self, lo: np.ndarray, hi: np.ndarray, before: list[np.ndarray]) -> list[_Part]:
+        """Bound the forms over parts: by differences, and where that is not enough by search."""
+        found = stray_over(self.plan, lo, hi)
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # Rows of one entry, 1 or -1: nothing is rounded.
-        own = rising @ found.lo[0] + falling @ found.hi[0]
-        off = np.abs(self.goal.signs) @ found.off[0]
-        differences = np.nextafter(np.fmax(own, self.goal.real) - off, -np.inf)
-        lower = np.fmax(before, differences)
-        cut = int(np.argmax(np.where(self.free, hi - lo, -1.0)))
-        self.boxes += 1
-        far = float(np.max(off / np.maximum(self.goal.scale, 1e-300)))
-        soon = far > SEARCHED and far <= SHRINKS * off_before
-        if (self._miss(lower) <= 0).all() or soon or not np.isfinite(found.off).all():
-            return _SizedPart(lo, hi, lower, cut, far)
-        lower, scores = self._searched(lo, hi, found.roundings, lower)
-        blame = np.zeros(lo.size)
-        blame[self.free] = np.nan_to_num(scores[self._miss(lower) > 0]).sum(axis=0)
-        cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (hi - lo), -1.0)))
-        return _SizedPart(lo, hi, lower, cut, far)
+        own = found.lo @ rising.T + found.hi @ falling.T
+        off = found.off @ np.abs(self.goal.signs).T
+        lower = np.nextafter(np.fmax(own, self.goal.real) - off, -np.inf)
+        self.boxes += len(lo)
+        parts = []
+        for i, known in enumerate(before):
+            proved = np.fmax(known, lower[i])
+            part = _Part(lo[i], hi[i], proved, int(np.argmax((hi[i] - lo[i]) * self.free)))
+            if (self._miss(proved) > 0).any() and np.isfinite(found.off[i]).all():
+                part = self._searched(part, found.roundings, i)
+            parts.append(part)
+        return parts
 
-    def _searched(
-        self, lo: np.ndarray, hi: np.ndarray, roundings: Mapping[int, np.ndarray], lower: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """What the kernel proves of a part, and which input is to blame for what it does not."""
+    def _program(
+        self, lo: np.ndarray, roundings: Mapping[int, np.ndarray], box: int
+    ) -> LayerProgram | None:
+        """The objectives as layers that are off by what float32 may round in one of many boxes."""
         graph, rows = self.plan.graph, self.goal.signs
         errors = {
-            v: amount[0]
+            v: amount[box if len(amount) > 1 else 0]
             for v, amount in roundings.items()
             if not isinstance(graph.nodes[v - 1].op, Rearrange)
         }
         fixed = np.where(self.free, np.nan, lo)
-        program = compile_layers(graph, rows, np.zeros(len(rows)), fixed, errors)
-        nothing = np.zeros((len(rows), int(self.free.sum())))
+        return compile_layers(graph, rows, np.zeros(len(rows)), fixed, errors)
+
+    def _searched(self, part: _Part, roundings: Mapping[int, np.ndarray], box: int) -> _Part:
+        """What the kernel proves of a part, and which input is to blame for what it does not."""
+        program = self._program(part.lo, roundings, box)
         if program is None:
-            return lower, nothing
-        seconds = max(LEAST, self.clock.left)
-        incumbent = Incumbent(rows, 0.0, seconds, None)
-        incumbent.prove(lower)
-        incumbent.target, incumbent.goal = self.goal.target, np.full(len(rows), -np.inf)
-        try:
-            with deadline(seconds):
-                search = KernelSearch(
-                    program, DomainBoxes.of(Box(lo, hi)), incumbent, first=few_points
-                )
-                search.run()
-        except OutOfTime:
-            return lower, nothing
-        self.boxes += incumbent.boxes
-        status = np.zeros(program.states, np.int8)
-        scores = search.kernel.bound(lo[self.free], hi[self.free], status, 1)[3]
-        return np.fmax(lower, np.fmax(search.lower(), incumbent.known)), scores
+            return part
+        lo, hi, lower = part.lo[self.free], part.hi[self.free], part.lower
+        if not self._is_hopeless(program, part):
+            seconds = max(LEAST, self.clock.left)
+            rows = self.goal.signs
+            incumbent = Incumbent(rows, 0.0, seconds, None)
+            incumbent.prove(lower)
+            incumbent.target, incumbent.goal = self.target, np.full(len(rows), -np.inf)
+            domain = DomainBoxes.of(Box(part.lo, part.hi))
+            try:
+                with deadline(seconds):
+                    search = _Bounding(program, domain, incumbent, first=few_points)
+                    while not search.finished and incumbent.boxes < MOST_BOXES:
+                        search.advance()
+                        if incumbent.clock.expired:
+                            break
+            except OutOfTime:
+                return part
+            self.boxes += incumbent.boxes
+            lower = np.fmax(lower, np.fmax(search.lower(), incumbent.known))
+            kernel = search.kernel
+        else:
+            kernel = root_magnitudes(program, Box(lo, hi))
+        if (self._miss(lower) <= 0).all():
+            return _Part(part.lo, part.hi, lower, part.cut)
+        scores = kernel.bound(lo, hi, np.zeros(program.states, np.int8), 1)[3]
+        weighed = scores[self._miss(lower) > 0] / self.goal.scale[self._miss(lower) > 0, None]
+        blame = np.zeros(part.lo.size)
+        blame[self.free] = np.nan_to_num(weighed).sum(axis=0)
+        cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))
+        return _Part(part.lo, part.hi, lower, cut)
+
+    def _is_hopeless(self, program: LayerProgram, part: _Part) -> bool:
+        """Whether errors as large as the part's keep the goal out of reach at some point of it."""
+        lo, hi = part.lo[self.free], part.hi[self.free]
+        rng = np.random.default_rng(0)
+        wanted = np.flatnonzero(self._miss(part.lower) > 0)
+        x = np.concatenate([0.5 * lo[None] + 0.5 * hi[None], rng.uniform(lo, hi, (SAMPLES, lo.size))])
+        if self.goal.points is not None:
+            near = np.clip(self.goal.points[wanted][:, self.free], lo, hi)
+            x = np.concatenate([x, near[np.isfinite(near).all(axis=1)]])
+        values, off = strays_at(program, np.repeat(x, wanted.size, axis=0), np.tile(wanted, len(x)))
+        k = np.tile(wanted, len(x))
+        return bool((values - off < self.target[k]).any())
