@@ -24,13 +24,13 @@ from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..kernel.binding import library, root_magnitudes
 from ..kernel.layer_program import LayerProgram, compile_layers
-from .float32_points import SAMPLES, strays_at
+from .float32_points import points_in, points_near, strays_at
 from .halves import few_points
 from .kernel_search import KernelSearch
 
 
-PATIENCE = 1024
-"""Parts that are halved while what is missing does not shrink by a hundredth."""
+PATIENCE = 512
+"""Parts that are halved while the worst end does not move by a hundredth of what it is off."""
 
 IMPATIENCE = 24
 """The same while nothing is proved at all."""
@@ -44,7 +44,7 @@ MOST_BOXES = 4096
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
-WITHIN = 1.05
+WITHIN = 1.1
 """The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
 
 
@@ -132,8 +132,8 @@ class _PartSearch:
         while open_:
             misses = np.array([self._miss(part.lower).max() for part in open_])
             worst = float(misses.max())
-            gained = worst < 0.99 * least
-            least, idle = (worst, 0) if gained else (least, idle + AT_ONCE)
+            off = self._off(open_[int(misses.argmax())].lower)
+            least, idle = (off, 0) if off < 0.99 * least else (least, idle + AT_ONCE)
             tired = idle > (PATIENCE if np.isfinite(least) else IMPATIENCE)
             if worst <= 0 or tired or self.clock.expired:
                 break
@@ -150,22 +150,28 @@ class _PartSearch:
         return np.minimum.reduce([closed, *(part.lower for part in open_)])
 
     def _come_nearer(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Ask for no more than can be proved where the real ends are attained."""
-        points = self.goal.points
-        if points is None:
+        """Ask for no more than can be proved near the points where the real ends are attained."""
+        if self.goal.points is None:
             return
-        for k, x in enumerate(np.clip(points, lo, hi)):
-            if np.isfinite(x).all():
-                found = stray_over(self.plan, x[None], x[None])
-                program = self._program(x, found.roundings, 0)
-                if program is not None:
-                    _, off = strays_at(program, x[None, self.free], np.array([k]))
-                    self.target[k] = min(self.target[k], self.goal.real[k] - WITHIN * off[0])
+        points = np.clip(self.goal.points, lo, hi)
+        for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
+            found = stray_over(self.plan, points[k][None], points[k][None])
+            program = self._program(points[k], found.roundings, 0)
+            if program is not None:
+                x = points_near(points[k], lo, hi)[:, self.free]
+                values, off = strays_at(program, x, np.full(len(x), k))
+                self.target[k] = min(self.target[k], float(np.min(values - WITHIN * off)))
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """By how much bounds miss the goal."""
         miss = (self.target - lower) / np.maximum(self.goal.scale, 1e-300)
         return np.where(np.isnan(miss), np.inf, miss)
+
+    def _off(self, lower: np.ndarray) -> float:
+        """How far the bound that misses the goal most is from the real one, or from the goal."""
+        k = int(self._miss(lower).argmax())
+        wide = max(0.0, (self.goal.real[k] - self.target[k]) / max(self.goal.scale[k], 1e-300))
+        return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)
 
     def _halved(self, parts: list[_Part]) -> tuple[list[_Part] | None, list[_Part]]:
         """Halves of parts, and the parts that have none; None if the time is over."""
@@ -259,9 +265,8 @@ class _PartSearch:
     def _is_hopeless(self, program: LayerProgram, part: _Part) -> bool:
         """Whether errors as large as the part's keep the goal out of reach at some point of it."""
         lo, hi = part.lo[self.free], part.hi[self.free]
-        rng = np.random.default_rng(0)
         wanted = np.flatnonzero(self._miss(part.lower) > 0)
-        x = np.concatenate([0.5 * lo[None] + 0.5 * hi[None], rng.uniform(lo, hi, (SAMPLES, lo.size))])
+        x = points_in(lo, hi)
         if self.goal.points is not None:
             near = np.clip(self.goal.points[wanted][:, self.free], lo, hi)
             x = np.concatenate([x, near[np.isfinite(near).all(axis=1)]])

@@ -10,6 +10,25 @@ from ..kernel.layer_program import LayerProgram
 SAMPLES = 8
 """Points of a part at which it is asked whether the goal can be reached there."""
 
+NEAR = 256
+"""Points near another one at each distance."""
+
+DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
+"""Shares of the box: beyond a kink that a point lies on, a float32 run may be off by more."""
+
+
+def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """The middle of a box, and points spread over it, `(b, d)`."""
+    spread = np.random.default_rng(0).uniform(lo, hi, (SAMPLES, lo.size))
+    return np.concatenate([0.5 * lo[None] + 0.5 * hi[None], spread])
+
+
+def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """A point `(d,)`, and others of the box around it, `(b, d)`."""
+    rng = np.random.default_rng(0)
+    steps = [far * (hi - lo) * rng.uniform(-1.0, 1.0, (NEAR, x.size)) for far in DISTANCES]
+    return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
+
 
 def strays_at(
     program: LayerProgram, x: np.ndarray, k: np.ndarray
