@@ -19,12 +19,12 @@ import numpy as np
 
 from ...core import Box, Clock, OutOfTime, deadline
 from ...domains.float32 import Float32Plan, flushed, stray_over
-from ...ops import Curve, Rearrange
+from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..kernel.binding import library, root_magnitudes
-from ..kernel.layer_program import LayerProgram, compile_layers
-from .float32_points import points_in, points_near, strays_at
+from ..kernel.layer_program import LayerProgram
+from .float32_points import points_in, reachable, rounded_program, strays_at
 from .halves import few_points
 from .kernel_search import KernelSearch
 
@@ -151,16 +151,10 @@ class _PartSearch:
 
     def _come_nearer(self, lo: np.ndarray, hi: np.ndarray) -> None:
         """Ask for no more than can be proved near the points where the real ends are attained."""
-        if self.goal.points is None:
-            return
-        points = np.clip(self.goal.points, lo, hi)
-        for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
-            found = stray_over(self.plan, points[k][None], points[k][None])
-            program = self._program(points[k], found.roundings, 0)
-            if program is not None:
-                x = points_near(points[k], lo, hi)[:, self.free]
-                values, off = strays_at(program, x, np.full(len(x), k))
-                self.target[k] = min(self.target[k], float(np.min(values - WITHIN * off)))
+        if self.goal.points is not None:
+            points = np.clip(self.goal.points, lo, hi)
+            near = reachable(self.plan, self.goal.signs, points, (lo, hi), WITHIN)
+            self.target = np.fmin(self.target, near)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """By how much bounds miss the goal."""
@@ -213,22 +207,10 @@ class _PartSearch:
             parts.append(part)
         return parts
 
-    def _program(
-        self, lo: np.ndarray, roundings: Mapping[int, np.ndarray], box: int
-    ) -> LayerProgram | None:
-        """The objectives as layers that are off by what float32 may round in one of many boxes."""
-        graph, rows = self.plan.graph, self.goal.signs
-        errors = {
-            v: amount[box if len(amount) > 1 else 0]
-            for v, amount in roundings.items()
-            if not isinstance(graph.nodes[v - 1].op, Rearrange)
-        }
-        fixed = np.where(self.free, np.nan, lo)
-        return compile_layers(graph, rows, np.zeros(len(rows)), fixed, errors)
-
     def _searched(self, part: _Part, roundings: Mapping[int, np.ndarray], box: int) -> _Part:
         """What the kernel proves of a part, and which input is to blame for what it does not."""
-        program = self._program(part.lo, roundings, box)
+        fixed = np.where(self.free, np.nan, part.lo)
+        program = rounded_program(self.plan, self.goal.signs, fixed, roundings, box)
         if program is None:
             return part
         lo, hi, lower = part.lo[self.free], part.hi[self.free], part.lower

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from ..kernel.layer_program import LayerProgram
+from ...domains.float32 import Float32Plan, stray_over
+from ...ops import Rearrange
+from ..kernel.layer_program import LayerProgram, compile_layers
 
 
 SAMPLES = 8
@@ -59,3 +63,60 @@ def strays_at(
             part = a @ matrix
             pending[source] = pending[source] + part if source in pending else part
     return sums[-1][np.arange(len(x)), k], off
+
+
+def rounded_program(
+    plan: Float32Plan,
+    signs: np.ndarray,
+    fixed: np.ndarray,
+    roundings: Mapping[int, np.ndarray],
+    box: int,
+) -> LayerProgram | None:
+    """Objectives as layers that are off by what float32 may round; None as `compile_layers`.
+
+    Args:
+        plan: Of the graph.
+        signs: `(m, k)` the objectives as rows of its forms.
+        fixed: `(d,)` see `compile_layers`.
+        roundings: Of some boxes: see `Strays`.
+        box: Which of them.
+    """
+    errors = {
+        v: amount[box if len(amount) > 1 else 0]
+        for v, amount in roundings.items()
+        if not isinstance(plan.graph.nodes[v - 1].op, Rearrange)
+    }
+    return compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed, errors)
+
+
+def reachable(
+    plan: Float32Plan,
+    signs: np.ndarray,
+    points: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    share: float = 1.0,
+) -> np.ndarray:
+    """The most that could be proved of objectives, by their values near some points.
+
+    There is no box so small that errors in it are less than those at a point in it: no choice of
+    boxes proves more. An estimate to first order, `(m,)`; NaN where there is no point.
+
+    Args:
+        plan: Of the graph.
+        signs: `(m, k)` the objectives as rows of its forms.
+        points: `(m, d)` where each objective is least, or nearly.
+        box: `(d,)` corners.
+        share: What errors are multiplied by.
+    """
+    lo, hi = box
+    found = np.full(len(signs), np.nan)
+    free = lo < hi
+    for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
+        at = points[k]
+        roundings = stray_over(plan, at[None], at[None]).roundings
+        program = rounded_program(plan, signs, np.where(free, np.nan, lo), roundings, 0)
+        if program is not None:
+            x = points_near(at, lo, hi)[:, free]
+            values, off = strays_at(program, x, np.full(len(x), k))
+            found[k] = float(np.min(values - share * off))
+    return found
