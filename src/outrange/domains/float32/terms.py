@@ -15,7 +15,8 @@ terms of one sign together. Let `N(t)` be how many nodes are at least `t` large:
 A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. All together are off by
 at most `sum_e (2^e - 2^(e-1)) N(2^e)`, and `2^e (n - 1)` for what is below the last `e` looked at.
 
-Sound: yes, of numbers that include what float32 has added to them (`grown`). Cost: the terms, sorted.
+Sound: yes, of numbers that include what float32 has added to them (`grown`). Cost: the terms,
+sorted.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ Sound: as the kernel's bounds, and the parts cover the box. Complete: no. Cost: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from ...domains.float32 import Float32Plan, flushed, stray_over
 from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..kernel.binding import library, root_magnitudes
-from ..kernel.layer_program import LayerProgram
-from .float32_points import points_in, reachable, rounded_program, strays_at
+from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
+from ..kernel.layer_program import LayerProgram, compile_layers
+from .float32_points import amounts, points_in, reachable, strays_at
 from .halves import few_points
 from .kernel_search import KernelSearch
 
@@ -48,13 +48,24 @@ WITHIN = 1.1
 """The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
 
 
+AIMING = 0.2
+"""Of the time may go to what the points say."""
+
+MOST_ASKED = 16
+"""Objectives of which it is asked whether the goal is within reach."""
+
+_CORNERS = ("lo", "hi")
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     lo: np.ndarray
     hi: np.ndarray
     lower: np.ndarray
-    cut: int
+    cut: int = 0
     """The input to halve it along."""
+    heights: list[np.ndarray] | None = None
+    """How large the values of the program's layers are in it; None if that is not known."""
 
 
 def has_kernel_for(plan: Float32Plan) -> bool:
@@ -123,12 +134,14 @@ class _PartSearch:
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Halve the worst parts until every part is good enough, or the time is over."""
-        self.target, self.root = self.goal.target.copy(), hi - lo
-        start = np.full(self.goal.target.size, -np.inf)
-        open_ = self._parts(lo[None], hi[None], [start])
+        self.target = self.goal.target.copy()
+        signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)
+        self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
+        self.reach = np.maximum(np.abs(lo), np.abs(hi))[self.free]
+        start = np.full(self.target.size, -np.inf)
+        open_ = self._parts([_Part(lo, hi, start)])
         closed, least, idle = np.full(start.size, np.inf), np.inf, 0
-        if self._miss(open_[0].lower).max() > 0:
-            self._come_nearer(lo, hi)
+        self._come_nearer(open_[0])
         while open_:
             misses = np.array([self._miss(part.lower).max() for part in open_])
             worst = float(misses.max())
@@ -149,109 +162,119 @@ class _PartSearch:
             open_ = kept + [h for h in halves if self._miss(h.lower).max() > 0]
         return np.minimum.reduce([closed, *(part.lower for part in open_)])
 
-    def _come_nearer(self, lo: np.ndarray, hi: np.ndarray) -> None:
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        return np.maximum(self.goal.scale, 1e-300)
+
+    def _come_nearer(self, part: _Part) -> None:
         """Ask for no more than can be proved near the points where the real ends are attained."""
-        if self.goal.points is not None:
-            points = np.clip(self.goal.points, lo, hi)
-            near = reachable(self.plan, self.goal.signs, points, (lo, hi), WITHIN)
-            self.target = np.fmin(self.target, near)
+        missed = self._miss(part.lower) > 0
+        if self.goal.points is None or not missed.any() or self.clock.expired:
+            return
+        points = np.clip(np.where(missed[:, None], self.goal.points, np.nan), part.lo, part.hi)
+        with deadline(AIMING * self.clock.left):
+            near = reachable(self.plan, self.goal.signs, points, (part.lo, part.hi), WITHIN)
+        self.target = np.fmin(self.target, near)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """By how much bounds miss the goal."""
-        miss = (self.target - lower) / np.maximum(self.goal.scale, 1e-300)
+        miss = (self.target - lower) / self._scale
         return np.where(np.isnan(miss), np.inf, miss)
 
     def _off(self, lower: np.ndarray) -> float:
         """How far the bound that misses the goal most is from the real one, or from the goal."""
         k = int(self._miss(lower).argmax())
-        wide = max(0.0, (self.goal.real[k] - self.target[k]) / max(self.goal.scale[k], 1e-300))
+        wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
         return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)
 
     def _halved(self, parts: list[_Part]) -> tuple[list[_Part] | None, list[_Part]]:
         """Halves of parts, and the parts that have none; None if the time is over."""
-        lows, highs, before, stuck = [], [], [], []
+        halves, stuck = [], []
         for part in parts:
             middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
             if not part.lo[part.cut] < middle < part.hi[part.cut]:
                 stuck.append(part)
                 continue
-            for low, high in ((part.lo[part.cut], middle), (middle, part.hi[part.cut])):
-                lo, hi = part.lo.copy(), part.hi.copy()
-                lo[part.cut], hi[part.cut] = low, high
-                lows.append(lo)
-                highs.append(hi)
-                before.append(part.lower)
-        if not lows:
+            upper, lower = part.lo.copy(), part.hi.copy()
+            upper[part.cut] = lower[part.cut] = middle
+            halves += [replace(part, hi=lower), replace(part, lo=upper)]
+        if not halves:
             return [], stuck
         try:
             with deadline(max(self.clock.left, 1e-3)):
-                return self._parts(np.stack(lows), np.stack(highs), before), stuck
+                return self._parts(halves), stuck
         except OutOfTime:
             return None, []
 
-    def _parts(self, lo: np.ndarray, hi: np.ndarray, before: list[np.ndarray]) -> list[_Part]:
+    def _parts(self, parts: list[_Part]) -> list[_Part]:
         """Bound the forms over parts: by differences, and where that is not enough by search."""
-        found = stray_over(self.plan, lo, hi)
+        found = stray_over(self.plan, *(np.stack([getattr(p, c) for p in parts]) for c in _CORNERS))
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # Rows of one entry, 1 or -1: nothing is rounded.
         own = found.lo @ rising.T + found.hi @ falling.T
         off = found.off @ np.abs(self.goal.signs).T
         lower = np.nextafter(np.fmax(own, self.goal.real) - off, -np.inf)
-        self.boxes += len(lo)
-        parts = []
-        for i, known in enumerate(before):
-            proved = np.fmax(known, lower[i])
-            part = _Part(lo[i], hi[i], proved, int(np.argmax((hi[i] - lo[i]) * self.free)))
-            if (self._miss(proved) > 0).any() and np.isfinite(found.off[i]).all():
-                part = self._searched(part, found.roundings, i)
-            parts.append(part)
-        return parts
+        self.boxes += len(parts)
+        out = []
+        for i, part in enumerate(parts):
+            cut = int(np.argmax((part.hi - part.lo) * self.free))
+            part = replace(part, lower=np.fmax(part.lower, lower[i]), cut=cut)
+            unproved = (self._miss(part.lower) > 0).any() and np.isfinite(found.off[i]).all()
+            if unproved and self.program is not None:
+                part = self._searched(
+                    part, self.program.off_by(amounts(self.plan, found.roundings, i))
+                )
+            out.append(part)
+        return out
 
-    def _searched(self, part: _Part, roundings: Mapping[int, np.ndarray], box: int) -> _Part:
+    def _searched(self, part: _Part, program: LayerProgram) -> _Part:
         """What the kernel proves of a part, and which input is to blame for what it does not."""
-        fixed = np.where(self.free, np.nan, part.lo)
-        program = rounded_program(self.plan, self.goal.signs, fixed, roundings, box)
-        if program is None:
-            return part
-        lo, hi, lower = part.lo[self.free], part.hi[self.free], part.lower
-        if not self._is_hopeless(program, part):
-            seconds = max(LEAST, self.clock.left)
-            rows = self.goal.signs
-            incumbent = Incumbent(rows, 0.0, seconds, None)
-            incumbent.prove(lower)
-            incumbent.target, incumbent.goal = self.target, np.full(len(rows), -np.inf)
-            domain = DomainBoxes.of(Box(part.lo, part.hi))
-            try:
-                with deadline(seconds):
-                    search = _Bounding(program, domain, incumbent, first=few_points)
-                    while not search.finished and incumbent.boxes < MOST_BOXES:
-                        search.advance()
-                        if incumbent.clock.expired:
-                            break
-            except OutOfTime:
-                return part
-            self.boxes += incumbent.boxes
-            lower = np.fmax(lower, np.fmax(search.lower(), incumbent.known))
-            kernel = search.kernel
-        else:
+        lo, hi = part.lo[self.free], part.hi[self.free]
+        if part.heights is None:
             kernel = root_magnitudes(program, Box(lo, hi))
-        if (self._miss(lower) <= 0).all():
-            return _Part(part.lo, part.hi, lower, part.cut)
-        scores = kernel.bound(lo, hi, np.zeros(program.states, np.int8), 1)[3]
-        weighed = scores[self._miss(lower) > 0] / self.goal.scale[self._miss(lower) > 0, None]
+        else:
+            kernel = CompiledProgram(program, self.reach, part.heights)
+        least, _, _, scores, _, *sums = kernel.bound(lo, hi, np.zeros(program.states, np.int8), 1)
+        heights = heights_of(program, *sums)
+        if part.heights is not None:
+            heights = [np.minimum(a, b) for a, b in zip(heights, part.heights, strict=True)]
+        part = replace(part, lower=np.fmax(part.lower, least), heights=heights)
+        if (self._miss(part.lower) > 0).any() and not self._is_hopeless(program, part):
+            part = replace(part, lower=np.fmax(part.lower, self._explored(part, program, kernel)))
+        missed = self._miss(part.lower) > 0
         blame = np.zeros(part.lo.size)
-        blame[self.free] = np.nan_to_num(weighed).sum(axis=0)
+        blame[self.free] = np.nan_to_num(scores[missed] / self._scale[missed, None]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))
-        return _Part(part.lo, part.hi, lower, cut)
+        return replace(part, cut=cut)
+
+    def _explored(self, part: _Part, program: LayerProgram, kernel: CompiledProgram) -> np.ndarray:
+        """What a search of a part proves."""
+        seconds, rows = max(LEAST, self.clock.left), self.goal.signs
+        incumbent = Incumbent(rows, 0.0, seconds, None)
+        incumbent.prove(part.lower)
+        incumbent.target, incumbent.goal = self.target, np.full(len(rows), -np.inf)
+        domain = DomainBoxes.of(Box(part.lo, part.hi))
+        try:
+            with deadline(seconds):
+                search = _Bounding(program, domain, incumbent, first=few_points, kernel=kernel)
+                while not search.finished and incumbent.boxes < MOST_BOXES:
+                    search.advance()
+                    if incumbent.clock.expired:
+                        break
+        except OutOfTime:
+            return part.lower
+        self.boxes += incumbent.boxes
+        return np.fmax(search.lower(), incumbent.known)
 
     def _is_hopeless(self, program: LayerProgram, part: _Part) -> bool:
         """Whether errors as large as the part's keep the goal out of reach at some point of it."""
         lo, hi = part.lo[self.free], part.hi[self.free]
-        wanted = np.flatnonzero(self._miss(part.lower) > 0)
+        asked = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]
+        asked = asked[self._miss(part.lower)[asked] > 0]
         x = points_in(lo, hi)
         if self.goal.points is not None:
-            near = np.clip(self.goal.points[wanted][:, self.free], lo, hi)
+            near = np.clip(self.goal.points[asked][:, self.free], lo, hi)
             x = np.concatenate([x, near[np.isfinite(near).all(axis=1)]])
-        values, off = strays_at(program, np.repeat(x, wanted.size, axis=0), np.tile(wanted, len(x)))
-        k = np.tile(wanted, len(x))
+        k = np.tile(asked, len(x))
+        values, off = strays_at(program, np.repeat(x, asked.size, axis=0), k)
         return bool((values - off < self.target[k]).any())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...core import OutOfTime, check_deadline
 from ...domains.float32 import Float32Plan, stray_over
 from ...ops import Rearrange
 from ..kernel.layer_program import LayerProgram, compile_layers
@@ -34,9 +35,7 @@ def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
 
 
-def strays_at(
-    program: LayerProgram, x: np.ndarray, k: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def strays_at(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values of objectives, and what the errors of all layers are worth in them.
 
     The first is exact to float64; the second is each layer's error times the size of the
@@ -65,28 +64,15 @@ def strays_at(
     return sums[-1][np.arange(len(x)), k], off
 
 
-def rounded_program(
-    plan: Float32Plan,
-    signs: np.ndarray,
-    fixed: np.ndarray,
-    roundings: Mapping[int, np.ndarray],
-    box: int,
-) -> LayerProgram | None:
-    """Objectives as layers that are off by what float32 may round; None as `compile_layers`.
-
-    Args:
-        plan: Of the graph.
-        signs: `(m, k)` the objectives as rows of its forms.
-        fixed: `(d,)` see `compile_layers`.
-        roundings: Of some boxes: see `Strays`.
-        box: Which of them.
-    """
-    errors = {
+def amounts(
+    plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
+) -> dict[int, np.ndarray]:
+    """What the values of a program may be off by in one of many boxes: see `Strays.roundings`."""
+    return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()
         if not isinstance(plan.graph.nodes[v - 1].op, Rearrange)
     }
-    return compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed, errors)
 
 
 def reachable(
@@ -99,24 +85,29 @@ def reachable(
     """The most that could be proved of objectives, by their values near some points.
 
     There is no box so small that errors in it are less than those at a point in it: no choice of
-    boxes proves more. An estimate to first order, `(m,)`; NaN where there is no point.
+    boxes proves more. An estimate to first order, `(m,)`; NaN where there is no point, or no time.
 
     Args:
         plan: Of the graph.
         signs: `(m, k)` the objectives as rows of its forms.
-        points: `(m, d)` where each objective is least, or nearly.
+        points: `(m, d)` where each objective is least, or nearly; NaN to leave it out.
         box: `(d,)` corners.
         share: What errors are multiplied by.
     """
     lo, hi = box
-    found = np.full(len(signs), np.nan)
-    free = lo < hi
-    for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
-        at = points[k]
-        roundings = stray_over(plan, at[None], at[None]).roundings
-        program = rounded_program(plan, signs, np.where(free, np.nan, lo), roundings, 0)
-        if program is not None:
+    found, free = np.full(len(signs), np.nan), lo < hi
+    fixed = np.where(free, np.nan, lo)
+    program = compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed)
+    asked = np.flatnonzero(np.isfinite(points).all(axis=1)) if program is not None else ()
+    try:
+        for k in asked:
+            check_deadline()
+            at = points[k]
+            roundings = stray_over(plan, at[None], at[None]).roundings
             x = points_near(at, lo, hi)[:, free]
-            values, off = strays_at(program, x, np.full(len(x), k))
+            rounded = program.off_by(amounts(plan, roundings, 0))
+            values, off = strays_at(rounded, x, np.full(len(x), k))
             found[k] = float(np.min(values - share * off))
+    except OutOfTime:  # What was found stands.
+        return found
     return found
