@@ -7,7 +7,7 @@ the same input. Each op carries `d` on and adds a rounding of its own, `|r_v| <=
   not, is off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for
   coefficients that the runtime computes itself, a bias, a scale. A product, a sum, a weight or an
   operand that is flushed to zero costs the least normal number, absolutely. A sum that another
-  sum reads entry by entry is bounded as one with it (`sums`).
+  sum reads is bounded as one with it, too (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`,
   `e >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within
   reach counts in full. `r` is what `ops.float32_error` states.
@@ -165,7 +165,7 @@ class _Pass:
             with np.errstate(all="ignore"):
                 found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact)
             self.roundings[v] = found.rounding
-            self.sums.append(found.sums if v in self.plan.read_once else None)
+            self.sums.append(found.sums)
             if found.lines is not None:
                 self.net.lines[v] = found.lines
             self.net.rounding_terms.append(_term(found.local))
@@ -179,7 +179,10 @@ class _Pass:
                 self.causes.append(v)
 
     def _arrived(self, j: int) -> Arrived:
-        return Arrived(*self.ends[j], self.off[j], self.plan.whole[j], self.sums[j])
+        x = Arrived(*self.ends[j], self.off[j], self.plan.whole[j], self.sums[j])
+        if x.sums is None or j in self.plan.read_once:
+            return x
+        return replace(x, sums=replace(x.sums.in_two(x.size), shared=True))
 
     def _refine(self, value: int) -> None:
         """Bound the errors of a value's entries by back-substitution too."""

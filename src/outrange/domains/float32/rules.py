@@ -16,7 +16,7 @@ from ..relaxations import MaxRelaxation, ProductRelaxation
 from ..rounding import reach
 from .curves import curve
 from .sums import affine, rearranged
-from .values import MOST, TINY, Arrived, Carried, times
+from .values import MOST, TINY, Arrived, Carried, Sums, times
 
 
 def carried(
@@ -112,7 +112,9 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     zero = np.zeros((2, *rest.shape))
     both = (np.where(straight, m, 0.0) for m in (vm, um))
     left, right = (np.stack([m, m]) for m in both)
-    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero))
+    # A factor behind it may be multiplied into either side.
+    sums = replace(Sums.of(size), widest=np.maximum(us, vs))
+    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero), sums=sums)
 
 
 RULES: Mapping[type, Callable[..., Carried]] = MappingProxyType({

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import IntEnum
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +23,14 @@ MOST = 2.0**127
 """Beyond it float32 may overflow."""
 
 
+class Constant(IntEnum):
+    """The constant of a sum: none, the bias of a matrix, a shift entry by entry (a batch norm)."""
+
+    NONE = 0
+    BIAS = 1
+    SHIFT = 2
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """A value as a sum that a runtime may form together with the one that reads it.
@@ -29,19 +38,60 @@ class Sums:
     Args:
         partial: `(B, n)` the most that any partial sum can be.
         added: `(B, n)` how many additions form it.
-        counted: `(B, n)` what is counted of their roundings, in units of roundoff.
+        size: `(B, n)` the magnitudes of all terms together.
+        counted: `(B, n)` what is counted of all its roundings, in units of roundoff.
+        rough: `(B, n)` that of the roundings of terms by themselves.
+        widest: `(B, n)` the largest number that may be multiplied on the way.
+        weights: `(B, n)` the magnitudes of all coefficients together.
+        constant: What is added in it that does not depend on the input.
+        scaled: Whether it holds products with factors, entry by entry.
+        shared: Whether others read it, too, and may see it rounded otherwise.
     """
 
     partial: np.ndarray
     added: np.ndarray
+    size: np.ndarray
     counted: np.ndarray
+    rough: np.ndarray
+    widest: np.ndarray
+    weights: np.ndarray
+    constant: Constant = Constant.NONE
+    scaled: bool = False
+    shared: bool = False
+
+    NUMBERS: ClassVar = ("partial", "added", "size", "counted", "rough", "widest", "weights")
+
+    @staticmethod
+    def of(size: np.ndarray) -> Sums:
+        """A number that is no sum."""
+        zero = np.zeros(size.shape)
+        return Sums(size, zero, size, zero, zero, size, np.ones(size.shape))
+
+    def in_two(self, size: np.ndarray) -> Sums:
+        """What is seen by those who do not form the sum themselves: a number and a constant.
+
+        The number is formed once. The constant may be moved to whatever reads the sum, and a
+        product may be rounded there or fused: those who read it differ by no more than that.
+
+        Args:
+            size: `(B, n)` of the value.
+        """
+        alone = self.constant is Constant.NONE
+        partial = size if alone else np.maximum(size, self.partial)
+        added = np.zeros(size.shape) if alone else np.ones(size.shape)
+        zero, one = np.zeros(size.shape), np.ones(size.shape)
+        return replace(
+            self, partial=partial, added=added, size=np.minimum(self.size, 2.0 * partial),
+            counted=zero if alone and not self.scaled else 4.0 * self.partial,
+            rough=zero, widest=size, weights=one,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
     """A value that an op reads: its real ends, its error, which entries are whole numbers.
 
-    `sums` is None where it is no sum, or is read by others too and so computed once.
+    `sums` is None where it is no sum.
     """
 
     lo: np.ndarray
