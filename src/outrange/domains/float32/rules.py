@@ -15,6 +15,7 @@ from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..relaxations import MaxRelaxation, ProductRelaxation
 from ..rounding import reach
 from .curves import curve
+from .formulas import rewritten
 from .sums import affine, rearranged
 from .values import MOST, TINY, Arrived, Carried, Sums, times
 
@@ -32,6 +33,7 @@ def carried(
         exact: Whether it is computed without rounding.
     """
     found = RULES[type(op)](op, before, own, reads)
+    found = rewritten(op, before, found, np.maximum(-own[0], own[1]))
     if not (exact and isinstance(op, Affine)):
         return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])

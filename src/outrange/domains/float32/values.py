@@ -91,7 +91,7 @@ class Sums:
 class Arrived:
     """A value that an op reads: its real ends, its error, which entries are whole numbers.
 
-    `sums` is None where it is no sum.
+    `sums` is None where it is no sum; `formula` is a `Formula` where it is made of factors.
     """
 
     lo: np.ndarray
@@ -99,6 +99,7 @@ class Arrived:
     off: np.ndarray
     whole: np.ndarray
     sums: Sums | None = None
+    formula: Any = None
 
     @property
     def size(self) -> np.ndarray:
@@ -116,6 +117,7 @@ class Carried:
         lines: How it carries them, if it is not linear.
         own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
         sums: The value as a sum, if it is one.
+        formula: The value as a quotient of products, if it is one.
     """
 
     local: np.ndarray
@@ -123,6 +125,7 @@ class Carried:
     lines: Any = None
     own: np.ndarray | None = None
     sums: Sums | None = None
+    formula: Any = None
 
     @property
     def rounding(self) -> np.ndarray:
