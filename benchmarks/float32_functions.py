@@ -2,12 +2,15 @@
 
     KERAS_BACKEND=jax python benchmarks/float32_functions.py            also tensorflow, torch
     python benchmarks/float32_functions.py --runtime onnxruntime
+    python benchmarks/float32_functions.py --runtime numpy
     python benchmarks/float32_functions.py --every exp tanh             all 2^32 arguments
 
 Of each function: the most units of roundoff (`u = 2^-24`) that it misses by, relative to its value
 where `MOST` of them are enough, else beside `BESIDE` of them absolutely; what is below the least
-normal number is not counted, since it may be flushed. `ops/float32.py` states what the proofs
-assume; a row that exceeds it ends in `BEYOND`, and the script with 1.
+normal number is not counted, since it may be flushed. Beyond the largest number a function must
+return infinity, at an infinity its limit, at what is no number none: `amiss` counts where it does
+not. `ops/float32.py` states what the proofs assume; a row that exceeds it ends in `BEYOND`, and the
+script with 1.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -93,61 +97,98 @@ def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
     if every:
         for start in range(0, 1 << 32, 1 << 24):
             bits = np.arange(start, start + (1 << 24), dtype=np.uint64).astype(np.uint32)
-            yield _finite(bits)
+            yield bits.view(np.float32)
         return
     high = np.arange(0, 1 << 9, dtype=np.uint32) << np.uint32(23)
     ends = np.array([0, 1, 2, 3, (1 << 23) - 1, (1 << 23) - 2, 1 << 22], np.uint32)
     for _ in range(8):
         low = np.concatenate([ends, rng.integers(0, 1 << 23, 2048, dtype=np.uint32)])
-        yield _finite((high[:, None] | low).ravel())
+        yield (high[:, None] | low).ravel().view(np.float32)
 
 
-def _finite(bits: np.ndarray) -> np.ndarray:
-    x = bits.view(np.float32)
-    return x[np.isfinite(x)]
+@dataclass
+class Found:
+    """What was measured of a function.
+
+    Args:
+        relative: Units relative to the value.
+        beside: Units beside `BESIDE` relative ones.
+        at: Where.
+        count: Arguments.
+        special: Of them: no numbers, infinities, and those whose value is beyond float32.
+        small: Of them: those that may be flushed, or whose value may be.
+        amiss: Of the special ones, how many return something else than they must.
+    """
+
+    relative: float = 0.0
+    beside: float = 0.0
+    at: float = 0.0
+    count: int = 0
+    special: int = 0
+    small: int = 0
+    amiss: int = 0
+
+    def add(self, x: np.ndarray, true: np.ndarray, got: np.ndarray) -> None:
+        """Compare some values."""
+        wide = x.astype(np.float64)
+        beyond = ~np.isfinite(wide) | ~np.isfinite(true) | (np.abs(true) > LARGEST * (1 + UNIT))
+        limit = np.where(np.isfinite(true), np.sign(true) * np.inf, true)
+        limit = np.where(np.isfinite(wide), limit, true)
+        wrong = beyond & ~((got == limit) | (np.isnan(got) & np.isnan(limit)))
+        # An infinity of 1 / x where x may be flushed, a largest number: both are said nothing of.
+        small = (np.abs(wide) < TINY) & (wide != 0.0)
+        self.amiss += int((wrong & ~small & (np.abs(limit) != LARGEST)).sum())
+        self.special += int(beyond.sum())
+        self.small += int((small | ((np.abs(true) < TINY) & (true != 0.0))).sum())
+        self.count += x.size
+        # An argument that is flushed moves the value, too; near the largest all may overflow.
+        fine = ~beyond & ~small & (np.abs(true) < 2.0**127)
+        x, true, got = x[fine], true[fine], got[fine]
+        wrong = np.maximum(np.abs(got - true) - TINY, 0.0)
+        wrong = np.where(np.isfinite(got), wrong, np.inf)
+        share = np.where(wrong > 0, wrong / (UNIT * np.abs(true)), 0.0)
+        rest = np.maximum(wrong / UNIT - BESIDE * np.abs(true), 0.0)
+        if share.size and share.max() > self.relative:
+            self.at = float(x[int(share.argmax())])
+        self.relative = max(self.relative, float(share.max(initial=0.0)))
+        self.beside = max(self.beside, float(rest.max(initial=0.0)))
 
 
-def measured(
-    facts: Curve, run: Callable[[np.ndarray], np.ndarray], every: bool
-) -> tuple[float, float, float, int]:
-    """Units relative to the value, units beside `BESIDE` relative ones, where; how many."""
-    relative, beside, at, count = 0.0, 0.0, 0.0, 0
+def measured(facts: Curve, run: Callable[[np.ndarray], np.ndarray], every: bool) -> Found:
+    """Compare a function with its float64 self."""
+    found = Found()
     with np.errstate(all="ignore"):
         for x in arguments(every, np.random.default_rng(0)):
-            wide = x.astype(np.float64)
-            x, wide = (v[(wide >= facts.on[0]) & (wide <= facts.on[1])] for v in (x, wide))
-            true = facts.f(wide)
-            fine = np.isfinite(true) & (np.abs(true) < 2.0**120)
-            # An argument that is flushed moves the value, too.
-            fine &= (np.abs(wide) >= TINY) | (wide == 0.0)
-            got = run(x)
-            x, true, got = x[fine], true[fine], got[fine]
-            count += x.size
-            wrong = np.maximum(np.abs(got - true) - TINY, 0.0)
-            wrong = np.where(np.isfinite(got), wrong, np.inf)
-            share = np.where(wrong > 0, wrong / (UNIT * np.abs(true)), 0.0)
-            rest = np.maximum(wrong / UNIT - BESIDE * np.abs(true), 0.0)
-            if rest.size and rest.max() >= beside:
-                at = float(x[int(rest.argmax())])
-            relative = max(relative, float(share.max(initial=0.0)))
-            beside = max(beside, float(rest.max(initial=0.0)))
-    return relative, beside, at, count
+            inside = ~((x < facts.on[0]) | (x > facts.on[1]))
+            part = x if inside.all() else x[inside]
+            found.add(part, facts.f(part.astype(np.float64)), run(part))
+    return found
+
+
+def numpy_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The function as NumPy computes it."""
+    known = getattr(np, {"atan": "arctan"}.get(name, name), None)
+    return None if known is None else lambda v: np.asarray(known(v), np.float64)
 
 
 def main() -> None:
     """Print a row for each function."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="functions; by default all that are stated")
-    parser.add_argument("--runtime", choices=("keras", "onnxruntime"), default="keras")
+    parser.add_argument("--runtime", choices=("keras", "onnxruntime", "numpy"), default="keras")
     parser.add_argument("--every", action="store_true", help="all 2^32 arguments")
     args = parser.parse_args()
-    maker = keras_function if args.runtime == "keras" else onnx_function
+    makers = {"keras": keras_function, "onnxruntime": onnx_function, "numpy": numpy_function}
+    maker = makers[args.runtime]
     where = os.environ.get("KERAS_BACKEND", "") if args.runtime == "keras" else args.runtime
     if args.runtime == "onnxruntime" and importlib.util.find_spec("onnxruntime") is None:
         sys.exit("onnxruntime is not installed.")
     warnings.simplefilter("ignore")
     beyond = False
-    print(f"{'function':14} {where:>12} {'relative':>10} {'beside':>10} {'stated':>16}  at")
+    print(
+        f"{'function':14} {where:>13} {'special':>13} {'small':>13} {'amiss':>6} {'relative':>10} "
+        f"{'beside':>10} {'stated':>16}  at"
+    )
     for name in args.names or sorted(FLOAT32_ERRORS):
         try:
             facts, run = curve(name), maker(name)
@@ -156,16 +197,18 @@ def main() -> None:
         if run is None:
             continue
         begin = time.perf_counter()
-        relative, beside, at, count = measured(facts, run, args.every)
+        found = measured(facts, run, args.every)
         stated = float32_error(facts)
         ok = stated is not None and (
-            relative <= stated.relative or (beside <= stated.absolute and stated.relative >= BESIDE)
+            found.relative <= stated.relative
+            or (found.beside <= stated.absolute and stated.relative >= BESIDE)
         )
-        beyond |= not ok
+        beyond |= not ok or found.amiss > 0
         told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"
-        shown = f"{relative:10.2f}" if relative < MOST else f"{'':>10}"
+        shown = f"{found.relative:10.2f}" if found.relative < MOST else f"{'':>10}"
         print(
-            f"{name:14} {count:12,} {shown} {beside:10.2f} {told:>16}  {at:.6g}"
+            f"{name:14} {found.count:13,} {found.special:13,} {found.small:13,} {found.amiss:6,} "
+            f"{shown} {found.beside:10.2f} {told:>16}  {found.at:.9g}"
             f"{'' if ok else '  BEYOND'}   {time.perf_counter() - begin:.0f} s", flush=True,
         )  # fmt: skip
     sys.exit(int(beyond))
