@@ -87,8 +87,9 @@ def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Ca
     if scaled and not by_entry:
         raw = [x.size if s is None else np.maximum(x.size, s.widest) for x, s in _zip(before, read)]
         largest = np.maximum(largest, reach(op, raw))
-        factors = [s.weights.max(axis=1, keepdims=True) for s in read if s is not None]
-        local = local + TINY * op.terms * np.max([np.ones((1, 1)), *factors], axis=0)
+        for s in read:
+            factor = 1.0 if s is None else s.weights.max(axis=1, keepdims=True)
+            local = local + TINY * op.terms * factor
     local = np.where(largest < MOST, local, np.inf) + lost
     return Carried(local, moved + local, sums=sums)
 
