@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=jax python benchmarks/float32_functions.py            also tensorflow, torch
     python benchmarks/float32_functions.py --runtime onnxruntime
-    python benchmarks/float32_functions.py --runtime numpy
-    python benchmarks/float32_functions.py --every exp tanh             all 2^32 arguments
+    python benchmarks/float32_functions.py --runtime native             JAX, PyTorch, ..., NumPy
+    python benchmarks/float32_functions.py --runtime native --every exp    all 2^32 arguments
 
 Of each function: the most units of roundoff (`u = 2^-24`) that it misses by, relative to its value
 where `MOST` of them are enough, else beside `BESIDE` of them absolutely; what is below the least
@@ -30,6 +30,7 @@ from outrange.ops.float32 import FLOAT32_ERRORS, float32_error
 
 UNIT, TINY, LARGEST = 2.0**-24, 2.0**-126, float(np.finfo(np.float32).max)
 MOST, BESIDE = 64.0, 8.0
+AT_ONCE = 1 << 17
 
 OPERATIONS = {
     "abs": "absolute", "atan": "arctan", "expm1": "expm1", "gelu_tanh": "gelu", "relu": "relu",
@@ -67,7 +68,7 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
         return None
     x = keras.Input((1,))
     model = keras.Model(x, known(x))
-    return lambda v: np.asarray(model.predict_on_batch(v.reshape(-1, 1)), np.float64).ravel()
+    return lambda v: np.asarray(model.predict_on_batch(v.reshape(-1, 1))).ravel()
 
 
 def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -89,7 +90,7 @@ def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
         )
     except Exception:  # an operator that this version does not have
         return None
-    return lambda v: np.asarray(session.run(None, {"x": v})[0], np.float64)
+    return lambda v: np.asarray(session.run(None, {"x": v})[0])
 
 
 def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -154,63 +155,103 @@ class Found:
         self.beside = max(self.beside, float(rest.max(initial=0.0)))
 
 
-def measured(facts: Curve, run: Callable[[np.ndarray], np.ndarray], every: bool) -> Found:
-    """Compare a function with its float64 self."""
-    found = Found()
+Runner = Callable[[np.ndarray], np.ndarray]
+
+
+def measured(facts: Curve, runners: dict[str, Runner], every: bool) -> dict[str, Found]:
+    """Compare a function of each runtime with its float64 self."""
+    found = {name: Found() for name in runners}
     with np.errstate(all="ignore"):
         for x in arguments(every, np.random.default_rng(0)):
             inside = ~((x < facts.on[0]) | (x > facts.on[1]))
-            part = x if inside.all() else x[inside]
-            found.add(part, facts.f(part.astype(np.float64)), run(part))
+            x = x if inside.all() else x[inside]
+            got = {name: run(x) for name, run in runners.items()}
+            for start in range(0, len(x), AT_ONCE):  # as much as a cache holds
+                part = slice(start, start + AT_ONCE)
+                true = facts.f(x[part].astype(np.float64))
+                for name, values in got.items():
+                    found[name].add(x[part], true, values[part].astype(np.float64))
     return found
 
 
-def numpy_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The function as NumPy computes it."""
-    known = getattr(np, {"atan": "arctan"}.get(name, name), None)
-    return None if known is None else lambda v: np.asarray(known(v), np.float64)
+def native_functions(name: str) -> dict[str, Runner]:
+    """The function of each runtime that is installed, by itself."""
+    found, spelled = {}, {"atan": "arctan"}.get(name, name)
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        known = getattr(jax.numpy, spelled, None)
+        if known is not None:
+            compiled = jax.jit(known)
+            found["jax"] = lambda v: np.asarray(compiled(v))
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        one = getattr(torch, name, None)
+        if one is not None:
+            found["torch"] = lambda v: one(torch.from_numpy(np.array(v))).numpy()
+    if importlib.util.find_spec("tensorflow"):
+        import tensorflow as tf
+
+        two = getattr(tf.math, name, None)
+        if two is not None:
+            graph = tf.function(two)
+            found["tensorflow"] = lambda v: graph(tf.constant(v)).numpy()
+    if hasattr(np, spelled):
+        found["numpy"] = getattr(np, spelled)
+    run = onnx_function(name) if importlib.util.find_spec("onnxruntime") else None
+    return found if run is None else found | {"onnxruntime": run}
+
+
+def functions(runtime: str, name: str) -> dict[str, Runner]:
+    """How to compute a function."""
+    if runtime == "native":
+        return native_functions(name)
+    where = os.environ.get("KERAS_BACKEND", "") if runtime == "keras" else runtime
+    run = keras_function(name) if runtime == "keras" else onnx_function(name)
+    return {} if run is None else {where: run}
+
+
+def reported(title: str, facts: Curve, found: Found, seconds: float) -> bool:
+    """Print a row; whether it is within what is stated."""
+    stated = float32_error(facts)
+    ok = stated is not None and (
+        found.relative <= stated.relative
+        or (found.beside <= stated.absolute and stated.relative >= BESIDE)
+    )
+    told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"
+    shown = f"{found.relative:10.2f}" if found.relative < MOST else f"{'':>10}"
+    print(
+        f"{title:24} {found.count:13,} {found.special:13,} {found.small:13,} {found.amiss:6,} "
+        f"{shown} {found.beside:10.2f} {told:>16}  {found.at:.9g}"
+        f"{'' if ok else '  BEYOND'}   {seconds:.0f} s", flush=True,
+    )  # fmt: skip
+    return ok and not found.amiss
 
 
 def main() -> None:
     """Print a row for each function."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="functions; by default all that are stated")
-    parser.add_argument("--runtime", choices=("keras", "onnxruntime", "numpy"), default="keras")
+    parser.add_argument("--runtime", choices=("keras", "onnxruntime", "native"), default="keras")
     parser.add_argument("--every", action="store_true", help="all 2^32 arguments")
     args = parser.parse_args()
-    makers = {"keras": keras_function, "onnxruntime": onnx_function, "numpy": numpy_function}
-    maker = makers[args.runtime]
-    where = os.environ.get("KERAS_BACKEND", "") if args.runtime == "keras" else args.runtime
     if args.runtime == "onnxruntime" and importlib.util.find_spec("onnxruntime") is None:
         sys.exit("onnxruntime is not installed.")
     warnings.simplefilter("ignore")
     beyond = False
     print(
-        f"{'function':14} {where:>13} {'special':>13} {'small':>13} {'amiss':>6} {'relative':>10} "
-        f"{'beside':>10} {'stated':>16}  at"
+        f"{'function':24} {'arguments':>13} {'special':>13} {'small':>13} {'amiss':>6} "
+        f"{'relative':>10} {'beside':>10} {'stated':>16}  at"
     )
     for name in args.names or sorted(FLOAT32_ERRORS):
         try:
-            facts, run = curve(name), maker(name)
+            facts, runners = curve(name), functions(args.runtime, name)
         except TypeError:  # it needs arguments, and rounds nothing
             continue
-        if run is None:
-            continue
         begin = time.perf_counter()
-        found = measured(facts, run, args.every)
-        stated = float32_error(facts)
-        ok = stated is not None and (
-            found.relative <= stated.relative
-            or (found.beside <= stated.absolute and stated.relative >= BESIDE)
-        )
-        beyond |= not ok or found.amiss > 0
-        told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"
-        shown = f"{found.relative:10.2f}" if found.relative < MOST else f"{'':>10}"
-        print(
-            f"{name:14} {found.count:13,} {found.special:13,} {found.small:13,} {found.amiss:6,} "
-            f"{shown} {found.beside:10.2f} {told:>16}  {found.at:.9g}"
-            f"{'' if ok else '  BEYOND'}   {time.perf_counter() - begin:.0f} s", flush=True,
-        )  # fmt: skip
+        for where, found in measured(facts, runners, args.every).items():
+            beyond |= not reported(f"{name} {where}", facts, found, time.perf_counter() - begin)
     sys.exit(int(beyond))
 
 
