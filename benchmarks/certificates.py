@@ -116,12 +116,17 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="at most so many of a family")
     parser.add_argument("--time", type=float, default=600.0, help="seconds for a search, a check")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="checkers at a time")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the certificates")
     given = parser.parse_args()
     asked = ranges(given.rows) if given.what == "ranges" else (
         row for family in given.families for row in verdicts(data_folder() / family, given.most)
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
-        rows = [one(*row, Path(folder), pool, given.time) for row in asked]
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(given.jobs) as pool:
+        rows, folder = [], given.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in asked:
+            rows.append(one(*row, folder, pool, given.time))
+            print(f"{rows[-1].name}: {rows[-1].bytes} bytes", file=sys.stderr, flush=True)
         print(f"{'row':40}{'search':>9}{'write':>9}{'check':>9}{'kB':>9}  checker")
         good, checks = 0, 0.0
         for row in rows:

@@ -6,7 +6,7 @@
                                                         Keras and ONNX models where installed
 
 The widening is how far float32 moves an end outward, in any order of sums, over the range itself;
-"at least" what half a unit of every addition is worth at the points that attain the real ends.
+"at least" is what half a unit of each addition is worth at the points that attain the real ends.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy as np
 import outrange
 from cases import cases
 from outrange.core import InputError, UnsupportedError
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import with_rows
 from outrange.search.input_split.float32_points import reachable
 
 
@@ -71,52 +70,27 @@ def least_share(network: Any, answer: Any, case: Any) -> np.ndarray:
     return (real - reachable(plan, signs, points, (case.lo, case.hi))) / np.tile(width, 2)
 
 
-def graphs(count: int) -> Iterator[tuple[int, Any]]:
-    """Random graphs of every kind of op, weights of scale 1e-6 to 1e6 among them."""
-    from outrange.ops import curve
-    from outrange.ops.float32 import float32_error
-    from small_graphs import NETS, describable, wild_graph
-
-    acts = [name for name in describable() if float32_error(curve(name)) is not None]
-    for seed in range(count):
-        rng = np.random.default_rng(seed)
-        if seed % 2:
-            yield seed, wild_graph(rng, acts, products=True)
-        else:
-            yield seed, NETS[seed // 2 % len(NETS)](rng, acts[seed // 2 % len(acts)])
-
-
-def runs(total: int) -> int:
+def runs(total: int, only: range) -> int:
     """Run random networks in every way of summing; returns how many values were outside."""
-    from float32_runs import float32_points, runtimes
+    from float32_nets import graphs
+    from float32_orders import Tally, run_orders
 
-    outside = done = values = skipped = 0
-    each = max(1, total // NETWORKS)
-    for seed, graph in graphs(NETWORKS):
-        rng = np.random.default_rng(seed)
-        lo = np.float32(rng.normal(0.0, 1.0, graph.size)).astype(np.float64)
-        hi = lo + np.float32(rng.choice([0.0, 2.0**-10, 1.0], graph.size))
-        hi = np.maximum(lo, np.float32(hi).astype(np.float64))
-        try:
-            found = stray_over(with_rows(graph, np.eye(graph.value_size(graph.output))), lo[None],
-                               hi[None])  # fmt: skip
-        except UnsupportedError:  # a curve that was fused has no float32 code
-            skipped += 1
+    tally, count, begin = Tally(), 0, time.process_time()
+    for number, (seed, graph) in enumerate(graphs(NETWORKS)):
+        if number not in only:
             continue
-        ways, mine = runtimes(2), 0
-        while mine < each:
-            x = float32_points(rng, lo, hi, min(AT_ONCE, max(4, (each - mine) // len(ways))))
-            exact = graph.run(x.astype(np.float64))
-            for way in ways:
-                with np.errstate(all="ignore"):
-                    off = np.abs(way.run(graph, x).astype(np.float64) - exact)
-                bad = ~(off <= found.off * (1.0 + 1e-6) + 1e-300) & np.isfinite(found.off)
-                outside += int(bad.sum())
-                values += bad.size
-                mine += len(x)
-        done += mine
-    print(f"{NETWORKS - skipped} graphs, {done:,} runs, {values:,} values: {outside} outside")
-    return outside
+        before = tally.outside
+        run_orders(graph, seed, max(1, total // NETWORKS), tally)
+        count += 1
+        if tally.outside > before:
+            print(f"graph {seed}: {tally.outside - before} outside", flush=True)
+    print(
+        f"own evaluator: {tally.evaluations:,} evaluations of {count} networks, "
+        f"{tally.values:,} values ({tally.unbounded / max(1, tally.values):.1%} of which nothing "
+        f"is said), largest share of a bound {tally.share:.6f}: {tally.outside} outside; "
+        f"{time.process_time() - begin:.0f} s of one core", flush=True,
+    )  # fmt: skip
+    return tally.outside
 
 
 def model_runs(total: int) -> int:
@@ -183,11 +157,13 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=[])
     parser.add_argument("--seconds", type=float, default=60.0, help="a row")
     parser.add_argument("--runs", type=float, default=0.0, help="runs of random networks")
+    parser.add_argument("--networks", default=f"0:{NETWORKS}", help="which of the random ones")
     parser.add_argument("--models", type=float, default=0.0, help="runs of Keras models")
     args = parser.parse_args()
     if not (args.runs or args.models):
         widening(args.rows, args.seconds)
-    bad = runs(int(args.runs)) if args.runs else 0
+    only = range(*map(int, args.networks.split(":")))
+    bad = runs(int(args.runs), only) if args.runs else 0
     bad += model_runs(int(args.models)) if args.models else 0
     sys.exit(int(bad > 0))
 

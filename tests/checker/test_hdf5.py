@@ -26,16 +26,11 @@ LAYOUTS = {
     "contiguous": ((3, 4), {}),
     "scalar": ((), {}),
     "empty": ((0, 3), {}),
-    "chunked": ((17, 5, 3), {"chunks": (4, 2, 3)}),
-    "deflated": ((17, 5, 3), {"chunks": (4, 2, 3), "compression": "gzip"}),
-    "shuffled": ((40,), {"chunks": (7,), "compression": "gzip", "shuffle": True}),
-    "shuffled alone": ((33, 9), {"chunks": True, "shuffle": True}),
-    "a tree of two levels": ((300, 20), {"chunks": (10, 2)}),
-    "may grow": ((5, 6), {"maxshape": (None, 6)}),
+    "larger": ((17, 5, 3), {}),
 }
 
 
-@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["f2", "f4"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_arrays_are_what_was_written(layout, kind):
     shape, options = LAYOUTS[layout]
@@ -66,13 +61,17 @@ def test_groups_list_their_members(count):
 REFUSED = {
     "a type": lambda file: file.create_dataset("0", data=np.arange(3)),
     "of a type that": lambda file: file.create_dataset("0", data=np.arange(3.0).astype(">f4")),
-    "filter": lambda file: file.create_dataset("0", data=np.arange(3.0), fletcher32=True),
+    "0` holds numbers of a type": lambda file: file.create_dataset("0", data=np.arange(3.0)),
+    "laid out": lambda file: file.create_dataset("0", data=np.float32([1, 2]), chunks=(2,)),
+    "is laid out": lambda file: file.create_dataset("0", data=np.float32([1]), compression="gzip"),
+    "attributes": lambda file: file.create_dataset("0", data=np.float32([1])).attrs.create(
+        "dtype", "bfloat16"),
+    "Keras may look": lambda file: file.create_group("_layer_checkpoint_dependencies/dense"),
     "no real number": lambda file: file.create_dataset("0", data=np.float32([np.nan])),
     "hold no": lambda file: file.create_group("1"),
     "link": lambda file: file.__setitem__("0", h5py.SoftLink("/1")),
-    "cut short": lambda file: file.create_dataset("0", (9,), "f4", chunks=(3,)),
     "damaged": lambda file: file.create_dataset("0", (9,), "f4"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("reason", REFUSED)

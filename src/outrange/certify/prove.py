@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from outrange_check.certificate import largest
+from outrange_check.certificate import MOST_BYTES, largest
 from outrange_check.network import ONE, Form, Network
 
-from ..core import Box, check_deadline
+from ..core import Box, OutOfTime, check_deadline, deadline
 from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+from .missing import NoCertificateError
 from .provers.box_prover import prove_boxes
 from .provers.unit_prover import prove_units
 
@@ -27,8 +28,11 @@ AHEAD = 1e-9
 what it rounds must not matter to the checker."""
 
 FEW_INPUTS = 12
-"""With at most so many inputs that vary, boxes are split in inputs first; with more, in the signs
-of units."""
+"""With at most so many inputs that vary, the box is split until it is proved; with more, the signs
+of units are, where splits of the box do not end soon."""
+
+TRIAL = 2.0
+"""Seconds in which splits of the box may end soon."""
 
 CLOCK = 0.05
 """Seconds between two looks at the clock: boxes are given to the kernel by what the last took."""
@@ -71,13 +75,19 @@ def prove_box(
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
     if by_boxes or any(block.curve != "kink" for block in whole.blocks):
         return prove_boxes(whole, box, forms, target)
-    few = np.count_nonzero(box.lo < box.hi) <= FEW_INPUTS
-    has_kernel = whole.inputs <= MOST_INPUTS and library() is not None
-    if not (few and has_kernel):
-        tree = prove_units(whole, box, forms, target)
-        if tree is not None or not has_kernel:
+    if whole.inputs > MOST_INPUTS or library() is None:
+        return prove_units(whole, box, forms, target)
+    scale = np.array([goal.scale for goal in goals])
+    if np.count_nonzero(box.lo < box.hi) > FEW_INPUTS:
+        try:
+            with deadline(TRIAL):
+                tree = _by_kernel(whole, box, forms, target, scale)
+        except OutOfTime:
+            check_deadline()  # the user's own, too?
+            tree = prove_units(whole, box, forms, target)
+        if tree is not None:
             return tree
-    return _by_kernel(whole, box, forms, target, np.array([g.scale for g in goals]))
+    return _by_kernel(whole, box, forms, target, scale)
 
 
 def _by_kernel(
@@ -103,29 +113,30 @@ def _on_all_cores(first: TreeProver) -> bytes | None:
     """
     stop, given = Event(), []
 
-    def alone(prover: TreeProver) -> bool:
+    def alone(prover: TreeProver) -> bytes | None:
         size = _CallSize()
         while not (found := size.run(prover)):
             if stop.is_set():
-                return False
-        return found > 0
+                return None
+        return prover.tree()[0] if found > 0 else None
 
     with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
         try:
             size = _CallSize()
             while not (found := size.run(first)):
                 check_deadline()
-                busy = sum(not work.done() for _, work in given)
+                busy = sum(not work.done() for work in given)
                 if busy < threads() - 1 and (other := first.share()) is not None:
-                    given.append((other, pool.submit(alone, other)))
-            while found > 0 and not all(work.done() for _, work in given):
+                    given.append(pool.submit(alone, other))
+                    del other  # its memory is a hundred times its tree's
+            while found > 0 and not all(work.done() for work in given):
                 check_deadline()
-                wait([work for _, work in given], timeout=CLOCK)
+                wait(given, timeout=CLOCK)
         finally:
             stop.set()
-    if found < 0 or not all(work.result() for _, work in given):
-        return None
-    return b"".join(p.tree()[0] for p in [first, *(p for p, _ in reversed(given))])
+    parts = [first.tree()[0] if found > 0 else None, *(work.result() for work in reversed(given))]
+    known = [part for part in parts if part is not None]
+    return b"".join(known) if len(known) == len(parts) else None
 
 
 class _CallSize:
@@ -137,6 +148,10 @@ class _CallSize:
     def run(self, prover: TreeProver) -> int:
         began = time.perf_counter()
         found = prover.run(self.boxes)
+        if prover.size > MOST_BYTES:
+            raise NoCertificateError(
+                f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
+            )
         more = time.perf_counter() - began < CLOCK
         self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
         return found

@@ -7,12 +7,13 @@ the same input. Each op carries `d` on and adds a rounding of its own, `|r_v| <=
   not, is off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for
   coefficients that the runtime computes itself, a bias, a scale. A product, a sum, a weight or an
   operand that is flushed to zero costs the least normal number, absolutely. A sum that another
-  sum reads entry by entry is bounded as one with it (`sums`).
+  sum reads is bounded as one with it, too (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`,
   `e >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within
   reach counts in full. `r` is what `ops.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: of one entry if no
   other can be the largest on either side, else the largest `e` of the entries that can.
+* Products of exponentials and quotients of quotients may be written otherwise (`formulas`).
 * What only picks an operand or a constant rounds nothing, and whole numbers up to 2^24 neither.
 
 So `d` obeys a graph of the same shape with lines in it, and the back-substitution of the linear
@@ -40,6 +41,7 @@ from ..backward import RelaxedGraph, back_substitute, dots
 from ..registry import bounds
 from ..rounding import RoundingTerm
 from . import rules
+from .formulas import Formula
 from .values import Arrived, Sums, alone_in, are_whole, flushed, settled
 
 
@@ -89,7 +91,7 @@ class Float32Plan:
 
     @cached_property
     def alone(self) -> frozenset[int]:
-        """Values of affine ops whose weights no other layer's can be multiplied into."""
+        """Values that are sums which a runtime cannot join with others."""
         return alone_in(self.graph, self.unrounded)
 
     @cached_property
@@ -156,13 +158,14 @@ class _Pass:
     causes: list[int] = field(default_factory=list)
     roundings: dict[int, np.ndarray] = field(default_factory=dict)
     sums: list[Sums | None] = field(default_factory=list)
+    formulas: list[Formula | None] = field(default_factory=list)
 
     def all(self) -> None:
         """Bound everything."""
         graph = self.plan.graph
         self.net = RelaxedGraph(self.plan.differences, {}, [None], 0.0)
         # An input that is no normal number may be flushed to zero.
-        self.off, self.sums = [flushed(*self.ends[0])], [None]
+        self.off, self.sums, self.formulas = [flushed(*self.ends[0])], [None], [None]
         for v, node in enumerate(graph.nodes, 1):
             check_deadline()
             before = [self._arrived(j) for j in node.inputs]
@@ -171,7 +174,8 @@ class _Pass:
                 alone = v in self.plan.alone
                 found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact, alone)
             self.roundings[v] = found.rounding
-            self.sums.append(found.sums if v in self.plan.read_once else None)
+            self.sums.append(found.sums)
+            self.formulas.append(found.formula)
             if found.lines is not None:
                 self.net.lines[v] = found.lines
             self.net.rounding_terms.append(_term(found.local))
@@ -185,7 +189,11 @@ class _Pass:
                 self.causes.append(v)
 
     def _arrived(self, j: int) -> Arrived:
-        return Arrived(*self.ends[j], self.off[j], self.plan.whole[j], self.sums[j])
+        known = self.sums[j], self.formulas[j]
+        x = Arrived(*self.ends[j], self.off[j], self.plan.whole[j], *known)
+        if x.sums is None or j in self.plan.read_once:
+            return x
+        return replace(x, sums=replace(x.sums.in_two(x.size), shared=True))
 
     def _refine(self, value: int) -> None:
         """Bound the errors of a value's entries by back-substitution too."""

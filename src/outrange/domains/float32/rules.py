@@ -15,8 +15,9 @@ from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..relaxations import MaxRelaxation, ProductRelaxation
 from ..rounding import reach
 from .curves import curve
+from .formulas import rewritten
 from .sums import affine, rearranged
-from .values import MOST, TINY, Arrived, Carried, times
+from .values import MOST, TINY, Arrived, Carried, Sums, times
 
 
 def carried(
@@ -35,12 +36,11 @@ def carried(
         own: The real ends of its value.
         reads: The most often that a value is read: how often float64 adds to a row.
         exact: Whether it is computed without rounding.
-        alone: Whether no other layer's weights can be multiplied into its own.
+        alone: Whether it is a sum of its own: see `values.alone_in`.
     """
-    if isinstance(op, Affine):
-        found = affine(op, before, own, reads, alone)
-    else:
-        found = RULES[type(op)](op, before, own, reads)
+    more = {"alone": True} if alone else {}
+    found = RULES[type(op)](op, before, own, reads, **more)
+    found = rewritten(op, before, found, np.maximum(-own[0], own[1]))
     if not (exact and isinstance(op, Affine)):
         return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
@@ -121,10 +121,12 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     zero = np.zeros((2, *rest.shape))
     both = (np.where(straight, m, 0.0) for m in (vm, um))
     left, right = (np.stack([m, m]) for m in both)
-    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero))
+    # A factor behind it may be multiplied into either side.
+    sums = replace(Sums.of(size), widest=np.maximum(us, vs))
+    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero), sums=sums)
 
 
 RULES: Mapping[type, Callable[..., Carried]] = MappingProxyType({
-    Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
+    Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
     Product: product,
 })  # fmt: skip

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...ops import Affine
+from ..rounding import reach
 from .values import Arrived
 
 
@@ -38,30 +39,27 @@ BINADES = 6
 
 def by_terms(
     op: Affine, before: Sequence[Arrived], own: np.ndarray, grown: float
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """What the additions and the products of an op's sums round, `(B, n)` units of roundoff each.
+) -> np.ndarray | float:
+    """What the additions and the products of an op's sums round, `(B, n)`, in units of roundoff.
+
+    Each product is rounded once: the weights are the numbers that the runtime has. Infinite where
+    the terms are not at hand, or too many.
 
     Args:
-        op: The op.
+        op: The op; plain, and no sum entry by entry.
         before: Its inputs.
-        own: `(B, n)` the largest magnitude of the float32 results.
+        own: `(B, n)` the largest magnitude of the real results.
         grown: The share of all terms together by which float32 may move a partial sum.
-
-    Returns:
-        None where the terms are not at hand, or too many.
     """
     boxes = len(own)
-    if op.factor is not None or op.coefficients is not None or not op.plain or op.ulps:
-        return None
-    if boxes * op.size * sum(op.sizes) > MOST_TERMS or op.size**2 > MOST_TERMS:
-        return None
-    matrices = op.adjoint(np.eye(op.size))
-    if any(row.shape != (op.size, n) for row, n in zip(matrices, op.sizes, strict=True)):
-        return None
+    if boxes * op.size * sum(op.sizes) > MOST_TERMS:
+        return np.inf
     above = np.concatenate([np.maximum(x.hi + x.off, 0.0) for x in before], axis=1)[:, None]
     below = np.concatenate([np.maximum(x.off - x.lo, 0.0) for x in before], axis=1)[:, None]
+    moved = reach(op, [x.off for x in before])
     if not (np.isfinite(above).all() and np.isfinite(below).all() and np.isfinite(own).all()):
-        return None
+        return np.inf
+    matrices = op.adjoint(np.eye(op.size))
     weights = np.concatenate(matrices, axis=1)
     up, down = np.maximum(weights, 0.0), np.maximum(-weights, 0.0)
     rising, falling = up * above + down * below, up * below + down * above
@@ -75,8 +73,9 @@ def by_terms(
     lost = grown * (sizes.sum(axis=-1) + np.abs(op.bias)) * (1.0 + 2.0**-30)
     most = np.maximum(_largest_together(rising), _largest_together(falling))
     most = most * (1.0 + 2.0**-40) + lost[..., None]
-    added = _nodes(most, np.minimum(own, most[..., -1]) + lost, count)
-    return added * (1.0 + 2.0**-40), products * (1.0 + 2.0**-40)
+    whole = (own + moved) * (1.0 + 2.0**-40)
+    added = _nodes(most, np.minimum(whole, most[..., -1]) + lost, count)
+    return (added + products) * (1.0 + 2.0**-40)
 
 
 def _largest_together(terms: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import IntEnum
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Graph, Node
-from ...graph.float32 import FLOAT32, has_whole_coefficients
+from ...graph.float32 import FLOAT32, has_whole_coefficients, only_picks
 from ...ops import Affine, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
 
@@ -25,6 +26,14 @@ MOST = 2.0**127
 """Beyond it float32 may overflow."""
 
 
+class Constant(IntEnum):
+    """The constant of a sum: none, the bias of a matrix, a shift entry by entry (a batch norm)."""
+
+    NONE = 0
+    BIAS = 1
+    SHIFT = 2
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """A value as a sum that a runtime may form together with the one that reads it.
@@ -32,19 +41,60 @@ class Sums:
     Args:
         partial: `(B, n)` the most that any partial sum can be.
         added: `(B, n)` how many additions form it.
-        counted: `(B, n)` what is counted of their roundings, in units of roundoff.
+        size: `(B, n)` the magnitudes of all terms together.
+        counted: `(B, n)` what is counted of all its roundings, in units of roundoff.
+        rough: `(B, n)` that of the roundings of terms by themselves.
+        widest: `(B, n)` the largest number that may be multiplied on the way.
+        weights: `(B, n)` the magnitudes of all coefficients together.
+        constant: What is added in it that does not depend on the input.
+        scaled: Whether it holds products with factors, entry by entry.
+        shared: Whether others read it, too, and may see it rounded otherwise.
     """
 
     partial: np.ndarray
     added: np.ndarray
+    size: np.ndarray
     counted: np.ndarray
+    rough: np.ndarray
+    widest: np.ndarray
+    weights: np.ndarray
+    constant: Constant = Constant.NONE
+    scaled: bool = False
+    shared: bool = False
+
+    NUMBERS: ClassVar = ("partial", "added", "size", "counted", "rough", "widest", "weights")
+
+    @staticmethod
+    def of(size: np.ndarray) -> Sums:
+        """A number that is no sum."""
+        zero = np.zeros(size.shape)
+        return Sums(size, zero, size, zero, zero, size, np.ones(size.shape))
+
+    def in_two(self, size: np.ndarray) -> Sums:
+        """What is seen by those who do not form the sum themselves: a number and a constant.
+
+        The number is formed once. The constant may be moved to whatever reads the sum, and a
+        product may be rounded there or fused: those who read it differ by no more than that.
+
+        Args:
+            size: `(B, n)` of the value.
+        """
+        alone = self.constant is Constant.NONE
+        partial = size if alone else np.maximum(size, self.partial)
+        added = np.zeros(size.shape) if alone else np.ones(size.shape)
+        zero, one = np.zeros(size.shape), np.ones(size.shape)
+        return replace(
+            self, partial=partial, added=added, size=np.minimum(self.size, 2.0 * partial),
+            counted=zero if alone and not self.scaled else 4.0 * self.partial,
+            rough=zero, widest=size, weights=one,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
     """A value that an op reads: its real ends, its error, which entries are whole numbers.
 
-    `sums` is None where it is no sum, or is read by others too and so computed once.
+    `sums` is None where it is no sum; `formula` is a `Formula` where it is made of factors.
     """
 
     lo: np.ndarray
@@ -52,6 +102,7 @@ class Arrived:
     off: np.ndarray
     whole: np.ndarray
     sums: Sums | None = None
+    formula: Any = None
 
     @property
     def size(self) -> np.ndarray:
@@ -69,6 +120,7 @@ class Carried:
         lines: How it carries them, if it is not linear.
         own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
         sums: The value as a sum, if it is one.
+        formula: The value as a quotient of products, if it is one.
     """
 
     local: np.ndarray
@@ -76,6 +128,7 @@ class Carried:
     lines: Any = None
     own: np.ndarray | None = None
     sums: Sums | None = None
+    formula: Any = None
 
     @property
     def rounding(self) -> np.ndarray:
@@ -106,44 +159,45 @@ def settled(node: Node) -> Node:
 
 
 def alone_in(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Values of affine ops whose weights no other layer's can be multiplied into.
+    """Values that are sums which a runtime joins with no other, and whose weights it has as stated.
 
-    Weights and biases are float32 numbers, and between the op and the next one that multiplies,
-    before it and behind it, a nonlinear op stands. What only adds, subtracts or moves entries lets
-    weights through, and so does what is formed in real arithmetic, which multiplies nothing.
+    The ops before and behind are no affine ones (but for entries that are picked, or negated, and
+    forms of real arithmetic), and weights and biases are float32 numbers.
     """
-    multiplied_below, multiplied_above = [False], [False] * (len(graph.nodes) + 1)
-    for node in graph.nodes:
-        straight = isinstance(node.op, Affine | Rearrange)
-        through = straight and any(multiplied_below[j] for j in node.inputs)
-        multiplied_below.append(through or _multiplies(node.op))
-    for v in range(len(graph.nodes), 0, -1):
-        node = graph.nodes[v - 1]
-        if v in unrounded or not isinstance(node.op, Affine | Rearrange):
-            continue
-        for j in node.inputs:
-            multiplied_above[j] |= multiplied_above[v] or _multiplies(node.op)
+    n = len(graph.nodes)
+    behind_sum, before_sum = [False] * (n + 1), [False] * (n + 1)
+    for v, node in enumerate(graph.nodes, 1):
+        behind_sum[v] = _is_sum(node.op) or (
+            _only_moves(node.op) and any(behind_sum[j] for j in node.inputs)
+        )
+    for v in range(n, 0, -1):
+        op = graph.nodes[v - 1].op
+        if v not in unrounded and (_is_sum(op) or (_only_moves(op) and before_sum[v])):
+            for j in graph.nodes[v - 1].inputs:
+                before_sum[j] = True
     return frozenset(
         v
         for v, node in enumerate(graph.nodes, 1)
-        if isinstance(node.op, Affine)
-        and not multiplied_above[v]
-        and not any(multiplied_below[j] for j in node.inputs)
+        if _is_sum(node.op)
+        and not before_sum[v]
+        and not any(behind_sum[j] for j in node.inputs)
         and _is_single(node.op)
     )
 
 
-def _multiplies(op: Any) -> bool:
-    """Whether a runtime may multiply what stands for an op into the weights of another."""
-    if not isinstance(op, Affine):
-        return False
-    numbers = op.factor if op.factor is not None else op.coefficients
-    return numbers is None or op.ulps > 0 or not bool((np.abs(np.asarray(numbers)) == 1.0).all())
+def _only_moves(op: Any) -> bool:
+    return isinstance(op, Rearrange) or (isinstance(op, Affine) and only_picks(op, FLOAT32))
+
+
+def _is_sum(op: Any) -> bool:
+    return isinstance(op, Affine) and not _only_moves(op)
 
 
 def _is_single(op: Affine) -> bool:
-    """Whether the numbers of a small plain op are float32 numbers."""
-    if not op.plain or op.size > LOOKED_AT or op.size * sum(op.sizes) > LOOKED_AT**2:
+    """Whether an op is a small matrix of float32 numbers."""
+    if not op.plain or op.ulps or op.factor is not None or op.coefficients is not None:
+        return False
+    if op.size > LOOKED_AT or op.size * sum(op.sizes) > LOOKED_AT**2:
         return False
     parts = (op.bias, *op.adjoint(np.eye(op.size)))
     with np.errstate(over="ignore"):

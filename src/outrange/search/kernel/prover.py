@@ -108,6 +108,13 @@ class TreeProver:
         """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""
         return self._lib.prover_run(self._handle, boxes)
 
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
+        self._lib.prover_tree(self._handle, address(count), address(stats))
+        return int(count[0])
+
     def tree(self) -> tuple[bytes, np.ndarray]:
         """What is written, and the numbers of boxes, of leaves by cases, of linear programs."""
         count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)

@@ -1,35 +1,37 @@
 """HDF5 files as h5py writes them by default: groups by symbol tables, and arrays of numbers.
 
 The first version of the format only (superblock 0, object headers 1, B-trees 1). Every address is
-looked up in the bytes of the file, and nothing is followed twice.
+looked up in the bytes of the file, and nothing is followed twice. Chunks and filters, which Keras
+does not write, are refused: where HDF5 finds a chunk hangs on the keys of a tree that may lie.
 """
 
-import math
 import struct
-import zlib
 from typing import Any
 
 from ...build import exact
 from ...network import Refused
-from ..tensors import Tensor, grid, size, strides
+from ..tensors import Tensor, size
 
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS, _CONTINUED = 0x11, 0x1, 0x3, 0x8, 0xB, 0x10
 _READ = {_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS}
+_ATTRIBUTES = {0xC, 0x15}
 _HARMLESS = {0x0, 0x4, 0x5, 0xC, 0xE, 0x12, 0x15, 0x16}
 """Fill values, attributes, times, counts; another message may say that the data are elsewhere."""
 
-_DEFLATE, _SHUFFLE = 1, 2
+_ELSEWHERE = "_layer_checkpoint_dependencies"
 _MOST_MESSAGES, _MOST_LEVELS, _MOST_ENTRIES = 1024, 16, 1 << 20
 _MOST_NAMES, _MOST_NAME = 1 << 20, 1 << 10
 
 _TYPES = {
     bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000"): ("f", 4),
-    bytes.fromhex("11203f00 08000000 00004000 340b0034 ff030000"): ("d", 8),
     bytes.fromhex("11200f00 02000000 00001000 0a05000a 0f000000"): ("e", 2),
 }
-"""The description of each type of numbers that is read: little-endian, as IEEE 754 says."""
+"""The description of each type of numbers that is read: little-endian, as IEEE 754 says.
+
+Not float64, of which Keras would make float32 when it loads it.
+"""
 
 Messages = dict[int, list[memoryview]]
 
@@ -57,6 +59,8 @@ class Hdf5:
         self._stated: dict[int, tuple[int, int]] = {}
         self._room = _MOST_ENTRIES
         _, self._root = self._entry(56)
+        if _ELSEWHERE in (self._group(self._root) or {}):
+            raise Refused(f"the weights hold `{_ELSEWHERE}`, where Keras may look for them")
 
     def members(self, path: str) -> list[str]:
         """The names in a group; none where there is no such group."""
@@ -73,6 +77,8 @@ class Hdf5:
         if where is None:
             raise Refused(f"the weights hold no `{path}`")
         messages = self._messages(where)
+        if messages.keys() & _ATTRIBUTES:  # by one Keras rounds the numbers to bfloat16
+            raise Refused(f"`{path}` has attributes, which are not read")
         shape = _shape(_one(messages, _SPACE))
         kind = bytes(_one(messages, _TYPE))[:20]
         if kind not in _TYPES:
@@ -142,13 +148,13 @@ class Hdf5:
             raise Refused("a group of the HDF5 file has too many names")
         names = bytes(self._bytes(first, length))
         found: dict[str, int] = {}
-        for leaf in self._leaves(tree, 0, 8):
-            mark, _, _, count = self._numbers(leaf[1], "4sBBH")
+        for leaf in self._leaves(tree):
+            mark, _, _, count = self._numbers(leaf, "4sBBH")
             if mark != b"SNOD":
                 raise Refused("the HDF5 file is damaged: a group has no entries")
             self._spend(count)
             for i in range(count):
-                start, where = self._entry(leaf[1] + 8 + 40 * i)
+                start, where = self._entry(leaf + 8 + 40 * i)
                 end = names.find(b"\0", start, start + _MOST_NAME)
                 name = names[start : max(end, 0)].decode("utf-8", "replace")
                 if end < 0 or name in found:
@@ -165,39 +171,33 @@ class Hdf5:
             raise Refused("a link of the HDF5 file is not read")
         return start, where
 
-    def _leaves(self, root: int, kind: int, width: int) -> list[tuple[memoryview, int]]:
-        """The keys and addresses that a B-tree leads to, in order."""
+    def _leaves(self, root: int) -> list[int]:
+        """The addresses that the B-tree of a group leads to, in order."""
         level, seen = [root], set()
         for _ in range(_MOST_LEVELS):
-            found, depths = [], set()
+            found: list[int] = []
+            depths: set[int] = set()
             for at in level:
                 mark, own, depth, count = self._numbers(at, "4sBBH")
-                if mark != b"TREE" or own != kind or at in seen:
+                if mark != b"TREE" or own != 0 or at in seen:
                     raise Refused("the HDF5 file is damaged: a tree is none")
                 seen.add(at)
                 depths.add(depth)
                 self._spend(1 + count)
-                for i in range(count):
-                    start = at + 24 + i * (width + 8)
-                    where = self._numbers(start + width, "Q")[0]
-                    found.append((self._bytes(start, width), where))
+                found += [self._numbers(at + 32 + 16 * i, "Q")[0] for i in range(count)]
             if depths <= {0}:
                 return found
             if 0 in depths:
                 break
-            level = [where for _, where in found]
+            level = found
         raise Refused("the HDF5 file is damaged: a tree does not end")
 
     def _raw(self, messages: Messages, shape: tuple[int, ...], width: int) -> bytes:
         """The bytes of a dataset, row-major."""
         layout = _one(messages, _LAYOUT)
-        if len(layout) < 2 or layout[0] != 3 or layout[1] not in (0, 1, 2):
+        if len(layout) < 2 or layout[0] != 3 or layout[1] not in (0, 1) or _FILTERS in messages:
             raise Refused("a dataset of the HDF5 file is laid out in a way that is not read")
         count = size(shape) * width
-        if layout[1] == 2:
-            return self._chunks(messages, layout, shape, width)
-        if _FILTERS in messages:
-            raise Refused("a filter without chunks is not read")
         if layout[1] == 0:
             (length,) = struct.unpack("<H", layout[2:4])
             raw = layout[4 : 4 + length]
@@ -207,44 +207,6 @@ class Hdf5:
         if len(raw) != count:
             raise Refused("a dataset of the HDF5 file has not the size of its shape")
         return bytes(raw)
-
-    def _chunks(
-        self, messages: Messages, layout: memoryview, shape: tuple[int, ...], width: int
-    ) -> bytes:
-        rank = len(shape)
-        if layout[2] != rank + 1 or rank == 0:
-            raise Refused("the chunks of a dataset do not fit its shape")
-        tree, *sizes = struct.unpack(f"<Q{rank + 1}I", layout[3 : 11 + 4 * (rank + 1)])
-        each = tuple(sizes[:-1])
-        if sizes[-1] != width or min(each) < 1:
-            raise Refused("the chunks of a dataset do not fit its numbers")
-        filters = _filters(messages)
-        length, out = size(each) * width, bytearray(size(shape) * width)
-        steps, inner = strides(shape), strides(each)
-        wanted = math.prod(-(-n // c) for n, c in zip(shape, each, strict=True))
-        seen: set[tuple[int, ...]] = set()
-        leaves = self._leaves(tree, 1, 8 + 8 * (rank + 1))
-        if len(leaves) != wanted or wanted * size(each) > 4 * size(shape) + (1 << 20):
-            raise Refused("a dataset of the HDF5 file lacks a chunk, or has too many")
-        for key, at in leaves:
-            stored, mask, *first = struct.unpack(f"<II{rank + 1}Q", key)
-            start = tuple(first[:-1])
-            if any(s % c or s >= n for s, c, n in zip(start, each, shape, strict=True)):
-                raise Refused("a chunk of the HDF5 file lies outside its dataset")
-            seen.add(start)
-            raw = _unfiltered(bytes(self._bytes(at, stored)), filters, mask, length, width)
-            kept = [min(c, n - s) for s, c, n in zip(start, each, shape, strict=True)]
-            rows = [list(range(k)) for k in kept[:-1]]
-            begin = sum(s * t for s, t in zip(start, steps, strict=True))
-            to, off = grid(rows, steps[:-1]), grid(rows, inner[:-1])
-            run = kept[-1] * width
-            for a, b in zip(to, off, strict=True):
-                out[(begin + a) * width : (begin + a) * width + run] = raw[
-                    b * width : b * width + run
-                ]
-        if len(seen) != wanted:
-            raise Refused("a chunk of the HDF5 file stands twice")
-        return bytes(out)
 
 
 def _one(messages: Messages, kind: int) -> memoryview:
@@ -262,37 +224,3 @@ def _shape(message: memoryview) -> tuple[int, ...]:
     shape = struct.unpack(f"<{rank}Q", message[start : start + 8 * rank])
     size(shape)
     return shape
-
-
-def _filters(messages: Messages) -> list[int]:
-    """The numbers of the filters, in the order in which they were applied."""
-    if _FILTERS not in messages:
-        return []
-    message = _one(messages, _FILTERS)
-    if len(message) < 8 or message[0] != 1 or message[1] > 4:
-        raise Refused("the filters of the HDF5 file are not read")
-    at, found = 8, []
-    for _ in range(message[1]):
-        kind, name, _, values = struct.unpack("<4H", message[at : at + 8])
-        at += 8 + -(-name // 8) * 8 + 4 * (values + values % 2)
-        if kind not in (_DEFLATE, _SHUFFLE):
-            raise Refused(f"filter {kind} of the HDF5 file is not read")
-        found.append(kind)
-    return found
-
-
-def _unfiltered(raw: bytes, filters: list[int], mask: int, length: int, width: int) -> bytes:
-    for i in reversed(range(len(filters))):
-        if mask >> i & 1:
-            continue
-        if filters[i] == _DEFLATE:
-            stream = zlib.decompressobj()
-            raw = stream.decompress(raw, length)
-            if not stream.eof and stream.decompress(stream.unconsumed_tail, 1):
-                raise Refused("a chunk of the HDF5 file is longer than its shape")
-        elif len(raw) == length:
-            count = length // width
-            raw = b"".join(raw[i::count] for i in range(count))
-    if len(raw) != length:
-        raise Refused("a chunk of the HDF5 file has not the size of its shape")
-    return raw

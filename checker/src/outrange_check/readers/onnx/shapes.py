@@ -9,6 +9,9 @@ from ..tensors import Tensor, axes_of, axis_of, joined
 from .call import Call, Rule
 
 
+_TO_THE_END = (1 << 31) - 1
+
+
 def _constant(c: Call) -> Tensor:
     c.most_inputs(0)
     if set(c.node.attributes) == {"value"} and isinstance(c.node.attributes["value"], Tensor):
@@ -123,6 +126,8 @@ def _slice(c: Call) -> Tensor:
     lists = [list(range(n)) for n in shape]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         n = shape[axis]
+        if step < 0 and end >= _TO_THE_END:
+            raise Refused(f"a step of {step} to {end}, which runtimes take for both ends")
         # As the standard: negative ends count from behind, then all is clamped.
         begin, stop = (v + n if v < 0 else v for v in (start, end))
         low, high = (0, n) if step > 0 else (-1, n - 1)

@@ -24,6 +24,8 @@ def _windows(c: Call, kernel: list[int]) -> Windows:
         before, after = same(spatial, kernel, strides, dilation, auto == "SAME_UPPER")
         if pads and any(pads):
             raise Refused("both `pads` and `auto_pad` are stated")
+        if c.node.op != "Conv" and max(dilation) > 1:  # onnxruntime pads as if there were none
+            raise Refused("`auto_pad` of a pool with `dilations` is not read")
     elif auto in ("NOTSET", "VALID"):
         pads = [0] * 2 * rank if pads is None else pads
         if len(pads) != 2 * rank or (auto == "VALID" and any(pads)):
