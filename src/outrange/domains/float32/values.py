@@ -178,10 +178,10 @@ def alone_in(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
     return frozenset(
         v
         for v, node in enumerate(graph.nodes, 1)
-        if _is_sum(node.op)
+        if isinstance(node.op, Affine)
+        and _is_single(node.op)
         and not before_sum[v]
         and not any(behind_sum[j] for j in node.inputs)
-        and _is_single(node.op)
     )
 
 

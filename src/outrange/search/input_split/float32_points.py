@@ -98,9 +98,10 @@ def reachable(
     found, free = np.full(len(signs), np.nan), lo < hi
     fixed = np.where(free, np.nan, lo)
     program = compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed)
-    asked = np.flatnonzero(np.isfinite(points).all(axis=1)) if program is not None else ()
+    if program is None:
+        return found
     try:
-        for k in asked:
+        for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
             check_deadline()
             at = points[k]
             roundings = stray_over(plan, at[None], at[None]).roundings

@@ -72,7 +72,7 @@ class LayerProgram:
         Args:
             errors: Of values, `(n,)`: by how much each entry may be; not of rearrangements.
         """
-        amounts: list = [layer.error for layer in self.layers]
+        amounts = [layer.error for layer in self.layers]
         for value, error in errors.items():
             number, share = self.defined[value]
             amounts[number] = amounts[number] + error * share
@@ -273,8 +273,7 @@ class _Compiler:
 
     def _straight(self, value: int, node: Node, op: Curve) -> bool:
         slope, height = float(op.df(np.zeros(1))[0]), float(op.f(np.zeros(1))[0])
-        eye = np.eye(node.size)
-        bias = np.full(node.size, height)
+        eye, bias = np.eye(node.size), np.full(node.size, height)
         self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
         self.layers[-1].merged += int(4 + op.ulps)
         self.layers[-1].error = self.layers[-1].error + op.off
