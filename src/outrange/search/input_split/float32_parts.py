@@ -8,13 +8,13 @@ mark. An input that is no normal number may be read as zero: the box holds that,
 
 What units may round is sized on a part of the box; on a large one, where unstable units amplify
 each other, by many orders of magnitude more than at any of its points. So the worst parts are
-halved until they are good enough. The mark is no higher than what rounding leaves at points that attain
+halved until they are good enough. The mark is no higher than what is proved near points that attain
 the real ends (`float32_points`): no part is so small that more is proved. Where errors of a part's
 size keep even single points of it below the mark, it is halved without a search; else the kernel
 bounds it, and searches it if that is not enough.
 
-A part takes over the sizes of the layers' values from the part it is half of, for the kernel's own
-float64: a float32 run within the half is one within the whole.
+A part takes over the sizes of layers' values, for float64's own rounding, from the part it is half
+of: a float32 run within the half is one within the whole.
 
 Sound: as the kernel's bounds, and the parts cover the box. Complete: no. Cost: a few milliseconds a
 part, and a search of some.
@@ -34,7 +34,7 @@ from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
 from ..kernel.layer_program import LayerProgram, compile_layers
-from .float32_points import amounts, points_in, reachable, strays_at
+from .float32_points import STEPS, amounts, points_in, provable_near, run_off, sized_at
 from .halves import few_points
 from .kernel_search import KernelSearch
 
@@ -61,10 +61,11 @@ WITHIN = 1.1
 AIMING = 0.2
 """Of the time may go to what the points say."""
 
+FEW = 32
+"""Units open in a part whose bounds are worth many steps of ascent."""
+
 MOST_ASKED = 16
 """Objectives of which it is asked whether the goal is within reach."""
-
-_CORNERS = ("lo", "hi")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,12 +180,16 @@ class _PartSearch:
     def _come_nearer(self, part: _SizedPart) -> None:
         """Ask for no more than can be proved near the points where the real ends are attained."""
         missed = self._miss(part.lower) > 0
-        if self.goal.points is None or not missed.any() or self.clock.expired:
+        over = self.goal.points is None or not missed.any() or self.clock.expired
+        if over or self.program is None:
             return
         points = np.clip(np.where(missed[:, None], self.goal.points, np.nan), part.lo, part.hi)
+        lo, hi = part.lo[self.free], part.hi[self.free]
         with deadline(AIMING * self.clock.left):
-            near = reachable(self.plan, self.goal.signs, points, (part.lo, part.hi), WITHIN)
-        self.target = np.fmin(self.target, near)
+            for k, sized in sized_at(self.plan, self.program, points):
+                near = provable_near(sized, k, points[k][self.free], lo, hi)
+                goal = self.goal.real[k] - WITHIN * (self.goal.real[k] - near)
+                self.target[k] = min(self.target[k], goal)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """By how much bounds miss the goal."""
@@ -218,7 +223,9 @@ class _PartSearch:
 
     def _parts(self, parts: list[_SizedPart]) -> list[_SizedPart]:
         """Bound the forms over parts: by differences, and where that is not enough by search."""
-        found = stray_over(self.plan, *(np.stack([getattr(p, c) for p in parts]) for c in _CORNERS))
+        found = stray_over(
+            self.plan, np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
+        )
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # Rows of one entry, 1 or -1: nothing is rounded.
         own = found.lo @ rising.T + found.hi @ falling.T
@@ -244,21 +251,23 @@ class _PartSearch:
             kernel = root_magnitudes(program, Box(lo, hi))
         else:
             kernel = CompiledProgram(program, self.reach, part.heights)
-        least, _, _, scores, _, *sums = kernel.bound(lo, hi, np.zeros(program.states, np.int8), 1)
+        nothing = np.zeros(program.states, np.int8)
+        least, _, _, scores, status, *sums = kernel.bound(lo, hi, nothing, 1)
         heights = heights_of(program, *sums)
         if part.heights is not None:
             heights = [np.minimum(a, b) for a, b in zip(heights, part.heights, strict=True)]
         part = replace(part, lower=np.fmax(part.lower, least), heights=heights)
         if (self._miss(part.lower) > 0).any() and not self._is_hopeless(program, part):
-            part = replace(part, lower=np.fmax(part.lower, self._explored(part, program, kernel)))
-        missed = self._miss(part.lower) > 0
-        blame = np.zeros(part.lo.size)
+            steps = STEPS if np.count_nonzero(status == 0) <= FEW else KernelSearch.ascent
+            lower = self._explored(part, program, kernel, steps)
+            part = replace(part, lower=np.fmax(part.lower, lower))
+        missed, blame = self._miss(part.lower) > 0, np.zeros(part.lo.size)
         blame[self.free] = np.nan_to_num(scores[missed] / self._scale[missed, None]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))
         return replace(part, cut=cut)
 
     def _explored(
-        self, part: _SizedPart, program: LayerProgram, kernel: CompiledProgram
+        self, part: _SizedPart, program: LayerProgram, kernel: CompiledProgram, steps: int
     ) -> np.ndarray:
         """What a search of a part proves."""
         seconds, rows = max(LEAST, self.clock.left), self.goal.signs
@@ -269,6 +278,7 @@ class _PartSearch:
         try:
             with deadline(seconds):
                 search = _Bounding(program, domain, incumbent, first=few_points, kernel=kernel)
+                search.ascent = steps
                 while not search.finished and incumbent.boxes < MOST_BOXES:
                     search.advance()
                     if incumbent.clock.expired:
@@ -288,5 +298,4 @@ class _PartSearch:
             near = np.clip(self.goal.points[asked][:, self.free], lo, hi)
             x = np.concatenate([x, near[np.isfinite(near).all(axis=1)]])
         k = np.tile(asked, len(x))
-        values, off = strays_at(program, np.repeat(x, asked.size, axis=0), k)
-        return bool((values - off < self.target[k]).any())
+        return bool((run_off(program, np.repeat(x, asked.size, axis=0), k) < self.target[k]).any())

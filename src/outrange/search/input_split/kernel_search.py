@@ -54,6 +54,7 @@ class KernelSearch(BestFirstSearch):
     """
 
     methods = METHODS
+    ascent = ASCENT
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ def _run_kernel(search: KernelSearch, tasks: dict, pace: _Pace) -> dict:
         budget,
         LEAF_UNITS,
         LEAF_LPS,
-        ASCENT,
+        search.ascent,
         pace.threads,
         *map(address, (best, at, tol, scale)),
         *(None if a is None else address(a) for a in (target, goal)),
