@@ -180,12 +180,11 @@ class _PartSearch:
     def _come_nearer(self, part: _SizedPart) -> None:
         """Ask for no more than can be proved near the points where the real ends are attained."""
         missed = self._miss(part.lower) > 0
-        over = self.goal.points is None or not missed.any() or self.clock.expired
-        if over or self.program is None:
+        if self.goal.points is None or self.program is None or not missed.any():
             return
         points = np.clip(np.where(missed[:, None], self.goal.points, np.nan), part.lo, part.hi)
         lo, hi = part.lo[self.free], part.hi[self.free]
-        with deadline(AIMING * self.clock.left):
+        with deadline(max(AIMING * self.clock.left, 1e-3)):
             for k, sized in sized_at(self.plan, self.program, points):
                 near = provable_near(sized, k, points[k][self.free], lo, hi)
                 goal = self.goal.real[k] - WITHIN * (self.goal.real[k] - near)
@@ -234,8 +233,8 @@ class _PartSearch:
         self.boxes += len(parts)
         out = []
         for i, part in enumerate(parts):
-            cut = int(np.argmax((part.hi - part.lo) * self.free))
-            part = replace(part, lower=np.fmax(part.lower, lower[i]), cut=cut)
+            wide = (part.hi - part.lo) * self.free
+            part = replace(part, lower=np.fmax(part.lower, lower[i]), cut=int(wide.argmax()))
             unproved = (self._miss(part.lower) > 0).any() and np.isfinite(found.off[i]).all()
             if unproved and self.program is not None:
                 part = self._searched(
