@@ -207,6 +207,7 @@ class Tally:
     share: float = 0.0
     outside: int = 0
     unbounded: int = 0
+    networks: int = 0
 
     def add(self, y: np.ndarray, exact: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Count values `(P, m)`; returns the share of each point."""
