@@ -49,7 +49,7 @@ def widening(rows: list[str], seconds: float) -> None:
         )  # fmt: skip
 
 
-def runs(total: int, only: range) -> int:
+def runs(total: int, only: range, salt: int) -> int:
     """Run random networks in every way of summing; returns how many values were outside."""
     from float32_nets import graphs
     from float32_orders import Tally, run_orders
@@ -59,7 +59,7 @@ def runs(total: int, only: range) -> int:
         if number not in only:
             continue
         before = tally.outside
-        run_orders(graph, seed, max(1, total // NETWORKS), tally)
+        run_orders(graph, [seed, salt], max(1, total // NETWORKS), tally)
         count += 1
         if tally.outside > before:
             print(f"graph {seed}: {tally.outside - before} outside", flush=True)
@@ -137,12 +137,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="a row")
     parser.add_argument("--runs", type=float, default=0.0, help="runs of random networks")
     parser.add_argument("--networks", default=f"0:{NETWORKS}", help="which of the random ones")
+    parser.add_argument("--seed", type=int, default=0, help="of points and orders")
     parser.add_argument("--models", type=float, default=0.0, help="runs of Keras models")
     args = parser.parse_args()
     if not (args.runs or args.models):
         widening(args.rows, args.seconds)
     only = range(*map(int, args.networks.split(":")))
-    bad = runs(int(args.runs), only) if args.runs else 0
+    bad = runs(int(args.runs), only, args.seed) if args.runs else 0
     bad += model_runs(int(args.models)) if args.models else 0
     sys.exit(int(bad > 0))
 
