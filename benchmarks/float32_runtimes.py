@@ -76,7 +76,7 @@ def _keras_node(ops: Any, keras: Any, op: Any, xs: list[Any]) -> Any:
         mark = ops.greater_equal(xs[0], 0.0) if name == "heaviside" else ops.equal(xs[0], 0.0)
         return ops.cast(mark, "float32")
     if name == "mish":
-        return keras.activations.mish(xs[0])
+        return keras.layers.Activation("mish")(xs[0])
     if name in ("gelu", "gelu_tanh"):
         return ops.gelu(xs[0], approximate=name == "gelu_tanh")
     return getattr(ops, SPELLED.get(name, name))(xs[0])
@@ -196,11 +196,15 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--compiled", type=int, default=300, help="networks that are compiled")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="at most")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     tally: dict[str, Tally] = {}
-    refused, begin = 0, time.process_time()
+    refused, begin, end = 0, time.process_time(), time.monotonic() + args.seconds
     for seed, graph, runners in networks(args):
+        if time.monotonic() > end:
+            print(f"stopped after {args.seconds:.0f} seconds", flush=True)
+            break
         refused += not runners
         tried(graph, seed, runners, args.rounds, tally)
     where = os.environ.get("KERAS_BACKEND", "jax") if args.runtime == "keras" else args.runtime
