@@ -25,11 +25,11 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 from float32_layers import keras_layers, onnx_layers, reshaped
-from float32_nets import graphs
 from float32_onnx import onnx_runners, sessions
-from float32_orders import Tally, points_of
 
 import outrange
+from float32_nets import graphs
+from float32_orders import Tally, points_of
 from outrange.ops import Affine, Largest, Product, Rearrange
 from small_graphs import matrices
 
