@@ -6,7 +6,8 @@
                                                         Keras and ONNX models where installed
 
 The widening is how far float32 moves an end outward, in any order of sums, over the range itself;
-"at least" is what half a unit of each addition is worth at the points that attain the real ends.
+"at least" is what that is at runs beside the points that attain the real ends, every sum off by all
+that it may be in the worst order: no way to split the box proves less.
 """
 
 import argparse
@@ -55,10 +56,10 @@ def widening(rows: list[str], seconds: float) -> None:
 
 
 def least_share(network: Any, answer: Any, case: Any) -> np.ndarray:
-    """Of each end, what rounding alone is worth where the real end is attained, over the range.
+    """Of each end, what rounding is worth where the real end is attained, over the range.
 
-    Each addition's half unit in the last place, in the worst order, times slopes: no way to split
-    the box says less.
+    By what is stated of the operations, each off by all it may be: no way to split the box proves
+    less.
     """
     k = answer.lo.size
     signs = np.concatenate([np.eye(k), -np.eye(k)])
@@ -70,7 +71,7 @@ def least_share(network: Any, answer: Any, case: Any) -> np.ndarray:
     return (real - reachable(plan, signs, points, (case.lo, case.hi))) / np.tile(width, 2)
 
 
-def runs(total: int, only: range) -> int:
+def runs(total: int, only: range, salt: int) -> int:
     """Run random networks in every way of summing; returns how many values were outside."""
     from float32_nets import graphs
     from float32_orders import Tally, run_orders
@@ -80,7 +81,7 @@ def runs(total: int, only: range) -> int:
         if number not in only:
             continue
         before = tally.outside
-        run_orders(graph, seed, max(1, total // NETWORKS), tally)
+        run_orders(graph, [seed, salt], max(1, total // NETWORKS), tally)
         count += 1
         if tally.outside > before:
             print(f"graph {seed}: {tally.outside - before} outside", flush=True)
@@ -158,12 +159,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="a row")
     parser.add_argument("--runs", type=float, default=0.0, help="runs of random networks")
     parser.add_argument("--networks", default=f"0:{NETWORKS}", help="which of the random ones")
+    parser.add_argument("--seed", type=int, default=0, help="of points and orders")
     parser.add_argument("--models", type=float, default=0.0, help="runs of Keras models")
     args = parser.parse_args()
     if not (args.runs or args.models):
         widening(args.rows, args.seconds)
     only = range(*map(int, args.networks.split(":")))
-    bad = runs(int(args.runs), only) if args.runs else 0
+    bad = runs(int(args.runs), only, args.seed) if args.runs else 0
     bad += model_runs(int(args.models)) if args.models else 0
     sys.exit(int(bad > 0))
 

@@ -61,3 +61,11 @@ def test_denominators_are_multiplied_and_leave_the_range(small, x):
     graph = written(b, b.divide(b.divide(u, v), v))
     assert np.isinf(off(graph, [[x, x]])).all()
     assert np.isfinite(off(graph, [[1.0, 3.0]])).all()
+
+
+@pytest.mark.parametrize(("factor", "lost"), [(1e25, True), (1e-25, True), (3.0, False)])
+def test_factors_that_are_multiplied_first_leave_the_range(factor, lost):
+    b, u, v = two_inputs()
+    graph = written(b, b.multiply(b.affine_map(u, factor), b.affine_map(v, factor)))
+    # (u v) (c d): one of both is beyond all numbers, the other is lost.
+    assert (np.isinf(off(graph, [[1.0 / factor, 1.0 / factor]])) == lost).all()

@@ -25,6 +25,8 @@ WAYS = (
     "tree", "fused", "lanes",
 )  # fmt: skip
 ULPS = (1, 2, 7, 64, 1024)
+SHARES = (0.12, 0.12, 0.16, 0.05, 0.05, 0.05, 0.05, 0.16, 0.12, 0.12)  # sorting is slow
+BOXES, CLIMBS = 48, 40
 
 
 @dataclass
@@ -207,6 +209,7 @@ class Tally:
     share: float = 0.0
     outside: int = 0
     unbounded: int = 0
+    networks: int = 0
 
     def add(self, y: np.ndarray, exact: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Count values `(P, m)`; returns the share of each point."""
@@ -267,13 +270,13 @@ def points_of(graph: Any, rng: np.random.Generator, count: int, boxes: int) -> P
     return Points(x, lo[pick], hi[pick], off[pick], exact)
 
 
-def run_orders(graph: Any, seed: int, total: int, tally: Tally, at_once: int = 8192) -> None:
+def run_orders(graph: Any, seed: list[int], total: int, tally: Tally, at_once: int = 8192) -> None:
     """Run a graph that many times: random points, then the neighbors of the worst."""
     rng, done = np.random.default_rng(seed), 0
     while done < total:
-        points = points_of(graph, rng, at_once, 128)
-        for climb in range(20):
-            ways = rng.choice(WAYS, 3)
+        points = points_of(graph, rng, at_once, BOXES)
+        for climb in range(CLIMBS):
+            ways = rng.choice(WAYS, 4, p=SHARES)
             share = np.zeros(at_once)
             for way in ways:
                 with np.errstate(all="ignore"):
@@ -282,5 +285,5 @@ def run_orders(graph: Any, seed: int, total: int, tally: Tally, at_once: int = 8
                 done += len(y)
             if done >= total:
                 return
-            if climb < 19:
+            if climb + 1 < CLIMBS:
                 points = points.near(graph, rng, share)
