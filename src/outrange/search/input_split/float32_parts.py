@@ -61,7 +61,7 @@ WITHIN = 1.1
 AIMING = 0.2
 """Of the time may go to what the points say."""
 
-FEW = 32
+FEW = 14
 """Units open in a part whose bounds are worth many steps of ascent."""
 
 MOST_ASKED = 16
