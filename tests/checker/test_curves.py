@@ -110,7 +110,8 @@ def intervals(draw, count):
         size = draw.choice((0, 1e-20, 1e-9, 1e-6, 0.1, 3, 40))
         middle = draw.choice((0, 0, 2**0.5, -(2**0.5), 2.3993572805, draw.uniform(-9, 9), 500))
         low = int((middle - size * draw.random()) * ONE_BITS)
-        yield low, low + int(size * ONE_BITS)
+        odd = draw.randint(0, 1)
+        yield low + odd, low + odd + int(size * ONE_BITS) + (size > 0 and draw.randint(0, 1))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -163,7 +164,7 @@ def best_lines(name, low, high):
         return side * min(found, key=lambda v: v.mid()) * ONE_BITS
 
     middle = ball(low + high) / 2
-    slopes = [df(middle), df(ball(low)), df(ball(high))]
+    slopes = [df(ball(z)) for z in ((low + high) // 2, low, high)]
     if high > low:
         slopes.append((f(ball(high)) - f(ball(low))) / ball(high - low))
     units = [down(slope.mid()) for slope in slopes]
@@ -201,6 +202,21 @@ def test_the_bends_are_those_of_the_page():
         for end, said in zip(ends, (f"-{outer}", f"-{inner}", inner, outer), strict=True):
             off = abs(fmpq(*Decimal(said).as_integer_ratio())) - abs(end)
             assert 0 <= off < fmpq(1, 2**50)
+
+
+def test_a_tangent_is_that_at_the_middle_of_the_interval():
+    """Rounded down, where half a unit is thousands of units of the slope."""
+    low, high = 9 * ONE_BITS, 11 * ONE_BITS + 1
+    assert lines("exp", low, high)[0] == down(ball(10 * ONE_BITS).exp())
+
+
+def test_on_one_piece_the_lines_are_a_tangent_and_the_chord():
+    """Even of a few units, where rounding decides which of several lines is the best."""
+    for low in range(10 * ONE_BITS, 10 * ONE_BITS + 9):
+        for size in (1, 2, 7):
+            chord = (ball(low + size).exp() - ball(low).exp()) / ball(size)
+            drawn = lines("exp", low, low + size)
+            assert (drawn[0], drawn[2]) == (down(ball(low + size // 2).exp()), down(chord.mid()))
 
 
 def test_a_line_touches_a_convex_curve():
@@ -243,6 +259,15 @@ def test_a_tie_of_a_kink_goes_to_the_slope_above():
     assert lines((0, ONE_BITS), -(10**9), 10**9)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 900_000)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 1_100_000)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9 + 1)[0] == ONE_BITS
+
+
+def test_the_largest_value():
+    for sign in (1, -1):
+        assert down(sign * arb(2) ** 4095) == sign << 4095 + BITS
+        with pytest.raises(Refused, match="too large"):
+            down(sign * arb(2) ** 4096)
 
 
 def test_down_is_below_and_no_further_than_one():

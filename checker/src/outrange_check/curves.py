@@ -112,7 +112,7 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
     share = 255 * (1025 * high > -1024 * low) if share is None else share
     turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
-    ends = ((above - chord) * high, (below - chord) * low, 0)
+    ends = ((above - chord) * high, (below - chord) * low)
     if above >= below:
         return turn, 0, chord, -(-max(ends) >> BITS)
     return chord, min(ends) >> BITS, turn, 0
@@ -133,7 +133,7 @@ def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
 
 def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
     """An interval, cut where a curve bends otherwise, and how it bends between."""
-    cuts = sorted({low, high, *(int(min(max(low, end), high)) for end, _ in bends[:-1])})
+    cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
 
 
@@ -147,7 +147,8 @@ def _smooth(name: str, low: int, high: int) -> Lines:
     tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
     chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
     slopes = [down(s.mid()) for s in (chord, *tangents)]
-    pieces, out = _pieces(bends, low, high), []
+    pieces = _pieces(bends, low, high)
+    out: list[int] = []
     for sign in (1, -1):
         one = pieces[0][2] if len(pieces) == 1 else 0  # the tangent in the middle, or the chord
         tried = {sign: slopes[1:2], -sign: slopes[:1]}.get(one, slopes)

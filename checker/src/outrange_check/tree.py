@@ -55,8 +55,11 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         region.bound(deep=True)
     for flag in (LINEAR, CASES):
         mask = proof.number() if does & flag else 0
-        named = flag == CASES and does & UNITS
-        units = [proof.number() for _ in range(proof.number())] if named else region.units
+        units = (
+            [proof.number() for _ in range(proof.number())]
+            if flag == CASES and does & UNITS
+            else region.units
+        )
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
             need(
                 flag == CASES or region.least(1, k) >= todo[k],
