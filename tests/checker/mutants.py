@@ -52,6 +52,7 @@ METHODS = {
 ONE_ITEM = "a list of one item has the same at 0 and at -1"
 NO_TERM = "a coefficient of 0 contributes 0 whichever end it takes"
 NOT_ZERO = "the coefficient is an integer, and not 0"
+A_SIGN = "signs are 1 and -1"
 SAME_LINE = "where the slopes are the same, both lines are that line"
 EQUIVALENT = {
     "network: room[0] -= len(values)  ->  room[-1] -= len(values)": ONE_ITEM,
@@ -74,6 +75,10 @@ EQUIVALENT = {
     "  ->  slope, offset = line[:2] if c >= 0 else line[2:]": NOT_ZERO,
     "bounds: slope, offset = line[:2] if c > 0 else line[2:]"
     "  ->  slope, offset = line[:2] if c > -1 else line[2:]": NOT_ZERO,
+    "tree: part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))"
+    "  ->  part.ranges[k] = (max(low, 0), high) if sign >= 0 else (low, min(high, 0))": A_SIGN,
+    "tree: part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))"
+    "  ->  part.ranges[k] = (max(low, 0), high) if sign > -1 else (low, min(high, 0))": A_SIGN,
 }
 """Mutants that do the same as the original, by label, and why."""
 
