@@ -23,8 +23,8 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
 MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
 TESTS = (
-    "by_hand", "files_by_hand", "last_unit", "trees", "bounds", "curves", "hostile",
-    "second_checker",
+    "by_hand", "files_by_hand", "growth_by_hand", "last_unit", "trees", "bounds", "curves",
+    "hostile", "second_checker", "growth",
 )  # fmt: skip
 """In this order, until one fails; but those of a module's own first."""
 
@@ -117,6 +117,8 @@ def changes(node):
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
         yield _with(node, test=ast.Constant(value=False))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "need":
+        yield _with(node, args=[ast.Constant(value=True), *node.args[1:]])
 
 
 def _with(node, **fields):

@@ -88,8 +88,8 @@ GIVEN_AWAY = {
     "lines": [141, 202, 220, 209, 252, 202, 227],
     "halves": [204, 308, 331, 300, 248, 308, 335],
     "signs": [356, 312, 524, 511, 175, 265, 523],
-    "signs only": [147, 223, 229, 205, 268, 194, 234],
-    "signs, tightened late": [261, 223, 370, 413, 232, 194, 376],
+    "signs only": [145, 223, 229, 205, 268, 192, 234],
+    "signs, tightened late": [261, 223, 370, 413, 232, 192, 376],
     "shares": [128, 226, 218, 194, 235, 192, 215],
 }
 """Units that the first checker gives away on a narrow box, of seven networks."""
