@@ -50,6 +50,7 @@ METHODS = {
 }  # fmt: skip
 
 ONE_ITEM = "a list of one item has the same at 0 and at -1"
+NO_TERM = "a coefficient of 0 contributes 0 whichever end it takes"
 NOT_ZERO = "the coefficient is an integer, and not 0"
 A_SIGN = "signs are 1 and -1"
 SAME_LINE = "where the slopes are the same, both lines are that line"
@@ -65,6 +66,8 @@ EQUIVALENT = {
     "bounds: self.work[0] -= len(put)  ->  self.work[-1] -= len(put)": ONE_ITEM,
     "bounds: need(self.work[0] >= 0, f'the proof takes more than {MOST_WORK} products')"
     "  ->  need(self.work[-1] >= 0, f'the proof takes more than {MOST_WORK} products')": ONE_ITEM,
+    "bounds: return [v * times * self.values[c][v * times < 0] for c, v in row.items()]"
+    "  ->  return [v * times * self.values[c][v * times <= 0] for c, v in row.items()]": NO_TERM,
     "bounds: slope, offset = line[:2] if c > 0 else line[2:]"
     "  ->  slope, offset = line[:2] if c >= 0 else line[2:]": NOT_ZERO,
     "bounds: slope, offset = line[:2] if c > 0 else line[2:]"
