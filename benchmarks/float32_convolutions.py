@@ -2,8 +2,8 @@
 
     python benchmarks/float32_convolutions.py
 
-Sums of products of small whole numbers are exact in float32 in any order. Winograd and FFT algorithms
-use fractions, and are off. Of each runtime that is installed: how far.
+Sums of products of small whole numbers are exact in float32 in any order. Winograd and FFT
+algorithms use fractions, and are off. Of each runtime that is installed: how far.
 """
 
 import importlib.util
