@@ -16,7 +16,8 @@ pytest.importorskip("onnxruntime")
 import h5py
 import onnxruntime
 
-from frontends.onnx_models import model, node, onnx
+import outrange
+from frontends.onnx_models import model, node, onnx, saved
 from outrange_check.network import Refused
 from outrange_check.readers import read, read_bytes
 
@@ -85,13 +86,15 @@ def test_what_onnxruntime_computes_otherwise_than_the_standard_is_refused(reason
         read_bytes(data, "model.onnx")
 
 
-def test_an_empty_list_of_axes_is_refused_as_runtimes_squeeze_all():
+def test_an_empty_list_of_axes_is_refused_as_runtimes_squeeze_all(tmp_path):
     nodes = [node("Squeeze", "x axes", "h"), node("Gather", "h first", "y")]
     constants = {"axes": np.zeros(0, np.int64), "first": np.array(0)}
     proto = model(nodes, constants, inputs={"x": (1, 2)})
     assert ran(proto.SerializeToString(), [[1, 2]]) == [1]  # the standard: both
     with pytest.raises(Refused, match="empty list of axes"):
         read_bytes(proto.SerializeToString(), "model.onnx")
+    with pytest.raises(outrange.OutrangeError, match="list of axes is empty"):
+        outrange.output_range(saved(tmp_path, proto), (0, 1))
 
 
 def ran(data, x):
