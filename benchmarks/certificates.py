@@ -2,9 +2,9 @@
 
     python benchmarks/certificates.py ranges           ACAS Xu and mlp, both ends of all outputs
     python benchmarks/certificates.py ranges --rows acas_1_1
-    python benchmarks/certificates.py smooth           20 random nets of tanh, sigmoid, gelu, to 1e-3
+    python benchmarks/certificates.py smooth           20 nets of tanh, sigmoid, gelu, to 1e-3
     python benchmarks/certificates.py verdicts acasxu rl_benchmarks reach_prob_density
-    python benchmarks/certificates.py verdicts mnist_fc --only unsat --most 40 --time 600
+    python benchmarks/certificates.py verdicts mnist_fc --most 40 --time 600
 
 A row: seconds of the search (the same question without a certificate), of writing, of checking in a
 process of its own, bytes, and what the checker says. Rows are searched and written one after the
