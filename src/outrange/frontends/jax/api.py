@@ -30,6 +30,13 @@ def jax() -> Any:
     return jax
 
 
+def in_float64() -> Any:
+    """A context in which JAX has float64."""
+    from jax.experimental import enable_x64
+
+    return enable_x64()
+
+
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
     """Trace a function of arrays; calls in it are written out, loops of fixed length unrolled.
 

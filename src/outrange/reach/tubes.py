@@ -1,0 +1,370 @@
+"""Reachable sets by zonotopes in the initial variables, and splits of the initial set.
+
+Each box of initial states (with parameters, and a disturbance that stays the same) goes through
+the loop as one zonotope: its first symbols are the initial variables for good, so that what state
+and control owe to them is never lost; errors of earlier steps stay symbols too (symbolic
+remainders), of which the smallest are joined once they are many. A box whose specification stays
+open is cut in two, where the linear part of the violated inequality is longest.
+
+Sound: every rounding is paid (`zonotopes`). Not complete in itself; converges as boxes shrink.
+Cost: a step of a box costs the graph of the step, times the symbols.
+
+Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
+Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import And, Atom, Formula, Or
+from ..core.formula import FALSE
+from .specification import Trajectory
+from .system import LoopSystem
+from .zonotopes import Zonotopes, boxes, through
+
+
+AT_ONCE = 32
+"""Boxes of a batch."""
+
+NOISE = 6
+"""Symbols of errors that are kept, times the states."""
+
+
+@dataclass(eq=False)
+class TubeBox:
+    """A part of the initial set, and what is known of its trajectories.
+
+    Args:
+        lo: `(d,)` of initial states, then of what stays the same.
+        hi: `(d,)`.
+        share: Of the whole initial set.
+        states: `(2, steps + 1, n)` ends of the states; infinite where not known.
+        controls: `(2, steps, m)` ends of the controls.
+        reached: The last step up to which nothing was found open.
+        split: The variable to cut next.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    share: float
+    states: np.ndarray
+    controls: np.ndarray
+    reached: int = -1
+    split: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class UnsafePart:
+    """One way to break the specification: a formula, as bounds of its inequalities.
+
+    Args:
+        formula: Over the trajectory.
+        last: The last time it is about.
+    """
+
+    formula: Formula
+    last: int
+
+
+def unsafe_parts(unsafe: Formula, where: Trajectory) -> list[UnsafePart]:
+    """The ways to break a specification, the earliest first."""
+    parts = unsafe.parts if isinstance(unsafe, Or) else (unsafe,)
+    found = [UnsafePart(part, where.last(part)) for part in parts if part != FALSE]
+    return sorted(found, key=lambda part: part.last)
+
+
+@dataclass(eq=False)
+class Tubes:
+    """The search: boxes waiting, boxes done.
+
+    Args:
+        system: The loop.
+        where: Its trajectory.
+        parts: What breaks the specification; none: only the pipe is asked for.
+    """
+
+    system: LoopSystem
+    where: Trajectory
+    parts: Sequence[UnsafePart]
+    waiting: list[TubeBox] = field(default_factory=list)
+    done: list[TubeBox] = field(default_factory=list)
+    margin: float = np.inf
+    boxes: int = 0
+
+    def __post_init__(self) -> None:
+        n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
+        lone = self.system.noise if not self.system.varies else None
+        for region in self.system.initial:
+            ends = []
+            for end in ("lo", "hi"):
+                parts = [getattr(region.box, end), getattr(self.system.parameters, end)]
+                parts += [] if lone is None else [getattr(lone, end)]
+                ends.append(np.concatenate(parts))
+            share = 1.0 / len(self.system.initial)
+            states = np.stack([np.full((steps + 1, n), -np.inf), np.full((steps + 1, n), np.inf)])
+            controls = np.stack([np.full((steps, m), -np.inf), np.full((steps, m), np.inf)])
+            self.waiting.append(TubeBox(ends[0], ends[1], share, states, controls))
+
+    @property
+    def covered(self) -> float:
+        """The share of the initial set for which the specification is proved."""
+        return min(1.0, sum(box.share for box in self.done))
+
+    @property
+    def safe_until(self) -> int:
+        """The last step up to which nothing is open for any box."""
+        return min((box.reached for box in self.waiting), default=self.where.steps)
+
+    def advance(self) -> None:
+        """Take some of the boxes through the loop, and cut those that stay open."""
+        batch, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
+        try:
+            closed, order, margin = self.run(batch)
+        except BaseException:
+            # Whatever interrupts: nothing is lost, these boxes are still open.
+            self.waiting = batch + self.waiting
+            raise
+        self.boxes += len(batch)
+        for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
+            if shut:
+                self.done.append(box)
+                self.margin = min(self.margin, float(least))
+            else:
+                self.waiting += halves(box, scores)
+
+    def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Take boxes through the loop, and keep what is found in them.
+
+        Returns:
+            `(B,)` which are closed, `(B, d)` what to blame for those that are not, `(B,)` margins.
+        """
+        system, steps = self.system, self.where.steps
+        lo, hi = (np.stack([getattr(box, end) for box in batch]) for end in ("lo", "hi"))
+        closed, margin = np.ones(len(batch), bool), np.full(len(batch), np.inf)
+        blame = np.zeros((len(batch), lo.shape[1]))
+        active = np.arange(len(batch))
+        bounds = _AtomBounds(self.where)
+        fixed = boxes(lo, hi)
+        state = fixed.take(np.arange(len(system.states)))
+        for k in range(steps + 1):
+            self._keep(batch, active, 0, k, state)
+            out = None
+            if k < steps:
+                out = through(system.step(k), self._given(state, fixed, k))
+                n = len(system.states)
+                control = out.take(np.arange(n, out.center.shape[1]))
+                self._keep(batch, active, 1, k, control)
+                bounds.add(k, state, control)
+            else:
+                bounds.add(k, state, None)
+            still = self._judge(k, bounds, active, closed, margin, blame, batch)
+            if not still.all():
+                active = active[still]
+                bounds.keep(still)
+                fixed = _some(fixed, still)
+                out = None if out is None else _some(out, still)
+            if out is None or not active.size:
+                break
+            state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
+        return closed, blame, margin
+
+    def _given(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
+        """The flat input of a step: state, disturbance, parameters, choice."""
+        system = self.system
+        n, w, p, c = system.sizes
+        count, total = len(state.center), state.rows.shape[1]
+        parts = [(state, 0)]
+        if w and system.varies:
+            parts.append((_fresh(system.noise.lo, system.noise.hi, count), total))
+            total += w
+        elif w:
+            parts.append((fixed.take(np.arange(n + p, n + p + w)), 0))
+        if p:
+            parts.append((fixed.take(np.arange(n, n + p)), 0))
+        if c:
+            parts.append((_fresh(np.zeros(c), system.choices - 1.0, count), total))
+            total += c
+        return beside(parts, total)
+
+    def _keep(
+        self, batch: Sequence[TubeBox], active: np.ndarray, kind: int, k: int, form: Zonotopes
+    ) -> None:
+        """What a form says of a step, together with what was known of a larger box."""
+        lo, hi = form.ends()
+        for row, i in enumerate(active):
+            ends = (batch[i].states, batch[i].controls)[kind]
+            ends[0, k] = np.maximum(ends[0, k], lo[row])
+            ends[1, k] = np.minimum(ends[1, k], hi[row])
+
+    def _judge(
+        self,
+        k: int,
+        bounds: _AtomBounds,
+        active: np.ndarray,
+        closed: np.ndarray,
+        margin: np.ndarray,
+        blame: np.ndarray,
+        batch: Sequence[TubeBox],
+    ) -> np.ndarray:
+        """Which boxes go on: those where nothing that ends at this step stays open."""
+        still = np.ones(len(active), bool)
+        for part in self.parts:
+            if part.last != k:
+                continue
+            refuted, least = bounds.refuted(part.formula)
+            margin[active] = np.minimum(margin[active], np.where(refuted, least, np.inf))
+            for row in np.flatnonzero(~refuted & still):
+                blame[active[row]] = bounds.blame(part.formula, row, blame.shape[1])
+            still &= refuted
+        closed[active[~still]] = False
+        for i in active[still]:
+            batch[i].reached = k
+        return still
+
+
+class _AtomBounds:
+    """Bounds of linear forms of the states and controls of each step."""
+
+    def __init__(self, where: Trajectory) -> None:
+        self._where = where
+        self._forms: dict[int, tuple[Zonotopes, Zonotopes | None]] = {}
+
+    def add(self, k: int, state: Zonotopes, control: Zonotopes | None) -> None:
+        self._forms[k] = (state, control)
+
+    def keep(self, still: np.ndarray) -> None:
+        self._forms = {
+            k: (_some(x, still), None if u is None else _some(u, still))
+            for k, (x, u) in self._forms.items()
+        }
+
+    def of(self, atom: Atom) -> Zonotopes:
+        """The left side of an inequality, as a form."""
+        total: Zonotopes | None = None
+        for i, c in atom.terms:
+            part = self._entry(i)
+            size = np.abs(part.center) + part.reach
+            rest = np.abs(c) * part.rest + 8 * np.finfo(np.float64).eps * np.abs(c) * size
+            part = Zonotopes(c * part.center, c * part.rows, rest)
+            total = part if total is None else _sum(total, part)
+        if total is None:
+            raise AssertionError("an inequality has terms")
+        size = np.abs(total.center) + total.reach + abs(atom.offset)
+        slack = 8 * np.finfo(np.float64).eps * size * len(atom.terms)
+        return Zonotopes(total.center + atom.offset, total.rows, total.rest + slack)
+
+    def _entry(self, i: int) -> Zonotopes:
+        where = self._where
+        n, k = len(where.states), where.step(i)
+        state, control = self._forms[k]
+        if i < where.inputs or i < where.inputs + where.steps * n:
+            place = i if i < where.inputs else (i - where.inputs) % n
+            return state.take(np.array([place]))
+        if control is None:
+            raise AssertionError("a control of the last step")
+        return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
+
+    def refuted(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
+        """In which boxes nothing satisfies a formula, and the least of its value there."""
+        if isinstance(formula, Atom):
+            lo = self.of(formula).ends()[0][:, 0]
+            return (lo >= 0 if formula.strict else lo > 0), lo
+        found = [self.refuted(part) for part in formula.parts]
+        if isinstance(formula, And):
+            if not found:
+                first = next(iter(self._forms.values()))[0]
+                none = np.zeros(len(first.center), bool)
+                return none, np.where(none, 0.0, -np.inf)
+            return np.any([f for f, _ in found], axis=0), np.max([v for _, v in found], axis=0)
+        return np.all([f for f, _ in found], axis=0), np.min([v for _, v in found], axis=0)
+
+    def blame(self, formula: Formula, row: int, count: int) -> np.ndarray:
+        """How much each initial variable contributes to what keeps a formula open in a box."""
+        if isinstance(formula, Atom):
+            return np.abs(self.of(formula).rows[row, :count, 0])
+        if not formula.parts:
+            return np.zeros(count)
+        values = [self.refuted(part)[1][row] for part in formula.parts]
+        which = np.argmax(values) if isinstance(formula, And) else np.argmin(values)
+        return self.blame(formula.parts[int(which)], row, count)
+
+
+def _sum(a: Zonotopes, b: Zonotopes) -> Zonotopes:
+    count = max(a.rows.shape[1], b.rows.shape[1])
+    return Zonotopes(a.center + b.center, a.of(count) + b.of(count), a.rest + b.rest)
+
+
+def beside(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
+    """Values one after the other.
+
+    Args:
+        parts: Values, and the number of the first symbol of each.
+        total: How many symbols there are.
+    """
+    rows = []
+    for part, first in parts:
+        count, own, n = part.rows.shape
+        padded = np.zeros((count, total, n))
+        padded[:, first : first + own] = part.rows
+        rows.append(padded)
+    return Zonotopes(
+        np.concatenate([part.center for part, _ in parts], axis=1),
+        np.concatenate(rows, axis=2),
+        np.concatenate([part.rest for part, _ in parts], axis=1),
+    )
+
+
+def _fresh(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
+    return boxes(np.tile(lo, (count, 1)), np.tile(hi, (count, 1)))
+
+
+def _some(form: Zonotopes, which: np.ndarray) -> Zonotopes:
+    return Zonotopes(form.center[which], form.rows[which], form.rest[which])
+
+
+def reduced(form: Zonotopes, kept: int) -> Zonotopes:
+    """The same states with fewer symbols: of errors the largest stay, the rest are joined.
+
+    Args:
+        form: `(B, n)` states.
+        kept: Symbols that are never joined: the first.
+    """
+    n = form.center.shape[1]
+    own, errors = form.rows[:, :kept], form.rows[:, kept:]
+    rest = form.rest
+    if errors.shape[1] > NOISE * n:
+        sizes = np.abs(errors).sum(axis=2)
+        order = np.argsort(-sizes, axis=1, kind="stable")[:, :, None]
+        ranked = np.take_along_axis(errors, order, axis=1)
+        errors, small = ranked[:, : NOISE * n], ranked[:, NOISE * n :]
+        rest = _up(rest + np.abs(small).sum(axis=1), small.shape[1])
+    more = rest[:, None, :] * np.eye(n)
+    return Zonotopes(form.center, np.concatenate([own, errors, more], axis=1), np.zeros_like(rest))
+
+
+def _up(x: np.ndarray, terms: int) -> np.ndarray:
+    return x * (1.0 + 2.0 * (terms + 4) * np.finfo(np.float64).eps) + 1e-300
+
+
+def halves(box: TubeBox, scores: np.ndarray) -> list[TubeBox]:
+    """A box cut in two across the variable with the largest score that can be cut."""
+    width = box.hi - box.lo
+    able = width > 1e-12 * np.maximum(np.abs(box.lo), np.abs(box.hi))
+    if not able.any():
+        return [box]
+    scores = np.where(np.isfinite(scores), scores, 0.0)
+    score = np.where(able, scores + 1e-9 * width * (scores.max() or 1.0), -1.0)
+    i = int(np.argmax(score))
+    middle = 0.5 * box.lo[i] + 0.5 * box.hi[i]
+    found = []
+    for end in ("lo", "hi"):
+        lo, hi = box.lo.copy(), box.hi.copy()
+        (hi if end == "lo" else lo)[i] = middle
+        found.append(
+            TubeBox(lo, hi, box.share / 2, box.states.copy(), box.controls.copy(), box.reached)
+        )
+    return found
