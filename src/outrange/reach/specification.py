@@ -113,7 +113,7 @@ def _formula(spec: Temporal, where: Trajectory) -> Formula:
         parts = [_formula(part, where) for part in spec.parts]
         return all_of(parts) if spec.op == "&" else any_of(parts)
     (condition,) = spec.parts
-    found = [_at(condition, where, k) for k in times(spec, where)]
+    found = [held_at(condition, where, k) for k in times(spec, where)]
     return all_of(found) if spec.op == "always" else any_of(found)
 
 
@@ -142,7 +142,12 @@ def times(spec: Temporal, where: Trajectory) -> range:
     return range(int(ends[0]), int(ends[1]) + 1)
 
 
-def _at(condition: Any, where: Trajectory, k: int) -> Formula:
+def held_at(condition: Any, where: Trajectory, k: int) -> Formula:
+    """A condition about one step.
+
+    Raises:
+        InputError: It has several entries, or names what is not there.
+    """
     value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
     if value.size != 1:
         raise InputError(
@@ -177,7 +182,7 @@ def _is_empty(clause: Sequence[Formula]) -> bool:
     """Whether bounds of single variables contradict each other."""
     lo: dict[int, float] = {}
     hi: dict[int, float] = {}
-    for atom in _conjunction(clause):
+    for atom in conjunction(clause):
         if len(atom.terms) != 1:
             continue
         ((i, c),) = atom.terms
@@ -189,11 +194,12 @@ def _is_empty(clause: Sequence[Formula]) -> bool:
     return any(lo[i] > hi.get(i, np.inf) for i in lo)
 
 
-def _conjunction(clause: Sequence[Formula]) -> list[Atom]:
+def conjunction(clause: Sequence[Formula]) -> list[Atom]:
+    """The inequalities that all hold where a clause does; disjunctions in it are left out."""
     found: list[Atom] = []
     for part in clause:
         if isinstance(part, Atom):
             found.append(part)
         elif isinstance(part, And):
-            found += _conjunction(part.parts)
+            found += conjunction(part.parts)
     return found

@@ -16,7 +16,7 @@ Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from .zonotopes import Zonotopes, boxes, through
 
 AT_ONCE = 32
 """Boxes of a batch."""
+
+LOOSE = 0.01
+"""An end of the pipe this near to what was seen, relative to the width seen, is near enough."""
 
 NOISE = 6
 """Symbols of errors that are kept, times the states."""
@@ -44,8 +47,8 @@ class TubeBox:
         share: Of the whole initial set.
         states: `(2, steps + 1, n)` ends of the states; infinite where not known.
         controls: `(2, steps, m)` ends of the controls.
+        gains: `(steps + 1, n, d)` how far each state moves as each variable crosses the box.
         reached: The last step up to which nothing was found open.
-        split: The variable to cut next.
     """
 
     lo: np.ndarray
@@ -53,8 +56,8 @@ class TubeBox:
     share: float
     states: np.ndarray
     controls: np.ndarray
+    gains: np.ndarray
     reached: int = -1
-    split: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +109,10 @@ class Tubes:
                 ends.append(np.concatenate(parts))
             share = 1.0 / len(self.system.initial)
             states = np.stack([np.full((steps + 1, n), -np.inf), np.full((steps + 1, n), np.inf)])
+            states[:, 0] = region.box.lo, region.box.hi
             controls = np.stack([np.full((steps, m), -np.inf), np.full((steps, m), np.inf)])
-            self.waiting.append(TubeBox(ends[0], ends[1], share, states, controls))
+            gains = np.zeros((steps + 1, n, ends[0].size))
+            self.waiting.append(TubeBox(ends[0], ends[1], share, states, controls, gains))
 
     @property
     def covered(self) -> float:
@@ -135,6 +140,37 @@ class Tubes:
                 self.margin = min(self.margin, float(least))
             else:
                 self.waiting += halves(box, scores)
+
+    def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> bool:
+        """Cut those of the closed boxes that make the pipe wider than what was seen.
+
+        Args:
+            seen_lo: `(steps + 1, n)` least values of trajectories.
+            seen_hi: `(steps + 1, n)` largest.
+
+        Returns:
+            Whether there was something to cut.
+        """
+        lo, hi = np.stack([b.states[0] for b in self.done]), np.stack([b.states[1] for b in self.done])
+        width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
+        with np.errstate(invalid="ignore", over="ignore"):
+            over = np.maximum((seen_lo - lo) / width, (hi - seen_hi) / width)
+        over = np.where(np.isnan(over), np.inf, over).reshape(len(self.done), -1)
+        worst = over.max(axis=0)
+        chosen: dict[int, np.ndarray] = {}
+        for entry in np.argsort(-worst, kind="stable"):
+            if worst[entry] < LOOSE or len(chosen) >= AT_ONCE // 2:
+                break
+            i = int(np.argmax(over[:, entry]))
+            gains = self.done[i].gains.reshape(-1, self.done[i].lo.size)[entry]
+            chosen.setdefault(i, gains)
+        cut = [half for i, scores in chosen.items() for half in halves(self.done[i], scores)]
+        if len(cut) < 2 * len(chosen) or not cut:
+            return False
+        self.run(cut)
+        self.boxes += len(cut)
+        self.done = [box for i, box in enumerate(self.done) if i not in chosen] + cut
+        return True
 
     def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take boxes through the loop, and keep what is found in them.
@@ -196,6 +232,9 @@ class Tubes:
         """What a form says of a step, together with what was known of a larger box."""
         lo, hi = form.ends()
         for row, i in enumerate(active):
+            if kind == 0:
+                gains = batch[i].gains
+                gains[k] = np.abs(form.rows[row, : gains.shape[2]]).T
             ends = (batch[i].states, batch[i].controls)[kind]
             ends[0, k] = np.maximum(ends[0, k], lo[row])
             ends[1, k] = np.minimum(ends[1, k], hi[row])
@@ -342,7 +381,8 @@ def reduced(form: Zonotopes, kept: int) -> Zonotopes:
         ranked = np.take_along_axis(errors, order, axis=1)
         errors, small = ranked[:, : NOISE * n], ranked[:, NOISE * n :]
         rest = _up(rest + np.abs(small).sum(axis=1), small.shape[1])
-    more = rest[:, None, :] * np.eye(n)
+    more = np.zeros((len(rest), n, n))
+    more[:, np.arange(n), np.arange(n)] = rest
     return Zonotopes(form.center, np.concatenate([own, errors, more], axis=1), np.zeros_like(rest))
 
 
@@ -365,6 +405,9 @@ def halves(box: TubeBox, scores: np.ndarray) -> list[TubeBox]:
         lo, hi = box.lo.copy(), box.hi.copy()
         (hi if end == "lo" else lo)[i] = middle
         found.append(
-            TubeBox(lo, hi, box.share / 2, box.states.copy(), box.controls.copy(), box.reached)
-        )
+            replace(
+                box, lo=lo, hi=hi, share=box.share / 2, states=box.states.copy(),
+                controls=box.controls.copy(), gains=0.5 * box.gains,
+            )
+        )  # fmt: skip
     return found

@@ -16,7 +16,7 @@ from ..render.loops import plot_phase, plot_times
 from ..render.text import clipped_name, number
 from ..verdict import LONGEST_CLAIM, REASONS, TONE
 from .pipe import Pipe
-from .trajectory import LoopTrajectory
+from .trajectory import LoopTrajectory, LoopZone
 
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
@@ -52,7 +52,8 @@ class Loop(Answer):
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
-        goals: Boxes of the states that the specification names, to draw: name, lo, hi.
+        trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
+        zones: What the specification names, to be drawn.
         sources: The models it is about, each with its hash.
         over: The initial set; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -78,6 +79,8 @@ class Loop(Answer):
     cost: Cost
     methods: tuple[str, ...] = ()
     trajectories: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)), kw_only=True)
+
+    zones: tuple[LoopZone, ...] = field(default=(), kw_only=True)
 
     FORMAT = "outrange.loop"
     INDEX = ("step",)
@@ -217,21 +220,15 @@ class Loop(Answer):
             InputError: matplotlib is not installed, or there is no such state.
         """
         places = [self.pipe.index(state) for state in states]
-        if len(places) == 2:
-            return plot_phase(self._title(), self.pipe, self._runs(), self._worst(), places, ax)
+        claim, found = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample
+        title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"
+        worst = None if found is None else (found.states, found.step)
+        zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in self.zones]
+        draw = plot_phase if len(places) == 2 else plot_times
         places = places or list(range(len(self.pipe.states)))
-        return plot_times(self._title(), self.pipe, self._runs(), self._worst(), places, ax)
-
-    def _title(self) -> str:
-        claim = clipped_name(self.claim, LONGEST_CLAIM)
-        return f"{self.status}: {claim}" if claim else "reachable sets"
-
-    def _runs(self) -> np.ndarray:
-        return self.trajectories
-
-    def _worst(self) -> tuple[np.ndarray, int] | None:
-        found = self.counterexample
-        return None if found is None else (found.states, found.step)
+        pipe = self.pipe
+        ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
+        return draw(title, pipe.states, ends, self.trajectories, worst, zones, places, ax)
 
     def csv(self, path: str | os.PathLike) -> None:
         """Write the pipe as a table, one row a time.

@@ -45,3 +45,22 @@ class LoopTrajectory:
         told = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
         start = ", ".join(f"{v:.6g}" for v in self.x)
         return f"LoopTrajectory(from [{start}], broken at step {self.step}, {told[self.reproduced]})"
+
+
+@dataclass(frozen=True, eq=False)
+class LoopZone:
+    """A box of states that a specification names.
+
+    Args:
+        bad: Whether it is to be avoided; else it is a goal.
+        lo: `(states,)`, infinite where there is no bound.
+        hi: `(states,)`.
+        start: The first time that it counts.
+        stop: The last.
+    """
+
+    bad: bool
+    lo: np.ndarray
+    hi: np.ndarray
+    start: float
+    stop: float
