@@ -63,8 +63,9 @@ def closed_loop(
         steps: How many steps the loop runs.
         spec: What shall hold: a condition on the states `outrange.x` and the controls `outrange.u`
             with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`,
-            joined by `&`, `|`, `~`; without a time it means always. Or `outrange.avoid(lo, hi)`,
-            `outrange.reach(lo, hi)`; or text, `"during 10 20: x[0] <= 1"`. None: only the pipe.
+            joined by `&`, `|`, `~`; without a time it means always. Boxes: `outrange.avoid(lo, hi)`
+            and `outrange.within(lo, hi).eventually()`. Or text, `"during 10 20: x[0] <= 1"`.
+            None: only the pipe.
         dt: For plants in continuous time, which this release refuses.
         observe: What the controller sees of the state: a function of `x`.
         actuate: From what the controller returns to the control: a function.

@@ -137,9 +137,9 @@ def _count(
     if hasattr(plant, "A"):
         return len(plant.A)
     if isinstance(initial, tuple) and len(initial) == 2:
-        count = max(np.size(end) for end in initial)
-        if count > 1:
-            return int(count)
+        sizes = [np.size(end) for end in initial if np.ndim(end)]
+        if sizes:
+            return int(max(sizes))
     if network is not None and observe is None:
         return network.graph.size
     raise InputError(

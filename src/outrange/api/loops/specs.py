@@ -41,8 +41,10 @@ def within(lo: Any, hi: Any) -> Condition:
         )
     parts: list[Condition] = []
     for i, (least, most) in enumerate(zip(*ends, strict=True)):
-        parts += [x[i] >= least] * bool(np.isfinite(least))
-        parts += [x[i] <= most] * bool(np.isfinite(most))
+        if np.isfinite(least):
+            parts.append(x[i] >= least)
+        if np.isfinite(most):
+            parts.append(x[i] <= most)
     return reduce(lambda a, b: a & b, parts)
 
 
@@ -57,19 +59,6 @@ def avoid(lo: Any, hi: Any) -> Temporal:
         A specification for `outrange.closed_loop`: `(~within(lo, hi)).always()`.
     """
     return (~within(lo, hi)).always()
-
-
-def reach(lo: Any, hi: Any) -> Temporal:
-    """Require that the states lie in a box at some step; `within` documents the arguments.
-
-    Args:
-        lo: As in `within`.
-        hi: As in `within`.
-
-    Returns:
-        A specification for `outrange.closed_loop`: `within(lo, hi).eventually()`.
-    """
-    return within(lo, hi).eventually()
 
 
 def _ends(given: Any, absent: float) -> list[float]:
