@@ -11,14 +11,14 @@ import numpy as np
 from ..answers import Cost, VerifyProgress
 from ..answers.loops import Loop, LoopTrajectory
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
-from ..core import Clock, Formula, OutOfTime, Warrant, check_stopped, deadline
+from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import negate, value
 from ..core.watch import Stage, tell
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
 from .network import LoopNetwork
 from .pipes import Bounds, pipe_of
-from .seen import KEPT, trajectories, worth
+from .seen import KEPT, check_defined, trajectories, worth
 from .specification import Trajectory, remarks, specified
 from .system import LoopSystem, simulated, unrolled
 from .tubes import Tubes, unsafe_parts
@@ -85,6 +85,7 @@ class LoopSearch:
         self.points, self.states, self.controls = trajectories(
             self.system, self.regions, self.system.horizon, self.seed, self.unsafe
         )
+        check_defined(self.system, self.points, self.states)
         try:
             if self.unsafe is None:
                 with deadline(self.clock.left):
@@ -155,10 +156,15 @@ class LoopSearch:
 
     def _unroll(self, unsafe: Formula, seconds: float) -> None:
         tell(Stage("searching the unrolled loop"))
-        found = verify(
-            self.network, unsafe, self.regions, text=self.text, time_limit=max(seconds, 1e-3),
-            seed=self.seed, progress=self.progress,
-        )  # fmt: skip
+        try:
+            found = verify(
+                self.network, unsafe, self.regions, text=self.text, time_limit=max(seconds, 1e-3),
+                seed=self.seed, progress=self.progress,
+            )  # fmt: skip
+        except InputError:
+            if not self.tubes.trouble:
+                raise
+            return  # The plant may not be defined somewhere: smaller boxes will tell.
         self.boxes += found.cost.boxes
         self.used[METHODS[1]] = None
         if found.holds:
@@ -224,6 +230,8 @@ class LoopSearch:
             found.append(
                 "A simulated trajectory breaks it, but by no more than rounding can explain."
             )
+        if self.tubes.trouble:
+            found.append(self.tubes.trouble)
         found.append("More time, or fewer steps, may decide it.")
         return tuple(found)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..answers.loops import Pipe
-from ..core import And, Atom, Box, Clock, Formula, OutOfTime, deadline
+from ..core import And, Atom, Box, Clock, Formula, InputError, OutOfTime, deadline
 from ..core.formula import atoms
 from ..search.common.solution import Status
 from ..search.solve import solve
@@ -109,9 +109,12 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
                 pass
     except OutOfTime:
         pass
+    except InputError:
+        # The plant may not be defined somewhere; nothing is known after that.
+        return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
-    if clock.left > 0:
+    if clock.left > 0 and not tubes.trouble:
         _meet_unrolled(search, bounds, tol, clock)
     return bounds
 

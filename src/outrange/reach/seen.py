@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import Formula, Region
+from ..core import Formula, InputError, Region
 from ..core.formula import TRUE, value
+from ..graph.domain import is_inside
 from ..questions.evidence.check_point import contains
 from .system import LoopSystem, simulated
 
@@ -106,3 +107,29 @@ def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     lo = np.where(finite, states, np.inf).min(axis=0)
     hi = np.where(finite, states, -np.inf).max(axis=0)
     return lo, hi
+
+
+def check_defined(system: LoopSystem, points: np.ndarray, states: np.ndarray) -> None:
+    """Refuse a plant that some trajectory leads to where it is not defined.
+
+    Raises:
+        InputError: It says from where, when, and at which state.
+    """
+    finite = np.isfinite(states).all(axis=2)
+    lost = finite[:, :-1] & ~finite[:, 1:]
+    for i, k in np.argwhere(lost)[:8]:
+        given = np.concatenate([states[i, k], points[i]])[system.read(int(k), states.shape[1] - 1)]
+        graph = system.step(int(k))
+        if is_inside(graph, graph.run_all(given[None]))[0]:
+            continue  # Its numbers are too large for float64.
+        start, state = (_told(system.states, x) for x in (states[i, 0], states[i, k]))
+        raise InputError(
+            "A plant must be defined at every state that the loop reaches: no division by 0, no "
+            "root or logarithm of a negative number. Keep its argument inside (`np.maximum(x, "
+            f"1e-6)`), or begin in a smaller set. Received: from {start} the loop reaches {state} "
+            f"at step {k}, where it is not defined."
+        )
+
+
+def _told(names: Sequence[str], x: np.ndarray) -> str:
+    return ", ".join(f"{name} = {v:.6g}" for name, v in zip(names, x, strict=True))

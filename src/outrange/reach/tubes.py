@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core import And, Atom, Formula, Or
+from ..core import And, Atom, Formula, InputError, Or
 from ..core.formula import FALSE
 from .specification import Trajectory
 from .system import LoopSystem
@@ -29,6 +29,9 @@ from .zonotopes import Zonotopes, boxes, through
 
 AT_ONCE = 32
 """Boxes of a batch."""
+
+SMALLEST = 2.0**-12
+"""Share of the initial set: in a smaller box a plant that may be undefined is taken to be."""
 
 LOOSE = 0.01
 """An end of the pipe this near to what was seen, relative to the width seen, is near enough."""
@@ -88,6 +91,7 @@ class Tubes:
         system: The loop.
         where: Its trajectory.
         parts: What breaks the specification; none: only the pipe is asked for.
+        trouble: Where the plant may not be defined, in a sentence; empty if it is everywhere.
     """
 
     system: LoopSystem
@@ -97,6 +101,7 @@ class Tubes:
     done: list[TubeBox] = field(default_factory=list)
     margin: float = np.inf
     boxes: int = 0
+    trouble: str = ""
 
     def __post_init__(self) -> None:
         n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
@@ -128,7 +133,10 @@ class Tubes:
         """Take some of the boxes through the loop, and cut those that stay open."""
         batch, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
         try:
-            closed, order, margin = self.run(batch)
+            try:
+                closed, order, margin = self.run(batch)
+            except InputError:
+                closed, order, margin = self._one_by_one(batch)
         except BaseException:
             # Whatever interrupts: nothing is lost, these boxes are still open.
             self.waiting = batch + self.waiting
@@ -140,6 +148,26 @@ class Tubes:
                 self.margin = min(self.margin, float(least))
             else:
                 self.waiting += halves(box, scores)
+
+    def _one_by_one(
+        self, batch: Sequence[TubeBox]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Boxes in some of which the plant may not be defined: those are cut like open ones.
+
+        Raises:
+            InputError: Of a very small box, too, it is not known to be.
+        """
+        found = []
+        for box in batch:
+            try:
+                found.append(self.run([box]))
+            except InputError as error:
+                self.trouble = str(error)
+                if box.share < SMALLEST or (box.lo == box.hi).all():
+                    raise
+                found.append((np.zeros(1, bool), (box.hi - box.lo)[None], np.full(1, np.inf)))
+        closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
+        return closed, order, margin
 
     def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> bool:
         """Cut those of the closed boxes that make the pipe wider than what was seen.
@@ -190,7 +218,7 @@ class Tubes:
             self._keep(batch, active, 0, k, state)
             out = None
             if k < steps:
-                out = through(system.step(k), self._given(state, fixed, k))
+                out = self._step(k, self._given(state, fixed, k), state)
                 n = len(system.states)
                 control = out.take(np.arange(n, out.center.shape[1]))
                 self._keep(batch, active, 1, k, control)
@@ -207,6 +235,23 @@ class Tubes:
                 break
             state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
         return closed, blame, margin
+
+    def _step(self, k: int, given: Zonotopes, state: Zonotopes) -> Zonotopes:
+        """One step; where the plant may not be defined, an error says when and for which states.
+
+        Raises:
+            InputError: It may not be.
+        """
+        try:
+            return through(self.system.step(k), given)
+        except InputError as error:
+            lo, hi = state.ends()
+            ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)
+            where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
+            raise InputError(
+                f"At step {k}, for states as far as they are known ({where}), the plant is not "
+                f"defined: {error}"
+            ) from error
 
     def _given(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
         """The flat input of a step: state, disturbance, parameters, choice."""
@@ -387,7 +432,7 @@ def reduced(form: Zonotopes, kept: int) -> Zonotopes:
 
 
 def _up(x: np.ndarray, terms: int) -> np.ndarray:
-    return x * (1.0 + 2.0 * (terms + 4) * np.finfo(np.float64).eps) + 1e-300
+    return np.where(x == 0, 0.0, x * (1.0 + 2.0 * (terms + 4) * np.finfo(np.float64).eps) + 1e-300)
 
 
 def halves(box: TubeBox, scores: np.ndarray) -> list[TubeBox]:

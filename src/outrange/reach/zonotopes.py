@@ -47,13 +47,16 @@ class Zonotopes:
     def reach(self) -> np.ndarray:
         """How far a value can be from its center, `(B, n)`."""
         g = gamma(self.rows.shape[1] + 2)
-        return widened(np.abs(self.rows).sum(axis=1) * (1.0 + g) + self.rest)
+        total = np.abs(self.rows).sum(axis=1)
+        exact = (total == 0) & (self.rest == 0)
+        return np.where(exact, 0.0, widened(total * (1.0 + g) + self.rest))
 
     def ends(self) -> Bounds:
         """Least and largest, `(B, n)` each."""
         reach = self.reach
         with np.errstate(invalid="ignore"):
-            lo, hi = down(self.center - reach), up(self.center + reach)
+            lo = np.where(reach == 0, self.center, down(self.center - reach))
+            hi = np.where(reach == 0, self.center, up(self.center + reach))
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def take(self, entries: np.ndarray) -> Zonotopes:
@@ -73,7 +76,7 @@ class Zonotopes:
 def boxes(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
     """Boxes `(B, n)` as zonotopes: a symbol an entry."""
     center = 0.5 * lo + 0.5 * hi
-    radius = up(np.maximum(hi - center, center - lo))
+    radius = _radius(lo, hi, center)
     rows = radius[:, None, :] * np.eye(lo.shape[1])
     return Zonotopes(center, rows, np.zeros_like(center))
 
@@ -127,8 +130,14 @@ def _step(op: object, forms: list[Zonotopes], ends: list[Bounds]) -> tuple[Zonot
 def _box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
     center = 0.5 * lo + 0.5 * hi
     center = np.where(np.isfinite(center), center, 0.0)
-    rest = up(np.maximum(hi - center, center - lo))
+    rest = _radius(lo, hi, center)
     return Zonotopes(center, np.zeros((len(lo), 0, lo.shape[1])), rest)
+
+
+def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """At least the distance of the ends from the center; 0 of a single number."""
+    far = np.maximum(hi - center, center - lo)
+    return np.where(far == 0, 0.0, up(far))
 
 
 def _affine(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:

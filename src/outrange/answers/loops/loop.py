@@ -150,6 +150,8 @@ class Loop(Answer):
         start = ", ".join(
             f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, found.x, strict=True)
         )
+        if found.step == 0:
+            return f"The initial set itself breaks it, at {start}, before any step ({told})."
         return f"It is broken at step {found.step} by the trajectory from {start} ({told})."
 
     def __repr__(self) -> str:

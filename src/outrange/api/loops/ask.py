@@ -36,6 +36,7 @@ def closed_loop(
     disturbance: Any = None,
     varying: bool | None = None,
     choice: Any = None,
+    mode: str | int | None = None,
     states: Sequence[str] | None = None,
     controls: Sequence[str] | None = None,
     where: Any = None,
@@ -53,7 +54,8 @@ def closed_loop(
     with the model itself; `UNKNOWN` says until which step it is proved, and of what share.
 
     Args:
-        controller: A model as `outrange.output_range` takes it, or a function of the state.
+        controller: A model as `outrange.output_range` takes it, or a function of the state; a
+            dict from modes to those, with `mode`.
         plant: The next state: a function of `(x, u)`, `(t, x, u)` or `(t, x, u, w)`, or of any of
             `t` (the number of the step), `x` (the state), `u` (the control), `w` (the
             disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
@@ -74,6 +76,8 @@ def closed_loop(
         varying: Whether the disturbance may be another one at every step; to be said with it.
         choice: The values that the plant's `c` may take at every step, in even distances:
             `[-1, 0, 1]`; a list of such lists for several.
+        mode: The state whose value says which of several controllers acts, its name or place; the
+            plant says what it is next.
         states: Names of the states, for `x["angle"]` and for pictures.
         controls: Names of the controls.
         where: A condition on `outrange.x`: only initial states that satisfy it count.
@@ -118,10 +122,10 @@ def closed_loop(
 
     try:
         with deadline(max(1.0, clock.left)):
-            system, network, over = read_loop(
+            system, networks, over = read_loop(
                 controller, plant, initial, steps=steps, dt=dt, observe=observe, actuate=actuate,
                 parameters=parameters, disturbance=disturbance, varying=varying, choice=choice,
-                states=states, controls=controls, where=where,
+                states=states, controls=controls, where=where, mode=mode,
             )  # fmt: skip
             spec = read_spec(spec)
             text = "" if spec is None else repr(as_temporal(spec))
@@ -133,5 +137,5 @@ def closed_loop(
         ) from None
     found = search.run(tol)
     asked = Provenance(property=PropertySource(text, text_digest(text), "text"))
-    sources = tuple(model_sources(network)) if network is not None else ()
+    sources = tuple(dict.fromkeys(s for network in networks for s in model_sources(network)))
     return replace(found, sources=sources, over=over, provenance=asked)

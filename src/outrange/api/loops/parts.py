@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,8 +39,9 @@ def read_loop(
     states: Sequence[str] | None,
     controls: Sequence[str] | None,
     where: Any,
-) -> tuple[LoopSystem, Network | None, InputDomain | None]:
-    """The loop as graphs, the controller's network, and the initial set as answers tell it.
+    mode: str | int | None = None,
+) -> tuple[LoopSystem, list[Network], InputDomain | None]:
+    """The loop as graphs, the controllers' networks, and the initial set as answers tell it.
 
     Raises:
         InputError: Something does not fit.
@@ -52,11 +53,16 @@ def read_loop(
     from ...reach.system import LoopSystem
 
     _check_time(steps, dt)
-    network = None if _is_function(controller) else loaded(controller)
+    modes = _modes(controller, mode)
+    networks = [None if _is_function(one) else loaded(one) for one in modes.values()]
     plant = _model_plant(plant)
-    size = _count(initial, states, plant, network, observe)
+    size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
-    graph = _function_graph(controller, size) if network is None else network.graph
+    held = _place(mode, names) if mode is not None else 0
+    controllers = [
+        _function_graph(one, size) if network is None else network.graph
+        for one, network in zip(modes.values(), networks, strict=True)
+    ]
     values, choices = _choices(choice)
     noise, fixed = _box(disturbance, "disturbance"), _box(parameters, "parameters")
     if (disturbance is None) != (varying is None):
@@ -66,7 +72,11 @@ def read_loop(
             f"disturbance={'None' if disturbance is None else 'a set'}, varying={varying}."
         )
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
-    parts = StepParts(graph, plant, observe, actuate, names, sizes, values, tuple(controls or ()))
+    values_of = tuple(modes) if mode is not None else ()
+    parts = StepParts(
+        controllers, plant, observe, actuate, names, sizes, values, tuple(controls or ()),
+        values_of, held,
+    )  # fmt: skip
     graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
     pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
@@ -76,10 +86,43 @@ def read_loop(
     system = LoopSystem(
         tuple(one.whole for one in graphs), steps, tuple(found), names, pushed, noise,
         bool(varying), fixed, np.array(choices, int),
-        "controller" if network is None else network.name,
-        None if network is None else _model_step(network, graphs, size),
+        ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
+        _model_step(networks, parts, graphs, size),
     )  # fmt: skip
-    return system, network, input_domain(slots, found)
+    return system, [n for n in networks if n is not None], input_domain(slots, found)
+
+
+def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
+    """The controller of each mode."""
+    if isinstance(controller, Mapping) != (mode is not None):
+        raise InputError(
+            "A controller for each mode is a dict from the values of a state to models, and "
+            "`mode=` says which state that is: `controller={0: idle, 1: climb}, mode='phase'`. "
+            f"Received: a {type(controller).__name__}, mode={mode!r}."
+        )
+    if not isinstance(controller, Mapping):
+        return {0.0: controller}
+    try:
+        found = {float(value): one for value, one in controller.items()}
+    except (TypeError, ValueError):
+        found = {}
+    if not found:
+        raise InputError(
+            "The modes of a controller are numbers, the values of a state. "
+            f"Received: {list(controller)}."
+        )
+    return found
+
+
+def _place(mode: str | int, names: Sequence[str]) -> int:
+    """The state that holds the mode."""
+    if isinstance(mode, str) and mode in names:
+        return names.index(mode)
+    if isinstance(mode, int) and 0 <= mode < len(names):
+        return mode
+    raise InputError(
+        f"`mode` is one of the states, {', '.join(names)}, or its place. Received: {mode!r}."
+    )
 
 
 def _check_time(steps: Any, dt: Any) -> None:
@@ -209,17 +252,24 @@ def _check_finite(found: Sequence[Any], names: Sequence[str]) -> None:
 
 
 def _model_step(
-    network: Network, graphs: Sequence[StepGraphs], size: int
+    networks: Sequence[Network | None], parts: StepParts, graphs: Sequence[StepGraphs], size: int
 ) -> Callable[[int, np.ndarray], np.ndarray] | None:
     """One step with the user's own controller in its own arithmetic, the plant in float64."""
-    predict = network.predict
-    if predict is None:
+    runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
+    if len(runs) < len(networks):
         return None
+
+    def controlled(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        found = [np.asarray(run(seen.astype(kind)), np.float64) for run, kind in runs]
+        raw = found[0].reshape(len(seen), -1)
+        for value, other in zip(parts.modes[1:], found[1:], strict=False):
+            here = x[:, parts.mode, None] == value
+            raw = np.where(here, other.reshape(len(seen), -1), raw)
+        return raw
 
     def run(k: int, given: np.ndarray) -> np.ndarray:
         graph = graphs[k if len(graphs) > 1 else 0]
-        seen = graph.before.run(given[:, :size])
-        raw = np.asarray(predict(seen.astype(network.computed.dtype)), np.float64)
-        return graph.after.run(np.concatenate([given, raw.reshape(len(given), -1)], axis=1))
+        raw = controlled(given[:, :size], graph.before.run(given[:, :size]))
+        return graph.after.run(np.concatenate([given, raw], axis=1))
 
     return run

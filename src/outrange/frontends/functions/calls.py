@@ -158,6 +158,19 @@ def _moved(how: Callable) -> Rule:
     return rule
 
 
+def _arg(negate: bool) -> Rule:
+    def rule(b: Builder, of: Rule, x: Any, axis: int | None = None) -> Operand:
+        found = of(b, x)
+        if not isinstance(found, Value):
+            return np.asarray((np.argmin if negate else np.argmax)(found, axis=axis), float)
+        if axis is None:
+            found, axis = b.reshape(found, (found.size,)), 0
+        found = b.affine_map(found, -1.0) if negate else found
+        return logic.arg_largest(b, found, axis % len(found.shape))
+
+    return rule
+
+
 FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "stack": _stack,
     "concatenate": _joined(np.concatenate),
@@ -172,6 +185,8 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "amax": _reduced("max"),
     "min": _reduced("min"),
     "amin": _reduced("min"),
+    "argmax": _arg(False),
+    "argmin": _arg(True),
     "reshape": _moved(np.reshape),
     "ravel": _moved(np.ravel),
     "transpose": _moved(np.transpose),

@@ -83,6 +83,6 @@ def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
         if isinstance(node, ast.Name) and node.id not in known:
             raise InputError(
                 f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
-                f"names).{did_you_mean(node.id, sorted(known))} Received: `{node.id}` in `{text}`."
+                f"names).{did_you_mean(node.id, [*entries, *KNOWN])} Received: `{node.id}` in `{text}`."
             )
     return compile(tree, "<formula>", "eval")

@@ -30,16 +30,19 @@ class StepParts:
     """What a step is made of.
 
     Args:
-        controller: Its graph.
+        controllers: The graph of each mode; one without a mode.
         plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
         observe: From the state to what the controller sees; None where that is the state.
         actuate: From what the controller returns to the control; None where that is the same.
         states: Names.
         sizes: Of `w`, `p` and `c`; 0 where there are none.
         choices: `(c, 2)` least value and distance of the values of each choice.
+        controls: Names; empty for `u1`, `u2`, ...
+        modes: The value of each controller's mode.
+        mode: The state that holds the mode.
     """
 
-    controller: Graph
+    controllers: Sequence[Graph]
     plant: Any
     observe: Callable | None
     actuate: Callable | None
@@ -47,12 +50,20 @@ class StepParts:
     sizes: Mapping[str, int]
     choices: np.ndarray
     controls: tuple[str, ...] = ()
+    modes: tuple[float, ...] = ()
+    mode: int = 0
 
     def __post_init__(self) -> None:
-        if any(slot.whole for slot in self.controller.inputs):
+        if any(slot.whole for graph in self.controllers for slot in graph.inputs):
             raise UnsupportedError(
                 "A controller in a closed loop reads real numbers. "
                 "Received: one with inputs of whole numbers."
+            )
+        sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
+        if len(sizes) > 1:
+            raise InputError(
+                "The controllers of all modes take and return as many numbers. "
+                f"Received: inputs and outputs {sorted(sizes)}."
             )
 
     @property
@@ -92,21 +103,34 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
         InputError: Sizes do not fit each other.
         UnsupportedError: A function computes something that is not described.
     """
-    n, size = len(parts.states), parts.controller.size
+    n, size = len(parts.states), parts.controllers[0].size
     slots = [Slot("x", (n,))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
     before = _before(parts, n, size)
-    raw = parts.controller.value_size(parts.controller.output)
+    raw = parts.controllers[0].value_size(parts.controllers[0].output)
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
     after = b.finish(_after(b, parts, given, t), ["next", "u"])
     whole = Builder(slots)
     inputs = whole.input_values()
     seen = splice(whole, before, inputs[0])
-    out = splice(whole, parts.controller, seen)
+    out = _controlled(whole, parts, inputs[0], seen)
     flat = whole.concat([*inputs, whole.reshape(out, (1, raw))], axis=1)
     found = splice(whole, after, flat)  # pyright: ignore[reportArgumentType]
     return StepGraphs(before, after, whole.finish([found], ["next and u"]))
+
+
+def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
+    """What the controller of the mode returns: the sum of all, those of other modes times 0."""
+    if not parts.modes:
+        return splice(b, parts.controllers[0], seen)
+    mode = b.structural(lambda a: a[0][:, parts.mode : parts.mode + 1], [x])
+    total: Value | None = None
+    for value, graph in zip(parts.modes, parts.controllers, strict=True):
+        chosen = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
+        part = b.multiply(chosen, splice(b, graph, seen))
+        total = part if total is None else b.add(total, part)  # pyright: ignore
+    return total  # pyright: ignore[reportReturnType]
 
 
 def _before(parts: StepParts, n: int, size: int) -> Graph:
@@ -229,6 +253,8 @@ def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
         names = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
         if not names:
             raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+    if not {"x", "u"} <= set(names):
+        raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]

@@ -71,12 +71,6 @@ class Symbol:
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = _undecided
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise UnsupportedError(
-            "The function makes a plain array of what it is given (`np.asarray(x)`, `np.zeros` "
-            "filled entry by entry): return a list of its entries, or `np.stack` them"
-        )
-
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         rule = UFUNCS.get(ufunc.__name__)
         if rule is None or method != "__call__" or options:
@@ -123,6 +117,11 @@ for _sign, _name in (
 for _sign, _name in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute"),
                      ("invert", "logical_not")):  # fmt: skip
     setattr(Symbol, f"__{_sign}__", _unary(_name))
+
+
+# NumPy calls these on the entries of arrays of objects: `np.sin(np.array([x[0], x[1]]))`.
+for _name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "sinh", "cosh", "arctan", "square"):
+    setattr(Symbol, _name, _unary(_name))
 
 
 def called(b: Builder, rule: Any, *inputs: Any) -> Any:

@@ -57,8 +57,11 @@ class Temporal(Undecided):
             return f"{shown[0]}.at({self.start:g})"
         if self.start is None and self.stop is None:
             return f"{shown[0]}.{self.op}()"
-        ends = ", ".join("None" if end is None else f"{end:g}" for end in (self.start, self.stop))
-        return f"{shown[0]}.{'during' if self.op == 'always' else self.op}({ends})"
+        if self.stop is None:
+            return f"{shown[0]}.{self.op}({self.start:g})"
+        start = 0 if self.start is None else self.start
+        word = "during" if self.op == "always" else self.op
+        return f"{shown[0]}.{word}({start:g}, {self.stop:g})"
 
 
 class Timed:
