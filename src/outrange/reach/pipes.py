@@ -14,14 +14,21 @@ from ..search.common.solution import Status
 from ..search.solve import solve
 from .seen import hull
 from .specification import Trajectory
-from .tubes import Tubes
+from .tubes import LOOSE, Tubes
 
 
 if TYPE_CHECKING:
     from .ask import LoopSearch
 
-LEAST, SHARE = 1.0, 1.0
-"""Seconds for the pipe without a time limit: at least, and as a share of what the verdict took."""
+LEAST, BROKEN = 8.0, 1.0
+"""Seconds for the pipe where no `tol` was asked for, or as many as the verdict took: at least; and
+where the specification is broken, so that nobody waits for more than the trajectory."""
+
+SURVEY = 5.0
+"""Seconds for the first box of every step, at least."""
+
+MANY_NODES = 1000
+"""Of a loop of more operations it takes seconds to begin: a pipe that is near enough will do."""
 
 MOST_ROWS = 4096
 """More rows than this are not asked of the loop unrolled."""
@@ -94,17 +101,19 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
             verdict.
         spent: Seconds so far.
     """
-    seconds = max(LEAST, SHARE * spent) if tol is None else np.inf
+    least = LEAST if search.witness is None else BROKEN
+    seconds = max(least, spent) if tol is None else np.inf
     seconds = min(seconds, search.clock.left)
     clock = Clock(seconds if np.isfinite(seconds) else None)
     tubes = Tubes(search.system, search.where, [])
     tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
     seen = hull(search.states)
     try:
-        with deadline(0.4 * seconds if np.isfinite(seconds) else 60.0):
-            # Without a specification every box is taken to the end.
+        # Without a specification every box is taken to the end.
+        with deadline(min(max(SURVEY, seconds), search.clock.left)):
             while tubes.waiting:
                 tubes.advance()
+        with deadline(0.4 * seconds if np.isfinite(seconds) else 60.0):
             while tubes.refine(*seen):
                 pass
     except OutOfTime:
@@ -114,7 +123,9 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
         return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
-    if clock.left > 0 and not tubes.trouble:
+    near = LOOSE if len(search.graph.nodes) > MANY_NODES else 1e-6
+    done = tol is None and tubes.looseness(*seen) <= near
+    if clock.left > 0 and not tubes.trouble and not done:
         _meet_unrolled(search, bounds, tol, clock)
     return bounds
 

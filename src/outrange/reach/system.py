@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,6 +33,8 @@ class LoopSystem:
         name: The controller's name.
         model_step: A step with the user's own controller in its own arithmetic: the number of the
             step and `(batch, inputs)` to `(batch, states + controls)`. None where there is none.
+        mode: The state that says which of several controllers acts.
+        of_modes: The steps with the controller of one mode alone.
     """
 
     steps: tuple[Graph, ...]
@@ -46,15 +48,25 @@ class LoopSystem:
     choices: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     name: str = "loop"
     model_step: Callable[[int, np.ndarray], np.ndarray] | None = None
+    mode: int = 0
+    of_modes: Mapping[float, tuple[Graph, ...]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
         """Numbers of states, disturbances, parameters and choices."""
         return len(self.states), self.noise.size, self.parameters.size, self.choices.size
 
-    def step(self, k: int) -> Graph:
-        """The graph of step `k`."""
-        return self.steps[k if len(self.steps) > 1 else 0]
+    def step(self, k: int, modes: np.ndarray | None = None) -> Graph:
+        """The graph of step `k`; a smaller one where all these modes are the same.
+
+        Args:
+            k: The number of the step.
+            modes: What is known of the mode, every end of it; None for nothing.
+        """
+        steps = self.steps
+        if modes is not None and self.of_modes and modes.size and (modes == modes.flat[0]).all():
+            steps = self.of_modes.get(float(modes.flat[0]), steps)
+        return steps[k if len(steps) > 1 else 0]
 
     def free(self, steps: int) -> Box:
         """What varies beside the initial state, over so many steps: `w`, `p`, `c`."""
@@ -157,7 +169,7 @@ def simulated(
         if by_model and system.model_step is not None:
             found = system.model_step(k, given)
         else:
-            found = system.step(k).run(given)
+            found = system.step(k, x[:, system.mode]).run(given)
         x = found[:, :n]
         states.append(x)
         controls.append(found[:, n:])

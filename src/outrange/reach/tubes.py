@@ -179,11 +179,7 @@ class Tubes:
         Returns:
             Whether there was something to cut.
         """
-        lo, hi = np.stack([b.states[0] for b in self.done]), np.stack([b.states[1] for b in self.done])
-        width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
-        with np.errstate(invalid="ignore", over="ignore"):
-            over = np.maximum((seen_lo - lo) / width, (hi - seen_hi) / width)
-        over = np.where(np.isnan(over), np.inf, over).reshape(len(self.done), -1)
+        over = self._over(seen_lo, seen_hi)
         worst = over.max(axis=0)
         chosen: dict[int, np.ndarray] = {}
         for entry in np.argsort(-worst, kind="stable"):
@@ -199,6 +195,20 @@ class Tubes:
         self.boxes += len(cut)
         self.done = [box for i, box in enumerate(self.done) if i not in chosen] + cut
         return True
+
+    def _over(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
+        """How far each box goes beyond what was seen, relative to that: `(boxes, entries)`."""
+        lo, hi = (np.stack([box.states[end] for box in self.done]) for end in (0, 1))
+        width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
+        with np.errstate(invalid="ignore", over="ignore"):
+            over = np.maximum((seen_lo - lo) / width, (hi - seen_hi) / width)
+        return np.where(np.isnan(over), np.inf, over).reshape(len(self.done), -1)
+
+    def looseness(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
+        """How far the pipe goes beyond what was seen, at most; infinite with boxes waiting."""
+        if self.waiting or not self.done:
+            return np.inf
+        return float(self._over(seen_lo, seen_hi).max())
 
     def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take boxes through the loop, and keep what is found in them.
@@ -242,8 +252,9 @@ class Tubes:
         Raises:
             InputError: It may not be.
         """
+        ends = state.take(np.array([self.system.mode])).ends()
         try:
-            return through(self.system.step(k), given)
+            return through(self.system.step(k, np.stack(ends)), given)
         except InputError as error:
             lo, hi = state.ends()
             ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)

@@ -87,7 +87,8 @@ def read_loop(
         tuple(one.whole for one in graphs), steps, tuple(found), names, pushed, noise,
         bool(varying), fixed, np.array(choices, int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
-        _model_step(networks, parts, graphs, size),
+        _model_step(networks, parts, graphs, size), held,
+        {value: tuple(one.modes[value] for one in graphs) for value in values_of},
     )  # fmt: skip
     return system, [n for n in networks if n is not None], input_domain(slots, found)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,11 +85,13 @@ class StepGraphs:
         after: From state, disturbance, parameters, choice and what the controller returned to the
             next state and the control.
         whole: From state, disturbance, parameters and choice to the next state and the control.
+        modes: The same with the controller of one mode, where there are several.
     """
 
     before: Graph
     after: Graph
     whole: Graph
+    modes: Mapping[float, Graph]
 
 
 def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
@@ -111,13 +113,22 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
     after = b.finish(_after(b, parts, given, t), ["next", "u"])
-    whole = Builder(slots)
-    inputs = whole.input_values()
-    seen = splice(whole, before, inputs[0])
-    out = _controlled(whole, parts, inputs[0], seen)
-    flat = whole.concat([*inputs, whole.reshape(out, (1, raw))], axis=1)
-    found = splice(whole, after, flat)  # pyright: ignore[reportArgumentType]
-    return StepGraphs(before, after, whole.finish([found], ["next and u"]))
+    whole = _whole(parts, slots, before, after)
+    each = zip(parts.modes, parts.controllers, strict=True) if parts.modes else ()
+    modes = {
+        value: _whole(replace(parts, controllers=[one], modes=()), slots, before, after)
+        for value, one in each
+    }
+    return StepGraphs(before, after, whole, modes)
+
+
+def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
+    b = Builder(slots)
+    inputs = b.input_values()
+    out = _controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
+    flat = b.concat([*inputs, b.reshape(out, (1, out.size))], axis=1)
+    found = splice(b, after, flat)  # pyright: ignore[reportArgumentType]
+    return b.finish([found], ["next and u"])
 
 
 def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
