@@ -106,7 +106,8 @@ class LoopSearch:
             except KeyboardInterrupt:
                 self.reason = self.reason if self.proved or self.witness else "interrupted"
         if self.unsafe is not None and self.proved:
-            self.margin = max(self.margin, bounds.margin(self.unsafe, self.where))
+            closed = -np.inf if self.tubes.waiting else self.tubes.margin
+            self.margin = max(self.margin, closed, bounds.margin(self.unsafe, self.where))
         return self._answer(bounds)
 
     def _decide(self, unsafe: Formula) -> None:
@@ -142,14 +143,12 @@ class LoopSearch:
             tubes.advance()
             self._report()
         self.proved = not tubes.waiting
-        if self.proved:
-            self.margin = tubes.margin
 
     def _report(self) -> None:
         if self.progress is not None:
             tubes = self.tubes
             now = VerifyProgress(
-                self.clock.seconds, tubes.boxes, min(tubes.margin, 0.0), self._nearest() or np.inf,
+                self.clock.seconds, tubes.boxes, min(tubes.margin, 0.0), self.nearest() or np.inf,
                 len(tubes.waiting),
             )  # fmt: skip
             self.progress(now)
@@ -178,7 +177,8 @@ class LoopSearch:
         if not self.proved and self.witness is None and self.clock.expired:
             raise OutOfTime
 
-    def _nearest(self) -> float | None:
+    def nearest(self) -> float | None:
+        """The distance of the trajectory that came nearest to breaking the specification."""
         if self.unsafe is None or not len(self.points):
             return None
         far = worth(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
@@ -203,7 +203,7 @@ class LoopSearch:
             pipe=bounds.pipe(names, self.states),
             counterexample=found,
             margin=self.margin if status == HOLDS else -np.inf,
-            nearest=self._nearest(),
+            nearest=self.nearest(),
             reason=self.reason,
             safe_until=until,
             covered=1.0 if self.proved else self.tubes.covered,
@@ -225,7 +225,7 @@ class LoopSearch:
             n = len(self.system.states)
             name = self.system.states[i] if i < n else "a parameter or disturbance"
             found.append(f"What is open depends most on the initial {name}: narrow it first.")
-        far = self._nearest()
+        far = self.nearest()
         if far is not None and far <= 0:
             found.append(
                 "A simulated trajectory breaks it, but by no more than rounding can explain."

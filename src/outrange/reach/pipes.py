@@ -113,7 +113,13 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
             while tubes.waiting:
                 tubes.advance()
-        with deadline(0.4 * seconds if np.isfinite(seconds) else 60.0):
+        part = 0.4 * seconds if np.isfinite(seconds) else 30.0
+        near = search.nearest()
+        if search.proved and near is not None and not search.tubes.waiting:
+            with deadline(part):
+                _sharpen(search.tubes, near)
+            tubes.done = list(search.tubes.done)
+        with deadline(part):
             while tubes.refine(*seen):
                 pass
     except OutOfTime:
@@ -128,6 +134,15 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
     if clock.left > 0 and not tubes.trouble and not done:
         _meet_unrolled(search, bounds, tol, clock)
     return bounds
+
+
+def _sharpen(tubes: Tubes, near: float) -> None:
+    """Raise the margin to what was seen, in the time there is."""
+    try:
+        while tubes.sharpen(near):
+            pass
+    except OutOfTime:
+        pass
 
 
 def _meet_unrolled(search: LoopSearch, bounds: Bounds, tol: float | None, clock: Clock) -> None:

@@ -52,6 +52,8 @@ class TubeBox:
         controls: `(2, steps, m)` ends of the controls.
         gains: `(steps + 1, n, d)` how far each state moves as each variable crosses the box.
         reached: The last step up to which nothing was found open.
+        margin: The distance that it keeps from breaking the specification.
+        blame: `(d,)` how much each variable contributes to it.
     """
 
     lo: np.ndarray
@@ -61,6 +63,8 @@ class TubeBox:
     controls: np.ndarray
     gains: np.ndarray
     reached: int = -1
+    margin: float = np.inf
+    blame: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,6 @@ class Tubes:
     parts: Sequence[UnsafePart]
     waiting: list[TubeBox] = field(default_factory=list)
     done: list[TubeBox] = field(default_factory=list)
-    margin: float = np.inf
     boxes: int = 0
     trouble: str = ""
 
@@ -118,6 +121,11 @@ class Tubes:
             controls = np.stack([np.full((steps, m), -np.inf), np.full((steps, m), np.inf)])
             gains = np.zeros((steps + 1, n, ends[0].size))
             self.waiting.append(TubeBox(ends[0], ends[1], share, states, controls, gains))
+
+    @property
+    def margin(self) -> float:
+        """The distance that all closed boxes keep from breaking the specification."""
+        return min((box.margin for box in self.done), default=np.inf)
 
     @property
     def covered(self) -> float:
@@ -142,12 +150,13 @@ class Tubes:
             self.waiting = batch + self.waiting
             raise
         self.boxes += len(batch)
+        levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
         for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
             if shut:
+                box.margin, box.blame = float(least), scores
                 self.done.append(box)
-                self.margin = min(self.margin, float(least))
             else:
-                self.waiting += halves(box, scores)
+                self.waiting += pieces(box, scores, levels)
 
     def _one_by_one(
         self, batch: Sequence[TubeBox]
@@ -169,6 +178,32 @@ class Tubes:
         closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
         return closed, order, margin
 
+    def sharpen(self, nearest: float) -> bool:
+        """Cut those of the closed boxes that come nearest to breaking the specification.
+
+        Args:
+            nearest: The distance of a trajectory: no margin is larger.
+
+        Returns:
+            Whether there was something to cut.
+        """
+        wanted = nearest - LOOSE * abs(nearest)
+        low = sorted((box for box in self.done if box.margin < wanted), key=lambda b: b.margin)
+        low = [box for box in low[: AT_ONCE // 2] if (box.lo < box.hi).any()]
+        levels = levels_for(len(low), AT_ONCE)
+        cut = [half for box in low for half in pieces(box, box.blame, levels)]
+        if len(cut) < 2 * len(low) or not cut:
+            return False
+        closed, blame, margin = self.run(cut)
+        self.boxes += len(cut)
+        if not closed.all():
+            return False  # A half that is looser than the whole: rounding is all that is left.
+        for box, scores, least in zip(cut, blame, margin, strict=True):
+            box.margin, box.blame = float(least), scores
+        kept = {id(box) for box in low}
+        self.done = [box for box in self.done if id(box) not in kept] + cut
+        return True
+
     def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> bool:
         """Cut those of the closed boxes that make the pipe wider than what was seen.
 
@@ -188,7 +223,10 @@ class Tubes:
             i = int(np.argmax(over[:, entry]))
             gains = self.done[i].gains.reshape(-1, self.done[i].lo.size)[entry]
             chosen.setdefault(i, gains)
-        cut = [half for i, scores in chosen.items() for half in halves(self.done[i], scores)]
+        levels = levels_for(len(chosen), AT_ONCE)
+        cut = [
+            half for i, scores in chosen.items() for half in pieces(self.done[i], scores, levels)
+        ]
         if len(cut) < 2 * len(chosen) or not cut:
             return False
         self.run(cut)
@@ -311,8 +349,9 @@ class Tubes:
             if part.last != k:
                 continue
             refuted, least = bounds.refuted(part.formula)
+            worse = (~refuted & still) | (least < margin[active])
             margin[active] = np.minimum(margin[active], np.where(refuted, least, np.inf))
-            for row in np.flatnonzero(~refuted & still):
+            for row in np.flatnonzero(worse):
                 blame[active[row]] = bounds.blame(part.formula, row, blame.shape[1])
             still &= refuted
         closed[active[~still]] = False
@@ -327,6 +366,7 @@ class _AtomBounds:
     def __init__(self, where: Trajectory) -> None:
         self._where = where
         self._forms: dict[int, tuple[Zonotopes, Zonotopes | None]] = {}
+        self._known: dict[Atom, Zonotopes] = {}
 
     def add(self, k: int, state: Zonotopes, control: Zonotopes | None) -> None:
         self._forms[k] = (state, control)
@@ -336,9 +376,15 @@ class _AtomBounds:
             k: (_some(x, still), None if u is None else _some(u, still))
             for k, (x, u) in self._forms.items()
         }
+        self._known.clear()
 
     def of(self, atom: Atom) -> Zonotopes:
         """The left side of an inequality, as a form."""
+        if atom not in self._known:
+            self._known[atom] = self._computed(atom)
+        return self._known[atom]
+
+    def _computed(self, atom: Atom) -> Zonotopes:
         total: Zonotopes | None = None
         for i, c in atom.terms:
             part = self._entry(i)
@@ -446,24 +492,41 @@ def _up(x: np.ndarray, terms: int) -> np.ndarray:
     return np.where(x == 0, 0.0, x * (1.0 + 2.0 * (terms + 4) * np.finfo(np.float64).eps) + 1e-300)
 
 
-def halves(box: TubeBox, scores: np.ndarray) -> list[TubeBox]:
-    """A box cut in two across the variable with the largest score that can be cut."""
+def pieces(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
+    """A box cut in two, again and again, across the variable with the largest score.
+
+    Args:
+        box: The box.
+        scores: `(d,)`; of what was cut it is half as large.
+        levels: How often; up to `2**levels` boxes.
+    """
+    found = [(box, np.where(np.isfinite(scores), scores, 0.0))]
+    for _ in range(levels):
+        found = [half for one, worth in found for half in _halves(one, worth)]
+    return [one for one, _ in found]
+
+
+def _halves(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]]:
     width = box.hi - box.lo
     able = width > 1e-12 * np.maximum(np.abs(box.lo), np.abs(box.hi))
     if not able.any():
-        return [box]
-    scores = np.where(np.isfinite(scores), scores, 0.0)
+        return [(box, scores)]
     score = np.where(able, scores + 1e-9 * width * (scores.max() or 1.0), -1.0)
     i = int(np.argmax(score))
     middle = 0.5 * box.lo[i] + 0.5 * box.hi[i]
+    left = scores * np.where(np.arange(scores.size) == i, 0.5, 1.0)
     found = []
     for end in ("lo", "hi"):
         lo, hi = box.lo.copy(), box.hi.copy()
         (hi if end == "lo" else lo)[i] = middle
-        found.append(
-            replace(
-                box, lo=lo, hi=hi, share=box.share / 2, states=box.states.copy(),
-                controls=box.controls.copy(), gains=0.5 * box.gains,
-            )
+        half = replace(
+            box, lo=lo, hi=hi, share=box.share / 2, states=box.states.copy(),
+            controls=box.controls.copy(), gains=0.5 * box.gains,
         )  # fmt: skip
+        found.append((half, left))
     return found
+
+
+def levels_for(count: int, wanted: int) -> int:
+    """How often to halve so many boxes, so that a batch is worth its while."""
+    return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))
