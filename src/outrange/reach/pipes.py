@@ -107,7 +107,7 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
     clock = Clock(seconds if np.isfinite(seconds) else None)
     tubes = Tubes(search.system, search.where, [])
     tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
-    seen = hull(search.states)
+    seen, enough = hull(search.states), LOOSE if tol is None else tol
     try:
         # Without a specification every box is taken to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
@@ -117,10 +117,10 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
         near = search.nearest()
         if search.proved and near is not None and not search.tubes.waiting:
             with deadline(part):
-                _sharpen(search.tubes, near)
+                _sharpen(search.tubes, near, enough)
             tubes.done = list(search.tubes.done)
         with deadline(part):
-            while tubes.refine(*seen):
+            while tubes.refine(*seen, enough):
                 pass
     except OutOfTime:
         pass
@@ -130,16 +130,16 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
     near = LOOSE if len(search.graph.nodes) > MANY_NODES else 1e-6
-    done = tol is None and tubes.looseness(*seen) <= near
+    done = tubes.looseness(*seen) <= (near if tol is None else tol)
     if clock.left > 0 and not tubes.trouble and not done:
         _meet_unrolled(search, bounds, tol, clock)
     return bounds
 
 
-def _sharpen(tubes: Tubes, near: float) -> None:
+def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
     """Raise the margin to what was seen, in the time there is."""
     try:
-        while tubes.sharpen(near):
+        while tubes.sharpen(near, enough):
             pass
     except OutOfTime:
         pass

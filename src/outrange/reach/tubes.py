@@ -178,16 +178,17 @@ class Tubes:
         closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
         return closed, order, margin
 
-    def sharpen(self, nearest: float) -> bool:
+    def sharpen(self, nearest: float, near: float = LOOSE) -> bool:
         """Cut those of the closed boxes that come nearest to breaking the specification.
 
         Args:
             nearest: The distance of a trajectory: no margin is larger.
+            near: What is near enough to that, relative to it.
 
         Returns:
             Whether there was something to cut.
         """
-        wanted = nearest - LOOSE * abs(nearest)
+        wanted = nearest - near * abs(nearest)
         low = sorted((box for box in self.done if box.margin < wanted), key=lambda b: b.margin)
         low = [box for box in low[: AT_ONCE // 2] if (box.lo < box.hi).any()]
         levels = levels_for(len(low), AT_ONCE)
@@ -204,12 +205,13 @@ class Tubes:
         self.done = [box for box in self.done if id(box) not in kept] + cut
         return True
 
-    def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> bool:
+    def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float = LOOSE) -> bool:
         """Cut those of the closed boxes that make the pipe wider than what was seen.
 
         Args:
             seen_lo: `(steps + 1, n)` least values of trajectories.
             seen_hi: `(steps + 1, n)` largest.
+            near: What is near enough, relative to the width seen.
 
         Returns:
             Whether there was something to cut.
@@ -218,7 +220,7 @@ class Tubes:
         worst = over.max(axis=0)
         chosen: dict[int, np.ndarray] = {}
         for entry in np.argsort(-worst, kind="stable"):
-            if worst[entry] < LOOSE or len(chosen) >= AT_ONCE // 2:
+            if worst[entry] < near or len(chosen) >= AT_ONCE // 2:
                 break
             i = int(np.argmax(over[:, entry]))
             gains = self.done[i].gains.reshape(-1, self.done[i].lo.size)[entry]

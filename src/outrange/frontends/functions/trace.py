@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import types
 from collections.abc import Callable, Sequence
@@ -112,6 +113,7 @@ def used_framework(function: Any) -> str | None:
                 continue
             seen.add(id(one.__code__))
             found.add((one.__module__ or "").split(".")[0])
+            found |= {name.split(".")[0] for name in _imported(one.__code__)}
             waiting += [one.__globals__[n] for n in _names(one.__code__) if n in one.__globals__]
             waiting += [c.cell_contents for c in one.__closure__ or () if _is_filled(c)]
         elif callable(one) and not isinstance(one, type):
@@ -123,6 +125,13 @@ def _names(code: types.CodeType) -> set[str]:
     """Names in a function's code and in functions inside it."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
     return {*code.co_names}.union(*map(_names, inner))
+
+
+def _imported(code: types.CodeType) -> set[str]:
+    """Modules that a function imports itself."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return found.union(*map(_imported, inner))
 
 
 def _is_filled(cell: Any) -> bool:

@@ -32,7 +32,11 @@ def jax() -> Any:
 
 def in_float64() -> Any:
     """A context in which JAX has float64."""
-    from jax.experimental import enable_x64
+    import jax
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # releases before 0.8
 
     return enable_x64()
 
