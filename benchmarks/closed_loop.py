@@ -182,7 +182,10 @@ def main() -> None:
     print(f"{'':24} {head} {'boxes':>8} lines")
     for row in chosen(given.rows):
         told = asked(row, given.data, given.time)
-        print(f"{row.name:24} {told or 'skipped: no such file; give its folder by --data'}", flush=True)
+        print(
+            f"{row.name:24} {told or 'skipped: no such file; give its folder by --data'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

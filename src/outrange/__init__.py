@@ -89,8 +89,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Loop Monotone Optimum Pipe "
-    "Range RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary Verdict "
+    "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Loop Monotone Optimum "
+    "Pipe Range RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary Verdict "
     "VerifyProgress",
     "answers.advice": "Advice",
     "answers.dead_start": "DeadStart",

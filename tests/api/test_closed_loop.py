@@ -1,4 +1,4 @@
-"""`outrange.closed_loop`: every way to write a plant says the same; wrong calls say what is wrong."""
+"""`outrange.closed_loop`: every way to write a plant says the same; wrong calls say why."""
 
 import math
 
@@ -33,7 +33,9 @@ def expected():
 
 @pytest.fixture(scope="module")
 def model():
-    net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, "relu"), keras.layers.Dense(1)])
+    net = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(6, "relu"), keras.layers.Dense(1)]
+    )
     rng = np.random.default_rng(0)
     net.set_weights([0.5 * rng.normal(size=w.shape) for w in net.get_weights()])
     return net
@@ -128,9 +130,11 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
 def test_a_picture_shows_what_breaks(model):
     pytest.importorskip("matplotlib").use("Agg")
     found = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
-    labels = [t.get_text() for t in found.plot(0, 1).figure.legends[0].get_texts()] if (
-        found.plot(0, 1).figure.legends
-    ) else [t.get_text() for t in found.plot(0, 1).get_legend().get_texts()]
+    labels = (
+        [t.get_text() for t in found.plot(0, 1).figure.legends[0].get_texts()]
+        if (found.plot(0, 1).figure.legends)
+        else [t.get_text() for t in found.plot(0, 1).get_legend().get_texts()]
+    )
     assert {"counterexample", "avoid"} <= set(labels)
 
 
@@ -159,41 +163,41 @@ def test_a_time_limit_says_how_far_it_came():
 
 CALLS = {
     "a plant that returns too much": (
-        dict(plant=lambda x, u: [x[0], x[1], u[0]]), "The plant returns 2 numbers"),
+        {"plant": lambda x, u: [x[0], x[1], u[0]]}, "The plant returns 2 numbers"),
     "a plant that decides by itself": (
-        dict(plant=lambda x, u: [x[0] if x[0] > 0 else u[0], x[1]]), "np.where"),
+        {"plant": lambda x, u: [x[0] if x[0] > 0 else u[0], x[1]]}, "np.where"),
     "a plant of Python's math": (
-        dict(plant=lambda x, u: [math.sin(x[0]), x[1]]), "np.sin"),
-    "a plant without the control": (dict(plant=lambda x: x), "A plant is a function of `(x, u)`"),
+        {"plant": lambda x, u: [math.sin(x[0]), x[1]]}, "np.sin"),
+    "a plant without the control": ({"plant": lambda x: x}, "A plant is a function of `(x, u)`"),
     "a formula with a name that nothing has": (
-        dict(plant=["x1 + y", "x2"]), "A formula is about x1, x2, u1"),
-    "a formula that is code": (dict(plant=["x1.real", "x2"]), "one formula a state"),
-    "continuous time": (dict(dt=0.1), "write the next state yourself"),
-    "no steps": (dict(steps=0), "a whole number from 1"),
-    "a set without an end": (dict(initial=([0, 0], [1, np.inf])), "finite `hi`"),
+        {"plant": ["x1 + y", "x2"]}, "A formula is about x1, x2, u1"),
+    "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula a state"),
+    "continuous time": ({"dt": 0.1}, "write the next state yourself"),
+    "no steps": ({"steps": 0}, "a whole number from 1"),
+    "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
     "a set of another size": (
-        dict(initial=([0, 0, 0], [1, 1, 1]), plant=["x1", "x2"]), "shape (3,)"),
+        {"initial": ([0, 0, 0], [1, 1, 1]), "plant": ["x1", "x2"]}, "shape (3,)"),
     "a disturbance of which nothing is said": (
-        dict(plant=lambda x, u, w: x + w, disturbance=(0, 1)), "`varying=True`"),
+        {"plant": lambda x, u, w: x + w, "disturbance": (0, 1)}, "`varying=True`"),
     "a disturbance that the plant does not read": (
-        dict(disturbance=(0, 1), varying=True), "reaches a plant through its argument `w`"),
+        {"disturbance": (0, 1), "varying": True}, "reaches a plant through its argument `w`"),
     "a plant that reads what nobody gives": (
-        dict(plant=lambda x, u, p: x * p[0]), "`parameters=` says what it may be"),
+        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` says what it may be"),
     "a specification beyond the end": (
-        dict(spec=(x[0] <= 1).at(9)), "about step 9"),
+        {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (
-        dict(spec=x["height"] <= 1), "The loop has no state of this name; it has x1, x2"),
+        {"spec": x["height"] <= 1}, "The loop has no state of this name; it has x1, x2"),
     "the output of a model": (
-        dict(spec=outrange.y[0] <= 1), "about its states `x` and its controls `u`"),
+        {"spec": outrange.y[0] <= 1}, "about its states `x` and its controls `u`"),
     "an observation of another size": (
-        dict(controller="model", observe=lambda x: [x[0]]), "`observe` returns 2 numbers"),
+        {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` returns 2 numbers"),
     "a logarithm of negative numbers": (
-        dict(plant=lambda x, u: [np.log(x[0] - 1), x[1]]), "at step 0, where it is not defined"),
+        {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
     "uneven choices": (
-        dict(plant=lambda x, u, c: x + c, choice=[0, 1, 3]), "even distances"),
-    "modes without a mode": (dict(controller={0: gain, 1: gain}), "`mode=` says which state"),
+        {"plant": lambda x, u, c: x + c, "choice": [0, 1, 3]}, "even distances"),
+    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` says which state"),
     "a linear plant that does not fit": (
-        dict(plant=linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])), "a column of `B` a control"),
+        {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "a column of `B` a control"),
 }  # fmt: skip
 
 

@@ -9,18 +9,18 @@ import pytest
 import outrange
 from cases import cases
 from outrange import x
+from outrange.api.loops.parts import read_loop
 from outrange.graph.rational import Rational
 from outrange.questions.evidence.evaluate import enclose
 from outrange.reach import tubes
 from outrange.reach.system import simulated, unrolled
-from outrange.api.loops.parts import read_loop
 from reach.loops import controller, kinked, linear, loops, smooth
 
 
-NONE = dict(
-    dt=None, observe=None, actuate=None, parameters=None, disturbance=None, varying=None,
-    choice=None, states=None, controls=None, where=None,
-)  # fmt: skip
+NONE = {
+    "dt": None, "observe": None, "actuate": None, "parameters": None, "disturbance": None, "varying": None,
+    "choice": None, "states": None, "controls": None, "where": None,
+}  # fmt: skip
 
 
 def system_of(net, plant, lo, hi, steps, **more):
@@ -51,7 +51,7 @@ def test_no_trajectory_leaves_the_pipe(case):
 @pytest.mark.parametrize("case", loops(cases(6, 100), (linear, kinked), ("relu",)))
 def test_exact_trajectories_lie_in_the_zonotopes(case):
     """Rational numbers: not even the last bit is forgiven."""
-    net, plant, lo, hi, steps = case
+    lo, hi, steps = case[2:]
     system = system_of(*case)
     graph = unrolled(system, steps)
     found = tubes.Tubes(system, _where(system, graph), [])
@@ -135,8 +135,8 @@ def test_parameters_stay_the_same():
 
 def test_a_choice_takes_its_values_only():
     found = outrange.closed_loop(
-        lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), steps=2, choice=[-1, 1], tol=0.1,
-        spec=((x[0] <= -1.5) | (abs(x[0]) <= 0.5) | (x[0] >= 1.5)).at(2),
+        lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), steps=2, choice=[-1, 1],
+        tol=0.1, spec=((x[0] <= -1.5) | (abs(x[0]) <= 0.5) | (x[0] >= 1.5)).at(2),
     )  # fmt: skip
     assert found.status == "HOLDS"
     assert found.pipe.lo[2, 0] == pytest.approx(-2.0)

@@ -25,7 +25,9 @@ def _satisfied(spec, states, controls):
     uses = "u" in repr(spec.parts[0])
     first = 0 if spec.start is None else int(spec.start)
     last = STEPS - uses if spec.stop is None else int(spec.stop)
-    each = [_at(spec.parts[0], states[k], controls[min(k, STEPS - 1)]) for k in range(first, last + 1)]
+    each = [
+        _at(spec.parts[0], states[k], controls[min(k, STEPS - 1)]) for k in range(first, last + 1)
+    ]
     return all(each) if spec.op == "always" else any(each)
 
 

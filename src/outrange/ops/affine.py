@@ -228,7 +228,17 @@ def gather_sum(
     plain = _plain(index)
     grid = 0.0 if ulps else grid_of(weight)
     return Affine(
-        name, apply, adjoint, (size,), m, bias, terms + ulps, ulps, part=part, plain=plain, grid=grid
+        name,
+        apply,
+        adjoint,
+        (size,),
+        m,
+        bias,
+        terms + ulps,
+        ulps,
+        part=part,
+        plain=plain,
+        grid=grid,
     )
 
 

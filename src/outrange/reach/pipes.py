@@ -1,4 +1,4 @@
-"""From two searches to one pipe: the boxes of the zonotopes, and exact ranges of the loop unrolled."""
+"""From two searches to one pipe: boxes of the zonotopes, and ranges of the loop unrolled."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..answers.loops import Pipe
 from ..core import And, Atom, Box, Clock, Formula, InputError, OutOfTime, deadline
 from ..core.formula import atoms
 from ..search.common.solution import Status
+from ..search.common.tolerance import is_curved
 from ..search.solve import solve
 from .seen import hull
 from .specification import Trajectory
@@ -129,7 +130,8 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
         return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
-    near = LOOSE if len(search.graph.nodes) > MANY_NODES else 1e-6
+    far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
+    near = LOOSE if far else 1e-6
     done = tubes.looseness(*seen) <= (near if tol is None else tol)
     if clock.left > 0 and not tubes.trouble and not done:
         _meet_unrolled(search, bounds, tol, clock)

@@ -71,7 +71,11 @@ class LoopSystem:
     def free(self, steps: int) -> Box:
         """What varies beside the initial state, over so many steps: `w`, `p`, `c`."""
         times = steps if self.varies else 1
-        lo = [np.tile(self.noise.lo, times), self.parameters.lo, np.zeros(steps * self.choices.size)]
+        lo = [
+            np.tile(self.noise.lo, times),
+            self.parameters.lo,
+            np.zeros(steps * self.choices.size),
+        ]
         most = np.tile(self.choices - 1.0, steps)
         hi = [np.tile(self.noise.hi, times), self.parameters.hi, most]
         return Box(np.concatenate(lo), np.concatenate(hi))

@@ -33,7 +33,7 @@ AT_ONCE = 32
 SMALLEST = 2.0**-12
 """Share of the initial set: in a smaller box a plant that may be undefined is taken to be."""
 
-LOOSE = 0.01
+LOOSE = 0.005
 """An end of the pipe this near to what was seen, relative to the width seen, is near enough."""
 
 NOISE = 6
@@ -158,9 +158,7 @@ class Tubes:
             else:
                 self.waiting += pieces(box, scores, levels)
 
-    def _one_by_one(
-        self, batch: Sequence[TubeBox]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes in some of which the plant may not be defined: those are cut like open ones.
 
         Raises:

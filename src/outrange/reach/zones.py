@@ -39,7 +39,8 @@ def _zones(spec: Temporal, where: Trajectory) -> list[LoopZone]:
     if not len(steps):
         return []
     k = steps[0]
-    bad = spec.op == "always"
+    # What holds at one step is a goal; what holds all the time keeps out of the rest.
+    bad = spec.op == "always" and len(steps) > 1
     formula = held_at(spec.parts[0], where, k)
     found = []
     for clause in clauses(negate(formula) if bad else formula, MOST_ZONES):
@@ -49,9 +50,7 @@ def _zones(spec: Temporal, where: Trajectory) -> list[LoopZone]:
     return found
 
 
-def _box(
-    clause: list[Formula], where: Trajectory, k: int
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _box(clause: list[Formula], where: Trajectory, k: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The box that a conjunction says, if it is one."""
     n = len(where.states)
     lo, hi = np.full(n, -np.inf), np.full(n, np.inf)

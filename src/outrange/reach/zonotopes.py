@@ -61,9 +61,7 @@ class Zonotopes:
 
     def take(self, entries: np.ndarray) -> Zonotopes:
         """Some of the entries."""
-        return Zonotopes(
-            self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries]
-        )
+        return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
 
     def of(self, count: int) -> np.ndarray:
         """The rows, with zeros for symbols that came later: `(B, count, n)`."""

@@ -126,7 +126,9 @@ class Loop(Answer):
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
-            return f"Every trajectory from the initial set stays in these boxes ({self.last} steps)."
+            return (
+                f"Every trajectory from the initial set stays in these boxes ({self.last} steps)."
+            )
         until = "nothing is proved of the initial state itself"
         if self.safe_until is not None and self.safe_until >= 0:
             until = f"proved until step {self.safe_until} for the whole initial set"
@@ -166,9 +168,7 @@ class Loop(Answer):
             for i, name in enumerate(pipe.states):
                 ends = pipe.lo, pipe.hi, pipe.seen_lo, pipe.seen_hi
                 words = "lo", "hi", "seen_lo", "seen_hi"
-                row |= {
-                    f"{name}_{w}": float(e[k, i]) for w, e in zip(words, ends, strict=True)
-                }
+                row |= {f"{name}_{w}": float(e[k, i]) for w, e in zip(words, ends, strict=True)}
             rows.append(row)
         return rows
 

@@ -44,7 +44,9 @@ class LoopTrajectory:
     def __repr__(self) -> str:
         told = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
         start = ", ".join(f"{v:.6g}" for v in self.x)
-        return f"LoopTrajectory(from [{start}], broken at step {self.step}, {told[self.reproduced]})"
+        return (
+            f"LoopTrajectory(from [{start}], broken at step {self.step}, {told[self.reproduced]})"
+        )
 
 
 @dataclass(frozen=True, eq=False)

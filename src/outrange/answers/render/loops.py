@@ -129,7 +129,9 @@ def _over_time(ax: Any, ends: Ends, i: int) -> None:
     start, stop, lo, hi = ends[0], ends[1], ends[2][:, i], ends[3][:, i]
     known = np.isfinite(lo) & np.isfinite(hi)
     if (start == stop).all():
-        ax.vlines(start[known], lo[known], hi[known], color=SEEN, linewidth=2.2, alpha=0.5, zorder=2)
+        ax.vlines(
+            start[known], lo[known], hi[known], color=SEEN, linewidth=2.2, alpha=0.5, zorder=2
+        )
         ax.fill_between(
             start, np.where(known, lo, np.nan), np.where(known, hi, np.nan), color=CLAIM,
             alpha=0.6, linewidth=0, label="proved at every step", zorder=1.5,
@@ -137,7 +139,8 @@ def _over_time(ax: Any, ends: Ends, i: int) -> None:
         return
     for n, k in enumerate(np.flatnonzero(known)):
         _rectangle(ax, (start[k], stop[k], lo[k], hi[k]), facecolor=CLAIM, edgecolor=SEEN,
-                   linewidth=0.4, alpha=0.7, label="proved" if n == 0 else None, zorder=2)  # fmt: skip
+                   linewidth=0.4, alpha=0.7, zorder=2,
+                   label="proved" if n == 0 else None)  # fmt: skip
 
 
 def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
@@ -152,8 +155,8 @@ def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
         if box[2] < box[3]:
             color = TONES["bad" if bad else "good"]
             word = ("avoid" if bad else "reach") + " (other states count too)" * bool(hidden)
-            _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.15, zorder=1,
-                       label=None if bad in told else word)  # fmt: skip
+            _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.15 if bad else 0.4,
+                       zorder=1, label=None if bad in told else word)  # fmt: skip
             told.add(bad)
     ax.set_ylim(low, high)
 

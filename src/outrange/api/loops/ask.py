@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...core import Clock, InputError, OutOfTime, Provenance, PropertySource, deadline, text_digest
+from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
 from ...live import heard
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.stamp import model_sources

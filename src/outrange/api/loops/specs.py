@@ -18,7 +18,7 @@ def within(lo: Any, hi: Any) -> Condition:
     """Require that the states lie in a box: a condition for `outrange.closed_loop`.
 
     Args:
-        lo: A number for every state, or a list; None or an infinity where there is no bound.
+        lo: A number for each state, None where there is no bound; or one number for all states.
         hi: Likewise.
 
     Returns:
@@ -31,6 +31,8 @@ def within(lo: Any, hi: Any) -> Condition:
         >>> within([0, None], [1, 2]).at(20)
         ((x[0] >= 0.0) & (x[0] <= 1.0) & (x[1] <= 2.0)).at(20)
     """
+    if np.ndim(lo) == np.ndim(hi) == 0 and lo is not None and hi is not None:
+        return ((x >= lo) & (x <= hi)).all()
     ends = [_ends(lo, -np.inf), _ends(hi, np.inf)]
     count = max(map(len, ends))
     ends = [end * count if len(end) == 1 else end for end in ends]
@@ -66,9 +68,7 @@ def _ends(given: Any, absent: float) -> list[float]:
     try:
         return [absent if v is None else float(v) for v in each]
     except (TypeError, ValueError):
-        raise InputError(
-            f"An end of a box is a number or None. Received: {given!r:.60}."
-        ) from None
+        raise InputError(f"An end of a box is a number or None. Received: {given!r:.60}.") from None
 
 
 def read_spec(spec: Any) -> Any:

@@ -81,8 +81,9 @@ def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
                 f"Received: `{ast.unparse(node) if isinstance(node, ast.expr) else text}`."
             )
         if isinstance(node, ast.Name) and node.id not in known:
+            hint = did_you_mean(node.id, [*entries, *KNOWN])
             raise InputError(
                 f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
-                f"names).{did_you_mean(node.id, [*entries, *KNOWN])} Received: `{node.id}` in `{text}`."
+                f"names).{hint} Received: `{node.id}` in `{text}`."
             )
     return compile(tree, "<formula>", "eval")

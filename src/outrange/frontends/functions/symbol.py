@@ -120,7 +120,19 @@ for _sign, _name in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute
 
 
 # NumPy calls these on the entries of arrays of objects: `np.sin(np.array([x[0], x[1]]))`.
-for _name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "sinh", "cosh", "arctan", "square"):
+for _name in (
+    "sin",
+    "cos",
+    "tan",
+    "exp",
+    "log",
+    "sqrt",
+    "tanh",
+    "sinh",
+    "cosh",
+    "arctan",
+    "square",
+):
     setattr(Symbol, _name, _unary(_name))
 
 

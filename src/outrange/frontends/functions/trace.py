@@ -83,8 +83,8 @@ def _tupled(found: Any) -> Any:
 def _reader(framework: str) -> tuple[Callable, Callable]:
     """How a framework's code is read, and how it joins a list of numbers."""
     if framework == "jax":
-        from ..jax.read import read_float64
         from ..jax.api import jax
+        from ..jax.read import read_float64
 
         return read_float64, jax().numpy.stack
     if framework == "torch":

@@ -48,11 +48,12 @@ class Temporal(Undecided):
         return Temporal("~", (self,))
 
     def __repr__(self) -> str:
-        shown = [f"({part!r})" for part in self.parts]
-        if self.op == "~":
-            return f"~{shown[0]}"
-        if self.op in ("&", "|"):
-            return f" {self.op} ".join(shown)
+        if self.op in ("&", "|", "~"):
+            looser = {"&": "|", "|": "", "~": "&|"}[self.op]
+            shown = [f"({part!r})" if part.op in looser else repr(part) for part in self.parts]
+            return f"~{shown[0]}" if self.op == "~" else f" {self.op} ".join(shown)
+        called = getattr(self.parts[0], "op", "") in ("all", "any", "implies")
+        shown = [repr(self.parts[0]) if called else f"({self.parts[0]!r})"]
         if self.start is not None and self.start == self.stop:
             return f"{shown[0]}.at({self.start:g})"
         if self.start is None and self.stop is None:
@@ -109,9 +110,7 @@ def _window(start: Any, stop: Any) -> tuple[float | None, float | None]:
         try:
             ends.append(None if end is None else float(end))
         except (TypeError, ValueError):
-            raise InputError(
-                f"A time is a number. Received: {what_came(end)} as a time."
-            ) from None
+            raise InputError(f"A time is a number. Received: {what_came(end)} as a time.") from None
     first, last = ends
     if (first is not None and not first >= 0) or (last is not None and not last >= (first or 0)):
         raise InputError(
