@@ -90,8 +90,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Loop Monotone Optimum "
-    "Pipe Range RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary Verdict "
-    "VerifyProgress",
+    "Pipe Range RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary "
+    "Verdict VerifyProgress",
     "answers.advice": "Advice",
     "answers.dead_start": "DeadStart",
     "answers.study.progress": "StudyProgress",

@@ -18,8 +18,8 @@ from reach.loops import controller, kinked, linear, loops, smooth
 
 
 NONE = {
-    "dt": None, "observe": None, "actuate": None, "parameters": None, "disturbance": None, "varying": None,
-    "choice": None, "states": None, "controls": None, "where": None,
+    "dt": None, "observe": None, "actuate": None, "parameters": None, "disturbance": None,
+    "varying": None,    "choice": None, "states": None, "controls": None, "where": None,
 }  # fmt: skip
 
 

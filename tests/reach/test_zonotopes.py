@@ -6,7 +6,7 @@ import pytest
 
 from cases import called, cases, combined
 from outrange.reach import zonotopes
-from outrange.reach.tubes import reduced
+from outrange.reach.symbols import reduced
 from outrange.reach.zonotopes import Zonotopes, boxes, through
 from small_graphs import NETS, describable, run_exactly, wild_graph
 

@@ -16,12 +16,13 @@ from ..core.formula import negate, value
 from ..core.watch import Stage, tell
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
+from .atom_bounds import unsafe_parts
 from .network import LoopNetwork
 from .pipes import Bounds, pipe_of
 from .seen import KEPT, check_defined, trajectories, worth
 from .specification import Trajectory, remarks, specified
 from .system import LoopSystem, simulated, unrolled
-from .tubes import Tubes, unsafe_parts
+from .tubes import Tubes
 from .zones import zones
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..answers.loops import Pipe
-from ..core import And, Atom, Box, Clock, Formula, InputError, OutOfTime, deadline
+from ..core import And, Atom, Box, Clock, Formula, InputError, OutOfTime, Region, deadline
 from ..core.formula import atoms
+from ..graph import Graph
 from ..search.common.solution import Status
 from ..search.common.tolerance import is_curved
 from ..search.solve import solve
+from .refine import LOOSE, looseness, refine, sharpen
 from .seen import hull
 from .specification import Trajectory
-from .tubes import LOOSE, Tubes
+from .system import LoopSystem, simulated
+from .tubes import Tubes
 
-
-if TYPE_CHECKING:
-    from .ask import LoopSearch
 
 LEAST, BROKEN = 8.0, 1.0
 """Seconds for the pipe where no `tol` was asked for, or as many as the verdict took: at least; and
@@ -33,6 +33,26 @@ MANY_NODES = 1000
 
 MOST_ROWS = 4096
 """More rows than this are not asked of the loop unrolled."""
+
+
+class Asked(Protocol):
+    """What is asked of a loop, and what is known by now."""
+
+    system: LoopSystem
+    where: Trajectory
+    graph: Graph
+    regions: list[Region]
+    unsafe: Formula | None
+    clock: Clock
+    tubes: Tubes
+    witness: Any
+    proved: bool
+    boxes: int
+    points: np.ndarray
+    states: np.ndarray
+    controls: np.ndarray
+
+    def nearest(self) -> float | None: ...
 
 
 @dataclass(eq=False)
@@ -93,7 +113,7 @@ class Bounds:
         )  # fmt: skip
 
 
-def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
+def pipe_of(search: Asked, tol: float | None, spent: float) -> Bounds:
     """Bound every step: splits first, then the loop unrolled, in the time there is.
 
     Args:
@@ -121,7 +141,7 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
                 _sharpen(search.tubes, near, enough)
             tubes.done = list(search.tubes.done)
         with deadline(part):
-            while tubes.refine(*seen, enough):
+            while refine(tubes, *seen, enough):
                 pass
     except OutOfTime:
         pass
@@ -132,7 +152,7 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
     bounds = Bounds.of(tubes)
     far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
     near = LOOSE if far else 1e-6
-    done = tubes.looseness(*seen) <= (near if tol is None else tol)
+    done = looseness(tubes, *seen) <= (near if tol is None else tol)
     if clock.left > 0 and not tubes.trouble and not done:
         _meet_unrolled(search, bounds, tol, clock)
     return bounds
@@ -141,13 +161,13 @@ def pipe_of(search: LoopSearch, tol: float | None, spent: float) -> Bounds:
 def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
     """Raise the margin to what was seen, in the time there is."""
     try:
-        while tubes.sharpen(near, enough):
+        while sharpen(tubes, near, enough):
             pass
     except OutOfTime:
         pass
 
 
-def _meet_unrolled(search: LoopSearch, bounds: Bounds, tol: float | None, clock: Clock) -> None:
+def _meet_unrolled(search: Asked, bounds: Bounds, tol: float | None, clock: Clock) -> None:
     """Intersect with the ranges of the loop unrolled, and bound the inequalities asked for."""
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
@@ -186,10 +206,8 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
     return row
 
 
-def _see(search: LoopSearch, at: Any) -> None:
+def _see(search: Asked, at: Any) -> None:
     """Trajectories from the points that a search found for the ends count as seen."""
-    from .system import simulated
-
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return

@@ -115,7 +115,7 @@ def check_defined(system: LoopSystem, points: np.ndarray, states: np.ndarray) ->
     Raises:
         InputError: It says from where, when, and at which state.
     """
-    finite = np.isfinite(states).all(axis=2)
+    finite = np.asarray(np.isfinite(states).all(axis=2))
     lost = finite[:, :-1] & ~finite[:, 1:]
     for i, k in np.argwhere(lost)[:8]:
         given = np.concatenate([states[i, k], points[i]])[system.read(int(k), states.shape[1] - 1)]

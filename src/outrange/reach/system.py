@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Box, Region
 from ..graph import Graph, Node, Slot
-from ..graph.splice import moved
+from ..graph.composites.splice import moved
 from ..ops import Rearrange
 
 

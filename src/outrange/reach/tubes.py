@@ -16,14 +16,16 @@ Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import And, Atom, Formula, InputError, Or
-from ..core.formula import FALSE
+from ..core import InputError
+from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
+from .symbols import beside, fresh, reduced, some
 from .system import LoopSystem
+from .tube_boxes import TubeBox, pieces
 from .zonotopes import Zonotopes, boxes, through
 
 
@@ -32,59 +34,6 @@ AT_ONCE = 32
 
 SMALLEST = 2.0**-12
 """Share of the initial set: in a smaller box a plant that may be undefined is taken to be."""
-
-LOOSE = 0.005
-"""An end of the pipe this near to what was seen, relative to the width seen, is near enough."""
-
-NOISE = 6
-"""Symbols of errors that are kept, times the states."""
-
-
-@dataclass(eq=False)
-class TubeBox:
-    """A part of the initial set, and what is known of its trajectories.
-
-    Args:
-        lo: `(d,)` of initial states, then of what stays the same.
-        hi: `(d,)`.
-        share: Of the whole initial set.
-        states: `(2, steps + 1, n)` ends of the states; infinite where not known.
-        controls: `(2, steps, m)` ends of the controls.
-        gains: `(steps + 1, n, d)` how far each state moves as each variable crosses the box.
-        reached: The last step up to which nothing was found open.
-        margin: The distance that it keeps from breaking the specification.
-        blame: `(d,)` how much each variable contributes to it.
-    """
-
-    lo: np.ndarray
-    hi: np.ndarray
-    share: float
-    states: np.ndarray
-    controls: np.ndarray
-    gains: np.ndarray
-    reached: int = -1
-    margin: float = np.inf
-    blame: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-
-@dataclass(frozen=True, eq=False)
-class UnsafePart:
-    """One way to break the specification: a formula, as bounds of its inequalities.
-
-    Args:
-        formula: Over the trajectory.
-        last: The last time it is about.
-    """
-
-    formula: Formula
-    last: int
-
-
-def unsafe_parts(unsafe: Formula, where: Trajectory) -> list[UnsafePart]:
-    """The ways to break a specification, the earliest first."""
-    parts = unsafe.parts if isinstance(unsafe, Or) else (unsafe,)
-    found = [UnsafePart(part, where.last(part)) for part in parts if part != FALSE]
-    return sorted(found, key=lambda part: part.last)
 
 
 @dataclass(eq=False)
@@ -135,7 +84,12 @@ class Tubes:
     @property
     def safe_until(self) -> int:
         """The last step up to which nothing is open for any box."""
-        return min((box.reached for box in self.waiting), default=self.where.steps)
+        asked = [part.last for part in self.parts]
+        each = (
+            min((last for last in asked if last > box.reached), default=self.where.steps + 1) - 1
+            for box in self.waiting
+        )
+        return min(each, default=self.where.steps)
 
     def advance(self) -> None:
         """Take some of the boxes through the loop, and cut those that stay open."""
@@ -176,78 +130,6 @@ class Tubes:
         closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
         return closed, order, margin
 
-    def sharpen(self, nearest: float, near: float = LOOSE) -> bool:
-        """Cut those of the closed boxes that come nearest to breaking the specification.
-
-        Args:
-            nearest: The distance of a trajectory: no margin is larger.
-            near: What is near enough to that, relative to it.
-
-        Returns:
-            Whether there was something to cut.
-        """
-        wanted = nearest - near * abs(nearest)
-        low = sorted((box for box in self.done if box.margin < wanted), key=lambda b: b.margin)
-        low = [box for box in low[: AT_ONCE // 2] if (box.lo < box.hi).any()]
-        levels = levels_for(len(low), AT_ONCE)
-        cut = [half for box in low for half in pieces(box, box.blame, levels)]
-        if len(cut) < 2 * len(low) or not cut:
-            return False
-        closed, blame, margin = self.run(cut)
-        self.boxes += len(cut)
-        if not closed.all():
-            return False  # A half that is looser than the whole: rounding is all that is left.
-        for box, scores, least in zip(cut, blame, margin, strict=True):
-            box.margin, box.blame = float(least), scores
-        kept = {id(box) for box in low}
-        self.done = [box for box in self.done if id(box) not in kept] + cut
-        return True
-
-    def refine(self, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float = LOOSE) -> bool:
-        """Cut those of the closed boxes that make the pipe wider than what was seen.
-
-        Args:
-            seen_lo: `(steps + 1, n)` least values of trajectories.
-            seen_hi: `(steps + 1, n)` largest.
-            near: What is near enough, relative to the width seen.
-
-        Returns:
-            Whether there was something to cut.
-        """
-        over = self._over(seen_lo, seen_hi)
-        worst = over.max(axis=0)
-        chosen: dict[int, np.ndarray] = {}
-        for entry in np.argsort(-worst, kind="stable"):
-            if worst[entry] < near or len(chosen) >= AT_ONCE // 2:
-                break
-            i = int(np.argmax(over[:, entry]))
-            gains = self.done[i].gains.reshape(-1, self.done[i].lo.size)[entry]
-            chosen.setdefault(i, gains)
-        levels = levels_for(len(chosen), AT_ONCE)
-        cut = [
-            half for i, scores in chosen.items() for half in pieces(self.done[i], scores, levels)
-        ]
-        if len(cut) < 2 * len(chosen) or not cut:
-            return False
-        self.run(cut)
-        self.boxes += len(cut)
-        self.done = [box for i, box in enumerate(self.done) if i not in chosen] + cut
-        return True
-
-    def _over(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-        """How far each box goes beyond what was seen, relative to that: `(boxes, entries)`."""
-        lo, hi = (np.stack([box.states[end] for box in self.done]) for end in (0, 1))
-        width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
-        with np.errstate(invalid="ignore", over="ignore"):
-            over = np.maximum((seen_lo - lo) / width, (hi - seen_hi) / width)
-        return np.where(np.isnan(over), np.inf, over).reshape(len(self.done), -1)
-
-    def looseness(self, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
-        """How far the pipe goes beyond what was seen, at most; infinite with boxes waiting."""
-        if self.waiting or not self.done:
-            return np.inf
-        return float(self._over(seen_lo, seen_hi).max())
-
     def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take boxes through the loop, and keep what is found in them.
 
@@ -259,7 +141,7 @@ class Tubes:
         closed, margin = np.ones(len(batch), bool), np.full(len(batch), np.inf)
         blame = np.zeros((len(batch), lo.shape[1]))
         active = np.arange(len(batch))
-        bounds = _AtomBounds(self.where)
+        bounds = AtomBounds(self.where)
         fixed = boxes(lo, hi)
         state = fixed.take(np.arange(len(system.states)))
         for k in range(steps + 1):
@@ -277,8 +159,8 @@ class Tubes:
             if not still.all():
                 active = active[still]
                 bounds.keep(still)
-                fixed = _some(fixed, still)
-                out = None if out is None else _some(out, still)
+                fixed = some(fixed, still)
+                out = None if out is None else some(out, still)
             if out is None or not active.size:
                 break
             state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
@@ -309,14 +191,14 @@ class Tubes:
         count, total = len(state.center), state.rows.shape[1]
         parts = [(state, 0)]
         if w and system.varies:
-            parts.append((_fresh(system.noise.lo, system.noise.hi, count), total))
+            parts.append((fresh(system.noise.lo, system.noise.hi, count), total))
             total += w
         elif w:
             parts.append((fixed.take(np.arange(n + p, n + p + w)), 0))
         if p:
             parts.append((fixed.take(np.arange(n, n + p)), 0))
         if c:
-            parts.append((_fresh(np.zeros(c), system.choices - 1.0, count), total))
+            parts.append((fresh(np.zeros(c), system.choices - 1.0, count), total))
             total += c
         return beside(parts, total)
 
@@ -336,7 +218,7 @@ class Tubes:
     def _judge(
         self,
         k: int,
-        bounds: _AtomBounds,
+        bounds: AtomBounds,
         active: np.ndarray,
         closed: np.ndarray,
         margin: np.ndarray,
@@ -352,181 +234,9 @@ class Tubes:
             worse = (~refuted & still) | (least < margin[active])
             margin[active] = np.minimum(margin[active], np.where(refuted, least, np.inf))
             for row in np.flatnonzero(worse):
-                blame[active[row]] = bounds.blame(part.formula, row, blame.shape[1])
+                blame[active[row]] = bounds.blame(part.formula, int(row), blame.shape[1])
             still &= refuted
         closed[active[~still]] = False
         for i in active[still]:
             batch[i].reached = k
         return still
-
-
-class _AtomBounds:
-    """Bounds of linear forms of the states and controls of each step."""
-
-    def __init__(self, where: Trajectory) -> None:
-        self._where = where
-        self._forms: dict[int, tuple[Zonotopes, Zonotopes | None]] = {}
-        self._known: dict[Atom, Zonotopes] = {}
-
-    def add(self, k: int, state: Zonotopes, control: Zonotopes | None) -> None:
-        self._forms[k] = (state, control)
-
-    def keep(self, still: np.ndarray) -> None:
-        self._forms = {
-            k: (_some(x, still), None if u is None else _some(u, still))
-            for k, (x, u) in self._forms.items()
-        }
-        self._known.clear()
-
-    def of(self, atom: Atom) -> Zonotopes:
-        """The left side of an inequality, as a form."""
-        if atom not in self._known:
-            self._known[atom] = self._computed(atom)
-        return self._known[atom]
-
-    def _computed(self, atom: Atom) -> Zonotopes:
-        total: Zonotopes | None = None
-        for i, c in atom.terms:
-            part = self._entry(i)
-            size = np.abs(part.center) + part.reach
-            rest = np.abs(c) * part.rest + 8 * np.finfo(np.float64).eps * np.abs(c) * size
-            part = Zonotopes(c * part.center, c * part.rows, rest)
-            total = part if total is None else _sum(total, part)
-        if total is None:
-            raise AssertionError("an inequality has terms")
-        size = np.abs(total.center) + total.reach + abs(atom.offset)
-        slack = 8 * np.finfo(np.float64).eps * size * len(atom.terms)
-        return Zonotopes(total.center + atom.offset, total.rows, total.rest + slack)
-
-    def _entry(self, i: int) -> Zonotopes:
-        where = self._where
-        n, k = len(where.states), where.step(i)
-        state, control = self._forms[k]
-        if i < where.inputs or i < where.inputs + where.steps * n:
-            place = i if i < where.inputs else (i - where.inputs) % n
-            return state.take(np.array([place]))
-        if control is None:
-            raise AssertionError("a control of the last step")
-        return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
-
-    def refuted(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
-        """In which boxes nothing satisfies a formula, and the least of its value there."""
-        if isinstance(formula, Atom):
-            lo = self.of(formula).ends()[0][:, 0]
-            return (lo >= 0 if formula.strict else lo > 0), lo
-        found = [self.refuted(part) for part in formula.parts]
-        if isinstance(formula, And):
-            if not found:
-                first = next(iter(self._forms.values()))[0]
-                none = np.zeros(len(first.center), bool)
-                return none, np.where(none, 0.0, -np.inf)
-            return np.any([f for f, _ in found], axis=0), np.max([v for _, v in found], axis=0)
-        return np.all([f for f, _ in found], axis=0), np.min([v for _, v in found], axis=0)
-
-    def blame(self, formula: Formula, row: int, count: int) -> np.ndarray:
-        """How much each initial variable contributes to what keeps a formula open in a box."""
-        if isinstance(formula, Atom):
-            return np.abs(self.of(formula).rows[row, :count, 0])
-        if not formula.parts:
-            return np.zeros(count)
-        values = [self.refuted(part)[1][row] for part in formula.parts]
-        which = np.argmax(values) if isinstance(formula, And) else np.argmin(values)
-        return self.blame(formula.parts[int(which)], row, count)
-
-
-def _sum(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    count = max(a.rows.shape[1], b.rows.shape[1])
-    return Zonotopes(a.center + b.center, a.of(count) + b.of(count), a.rest + b.rest)
-
-
-def beside(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
-    """Values one after the other.
-
-    Args:
-        parts: Values, and the number of the first symbol of each.
-        total: How many symbols there are.
-    """
-    rows = []
-    for part, first in parts:
-        count, own, n = part.rows.shape
-        padded = np.zeros((count, total, n))
-        padded[:, first : first + own] = part.rows
-        rows.append(padded)
-    return Zonotopes(
-        np.concatenate([part.center for part, _ in parts], axis=1),
-        np.concatenate(rows, axis=2),
-        np.concatenate([part.rest for part, _ in parts], axis=1),
-    )
-
-
-def _fresh(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
-    return boxes(np.tile(lo, (count, 1)), np.tile(hi, (count, 1)))
-
-
-def _some(form: Zonotopes, which: np.ndarray) -> Zonotopes:
-    return Zonotopes(form.center[which], form.rows[which], form.rest[which])
-
-
-def reduced(form: Zonotopes, kept: int) -> Zonotopes:
-    """The same states with fewer symbols: of errors the largest stay, the rest are joined.
-
-    Args:
-        form: `(B, n)` states.
-        kept: Symbols that are never joined: the first.
-    """
-    n = form.center.shape[1]
-    own, errors = form.rows[:, :kept], form.rows[:, kept:]
-    rest = form.rest
-    if errors.shape[1] > NOISE * n:
-        sizes = np.abs(errors).sum(axis=2)
-        order = np.argsort(-sizes, axis=1, kind="stable")[:, :, None]
-        ranked = np.take_along_axis(errors, order, axis=1)
-        errors, small = ranked[:, : NOISE * n], ranked[:, NOISE * n :]
-        rest = _up(rest + np.abs(small).sum(axis=1), small.shape[1])
-    more = np.zeros((len(rest), n, n))
-    more[:, np.arange(n), np.arange(n)] = rest
-    return Zonotopes(form.center, np.concatenate([own, errors, more], axis=1), np.zeros_like(rest))
-
-
-def _up(x: np.ndarray, terms: int) -> np.ndarray:
-    return np.where(x == 0, 0.0, x * (1.0 + 2.0 * (terms + 4) * np.finfo(np.float64).eps) + 1e-300)
-
-
-def pieces(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
-    """A box cut in two, again and again, across the variable with the largest score.
-
-    Args:
-        box: The box.
-        scores: `(d,)`; of what was cut it is half as large.
-        levels: How often; up to `2**levels` boxes.
-    """
-    found = [(box, np.where(np.isfinite(scores), scores, 0.0))]
-    for _ in range(levels):
-        found = [half for one, worth in found for half in _halves(one, worth)]
-    return [one for one, _ in found]
-
-
-def _halves(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]]:
-    width = box.hi - box.lo
-    able = width > 1e-12 * np.maximum(np.abs(box.lo), np.abs(box.hi))
-    if not able.any():
-        return [(box, scores)]
-    score = np.where(able, scores + 1e-9 * width * (scores.max() or 1.0), -1.0)
-    i = int(np.argmax(score))
-    middle = 0.5 * box.lo[i] + 0.5 * box.hi[i]
-    left = scores * np.where(np.arange(scores.size) == i, 0.5, 1.0)
-    found = []
-    for end in ("lo", "hi"):
-        lo, hi = box.lo.copy(), box.hi.copy()
-        (hi if end == "lo" else lo)[i] = middle
-        half = replace(
-            box, lo=lo, hi=hi, share=box.share / 2, states=box.states.copy(),
-            controls=box.controls.copy(), gains=0.5 * box.gains,
-        )  # fmt: skip
-        found.append((half, left))
-    return found
-
-
-def levels_for(count: int, wanted: int) -> int:
-    """How often to halve so many boxes, so that a batch is worth its while."""
-    return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))

@@ -99,7 +99,13 @@ class Pipe:
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def index(self, state: str | int) -> int:
-        """The place of a state, by its name or as it is.
+        """Find a state by its name or its place.
+
+        Args:
+            state: Either.
+
+        Returns:
+            Its place.
 
         Raises:
             InputError: There is none.

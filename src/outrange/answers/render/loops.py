@@ -110,11 +110,10 @@ def plot_times(
                      label="trajectories seen" if m == 0 else None)  # fmt: skip
         _broken(one, worst, (None, i))
         known = np.isfinite(ends[2][:, i]) & np.isfinite(ends[3][:, i])
-        time = np.array([ends[0][0], ends[1][-1]])
-        flat = [np.stack([np.full(known.sum(), t), e[known, i]], axis=1)
-                for t, e in zip(time, (ends[2], ends[3]), strict=True)]  # fmt: skip
-        _within(one, *flat, np.stack([np.broadcast_to(np.arange(runs.shape[1]), runs.shape[:2]),
-                                      runs[:, :, i]], axis=2) if runs.size else runs)  # fmt: skip
+        low = np.stack([ends[0][known], ends[2][known, i]], axis=1)
+        high = np.stack([ends[1][known], ends[3][known, i]], axis=1)
+        steps = np.broadcast_to(np.arange(runs.shape[1]), runs.shape[:2])
+        _within(one, low, high, np.stack([steps, runs[:, :, i]], axis=2))
         _zones_over_time(one, zones, i)
         one.set_ylabel(names[i])
         one.axvline(0, color=AXIS, linewidth=0.5)
@@ -147,7 +146,7 @@ def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
     low, high = ax.get_ylim()
     told: set[bool] = set()
     for bad, least, most, start, stop in zones:
-        bounds = np.isfinite(np.stack([least, most])).any(axis=0)
+        bounds = np.asarray(np.isfinite(np.stack([least, most])).any(axis=0))
         if not bounds[i]:
             continue
         hidden = bounds.sum() > 1

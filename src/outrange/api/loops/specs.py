@@ -18,8 +18,8 @@ def within(lo: Any, hi: Any) -> Condition:
     """Require that the states lie in a box: a condition for `outrange.closed_loop`.
 
     Args:
-        lo: A number for each state, None where there is no bound; or one number for all states.
-        hi: Likewise.
+        lo: `(states,)`, None where a state has no bound; or one number for all states.
+        hi: `(states,)`, likewise.
 
     Returns:
         A condition on `outrange.x`: `within(lo, hi).at(20)`, `~within(lo, hi)`.
@@ -51,14 +51,21 @@ def within(lo: Any, hi: Any) -> Condition:
 
 
 def avoid(lo: Any, hi: Any) -> Temporal:
-    """Require that the states never lie in a box; `within` documents the arguments.
+    """Require that the states never lie in a box.
 
     Args:
-        lo: As in `within`.
-        hi: As in `within`.
+        lo: `(states,)` as in `outrange.within`.
+        hi: `(states,)` likewise.
 
     Returns:
         A specification for `outrange.closed_loop`: `(~within(lo, hi)).always()`.
+
+    Raises:
+        InputError: Nothing is bounded, or the lists differ in length.
+
+    Example:
+        >>> avoid([1, None], [2, None])
+        (~((x[0] >= 1.0) & (x[0] <= 2.0))).always()
     """
     return (~within(lo, hi)).always()
 

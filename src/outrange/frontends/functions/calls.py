@@ -30,7 +30,7 @@ def _power(b: Builder, x: Operand, y: Operand) -> Operand:
     if exponent.size != 1:
         raise UnsupportedError("a power whose exponent is not one constant is not described yet")
     if not isinstance(x, Value):
-        return np.power(x, y)
+        return np.power(x, exponent[0])
     return power(b, x, float(exponent[0]))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core import InputError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
-from ...graph.splice import splice
+from ...graph.composites.splice import splice
 from .formulas import formulas, names_time
 from .linear import LinearPlant
 from .trace import trace
@@ -140,7 +140,7 @@ def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
     for value, graph in zip(parts.modes, parts.controllers, strict=True):
         chosen = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
         part = b.multiply(chosen, splice(b, graph, seen))
-        total = part if total is None else b.add(total, part)  # pyright: ignore
+        total = part if total is None else b.add(total, part)  # pyright: ignore[reportAssignmentType]
     return total  # pyright: ignore[reportReturnType]
 
 
@@ -237,7 +237,8 @@ def _model(b: Builder, plant: Graph, n: int, given: Sequence[Value]) -> Value:
             f"parameters), and returns the next state: {size} numbers, then {n}. "
             f"Received: a model of {plant.size} inputs and {outputs} outputs."
         )
-    return splice(b, plant, b.concat([b.reshape(x, (1, x.size)) for x in given], axis=1))
+    joined = b.concat([b.reshape(x, (1, x.size)) for x in given], axis=1)
+    return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]
 
 
 def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:

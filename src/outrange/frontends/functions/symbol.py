@@ -84,7 +84,8 @@ class Symbol:
         return wrapped(rule(self.value.builder, unwrapped, *args, **options))
 
     def sum(self, axis: Any = None) -> Any:
-        return np.sum(self, axis=axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        b = self.value.builder
+        return wrapped(b.reduce("sum", self.value, axis))
 
     def reshape(self, *shape: Any) -> Any:
         """The same entries in another shape, as of an array."""

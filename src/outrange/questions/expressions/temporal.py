@@ -71,19 +71,50 @@ class Timed:
     __slots__ = ()
 
     def always(self, start: float | None = None, stop: float | None = None) -> Temporal:
-        """Require it at every time of a closed loop, or from `start` to `stop`, both included."""
+        """Require it at every time of a closed loop.
+
+        Args:
+            start: The first time that counts; None for the first of all.
+            stop: The last, included; None for the last of all.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
         return Temporal("always", (self,), *_window(start, stop))
 
     def eventually(self, start: float | None = None, stop: float | None = None) -> Temporal:
-        """Require it at some time of a closed loop, or at one from `start` to `stop`."""
+        """Require it at some time of a closed loop.
+
+        Args:
+            start: The first time that counts; None for the first of all.
+            stop: The last, included; None for the last of all.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
         return Temporal("eventually", (self,), *_window(start, stop))
 
     def at(self, time: float) -> Temporal:
-        """Require it at one time of a closed loop."""
+        """Require it at one time of a closed loop.
+
+        Args:
+            time: A number of steps, for a loop in discrete time.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
         return Temporal("always", (self,), *_window(time, time))
 
     def during(self, start: float, stop: float) -> Temporal:
-        """Require it at every time from `start` to `stop`, both included."""
+        """Require it at every time of an interval.
+
+        Args:
+            start: The first time that counts.
+            stop: The last, included.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
         return Temporal("always", (self,), *_window(start, stop))
 
 

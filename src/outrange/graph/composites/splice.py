@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .builder import Builder
-from .graph import Graph, Node
-from .values import Value
+from ..builder import Builder
+from ..graph import Graph, Node
+from ..values import Value
 
 
 def splice(b: Builder, graph: Graph, x: Value) -> Value:
