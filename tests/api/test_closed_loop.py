@@ -91,7 +91,7 @@ def test_a_model_is_a_plant_too():
 def test_an_observation_and_an_actuator(model):
     found = outrange.closed_loop(
         model, spring, BOX, steps=3, observe=lambda x: [x[1], 2 * x[0]],
-        actuate=lambda y: np.clip(y, -0.1, 0.1), spec=(abs(u[0]) <= 0.1).always(),
+        actuate=lambda y: np.clip(y, -0.1, 0.1), spec=(abs(u[0]) <= 0.1).always(), tol=0.1,
     )  # fmt: skip
     assert found.status == "HOLDS"
     assert found.pipe.control_lo.min() >= -0.1 - 1e-9
@@ -220,8 +220,12 @@ def test_a_linear_plant_is_checked():
 
 def test_a_specification_that_says_nothing_is_warned_about():
     empty = avoid([0.6, None], [0.4, None])
-    found = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty)
+    found = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty, tol=0.1)
     assert found.status == "HOLDS" and "says nothing" in str(found)
+    far = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([50, None], [60, None]))
+    assert far.status == "HOLDS" and "x1 stays in" in far.warnings[0]
+    near = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([1.2, None], [2, None]))
+    assert not near.warnings
 
 
 def test_u_is_no_output_of_a_model(model):

@@ -13,6 +13,7 @@ from outrange.api.loops.parts import read_loop
 from outrange.graph.rational import Rational
 from outrange.questions.evidence.evaluate import enclose
 from outrange.reach import tubes
+from outrange.reach.refine import refine
 from outrange.reach.system import simulated, unrolled
 from reach.loops import controller, kinked, linear, loops, smooth
 
@@ -170,3 +171,39 @@ def test_an_interrupt_says_what_is_proved(monkeypatch):
     )
     assert (found.status, found.reason) == ("UNKNOWN", "interrupted")
     assert found.safe_until is not None and "interrupted" in found.sentence
+
+
+def test_all_steps_share_their_weights():
+    rng = np.random.default_rng(0)
+    system = system_of(controller(rng, 2), smooth(rng, 2), np.zeros(2), np.ones(2), 3)
+    ops = {id(node.op) for node in system.step(0).nodes}
+    graph = unrolled(system, 3)
+    assert sum(id(node.op) in ops for node in graph.nodes) == 3 * len(ops)
+    points = rng.uniform(0, 1, (50, 2))
+    states, controls = simulated(system, points, 3)
+    flat = np.concatenate([states[:, 1:].reshape(50, -1), controls.reshape(50, -1)], axis=1)
+    assert np.allclose(graph.run(points), flat)
+
+
+@pytest.mark.parametrize("seed", range(cases(4, 40)))
+def test_no_part_of_a_split_initial_set_is_lost(seed):
+    """Boxes that are cut again and again still hold every trajectory, each its own."""
+    rng = np.random.default_rng(seed)
+    lo, hi = np.array([-0.6, -0.4]), np.array([0.5, 0.7])
+    system = system_of(controller(rng, 2, act="tanh"), smooth(rng, 2), lo, hi, 4)
+    graph = unrolled(system, 4)
+    search = tubes.Tubes(system, _where(system, graph), [])
+    search.advance()
+    points = _points(rng, lo, hi, 400)
+    states, _ = simulated(system, points, 4)
+    for _ in range(3):
+        refine(search, states.min(axis=0), states.max(axis=0))
+    assert len(search.done) > 1 and sum(box.share for box in search.done) == pytest.approx(1.0)
+    held = np.zeros(len(points), int)
+    for box in search.done:
+        mine = ((box.lo <= points) & (points <= box.hi)).all(axis=1)
+        held += mine
+        slack = 1e-12
+        assert (states[mine] >= box.states[0] - slack).all()
+        assert (states[mine] <= box.states[1] + slack).all()
+    assert (held >= 1).all()

@@ -23,7 +23,7 @@ from .seen import KEPT, check_defined, trajectories, worth
 from .specification import Trajectory, remarks, specified
 from .system import LoopSystem, simulated, unrolled
 from .tubes import Tubes
-from .zones import zones
+from .zones import unreached, zones
 
 
 FIRST_TURN = 1.0
@@ -197,11 +197,13 @@ class LoopSearch:
         names = {"states": self.system.states, "controls": self.system.controls}
         kept = self.states[np.linspace(0, len(self.states) - 1, KEPT).astype(int)]
         kept = kept if len(self.states) else self.states
+        pipe = bounds.pipe(names, self.states)
+        named = zones(self.spec, self.where) if asked else ()
         return Loop(
             model=self.system.name,
             claim=self.text if asked else "",
             status=status if asked else "REACHED",
-            pipe=bounds.pipe(names, self.states),
+            pipe=pipe,
             counterexample=found,
             margin=self.margin if status == HOLDS else -np.inf,
             nearest=self.nearest(),
@@ -209,12 +211,12 @@ class LoopSearch:
             safe_until=until,
             covered=1.0 if self.proved else self.tubes.covered,
             helps=() if status != UNKNOWN or not asked else self._helps(bounds),
-            warnings=tuple(self.warnings),
+            warnings=(*self.warnings, *unreached(named, self.system.states, pipe)),
             warrant=self.warrant,
             cost=Cost(self.clock.seconds, self.boxes + self.tubes.boxes),
             methods=tuple(self.used),
             trajectories=kept,
-            zones=() if not asked else zones(self.spec, self.where),
+            zones=named,
         )
 
     def _helps(self, bounds: Bounds) -> tuple[str, ...]:

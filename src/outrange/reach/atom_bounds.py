@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import And, Atom, Formula, Or
+from ..core import And, Atom, Formula, Or, OutrangeError
 from ..core.formula import FALSE
 from .specification import Trajectory
 from .symbols import some
 from .zonotopes import Zonotopes
+
+
+EPS = float(np.finfo(np.float64).eps)
+"""Twice the unit roundoff."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class AtomBounds:
         self._forms[k] = (state, control)
 
     def keep(self, still: np.ndarray) -> None:
+        """Go on with some of the boxes."""
         self._forms = {
             k: (some(x, still), None if u is None else some(u, still))
             for k, (x, u) in self._forms.items()
@@ -60,16 +65,12 @@ class AtomBounds:
     def _computed(self, atom: Atom) -> Zonotopes:
         total: Zonotopes | None = None
         for i, c in atom.terms:
-            part = self._entry(i)
-            size = np.abs(part.center) + part.reach
-            rest = np.abs(c) * part.rest + 8 * np.finfo(np.float64).eps * np.abs(c) * size
-            part = Zonotopes(c * part.center, c * part.rows, rest)
-            total = part if total is None else _sum(total, part)
+            part = _slack(self._entry(i), np.abs(c))
+            part = Zonotopes(c * part.center, c * part.rows, np.abs(c) * part.rest)
+            total = _slack(part if total is None else _sum(total, part))
         if total is None:
-            raise AssertionError("an inequality has terms")
-        size = np.abs(total.center) + total.reach + abs(atom.offset)
-        slack = 8 * np.finfo(np.float64).eps * size * len(atom.terms)
-        return Zonotopes(total.center + atom.offset, total.rows, total.rest + slack)
+            raise OutrangeError("An inequality has terms. Received: one without.")
+        return _slack(Zonotopes(total.center + atom.offset, total.rows, total.rest), 1.0, atom)
 
     def _entry(self, i: int) -> Zonotopes:
         where = self._where
@@ -79,7 +80,7 @@ class AtomBounds:
             place = i if i < where.inputs else (i - where.inputs) % n
             return state.take(np.array([place]))
         if control is None:
-            raise AssertionError("a control of the last step")
+            raise OutrangeError("A control is known while a step runs. Received: the last step.")
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 
     def refuted(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
@@ -105,6 +106,13 @@ class AtomBounds:
         values = [self.refuted(part)[1][row] for part in formula.parts]
         which = np.argmax(values) if isinstance(formula, And) else np.argmin(values)
         return self.blame(formula.parts[int(which)], row, count)
+
+
+def _slack(form: Zonotopes, factor: float = 1.0, atom: Atom | None = None) -> Zonotopes:
+    """The form, with room for the roundings that a factor, a sum or an offset made."""
+    size = np.abs(form.center) + form.reach + (0.0 if atom is None else abs(atom.offset))
+    tiny = 0.0 if factor == 0 else 1e-300 / factor
+    return Zonotopes(form.center, form.rows, form.rest + 8 * EPS * size + tiny)
 
 
 def _sum(a: Zonotopes, b: Zonotopes) -> Zonotopes:

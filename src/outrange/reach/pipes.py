@@ -35,7 +35,7 @@ MOST_ROWS = 4096
 """More rows than this are not asked of the loop unrolled."""
 
 
-class Asked(Protocol):
+class LoopState(Protocol):
     """What is asked of a loop, and what is known by now."""
 
     system: LoopSystem
@@ -113,7 +113,7 @@ class Bounds:
         )  # fmt: skip
 
 
-def pipe_of(search: Asked, tol: float | None, spent: float) -> Bounds:
+def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
     """Bound every step: splits first, then the loop unrolled, in the time there is.
 
     Args:
@@ -167,7 +167,7 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
         pass
 
 
-def _meet_unrolled(search: Asked, bounds: Bounds, tol: float | None, clock: Clock) -> None:
+def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
     """Intersect with the ranges of the loop unrolled, and bound the inequalities asked for."""
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
@@ -180,7 +180,7 @@ def _meet_unrolled(search: Asked, bounds: Bounds, tol: float | None, clock: Cloc
         return
     box: Box = search.regions[0].box
     left = None if clock.limit == np.inf else max(clock.left, 1e-3)
-    found = solve(search.graph, box, rows, tol=tol, time_limit=left)
+    found = solve(search.graph, box, rows, tol=tol, time_limit=left, solver=False)
     search.boxes += found.boxes
     lower = found.lower
     lo, hi = lower[:size], -lower[size : 2 * size]
@@ -206,7 +206,7 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
     return row
 
 
-def _see(search: Asked, at: Any) -> None:
+def _see(search: LoopState, at: Any) -> None:
     """Trajectories from the points that a search found for the ends count as seen."""
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):

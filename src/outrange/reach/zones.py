@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..answers.loops import Pipe
 from ..answers.loops.trajectory import LoopZone
 from ..core import Formula
 from ..core.formula import clauses, negate
 from ..questions.expressions import Temporal, as_temporal
 from .specification import Trajectory, conjunction, held_at, times
 
+
+FAR = 10.0
+"""Widths of the pipe between it and a set, from which on the set may be a slip."""
 
 MOST_ZONES = 64
 """Of more none is drawn."""
@@ -26,6 +31,30 @@ def zones(spec: Any, where: Trajectory) -> tuple[LoopZone, ...]:
     """
     found = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where)]
     return tuple(found) if len(found) <= MOST_ZONES else ()
+
+
+def unreached(found: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
+    """Sets to be avoided that the loop never comes near: a slip in the specification, maybe.
+
+    Args:
+        found: What `zones` found.
+        names: Of the states.
+        pipe: Where the loop can be.
+    """
+    told = []
+    least, most = pipe.lo.min(axis=0), pipe.hi.max(axis=0)
+    for zone in found:
+        if not zone.bad or not (np.isfinite(zone.lo) & np.isfinite(zone.hi)).any():
+            continue
+        apart = np.maximum(zone.lo - most, least - zone.hi)
+        far = apart - FAR * (most - least)
+        i = int(np.argmax(far))
+        if far[i] > 0:
+            told.append(
+                f"The set to be avoided is never near: {names[i]} stays in [{least[i]:.4g}, "
+                f"{most[i]:.4g}], and the set has it in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
+            )
+    return told[:1]
 
 
 def _leaves(spec: Temporal) -> list[Temporal]:
