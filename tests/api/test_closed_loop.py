@@ -118,9 +118,9 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
     found.csv(tmp_path / "loop.csv")
     assert (tmp_path / "loop.csv").read_text().startswith("step,at_lo")
     assert "HOLDS" in found.html()
-    axes = found.plot("at", "speed")
-    assert axes.get_xlabel() == "at"
-    assert len(found.plot()) == 2 and found.plot("speed").get_ylabel() == "speed"
+    axes = found.plot(x="at", y="speed")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("at", "speed")
+    assert len(found.plot_times()) == 2 and found.plot(y="speed").get_ylabel() == "speed"
     low, high = found.pipe.range([1, -1])
     runs = found.trajectories[..., 0] - found.trajectories[..., 1]
     assert (low <= runs + 1e-9).all() and (runs <= high + 1e-9).all()
@@ -130,11 +130,7 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
 def test_a_picture_shows_what_breaks(model):
     pytest.importorskip("matplotlib").use("Agg")
     found = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
-    labels = (
-        [t.get_text() for t in found.plot(0, 1).figure.legends[0].get_texts()]
-        if (found.plot(0, 1).figure.legends)
-        else [t.get_text() for t in found.plot(0, 1).get_legend().get_texts()]
-    )
+    labels = found.plot().get_legend_handles_labels()[1]
     assert {"counterexample", "avoid"} <= set(labels)
 
 

@@ -16,6 +16,7 @@ from ..core.formula import negate, value
 from ..core.watch import Stage, tell
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
+from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .network import LoopNetwork
 from .pipes import Bounds, pipe_of
@@ -28,6 +29,9 @@ from .zones import unreached, zones
 
 FIRST_TURN = 1.0
 """Seconds of the first turn of either search; every round doubles it."""
+
+CURVED_SHARE = 0.25
+"""Of the turns of splits, how long those of a loop unrolled are that is not piecewise linear."""
 
 METHODS = (
     "zonotopes in the initial variables with symbolic remainders, and splits of the initial set "
@@ -120,7 +124,8 @@ class LoopSearch:
             with deadline(self.clock.left):
                 self._split(turn)
             if not self.proved:
-                self._unroll(unsafe, min(turn, self.clock.left))
+                share = CURVED_SHARE if is_curved(self.graph) else 1.0
+                self._unroll(unsafe, min(share * turn, self.clock.left))
             turn *= 2
 
     def _breaks(self, unsafe: Formula) -> bool:

@@ -21,9 +21,9 @@ from .system import LoopSystem, simulated
 from .tubes import Tubes
 
 
-LEAST, BROKEN = 8.0, 1.0
-"""Seconds for the pipe where no `tol` was asked for, or as many as the verdict took: at least; and
-where the specification is broken, so that nobody waits for more than the trajectory."""
+LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
+"""Seconds for the pipe where no `tol` was asked for: at least, where the specification is broken
+(so that nobody waits for more than the trajectory), and as a share of what the verdict took."""
 
 SURVEY = 5.0
 """Seconds for the first box of every step, at least."""
@@ -123,7 +123,7 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
         spent: Seconds so far.
     """
     least = LEAST if search.witness is None else BROKEN
-    seconds = max(least, spent) if tol is None else np.inf
+    seconds = max(least, SHARE * spent) if tol is None else np.inf
     seconds = min(seconds, search.clock.left)
     clock = Clock(seconds if np.isfinite(seconds) else None)
     tubes = Tubes(search.system, search.where, [])

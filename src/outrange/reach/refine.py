@@ -26,7 +26,7 @@ def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
     wanted = nearest - near * abs(nearest)
     low = sorted((box for box in tubes.done if box.margin < wanted), key=lambda b: b.margin)
     low = [box for box in low[: AT_ONCE // 2] if (box.lo < box.hi).any()]
-    levels = levels_for(len(low), AT_ONCE)
+    levels = levels_for(len(low), AT_ONCE // 4)
     cut = [half for box in low for half in pieces(box, box.blame, levels)]
     if len(cut) < 2 * len(low) or not cut:
         return False
@@ -62,7 +62,7 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
         i = int(np.argmax(over[:, entry]))
         gains = tubes.done[i].gains.reshape(-1, tubes.done[i].lo.size)[entry]
         chosen.setdefault(i, gains)
-    levels = levels_for(len(chosen), AT_ONCE)
+    levels = levels_for(len(chosen), AT_ONCE // 4)
     cut = [half for i, scores in chosen.items() for half in pieces(tubes.done[i], scores, levels)]
     if len(cut) < 2 * len(chosen) or not cut:
         return False

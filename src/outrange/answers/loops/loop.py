@@ -10,7 +10,15 @@ import numpy as np
 
 from ...core import OutrangeError, Warrant
 from ..answer import Answer, Cost
-from ..render.document import Block, Document, Interval, Listing, Paragraph, Table
+from ..render.document import (
+    MOST_ROWS,
+    Block,
+    Document,
+    Interval,
+    Listing,
+    Paragraph,
+    Table,
+)
 from ..render.jsonable import field_dict
 from ..render.loops import plot_phase, plot_times
 from ..render.text import clipped_name, number
@@ -21,8 +29,8 @@ from .trajectory import LoopTrajectory, LoopZone
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
 
-MOST_TIMES = 12
-"""Of more times some are shown."""
+MOST_TIMES, MOST_COLUMNS = 12, 4
+"""Of more times some are shown; of more states every one has a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +200,8 @@ class Loop(Answer):
 
     def _table(self) -> Table:
         pipe = self.pipe
+        if len(pipe.states) > MOST_COLUMNS:
+            return self._by_state()
         shown = np.unique(np.linspace(0, len(pipe) - 1, min(len(pipe), MOST_TIMES)).astype(int))
         rows = [
             (f"{pipe.start[k]:g}", *(Interval(pipe.lo[k, i], pipe.hi[k, i])
@@ -200,37 +210,73 @@ class Loop(Answer):
         ]  # fmt: skip
         return Table(("step", *pipe.states), rows, "rr", len(pipe) - len(shown))
 
+    def _by_state(self) -> Table:
+        """A row a state, where there are too many for columns."""
+        lo, hi = self.pipe.lo, self.pipe.hi
+        rows = [
+            (
+                name,
+                Interval(lo[0, i], hi[0, i]),
+                Interval(lo[:, i].min(), hi[:, i].max()),
+                Interval(lo[-1, i], hi[-1, i]),
+            )
+            for i, name in enumerate(self.pipe.states)
+        ]
+        head = ("state", "at the start", "at any step", "at the end")
+        return Table(head, rows[:MOST_ROWS], "lr", max(0, len(rows) - MOST_ROWS))
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON."""
         told = super().as_dict() | {"pipe": field_dict(self.pipe)}
         found = self.counterexample
         return told | {"counterexample": None if found is None else field_dict(found)}
 
-    def plot(self, *states: str | int, ax: Any = None) -> Any:
-        """Draw two states against each other, or states over time. Needs matplotlib.
+    def plot(
+        self, ax: Any = None, *, x: str | int | None = None, y: str | int | None = None
+    ) -> Any:
+        """Draw one state against another, or one over time. Needs matplotlib.
 
         Args:
-            *states: Two names or places of states for one against the other; one, or none for all,
-                over time.
-            ax: Matplotlib axes to draw on; a new figure if None. Several states over time take a
-                sequence of axes.
+            ax: Matplotlib axes to draw on; a new figure if None.
+            x: The state to draw across, by its name or place; None for the time.
+            y: The state to draw up. Neither: the first two states.
 
         Returns:
-            The axes; a list where several states are drawn over time.
+            The axes.
 
         Raises:
             InputError: matplotlib is not installed, or there is no such state.
         """
-        places = [self.pipe.index(state) for state in states]
-        claim, found = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample
+        if x is None and y is None and len(self.pipe.states) > 1:
+            x, y = 0, 1
+        up = self.pipe.index(0 if y is None else y)
+        if x is None:
+            return plot_times(*self._picture(), [up], ax)[0]
+        return plot_phase(*self._picture(), [self.pipe.index(x), up], ax)
+
+    def plot_times(self, *states: str | int) -> list[Any]:
+        """Draw states over time, one below the other. Needs matplotlib.
+
+        Args:
+            *states: By their names or places; all of them without any.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed, or there is no such state.
+        """
+        places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
+        return plot_times(*self._picture(), places)
+
+    def _picture(self) -> tuple[Any, ...]:
+        """What both kinds of pictures show."""
+        claim, found, pipe = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample, self.pipe
         title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"
         worst = None if found is None else (found.states, found.step)
         zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in self.zones]
-        draw = plot_phase if len(places) == 2 else plot_times
-        places = places or list(range(len(self.pipe.states)))
-        pipe = self.pipe
         ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
-        return draw(title, pipe.states, ends, self.trajectories, worst, zones, places, ax)
+        return title, pipe.states, ends, self.trajectories, worst, zones
 
     def csv(self, path: str | os.PathLike) -> None:
         """Write the pipe as a table, one row a time.

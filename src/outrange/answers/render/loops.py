@@ -98,7 +98,7 @@ def plot_times(
     places: Sequence[int],
     ax: Any = None,
 ) -> Any:
-    """States over time; `plot_phase` documents the arguments, `ax` may be a sequence of axes."""
+    """States over time, a list of axes; `plot_phase` documents the arguments."""
     if ax is None:
         size = (7.6, 1.8 + 1.7 * len(places))
         ax = new_axes(len(places), 1, figsize=size, sharex=True, squeeze=False)[:, 0]
@@ -121,7 +121,7 @@ def plot_times(
             one.set_xlabel("step")
             legend_below(one)
     titled(axes[0], title)
-    return axes[0] if len(axes) == 1 else axes
+    return axes
 
 
 def _over_time(ax: Any, ends: Ends, i: int) -> None:

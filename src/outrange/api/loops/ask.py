@@ -82,7 +82,7 @@ def closed_loop(
         controls: Names of the controls.
         where: A condition on `outrange.x`: only initial states that satisfy it count.
         tol: The gap of the pipe to reach, relative to what was seen. None: as near as it gets in
-            about the time that the verdict took, a second at least.
+            8 s, or half the time that the verdict took.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the simulated trajectories; no proof depends on it.
         progress: As in `outrange.verify`.

@@ -138,8 +138,7 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _draw(answer: Loop, picture: str) -> None:
-    axes = answer.plot()
-    figure = (axes[0] if isinstance(axes, list) else axes).figure
+    figure = answer.plot_times()[0].figure
     try:
         figure.savefig(picture)
     except (OSError, ValueError) as error:
