@@ -207,3 +207,18 @@ def test_no_part_of_a_split_initial_set_is_lost(seed):
         assert (states[mine] >= box.states[0] - slack).all()
         assert (states[mine] <= box.states[1] + slack).all()
     assert (held >= 1).all()
+
+
+@pytest.mark.parametrize("case", loops(cases(4, 40)))
+def test_what_comes_to_pass_at_some_step(case):
+    net, plant, lo, hi, steps = case
+    points = _points(np.random.default_rng(4), lo, hi, 3000)
+    states, _ = simulated(system_of(*case), points, steps)
+    best = states[..., 0].min(axis=1)
+    latest, width = best.max(), np.ptp(states[..., 0])
+    for end, status in ((latest + 0.1 * width, "HOLDS"), (latest - 0.02 * width, "VIOLATED")):
+        spec = (x[0] <= end).eventually()
+        found = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=spec, tol=0.5)
+        assert found.status == status
+        turned = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=~~spec, tol=0.5)
+        assert turned.status == status

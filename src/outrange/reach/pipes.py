@@ -129,6 +129,7 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
     tubes = Tubes(search.system, search.where, [])
     tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
     seen, enough = hull(search.states), LOOSE if tol is None else tol
+    far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
     try:
         # Without a specification every box is taken to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
@@ -140,8 +141,9 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
             with deadline(part):
                 _sharpen(search.tubes, near, enough)
             tubes.done = list(search.tubes.done)
+        # A small piecewise-linear loop is exact once it is unrolled.
         with deadline(part):
-            while refine(tubes, *seen, enough):
+            while far and refine(tubes, *seen, enough):
                 pass
     except OutOfTime:
         pass
@@ -150,7 +152,6 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
         return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
-    far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
     near = LOOSE if far else 1e-6
     done = looseness(tubes, *seen) <= (near if tol is None else tol)
     if clock.left > 0 and not tubes.trouble and not done:
