@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
     from .api.ranges import (
+        difference_range as difference_range,
         output_range as output_range,
         sample_range as sample_range,
         summary as summary,
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
     from .api.slopes import (
-        difference_range as difference_range,
         gradient_range as gradient_range,
         lipschitz as lipschitz,
         monotone as monotone,
@@ -105,11 +105,11 @@ _HOMES = {
     "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
-    "api.ranges": "output_range sample_range summary",
+    "api.ranges": "difference_range output_range sample_range summary",
     "api.read": "load read read_property",
     "api.report": "report",
     "api.robustness": "robust_accuracy robustness",
-    "api.slopes": "difference_range gradient_range lipschitz monotone",
+    "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "frontends.functions.linear": "linear_plant",

@@ -138,7 +138,7 @@ def _proved(
             )
             for c, scale in claims
         ]
-        tree = prove_box(about.network, box, goals, by_boxes)
+        tree = prove_box(about.network, box, goals, by_boxes, claims[0][0].by)
         if tree is None:
             raise NoCertificateError(
                 "no proof tree was found, since a bound is attained to within float64 rounding; a "
