@@ -20,7 +20,7 @@ from ..render.document import (
     Table,
 )
 from ..render.jsonable import field_dict
-from ..render.loops import plot_phase, plot_times
+from ..render.loops import Ends, Zone, plot_phase, plot_times
 from ..render.text import clipped_name, number
 from ..verdict import LONGEST_CLAIM, REASONS, TONE
 from .pipe import Pipe
@@ -269,7 +269,9 @@ class Loop(Answer):
         places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
         return plot_times(*self._picture(), places)
 
-    def _picture(self) -> tuple[Any, ...]:
+    def _picture(
+        self,
+    ) -> tuple[str, tuple[str, ...], Ends, np.ndarray, tuple[np.ndarray, int] | None, list[Zone]]:
         """What both kinds of pictures show."""
         claim, found, pipe = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample, self.pipe
         title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"

@@ -36,9 +36,8 @@ def in_float64() -> Any:
 
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # releases before 0.8
-
-    return enable_x64()
+    experimental: Any = jax.experimental  # releases before 0.8
+    return experimental.enable_x64()
 
 
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
