@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -36,8 +37,7 @@ def in_float64() -> Any:
 
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    experimental: Any = jax.experimental  # releases before 0.8
-    return experimental.enable_x64()
+    return import_module("jax.experimental").enable_x64()  # releases before 0.8
 
 
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
