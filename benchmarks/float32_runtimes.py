@@ -113,16 +113,19 @@ def keras_runners(model: Any, shape: tuple[int, ...], compiled: bool) -> dict[st
     if backend == "jax":
         import jax
 
-        whole = jax.jit(lambda v: model(v))
-        return {"eager": lambda v: np.asarray(model(v)), "jit": lambda v: np.asarray(whole(v))}
+        whole = jax.jit(lambda v: model(v, training=False))
+        return {
+            "eager": lambda v: np.asarray(model(v, training=False)),
+            "jit": lambda v: np.asarray(whole(v)),
+        }
     if backend == "tensorflow":
         import tensorflow as tf
 
-        found = {"eager": lambda v: model(v).numpy()}
-        plain = tf.function(lambda v: model(v))
+        found = {"eager": lambda v: model(v, training=False).numpy()}
+        plain = tf.function(lambda v: model(v, training=False))
         found["graph"] = lambda v: plain(tf.constant(v)).numpy()
         if compiled:
-            fast = tf.function(lambda v: model(v), jit_compile=True)
+            fast = tf.function(lambda v: model(v, training=False), jit_compile=True)
             found["xla"] = lambda v: fast(tf.constant(v)).numpy()
         return found
     import torch
@@ -134,12 +137,14 @@ def keras_runners(model: Any, shape: tuple[int, ...], compiled: bool) -> dict[st
 
         return one
 
+    for weight in model.parameters():
+        weight.requires_grad_(False)  # else no trace takes it as a constant
     example = torch.zeros((AT_ONCE, *shape))
     with torch.no_grad():
-        traced = torch.jit.trace(lambda v: model(v), example, check_trace=False)
-    found = {"eager": run(model), "traced": run(traced)}
+        traced = torch.jit.trace(lambda v: model(v, training=False), example, check_trace=False)
+    found = {"eager": run(lambda v: model(v, training=False)), "traced": run(traced)}
     if compiled:
-        found["inductor"] = run(torch.compile(lambda v: model(v)))
+        found["inductor"] = run(torch.compile(lambda v: model(v, training=False)))
     return found
 
 

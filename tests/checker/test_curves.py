@@ -44,7 +44,18 @@ FACTORS = {
 }
 """Second derivative = factor * core; every factor is a product of what is positive (elu: or 0)."""
 
-KINKS = [(0, 1), (1, 0), (-1, 1), (fmpq(1, 4), 1), (-3, -2), (-2, -3), (2, 2), (0, 0), (5, -7)]
+KINKS = [
+    (0, 1),
+    (1, 0),
+    (-1, 1),
+    (fmpq(1, 4), 1),
+    (1, fmpq(1, 4)),
+    (-3, -2),
+    (-2, -3),
+    (2, 2),
+    (0, 0),
+    (5, -7),
+]
 
 
 def _s(x):

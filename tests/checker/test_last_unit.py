@@ -194,6 +194,18 @@ def test_lines_are_asked_where_intervals_leave_a_sign_open(tmp_path):
         same_as_exact(net, [(-1.0, 1.0)], LINES, given, tmp_path)
 
 
+def test_a_box_is_cut_at_its_middle_to_the_unit(tmp_path):
+    """On [0, 2001 units]: 4000 * relu(x - 980) - 1000 * x, and the same of 2000 units - x.
+
+    Both are worst at 1000 units, where one half ends and the other begins.
+    """
+    for sign, start in ((1, -980), (-1, 1020)):
+        blocks = [(RELU, [{0: sign, -1: units(start)}])]
+        output = {0: -1000 * sign, 1: 4000, -1: units(-1000_000 + sign * 1000_000)}
+        net, tree = network(1, blocks, [output]), [SPLIT, 0, *LINES, *LINES]
+        edge(net, [(0.0, 2001 * UNIT)], tree, -1000_000 - 9, tmp_path)
+
+
 def test_a_case_without_inputs_holds_whatever_its_leaf_says(tmp_path):
     """relu(1/4 - relu(x)) + relu(x) is 1/4 at least: if x < 0, the second sum is 1/4."""
     net = network(1, [(RELU, [{0: 1}]), (RELU, [{1: -1, -1: fmpq(1, 4)}])], [{1: 1, 2: 1}])
