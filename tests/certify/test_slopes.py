@@ -114,6 +114,21 @@ def test_a_trend_that_is_not_there_gets_none(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_that_an_output_does_neither_is_no_part_of_a_certificate(tmp_path):
+    net = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(2)]
+    )
+    weights = [np.array([[1.0, -1.0]]), np.full(2, -0.1), np.array([[1.0, 1.0], [1.0, 0.0]])]
+    net.set_weights([*weights, np.zeros(2)])
+    file = tmp_path / "a.proof"
+    answer = outrange.monotone(net, (-1, 1), certificate=file, check=False)
+    assert [trend.direction for trend in answer.trends] == ["neither", "rises"]
+    assert "that others do neither, their inputs show" in answer.certificate
+    assert "y[0]" not in check(str(file)).sentences[0]
+    answer = outrange.monotone(net, (-1, 1), outputs=1, certificate=file, check=False)
+    assert "neither" not in answer.certificate
+
+
 def test_what_is_not_covered_is_refused_before_the_search(tmp_path):
     file, net = tmp_path / "a.proof", model("relu")
     for ask in (outrange.monotone, outrange.gradient_range):

@@ -50,10 +50,13 @@ def certified_monotone(
     if not claims:
         raise NoCertificateError("no trend is proved")
     is_checked = certify(path, about, _parts(box, claims), notes, check)
+    said = told(path, is_checked)
+    if any(trend.direction == "neither" for trend in answer.trends):
+        said += " It is about what rises or falls; that others do neither, their inputs show."
     return replace(
         answer,
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=told(path, is_checked),
+        certificate=said,
     )
 
 
