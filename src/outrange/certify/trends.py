@@ -53,7 +53,10 @@ def certified_monotone(
     said = told(path, is_checked)
     whole = all(trend.rises or trend.falls for trend in answer.trends)
     if not whole:
-        said += " It is about what rises or falls; that others do neither, or are open, is not part of it."
+        said += (
+            " It is about what rises or falls; that others do neither, or are open, is not part "
+            "of it."
+        )
     return replace(
         answer,
         warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
