@@ -59,8 +59,9 @@ def read_loop(
     size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
     held = _place(mode, names) if mode is not None else 0
+    seen = _seen(observe, size) if None in networks else size
     controllers = [
-        _function_graph(one, size) if network is None else network.graph
+        _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
     ]
     values, choices = _choices(choice)
@@ -146,6 +147,17 @@ def _check_time(steps: Any, dt: Any) -> None:
 
 def _is_function(controller: Any) -> bool:
     return isinstance(controller, types.FunctionType | types.MethodType | np.ufunc)
+
+
+def _seen(observe: Callable | None, size: int) -> int:
+    """How many numbers a controller sees that is a function and does not say so itself."""
+    if observe is None:
+        return size
+    from ...frontends.functions import trace
+
+    b = Builder([Slot("x", (size,))], source="observe")
+    (x,) = b.input_values()
+    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`").size
 
 
 def _function_graph(controller: Callable, size: int) -> Any:
