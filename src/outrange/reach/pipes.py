@@ -15,7 +15,7 @@ from ..search.common.solution import Status
 from ..search.common.tolerance import is_curved
 from ..search.solve import solve
 from .refine import LOOSE, looseness, refine, sharpen
-from .seen import hull
+from .seen import hull, inside
 from .specification import Trajectory
 from .system import LoopSystem, simulated
 from .tubes import Tubes
@@ -212,8 +212,10 @@ def _see(search: LoopState, at: Any) -> None:
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return
-    lo, hi = search.regions[0].box.lo, search.regions[0].box.hi
-    points = np.clip(points, lo, hi)
+    region = search.regions[0]
+    points = inside(np.clip(points, region.box.lo, region.box.hi), region)
+    if not len(points):
+        return
     with np.errstate(all="ignore"):
         states, controls = simulated(search.system, points, search.system.horizon)
     search.points = np.concatenate([search.points, points])

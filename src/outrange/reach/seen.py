@@ -76,7 +76,7 @@ def _drawn(region: Region, rng: np.random.Generator) -> np.ndarray:
     corners = np.where(rng.integers(0, 2, (CORNERS, lo.size)), lo, hi)
     inner = rng.uniform(lo, hi, (RANDOM, lo.size))
     points = np.concatenate([0.5 * (lo + hi)[None], corners, inner])
-    return _inside(points, region)
+    return inside(points, region)
 
 
 def _moved(
@@ -87,15 +87,16 @@ def _moved(
         width = region.box.hi - region.box.lo
         step = rng.normal(size=(4, *near.shape)) * size * width
         moved = np.clip(near + step, region.box.lo, region.box.hi).reshape(-1, width.size)
-        found.append(_inside(moved, region))
+        found.append(inside(moved, region))
     return np.concatenate(found)
 
 
-def _inside(points: np.ndarray, region: Region) -> np.ndarray:
+def inside(points: np.ndarray, region: Region) -> np.ndarray:
+    """Those of the points that lie in a region, once they are whole where it says so."""
     points = np.where(region.integer, np.rint(points), points)
     if region.condition == TRUE and not region.distances:
         return np.clip(points, region.box.lo, region.box.hi)
-    return points[[contains(region, point) for point in points]]
+    return points[np.array([contains(region, point) for point in points], bool)]
 
 
 def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,7 @@ def read_loop(
         _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
     ]
-    values, choices = _choices(choice)
+    choices = _choices(choice)
     noise, fixed = _box(disturbance, "disturbance"), _box(parameters, "parameters")
     if (disturbance is None) != (varying is None):
         raise InputError(
@@ -75,10 +75,11 @@ def read_loop(
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
     values_of = tuple(modes) if mode is not None else ()
     parts = StepParts(
-        controllers, plant, observe, actuate, names, sizes, values, tuple(controls or ()),
+        controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held,
     )  # fmt: skip
     graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
+    _check_repeatable(parts, graphs[0])
     pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
@@ -86,12 +87,28 @@ def read_loop(
     _check_finite(found, names)
     system = LoopSystem(
         tuple(one.whole for one in graphs), steps, tuple(found), names, pushed, noise,
-        bool(varying), fixed, np.array(choices, int),
+        bool(varying), fixed, np.array([len(values) for values in choices], int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
         _model_step(networks, parts, graphs, size), held,
         {value: tuple(one.modes[value] for one in graphs) for value in values_of},
     )  # fmt: skip
     return system, [n for n in networks if n is not None], input_domain(slots, found)
+
+
+def _check_repeatable(parts: StepParts, graphs: StepGraphs) -> None:
+    """Refuse a plant that returns something else every time it is called."""
+    from ...frontends.functions.step import step_graphs
+
+    again = step_graphs(parts, 0 if parts.uses_time else 0.0)
+    points = np.random.default_rng(0).uniform(-1, 1, (8, graphs.whole.size))
+    with np.errstate(all="ignore"):
+        found = [graph.run(points) for graph in (graphs.whole, again.whole)]
+    if not np.array_equal(*found, equal_nan=True):
+        raise InputError(
+            "A plant returns the same next state whenever it is called with the same numbers. What "
+            "is random is a disturbance: `disturbance=(lo, hi), varying=True`, `w` in the plant. "
+            "Received: one that returned two different results (`np.random`, or a counter?)."
+        )
 
 
 def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
@@ -221,7 +238,8 @@ def _box(given: Any, what: str) -> Box:
     """`(lo, hi)`, or one value, as a box; empty without one."""
     if given is None:
         return Box(np.zeros(0), np.zeros(0))
-    ends = given if isinstance(given, tuple) and len(given) == 2 else (given, given)
+    # A list would be a vector without any uncertainty: hardly what is meant.
+    ends = given if isinstance(given, tuple) and len(given) == 2 else (1.0, 0.0)
     try:
         lo, hi = (np.atleast_1d(np.asarray(end, np.float64)).ravel() for end in ends)
         lo, hi = (end.copy() for end in np.broadcast_arrays(lo, hi))
@@ -229,29 +247,27 @@ def _box(given: Any, what: str) -> Box:
         lo, hi = np.ones(1), np.zeros(1)
     if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
         raise InputError(
-            f"`{what}` is `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
+            f"`{what}` is a pair `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
             f"Received: {given!r:.80}."
         )
     return Box(lo, hi)
 
 
-def _choices(given: Any) -> tuple[np.ndarray, list[int]]:
-    """Least value and distance of every choice, `(c, 2)`, and how many values it has."""
+def _choices(given: Any) -> list[np.ndarray]:
+    """The values of every choice, rising."""
     if given is None:
-        return np.zeros((0, 2)), []
-    lists = list(given) if np.ndim(next(iter(given), 0)) else [given]
-    rows, counts = [], []
-    for values in lists:
-        values = np.sort(np.unique(np.asarray(list(values), np.float64)))
-        steps = np.diff(values)
-        if not values.size or not np.isfinite(values).all() or (steps != steps[:1]).any():
-            raise InputError(
-                "A choice is a list of values in even distances, `[-1, 0, 1]` say. "
-                f"Received: {values.tolist()}."
-            )
-        rows.append((values[0], steps[0] if steps.size else 0.0))
-        counts.append(values.size)
-    return np.array(rows).reshape(-1, 2), counts
+        return []
+    try:
+        lists = list(given) if np.ndim(next(iter(given), 0)) else [given]
+        found = [np.unique(np.asarray(list(values), np.float64)) for values in lists]
+    except (TypeError, ValueError):
+        found = []
+    if not found or not all(values.size and np.isfinite(values).all() for values in found):
+        raise InputError(
+            "A choice is a list of finite numbers, `[-1, 0, 1]` say; several are a list of lists. "
+            f"Received: {given!r:.80}."
+        )
+    return found
 
 
 def _check_finite(found: Sequence[Any], names: Sequence[str]) -> None:

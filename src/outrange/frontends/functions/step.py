@@ -16,7 +16,8 @@ import numpy as np
 from ...core import InputError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites.splice import splice
-from .formulas import formulas, names_time
+from .choices import chosen
+from .formulas import formulas, names_time, uses
 from .linear import LinearPlant
 from .trace import trace
 
@@ -36,7 +37,7 @@ class StepParts:
         actuate: From what the controller returns to the control; None where that is the same.
         states: Names.
         sizes: Of `w`, `p` and `c`; 0 where there are none.
-        choices: `(c, 2)` least value and distance of the values of each choice.
+        choices: The values of each choice, rising.
         controls: Names; empty for `u1`, `u2`, ...
         modes: The value of each controller's mode.
         mode: The state that holds the mode.
@@ -48,7 +49,7 @@ class StepParts:
     actuate: Callable | None
     states: tuple[str, ...]
     sizes: Mapping[str, int]
-    choices: np.ndarray
+    choices: Sequence[np.ndarray]
     controls: tuple[str, ...] = ()
     modes: tuple[float, ...] = ()
     mode: int = 0
@@ -72,7 +73,7 @@ class StepParts:
         if isinstance(self.plant, Graph):
             return False
         if isinstance(self.plant, list | tuple):
-            return any(map(names_time, self.plant))
+            return any(map(names_time, self.plant)) and "t" not in {*self.states, *self.controls}
         return "t" in _called_with(self.plant, self.sizes)
 
 
@@ -161,8 +162,7 @@ def _before(parts: StepParts, n: int, size: int) -> Graph:
 def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> list[Value]:
     u: Value = given.pop("raw")
     if "c" in given:
-        chosen = b.affine_map(given["c"], parts.choices[:, 1], parts.choices[:, 0])
-        given["c"] = chosen
+        given["c"] = chosen(b, given["c"], parts.choices)
     if parts.actuate is not None:
         b.source = "actuate"
         u = trace(b, parts.actuate, [_vector(b, u)], None, "`actuate`")
@@ -213,8 +213,9 @@ def _formulas(b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int) 
         )
     count = vectors["u"].size
     names = {"x": parts.states, "u": parts.controls or [f"u{i + 1}" for i in range(count)]}
-    names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wp" if k in vectors}
+    names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wpc" if k in vectors}
     names |= {"t": ()}
+    _check_used([k for k in "xuwpc" if uses(parts.plant, [k, *names.get(k, ())])], parts.sizes)
     run = formulas(parts.plant, names)
     values = [k for k in vectors if k != "t"]
     t = vectors["t"]
@@ -253,7 +254,14 @@ def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
         "`linear_plant(A, B)`; or a list of formulas"
     )
     if isinstance(plant, LinearPlant):
-        return ("x", "u", "w") if sizes["w"] else ("x", "u")
+        names = ["x", "u"] if plant.E is None else ["x", "u", "w"]
+        _check_used(names, sizes)
+        if plant.E is not None and plant.E.shape[1] != sizes["w"]:
+            raise InputError(
+                "A linear plant has a column of `E` a disturbance. "
+                f"Received: {plant.E.shape[1]} columns, {sizes['w']} disturbances."
+            )
+        return tuple(names)
     try:
         parameters = list(inspect.signature(plant).parameters.values())
     except (TypeError, ValueError):
@@ -267,6 +275,16 @@ def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
             raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
     if not {"x", "u"} <= set(names):
         raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+    _check_used(names, sizes)
+    return tuple(names)
+
+
+def _check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
+    """Refuse a plant that takes what is not given, or does not take what is.
+
+    Raises:
+        InputError: It would be left out of the proof in silence.
+    """
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
@@ -278,7 +296,7 @@ def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
     if unused:
         named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
         raise InputError(
-            f"`{named}=` reaches a plant through its argument `{unused[0]}`. "
+            f"`{named}=` reaches a plant through its argument `{unused[0]}` (of a formula: "
+            f"`{unused[0]}1`, of `linear_plant`: `E`, for a disturbance). "
             f"Received: a plant of {', '.join(names)}."
         )
-    return tuple(names)
