@@ -31,6 +31,9 @@ SURVEY = 5.0
 MANY_NODES = 1000
 """Of a loop of more operations it takes seconds to begin: a pipe that is near enough will do."""
 
+MANY_BOXES = 256
+"""Of more open boxes it takes too long to lead each to the end: the whole set is taken anew."""
+
 MOST_ROWS = 4096
 """More rows than this are not asked of the loop unrolled."""
 
@@ -127,7 +130,8 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
     seconds = min(seconds, search.clock.left)
     clock = Clock(seconds if np.isfinite(seconds) else None)
     tubes = Tubes(search.system, search.where, [])
-    tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
+    if len(search.tubes.waiting) <= MANY_BOXES:
+        tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
     seen, enough = hull(search.states), LOOSE if tol is None else tol
     far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
     try:

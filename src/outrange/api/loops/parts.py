@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, InputDomain, InputError, UnsupportedError
+from ...core import InputDomain, InputError, UnsupportedError
 from ...graph import Builder, Slot
 from ..arguments import loaded, written_condition
+from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def read_loop(
         _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
     ]
-    choices = _choices(choice)
-    noise, fixed = _box(disturbance, "disturbance"), _box(parameters, "parameters")
+    choices = choices_of(choice)
+    noise, fixed = pair(disturbance, "disturbance"), pair(parameters, "parameters")
     if (disturbance is None) != (varying is None):
         raise InputError(
             "A disturbance may be another one at every step, `varying=True`, or stay the same, "
@@ -79,7 +80,7 @@ def read_loop(
         values_of, held,
     )  # fmt: skip
     graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
-    _check_repeatable(parts, graphs[0])
+    check_repeatable(parts, graphs[0])
     pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
@@ -93,22 +94,6 @@ def read_loop(
         {value: tuple(one.modes[value] for one in graphs) for value in values_of},
     )  # fmt: skip
     return system, [n for n in networks if n is not None], input_domain(slots, found)
-
-
-def _check_repeatable(parts: StepParts, graphs: StepGraphs) -> None:
-    """Refuse a plant that returns something else every time it is called."""
-    from ...frontends.functions.step import step_graphs
-
-    again = step_graphs(parts, 0 if parts.uses_time else 0.0)
-    points = np.random.default_rng(0).uniform(-1, 1, (8, graphs.whole.size))
-    with np.errstate(all="ignore"):
-        found = [graph.run(points) for graph in (graphs.whole, again.whole)]
-    if not np.array_equal(*found, equal_nan=True):
-        raise InputError(
-            "A plant returns the same next state whenever it is called with the same numbers. What "
-            "is random is a disturbance: `disturbance=(lo, hi), varying=True`, `w` in the plant. "
-            "Received: one that returned two different results (`np.random`, or a counter?)."
-        )
 
 
 def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
@@ -232,42 +217,6 @@ def _names(given: Sequence[str] | None, size: int, what: str, prefix: str) -> tu
             f"Received: {names}."
         )
     return tuple(names)
-
-
-def _box(given: Any, what: str) -> Box:
-    """`(lo, hi)`, or one value, as a box; empty without one."""
-    if given is None:
-        return Box(np.zeros(0), np.zeros(0))
-    # A list would be a vector without any uncertainty: hardly what is meant.
-    ends = given if isinstance(given, tuple) and len(given) == 2 else (1.0, 0.0)
-    try:
-        lo, hi = (np.atleast_1d(np.asarray(end, np.float64)).ravel() for end in ends)
-        lo, hi = (end.copy() for end in np.broadcast_arrays(lo, hi))
-    except (TypeError, ValueError):
-        lo, hi = np.ones(1), np.zeros(1)
-    if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
-        raise InputError(
-            f"`{what}` is a pair `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
-            f"Received: {given!r:.80}."
-        )
-    return Box(lo, hi)
-
-
-def _choices(given: Any) -> list[np.ndarray]:
-    """The values of every choice, rising."""
-    if given is None:
-        return []
-    try:
-        lists = list(given) if np.ndim(next(iter(given), 0)) else [given]
-        found = [np.unique(np.asarray(list(values), np.float64)) for values in lists]
-    except (TypeError, ValueError):
-        found = []
-    if not found or not all(values.size and np.isfinite(values).all() for values in found):
-        raise InputError(
-            "A choice is a list of finite numbers, `[-1, 0, 1]` say; several are a list of lists. "
-            f"Received: {given!r:.80}."
-        )
-    return found
 
 
 def _check_finite(found: Sequence[Any], names: Sequence[str]) -> None:

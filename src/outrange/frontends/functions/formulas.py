@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -67,7 +67,7 @@ def names_time(text: Any) -> bool:
     return uses([text], ["t"])
 
 
-def uses(texts: Sequence[Any], names: Sequence[str]) -> bool:
+def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
     """Whether some formula has one of these names in it."""
     found = set()
     for text in texts:
