@@ -51,11 +51,15 @@ def certified_monotone(
         raise NoCertificateError("no trend is proved")
     is_checked = certify(path, about, _parts(box, claims), notes, check)
     said = told(path, is_checked)
-    if any(trend.direction == "neither" for trend in answer.trends):
-        said += " It is about what rises or falls; that others do neither, their inputs show."
+    whole = all(trend.rises or trend.falls for trend in answer.trends)
+    if not whole:
+        said += (
+            " It is about what rises or falls; that others do neither, or are open, is not part "
+            "of it."
+        )
     return replace(
         answer,
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
+        warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
         certificate=said,
     )
 

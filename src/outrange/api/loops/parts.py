@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, InputDomain, InputError, UnsupportedError
+from ...core import InputDomain, InputError, UnsupportedError
 from ...graph import Builder, Slot
 from ..arguments import loaded, written_condition
+from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def read_loop(
     size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
     held = _place(mode, names) if mode is not None else 0
+    seen = _seen(observe, size) if None in networks else size
     controllers = [
-        _function_graph(one, size) if network is None else network.graph
+        _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
     ]
-    values, choices = _choices(choice)
-    noise, fixed = _box(disturbance, "disturbance"), _box(parameters, "parameters")
+    choices = choices_of(choice)
+    noise, fixed = pair(disturbance, "disturbance"), pair(parameters, "parameters")
     if (disturbance is None) != (varying is None):
         raise InputError(
             "A disturbance may be another one at every step, `varying=True`, or stay the same, "
@@ -74,10 +76,11 @@ def read_loop(
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
     values_of = tuple(modes) if mode is not None else ()
     parts = StepParts(
-        controllers, plant, observe, actuate, names, sizes, values, tuple(controls or ()),
+        controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held,
     )  # fmt: skip
     graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
+    check_repeatable(parts, graphs[0])
     pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
@@ -85,7 +88,7 @@ def read_loop(
     _check_finite(found, names)
     system = LoopSystem(
         tuple(one.whole for one in graphs), steps, tuple(found), names, pushed, noise,
-        bool(varying), fixed, np.array(choices, int),
+        bool(varying), fixed, np.array([len(values) for values in choices], int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
         _model_step(networks, parts, graphs, size), held,
         {value: tuple(one.modes[value] for one in graphs) for value in values_of},
@@ -148,6 +151,17 @@ def _is_function(controller: Any) -> bool:
     return isinstance(controller, types.FunctionType | types.MethodType | np.ufunc)
 
 
+def _seen(observe: Callable | None, size: int) -> int:
+    """How many numbers a controller sees that is a function and does not say so itself."""
+    if observe is None:
+        return size
+    from ...frontends.functions import trace
+
+    b = Builder([Slot("x", (size,))], source="observe")
+    (x,) = b.input_values()
+    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`").size
+
+
 def _function_graph(controller: Callable, size: int) -> Any:
     from ...frontends.functions import trace
 
@@ -203,43 +217,6 @@ def _names(given: Sequence[str] | None, size: int, what: str, prefix: str) -> tu
             f"Received: {names}."
         )
     return tuple(names)
-
-
-def _box(given: Any, what: str) -> Box:
-    """`(lo, hi)`, or one value, as a box; empty without one."""
-    if given is None:
-        return Box(np.zeros(0), np.zeros(0))
-    ends = given if isinstance(given, tuple) and len(given) == 2 else (given, given)
-    try:
-        lo, hi = (np.atleast_1d(np.asarray(end, np.float64)).ravel() for end in ends)
-        lo, hi = (end.copy() for end in np.broadcast_arrays(lo, hi))
-    except (TypeError, ValueError):
-        lo, hi = np.ones(1), np.zeros(1)
-    if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
-        raise InputError(
-            f"`{what}` is `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
-            f"Received: {given!r:.80}."
-        )
-    return Box(lo, hi)
-
-
-def _choices(given: Any) -> tuple[np.ndarray, list[int]]:
-    """Least value and distance of every choice, `(c, 2)`, and how many values it has."""
-    if given is None:
-        return np.zeros((0, 2)), []
-    lists = list(given) if np.ndim(next(iter(given), 0)) else [given]
-    rows, counts = [], []
-    for values in lists:
-        values = np.sort(np.unique(np.asarray(list(values), np.float64)))
-        steps = np.diff(values)
-        if not values.size or not np.isfinite(values).all() or (steps != steps[:1]).any():
-            raise InputError(
-                "A choice is a list of values in even distances, `[-1, 0, 1]` say. "
-                f"Received: {values.tolist()}."
-            )
-        rows.append((values[0], steps[0] if steps.size else 0.0))
-        counts.append(values.size)
-    return np.array(rows).reshape(-1, 2), counts
 
 
 def _check_finite(found: Sequence[Any], names: Sequence[str]) -> None:
