@@ -80,7 +80,7 @@ def read_loop(
         values_of, held,
     )  # fmt: skip
     graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
-    check_repeatable(parts, graphs[0])
+    check_repeatable(parts)
     pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]

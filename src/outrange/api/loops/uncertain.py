@@ -10,7 +10,7 @@ from ...core import Box, InputError
 
 
 if TYPE_CHECKING:
-    from ...frontends.functions.step import StepGraphs, StepParts
+    from ...frontends.functions.step import StepParts
 
 
 def pair(given: Any, what: str) -> Box:
@@ -49,14 +49,14 @@ def choices_of(given: Any) -> list[np.ndarray]:
     return found
 
 
-def check_repeatable(parts: StepParts, graphs: StepGraphs) -> None:
+def check_repeatable(parts: StepParts) -> None:
     """Refuse a plant that returns something else every time it is called."""
-    from ...frontends.functions.step import step_graphs
+    from ...frontends.functions.step import plain_after
 
-    again = step_graphs(parts, 0 if parts.uses_time else 0.0)
-    points = np.random.default_rng(0).uniform(-1, 1, (8, graphs.whole.size))
+    traced = [plain_after(parts) for _ in range(2)]
+    points = np.random.default_rng(0).uniform(-1, 1, (8, traced[0].size))
     with np.errstate(all="ignore"):
-        found = [graph.run(points) for graph in (graphs.whole, again.whole)]
+        found = [graph.run(points) for graph in traced]
     if not np.array_equal(*found, equal_nan=True):
         raise InputError(
             "A plant returns the same next state whenever it is called with the same numbers. What "

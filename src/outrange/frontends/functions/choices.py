@@ -40,4 +40,4 @@ def _value(b: Builder, which: Value, values: Sequence[float]) -> Value:
             factors.append(float(left))
             pieces.append(b.clip(b.affine_map(which, 1.0, 1.0 - j), 0.0, 1.0))
             left -= Fraction(factors[-1])
-    return b.affine_map(b.combine(factors, pieces), 1.0, first)  # pyright: ignore
+    return b.affine_map(b.combine(factors, pieces), 1.0, first)  # pyright: ignore[reportReturnType]

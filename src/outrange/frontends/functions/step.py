@@ -119,6 +119,20 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
     return StepGraphs(before, after, whole, modes)
 
 
+def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
+    """`StepGraphs.after` as the plant wrote it, curves not put together: quickly there."""
+    n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
+    slots = [Slot("x", (n,))]
+    slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
+    b = Builder([*slots, Slot("raw", (raw,))])
+    given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
+    after, u = _after(b, parts, given, t)
+    last = b.concat([after, u], axis=1)
+    if not isinstance(last, Value):
+        last = b.constant_value(last)
+    return Graph(tuple(b.inputs), tuple(b.nodes), last.index, (Slot("next", (last.size,)),))
+
+
 def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
     b = Builder(slots)
     inputs = b.input_values()
