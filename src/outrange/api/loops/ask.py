@@ -74,7 +74,7 @@ def closed_loop(
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
         varying: Whether the disturbance may be another one at every step; to be said with it.
-        choice: The values that the plant's `c` may take at every step, in even distances:
+        choice: The values that the plant's `c` may take at every step:
             `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
