@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import OutrangeError, Warrant
+from ...core import Warrant
 from ..answer import Answer, Cost
 from ..render.document import (
     MOST_ROWS,
@@ -22,19 +22,17 @@ from ..render.document import (
 from ..render.jsonable import field_dict
 from ..render.loops import Ends, Zone, plot_phase, plot_times
 from ..render.text import clipped_name, number
-from ..verdict import LONGEST_CLAIM, REASONS, TONE
+from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
 from .pipe import Pipe
 from .trajectory import LoopTrajectory, LoopZone
 
-
-HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
 
 MOST_TIMES, MOST_COLUMNS = 12, 4
 """Of more times some are shown; of more states every one has a row."""
 
 
 @dataclass(frozen=True, eq=False)
-class Loop(Answer):
+class Loop(Decided, Answer):
     """Where a closed loop can be at every time, and whether it does what was specified.
 
     `HOLDS` is a proof for every trajectory from the initial set, whatever the disturbance does.
@@ -93,25 +91,6 @@ class Loop(Answer):
     FORMAT = "outrange.loop"
     INDEX = ("step",)
     OMITTED = ("trajectories",)
-
-    def __post_init__(self) -> None:
-        if (self.status == VIOLATED) != (self.counterexample is not None):
-            raise OutrangeError(
-                "`VIOLATED` needs a trajectory, and only it. "
-                f"Received: {self.status}, {self.counterexample}."
-            )
-        if self.status == HOLDS and not self.margin >= 0:
-            raise OutrangeError(
-                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
-            )
-
-    @property
-    def holds(self) -> bool | None:
-        """True, False, or None if unknown or nothing was specified."""
-        return {HOLDS: True, VIOLATED: False}.get(self.status)
-
-    def __bool__(self) -> bool:
-        return self.status == HOLDS
 
     @property
     def looseness(self) -> float:
