@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from programs_table import table  # noqa: E402
+from programs_table import table
 
 
 WORK = 1000
@@ -56,14 +56,10 @@ class Trainings:
 
 
 def diagnosed(keras: Any, program: Any) -> dict[str, Any]:
-    """Findings and time of one call, as a user makes it, with nothing compiled before."""
+    """Findings and time of one call, as a user makes it."""
     import outrange
     from diagnosis.generated.program import build, data
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.clear_caches()
     model = build(keras, program)
     x, y = data(program)
     known = inspect.signature(outrange.diagnose).parameters
@@ -105,6 +101,10 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
     if error or not is_healthy(skills):
         yield {"seed": seed, "kind": "does not learn", **about, "error": error}
         return
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.clear_caches()  # so that the base is diagnosed with nothing compiled before
     yield {"seed": seed, "kind": "base", **about, **record(keras, base)}
     for one in todo:
         operator, mutant = sample.mutant_of(one, base)

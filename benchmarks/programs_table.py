@@ -61,15 +61,20 @@ def _alarms(twins: list[Record]) -> None:
 
 
 def _times(records: list[Record]) -> None:
+    first = [r for r in records if r["kind"] == "base"]
+    _time("with nothing compiled before", first)
+    _time("after it, in the same process", [r for r in records if r["kind"] != "base"])
+    for one in (r for r in records if r.get("failed")):
+        print(f"  diagnose raised at seed {one['seed']}: {one['failed']}")
+
+
+def _time(when: str, records: list[Record]) -> None:
     seconds = sorted(r["seconds"] for r in records)
     if seconds:
         worst = max(records, key=lambda r: r["seconds"])
-        print(f"Seconds a call: median {seconds[len(seconds) // 2]:.1f}, 95 % "
+        print(f"Seconds a call {when}: median {seconds[len(seconds) // 2]:.1f}, 95 % "
               f"{seconds[int(0.95 * len(seconds))]:.1f}, worst {seconds[-1]:.1f} "
               f"({worst['base']}, {worst.get('operator', 'healthy')}).")  # fmt: skip
-    failed = [r for r in records if r.get("failed")]
-    for one in failed:
-        print(f"  diagnose raised at seed {one['seed']}: {one['failed']}")
 
 
 def _by(what: str, records: Iterable[Record]) -> None:

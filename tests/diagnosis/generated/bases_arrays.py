@@ -33,7 +33,8 @@ def images(seed: int, draw: Draw) -> Program:
     x, labels = _pictures(draw, draw.whole(7, 9), count)
     name = draw.one("relu", "relu", "elu", "tanh")
     layers = [spec("Conv2D", draw.whole(6, 10), 3, activation=name, padding="same"),
-              spec("MaxPooling2D"), spec("Conv2D", draw.whole(8, 12), 3, activation=name)]  # fmt: skip
+              spec("MaxPooling2D"),
+              spec("Conv2D", draw.whole(8, 12), 3, activation=name)]  # fmt: skip
     layers += [spec(draw.one("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"))]
     layers += [spec("Dense", draw.whole(12, 24), activation=name)] if draw.one(0, 1) else []
     head, one_hot = class_head(draw, count)

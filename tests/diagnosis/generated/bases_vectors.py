@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from .draw import (
-    NEW, Draw, binary_head, class_head, clusters, label_array, parted, regression_head, smooth,
+    NEW,
+    Draw,
+    binary_head,
+    class_head,
+    clusters,
+    label_array,
+    parted,
+    regression_head,
+    smooth,
 )  # fmt: skip
 from .program import Head, Program, Spec, spec
 
@@ -125,7 +133,8 @@ def residual(seed: int, draw: Draw) -> Program:
     blocks = [spec("Residual", width, activation=name) for _ in range(draw.whole(2, 4))]
     layers = (spec("Dense", width, activation=name), *blocks)
     return assemble("residual", seed, draw, [x], [smooth(draw, x)], (layers,), (),
-                    (regression_head(draw),), optimizer=("Adam", {"learning_rate": 0.005}))  # fmt: skip
+                    (regression_head(draw),),
+                    optimizer=("Adam", {"learning_rate": 0.005}))  # fmt: skip
 
 
 def several_heads(seed: int, draw: Draw) -> Program:

@@ -1,4 +1,4 @@
-"""A program as data: layers, losses, optimizer, rows. Mutations rewrite it; `build` makes it real."""
+"""A program as data: layers, losses, optimizer, rows; mutations rewrite it, `build` makes it."""
 
 from __future__ import annotations
 
