@@ -201,7 +201,12 @@ class DiagnosisContext:
     @cached_property
     def predictions(self) -> list[np.ndarray]:
         """What the model itself returns; empty where it is not run."""
-        return self.program.predict(self.given[0]) if self.runs else []
+        if not self.runs:
+            return []
+        kept = self.measured.outputs if self.measured is not None else ()
+        if kept and len(kept[0]) == self.rows:
+            return list(kept)
+        return self.program.predict(self.given[0])
 
     @cached_property
     def measured(self) -> Measured | None:
@@ -213,6 +218,8 @@ class DiagnosisContext:
         """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
         if not self.runs:
             return None
+        # Repeated to the length that is measured anyway: another one would be compiled again.
+        rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         x, y = (_cut(part, rows) for part in self.given)
         if self.program.measure is None:
             return not all(map(_finite, self.program.predict(x)))
