@@ -13,6 +13,7 @@ from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
 from .bounds import Ranges, interval_ends, linear_ends
+from .trials import Trials
 
 
 WORK = 40_000_000
@@ -234,6 +235,11 @@ class DiagnosisContext:
         """A few steps on a copy."""
         run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
         return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
+
+    @cached_property
+    def trials(self) -> Trials:
+        """Short trainings of copies."""
+        return Trials(self)
 
     @property
     def batch_normalized(self) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,10 @@ class Copy(Protocol):
         """Train at another rate; a schedule raises."""
         ...
 
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        ...
+
 
 class _State:
     """Under JAX: the variables' values, handed from one compiled step to the next."""
@@ -49,6 +53,17 @@ class _State:
         trainable, others, slots = self._state
         place = self._jitted.rate_slot
         slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
+        self._state = trainable, others, slots
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        trainable, others, slots = self._state
+        variables = self._jitted.model.trainable_variables
+        new = [values.get(id(v)) for v in variables]
+        trainable = [
+            old if n is None else n.astype(v.dtype)
+            for v, old, n in zip(variables, trainable, new, strict=True)
+        ]
         self._state = trainable, others, slots
 
     def step(self, x: Any, y: Any) -> float:
@@ -80,6 +95,7 @@ class _Clone:
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self._k, self._model, self._noisy = k, _copy(k, model), noisy
+        self._original = model
 
     def multiply_rate(self, factor: float) -> None:
         """Train at another rate; a schedule raises."""
@@ -87,6 +103,13 @@ class _Clone:
         optimizer.learning_rate = factor * float(
             self._k.ops.convert_to_numpy(optimizer.learning_rate)
         )
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        for own, variable in zip(self._model.weights, self._original.weights, strict=True):
+            new = values.get(id(variable))
+            if new is not None:
+                own.assign(new)
 
     def step(self, x: Any, y: Any) -> float:
         """Take a step; return the loss before it."""
@@ -136,6 +159,7 @@ class Rehearser:
         batch: int | None = None,
         seed: int = 0,
         rate: float = 1.0,
+        weights: Mapping[int, np.ndarray] | None = None,
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -146,6 +170,7 @@ class Rehearser:
             batch: Rows a step, drawn as `fit` draws them. None: the first rows, always the same.
             seed: Of the draw.
             rate: By what the learning rate is multiplied.
+            weights: Weight index to other values to start with.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -157,6 +182,10 @@ class Rehearser:
                 copy = self._copy()
                 if rate != 1.0:
                     copy.multiply_rate(rate)
+                if weights:
+                    copy.start_with(
+                        {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
+                    )
                 losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed)
                 loss, outputs = copy.look(*first)
                 looks.append((len(losses), loss))
