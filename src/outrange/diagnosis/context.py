@@ -191,11 +191,13 @@ class DiagnosisContext:
     def runs(self) -> bool:
         """Whether the framework is run: a large model takes it minutes to compile."""
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
-        small = size <= LARGE and len(self.program.layers) <= DEEP
+        # A layer that is unrolled in time is one layer.
+        count = len({layer.path for layer in self.program.layers})
+        small = size <= LARGE and count <= DEEP
         if not small and self.steps is None:
             self.unread.append(
                 f"outputs, gradients and steps of training, because the model is large ({size:,} "
-                "weights); pass `steps=12` to have them measured"
+                f"weights, {count:,} layers); pass `steps=12` to have them measured"
             )
         return small or self.steps is not None
 

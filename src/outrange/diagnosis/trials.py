@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,12 @@ BATCH = 32
 GAIN = 0.02
 """Share of the best constant's loss that a training has to win to count as learning."""
 
+
+CLEAR = 0.15
+"""Share of the targets' variance from which on a simple model is said to see something in them."""
+
+ALLOWED = 10.0
+"""Seconds that all trainings together may take."""
 
 LEAST = 6
 """Steps below which a training says nothing."""
@@ -71,6 +78,7 @@ class Trials:
     def __init__(self, case: DiagnosisContext) -> None:
         self._case = case
         self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
+        self._seconds = 0.0
 
     @property
     def batch(self) -> int:
@@ -82,10 +90,13 @@ class Trials:
         if (change, seed) not in self._runs:
             case, found = self._case, None
             go, most = case.program.rehearse, STEPS if case.steps is None else case.steps
-            if go is not None and most > 0 and case.runs and case.sound_rows.all():
+            left = self._seconds < ALLOWED
+            if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
+                start = time.perf_counter()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
                 found = go(*data, most, self.batch, seed, change.rate, weights)
+                self._seconds += time.perf_counter() - start
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
 
@@ -199,10 +210,23 @@ class Trials:
         """
         if not self.stuck:
             return None
-        before, after = self.ratios(), self.ratios(change)
-        if not before or len(after) < SEEDS or max(after) > LEARNED:
-            return None
-        return min(before), max(after)
+        most = 0.0
+        for seed in range(SEEDS):
+            one = self.run(change, seed)
+            ratio = None if one is None else self.ratio(one, change)
+            if ratio is None or ratio > LEARNED:
+                return None
+            most = max(most, ratio)
+        return min(self.ratios()), most
+
+    @cached_property
+    def unexplained(self) -> bool:
+        """Whether nothing is learned that a simple model learns, and no start or rate helps."""
+        if not self.stuck or self.signal is None or self.signal.explained < CLEAR:
+            return False
+        changes = [Change(rate=rate) for rate in (0.1, 0.01, 10.0, 100.0)]
+        changes += [Change(redrawn=True), Change(scaled_x=True)]
+        return all(self.helps(change) is None for change in changes)
 
 
 def scaled(data: Any) -> Any:

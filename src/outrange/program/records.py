@@ -88,11 +88,12 @@ class Head:
 
     Args:
         activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
-            `"sigmoid"`, `"tanh"`, `"relu"`, or `"other"` where it is none of these.
+            `"sigmoid"`, `"tanh"`, `"relu"` and others by Keras's names, or `"other"`.
         layer: The layer that applies it.
         width: Entries along the last axis.
         axis: The softmax's axis, counted from the end.
-        logits: The tensor before the activation; None for `"linear"` and `"other"`.
+        logits: The tensor before the activation; None for `"linear"` and `"other"`, and where it is
+            applied to each step of a sequence by itself.
         inner: The activation whose result enters this one directly, or `""`: `"softmax"` for a
             softmax of a softmax.
         dropped: The rate of a dropout that comes last, 0 if none does.

@@ -64,7 +64,7 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     soon as the rate exceeds 2 (1 + momentum) over the largest curvature of the loss, which the data
     alone determine; a lower bound of that curvature is computed. PROVED for batches that hold all
     rows. Copies of other models are trained for up to 200 steps, with their own batches and
-    optimizer: MEASURED if the loss explodes or becomes NaN; if it stays above that of the best constant
+    optimizer: MEASURED if the loss explodes or becomes NaN; if it stays above the best constant's
     and falls well below it at a tenth or a hundredth of the rate, or at a hundred times the rate
     while the own pace would not get there in 20 000 steps; if the weights do not move; or if at the
     pace measured a regression would take more than ten million steps.""",
