@@ -148,7 +148,7 @@ def _told_apart(program: Program, step: RecordedStep, follower: RecordedStep) ->
         return False
     order = [layer.path for layer in program.layers]
     noisy = [i for i, layer in enumerate(program.layers) if layer.kind in RANDOM]
-    if not noisy or step.layer not in order or follower.layer not in order:
+    if step.layer not in order or follower.layer not in order:
         return True
     known = {layer.kind for layer in program.layers} <= QUIET | set(RANDOM)
     first, last = order.index(step.layer), order.index(follower.layer)
