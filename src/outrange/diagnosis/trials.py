@@ -236,6 +236,29 @@ class Trials:
             most = max(most, ratio)
         return min(self.ratios()), most
 
+    def unseen(self, change: Change) -> float | None:
+        """The least loss of any training at rows held out, over that of the best constant there."""
+        found = []
+        for one in self.all(change):
+            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+            if not one.outputs or len(rest) < 10:
+                return None
+
+            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
+                return baselines.value(
+                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
+                )
+
+            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
+                head = self._case.head(loss)
+                return None if head is None else baselines.constant(loss, y[rest], head.width)
+
+            reached, constant = self._sum(there), self._sum(best)
+            if reached is None or not constant:
+                return None
+            found.append(reached / constant)
+        return min(found) if len(found) == SEEDS else None
+
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.
 
