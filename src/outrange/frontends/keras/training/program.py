@@ -20,6 +20,7 @@ from ..trace.tolerant import Followed, follow, symbols
 from .measure import measurer, predictions, rehearser
 from .output_heads import head
 from .randomness import may_draw
+from .stepping import stepping, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -100,6 +101,10 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=may_draw(k, model),
+        stepping=stepping(k, model) if compiled else None,
+        varied=None
+        if whole is None or found is None
+        else varied(k, wide.weights, lambda: _whole(k, found, number, struct)),
     )
 
 
@@ -203,8 +208,7 @@ def _parts(
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
-    flat = k.tree.flatten(struct)
-    slots = [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(flat)]
+    slots = _slots(k, struct)
     count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
     trace = _model_part(found)
     missing = []
@@ -217,6 +221,17 @@ def _parts(
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
     return whole, free, missing
+
+
+def _slots(k: Any, struct: Any) -> list[Slot]:
+    return [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(k.tree.flatten(struct))]
+
+
+def _whole(
+    k: Any, found: Followed, number: Mapping[int, int], struct: Any
+) -> PartialGraph | None:
+    """`whole` once more, with the values that the weights have now."""
+    return _part(_model_part(found), _slots(k, struct), found.opaque, number)
 
 
 def _part(
