@@ -257,6 +257,9 @@ class Program:
         stepping: How the optimizer steps; None if there is none.
         varied: `varied(values)`: the graph of `whole` with other values of some weights, by their
             index; None where it cannot be written.
+        understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
+            of a convolution, which is added to what that returns, or `"state"`, multiplied by the
+            zeros that a recurrent layer starts from.
     """
 
     name: str
@@ -281,3 +284,4 @@ class Program:
     chance_in_training: bool = True
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
+    understood: Mapping[int, str] = field(default_factory=dict)

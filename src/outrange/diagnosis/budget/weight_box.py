@@ -31,25 +31,29 @@ from .reach import Reach
 LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv")
 """Operations that are linear in the weights they read, for fixed inputs."""
 
+CONVOLUTIONS = ("Conv", "DepthwiseConv")
+"""Those of them to whose results a bias is added that was reshaped before."""
+
 STEADY = (
     "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
-    "Normalization", "Rescaling", "LSTM", "GRU", "SimpleRNN",
+    "Normalization", "Rescaling",
 )  # fmt: skip
 """Layers whose weights that are not trained do not change in training."""
 
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """One affine op with weights: `far` entries of it, and whether its matrix holds them."""
+    """What the weights do in one affine op.
+
+    Args:
+        ones: The op with 1 in the place of each weight.
+        bias: `l(1)`.
+        kernel: Whether its matrix holds weights.
+    """
 
     ones: Affine
-    zeros: Affine
+    bias: np.ndarray
     kernel: bool
-
-    @property
-    def bias(self) -> np.ndarray:
-        """`l(1)`."""
-        return np.abs(self.ones.bias - self.zeros.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +137,10 @@ def weight_box(program: Program) -> WeightBox | str:
     ]
     if found[0] is None or found[1] is None:
         return "the model cannot be written as a graph"
-    moved = _compared(part.written, found[0].written, found[1].written)
+    biases = _hidden_biases(program)
+    if biases is None:
+        return "some weights are read where it cannot be followed"
+    moved = _compared(part.written, found[0].written, found[1].written, biases)
     return moved if isinstance(moved, str) else WeightBox(part.written, moved)
 
 
@@ -153,7 +160,7 @@ def _not_linear(program: Program) -> str:
     """Why some weight is not read by a linear operation alone, or `""`."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
-    if trainable & program.escaped or not program.steps:
+    if trainable & program.escaped - set(program.understood) or not program.steps:
         return "some weights are read where it cannot be followed"
     for step in program.steps:
         read = trainable.intersection(step.weights) | trainable.intersection(step.blocked_weights)
@@ -165,7 +172,29 @@ def _not_linear(program: Program) -> str:
     return ""
 
 
-def _compared(graph: Graph, ones: Graph, zeros: Graph) -> dict[int, Perturbed] | str:
+def _hidden_biases(program: Program) -> set[int] | None:
+    """Values that a convolution's bias is added to give; None where one is not found."""
+    part, found = program.whole, set()
+    trainable = {i for i, w in enumerate(program.weights) if w.trainable}
+    for i in trainable & program.escaped:
+        if program.understood.get(i) != "bias":
+            continue
+        name = program.weights[i].layer
+        inside = [s for s in program.steps if s.inside and s.layer.split("/")[-1] == name]
+        convolved = {t for s in inside if s.kind in CONVOLUTIONS for t in s.gives}
+        added = [s for s in inside if s.kind == "Add" and convolved.intersection(s.reads)]
+        if part is None or not added or len(added) != len(convolved):
+            return None
+        for step in added:
+            if step.weights or len(step.reads) != 1 or step.gives[0] not in part.places:
+                return None
+            found.add(part.places[step.gives[0]])
+    return found
+
+
+def _compared(
+    graph: Graph, ones: Graph, zeros: Graph, biases: set[int]
+) -> dict[int, Perturbed] | str:
     """Which nodes the weights are in; a reason if the graphs differ in more than numbers."""
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"
@@ -185,9 +214,13 @@ def _compared(graph: Graph, ones: Graph, zeros: Graph) -> dict[int, Perturbed] |
         kernel = not np.array_equal(with_ones, fixed)
         if kernel and fixed.any():
             return f"layer `{node.source}` mixes weights and constants in one operation"
-        if kernel or not np.array_equal(one.op.bias, zero.op.bias):
-            moved[i] = Perturbed(one.op, zero.op, kernel)
-    return moved
+        bias = np.abs(one.op.bias - zero.op.bias)
+        if i + 1 in biases:
+            bias = np.ones_like(bias)
+        if kernel or bias.any():
+            moved[i] = Perturbed(one.op, bias, kernel)
+    missing = [v for v in biases if v - 1 not in moved]
+    return "its graph depends on the values of the weights" if missing else moved
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:

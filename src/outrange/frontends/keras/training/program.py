@@ -20,7 +20,7 @@ from ..trace.tolerant import Followed, follow, symbols
 from .measure import measurer, predictions, rehearser
 from .output_heads import head
 from .randomness import may_draw
-from .stepping import stepping, varied
+from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -102,6 +102,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=may_draw(k, model),
         stepping=stepping(k, model) if compiled else None,
+        understood=understood(k, model, index),
         varied=None
         if whole is None or found is None
         else varied(k, wide.weights, lambda: _whole(k, found, number, struct)),

@@ -12,6 +12,12 @@ from .training import own_training
 MOST_CALLS = 256
 """Steps of a schedule that are asked for one by one, where they cannot be asked for together."""
 
+CONVOLUTIONS = (
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+)  # fmt: skip
+"""Layers of Keras that reshape their bias before they add it."""
+
 
 def stepping(k: Any, model: Any) -> Stepping | None:
     """The compiled optimizer's way of taking steps; None if there is no optimizer."""
@@ -98,3 +104,17 @@ def varied(
             return part()
 
     return lower
+
+
+def understood(k: Any, model: Any, index: Mapping[int, int]) -> dict[int, str]:
+    """Weights of Keras's own layers that are read past the recording, and what they are."""
+    found = {}
+    for layer in model._flatten_layers():
+        kind = type(layer).__name__
+        if type(layer) is not getattr(k.layers, kind, None):
+            continue
+        if kind in CONVOLUTIONS and layer.use_bias:
+            found[index.get(id(layer.bias))] = "bias"
+        if kind in ("SimpleRNN", "LSTM") and not layer.stateful:
+            found[index.get(id(layer.cell.recurrent_kernel))] = "state"
+    return {i: what for i, what in found.items() if i is not None}
