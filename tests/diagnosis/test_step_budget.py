@@ -34,7 +34,7 @@ OPTIMIZERS = {
     "SGD, clipnorm, momentum": lambda: optimizers.SGD(0.01, momentum=0.9, clipnorm=0.5),
     "SGD, nesterov": lambda: optimizers.SGD(0.01, 0.9, nesterov=True, global_clipnorm=0.5),
 }
-TIGHT = ("Adam", "Adam, few betas", "Adam, amsgrad", "Adam, decaying", "Nadam", "Adamax", "Lion")
+TIGHT = ("Adam", "Adam, few betas", "Adam, amsgrad", "Adam, decaying", "Adamax", "Lion")
 """Optimizers whose bound some gradients attain."""
 
 

@@ -32,6 +32,7 @@ class Example:
         level: What the finding on the faulty one must be at.
         backends: Where the fault shows; elsewhere nothing above a suspicion may be said.
         options: Of `outrange.diagnose`, where the fault shows only with them.
+        twin_options: Those of the twin, where they are others.
     """
 
     faulty: Callable[[ModuleType], ModelAndData]
@@ -39,6 +40,7 @@ class Example:
     level: Level = Level.PROVED
     backends: tuple[str, ...] = ("jax", "tensorflow", "torch")
     options: Mapping[str, Any] = field(default_factory=dict)
+    twin_options: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

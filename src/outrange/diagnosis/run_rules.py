@@ -46,7 +46,9 @@ def diagnose(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = time.perf_counter()
-    case = DiagnosisContext(program, x, y, given, steps, names=tuple(names), plan=plan, history=history)
+    case = DiagnosisContext(
+        program, x, y, given, steps, names=tuple(names), plan=plan, history=history
+    )
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

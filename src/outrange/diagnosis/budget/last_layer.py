@@ -10,8 +10,8 @@ only what enters it, `x = m + e` with `|e| <= r`, still is any row's own, which 
 (the gap of Frank and Wolfe). A point with a small gap is found by accelerated projected gradients;
 the bound holds at any.
 
-Sound: as the ranges of what enters the layer; sums are lowered by more than float64 loses. Complete:
-for networks of one layer, up to the gap. Cost: at most `STEPS` times two products.
+Sound: as the ranges of what enters the layer; sums are lowered by more than float64 loses.
+Complete: for networks of one layer, up to the gap. Cost: at most `STEPS` times two products.
 
 Reference: M. Jaggi, *Revisiting Frank-Wolfe*, ICML 2013; A. Beck, M. Teboulle, *A fast iterative
 shrinkage-thresholding algorithm* (FISTA), 2009.

@@ -81,7 +81,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Settings:
     """Rates of the steps, and the optimizer's numbers."""
 
     rates: np.ndarray
@@ -96,7 +96,7 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     """How far `steps` more steps can move any weight, or why that is not known.
 
     Sound: for float32 weights, as above; where training ends in finite numbers. Complete: the
-    bounds of Adam, AdamW, Nadam, Adamax and Lion are attained by some gradients, up to rounding.
+    bounds of Adam, Adamax and Lion are attained by some gradients, up to rounding.
     Cost: `O(steps)`.
     """
     if stepping.refusal:
@@ -114,12 +114,12 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
         return "the learning rates are not known beforehand"
     if not np.isfinite(rates).all() or (rates < 0).any():
         return "a learning rate is negative or not finite"
-    plan = _Plan(rates * (1.0 + 2.0 * HALF_ULP), stepping.options)
-    found = rule(plan)
+    given = _Settings(rates * (1.0 + 2.0 * HALF_ULP), stepping.options)
+    found = rule(given)
     if isinstance(found, str):
         return found
-    decay = plan.number("weight_decay")
-    factors = 1.0 - plan.rates * decay
+    decay = given.number("weight_decay")
+    factors = 1.0 - given.rates * decay
     if decay < 0 or (factors < 0).any():
         return "the weight decay is negative, or more than the whole weight in a step"
     far = found * (1.0 + 1e-9)
@@ -135,36 +135,36 @@ def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
     return b + off, (1 - b) * (1 + off), c - off, (1 - c) * (1 - off)
 
 
-def _underflow(plan: _Plan) -> str:
+def _underflow(given: _Settings) -> str:
     """Why products that are too small for a float32 could matter, or `""`.
 
     They lower `v` by less than 4 `LEAST` a step, so `sqrt(v)` by less than the root of all of it:
     less than `epsilon`. To `m` they add so little that 1e-9 of the bound pays for it.
     """
-    lost = 8.0 * len(plan.rates) * LEAST
-    if plan.number("epsilon") < max(1e-12, np.sqrt(lost)):
+    lost = 8.0 * len(given.rates) * LEAST
+    if given.number("epsilon") < max(1e-12, np.sqrt(lost)):
         return "its epsilon is below 1e-12"
     return ""
 
 
-def _adam(plan: _Plan) -> float | str:
-    b, c = plan.number("beta_1"), plan.number("beta_2")
-    wide, tiny = _moments(b, c), _underflow(plan)
+def _adam(given: _Settings) -> float | str:
+    b, c = given.number("beta_1"), given.number("beta_2")
+    wide, tiny = _moments(b, c), _underflow(given)
     if wide is None or tiny:
         return tiny or "its betas are not described"
-    ratio = _ratios(wide, len(plan.rates))
+    ratio = _ratios(wide, len(given.rates))
     t = np.arange(1, len(ratio) + 1)
     with np.errstate(under="ignore"):
         most = np.sqrt(np.minimum(1.0 - c**t + POWER, 1.0))
         sure = 1.0 - b**t - POWER
     if (sure <= 0).any():
         return "its betas are not described"
-    factors = plan.rates * most / sure
+    factors = given.rates * most / sure
     attained = float((factors * ratio).sum())
     steady = 1.0 - wide[0] / np.sqrt(wide[2])
     if steady <= 0:
         return attained
-    grown = _grown(len(t), LARGEST, plan.number("epsilon") ** 2, wide[2], wide[3])
+    grown = _grown(len(t), LARGEST, given.number("epsilon") ** 2, wide[2], wide[3])
     return min(attained, float(factors.max()) * wide[1] / steady * grown)
 
 
@@ -186,12 +186,12 @@ def _grown(count: int, most: float, least: float, decay: float, share: float) ->
     return count * float(np.sqrt((1.0 + off - decay * np.exp(-rate)) / share)) * (1.0 + 1e-9)
 
 
-def _nadam(plan: _Plan) -> float | str:
-    b, c = plan.number("beta_1"), plan.number("beta_2")
-    wide, tiny = _moments(b, c), _underflow(plan)
+def _nadam(given: _Settings) -> float | str:
+    b, c = given.number("beta_1"), given.number("beta_2")
+    wide, tiny = _moments(b, c), _underflow(given)
     if wide is None or tiny:
         return tiny or "its betas are not described"
-    count = len(plan.rates)
+    count = len(given.rates)
     ratio = np.concatenate([[0.0], _ratios(wide, count)])
     u = b * (1.0 - 0.5 * 0.96 ** np.arange(1, count + 2))
     product = np.cumprod(u)
@@ -202,63 +202,63 @@ def _nadam(plan: _Plan) -> float | str:
     own = of_mean * wide[1] + of_last
     past = of_mean * wide[0] * ratio[:-1] / np.sqrt(wide[2])
     most = np.sqrt(np.minimum(1.0 - c**t + POWER, 1.0))
-    return float((plan.rates * most * np.sqrt(own**2 / wide[3] + past**2)).sum())
+    return float((given.rates * most * np.sqrt(own**2 / wide[3] + past**2)).sum())
 
 
-def _adamax(plan: _Plan) -> float | str:
-    b, c = plan.number("beta_1"), plan.number("beta_2")
-    wide, tiny = _moments(b, c), _underflow(plan)
+def _adamax(given: _Settings) -> float | str:
+    b, c = given.number("beta_1"), given.number("beta_2")
+    wide, tiny = _moments(b, c), _underflow(given)
     if wide is None or tiny or b >= c:
         return tiny or "its betas are not described"
-    t = np.arange(1, len(plan.rates) + 1)
+    t = np.arange(1, len(given.rates) + 1)
     sure = 1.0 - b**t - POWER
     if (sure <= 0).any():
         return "its betas are not described"
     r = wide[0] / wide[2]
     sums = t.astype(float) if r >= 1 else (1.0 - r**t) / (1.0 - r)
-    return float((plan.rates * wide[1] * sums / sure).sum())
+    return float((given.rates * wide[1] * sums / sure).sum())
 
 
-def _lion(plan: _Plan) -> float | str:
-    return float(plan.rates.sum())
+def _lion(given: _Settings) -> float | str:
+    return float(given.rates.sum())
 
 
-def _rmsprop(plan: _Plan) -> float | str:
-    rho, mu = plan.number("rho"), plan.number("momentum")
+def _rmsprop(given: _Settings) -> float | str:
+    rho, mu = given.number("rho"), given.number("momentum")
     wide = _moments(0.0, rho)
-    if wide is None or plan.options.get("centered") or not 0 <= mu < 1:
+    if wide is None or given.options.get("centered") or not 0 <= mu < 1:
         return "`centered`, or its rho or momentum, is not described"
-    least = plan.number("epsilon")
+    least = given.number("epsilon")
     if least < 1e-12:
         return "its epsilon is below 1e-12"
     _, _, decay, share = wide
-    each = float(plan.rates.sum()) * float(np.sqrt((1.0 + 1e-6) / share))
-    grown = float(plan.rates.max(initial=0.0)) * _grown(
-        len(plan.rates), LARGEST, least, decay, share
+    each = float(given.rates.sum()) * float(np.sqrt((1.0 + 1e-6) / share))
+    grown = float(given.rates.max(initial=0.0)) * _grown(
+        len(given.rates), LARGEST, least, decay, share
     )
     return min(each, grown) * _carried(mu)
 
 
-def _adagrad(plan: _Plan) -> float | str:
-    least = plan.number("initial_accumulator_value") + plan.number("epsilon")
+def _adagrad(given: _Settings) -> float | str:
+    least = given.number("initial_accumulator_value") + given.number("epsilon")
     if least < 1e-12:
         return "its accumulator starts at 0"
-    each = float(plan.rates.sum())
-    grown = float(plan.rates.max(initial=0.0)) * _grown(
-        len(plan.rates), LARGEST, least, 1.0 - ROUNDINGS * HALF_ULP, 1.0
+    each = float(given.rates.sum())
+    grown = float(given.rates.max(initial=0.0)) * _grown(
+        len(given.rates), LARGEST, least, 1.0 - ROUNDINGS * HALF_ULP, 1.0
     )
     return min(each, grown) * (1.0 + 1e-6)
 
 
-def _sgd(plan: _Plan) -> float | str:
+def _sgd(given: _Settings) -> float | str:
     limits = [
-        plan.number(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")
-        if plan.number(name) > 0
+        given.number(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")
+        if given.number(name) > 0
     ]  # fmt: skip
-    mu = plan.number("momentum")
+    mu = given.number("momentum")
     if not limits or not 0 <= mu < 1:
         return "the gradients of SGD are not clipped"
-    return float(plan.rates.sum()) * min(limits) * (1.0 + 1e-2) * _carried(mu)
+    return float(given.rates.sum()) * min(limits) * (1.0 + 1e-2) * _carried(mu)
 
 
 def _carried(momentum: float) -> float:
@@ -266,7 +266,7 @@ def _carried(momentum: float) -> float:
     return 1.0 if momentum == 0 else (1.0 + 1e-5) / (1.0 - momentum)
 
 
-RULES: dict[str, Callable[[_Plan], float | str]] = {
+RULES: dict[str, Callable[[_Settings], float | str]] = {
     "Adam": _adam, "AdamW": _adam, "Nadam": _nadam, "Adamax": _adamax, "Lion": _lion,
     "RMSprop": _rmsprop, "Adagrad": _adagrad, "SGD": _sgd,
 }  # fmt: skip

@@ -116,7 +116,14 @@ def _binary(y: np.ndarray, loss: Loss) -> RowLoss:
         return held / y.shape[1]
 
     p, curved = y.mean(axis=0), 0.25 / y.shape[1]
-    return RowLoss(least, slope, curved, float((_entropy(p) + _entropy(1 - p)).mean()), "how often 1 occurs", True)
+    return RowLoss(
+        least,
+        slope,
+        curved,
+        float((_entropy(p) + _entropy(1 - p)).mean()),
+        "how often 1 occurs",
+        True,
+    )
 
 
 def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss | None:
@@ -158,4 +165,3 @@ def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss |
 
     constant = float(_entropy(y.mean(axis=0)).sum())
     return RowLoss(least, slope, 0.5, constant, "how often each class occurs", True)
-

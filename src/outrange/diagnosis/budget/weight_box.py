@@ -1,10 +1,10 @@
 """Ranges of every value of a network over a box of weights, at given inputs.
 
 The graph is lowered three times: with the stored weights, with 1 and with 0 in the place of each
-trainable entry. Only operations that are linear in their weights read any, so an affine op is `A x
-+ b` with `A = A_0 + L(w)`, `b = b_0 + l(w)`, `L` and `l` selections of entries. Either it has no
-fixed part in `A` (`A_0 = 0`: a kernel), or no weights in it (a bias). If `w` changes by at most `far
-+ part |w|`, entry by entry, then for `|x| <= h`
+trainable entry. Only operations that are linear in their weights read any, so an affine op is
+`A x + b` with `A = A_0 + L(w)`, `b = b_0 + l(w)`, `L` and `l` selections of entries. Either it has
+no fixed part in `A` (`A_0 = 0`: a kernel), or no weights in it (a bias). If `w` changes by at most
+`far + part |w|`, entry by entry, then for `|x| <= h`
 
     |change of the result| <= far (L(1) h + l(1)) + part (|A| h + |b|).
 
@@ -99,9 +99,7 @@ class WeightBox:
         return lo, hi
 
 
-def change(
-    op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Reach
-) -> np.ndarray:
+def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Reach) -> np.ndarray:
     """How much the weights can change `A x + b`, for `|x|` up to `size`."""
     far, part = far_and_part(reach)
     out = far * moved.bias
@@ -199,9 +197,7 @@ def _compared(
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"
     moved: dict[int, Perturbed] = {}
-    for i, (node, one, zero) in enumerate(
-        zip(graph.nodes, ones.nodes, zeros.nodes, strict=True)
-    ):
+    for i, (node, one, zero) in enumerate(zip(graph.nodes, ones.nodes, zeros.nodes, strict=True)):
         kinds = {type(n.op) for n in (node, one, zero)}
         if len(kinds) > 1 or not node.inputs == one.inputs == zero.inputs:
             return "its graph depends on the values of the weights"

@@ -45,10 +45,10 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
 
 @register(
     "OR030", "too few steps to get anywhere",
-    """Only with `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or clipped SGD
-    moves a weight by a limited amount, whatever the gradient is, so after all steps planned every
-    weight lies in a known box around what it is now. The range of the outputs over that box of
-    weights, row by row, gives a floor of the loss for this many steps: PROVED if it is not well
+    """Only with `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or clipped
+    SGD moves a weight by a limited amount, whatever the gradient is, so after all steps planned
+    every weight lies in a known box around what it is now. The range of the outputs over that box
+    of weights, row by row, gives a floor of the loss for this many steps: PROVED if it is not well
     below what the best constant prediction reaches. The loss is the one that `evaluate(x, y)`
     returns after any of the steps, without penalties; float32 arithmetic of the optimizer is paid
     for. MEASURED where no such bound exists: the fastest fall of a few steps on a copy, three times
@@ -90,7 +90,7 @@ class _Case:
 
 
 def _data(case: DiagnosisContext, loss: Loss, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Evenly spaced rows of inputs and targets as float32 holds them; None if some are no numbers."""
+    """Evenly spaced rows of inputs and targets, as float32; None if some are not finite."""
     y = case.targets(loss)
     if y is None:
         return None

@@ -228,9 +228,7 @@ def _slots(k: Any, struct: Any) -> list[Slot]:
     return [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(k.tree.flatten(struct))]
 
 
-def _whole(
-    k: Any, found: Followed, number: Mapping[int, int], struct: Any
-) -> PartialGraph | None:
+def _whole(k: Any, found: Followed, number: Mapping[int, int], struct: Any) -> PartialGraph | None:
     """`whole` once more, with the values that the weights have now."""
     return _part(_model_part(found), _slots(k, struct), found.opaque, number)
 
