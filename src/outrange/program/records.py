@@ -88,11 +88,12 @@ class Head:
 
     Args:
         activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
-            `"sigmoid"`, `"tanh"`, `"relu"`, or `"other"` where it is none of these.
+            `"sigmoid"`, `"tanh"`, `"relu"` and others by Keras's names, or `"other"`.
         layer: The layer that applies it.
         width: Entries along the last axis.
         axis: The softmax's axis, counted from the end.
-        logits: The tensor before the activation; None for `"linear"` and `"other"`.
+        logits: The tensor before the activation; None for `"linear"` and `"other"`, and where it is
+            applied to each step of a sequence by itself.
         inner: The activation whose result enters this one directly, or `""`: `"softmax"` for a
             softmax of a softmax.
         dropped: The rate of a dropout that comes last, 0 if none does.
@@ -205,11 +206,13 @@ class Measured:
         loss: The mean loss.
         gradients: Weight index to gradient; None where the backend says there is no path.
         error: What the backend raised instead, or `""`.
+        outputs: What the model returned, one array an output; empty where it was not kept.
     """
 
     loss: float
     gradients: Mapping[int, np.ndarray | None]
     error: str = ""
+    outputs: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,16 +220,20 @@ class Rehearsal:
     """A few training steps on a copy of the model.
 
     Args:
-        losses: The loss before each step.
+        losses: The loss of each step's rows, before the step.
         moved: Weight index to the largest change of an entry.
         size: Weight index to the largest entry before.
         error: What the backend raised, or `""`.
+        looks: `(step, loss of the first rows)` before some of the steps, and after the last.
+        outputs: What the copy returns at the first rows in the end, one array an output.
     """
 
     losses: tuple[float, ...]
     moved: Mapping[int, float]
     size: Mapping[int, float]
     error: str = ""
+    looks: tuple[tuple[int, float], ...] = ()
+    outputs: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +257,8 @@ class Program:
         free: The model with nothing assumed of what its trainable weights touch.
         predict: Data in the user's form to the outputs, float32, one array an output.
         measure: `(x, y)` to loss and gradients.
-        rehearse: `(x, y, steps)` to what a few steps do; None if the model cannot be copied.
+        rehearse: `(x, y, steps, batch, seed)` to what a few steps do, on the first rows or on
+            batches drawn from all; None if the model cannot be copied.
         unread: What could not be looked at, and why.
         changed_in_training: Whether some layer computes something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
@@ -278,7 +286,7 @@ class Program:
     free: PartialGraph | None
     predict: Callable[[Any], list[np.ndarray]]
     measure: Callable[[Any, Any], Measured] | None
-    rehearse: Callable[[Any, Any, int], Rehearsal] | None
+    rehearse: Callable[..., Rehearsal] | None
     unread: tuple[str, ...] = ()
     changed_in_training: bool = False
     chance_in_training: bool = True

@@ -17,9 +17,10 @@ from ..precision import dtypes, in_float32
 from ..signature import output_names
 from ..trace.records import Trace
 from ..trace.tolerant import Followed, follow, symbols
-from .measure import measurer, predictions, rehearser
+from .measure import Measurement
 from .output_heads import head
 from .randomness import may_draw
+from .rehearsal import Rehearser
 from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
@@ -75,7 +76,12 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
+    asked = compiled and y is not None
     layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    draws = may_draw(k, model)
+    noisy = draws or not found or any(layer.noisy for layer in layers)
+    measurement = Measurement(k, model, index, noisy)
+    rehearser = Rehearser(measurement)
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
     return Program(
@@ -95,12 +101,12 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         optimizer=optimizer_record(k, model) if compiled else None,
         whole=whole,
         free=free,
-        predict=predictions(k, model),
-        measure=measurer(k, model, index) if compiled and y is not None else None,
-        rehearse=rehearser(k, model, index) if compiled and y is not None else None,
+        predict=measurement.predict,
+        measure=measurement.measure if asked else None,
+        rehearse=rehearser.rehearse if asked and rehearser.possible else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
-        chance_in_training=may_draw(k, model),
+        chance_in_training=draws,
         stepping=stepping(k, model) if compiled else None,
         understood=understood(k, model, index),
         varied=None
