@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
 from .bounds import Ranges, interval_ends, linear_ends
+from .plan import Plan
 from .trials import Trials
 
 
@@ -46,6 +47,8 @@ class DiagnosisContext:
         names: Of the features, where the data has columns.
         steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
             the model, as whether its outputs and gradients are measured at all.
+        plan: How long training will go on, if that is known.
+        history: What was logged after each epoch of a training, if there was one.
     """
 
     program: Program
@@ -55,6 +58,8 @@ class DiagnosisContext:
     steps: int | None = None
     unread: list[str] = field(default_factory=list)
     names: tuple[str, ...] = ()
+    plan: Plan | None = None
+    history: Mapping[str, np.ndarray] | None = None
 
     # ---- data -----------------------------------------------------------------------------
 
@@ -242,6 +247,11 @@ class DiagnosisContext:
     def trials(self) -> Trials:
         """Short trainings of copies."""
         return Trials(self)
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch, where the user said so."""
+        return None if self.plan is None else self.plan.batch_size
 
     @property
     def batch_normalized(self) -> bool:

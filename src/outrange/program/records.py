@@ -153,6 +153,26 @@ class Optimizer:
 
 
 @dataclass(frozen=True, eq=False)
+class Stepping:
+    """What the next steps of an optimizer are made with.
+
+    Args:
+        kind: Its class, `"Adam"`.
+        options: Its plain numbers and switches, those that are not set left out.
+        taken: How many steps it has taken.
+        rates: `rates(n)`: the learning rates of the first `n` steps, float64; None if they cannot
+            be known beforehand.
+        refusal: Why nothing is known of its steps, or `""`.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    taken: int
+    rates: Callable[[int], np.ndarray | None]
+    refusal: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class PartialGraph:
     """What of the model could be written as a graph.
 
@@ -244,6 +264,12 @@ class Program:
         unread: What could not be looked at, and why.
         changed_in_training: Whether some layer computes something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
+        stepping: How the optimizer steps; None if there is none.
+        varied: `varied(values)`: the graph of `whole` with other values of some weights, by their
+            index; None where it cannot be written.
+        understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
+            of a convolution, which is added to what that returns, or `"state"`, multiplied by the
+            zeros that a recurrent layer starts from.
     """
 
     name: str
@@ -266,3 +292,6 @@ class Program:
     unread: tuple[str, ...] = ()
     changed_in_training: bool = False
     chance_in_training: bool = True
+    stepping: Stepping | None = None
+    varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
+    understood: Mapping[int, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from .measure import Measurement
 from .output_heads import head
 from .randomness import may_draw
 from .rehearsal import Rehearser
+from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -106,6 +107,11 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
+        stepping=stepping(k, model) if compiled else None,
+        understood=understood(k, model, index),
+        varied=None
+        if whole is None or found is None
+        else varied(k, wide.weights, lambda: _whole(k, found, number, struct)),
     )
 
 
@@ -215,8 +221,7 @@ def _parts(
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
-    flat = k.tree.flatten(struct)
-    slots = [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(flat)]
+    slots = _slots(k, struct)
     count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
     trace = _model_part(found)
     missing = []
@@ -229,6 +234,15 @@ def _parts(
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
     return whole, free, missing
+
+
+def _slots(k: Any, struct: Any) -> list[Slot]:
+    return [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(k.tree.flatten(struct))]
+
+
+def _whole(k: Any, found: Followed, number: Mapping[int, int], struct: Any) -> PartialGraph | None:
+    """`whole` once more, with the values that the weights have now."""
+    return _part(_model_part(found), _slots(k, struct), found.opaque, number)
 
 
 def _part(
