@@ -24,6 +24,9 @@ def diagnose(
     *,
     ignore: Iterable[str] = (),
     steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    history: Any = None,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     progress: bool | None = None,
@@ -44,6 +47,11 @@ def diagnose(
         ignore: Codes of rules to leave out, `["OR014"]`.
         steps: Steps of training on a copy that may be measured, 0 for none. By default 12; and a
             large model (2 million weights, 60 layers) is then not run at all, only read.
+        epochs: How many epochs `fit` is to run on these rows: with them a floor of the loss for so
+            many steps is looked for.
+        batch_size: Rows of a batch, 32 if it is None as in `fit`.
+        history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
+            went badly.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -73,11 +81,13 @@ def diagnose(
     *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
+    from ..diagnosis.plan import history_of, plan_of
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
 
+    plan, logged = plan_of(epochs, batch_size), history_of(history)
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
     columns = column_names(x) or ()
     inputs, flat_x = _arrays(named_inputs(model, x), "x", takes_rows(model))
@@ -93,8 +103,9 @@ def diagnose(
             )
     program = read_program(model, inputs, targets)
     found = ask(
-        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns
-    )
+        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
+        plan=plan, history=logged,
+    )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))
 

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
+from .plan import Plan
 from .registry import RULES
 
 
@@ -30,6 +31,8 @@ def diagnose(
     ignore: Iterable[str] = (),
     steps: int | None = None,
     names: Sequence[str] = (),
+    plan: Plan | None = None,
+    history: Mapping[str, np.ndarray] | None = None,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -43,7 +46,9 @@ def diagnose(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = time.perf_counter()
-    case = DiagnosisContext(program, x, y, given, steps, names=tuple(names))
+    case = DiagnosisContext(
+        program, x, y, given, steps, names=tuple(names), plan=plan, history=history
+    )
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

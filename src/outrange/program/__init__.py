@@ -13,5 +13,6 @@ from .records import (
     Program as Program,
     RecordedStep as RecordedStep,
     Rehearsal as Rehearsal,
+    Stepping as Stepping,
     Weight as Weight,
 )

@@ -8,6 +8,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..trials import Change
 from ..wording import short, span
 
 
@@ -38,12 +39,25 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
     return model, x.astype("float32"), y.astype("float32")
 
 
+def _helped(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
+    """What scaling did to copies."""
+    one = case.trials.run()
+    if helped is None or one is None:
+        return ""
+    before = "diverges" if not np.isfinite(helped[0]) else f"keeps {100 * min(helped[0], 99):.0f} %"
+    return (
+        f" In {len(one.losses)} steps on a copy the loss {before} of the best constant's; with "
+        f"scaled {what} {100 * helped[1]:.0f} % are left."
+    ).replace("diverges of the best constant's", "diverges")
+
+
 @register(
     "OR014", "inputs are not scaled",
     """Initializers and learning rates assume inputs of about size 1. Large ones saturate sigmoids,
-    kill relus and make the loss steep in some directions and flat in others. SUSPECTED only: many
-    networks learn all the same; what it does to this one is proved or measured by OR003, OR004 and
-    OR017. Nothing is said if the model scales its inputs itself.""",
+    kill relus and make the loss steep in some directions and flat in others. SUSPECTED at first:
+    many networks learn all the same. MEASURED where copies do not get below the best constant in
+    200 steps, and do so clearly with the same inputs scaled. Nothing is said if the model scales
+    its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -67,8 +81,10 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     what = f"inputs go up to {short(size)}{largest}" if size > LARGE else (
         f"the spreads of the features differ by a factor of {short(apart)}{between}"
     )  # fmt: skip
+    helped = case.trials.helps(Change(scaled_x=True))
     yield rule.found(
-        Level.SUSPECTED, first.path, f"{what}; weights start for inputs of about size 1.",
+        Level.SUSPECTED if helped is None else Level.MEASURED, first.path,
+        f"{what}; weights start for inputs of about size 1.{_helped(case, helped, 'inputs')}",
         "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
         interval=(float(x.min()), float(x.max())),
     )  # fmt: skip
@@ -77,8 +93,9 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 @register(
     "OR015", "targets are not scaled",
     """A linear last layer starts near 0 and moves by about the learning rate a step: targets in the
-    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED only;
-    OR017 measures what it does to this network.""",
+    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED at
+    first; MEASURED where copies do not get below the best constant in 200 steps, and do so clearly
+    with the same targets scaled.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -89,9 +106,11 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         y = y[np.isfinite(y)]
         if y.size and float(np.abs(y).max()) > 1000.0:
+            helped = case.trials.helps(Change(scaled_y=True))
             yield rule.found(
-                Level.SUSPECTED, head.layer,
-                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0.",
+                Level.SUSPECTED if helped is None else Level.MEASURED, head.layer,
+                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0."
+                + _helped(case, helped, "targets"),
                 "y = (y - y.mean()) / y.std()   # and undo it after predict()",
                 interval=(float(y.min()), float(y.max())),
             )  # fmt: skip

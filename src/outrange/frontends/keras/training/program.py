@@ -17,9 +17,11 @@ from ..precision import dtypes, in_float32
 from ..signature import output_names
 from ..trace.records import Trace
 from ..trace.tolerant import Followed, follow, symbols
-from .measure import measurer, predictions, rehearser
+from .measure import Measurement
 from .output_heads import head
 from .randomness import may_draw
+from .rehearsal import Rehearser
+from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -74,7 +76,12 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
+    asked = compiled and y is not None
     layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    draws = may_draw(k, model)
+    noisy = draws or not found or any(layer.noisy for layer in layers)
+    measurement = Measurement(k, model, index, noisy)
+    rehearser = Rehearser(measurement)
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
     return Program(
@@ -94,12 +101,17 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         optimizer=optimizer_record(k, model) if compiled else None,
         whole=whole,
         free=free,
-        predict=predictions(k, model),
-        measure=measurer(k, model, index) if compiled and y is not None else None,
-        rehearse=rehearser(k, model, index) if compiled and y is not None else None,
+        predict=measurement.predict,
+        measure=measurement.measure if asked else None,
+        rehearse=rehearser.rehearse if asked and rehearser.possible else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
-        chance_in_training=may_draw(k, model),
+        chance_in_training=draws,
+        stepping=stepping(k, model) if compiled else None,
+        understood=understood(k, model, index),
+        varied=None
+        if whole is None or found is None
+        else varied(k, wide.weights, lambda: _whole(k, found, number, struct)),
     )
 
 
@@ -194,7 +206,13 @@ def _layers(
             kind in NOISY,
             formats.get(visit.layer.name, "float32"),
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
+            _dropped(visit.layer),
         )  # fmt: skip
+
+
+def _dropped(layer: Any) -> float:
+    rate = getattr(layer, "rate", 0.0) if type(layer).__name__ in NOISY else 0.0
+    return float(rate) if isinstance(rate, int | float) else 0.0
 
 
 def _parts(
@@ -203,8 +221,7 @@ def _parts(
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
         return None, None, []
-    flat = k.tree.flatten(struct)
-    slots = [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(flat)]
+    slots = _slots(k, struct)
     count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
     trace = _model_part(found)
     missing = []
@@ -217,6 +234,15 @@ def _parts(
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
     return whole, free, missing
+
+
+def _slots(k: Any, struct: Any) -> list[Slot]:
+    return [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(k.tree.flatten(struct))]
+
+
+def _whole(k: Any, found: Followed, number: Mapping[int, int], struct: Any) -> PartialGraph | None:
+    """`whole` once more, with the values that the weights have now."""
+    return _part(_model_part(found), _slots(k, struct), found.opaque, number)
 
 
 def _part(

@@ -1,0 +1,102 @@
+"""A floor of the training loss after a number of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import Bounds, InputError, down
+from ...program import Loss, Program
+from .last_layer import common_weights_floor
+from .reach import Reach, reach_of
+from .row_losses import CLIPPED, RowLoss
+from .weight_box import WeightBox
+
+
+WORK = 12_000_000
+"""Values of a graph times rows that are bounded; beyond, evenly spaced rows stand for the data."""
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetedLoss:
+    """One loss of a program, at rows of its data, whose floor can be asked for.
+
+    Args:
+        program: What is trained.
+        box: Its network, with weights that move.
+        x: `(rows, inputs)` as the model gets them, in float64.
+        rows: The loss of each row.
+        loss: Which one.
+    """
+
+    program: Program
+    box: WeightBox
+    x: np.ndarray
+    rows: RowLoss
+    loss: Loss
+
+    def floor(self, reach: Reach) -> float:
+        """A lower bound of the mean loss for all weights that `reach` allows."""
+        try:
+            values = self.box.ends(self.x, reach)
+        except InputError:
+            return 0.0
+        place = self._place()
+        if place is None:
+            return 0.0
+        lo, hi = values[place]
+        with np.errstate(over="ignore"):
+            apart = float(self.rows.least(lo, hi).mean())
+        found = max(apart, self._common(values, place, reach))
+        return max(0.0, float(down(found * (1.0 - 1e-9)))) if np.isfinite(found) else 0.0
+
+    def _place(self) -> int | None:
+        part, output = self.program.whole, self.loss.output
+        tensor = self.program.output_tensors[output]
+        head = self.program.heads[output]
+        if self.rows.logits and head.logits is not None and not self.loss.from_logits:
+            tensor = head.logits
+        return None if part is None else part.places.get(tensor)
+
+    def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
+        """With one last layer for all rows."""
+        lo, hi = values[place]
+        ends = max(float(np.abs(lo).max()), float(np.abs(hi).max()))
+        if self.rows.logits and not self.loss.from_logits and ends > CLIPPED:
+            return 0.0  # beyond, the loss is not convex
+        moved = self.box.moved.get(place - 1)
+        node = self.box.graph.nodes[place - 1]
+        if moved is None or len(node.inputs) != 1:
+            return 0.0
+        return common_weights_floor(node.op, moved, values[node.inputs[0]], reach, self.rows)
+
+    def least_steps(self, mark: float, known: int, most: int = 1 << 22) -> int | None:
+        """A number of steps that is too small for a loss of `mark`; None if there is no end.
+
+        Args:
+            mark: The loss wanted.
+            known: A number of steps that is too small.
+            most: Where the search ends.
+        """
+        stepping = self.program.stepping
+        low, high = known, 2 * known
+        while stepping is not None and high <= most:
+            reach = reach_of(stepping, high)
+            if isinstance(reach, str):
+                break
+            if self.floor(reach) < mark:
+                return self._between(mark, low, high)
+            low, high = high, 2 * high
+        return low if low > known else None
+
+    def _between(self, mark: float, low: int, high: int) -> int:
+        stepping = self.program.stepping
+        while stepping is not None and high > low + max(1, low // 8):
+            middle = (low + high) // 2
+            reach = reach_of(stepping, middle)
+            if isinstance(reach, str) or self.floor(reach) < mark:
+                high = middle
+            else:
+                low = middle
+        return low

@@ -1,0 +1,310 @@
+"""Short trainings of copies with the user's own optimizer and batch size, and what they reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..program import Loss, Program, Rehearsal
+from . import baselines
+from .signal import Signal, signal
+
+
+if TYPE_CHECKING:
+    from .context import DiagnosisContext
+
+
+ROWS = 512
+"""Rows at which the trainings are looked at."""
+
+STEPS = 200
+"""Steps of one training, fewer where they take long."""
+
+SEEDS = 3
+"""Trainings, each with its own order of the rows."""
+
+BATCH = 32
+"""What `fit` takes."""
+
+GAIN = 0.02
+"""Share of the best constant's loss that a training has to win to count as learning."""
+
+
+CLEAR = 0.15
+"""Share of the targets' variance from which on a simple model is said to see something in them."""
+
+ALLOWED = 10.0
+"""Seconds that all trainings together may take."""
+
+LEAST = 6
+"""Steps below which a training says nothing."""
+
+HALFWAY, BETTER = 0.3, 0.6
+"""Share of the best constant's loss from which on a training is far from done; how much less of it
+must be left for a change to count."""
+
+LEARNED = 0.7
+"""Share of the best constant's loss below which a training has clearly learned something."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is different in a training.
+
+    Args:
+        rate: By what the learning rate is multiplied.
+        scaled_x: Whether the inputs have mean 0 and deviation 1.
+        scaled_y: Whether the targets have.
+        redrawn: Whether it starts from other weights.
+        without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+        held_out: Whether a quarter of the rows is left out of the batches.
+    """
+
+    rate: float = 1.0
+    scaled_x: bool = False
+    scaled_y: bool = False
+    redrawn: bool = False
+    without: str = ""
+    held_out: bool = False
+
+
+AS_IS = Change()
+
+
+class Trials:
+    """What some short trainings did. Everything is measured once, and only when asked for.
+
+    Args:
+        case: Model and data.
+    """
+
+    def __init__(self, case: DiagnosisContext) -> None:
+        self._case = case
+        self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
+        self._seconds = 0.0
+
+    @property
+    def batch(self) -> int:
+        """Rows a step."""
+        return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
+
+    def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
+        """One training, with something changed; None where there is none."""
+        if (change, seed) not in self._runs:
+            case, found = self._case, None
+            go, most = case.program.rehearse, STEPS if case.steps is None else case.steps
+            left = self._seconds < ALLOWED
+            if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
+                start = time.perf_counter()
+                weights = redrawn(case.program, seed) if change.redrawn else None
+                data = self._data(change)
+                among = self.fitted if change.held_out else None
+                found = go(
+                    *data, most, self.batch, seed, change.rate, weights, change.without, among
+                )
+                self._seconds += time.perf_counter() - start
+            self._runs[change, seed] = None if found is None or found.error else found
+        return self._runs[change, seed]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Three quarters of the rows, drawn at random."""
+        rows = self._case.rows
+        return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
+
+    def all(self, change: Change = AS_IS) -> list[Rehearsal]:
+        """The trainings with every order of the rows."""
+        found = [self.run(change, seed) for seed in range(SEEDS)]
+        return [one for one in found if one is not None]
+
+    def _data(self, change: Change) -> tuple[Any, Any]:
+        x, y = self._case.given
+        if change.scaled_x and not any(
+            one.kind == "Embedding" for one in self._case.program.layers
+        ):
+            x = scaled(x)
+        return x, (scaled(y) if change.scaled_y else y)
+
+    # ---- what is reached --------------------------------------------------------------------
+
+    @cached_property
+    def constant(self) -> float | None:
+        """The loss of the best constant outputs, penalties left out; None if it is not known."""
+
+        def of(loss: Loss, y: np.ndarray) -> float | None:
+            head = self._case.head(loss)
+            return None if head is None else baselines.constant(loss, y, head.width)
+
+        return self._sum(of)
+
+    def reached(self, outputs: Sequence[np.ndarray]) -> float | None:
+        """The loss of some outputs at the first rows, penalties left out; None if not known."""
+
+        def of(loss: Loss, y: np.ndarray) -> float | None:
+            p = np.asarray(outputs[loss.output], np.float64)
+            return baselines.value(loss, y[: len(p)], p)
+
+        return self._sum(of) if outputs else None
+
+    def _sum(self, of: Callable[[Loss, np.ndarray], float | None]) -> float | None:
+        total = 0.0
+        for loss in self._case.program.losses:
+            y = self._case.targets(loss)
+            found = None if y is None else of(loss, y[:ROWS])
+            if found is None:
+                return None
+            total += float(loss.options.get("weight", 1.0)) * found
+        return total if self._case.program.losses else None
+
+    @cached_property
+    def signal(self) -> Signal | None:
+        """What a kernel ridge sees of the targets in the inputs."""
+        case = self._case
+        if len(case.program.losses) != 1 or not case.sound_rows.all():
+            return None
+        loss, head = case.program.losses[0], case.head(case.program.losses[0])
+        y = case.targets(loss)
+        if y is None or head is None or not np.isfinite(y).all():
+            return None
+        if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
+            labels = y.reshape(-1)
+            y = (labels[:, None] == np.unique(labels)[None]).astype(np.float64)
+        return signal(case.flat, y.reshape(len(y), -1))
+
+    def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
+        """What a training reached, over the loss of the best constant; infinite if it diverged."""
+        constant = self.constant
+        if constant is None or constant < 1e-12:
+            return None
+        if change.scaled_y:
+            constant = self._of_scaled
+            if constant is None:
+                return None
+        if not np.isfinite(one.losses).all():
+            return np.inf
+        # What batch normalization collected in so few steps does not fit the weights yet.
+        batch = self._case.batch_normalized or change.scaled_y
+        reached = one.looks[-1][1] if batch else self.reached(one.outputs)
+        return None if reached is None else reached / constant
+
+    @cached_property
+    def _of_scaled(self) -> float | None:
+        """The loss of the best constant, were the targets scaled."""
+        losses = self._case.program.losses
+        y, head = self._case.targets(losses[0]), self._case.head(losses[0])
+        if len(losses) != 1 or y is None or head is None:
+            return None
+        return baselines.constant(losses[0], scaled(y)[:ROWS].astype(np.float64), head.width)
+
+    def ratios(self, change: Change = AS_IS) -> list[float]:
+        """The same of every training; empty if it is not known of one."""
+        found = [self.ratio(one, change) for one in self.all(change)]
+        return [r for r in found if r is not None] if None not in found else []
+
+    @cached_property
+    def stuck(self) -> bool | None:
+        """Whether every training ends no better than the best constant; None if not known."""
+        for seed in range(SEEDS):
+            one = self.run(AS_IS, seed)
+            ratio = None if one is None or len(one.losses) < LEAST else self.ratio(one)
+            if ratio is None:
+                return None
+            if ratio < 1.0 - GAIN:
+                return False
+        return True
+
+    def helps(self, change: Change) -> tuple[float, float] | None:
+        """Whether the trainings learn with a change, and not without it.
+
+        Returns:
+            The shares of the best constant's loss that are left without it (the least of the
+            trainings) and with it (the most); None if it does not help, or it is not known.
+        """
+        if not self.stuck:
+            return None
+        most = 0.0
+        for seed in range(SEEDS):
+            one = self.run(change, seed)
+            ratio = None if one is None else self.ratio(one, change)
+            if ratio is None or ratio > LEARNED:
+                return None
+            most = max(most, ratio)
+        return min(self.ratios()), most
+
+    def unseen(self, change: Change) -> float | None:
+        """The least loss of any training at rows held out, over that of the best constant there."""
+        found = []
+        for one in self.all(change):
+            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+            if not one.outputs or len(rest) < 10:
+                return None
+
+            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
+                return baselines.value(
+                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
+                )
+
+            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
+                head = self._case.head(loss)
+                return None if head is None else baselines.constant(loss, y[rest], head.width)
+
+            reached, constant = self._sum(there), self._sum(best)
+            if reached is None or not constant:
+                return None
+            found.append(reached / constant)
+        return min(found) if len(found) == SEEDS else None
+
+    def gain(self, change: Change) -> tuple[float, float] | None:
+        """What is left of the best constant's loss without a change, and with it.
+
+        Returns:
+            The least of the trainings without, the most of those with it; None if it is not known,
+            or if nothing clear is gained.
+        """
+        before = self.ratios()
+        if not before or min(before) < HALFWAY:
+            return None
+        after = self.ratios(change)
+        if len(after) < SEEDS or max(after) > BETTER * min(before):
+            return None
+        return min(before), max(after)
+
+    @cached_property
+    def unexplained(self) -> bool:
+        """Whether nothing is learned that a simple model learns, and no start or rate helps."""
+        if not self.stuck or self.signal is None or self.signal.explained < CLEAR:
+            return False
+        changes = [Change(rate=rate) for rate in (0.1, 0.01, 10.0, 100.0)]
+        changes += [Change(redrawn=True), Change(scaled_x=True)]
+        return all(self.helps(change) is None for change in changes)
+
+
+def scaled(data: Any) -> Any:
+    """Arrays in a structure, each column of mean 0 and deviation 1."""
+    if isinstance(data, dict):
+        return {key: scaled(part) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(scaled(part) for part in data)
+    data = data.astype(np.float64)
+    spread = data.std(axis=0)
+    return ((data - data.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
+
+
+def redrawn(program: Program, seed: int) -> dict[int, np.ndarray]:
+    """Matrices and kernels as `glorot_uniform` draws them, biases of 0."""
+    rng, found = np.random.default_rng(seed), {}
+    for i, weight in enumerate(program.weights):
+        if not weight.trainable:
+            continue
+        if len(weight.shape) >= 2:
+            field = int(np.prod(weight.shape[:-2]))
+            limit = np.sqrt(6.0 / (field * (weight.shape[-1] + weight.shape[-2])))
+            found[i] = rng.uniform(-limit, limit, weight.shape)
+        elif weight.path.endswith("bias"):
+            found[i] = np.zeros(weight.shape)
+    return found

@@ -1,0 +1,190 @@
+"""Loss, gradients and steps of training under JAX, each compiled once for all calls.
+
+Run one by one, every small operation is compiled by itself: half a minute for a deep model. As one
+function they take as long as a first batch of `fit`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .gradients import jax_module
+
+
+class JaxTraining:
+    """A compiled model's training as functions of its variables; the model is not changed.
+
+    Args:
+        k: Keras.
+        model: A built, compiled model.
+        noisy: Whether it computes something else in training.
+    """
+
+    def __init__(self, k: Any, model: Any, noisy: bool) -> None:
+        self.k, self.model, self.noisy = k, model, noisy
+        self.jax = jax_module()
+        self._steps: dict[str, Any] = {}
+
+    def _jit(self, function: Any) -> Any:
+        if getattr(self.model, "run_eagerly", False):
+            return function  # it may hold Python code that only numbers can take
+        # Compiled in half the time; what runs a few hundred times need not be the fastest.
+        return self.jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+    def stored(self) -> tuple[list[Any], list[Any]]:
+        """The model's present values: trainable, others."""
+        model = self.model
+        return (
+            [v.value for v in model.trainable_variables],
+            [v.value for v in model.non_trainable_variables],
+        )
+
+    def _loss(
+        self,
+        trainable: list[Any],
+        others: list[Any],
+        x: Any,
+        y: Any,
+        training: bool,
+        penalized: bool = True,
+    ) -> tuple[Any, Any]:
+        model = self.model
+        mapping = [
+            *zip(model.trainable_variables, trainable, strict=True),
+            *zip(model.non_trainable_variables, others, strict=True),
+        ]
+        with self.k.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+            outputs = model(x, training=training)
+            if penalized:
+                loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
+            else:
+                loss = model._compile_loss(y, outputs, None)
+        left = [scope.get_current_value(v) for v in model.non_trainable_variables]
+        return loss, (self.k.tree.flatten(outputs), left)
+
+    @cached_property
+    def measure(self) -> Any:
+        """`(trainable, others, x, y)` to loss, outputs, gradients, at inference."""
+
+        def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
+            def loss(values: list[Any]) -> Any:
+                return self._loss(values, others, x, y, False)
+
+            (value, (outputs, _)), found = self.jax.value_and_grad(loss, has_aux=True)(trainable)
+            return value, outputs, found
+
+        return self._jit(run)
+
+    @cached_property
+    def outputs(self) -> Any:
+        """`(trainable, others, x)` to the outputs at inference."""
+
+        def run(trainable: list[Any], others: list[Any], x: Any) -> Any:
+            found, _ = self.model.stateless_call(trainable, others, x, training=False)
+            return self.k.tree.flatten(found)
+
+        return self._jit(run)
+
+    @cached_property
+    def look(self) -> Any:
+        """`(trainable, others, x, y)` to the loss in training, and the outputs at inference."""
+        if not self.noisy:
+            return lambda *given: self.measure(*given)[:2]
+
+        def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
+            loss, _ = self._loss(trainable, others, x, y, True)
+            return loss, self._loss(trainable, others, x, y, False)[1][0]
+
+        return self._jit(run)
+
+    @cached_property
+    def _optimizer(self) -> Any:
+        """A fresh optimizer of the same settings."""
+        return self._fresh(self.model.optimizer.get_config())
+
+    def _fresh(self, settings: dict[str, Any]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fresh = type(self.model.optimizer).from_config(settings)
+            with self.k.StatelessScope():
+                fresh.build(self.model.trainable_variables)
+                for variable in fresh.variables:
+                    _start_with_numpy(variable)
+        return fresh
+
+    @property
+    def rate_slot(self) -> int:
+        """Which of the optimizer's variables is its learning rate.
+
+        Raises:
+            TypeError: The rate follows a schedule.
+        """
+        rate = rate_owner(self._optimizer)._learning_rate
+        return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
+
+    def step(self, without: str = "") -> Any:
+        """`(state, x, y)` to the loss before the step, and the state after it.
+
+        Args:
+            without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+        """
+        if without not in self._steps:
+            self._steps[without] = self._jit(self._step(without))
+        return self._steps[without]
+
+    def _step(self, without: str) -> Any:
+        optimizer = self._optimizer
+        if without == "clipping":
+            settings = unclipped(self.model.optimizer.get_config())
+            optimizer = self._fresh(settings)
+
+        def run(state: Any, x: Any, y: Any) -> Any:
+            trainable, others, slots = state
+
+            def loss(values: list[Any]) -> Any:
+                value, (_, left) = self._loss(
+                    values, others, x, y, without != "noise", without != "penalties"
+                )
+                # Mixed precision: the optimizer divides by the scale again.
+                mapping = list(zip(optimizer.variables, slots, strict=True))
+                with self.k.StatelessScope(state_mapping=mapping):
+                    scaled = optimizer.scale_loss(value)
+                return scaled, (value, left)
+
+            (_, (value, left)), found = self.jax.value_and_grad(loss, has_aux=True)(trainable)
+            trainable, slots = optimizer.stateless_apply(slots, found, trainable)
+            return value, (trainable, left, slots)
+
+        return run
+
+    def start(self) -> Any:
+        """The state before the first step: stored weights, fresh optimizer."""
+        return (*self.stored(), [v.value for v in self._optimizer.variables])
+
+
+def _start_with_numpy(variable: Any) -> None:
+    """Let a variable that waits for its zeros get them without a compilation for its shape."""
+    if variable._value is None and type(variable._initializer).__name__ == "Zeros":
+        variable._initializer = lambda shape, dtype=None: np.zeros(shape, dtype)
+
+
+def rate_owner(optimizer: Any) -> Any:
+    """The optimizer that holds the learning rate, inside one that scales the loss.
+
+    Raises:
+        TypeError: The rate follows a schedule, and no factor can be put on it.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not hasattr(inner._learning_rate, "shape"):
+        raise TypeError("the learning rate follows a schedule")
+    return inner
+
+
+def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's settings without a limit of the gradients."""
+    limits = ("clipnorm", "clipvalue", "global_clipnorm")
+    return {name: None if name in limits else value for name, value in settings.items()}
