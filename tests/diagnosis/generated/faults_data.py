@@ -155,28 +155,25 @@ def _missing(side: str) -> Change:
     return change
 
 
+NOT_SCALED = ("OR014", "OR003", "OR004", "OR024", "OR017:scal|inputs", "OR023:scal|inputs")
+
 FAULTS = (
-    Operator("labels from 1", "Humbatova, NeuraLint", labels_from_one, ("OR010",)),
+    Operator("labels from 1", "Humbatova, NeuraLint", labels_from_one,
+             ("OR010", "OR025:never occurs")),
     Operator("labels -1 and 1", "Humbatova", labels_of_both_signs, ("OR010",)),
     Operator("labels scaled", "DeepLocalize", labels_scaled, ("OR010",)),
-    Operator("targets shuffled", "DeepCrime TCL", targets_shuffled, (),
-             r"depend|permut|shuffl|unrelated"),
-    Operator("targets all equal", "DeepCrime TCL", targets_equal, (),
-             r"(targets|labels) are (all )?(the same|equal)|one class|every (target|label)|"
-             r"all (targets|labels|rows)|single (class|value)"),
-    Operator("class missing", "DeepCrime TRD", class_missing, (),
-             r"never (occur|appear)|no row|does not occur|missing class|not occur"),
+    Operator("targets shuffled", "DeepCrime TCL", targets_shuffled, ("OR025:do not depend",)),
+    Operator("targets all equal", "DeepCrime TCL", targets_equal,
+             ("OR025:all targets are equal|the same|never occurs",)),
+    Operator("class missing", "DeepCrime TRD", class_missing, ("OR025:never occurs",)),
     Operator("sorted with a validation split", "Humbatova", sorted_with_split, (),
-             r"sorted|validation"),
-    Operator("inputs not scaled", "DeepFD, AUTOTRAINER", inputs_not_scaled,
-             ("OR014", "OR003", "OR004", "OR017")),
-    Operator("inputs far from 0", "Humbatova", inputs_far_from_zero,
-             ("OR014", "OR003", "OR004", "OR017"), r"\bmean\b|spread|condition"),
-    Operator("inputs too small", "Humbatova", inputs_too_small, ("OR014",),
-             r"inputs? (is|are|vary|differ)|small|spread"),
-    Operator("columns in their units", "DeepFD, Humbatova", no_normalization,
-             ("OR014", "OR003", "OR004", "OR017")),
-    Operator("targets not scaled", "DeepFD", targets_not_scaled, ("OR015", "OR017")),
+             r"\bsorted|validation_split|in the order of"),
+    Operator("inputs not scaled", "DeepFD, AUTOTRAINER", inputs_not_scaled, NOT_SCALED),
+    Operator("inputs far from 0", "Humbatova", inputs_far_from_zero, NOT_SCALED),
+    Operator("inputs too small", "Humbatova", inputs_too_small, NOT_SCALED),
+    Operator("columns in their units", "DeepFD, Humbatova", no_normalization, NOT_SCALED),
+    Operator("targets not scaled", "DeepFD", targets_not_scaled,
+             ("OR015", "OR030", "OR017:targets")),
     Operator("NaN in x", "Humbatova, AUTOTRAINER", _missing("x"), ("OR016",)),
     Operator("NaN in y", "Humbatova, AUTOTRAINER", _missing("y"), ("OR016",)),
 )  # fmt: skip

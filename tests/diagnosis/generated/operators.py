@@ -23,9 +23,9 @@ class Operator:
         name: In a few words.
         source: The taxonomy that has it.
         change: What it does.
-        codes: Rules whose findings name the cause.
-        words: A pattern; a finding whose title or message it matches names the cause too. For
-            causes that no rule is alone about.
+        codes: Rules whose findings name the cause; `"OR017:inputs"` where title, message or fix
+            must match a pattern besides, because the rule is about several causes.
+        words: A pattern; a finding of any rule names the cause if its title or message matches.
     """
 
     name: str
@@ -36,9 +36,11 @@ class Operator:
 
     def names(self, finding: Any) -> bool:
         """Whether a finding names what this mutation did."""
-        if finding.code in self.codes:
-            return True
         text = f"{finding.title}. {finding.message}".lower()
+        for code in self.codes:
+            rule, _, pattern = code.partition(":")
+            if finding.code == rule and re.search(pattern, f"{text} {finding.fix}".lower()):
+                return True
         return bool(self.words) and re.search(self.words, text) is not None
 
 
