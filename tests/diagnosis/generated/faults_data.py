@@ -166,7 +166,7 @@ FAULTS = (
     Operator("targets all equal", "DeepCrime TCL", targets_equal,
              ("OR025:all targets are equal|the same|never occurs",)),
     Operator("class missing", "DeepCrime TRD", class_missing, ("OR025:never occurs",)),
-    Operator("sorted with a validation split", "Humbatova", sorted_with_split, (),
+    Operator("sorted with a validation split", "Humbatova", sorted_with_split, ("OR028",),
              r"\bsorted|validation_split|in the order of"),
     Operator("inputs not scaled", "DeepFD, AUTOTRAINER", inputs_not_scaled, NOT_SCALED),
     Operator("inputs far from 0", "Humbatova", inputs_far_from_zero, NOT_SCALED),

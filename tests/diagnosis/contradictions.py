@@ -1,0 +1,136 @@
+"""Attempts to break what a diagnosis calls PROVED, by evaluation, differentiation and training.
+
+Nothing here asks the library: the model itself is run, with other weights where a finding is about
+all weights, and differentiated by its backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .random_programs import RandomProgram
+
+
+SCALES = (0.1, 1.0, 10.0, 100.0)
+FLOAT = 1e-5
+"""What float32 arithmetic may add to a bound, by size."""
+
+
+@dataclass
+class Attack:
+    """One program under attack; weights are put back after each."""
+
+    keras: ModuleType
+    program: RandomProgram
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    @property
+    def model(self) -> Any:
+        """The model itself."""
+        return self.program.model
+
+    def run(self, x: np.ndarray | None = None, training: bool = False) -> list[np.ndarray]:
+        """The outputs."""
+        x = self.program.x if x is None else x
+        tensor = self.keras.ops.convert_to_tensor(x)
+        outputs = self.keras.tree.flatten(self.model(tensor, training=training))
+        return [np.asarray(self.keras.ops.convert_to_numpy(o), np.float64) for o in outputs]
+
+    def values(self, name: str, x: np.ndarray | None = None) -> np.ndarray:
+        """What a layer returns."""
+        layer = self.model.get_layer(name)
+        inner = self.keras.Model(self.model.inputs, layer.output)
+        x = self.program.x if x is None else x
+        found = inner(self.keras.ops.convert_to_tensor(x), training=False)
+        return np.asarray(self.keras.ops.convert_to_numpy(found), np.float64)
+
+    def outputs_of(self, layer: str) -> list[int]:
+        """Which outputs a layer makes, or one of the layers behind it."""
+        found = []
+        for i, tensor in enumerate(self.keras.tree.flatten(self.model.outputs)):
+            maker = tensor._keras_history.operation
+            for _ in range(4):
+                if maker.name == layer:
+                    found.append(i)
+                    break
+                inbound = maker._inbound_nodes[0].input_tensors
+                if not inbound:
+                    break
+                maker = inbound[0]._keras_history.operation
+        return found
+
+    def loss(self, at: int = 0) -> float:
+        """The loss of one output over all rows, as `evaluate` has it, without penalties."""
+        out = self.keras.tree.flatten(
+            self.model(self.keras.ops.convert_to_tensor(self.program.x), training=False)
+        )[at]
+        y = self.keras.ops.convert_to_tensor(self.program.targets[at])
+        value = self.program.losses[at](y, out)
+        return float(np.mean(self.keras.ops.convert_to_numpy(value)))
+
+    def gradients(self, rows: slice = slice(None), penalties: bool = True) -> dict[str, Any]:
+        """Path of each trainable weight to the gradient of the whole loss; the loss under `""`."""
+        from outrange.frontends.keras.training.gradients import gradients
+
+        k, ops = self.keras, self.keras.ops
+        x = ops.convert_to_tensor(self.program.x[rows])
+        ys = [ops.convert_to_tensor(y[rows]) for y in self.program.targets]
+
+        def value() -> Any:
+            out = k.tree.flatten(self.model(x, training=False))
+            parts = [
+                ops.mean(one(y, p)) for one, y, p in zip(self.program.losses, ys, out, strict=True)
+            ]
+            return sum(parts) + (sum(self.model.losses) if penalties else 0.0)
+
+        loss, found = gradients(k, self.model, value)
+        paths = ["/".join(v.path.split("/")[-2:]) for v in self.model.trainable_variables]
+        return {"": loss, **dict(zip(paths, found, strict=True))}
+
+    def drawn(self, count: int = 12) -> Any:
+        """The model with `count` sets of other trainable weights, one after the other."""
+        kept = self.model.get_weights()
+        for i in range(count):
+            for variable in self.model.trainable_variables:
+                array = self.rng.normal(size=variable.shape) * SCALES[i % len(SCALES)]
+                if self.rng.uniform() < 0.15:
+                    array = np.abs(array)
+                variable.assign(array.astype("float32"))
+            yield i
+        self.model.set_weights(kept)
+
+    def inside(self, rows: int = 40) -> np.ndarray:
+        """Points of the box of the data."""
+        x = self.program.x
+        if x.dtype.kind != "f":
+            return x
+        sound = x[np.isfinite(x.reshape(len(x), -1)).all(axis=1)]
+        part = self.rng.uniform(size=(rows, *x.shape[1:]))
+        part[: rows // 2] = np.round(part[: rows // 2])
+        lo, hi = sound.min(axis=0), sound.max(axis=0)
+        return np.concatenate([sound, (lo + part * (hi - lo)).astype("float32")])
+
+
+Check = Callable[[Attack, Any], str]
+"""What contradicts a finding, `""` if nothing was found."""
+
+
+def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> str | None:
+    """What contradicts a PROVED finding; `""` if nothing does, None if there is no attack on it."""
+    from .contradictions_rules import CHECKS
+
+    check = CHECKS.get(finding.code)
+    if check is None:
+        return None
+    attack = Attack(keras, program)
+    kept = program.model.get_weights()
+    try:
+        with np.errstate(all="ignore"):
+            return check(attack, finding)
+    finally:
+        program.model.set_weights(kept)
