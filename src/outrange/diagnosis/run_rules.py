@@ -16,6 +16,7 @@ from . import rules
 from .context import DiagnosisContext
 from .plan import Plan
 from .registry import RULES
+from .repairs.trial import with_fixes_tried
 
 
 for _found in pkgutil.iter_modules(rules.__path__):
@@ -33,6 +34,7 @@ def diagnose(
     names: Sequence[str] = (),
     plan: Plan | None = None,
     history: Mapping[str, np.ndarray] | None = None,
+    try_fixes: bool = False,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -58,6 +60,8 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
+    if try_fixes:
+        found = with_fixes_tried(case, found)
     return Diagnosis(
         model=program.name,
         backend=program.backend,
