@@ -44,6 +44,10 @@ ALLOWED = 10.0
 LEAST = 6
 """Steps below which a training says nothing."""
 
+HALFWAY, BETTER = 0.3, 0.6
+"""Share of the best constant's loss from which on a training is far from done; how much less of it
+must be left for a change to count."""
+
 LEARNED = 0.7
 """Share of the best constant's loss below which a training has clearly learned something."""
 
@@ -57,12 +61,16 @@ class Change:
         scaled_x: Whether the inputs have mean 0 and deviation 1.
         scaled_y: Whether the targets have.
         redrawn: Whether it starts from other weights.
+        without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+        held_out: Whether a quarter of the rows is left out of the batches.
     """
 
     rate: float = 1.0
     scaled_x: bool = False
     scaled_y: bool = False
     redrawn: bool = False
+    without: str = ""
+    held_out: bool = False
 
 
 AS_IS = Change()
@@ -95,10 +103,19 @@ class Trials:
                 start = time.perf_counter()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
-                found = go(*data, most, self.batch, seed, change.rate, weights)
+                among = self.fitted if change.held_out else None
+                found = go(
+                    *data, most, self.batch, seed, change.rate, weights, change.without, among
+                )
                 self._seconds += time.perf_counter() - start
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Three quarters of the rows, drawn at random."""
+        rows = self._case.rows
+        return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
 
     def all(self, change: Change = AS_IS) -> list[Rehearsal]:
         """The trainings with every order of the rows."""
@@ -218,6 +235,44 @@ class Trials:
                 return None
             most = max(most, ratio)
         return min(self.ratios()), most
+
+    def unseen(self, change: Change) -> float | None:
+        """The least loss of any training at rows held out, over that of the best constant there."""
+        found = []
+        for one in self.all(change):
+            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+            if not one.outputs or len(rest) < 10:
+                return None
+
+            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
+                return baselines.value(
+                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
+                )
+
+            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
+                head = self._case.head(loss)
+                return None if head is None else baselines.constant(loss, y[rest], head.width)
+
+            reached, constant = self._sum(there), self._sum(best)
+            if reached is None or not constant:
+                return None
+            found.append(reached / constant)
+        return min(found) if len(found) == SEEDS else None
+
+    def gain(self, change: Change) -> tuple[float, float] | None:
+        """What is left of the best constant's loss without a change, and with it.
+
+        Returns:
+            The least of the trainings without, the most of those with it; None if it is not known,
+            or if nothing clear is gained.
+        """
+        before = self.ratios()
+        if not before or min(before) < HALFWAY:
+            return None
+        after = self.ratios(change)
+        if len(after) < SEEDS or max(after) > BETTER * min(before):
+            return None
+        return min(before), max(after)
 
     @cached_property
     def unexplained(self) -> bool:

@@ -68,6 +68,7 @@ class Layer:
         before: The tensor that enters its activation; None if it has none.
         after: The tensor it returns (the first of several).
         others: The other tensors it returns.
+        rate: Of a dropout; 0 elsewhere.
         shape: Of `after`, without the batch axis.
         noisy: Whether it computes something else in training (dropout, batch statistics).
         dtype: What it computes in.
@@ -81,6 +82,7 @@ class Layer:
     noisy: bool = False
     dtype: str = "float32"
     others: tuple[int, ...] = ()
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ class JaxTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy = k, model, noisy
         self.jax = jax_module()
+        self._steps: dict[str, Any] = {}
 
     def _jit(self, function: Any) -> Any:
         if getattr(self.model, "run_eagerly", False):
@@ -43,7 +44,13 @@ class JaxTraining:
         )
 
     def _loss(
-        self, trainable: list[Any], others: list[Any], x: Any, y: Any, training: bool
+        self,
+        trainable: list[Any],
+        others: list[Any],
+        x: Any,
+        y: Any,
+        training: bool,
+        penalized: bool = True,
     ) -> tuple[Any, Any]:
         model = self.model
         mapping = [
@@ -52,7 +59,10 @@ class JaxTraining:
         ]
         with self.k.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             outputs = model(x, training=training)
-            loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
+            if penalized:
+                loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
+            else:
+                loss = model._compile_loss(y, outputs, None)
         left = [scope.get_current_value(v) for v in model.non_trainable_variables]
         return loss, (self.k.tree.flatten(outputs), left)
 
@@ -94,10 +104,12 @@ class JaxTraining:
     @cached_property
     def _optimizer(self) -> Any:
         """A fresh optimizer of the same settings."""
-        own = self.model.optimizer
+        return self._fresh(self.model.optimizer.get_config())
+
+    def _fresh(self, settings: dict[str, Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fresh = type(own).from_config(own.get_config())
+            fresh = type(self.model.optimizer).from_config(settings)
             with self.k.StatelessScope():
                 fresh.build(self.model.trainable_variables)
                 for variable in fresh.variables:
@@ -114,16 +126,29 @@ class JaxTraining:
         rate = rate_owner(self._optimizer)._learning_rate
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
-    @cached_property
-    def step(self) -> Any:
-        """`(state, x, y)` to the loss before the step, and the state after it."""
+    def step(self, without: str = "") -> Any:
+        """`(state, x, y)` to the loss before the step, and the state after it.
+
+        Args:
+            without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+        """
+        if without not in self._steps:
+            self._steps[without] = self._jit(self._step(without))
+        return self._steps[without]
+
+    def _step(self, without: str) -> Any:
         optimizer = self._optimizer
+        if without == "clipping":
+            settings = unclipped(self.model.optimizer.get_config())
+            optimizer = self._fresh(settings)
 
         def run(state: Any, x: Any, y: Any) -> Any:
             trainable, others, slots = state
 
             def loss(values: list[Any]) -> Any:
-                value, (_, left) = self._loss(values, others, x, y, True)
+                value, (_, left) = self._loss(
+                    values, others, x, y, without != "noise", without != "penalties"
+                )
                 # Mixed precision: the optimizer divides by the scale again.
                 mapping = list(zip(optimizer.variables, slots, strict=True))
                 with self.k.StatelessScope(state_mapping=mapping):
@@ -134,7 +159,7 @@ class JaxTraining:
             trainable, slots = optimizer.stateless_apply(slots, found, trainable)
             return value, (trainable, left, slots)
 
-        return self._jit(run)
+        return run
 
     def start(self) -> Any:
         """The state before the first step: stored weights, fresh optimizer."""
@@ -157,3 +182,9 @@ def rate_owner(optimizer: Any) -> Any:
     if not hasattr(inner._learning_rate, "shape"):
         raise TypeError("the learning rate follows a schedule")
     return inner
+
+
+def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's settings without a limit of the gradients."""
+    limits = ("clipnorm", "clipvalue", "global_clipnorm")
+    return {name: None if name in limits else value for name, value in settings.items()}

@@ -208,7 +208,13 @@ def _layers(
             kind in NOISY,
             formats.get(visit.layer.name, "float32"),
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
+            _dropped(visit.layer),
         )  # fmt: skip
+
+
+def _dropped(layer: Any) -> float:
+    rate = getattr(layer, "rate", 0.0) if type(layer).__name__ in NOISY else 0.0
+    return float(rate) if isinstance(rate, int | float) else 0.0
 
 
 def _parts(

@@ -3,136 +3,18 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ....program import Rehearsal
-from .jitted import JaxTraining, rate_owner
-from .measure import ROWS, Measurement, first_line, metrics_kept
+from .copies import Clone, Copy, State
+from .measure import ROWS, Measurement, first_line
 from .training import own_training
 
 
 SECONDS = 0.7
 """A rehearsal takes no further step after so long."""
-
-
-class Copy(Protocol):
-    """Something that is trained in the model's place."""
-
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
-        ...
-
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
-        ...
-
-    def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
-        ...
-
-    def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
-        ...
-
-    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
-        ...
-
-
-class _State:
-    """Under JAX: the variables' values, handed from one compiled step to the next."""
-
-    def __init__(self, k: Any, jitted: JaxTraining) -> None:
-        self._k, self._jitted = k, jitted
-        self._state = jitted.start()
-
-    def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
-        trainable, others, slots = self._state
-        place = self._jitted.rate_slot
-        slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
-        self._state = trainable, others, slots
-
-    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
-        trainable, others, slots = self._state
-        variables = self._jitted.model.trainable_variables
-        new = [values.get(id(v)) for v in variables]
-        trainable = [
-            old if n is None else n.astype(v.dtype)
-            for v, old, n in zip(variables, trainable, new, strict=True)
-        ]
-        self._state = trainable, others, slots
-
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
-        loss, self._state = self._jitted.step(self._state, x, y)
-        return float(loss)
-
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
-        loss, outputs = self._jitted.look(*self._state[:2], x, y)
-        return float(loss), [np.asarray(t) for t in outputs]
-
-    def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
-        model = self._jitted.model
-        found = {
-            id(v): value
-            for variables, values in (
-                (model.trainable_variables, self._state[0]),
-                (model.non_trainable_variables, self._state[1]),
-            )
-            for v, value in zip(variables, values, strict=True)
-        }
-        return [np.asarray(self._k.ops.convert_to_numpy(found[id(v)])) for v in model.weights]
-
-
-class _Clone:
-    """Elsewhere: a clone of the model."""
-
-    def __init__(self, k: Any, model: Any, noisy: bool) -> None:
-        self._k, self._model, self._noisy = k, _copy(k, model), noisy
-        self._original = model
-
-    def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
-        optimizer = rate_owner(self._model.optimizer)
-        optimizer.learning_rate = factor * float(
-            self._k.ops.convert_to_numpy(optimizer.learning_rate)
-        )
-
-    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
-        for own, variable in zip(self._model.weights, self._original.weights, strict=True):
-            new = values.get(id(variable))
-            if new is not None:
-                own.assign(new)
-
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
-        return float(np.ravel(self._model.train_on_batch(x, y))[0])
-
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
-        k, model = self._k, self._model
-        x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
-        kept = [(v, np.array(k.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
-        with metrics_kept(model):
-            seen = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
-        for variable, value in kept:
-            variable.assign(value)
-        outputs = k.tree.flatten(model(x, training=False) if self._noisy else seen)
-        return float(k.ops.convert_to_numpy(loss)), [
-            np.asarray(k.ops.convert_to_numpy(t)) for t in outputs
-        ]
-
-    def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
-        return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
 class Rehearser:
@@ -160,6 +42,8 @@ class Rehearser:
         seed: int = 0,
         rate: float = 1.0,
         weights: Mapping[int, np.ndarray] | None = None,
+        without: str = "",
+        among: np.ndarray | None = None,
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -171,6 +55,8 @@ class Rehearser:
             seed: Of the draw.
             rate: By what the learning rate is multiplied.
             weights: Weight index to other values to start with.
+            without: What is left out: `"penalties"`, `"noise"` (dropout) or `"clipping"`.
+            among: The rows that batches are drawn from; None for all.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -179,14 +65,14 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
-                copy = self._copy()
+                copy = self._copy(without)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
                     copy.start_with(
                         {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
                     )
-                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed)
+                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among)
                 loss, outputs = copy.look(*first)
                 looks.append((len(losses), loss))
                 after = copy.weights()
@@ -196,19 +82,30 @@ class Rehearser:
         moved, size = _moved(one, before, after)
         return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
 
-    def _copy(self) -> Copy:
+    def _copy(self, without: str) -> Copy:
         one = self.measurement
         return (
-            _Clone(one.k, one.model, one.noisy) if one.jitted is None else _State(one.k, one.jitted)
+            Clone(one.k, one.model, one.noisy, without)
+            if one.jitted is None
+            else State(one.k, one.jitted, without)
         )
 
 
 def _run(
-    k: Any, copy: Copy, data: Any, first: Any, steps: int, batch: int | None, seed: int
+    k: Any,
+    copy: Copy,
+    data: Any,
+    first: Any,
+    steps: int,
+    batch: int | None,
+    seed: int,
+    among: np.ndarray | None,
 ) -> tuple[list[float], list[tuple[int, float]]]:
     """The loss of each step's rows, and looks at that of the first rows now and then."""
     rows = len(k.tree.flatten(data)[0])
-    whole = batch is None or batch >= rows
+    whole = among is None and (batch is None or batch >= rows)
+    drawn = np.arange(rows) if among is None else among
+    batch = rows if batch is None else batch
     rng, order = np.random.default_rng(seed), np.zeros(0, int)
     losses: list[float] = []
     looks: list[tuple[int, float]] = []
@@ -221,7 +118,7 @@ def _run(
             if _due(i):
                 looks.append((i, copy.look(*first)[0]))
             if len(order) < batch:
-                order = rng.permutation(rows)
+                order = np.resize(rng.permutation(drawn), max(batch, len(drawn)))
             at, order = order[:batch], order[batch:]
             losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
         if i == 1:
@@ -252,25 +149,3 @@ def _moved(
                 moved[one.index[id(variable)]] = float(np.abs(b - a).max(initial=0.0))
             size[one.index[id(variable)]] = float(np.abs(a).max(initial=0.0))
     return moved, size
-
-
-def _copy(k: Any, model: Any) -> Any:
-    """A model of the same weights, loss and optimizer that shares nothing with the first."""
-    copy = k.models.clone_model(model)
-    if not copy.built:
-        copy.build(model.input_shape)
-    copy.set_weights(model.get_weights())
-    for layer in copy._flatten_layers():
-        # What an adapted layer computes with is derived from its weights, and not by `set_weights`.
-        if hasattr(layer, "finalize_state"):
-            layer.finalize_state()
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    compiled = model._compile_loss
-    copy.compile(
-        optimizer=optimizer,
-        loss=compiled._user_loss,
-        loss_weights=compiled._user_loss_weights,
-        run_eagerly=model.run_eagerly,
-        jit_compile=False,
-    )
-    return copy
