@@ -27,6 +27,7 @@ def diagnose(
     epochs: int | None = None,
     batch_size: int | None = None,
     history: Any = None,
+    try_fixes: bool = False,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     progress: bool | None = None,
@@ -52,6 +53,9 @@ def diagnose(
         batch_size: Rows of a batch, 32 if it is None as in `fit`.
         history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
             went badly.
+        try_fixes: Whether fixes that can be made mechanically are made on a copy, which is trained
+            for a few steps beside a copy without them; findings say what that did to the loss. It
+            takes about as long as everything else again for each of them.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -104,7 +108,7 @@ def diagnose(
     program = read_program(model, inputs, targets)
     found = ask(
         program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
-        plan=plan, history=logged,
+        plan=plan, history=logged, try_fixes=try_fixes,
     )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))
