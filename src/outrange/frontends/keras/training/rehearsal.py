@@ -13,10 +13,6 @@ from .measure import ROWS, Measurement, first_line
 from .training import own_training
 
 
-SECONDS = 0.7
-"""A rehearsal takes no further step after so long."""
-
-
 class Rehearser:
     """Trains copies of a model, from its stored weights on.
 
@@ -44,6 +40,7 @@ class Rehearser:
         weights: Mapping[int, np.ndarray] | None = None,
         without: str = "",
         among: np.ndarray | None = None,
+        seconds: float = 1.0,
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -57,6 +54,7 @@ class Rehearser:
             weights: Weight index to other values to start with.
             without: What is left out: `"penalties"`, `"noise"` (dropout) or `"clipping"`.
             among: The rows that batches are drawn from; None for all.
+            seconds: No further step is taken after so long.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -72,7 +70,7 @@ class Rehearser:
                     copy.start_with(
                         {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
                     )
-                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among)
+                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
                 loss, outputs = copy.look(*first)
                 looks.append((len(losses), loss))
                 after = copy.weights()
@@ -100,6 +98,7 @@ def _run(
     batch: int | None,
     seed: int,
     among: np.ndarray | None,
+    seconds: float,
 ) -> tuple[list[float], list[tuple[int, float]]]:
     """The loss of each step's rows, and looks at that of the first rows now and then."""
     rows = len(k.tree.flatten(data)[0])
@@ -123,7 +122,7 @@ def _run(
             losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
         if i == 1:
             start = time.perf_counter()  # what came before was compiled
-        if not np.isfinite(losses[-1]) or (i >= LEAST and time.perf_counter() - start > SECONDS):
+        if not np.isfinite(losses[-1]) or (i >= LEAST and time.perf_counter() - start > seconds):
             break
     return losses, looks
 
