@@ -183,7 +183,8 @@ def _measured(case: _Case, steps: int) -> Finding | None:
         Level.MEASURED, head.layer,
         f"the loss falls from {short(losses[0])} by at most {short(fastest)} a step, measured over "
         f"{len(one.losses)} steps on a copy: in {case.budget} it will not get below {short(end)}, "
-        f"not even at {FASTER:g} times this pace; predicting {rows.says} gives {short(rows.constant)}.",
+        f"not even at {FASTER:g} times this pace; predicting {rows.says} gives "
+        f"{short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip

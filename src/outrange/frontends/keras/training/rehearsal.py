@@ -133,7 +133,7 @@ LEAST = 12
 
 def _due(step: int) -> bool:
     """Every step at first, then the more rarely the later."""
-    return step <= LEAST or step % (2 ** max(step.bit_length() - 3, 0)) == 0
+    return step % (2 ** max(step.bit_length() - 2, 0)) == 0
 
 
 def _moved(
