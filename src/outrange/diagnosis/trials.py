@@ -66,6 +66,7 @@ class Change:
         redrawn: Whether it starts from other weights.
         without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
         held_out: Whether a quarter of the rows is left out of the batches.
+        bent: Layers without an activation that get a relu.
     """
 
     rate: float = 1.0
@@ -74,6 +75,7 @@ class Change:
     redrawn: bool = False
     without: str = ""
     held_out: bool = False
+    bent: tuple[str, ...] = ()
 
 
 AS_IS = Change()
@@ -109,7 +111,7 @@ class Trials:
                 among = self.fitted if change.held_out else None
                 found = go(
                     *data, most, self.batch, seed, change.rate, weights, change.without, among,
-                    OWN if (change, seed) == (AS_IS, 0) else OTHER,
+                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
                 )  # fmt: skip
                 self._seconds += time.perf_counter() - start
             self._runs[change, seed] = None if found is None or found.error else found

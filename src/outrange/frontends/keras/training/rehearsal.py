@@ -41,6 +41,7 @@ class Rehearser:
         without: str = "",
         among: np.ndarray | None = None,
         seconds: float = 1.0,
+        bent: tuple[str, ...] = (),
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -55,6 +56,7 @@ class Rehearser:
             without: What is left out: `"penalties"`, `"noise"` (dropout) or `"clipping"`.
             among: The rows that batches are drawn from; None for all.
             seconds: No further step is taken after so long.
+            bent: Layers without an activation that get a relu.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -63,7 +65,7 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
-                copy = self._copy(without)
+                copy = self._copy(without, bent)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
@@ -80,12 +82,12 @@ class Rehearser:
         moved, size = _moved(one, before, after)
         return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
 
-    def _copy(self, without: str) -> Copy:
+    def _copy(self, without: str, bent: tuple[str, ...]) -> Copy:
         one = self.measurement
         return (
-            Clone(one.k, one.model, one.noisy, without)
+            Clone(one.k, one.model, one.noisy, without, bent)
             if one.jitted is None
-            else State(one.k, one.jitted, without)
+            else State(one.k, one.jitted, without, bent)
         )
 
 
