@@ -92,6 +92,14 @@ class Attack:
         paths = ["/".join(v.path.split("/")[-2:]) for v in self.model.trainable_variables]
         return {"": loss, **dict(zip(paths, found, strict=True))}
 
+    def through(self, value: Callable[[], Any]) -> float:
+        """The largest gradient of a scalar by any trainable weight."""
+        from outrange.frontends.keras.training.gradients import gradients
+
+        _, found = gradients(self.keras, self.model, value)
+        return max((float(np.abs(np.nan_to_num(g)).max()) for g in found if g is not None),
+                   default=0.0)  # fmt: skip
+
     def drawn(self, count: int = 12) -> Any:
         """The model with `count` sets of other trainable weights, one after the other."""
         kept = self.model.get_weights()

@@ -66,39 +66,66 @@ def _not_constant(attack: Attack, finding: Any) -> str:
     most = [max(s[i] for s in seen) for i in which]
     if len(which) != 1 or not np.isfinite(most[0]):
         return ""
-    return f"outputs differ by {most[0]}" if most[0] > FLOAT * (1 + abs(finding.interval[0])) else ""
+    return (
+        f"outputs differ by {most[0]}" if most[0] > FLOAT * (1 + abs(finding.interval[0])) else ""
+    )
 
 
 def _alive(attack: Attack, finding: Any) -> str:
-    """OR003, OR020: dead units return one number at all rows and get no gradient."""
-    values = attack.values(finding.layer)
-    rows = len(values)
-    flat = values.reshape(rows, -1)
+    """OR003, OR020: no gradient passes dead units; a layer that is always on is straight."""
     if "units" not in finding.cost:
-        return "" if (flat > 0).all() else f"a unit that is not on: {flat.min()}"
-    units = finding.cost["units"]
-    if max(units) >= flat.shape[1]:
-        flat = flat.reshape(-1, values.shape[-1])
-    spread = np.ptp(flat[:, units], axis=0).max()
-    if spread > 0:
-        return f"a dead unit's values differ by {spread}"
-    if finding.code != "OR003":
-        return ""
-    return _moved_weights(attack, finding)
+        return _is_bent(attack, finding)
+    layer, units = attack.model.get_layer(finding.layer), finding.cost["units"]
+    inner = attack.keras.Model(attack.model.inputs, layer.output)
+    ops = attack.keras.ops
+    x = ops.convert_to_tensor(attack.program.x)
+    width = int(np.prod(inner.output.shape[1:]))
+    factors = np.zeros(width if max(units) >= inner.output.shape[-1] else inner.output.shape[-1])
+    factors[units] = attack.rng.normal(size=len(units))
+
+    def value() -> Any:
+        out = ops.reshape(inner(x, training=False), (-1, len(factors)))
+        return ops.sum(out * factors.astype("float32"))
+
+    passed = attack.through(value)
+    if passed > 0:
+        return f"dead units pass a gradient of {passed}"
+    return _reached(attack, finding) if finding.code == "OR003" else ""
 
 
-def _moved_weights(attack: Attack, finding: Any) -> str:
+def _is_bent(attack: Attack, finding: Any) -> str:
+    """Whether the middle of two outputs of a layer is not that of the middle of what enters it."""
     layer = attack.model.get_layer(finding.layer)
-    own = [v.path for v in layer.trainable_variables]
-    behind = {}
-    if "or before it can move" in finding.message:
-        inner = attack.keras.Model(attack.model.inputs, layer.output)
-        own += [v.path for v in inner.trainable_variables]
+    kept = getattr(layer, "activation", None)
+    if kept is None or len(layer._inbound_nodes) != 1:
+        return ""
+    after = attack.values(finding.layer, attack.inside())
+    try:
+        layer.activation = attack.keras.activations.linear
+        before = attack.values(finding.layer, attack.inside())
+    finally:
+        layer.activation = kept
+    for a, b in zip(
+        before.reshape(len(before), -1).T, after.reshape(len(after), -1).T, strict=True
+    ):
+        if np.ptp(a) > 0 and np.isfinite(a).all():
+            line = np.polyfit(a, b, 1)
+            far = np.abs(np.polyval(line, a) - b).max()
+            if far > 1e-3 * (np.abs(b).max() + np.abs(a).max()):
+                return f"a unit is bent by {far}"
+    return ""
+
+
+def _reached(attack: Attack, finding: Any) -> str:
+    """Whether a weight that is said to get no gradient gets one."""
     if "no weight of this layer" not in finding.message:
         return ""
+    layer = attack.model.get_layer(finding.layer)
+    said = list(layer.trainable_variables)
+    if "or before it gets" in finding.message:
+        said += attack.keras.Model(attack.model.inputs, layer.output).trainable_variables
     found = attack.gradients()
-    behind = {"/".join(path.split("/")[-2:]) for path in own}
-    for path in behind:
+    for path in {"/".join(v.path.split("/")[-2:]) for v in said}:
         gradient = found.get(path)
         if gradient is not None and np.any(np.nan_to_num(gradient) != 0):
             return f"{path} gets a gradient of {np.abs(np.nan_to_num(gradient)).max()}"

@@ -158,7 +158,7 @@ def random_program(keras: ModuleType, seed: int) -> RandomProgram:
         targets.append(y)
     model = keras.Model(inputs, outputs if count > 1 else outputs[0])
     _weights(draw, model)
-    one = (lambda parts: parts if count > 1 else parts[0])  # noqa: E731
+    one = lambda parts: parts if count > 1 else parts[0]  # noqa: E731
     model.compile(_optimizer(keras, draw), one(losses))
     options: dict[str, Any] = {"steps": 0}
     if draw.chance(0.3):

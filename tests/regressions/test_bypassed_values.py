@@ -93,8 +93,8 @@ def test_what_stands_before_a_dead_layer_learns_around_it():
         model.get_layer("dead").bias.assign(np.full(4, -100.0))
         return proved(model)["OR003"].message
 
-    assert "no weight of this layer or before it can move" in dead(skips=False)
-    assert "no weight of this layer can move" in dead(skips=True)
+    assert "no weight of this layer or before it gets one" in dead(skips=False)
+    assert "no weight of this layer gets one" in dead(skips=True)
 
 
 def test_a_layer_with_a_skip_of_its_own_is_not_dead():

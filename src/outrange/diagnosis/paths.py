@@ -37,21 +37,21 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
     return groups
 
 
-def is_the_only_way(program: Program, tensor: int) -> bool:
-    """Whether all weights behind a tensor act on the outputs through it alone.
+def weights_behind(program: Program, tensor: int) -> set[int] | None:
+    """The weights behind a tensor, if all of them act on the outputs through it alone.
 
     Args:
         program: A program.
         tensor: Any tensor of it.
 
     Returns:
-        False also where uses of such a weight could not be recorded.
+        Their indices; None also where uses of such a weight could not be recorded.
     """
     makers = {t: step for step in program.steps for t in step.gives}
     _, behind = _behind(makers, [tensor], blocked=True)
     makers.pop(tensor, None)
     _, around = _behind(makers, program.output_tensors, blocked=True)
-    return not behind & (around | program.escaped)
+    return None if behind & (around | program.escaped) else behind
 
 
 def _behind(

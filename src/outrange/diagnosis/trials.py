@@ -41,8 +41,11 @@ CLEAR = 0.15
 ALLOWED = 10.0
 """Seconds that all trainings together may take."""
 
-LEAST = 6
-"""Steps below which a training says nothing."""
+OWN, OTHER = 2.5, 1.0
+"""Seconds of the first training, and of each other one."""
+
+LEAST = 40
+"""Steps below which it says nothing that a training learned nothing."""
 
 HALFWAY, BETTER = 0.3, 0.6
 """Share of the best constant's loss from which on a training is far from done; how much less of it
@@ -63,6 +66,7 @@ class Change:
         redrawn: Whether it starts from other weights.
         without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
         held_out: Whether a quarter of the rows is left out of the batches.
+        bent: Layers without an activation that get a relu.
     """
 
     rate: float = 1.0
@@ -71,6 +75,7 @@ class Change:
     redrawn: bool = False
     without: str = ""
     held_out: bool = False
+    bent: tuple[str, ...] = ()
 
 
 AS_IS = Change()
@@ -105,8 +110,9 @@ class Trials:
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
                 found = go(
-                    *data, most, self.batch, seed, change.rate, weights, change.without, among
-                )
+                    *data, most, self.batch, seed, change.rate, weights, change.without, among,
+                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
+                )  # fmt: skip
                 self._seconds += time.perf_counter() - start
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]

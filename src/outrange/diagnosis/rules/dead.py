@@ -9,7 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Layer
 from ..activation import behaviour_at, behind_noise
 from ..context import DiagnosisContext, UnitRanges
-from ..paths import is_the_only_way
+from ..paths import weights_behind
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
 
@@ -54,8 +54,8 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 @register(
     "OR003", "a layer is dead: no gradient passes it",
     """Every unit of a hidden layer (or a unit of the output) stays on a flat piece of its
-    activation at every row of the data: a relu whose input is never above 0. Its output is
-    constant, its own weights and everything before it get a gradient of exactly 0, and training
+    activation at every row of the data: a relu whose input is never above 0. No gradient
+    passes it: from the loss its own weights and everything before it get exactly 0, and training
     cannot bring it back. The inputs of the activation are enclosed at each row, rounding errors
     included. PROVED holds for the stored weights and the rows given. Start again with another
     initializer (he_normal), a small positive bias, or leaky_relu; a learning rate that was too high
@@ -105,6 +105,18 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
     return not any(np.any(np.nan_to_num(g) != 0) for g in mine) if mine else None
 
 
+def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
+    """Whether what stands before a layer gets no gradient either, penalties on it included."""
+    behind = weights_behind(case.program, layer.after)
+    if behind is None:
+        return False
+    measured = case.measured
+    if measured is None or measured.error:
+        return not case.program.losses
+    found = [measured.gradients.get(i) for i in behind]
+    return not any(g is not None and np.any(np.nan_to_num(g) != 0) for g in found)
+
+
 def _finding(
     rule: Rule, case: DiagnosisContext, layer: Layer, rows: UnitRanges, units: np.ndarray
 ) -> Finding:
@@ -113,11 +125,11 @@ def _finding(
     who = "its only unit" if total == 1 else f"{share(count, total)} units"
     message = (
         f"{who} get{'s' if total == 1 else ''} {span(lo, hi)} before the activation on all of "
-        f"{case.these_rows}, where it is flat: no input and no gradient gets through"
+        f"{case.these_rows}, where it is flat: no gradient gets through"
     )
     if count == total:
-        before = " or before it" if is_the_only_way(case.program, layer.after) else ""
-        message += f", and no weight of this layer{before} can move"
+        before = " or before it" if _nothing_before(case, layer) else ""
+        message += f", and no weight of this layer{before} gets one"
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.found(
         Level.PROVED, layer.path, message + ".",

@@ -1,0 +1,68 @@
+"""Proofs that the law over random programs broke."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+
+import outrange
+
+
+X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+Y = (X[:, :1] > 0).astype("float32")
+
+
+def proved(model, y=Y, loss="binary_crossentropy"):
+    model.compile("sgd", loss)
+    return {f.code: f for f in outrange.diagnose(model, X, y, steps=0).at_least("proved")}
+
+
+def sequential(*parts):
+    return keras.Sequential([keras.Input((4,)), *parts])
+
+
+@pytest.mark.parametrize("second", [
+    L.ReLU, L.LeakyReLU, L.PReLU, L.ELU, lambda: L.Activation("tanh"),
+    lambda: L.Activation("sigmoid"), lambda: L.Activation("selu"), lambda: L.Activation("silu"),
+    lambda: L.Activation("softplus"), lambda: L.ReLU(6.0),
+])  # fmt: skip
+def test_ten_activations_behind_another(second):
+    """Both become one curve, and what the first returns was then off the path of the gradient."""
+    keras.utils.set_random_seed(0)
+    model = sequential(
+        L.Dense(8, "relu"), second(), L.Dense(8, "relu"), L.Dense(8, "relu"), L.Dense(1, "sigmoid")
+    )
+    assert "OR012" not in proved(model)
+
+
+def test_a_penalty_moves_what_stands_before_a_dead_layer():
+    def message(penalty):
+        model = sequential(
+            L.Dense(4, kernel_regularizer=penalty),
+            L.Dense(4, "relu", bias_initializer=keras.initializers.Constant(-100.0)),
+            L.Dense(1, "sigmoid"),
+        )
+        return proved(model)["OR003"].message
+
+    assert "no weight of this layer or before it gets one" in message(None)
+    assert "no weight of this layer gets one" in message("l1")
+
+
+def test_a_layer_that_is_flat_on_both_sides_lets_inputs_through():
+    """A hard sigmoid of large numbers has no slope, and tells rows apart."""
+    model = sequential(L.Dense(4, "hard_sigmoid"), L.Dense(1, "sigmoid"))
+    model.layers[0].kernel.assign(1e4 * np.eye(4))
+    found = proved(model)["OR003"]
+    assert "no gradient gets through" in found.message
+    assert "no input" not in found.message
+
+
+def test_a_loss_of_several_outputs_can_be_measured_twice():
+    """Its metrics were made while JAX traced the loss, and held what cannot be read."""
+    x = keras.Input((4,))
+    model = keras.Model(x, [L.Dense(1)(x), L.Dense(1)(x)])
+    model.compile("sgd", ["mse", "mse"])
+    spoiled = X.copy()
+    spoiled[3, 1] = np.nan
+    assert "OR016" in outrange.diagnose(model, spoiled, [Y, Y], steps=0).codes
+    model.fit(X, [Y, Y], verbose=0)
