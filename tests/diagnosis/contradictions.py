@@ -100,7 +100,7 @@ class Attack:
         return max((float(np.abs(np.nan_to_num(g)).max()) for g in found if g is not None),
                    default=0.0)  # fmt: skip
 
-    def drawn(self, count: int = 12) -> Any:
+    def drawn(self, count: int = 8) -> Any:
         """The model with `count` sets of other trainable weights, one after the other."""
         kept = self.model.get_weights()
         for i in range(count):
