@@ -66,3 +66,17 @@ def test_a_loss_of_several_outputs_can_be_measured_twice():
     spoiled[3, 1] = np.nan
     assert "OR016" in outrange.diagnose(model, spoiled, [Y, Y], steps=0).codes
     model.fit(X, [Y, Y], verbose=0)
+
+
+def test_a_missing_target_need_not_spoil_the_weights():
+    """Under JAX the slope of `abs` at NaN is a number: an absolute error trains on."""
+    y = Y.copy()
+    y[3] = np.nan
+    for loss in ("mse", "mae"):
+        model = sequential(L.Dense(4, "tanh"), L.Dense(1))
+        message = proved(model, y, loss)["OR016"].message
+        before = model.get_weights()
+        model.fit(X, y, epochs=1, batch_size=16, verbose=0)
+        spoiled = not all(np.isfinite(w).all() for w in model.get_weights())
+        assert ("makes weights NaN" in message) is spoiled
+        model.set_weights(before)

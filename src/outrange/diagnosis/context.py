@@ -225,16 +225,29 @@ class DiagnosisContext:
         """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
         if not self.runs:
             return None
-        # Repeated to the length that is measured anyway: another one would be compiled again.
+        if self.program.measure is None:
+            x, _ = self._repeated(rows)
+            return not all(map(_finite, self.program.predict(x)))
+        found = self._measured_at(rows)
+        return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
+
+    def spoils_weights(self, rows: np.ndarray) -> bool:
+        """Whether the gradient over some rows is known not to be finite."""
+        found = self._measured_at(rows)
+        return found is not None and found.spoiled
+
+    def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """Some rows as often as fill the length measured anyway: another would be compiled."""
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         x, y = (_cut(part, rows) for part in self.given)
-        if self.program.measure is None:
-            return not all(map(_finite, self.program.predict(x)))
-        found = self.program.measure(x, y)
-        if found.error:
+        return x, y
+
+    def _measured_at(self, rows: np.ndarray) -> Measured | None:
+        """Loss and gradients over some rows; None if that cannot be run."""
+        if self.program.measure is None or not self.runs:
             return None
-        gradients = [g for g in found.gradients.values() if g is not None]
-        return not all(map(_finite, [np.asarray(found.loss), *gradients]))
+        found = self.program.measure(*self._repeated(rows))
+        return None if found.error else found
 
     @cached_property
     def trials(self) -> Trials:

@@ -217,6 +217,11 @@ class Measured:
     error: str = ""
     outputs: tuple[np.ndarray, ...] = ()
 
+    @property
+    def spoiled(self) -> bool:
+        """Whether an entry of a gradient is no finite number, so that a step spoils its weight."""
+        return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
+
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:

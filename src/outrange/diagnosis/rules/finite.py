@@ -36,7 +36,7 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 
 @register(
     "OR016", "NaN or infinity",
-    """One NaN in the data, or one logarithm of 0, makes every weight NaN at the first step. PROVED
+    """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step. PROVED
     is a witness: an entry of the data at whose row loss or gradient is no finite number, or a row
     at which the model itself returns none, or the loss at the stored weights. A program that
     handles such entries itself is left alone. SUSPECTED: entries of data where nothing could be
@@ -70,10 +70,13 @@ def _data(
         if row is None:
             continue
         place = (row, *(int(i) for i in np.argwhere(bad[row])[0]))
+        then = "such a row spoils the loss"
+        if case.spoils_weights(np.array([row])):
+            then = "one step on such a row makes weights NaN"
         yield rule.found(
             Level.PROVED if known else Level.SUSPECTED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, such as "
-            f"{name}{list(place)} = {array[place]}: one such row makes all weights NaN.",
+            f"{name}{list(place)} = {array[place]}: {then}.",
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
         )  # fmt: skip
@@ -141,10 +144,11 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             holds_for="the data you gave",
         )  # fmt: skip
     elif not np.isfinite(measured.loss):
+        then = ": the first step makes weights NaN" if measured.spoiled else ""
         yield rule.found(
             Level.PROVED, "",
-            f"at the stored weights the loss on your data is {measured.loss}: the first step makes "
-            "all weights NaN.", "see the other findings: what the loss reads is outside its domain",
+            f"at the stored weights the loss on your data is {measured.loss}{then}.",
+            "see the other findings: what the loss reads is outside its domain",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
 
