@@ -135,6 +135,9 @@ def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> st
     check = CHECKS.get(finding.code)
     if check is None:
         return None
+    names = [layer.name for layer in program.model.layers]
+    if finding.layer and finding.layer not in names:
+        return None  # a layer inside another one
     attack = Attack(keras, program)
     kept = program.model.get_weights()
     try:

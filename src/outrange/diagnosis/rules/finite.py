@@ -37,12 +37,12 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 @register(
     "OR016", "NaN or infinity",
     """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step.
-    PROVED is a witness: an entry of the data at whose row loss or gradient is no finite number, or a row
-    at which the model itself returns none, or the loss at the stored weights. A program that
-    handles such entries itself is left alone. SUSPECTED: entries of data where nothing could be
-    run; or the range of what enters a logarithm, a root or a division holds points where it is not
-    defined, and no such input was seen. What the backend raises when asked for the loss is shown as
-    MEASURED.""",
+    PROVED is a witness: an entry of the data at whose row loss or gradient is no finite number,
+    or a row at which the model itself returns none, or the loss at the stored weights. A
+    program that handles such entries itself is left alone. SUSPECTED: entries of data where
+    nothing could be run; or the range of what enters a logarithm, a root or a division holds
+    points where it is not defined, and no such input was seen. What the backend raises when
+    asked for the loss is shown as MEASURED.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
