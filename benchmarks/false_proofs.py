@@ -99,7 +99,7 @@ def report(records: list[dict[str, Any]]) -> None:
     unchecked: Counter = sum((Counter(r["unchecked"]) for r in whole), Counter())
     fallen = Counter(f[0] for r in whole for f in r["contradicted"])
     print(f"{len(whole)} programs ({len(records) - len(whole)} raised): {proofs.total()} proofs "
-          f"attacked, {unchecked.total()} not attacked, {fallen.total()} contradicted.")  # fmt: skip
+          f"attacked, {unchecked.total()} not, {fallen.total()} contradicted.")  # fmt: skip
     for code in sorted({*proofs, *unchecked}):
         print(f"  {code} {proofs[code]:6} attacked {unchecked[code]:4} not {fallen[code]:4} false")
 
