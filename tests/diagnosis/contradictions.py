@@ -143,5 +143,18 @@ def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> st
     try:
         with np.errstate(all="ignore"):
             return check(attack, finding)
+    except Exception:
+        if _raises(attack):
+            return None  # the program itself cannot compute its loss
+        raise
     finally:
         program.model.set_weights(kept)
+
+
+def _raises(attack: Attack) -> bool:
+    """Whether the program's own loss raises, on targets it does not read."""
+    try:
+        attack.gradients()
+    except Exception:
+        return True
+    return False

@@ -80,3 +80,10 @@ def test_a_missing_target_need_not_spoil_the_weights():
         spoiled = not all(np.isfinite(w).all() for w in model.get_weights())
         assert ("makes weights NaN" in message) is spoiled
         model.set_weights(before)
+
+
+@pytest.mark.parametrize("last", ["relu", "tanh"])
+def test_what_follows_a_sigmoid_gives_probabilities(last):
+    model = sequential(L.Dense(1, "sigmoid"), L.Activation(last))
+    assert "OR006" not in proved(model)
+    assert "OR006" in proved(sequential(L.Dense(1, "softsign"), L.Activation(last)))

@@ -143,6 +143,8 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             f"{short} over a single unit is 0 whatever the unit returns: the loss divides the "
             "output by its own sum."
         ), 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'  # fmt: skip
+    if head.activation in GIVES and _within_one(case, loss):
+        return None  # a tanh of a sigmoid
     if head.activation in GIVES and not (head.activation in POSITIVE and loss.name in CLASSES):
         name = '"sigmoid"' if loss.name == "binary_crossentropy" else '"softmax"'
         camel = "".join(word.capitalize() for word in loss.name.split("_"))
@@ -187,6 +189,12 @@ def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
         return one
     alone = bool(np.all(np.abs(y.sum(axis=-1) - 1.0) < 1e-3))
     return f"{one}\nor {several}" if alone else several
+
+
+def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
+    """Whether the output is between 0 and 1 whatever the weights are."""
+    ends = case.free_ends(case.program.output_tensors[loss.output])
+    return ends is not None and bool(np.all(ends[0] >= 0) and np.all(ends[1] <= 1))
 
 
 def _outside(case: DiagnosisContext, loss: Loss) -> str:
