@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROWS = 512
 """Rows at which the trainings are looked at."""
 
-STEPS = 200
-"""Steps of one training, fewer where they take long."""
+STEPS, LONG = 200, 600
+"""Steps of one training where nothing is planned, and at most; fewer where they take long."""
 
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
@@ -64,7 +64,7 @@ class Change:
         scaled_x: Whether the inputs have mean 0 and deviation 1.
         scaled_y: Whether the targets have.
         redrawn: Whether it starts from other weights.
-        without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+        without: What is left out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
         held_out: Whether a quarter of the rows is left out of the batches.
         bent: Layers without an activation that get a relu.
     """
@@ -94,6 +94,20 @@ class Trials:
         self._seconds = 0.0
 
     @property
+    def steps(self) -> int:
+        """Steps of one training at most: more where that is what is planned."""
+        plan = self._case.plan
+        return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first training was at least half of what is planned."""
+        plan, one = self._case.plan, self.run()
+        return plan is not None and one is not None and (
+            2 * len(one.losses) >= plan.steps(self._case.rows)
+        )  # fmt: skip
+
+    @property
     def batch(self) -> int:
         """Rows a step."""
         return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
@@ -102,7 +116,7 @@ class Trials:
         """One training, with something changed; None where there is none."""
         if (change, seed) not in self._runs:
             case, found = self._case, None
-            go, most = case.program.rehearse, STEPS if case.steps is None else case.steps
+            go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
                 start = time.perf_counter()
@@ -264,6 +278,10 @@ class Trials:
                 return None
             found.append(reached / constant)
         return min(found) if len(found) == SEEDS else None
+
+    def improves(self, change: Change) -> tuple[float, float] | None:
+        """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
+        return self.helps(change) or (self.gain(change) if self.complete else None)
 
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.

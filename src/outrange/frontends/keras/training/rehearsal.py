@@ -53,7 +53,8 @@ class Rehearser:
             seed: Of the draw.
             rate: By what the learning rate is multiplied.
             weights: Weight index to other values to start with.
-            without: What is left out: `"penalties"`, `"noise"` (dropout) or `"clipping"`.
+            without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
+                `"freezing"`.
             among: The rows that batches are drawn from; None for all.
             seconds: No further step is taken after so long.
             bent: Layers without an activation that get a relu.
@@ -86,7 +87,7 @@ class Rehearser:
         one = self.measurement
         return (
             Clone(one.k, one.model, one.noisy, without, bent)
-            if one.jitted is None
+            if one.jitted is None or without == "freezing"
             else State(one.k, one.jitted, without, bent)
         )
 
