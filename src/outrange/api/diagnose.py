@@ -28,6 +28,7 @@ def diagnose(
     batch_size: int | None = None,
     validation_split: float = 0.0,
     history: Any = None,
+    try_fixes: bool = False,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     progress: bool | None = None,
@@ -55,6 +56,9 @@ def diagnose(
             compared with the others, and everything else is asked of the others.
         history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
             went badly.
+        try_fixes: Whether fixes that can be made mechanically are made on a copy, which is trained
+            for a few steps beside a copy without them; findings say what that did to the loss. It
+            takes about as long as everything else again for each of them.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -112,7 +116,7 @@ def diagnose(
     program = read_program(model, inputs, targets)
     found = ask(
         program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
-        plan=plan, history=logged, held_out=held_out,
+        plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
     )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))

@@ -236,6 +236,9 @@ def explore_command(model: str, **options: Any) -> int:
     type=int,
     help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]",
 )
+@click.option("--epochs", type=int, help="Epochs that are planned: a floor of the loss for them.")
+@click.option("--batch-size", type=int, help="Rows of a batch, with --epochs.  [default: 32]")
+@click.option("--try-fixes", is_flag=True, help="Make fixes on copies, and train those.")
 @click.option(
     "--format",
     "form",

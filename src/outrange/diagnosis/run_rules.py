@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,29 @@ from . import rules
 from .context import DiagnosisContext
 from .plan import Plan
 from .registry import RULES
+from .repairs.trial import with_fixes_tried
+from .wording import names as listed
 
 
 for _found in pkgutil.iter_modules(rules.__path__):
     importlib.import_module(f"{rules.__name__}.{_found.name}")
+
+
+def _once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Notes that say the same of several layers, or of several calls of one, as one note."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for note in notes:
+        groups.setdefault((note.code, note.message), []).append(note)
+    made = []
+    for same in groups.values():
+        layers = list(dict.fromkeys(note.layer for note in same))
+        first = same[0]
+        if len(layers) > 1:
+            first = replace(first, message=f"{first.message} So do {listed(layers[1:])}.")
+        elif len(same) > 1:
+            first = replace(first, message=f"{first.message} ({len(same)} calls.)")
+        made.append(first)
+    return tuple(made)
 
 
 def diagnose(
@@ -34,6 +54,7 @@ def diagnose(
     plan: Plan | None = None,
     history: Mapping[str, np.ndarray] | None = None,
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
+    try_fixes: bool = False,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -67,11 +88,13 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
+    if try_fixes:
+        found = with_fixes_tried(case, found)
     return Diagnosis(
         model=program.name,
         backend=program.backend,
         findings=tuple(f for f in found if not f.note),
-        notes=tuple(f for f in found if f.note),
+        notes=_once([f for f in found if f.note]),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},

@@ -16,3 +16,4 @@ from .records import (
     Stepping as Stepping,
     Weight as Weight,
 )
+from .repairs import ModelChange as ModelChange

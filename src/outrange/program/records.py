@@ -1,12 +1,13 @@
 """What a user trains, in records that name no framework's objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..graph import Graph
+from .repairs import ModelChange
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +271,7 @@ class Program:
         understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
+        repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
     """
 
     name: str
@@ -295,3 +297,4 @@ class Program:
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
+    repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None

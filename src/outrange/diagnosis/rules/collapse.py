@@ -10,9 +10,9 @@ from ...answers.diagnosis import Finding, Level
 from ...graph import Node
 from ...ops import Affine, Rearrange
 from ...program import Layer, PartialGraph, Program, RecordedStep
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 
 
 ENOUGH = 0.9

@@ -7,9 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Loss
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import ROWS, Change
+from ..trials import ROWS
 from ..wording import names, share, short
 
 

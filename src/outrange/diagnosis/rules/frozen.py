@@ -7,9 +7,9 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Weight
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 from ..wording import names, share
 
 

@@ -162,7 +162,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         return (
             Level.PROVED,
             (f"{short} reads {wants}, and {head.width} sigmoids need not; {what}."),
-            'activation="softmax" (one class a row), or loss="binary_crossentropy" (several)',
+            _one_or_several(case, loss),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
         fix = 'loss="categorical_crossentropy"'
@@ -176,6 +176,17 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             "beside it is then binary accuracy, which looks too good."
         ), fix  # fmt: skip
     return None
+
+
+def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
+    """What to write over sigmoids, by whether each row of labels adds up to 1."""
+    one = 'activation="softmax" in the last layer'
+    several = 'loss="binary_crossentropy"   # a row may have several labels'
+    y = case.targets(loss)
+    if loss.name.startswith("sparse") or y is None or y.ndim < 2:
+        return one
+    alone = bool(np.all(np.abs(y.sum(axis=-1) - 1.0) < 1e-3))
+    return f"{one}\nor {several}" if alone else several
 
 
 def _outside(case: DiagnosisContext, loss: Loss) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import LEARNED, SEEDS, Change
+from ..trials import LEARNED, SEEDS
 from ..wording import short
 
 

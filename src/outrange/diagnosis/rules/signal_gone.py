@@ -1,14 +1,15 @@
 """OR023: a network that returns the same for every row, and does not stop to."""
 
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 from ..wording import short
 
 
@@ -42,7 +43,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not case.predictions or not _differ(case, case.predictions):
         return
     trials = case.trials
-    if not trials.stuck:
+    if not trials.stuck or all(map(partial(_fixed, case), case.program.output_tensors)):
         return
     runs = trials.all()
     if not runs or any(not np.isfinite(one.losses).all() for one in runs):
@@ -69,6 +70,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         Level.MEASURED, layer, message, fix, cost={"spread": spread},
         holds_for=f"trainings from the stored weights, {trials.batch:,} rows a step",
     )  # fmt: skip
+
+
+def _fixed(case: DiagnosisContext, tensor: int) -> bool:
+    """Whether no weights change an output: no start is to blame then."""
+    ends = case.free_ends(tensor)
+    return ends is not None and bool((ends[0] == ends[1]).all())
 
 
 def _differ(case: DiagnosisContext, outputs: object) -> bool:

@@ -21,6 +21,7 @@ from .measure import Measurement
 from .output_heads import head
 from .randomness import may_draw
 from .rehearsal import Rehearser
+from .repair import repairer
 from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
@@ -109,6 +110,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         chance_in_training=draws,
         stepping=stepping(k, model) if compiled else None,
         understood=understood(k, model, index),
+        repair=repairer(k, model, read_program) if asked else None,
         varied=None
         if whole is None or found is None
         else varied(k, wide.weights, lambda: _whole(k, found, number, struct)),
