@@ -102,6 +102,8 @@ class Trials:
                     OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
                 )  # fmt: skip
                 self._seconds += time.perf_counter() - start
+            if found is not None and found.error and change == AS_IS:
+                case.unread.append(f"short trainings: the backend says {found.error}")
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
 

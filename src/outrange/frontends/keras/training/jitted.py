@@ -118,10 +118,14 @@ class JaxTraining:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fresh = type(self.model.optimizer).from_config(settings)
-            with self.k.StatelessScope():
+            try:
+                with self.k.StatelessScope():
+                    fresh.build(self.model.trainable_variables)
+                    for variable in fresh.variables:
+                        _start_with_numpy(variable)
+            except ValueError:  # it makes a variable with a value, which no scope allows
+                fresh = type(self.model.optimizer).from_config(settings)
                 fresh.build(self.model.trainable_variables)
-                for variable in fresh.variables:
-                    _start_with_numpy(variable)
         return fresh
 
     @property
