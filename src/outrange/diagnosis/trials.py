@@ -38,10 +38,10 @@ GAIN = 0.02
 CLEAR = 0.15
 """Share of the targets' variance from which on a simple model is said to see something in them."""
 
-ALLOWED = 10.0
+ALLOWED = 15.0
 """Seconds that all trainings together may take."""
 
-OWN, OTHER = 2.5, 1.0
+OWN, OTHER = 4.0, 1.5
 """Seconds of the first training, and of each other one."""
 
 LEAST = 40
@@ -93,7 +93,7 @@ class Trials:
             go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
-                start = time.perf_counter()
+                start = time.process_time()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
@@ -101,7 +101,7 @@ class Trials:
                     *data, most, self.batch, seed, change.rate, weights, change.without, among,
                     OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
                 )  # fmt: skip
-                self._seconds += time.perf_counter() - start
+                self._seconds += time.process_time() - start
             if found is not None and found.error and change == AS_IS:
                 case.unread.append(f"short trainings: the backend says {found.error}")
             self._runs[change, seed] = None if found is None or found.error else found
@@ -268,6 +268,10 @@ class Trials:
         """
         before = self.ratios()
         if not before or min(before) < HALFWAY:
+            return None
+        first = self.run(change, 0)
+        one = None if first is None else self.ratio(first, change)
+        if one is None or one > BETTER * min(before):
             return None
         after = self.ratios(change)
         if len(after) < SEEDS or max(after) > BETTER * min(before):
