@@ -12,7 +12,7 @@ import numpy as np
 from ..program import Loss, Rehearsal
 from . import baselines
 from .changes import AS_IS, Change, redrawn, scaled
-from .signal import Signal, signal
+from .signal import FEATURES, Signal, signal
 
 
 if TYPE_CHECKING:
@@ -159,18 +159,31 @@ class Trials:
 
     @cached_property
     def signal(self) -> Signal | None:
-        """What a kernel ridge sees of the targets in the inputs."""
+        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
+        case, y = self._case, self._columns
+        if y is None or not case.sound_rows.all():
+            return None
+        x = case.flat
+        words = any(one.kind == "Embedding" for one in case.program.layers)
+        if words and x.min() >= 0 and x.max() < FEATURES and (x == np.floor(x)).all():
+            counts = np.zeros((len(x), int(x.max()) + 1))
+            np.add.at(counts, (np.arange(len(x))[:, None], x.astype(int)), 1.0)
+            x = counts
+        return signal(x, y)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | None:
+        """The targets of the only loss as rows of numbers, one column a class."""
         case = self._case
-        if len(case.program.losses) != 1 or not case.sound_rows.all():
+        if len(case.program.losses) != 1:
             return None
         loss, head = case.program.losses[0], case.head(case.program.losses[0])
         y = case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
             return None
         if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
-            labels = y.reshape(-1)
-            y = (labels[:, None] == np.unique(labels)[None]).astype(np.float64)
-        return signal(case.flat, y.reshape(len(y), -1))
+            return (y.reshape(-1, 1) == np.arange(head.width)).astype(np.float64)
+        return y.reshape(len(y), -1)
 
     def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
         """What a training reached, over the loss of the best constant; infinite if it diverged."""
@@ -233,27 +246,26 @@ class Trials:
         return min(self.ratios()), most
 
     def unseen(self, change: Change) -> float | None:
-        """The least loss of any training at rows held out, over that of the best constant there."""
+        """How much outputs go with targets at rows held out: the largest of the trainings.
+
+        Returns:
+            The correlation in deviations of chance, averaged over the outputs' entries; None if it
+            is not known.
+        """
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        y, runs = self._columns, self.all(change)
+        if y is None or len(rest) < 10 or len(runs) < SEEDS:
+            return None
         found = []
-        for one in self.all(change):
-            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
-            if not one.outputs or len(rest) < 10:
+        for one in runs:
+            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
                 return None
-
-            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
-                return baselines.value(
-                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
-                )
-
-            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
-                head = self._case.head(loss)
-                return None if head is None else baselines.constant(loss, y[rest], head.width)
-
-            reached, constant = self._sum(there), self._sum(best)
-            if reached is None or not constant:
-                return None
-            found.append(reached / constant)
-        return min(found) if len(found) == SEEDS else None
+            a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
+            size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+            alike = np.where(size > 0, (a * b).sum(axis=0) / np.maximum(size, 1e-300), 0.0)
+            found.append(float(alike.mean() * np.sqrt(len(rest))))
+        return max(found)
 
     def improves(self, change: Change) -> tuple[float, float] | None:
         """As `helps`; and as `gain`, where the trainings are as long as what is planned."""

@@ -242,13 +242,15 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
             continue
         others = trials.all(Change(rate=factor))
         wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
-        if own * MANY / steps > wins:
+        plan = case.plan
+        share, most = (1.0, MANY) if plan is None else (0.3, plan.steps(case.rows))
+        if own * most / steps > share * wins:
             return None
         return (
             f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
             f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
-            f"{short(optimizer.rate)} is too small: its pace takes more than {MANY:,} steps."
+            f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
 

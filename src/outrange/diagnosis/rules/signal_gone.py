@@ -102,7 +102,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
             continue
         apart = float(np.ptp(0.5 * (rows.lo + rows.hi), axis=0).max(initial=0.0))
         size = float(np.abs(rows.hi).max(initial=0.0))
-        if layer.kind != "InputLayer" and apart <= 1e-4 * max(size, 1e-30):
+        if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
                 f"; from layer {layer.path!r} on the rows are equal to {short(apart)} at a size of "
                 f"{short(size)}"
