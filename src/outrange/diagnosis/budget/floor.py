@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Bounds, InputError, down
+from ...ops import Affine
 from ...program import Loss, Program
 from .last_layer import common_weights_floor
 from .reach import Reach, reach_of
@@ -67,7 +68,7 @@ class BudgetedLoss:
             return 0.0  # beyond, the loss is not convex
         moved = self.box.moved.get(place - 1)
         node = self.box.graph.nodes[place - 1]
-        if moved is None or len(node.inputs) != 1:
+        if moved is None or not isinstance(node.op, Affine) or len(node.inputs) != 1:
             return 0.0
         return common_weights_floor(node.op, moved, values[node.inputs[0]], reach, self.rows)
 

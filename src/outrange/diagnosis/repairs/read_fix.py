@@ -86,8 +86,8 @@ def _one(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[Model
     """A change whose value is the first group, made in the layer of the finding."""
 
     def make(match: re.Match, layer: str) -> Iterator[ModelChange]:
-        value = _name(match.group(1)) if match.groups() else None
-        yield ModelChange(kind, layer, **{"value": value, **fixed})  # type: ignore[arg-type]
+        value = _name(match.group(1)) if match.groups() else fixed.get("value")
+        yield ModelChange(kind, layer, value)
 
     return make
 

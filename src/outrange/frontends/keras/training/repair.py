@@ -136,7 +136,7 @@ def _with_logits(k: Any, loss: Any, value: bool) -> Any:
     """A loss that reads logits, or does not."""
     if isinstance(loss, str):
         loss = k.losses.get(loss)
-    if callable(loss) and not isinstance(loss, k.losses.Loss):
+    if not isinstance(loss, k.losses.Loss):
         camel = "".join(part.capitalize() for part in loss.__name__.split("_"))
         return getattr(k.losses, camel)(from_logits=value)
-    return loss.__class__.from_config({**loss.get_config(), "from_logits": value})
+    return type(loss).from_config({**loss.get_config(), "from_logits": value})
