@@ -26,6 +26,7 @@ def diagnose(
     steps: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    validation_split: float = 0.0,
     history: Any = None,
     try_fixes: bool = False,
     custom_objects: Mapping[str, Any] | None = None,
@@ -51,6 +52,8 @@ def diagnose(
         epochs: How many epochs `fit` is to run on these rows: with them a floor of the loss for so
             many steps is looked for.
         batch_size: Rows of a batch, 32 if it is None as in `fit`.
+        validation_split: The share of the last rows that `fit` keeps from training: they are
+            compared with the others, and everything else is asked of the others.
         history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
             went badly.
         try_fixes: Whether fixes that can be made mechanically are made on a copy, which is trained
@@ -85,7 +88,7 @@ def diagnose(
     *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
-    from ..diagnosis.plan import history_of, plan_of
+    from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.load import source_of
@@ -105,10 +108,15 @@ def diagnose(
                 "`x` and `y` need the same number of rows, at least one. "
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
+    kept, held_out = split_rows(count, validation_split), None
+    if kept < count:
+        held_out = [a[kept:] for a in flat_x], [a[kept:] for a in flat_y or ()]
+        inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
+        flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
     program = read_program(model, inputs, targets)
     found = ask(
         program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
-        plan=plan, history=logged, try_fixes=try_fixes,
+        plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
     )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import Bounds
 from ..graph import Graph
-from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
+from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
 from .bounds import Ranges, interval_ends, linear_ends
 from .plan import Plan
 from .trials import Trials
@@ -19,9 +19,6 @@ from .trials import Trials
 
 WORK = 40_000_000
 """Values of a graph times rows that are bounded; beyond, the first rows stand for the data."""
-
-STEPS = 12
-"""Steps of training on a copy."""
 
 LARGE, DEEP = 2_000_000, 60
 """Weights and layers beyond which the framework is not run unless the caller asks for steps."""
@@ -49,6 +46,7 @@ class DiagnosisContext:
             the model, as whether its outputs and gradients are measured at all.
         plan: How long training will go on, if that is known.
         history: What was logged after each epoch of a training, if there was one.
+        held_out: Inputs and targets that are kept from training, if there are any.
     """
 
     program: Program
@@ -60,6 +58,7 @@ class DiagnosisContext:
     names: tuple[str, ...] = ()
     plan: Plan | None = None
     history: Mapping[str, np.ndarray] | None = None
+    held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None
 
     # ---- data -----------------------------------------------------------------------------
 
@@ -236,12 +235,6 @@ class DiagnosisContext:
             return None
         gradients = [g for g in found.gradients.values() if g is not None]
         return not all(map(_finite, [np.asarray(found.loss), *gradients]))
-
-    @cached_property
-    def rehearsal(self) -> Rehearsal | None:
-        """A few steps on a copy."""
-        run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
-        return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
 
     @cached_property
     def trials(self) -> Trials:

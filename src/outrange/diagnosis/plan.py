@@ -82,3 +82,32 @@ def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
             f"`history[{name!r}]` is a list of numbers, one an epoch. Received: {values!r}."[:300]
         )
     return found
+
+
+def split_rows(rows: int, share: Any) -> int:
+    """How many rows `fit` trains on if it keeps a share of them, the last ones, for validation.
+
+    Raises:
+        InputError: The share is not in [0, 1), or leaves no row on a side.
+    """
+    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+    if not number or not 0.0 <= share < 1.0:
+        raise InputError(
+            f"`validation_split` is a share in [0, 1). Received: validation_split={share!r}."
+        )
+    kept = int(np.floor(rows * (1.0 - float(share))))
+    if share and not 0 < kept < rows:
+        raise InputError(
+            "`validation_split` must leave rows on both sides. "
+            f"Received: validation_split={share!r} of {rows} rows."
+        )
+    return kept if share else rows
+
+
+def cut_rows(data: Any, kept: int) -> Any:
+    """The first rows of arrays in a structure."""
+    if isinstance(data, dict):
+        return {key: cut_rows(part, kept) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(cut_rows(part, kept) for part in data)
+    return None if data is None else data[:kept]

@@ -53,6 +53,7 @@ def diagnose(
     names: Sequence[str] = (),
     plan: Plan | None = None,
     history: Mapping[str, np.ndarray] | None = None,
+    held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     try_fixes: bool = False,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
@@ -68,7 +69,15 @@ def diagnose(
             )
     start = time.perf_counter()
     case = DiagnosisContext(
-        program, x, y, given, steps, names=tuple(names), plan=plan, history=history
+        program,
+        x,
+        y,
+        given,
+        steps,
+        names=tuple(names),
+        plan=plan,
+        history=history,
+        held_out=held_out,
     )
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"

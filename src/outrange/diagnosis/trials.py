@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..program import Loss, Program, Rehearsal
+from ..program import Loss, Rehearsal
 from . import baselines
+from .changes import AS_IS, Change, redrawn, scaled
 from .signal import Signal, signal
 
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROWS = 512
 """Rows at which the trainings are looked at."""
 
-STEPS = 200
-"""Steps of one training, fewer where they take long."""
+STEPS, LONG = 200, 600
+"""Steps of one training where nothing is planned, and at most; fewer where they take long."""
 
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
@@ -41,8 +41,11 @@ CLEAR = 0.15
 ALLOWED = 10.0
 """Seconds that all trainings together may take."""
 
-LEAST = 6
-"""Steps below which a training says nothing."""
+OWN, OTHER = 2.5, 1.0
+"""Seconds of the first training, and of each other one."""
+
+LEAST = 40
+"""Steps below which it says nothing that a training learned nothing."""
 
 HALFWAY, BETTER = 0.3, 0.6
 """Share of the best constant's loss from which on a training is far from done; how much less of it
@@ -50,30 +53,6 @@ must be left for a change to count."""
 
 LEARNED = 0.7
 """Share of the best constant's loss below which a training has clearly learned something."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is different in a training.
-
-    Args:
-        rate: By what the learning rate is multiplied.
-        scaled_x: Whether the inputs have mean 0 and deviation 1.
-        scaled_y: Whether the targets have.
-        redrawn: Whether it starts from other weights.
-        without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
-        held_out: Whether a quarter of the rows is left out of the batches.
-    """
-
-    rate: float = 1.0
-    scaled_x: bool = False
-    scaled_y: bool = False
-    redrawn: bool = False
-    without: str = ""
-    held_out: bool = False
-
-
-AS_IS = Change()
 
 
 class Trials:
@@ -89,6 +68,20 @@ class Trials:
         self._seconds = 0.0
 
     @property
+    def steps(self) -> int:
+        """Steps of one training at most: more where that is what is planned."""
+        plan = self._case.plan
+        return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first training was at least half of what is planned."""
+        plan, one = self._case.plan, self.run()
+        return plan is not None and one is not None and (
+            2 * len(one.losses) >= plan.steps(self._case.rows)
+        )  # fmt: skip
+
+    @property
     def batch(self) -> int:
         """Rows a step."""
         return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
@@ -97,7 +90,7 @@ class Trials:
         """One training, with something changed; None where there is none."""
         if (change, seed) not in self._runs:
             case, found = self._case, None
-            go, most = case.program.rehearse, STEPS if case.steps is None else case.steps
+            go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
                 start = time.perf_counter()
@@ -105,8 +98,9 @@ class Trials:
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
                 found = go(
-                    *data, most, self.batch, seed, change.rate, weights, change.without, among
-                )
+                    *data, most, self.batch, seed, change.rate, weights, change.without, among,
+                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
+                )  # fmt: skip
                 self._seconds += time.perf_counter() - start
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
@@ -259,6 +253,10 @@ class Trials:
             found.append(reached / constant)
         return min(found) if len(found) == SEEDS else None
 
+    def improves(self, change: Change) -> tuple[float, float] | None:
+        """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
+        return self.helps(change) or (self.gain(change) if self.complete else None)
+
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.
 
@@ -282,29 +280,3 @@ class Trials:
         changes = [Change(rate=rate) for rate in (0.1, 0.01, 10.0, 100.0)]
         changes += [Change(redrawn=True), Change(scaled_x=True)]
         return all(self.helps(change) is None for change in changes)
-
-
-def scaled(data: Any) -> Any:
-    """Arrays in a structure, each column of mean 0 and deviation 1."""
-    if isinstance(data, dict):
-        return {key: scaled(part) for key, part in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)(scaled(part) for part in data)
-    data = data.astype(np.float64)
-    spread = data.std(axis=0)
-    return ((data - data.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
-
-
-def redrawn(program: Program, seed: int) -> dict[int, np.ndarray]:
-    """Matrices and kernels as `glorot_uniform` draws them, biases of 0."""
-    rng, found = np.random.default_rng(seed), {}
-    for i, weight in enumerate(program.weights):
-        if not weight.trainable:
-            continue
-        if len(weight.shape) >= 2:
-            field = int(np.prod(weight.shape[:-2]))
-            limit = np.sqrt(6.0 / (field * (weight.shape[-1] + weight.shape[-2])))
-            found[i] = rng.uniform(-limit, limit, weight.shape)
-        elif weight.path.endswith("bias"):
-            found[i] = np.zeros(weight.shape)
-    return found

@@ -164,26 +164,27 @@ def _fix(case: _Case, most: int | None) -> str:
 def _measured(case: _Case, steps: int) -> Finding | None:
     """At three times the fastest pace measured, the loss after all steps."""
     context, head = case.context, case.context.head(case.loss)
-    rehearsal = context.rehearsal
-    if head is None or rehearsal is None or rehearsal.error or len(rehearsal.losses) < 4:
+    one = context.trials.run()
+    if head is None or one is None or len(one.losses) < 4:
         return None
-    if len(context.program.losses) > 1 or not np.isfinite(rehearsal.losses).all():
+    if len(context.program.losses) > 1 or not np.isfinite([loss for _, loss in one.looks]).all():
         return None
     data = _data(context, case.loss, 1)
     shape = context.program.outputs[case.loss.output][1]
     rows = None if data is None else row_loss(case.loss, head, data[1], int(np.prod(shape)))
     if rows is None:
         return None
-    losses = np.asarray(rehearsal.losses)
-    fastest = float(-np.diff(losses).min())
+    at, losses = np.asarray(one.looks, np.float64).T
+    fastest = float(-(np.diff(losses) / np.diff(at)).min())
     end = float(losses[0]) - FASTER * steps * max(fastest, 0.0)
     if end <= SHARE * rows.constant or fastest <= 0:
         return None
     return case.rule.found(
         Level.MEASURED, head.layer,
         f"the loss falls from {short(losses[0])} by at most {short(fastest)} a step, measured over "
-        f"{len(losses)} steps on a copy: in {case.budget} it will not get below {short(end)} even "
-        f"at {FASTER:g} times this pace; predicting {rows.says} gives {short(rows.constant)}.",
+        f"{len(one.losses)} steps on a copy: in {case.budget} it will not get below {short(end)}, "
+        f"not even at {FASTER:g} times this pace; predicting {rows.says} gives "
+        f"{short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip

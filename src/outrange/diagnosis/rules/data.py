@@ -7,9 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Loss
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import ROWS, Change
+from ..trials import ROWS
 from ..wording import names, share, short
 
 
@@ -112,7 +113,7 @@ def _independent(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if case.rows < ENOUGH or trials.run() is None:
         return
     seen = trials.signal
-    if seen is None or seen.explained > max(0.02, max(seen.by_chance)):
+    if seen is None or seen.explained > max((0.02, *seen.by_chance)) or not seen.by_chance:
         return
     unseen = trials.unseen(Change(held_out=True))
     if unseen is None or unseen < 1.0:

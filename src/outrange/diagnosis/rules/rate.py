@@ -7,9 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import LEARNED, SEEDS, Change
+from ..trials import LEARNED, SEEDS
 from ..wording import short
 
 
@@ -92,7 +93,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if one is None or len(one.losses) < 4 or not np.isfinite(one.losses[0]):
         return  # not finite before any step: no rate is to blame
     said = _explodes(case, optimizer, one) or _too_large(case, optimizer, one)
-    said = said or _too_small(case, optimizer, one) or _slow(case, optimizer, one)
+    said = (
+        said
+        or _clipped(case, optimizer, one)
+        or _too_small(case, optimizer, one)
+        or _slow(case, optimizer, one)
+    )
     if said is None:
         return
     text, fix = said
@@ -193,6 +199,28 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
+
+
+LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
+
+
+def _clipped(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Whether copies get much further with gradients that are not clipped."""
+    limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
+    measured = case.measured
+    if not limit or measured is None or measured.error:
+        return None
+    gained = case.trials.gain(Change(without="clipping"))
+    if gained is None:
+        return None
+    arrays = [np.asarray(g, np.float64) for g in measured.gradients.values() if g is not None]
+    norm = float(np.sqrt(sum(np.square(g).sum() for g in arrays)))
+    return (
+        f"gradients are clipped ({limit}={short(optimizer.options[limit])}; at the start their "
+        f"norm is {short(norm)}). In {len(one.losses)} steps copies keep "
+        f"{100 * min(gained[0], 99):.0f} % of the best constant's loss; without clipping "
+        f"{100 * gained[1]:.0f} % are left."
+    ), f"keras.optimizers.{optimizer.kind}({short(optimizer.rate)}, clipnorm=1.0)   # or none"
 
 
 def _instead(case: DiagnosisContext, level: float) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Program, RecordedStep
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 
 
 ELEMENTWISE = frozenset({

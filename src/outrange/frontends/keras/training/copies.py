@@ -36,8 +36,9 @@ class Copy(Protocol):
 class State:
     """Under JAX: the variables' values, handed from one compiled step to the next."""
 
-    def __init__(self, k: Any, jitted: JaxTraining, without: str) -> None:
-        self._k, self._jitted, self._step = k, jitted, jitted.step(without)
+    def __init__(self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...]) -> None:
+        self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent)
+        self._look = jitted.look(bent)
         self._state = jitted.start()
 
     def multiply_rate(self, factor: float) -> None:
@@ -65,7 +66,7 @@ class State:
 
     def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
         """The loss in training and the outputs at inference, at the weights reached."""
-        loss, outputs = self._jitted.look(*self._state[:2], x, y)
+        loss, outputs = self._look(*self._state[:2], x, y)
         return float(loss), [np.asarray(t) for t in outputs]
 
     def weights(self) -> list[np.ndarray]:
@@ -85,8 +86,10 @@ class State:
 class Clone:
     """Elsewhere: a clone of the model."""
 
-    def __init__(self, k: Any, model: Any, noisy: bool, without: str) -> None:
-        self._k, self._model, self._noisy = k, _copy(k, model, without), noisy
+    def __init__(
+        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...]
+    ) -> None:
+        self._k, self._model, self._noisy = k, _copy(k, model, without, bent), noisy
         self._original = model
 
     def multiply_rate(self, factor: float) -> None:
@@ -127,7 +130,7 @@ class Clone:
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
-def _copy(k: Any, model: Any, without: str) -> Any:
+def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
     """A model of the same weights, loss and optimizer that shares nothing with the first."""
     copy = k.models.clone_model(model)
     if not copy.built:
@@ -138,17 +141,22 @@ def _copy(k: Any, model: Any, without: str) -> Any:
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
     settings = model.optimizer.get_config()
+    if without == "freezing":
+        copy.trainable = True
     optimizer = type(model.optimizer).from_config(
         unclipped(settings) if without == "clipping" else settings
     )
     _leave_out(copy, without)
+    for layer in copy._flatten_layers():
+        if layer.name in bent:
+            layer.activation = k.activations.relu
     compiled = model._compile_loss
     copy.compile(
         optimizer=optimizer,
         loss=compiled._user_loss,
         loss_weights=compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
-        jit_compile=False,
+        jit_compile=without == "freezing" and "auto",
     )
     return copy
 

@@ -6,7 +6,9 @@ function they take as long as a first batch of `fit`.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +29,8 @@ class JaxTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy = k, model, noisy
         self.jax = jax_module()
-        self._steps: dict[str, Any] = {}
+        self._steps: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._looks: dict[tuple[str, ...], Any] = {}
 
     def _jit(self, function: Any) -> Any:
         if getattr(self.model, "run_eagerly", False):
@@ -51,13 +54,15 @@ class JaxTraining:
         y: Any,
         training: bool,
         penalized: bool = True,
+        bent: tuple[str, ...] = (),
     ) -> tuple[Any, Any]:
         model = self.model
         mapping = [
             *zip(model.trainable_variables, trainable, strict=True),
             *zip(model.non_trainable_variables, others, strict=True),
         ]
-        with self.k.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+        scope = self.k.StatelessScope(state_mapping=mapping, collect_losses=True)
+        with scope, activated(self.k, model, bent):
             outputs = model(x, training=training)
             if penalized:
                 loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
@@ -89,17 +94,20 @@ class JaxTraining:
 
         return self._jit(run)
 
-    @cached_property
-    def look(self) -> Any:
+    def look(self, bent: tuple[str, ...] = ()) -> Any:
         """`(trainable, others, x, y)` to the loss in training, and the outputs at inference."""
-        if not self.noisy:
+        if not self.noisy and not bent:
             return lambda *given: self.measure(*given)[:2]
 
         def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
-            loss, _ = self._loss(trainable, others, x, y, True)
-            return loss, self._loss(trainable, others, x, y, False)[1][0]
+            loss, (seen, _) = self._loss(trainable, others, x, y, True, bent=bent)
+            if self.noisy:
+                seen = self._loss(trainable, others, x, y, False, bent=bent)[1][0]
+            return loss, seen
 
-        return self._jit(run)
+        if bent not in self._looks:
+            self._looks[bent] = self._jit(run)
+        return self._looks[bent]
 
     @cached_property
     def _optimizer(self) -> Any:
@@ -126,17 +134,18 @@ class JaxTraining:
         rate = rate_owner(self._optimizer)._learning_rate
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
-    def step(self, without: str = "") -> Any:
+    def step(self, without: str = "", bent: tuple[str, ...] = ()) -> Any:
         """`(state, x, y)` to the loss before the step, and the state after it.
 
         Args:
             without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
+            bent: Layers without an activation that get a relu.
         """
-        if without not in self._steps:
-            self._steps[without] = self._jit(self._step(without))
-        return self._steps[without]
+        if (without, bent) not in self._steps:
+            self._steps[without, bent] = self._jit(self._step(without, bent))
+        return self._steps[without, bent]
 
-    def _step(self, without: str) -> Any:
+    def _step(self, without: str, bent: tuple[str, ...]) -> Any:
         optimizer = self._optimizer
         if without == "clipping":
             settings = unclipped(self.model.optimizer.get_config())
@@ -147,7 +156,7 @@ class JaxTraining:
 
             def loss(values: list[Any]) -> Any:
                 value, (_, left) = self._loss(
-                    values, others, x, y, without != "noise", without != "penalties"
+                    values, others, x, y, without != "noise", without != "penalties", bent
                 )
                 # Mixed precision: the optimizer divides by the scale again.
                 mapping = list(zip(optimizer.variables, slots, strict=True))
@@ -188,3 +197,17 @@ def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
     """An optimizer's settings without a limit of the gradients."""
     limits = ("clipnorm", "clipvalue", "global_clipnorm")
     return {name: None if name in limits else value for name, value in settings.items()}
+
+
+@contextlib.contextmanager
+def activated(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
+    """Layers of these names have a relu for a while."""
+    layers = [layer for layer in model._flatten_layers() if layer.name in names] if names else []
+    before = [layer.activation for layer in layers]
+    try:
+        for layer in layers:
+            layer.activation = k.activations.relu
+        yield
+    finally:
+        for layer, activation in zip(layers, before, strict=True):
+            layer.activation = activation

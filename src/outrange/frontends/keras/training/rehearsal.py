@@ -13,10 +13,6 @@ from .measure import ROWS, Measurement, first_line
 from .training import own_training
 
 
-SECONDS = 0.7
-"""A rehearsal takes no further step after so long."""
-
-
 class Rehearser:
     """Trains copies of a model, from its stored weights on.
 
@@ -44,6 +40,8 @@ class Rehearser:
         weights: Mapping[int, np.ndarray] | None = None,
         without: str = "",
         among: np.ndarray | None = None,
+        seconds: float = 1.0,
+        bent: tuple[str, ...] = (),
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -55,8 +53,11 @@ class Rehearser:
             seed: Of the draw.
             rate: By what the learning rate is multiplied.
             weights: Weight index to other values to start with.
-            without: What is left out: `"penalties"`, `"noise"` (dropout) or `"clipping"`.
+            without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
+                `"freezing"`.
             among: The rows that batches are drawn from; None for all.
+            seconds: No further step is taken after so long.
+            bent: Layers without an activation that get a relu.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -65,14 +66,14 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
-                copy = self._copy(without)
+                copy = self._copy(without, bent)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
                     copy.start_with(
                         {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
                     )
-                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among)
+                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
                 loss, outputs = copy.look(*first)
                 looks.append((len(losses), loss))
                 after = copy.weights()
@@ -82,12 +83,12 @@ class Rehearser:
         moved, size = _moved(one, before, after)
         return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
 
-    def _copy(self, without: str) -> Copy:
+    def _copy(self, without: str, bent: tuple[str, ...]) -> Copy:
         one = self.measurement
         return (
-            Clone(one.k, one.model, one.noisy, without)
-            if one.jitted is None
-            else State(one.k, one.jitted, without)
+            Clone(one.k, one.model, one.noisy, without, bent)
+            if one.jitted is None or without == "freezing"
+            else State(one.k, one.jitted, without, bent)
         )
 
 
@@ -100,6 +101,7 @@ def _run(
     batch: int | None,
     seed: int,
     among: np.ndarray | None,
+    seconds: float,
 ) -> tuple[list[float], list[tuple[int, float]]]:
     """The loss of each step's rows, and looks at that of the first rows now and then."""
     rows = len(k.tree.flatten(data)[0])
@@ -123,7 +125,7 @@ def _run(
             losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
         if i == 1:
             start = time.perf_counter()  # what came before was compiled
-        if not np.isfinite(losses[-1]) or (i >= LEAST and time.perf_counter() - start > SECONDS):
+        if not np.isfinite(losses[-1]) or (i >= LEAST and time.perf_counter() - start > seconds):
             break
     return losses, looks
 
@@ -134,7 +136,7 @@ LEAST = 12
 
 def _due(step: int) -> bool:
     """Every step at first, then the more rarely the later."""
-    return step <= LEAST or step % (2 ** max(step.bit_length() - 3, 0)) == 0
+    return step % (2 ** max(step.bit_length() - 2, 0)) == 0
 
 
 def _moved(
