@@ -54,6 +54,7 @@ def repairs(fix: str, layer: str) -> list[Repair]:
 
 
 def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange]:
+    layer = "*" if "in every hidden layer" in code else layer
     for pattern, make in PATTERNS:
         match = pattern.search(code)
         if match is not None:

@@ -73,6 +73,10 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
     """The layers that a change is made in."""
     if change.kind in ("loss", "from_logits", "optimizer", "trainable"):
         return []
+    if change.layer == "*":
+        name = {"activation": "activation", "initializer": "kernel_initializer"}[change.kind]
+        hidden = model.layers[:-1] if change.kind == "activation" else model.layers
+        return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
     if change.kind == "units":
         names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
