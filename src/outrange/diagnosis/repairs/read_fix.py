@@ -35,6 +35,9 @@ OR = re.compile(r"\n\s*or (?:scale: )?|\s+or\s{2,}|\s{2,}or\s+")
 """What stands between alternatives."""
 
 
+EVERY = re.compile(r"in every (?:hidden )?layer")
+
+
 def repairs(fix: str, layer: str) -> list[Repair]:
     """The alternatives of a fix that are understood, in their order.
 
@@ -54,7 +57,7 @@ def repairs(fix: str, layer: str) -> list[Repair]:
 
 
 def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange]:
-    layer = "*" if "in every hidden layer" in code else layer
+    layer = "*" if EVERY.search(code) else layer
     for pattern, make in PATTERNS:
         match = pattern.search(code)
         if match is not None:

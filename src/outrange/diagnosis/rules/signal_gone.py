@@ -68,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f" With weights drawn anew {100 * (1 - helped[1]):.0f} % of the best constant's loss "
             "are gone in as many steps."
         )
-    fix = 'kernel_initializer="glorot_uniform"   # or he_normal for relu; fewer layers, or skips'
+    fix = 'kernel_initializer="glorot_uniform" in every layer   # he_normal for relu; or skips'
     bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
     if len(bounded) >= DEEP:
         fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
