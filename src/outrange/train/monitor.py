@@ -35,8 +35,8 @@ class RangeMonitor(keras().callbacks.Callback):
     The model's structure is read when training begins, and compared with the model; after an epoch
     only its weights are read again, and one pass of linear bounds runs over the box of the data.
     That happens after the first epoch, and then as often as `share` of the training time allows,
-    the time of reading and of the first epoch's measurement included: a training of a minute spends
-    3 s. The other epochs repeat the last numbers, and `ranges/epoch` says from which epoch they are.
+    the time of reading and of the first epoch's measurement included. The other epochs repeat the
+    last numbers, and `ranges/epoch` says from which epoch they are.
 
     Callbacks are called in the order of their list, and see in `logs` what those before them wrote:
     put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
