@@ -145,6 +145,8 @@ NETS = {
     "images": images,
     "sequence": lambda: [keras.Input((4, 3)), layers.Conv1D(3, 2), layers.LeakyReLU(),
                          layers.GlobalAveragePooling1D(), layers.Dense(2, "sigmoid")],
+    "text": lambda: [keras.Input((4,)), layers.Embedding(5, 3), layers.GlobalAveragePooling1D(),
+                     layers.Dense(2)],
     "lstm": lambda: [keras.Input((3, 2)), layers.LSTM(3), layers.Dense(2)],
     "rnn": lambda: [keras.Input((3, 2)), layers.SimpleRNN(3), layers.Dense(2)],
 }  # fmt: skip
@@ -156,6 +158,7 @@ def test_ranges_hold_all_weights_in_the_box(name):
     model = biased(keras.Sequential(NETS[name]()))
     model.compile("adam", "mse")
     x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
+    x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")
     program = read_program(model, x, rng.normal(size=(6, 2)))
     box = weight_box(program)
     assert isinstance(box, WeightBox), box
