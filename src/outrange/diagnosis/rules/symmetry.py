@@ -126,7 +126,7 @@ def _said(
         )
     yield rule.found(
         level, step.layer, message,
-        'kernel_initializer="glorot_uniform"   # the default', cost={"units": width},
+        'kernel_initializer="glorot_uniform" in every layer   # the default', cost={"units": width},
         holds_for="the stored weights, any data and any number of steps" if proved
         else "the stored weights",
     )  # fmt: skip
