@@ -5,7 +5,9 @@ import pytest
 
 import outrange
 from cases import cases
+from outrange.diagnosis.budget.floor import BudgetedLoss
 from outrange.diagnosis.budget.reach import Reach, reach_of
+from outrange.diagnosis.budget.row_losses import row_loss
 from outrange.diagnosis.budget.weight_box import WeightBox, weight_box
 from outrange.frontends.keras.training.program import read_program
 
@@ -143,6 +145,8 @@ NETS = {
     "images": images,
     "sequence": lambda: [keras.Input((4, 3)), layers.Conv1D(3, 2), layers.LeakyReLU(),
                          layers.GlobalAveragePooling1D(), layers.Dense(2, "sigmoid")],
+    "text": lambda: [keras.Input((4,)), layers.Embedding(5, 3), layers.GlobalAveragePooling1D(),
+                     layers.Dense(2)],
     "lstm": lambda: [keras.Input((3, 2)), layers.LSTM(3), layers.Dense(2)],
     "rnn": lambda: [keras.Input((3, 2)), layers.SimpleRNN(3), layers.Dense(2)],
 }  # fmt: skip
@@ -154,6 +158,7 @@ def test_ranges_hold_all_weights_in_the_box(name):
     model = biased(keras.Sequential(NETS[name]()))
     model.compile("adam", "mse")
     x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
+    x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")
     program = read_program(model, x, rng.normal(size=(6, 2)))
     box = weight_box(program)
     assert isinstance(box, WeightBox), box
@@ -182,3 +187,69 @@ def test_normalization_that_is_trained_has_no_box():
     found = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
     assert "OR030" not in found.codes
     assert any("floor of the loss" in reason for reason in found.unread)
+
+
+LOSSES = ("mse", "mae", "binary_crossentropy", "logits", "sparse_categorical_crossentropy")
+
+
+def program(seed):
+    """A random small network, its data and the optimizer it is trained with."""
+    rng = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    loss = LOSSES[seed % len(LOSSES)]
+    x = (rng.normal(size=(24, 3)) * 10.0 ** rng.uniform(-1, 1)).astype("float32")
+    units = 3 if loss.startswith("sparse") else 1
+    last = {"binary_crossentropy": "sigmoid", "sparse_categorical_crossentropy": "softmax"}
+    hidden = [layers.Dense(5, ("relu", "tanh", "elu")[seed % 3])] if seed % 4 else []
+    model = keras.Sequential([keras.Input((3,)), *hidden, layers.Dense(units, last.get(loss))])
+    name = tuple(OPTIMIZERS)[seed % len(OPTIMIZERS)]
+    compiled_loss = keras.losses.BinaryCrossentropy(True) if loss == "logits" else loss
+    model.compile(OPTIMIZERS[name](), compiled_loss)
+    if loss in ("mse", "mae"):
+        y = (rng.normal(size=(24, 1)) + rng.uniform(-20, 20)).astype("float32")
+    else:
+        y = rng.integers(0, max(units, 2), (24, 1)).astype("float32")
+    return model, x, y
+
+
+def floor_of(model, x, y, epochs):
+    """The floor of the loss, whether or not it is worth a finding."""
+    read = read_program(model, x, y)
+    reach = reach_of(read.stepping, epochs * 3)
+    rows = row_loss(read.losses[0], read.heads[0], y.astype(float), read.outputs[0][1][0])
+    box = weight_box(read)
+    budgeted = BudgetedLoss(read, box, x.astype(float), rows, read.losses[0])
+    return budgeted.floor(reach), budgeted.floor(Reach(0, 0.0, 1.0, 0.0)), reach
+
+
+@pytest.mark.parametrize("seed", cases((0, 3, 6), range(30)))
+def test_no_training_gets_below_the_floor(seed):
+    model, x, y = program(seed)
+    epochs = 3
+    floor, now, reach = floor_of(model, x, y, epochs)
+    start = [np.array(w) for w in model.get_weights()]
+    first = float(model.evaluate(x, y, verbose=0))
+    assert now == pytest.approx(first, rel=1e-4, abs=1e-5)
+    rng = np.random.default_rng(seed)
+    for epoch in range(epochs):
+        order = np.argsort(y[:, 0])[:: (-1) ** epoch]
+        # Hostile to the bound: rows that grow in weight from step to step.
+        weights = 1.11 ** (3 * epoch + np.arange(24) // 8) * rng.choice([1.0, 1e-3])
+        model.fit(
+            x[order], y[order], batch_size=8, epochs=1, verbose=0, shuffle=False,
+            sample_weight=weights.astype("float32"),
+        )  # fmt: skip
+        assert float(model.evaluate(x, y, verbose=0)) >= floor * (1 - 1e-5)
+        for weight, was in zip(model.get_weights(), start, strict=True):
+            lo, hi = reach.box(was)
+            assert ((weight >= lo) & (weight <= hi)).all()
+
+
+def test_one_last_layer_for_all_rows_is_tighter_and_still_below():
+    """Targets that no common weights fit, though each row could be fitted by its own."""
+    x = np.array([[1.0], [1.0], [-1.0], [-1.0]], "float32")
+    y = np.array([[0.0], [2.0], [0.0], [2.0]], "float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.Adam(1.0), "mse")
+    floor, _, _ = floor_of(model, x, y, 100)
+    assert 0.98 <= floor <= 1.0

@@ -87,3 +87,15 @@ def test_what_follows_a_sigmoid_gives_probabilities(last):
     model = sequential(L.Dense(1, "sigmoid"), L.Activation(last))
     assert "OR006" not in proved(model)
     assert "OR006" in proved(sequential(L.Dense(1, "softsign"), L.Activation(last)))
+
+
+def test_the_slope_of_a_maximum_is_what_keras_has():
+    """Compiled without optimization, JAX's slope of a maximum behind batch statistics was NaN."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(32, 20, 5)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((20, 5)), L.SeparableConv1D(8, 3, padding="same"), L.BatchNormalization(),
+        L.GlobalMaxPooling1D(), L.Dense(1),
+    ])  # fmt: skip
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    assert not outrange.diagnose(model, x, x[:, 0, :1]).at_least("measured")

@@ -17,12 +17,30 @@ from . import rules
 from .context import DiagnosisContext
 from .plan import Plan
 from .registry import RULES
+from .repairs.read_fix import repairs
 from .repairs.trial import with_fixes_tried
 from .wording import names as listed
 
 
 for _found in pkgutil.iter_modules(rules.__path__):
     importlib.import_module(f"{rules.__name__}.{_found.name}")
+
+
+SEE_OTHERS = "see the other findings"
+
+
+def _pointing(found: Sequence[Finding]) -> list[Finding]:
+    """Findings that only point at the others, with the fix of the surest of those."""
+    causes = [f for f in found if not f.note and not f.fix.startswith(SEE_OTHERS)]
+    made = []
+    for finding in found:
+        sure = [c for c in causes if c.level >= finding.level and repairs(c.fix, c.layer)]
+        if sure and finding.fix.startswith(SEE_OTHERS):
+            cause = sure[0]
+            lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
+            finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
+        made.append(finding)
+    return made
 
 
 def _once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -53,8 +71,8 @@ def diagnose(
     names: Sequence[str] = (),
     plan: Plan | None = None,
     history: Mapping[str, np.ndarray] | None = None,
-    try_fixes: bool = False,
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
+    try_fixes: bool = False,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -88,6 +106,7 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
+    found = _pointing(found)
     if try_fixes:
         found = with_fixes_tried(case, found)
     return Diagnosis(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..program import Loss, Program, Rehearsal
+from ..program import Loss, Rehearsal
 from . import baselines
-from .signal import Signal, signal
+from .changes import AS_IS, Change, redrawn, scaled
+from .signal import FEATURES, Signal, signal
 
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROWS = 512
 """Rows at which the trainings are looked at."""
 
-STEPS = 200
-"""Steps of one training, fewer where they take long."""
+STEPS, LONG = 200, 600
+"""Steps of one training where nothing is planned, and at most; fewer where they take long."""
 
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
@@ -38,10 +38,10 @@ GAIN = 0.02
 CLEAR = 0.15
 """Share of the targets' variance from which on a simple model is said to see something in them."""
 
-ALLOWED = 10.0
+ALLOWED = 15.0
 """Seconds that all trainings together may take."""
 
-OWN, OTHER = 2.5, 1.0
+OWN, OTHER = 4.0, 1.5
 """Seconds of the first training, and of each other one."""
 
 LEAST = 40
@@ -53,32 +53,6 @@ must be left for a change to count."""
 
 LEARNED = 0.7
 """Share of the best constant's loss below which a training has clearly learned something."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is different in a training.
-
-    Args:
-        rate: By what the learning rate is multiplied.
-        scaled_x: Whether the inputs have mean 0 and deviation 1.
-        scaled_y: Whether the targets have.
-        redrawn: Whether it starts from other weights.
-        without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
-        held_out: Whether a quarter of the rows is left out of the batches.
-        bent: Layers without an activation that get a relu.
-    """
-
-    rate: float = 1.0
-    scaled_x: bool = False
-    scaled_y: bool = False
-    redrawn: bool = False
-    without: str = ""
-    held_out: bool = False
-    bent: tuple[str, ...] = ()
-
-
-AS_IS = Change()
 
 
 class Trials:
@@ -94,6 +68,20 @@ class Trials:
         self._seconds = 0.0
 
     @property
+    def steps(self) -> int:
+        """Steps of one training at most: more where that is what is planned."""
+        plan = self._case.plan
+        return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first training was at least half of what is planned."""
+        plan, one = self._case.plan, self.run()
+        return plan is not None and one is not None and (
+            2 * len(one.losses) >= plan.steps(self._case.rows)
+        )  # fmt: skip
+
+    @property
     def batch(self) -> int:
         """Rows a step."""
         return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
@@ -102,10 +90,10 @@ class Trials:
         """One training, with something changed; None where there is none."""
         if (change, seed) not in self._runs:
             case, found = self._case, None
-            go, most = case.program.rehearse, STEPS if case.steps is None else case.steps
+            go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
-                start = time.perf_counter()
+                start = time.process_time()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
@@ -113,7 +101,9 @@ class Trials:
                     *data, most, self.batch, seed, change.rate, weights, change.without, among,
                     OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
                 )  # fmt: skip
-                self._seconds += time.perf_counter() - start
+                self._seconds += time.process_time() - start
+            if found is not None and found.error and change == AS_IS:
+                case.unread.append(f"short trainings: the backend says {found.error}")
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
 
@@ -169,18 +159,31 @@ class Trials:
 
     @cached_property
     def signal(self) -> Signal | None:
-        """What a kernel ridge sees of the targets in the inputs."""
+        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
+        case, y = self._case, self._columns
+        if y is None or not case.sound_rows.all():
+            return None
+        x = case.flat
+        words = any(one.kind == "Embedding" for one in case.program.layers)
+        if words and x.min() >= 0 and x.max() < FEATURES and (x == np.floor(x)).all():
+            counts = np.zeros((len(x), int(x.max()) + 1))
+            np.add.at(counts, (np.arange(len(x))[:, None], x.astype(int)), 1.0)
+            x = counts
+        return signal(x, y)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | None:
+        """The targets of the only loss as rows of numbers, one column a class."""
         case = self._case
-        if len(case.program.losses) != 1 or not case.sound_rows.all():
+        if len(case.program.losses) != 1:
             return None
         loss, head = case.program.losses[0], case.head(case.program.losses[0])
         y = case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
             return None
         if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
-            labels = y.reshape(-1)
-            y = (labels[:, None] == np.unique(labels)[None]).astype(np.float64)
-        return signal(case.flat, y.reshape(len(y), -1))
+            return (y.reshape(-1, 1) == np.arange(head.width)).astype(np.float64)
+        return y.reshape(len(y), -1)
 
     def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
         """What a training reached, over the loss of the best constant; infinite if it diverged."""
@@ -243,27 +246,30 @@ class Trials:
         return min(self.ratios()), most
 
     def unseen(self, change: Change) -> float | None:
-        """The least loss of any training at rows held out, over that of the best constant there."""
+        """How much outputs go with targets at rows held out: the largest of the trainings.
+
+        Returns:
+            The correlation in deviations of chance, averaged over the outputs' entries; None if it
+            is not known.
+        """
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        y, runs = self._columns, self.all(change)
+        if y is None or len(rest) < 10 or len(runs) < SEEDS:
+            return None
         found = []
-        for one in self.all(change):
-            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
-            if not one.outputs or len(rest) < 10:
+        for one in runs:
+            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
                 return None
+            a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
+            size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+            alike = np.where(size > 0, (a * b).sum(axis=0) / np.maximum(size, 1e-300), 0.0)
+            found.append(float(alike.mean() * np.sqrt(len(rest))))
+        return max(found)
 
-            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
-                return baselines.value(
-                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
-                )
-
-            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
-                head = self._case.head(loss)
-                return None if head is None else baselines.constant(loss, y[rest], head.width)
-
-            reached, constant = self._sum(there), self._sum(best)
-            if reached is None or not constant:
-                return None
-            found.append(reached / constant)
-        return min(found) if len(found) == SEEDS else None
+    def improves(self, change: Change) -> tuple[float, float] | None:
+        """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
+        return self.helps(change) or (self.gain(change) if self.complete else None)
 
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.
@@ -274,6 +280,10 @@ class Trials:
         """
         before = self.ratios()
         if not before or min(before) < HALFWAY:
+            return None
+        first = self.run(change, 0)
+        one = None if first is None else self.ratio(first, change)
+        if one is None or one > BETTER * min(before):
             return None
         after = self.ratios(change)
         if len(after) < SEEDS or max(after) > BETTER * min(before):
@@ -288,29 +298,3 @@ class Trials:
         changes = [Change(rate=rate) for rate in (0.1, 0.01, 10.0, 100.0)]
         changes += [Change(redrawn=True), Change(scaled_x=True)]
         return all(self.helps(change) is None for change in changes)
-
-
-def scaled(data: Any) -> Any:
-    """Arrays in a structure, each column of mean 0 and deviation 1."""
-    if isinstance(data, dict):
-        return {key: scaled(part) for key, part in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)(scaled(part) for part in data)
-    data = data.astype(np.float64)
-    spread = data.std(axis=0)
-    return ((data - data.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
-
-
-def redrawn(program: Program, seed: int) -> dict[int, np.ndarray]:
-    """Matrices and kernels as `glorot_uniform` draws them, biases of 0."""
-    rng, found = np.random.default_rng(seed), {}
-    for i, weight in enumerate(program.weights):
-        if not weight.trainable:
-            continue
-        if len(weight.shape) >= 2:
-            field = int(np.prod(weight.shape[:-2]))
-            limit = np.sqrt(6.0 / (field * (weight.shape[-1] + weight.shape[-2])))
-            found[i] = rng.uniform(-limit, limit, weight.shape)
-        elif weight.path.endswith("bias"):
-            found[i] = np.zeros(weight.shape)
-    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import Bounds, InputError, down
+from ...ops import Affine
 from ...program import Loss, Program
 from .last_layer import common_weights_floor
 from .reach import Reach, reach_of
@@ -16,6 +18,9 @@ from .weight_box import WeightBox
 
 WORK = 12_000_000
 """Values of a graph times rows that are bounded; beyond, evenly spaced rows stand for the data."""
+
+MOST, SECONDS = 200_000, 0.5
+"""Steps and time in which a number of steps that is too small is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,28 +72,30 @@ class BudgetedLoss:
             return 0.0  # beyond, the loss is not convex
         moved = self.box.moved.get(place - 1)
         node = self.box.graph.nodes[place - 1]
-        if moved is None or len(node.inputs) != 1:
+        if moved is None or not isinstance(node.op, Affine) or len(node.inputs) != 1:
             return 0.0
         return common_weights_floor(node.op, moved, values[node.inputs[0]], reach, self.rows)
 
-    def least_steps(self, mark: float, known: int, most: int = 1 << 22) -> int | None:
-        """A number of steps that is too small for a loss of `mark`; None if there is no end.
+    def least_steps(self, mark: float, known: int) -> int:
+        """A number of steps that is too small for a loss of `mark`, as large as is cheap to find.
 
         Args:
             mark: The loss wanted.
             known: A number of steps that is too small.
-            most: Where the search ends.
         """
         stepping = self.program.stepping
         low, high = known, 2 * known
-        while stepping is not None and high <= most:
+        last, ends = 0.0, time.perf_counter() + SECONDS
+        while stepping is not None and high <= MOST and time.perf_counter() < ends:
             reach = reach_of(stepping, high)
-            if isinstance(reach, str):
+            # Rates that fall fast enough get nowhere however many steps there are.
+            if isinstance(reach, str) or reach.far < 1.05 * last:
                 break
+            last = reach.far
             if self.floor(reach) < mark:
                 return self._between(mark, low, high)
             low, high = high, 2 * high
-        return low if low > known else None
+        return low
 
     def _between(self, mark: float, low: int, high: int) -> int:
         stepping = self.program.stepping

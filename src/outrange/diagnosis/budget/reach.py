@@ -49,7 +49,8 @@ ROUNDINGS = 16
 """More operations than any of these optimizers has between two states."""
 
 POWER = 2.0**-19
-"""What a power of a decay, and 1 minus it, may be off by: 32 units of a float32 near 1."""
+"""What a power of a decay, and 1 minus it, may be off by beside the rounding of the decay itself:
+32 units of a float32 near 1."""
 
 LARGEST = 3.5e38
 """Above every finite float32."""
@@ -122,7 +123,8 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     factors = 1.0 - given.rates * decay
     if decay < 0 or (factors < 0).any():
         return "the weight decay is negative, or more than the whole weight in a step"
-    far = found * (1.0 + 1e-9)
+    # What is left of the arithmetic of a step, after its moments.
+    far = found * (1.0 + ROUNDINGS * HALF_ULP)
     return Reach(steps, far, float(np.prod(factors)), (2.0 + (decay > 0)) * HALF_ULP * steps)
 
 
@@ -133,6 +135,16 @@ def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
     if not (0 <= b <= 1 - least and 0.01 <= c <= 1 - least):
         return None
     return b + off, (1 - b) * (1 + off), c - off, (1 - c) * (1 - off)
+
+
+def _below(decay: float) -> float:
+    """At most what float32 makes of a decay."""
+    return decay * (1.0 - 2.0 * HALF_ULP)
+
+
+def _above(decay: float) -> float:
+    """At least what float32 makes of a decay."""
+    return decay * (1.0 + 2.0 * HALF_ULP)
 
 
 def _underflow(given: _Settings) -> str:
@@ -155,8 +167,8 @@ def _adam(given: _Settings) -> float | str:
     ratio = _ratios(wide, len(given.rates))
     t = np.arange(1, len(ratio) + 1)
     with np.errstate(under="ignore"):
-        most = np.sqrt(np.minimum(1.0 - c**t + POWER, 1.0))
-        sure = 1.0 - b**t - POWER
+        most = np.sqrt(np.minimum(1.0 - _below(c) ** t + POWER, 1.0))
+        sure = 1.0 - _above(b) ** t - POWER
     if (sure <= 0).any():
         return "its betas are not described"
     factors = given.rates * most / sure
@@ -201,7 +213,7 @@ def _nadam(given: _Settings) -> float | str:
     of_last = (1.0 - u[:-1] + POWER) / (1.0 - product[:-1] - POWER) * off
     own = of_mean * wide[1] + of_last
     past = of_mean * wide[0] * ratio[:-1] / np.sqrt(wide[2])
-    most = np.sqrt(np.minimum(1.0 - c**t + POWER, 1.0))
+    most = np.sqrt(np.minimum(1.0 - _below(c) ** t + POWER, 1.0))
     return float((given.rates * most * np.sqrt(own**2 / wide[3] + past**2)).sum())
 
 
@@ -211,7 +223,7 @@ def _adamax(given: _Settings) -> float | str:
     if wide is None or tiny or b >= c:
         return tiny or "its betas are not described"
     t = np.arange(1, len(given.rates) + 1)
-    sure = 1.0 - b**t - POWER
+    sure = 1.0 - _above(b) ** t - POWER
     if (sure <= 0).any():
         return "its betas are not described"
     r = wide[0] / wide[2]

@@ -24,7 +24,7 @@ from ...core import Bounds, InputError, gamma
 from ...domains.intervals import RULES
 from ...graph import Graph, Node
 from ...ops import Affine
-from ...program import Program
+from ...program import PartialGraph, Program, RecordedStep
 from .reach import Reach
 
 
@@ -63,10 +63,12 @@ class WeightBox:
     Args:
         graph: With the stored weights, operation by operation.
         moved: Node index to what its weights can do.
+        tables: Nodes each entry of whose result is an entry of a table of weights.
     """
 
     graph: Graph
     moved: dict[int, Perturbed]
+    tables: frozenset[int] = frozenset()
 
     def ends(self, x: np.ndarray, reach: Reach) -> list[Bounds]:
         """Ranges of every value, `(rows, size)` each.
@@ -87,6 +89,10 @@ class WeightBox:
         """Range of one node's result."""
         rule = RULES[type(node.op)]
         lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+        if i in self.tables:
+            far, part = far_and_part(reach)
+            out = far + part * np.maximum(np.abs(lo), np.abs(hi))
+            lo, hi = lo - out * (1.0 + 1e-12), hi + out * (1.0 + 1e-12)
         moved = self.moved.get(i)
         if moved is not None and isinstance(node.op, Affine):
             size = tuple(np.maximum(np.abs(low), np.abs(high)) for low, high in before)
@@ -139,7 +145,16 @@ def weight_box(program: Program) -> WeightBox | str:
     if biases is None:
         return "some weights are read where it cannot be followed"
     moved = _compared(part.written, found[0].written, found[1].written, biases)
-    return moved if isinstance(moved, str) else WeightBox(part.written, moved)
+    tables = frozenset(
+        part.places[step.gives[0]] - 1 for step in program.steps if _looks_up(step, part)
+    )
+    return moved if isinstance(moved, str) else WeightBox(part.written, moved, tables)
+
+
+def _looks_up(step: RecordedStep, part: PartialGraph) -> bool:
+    """Whether a step picks entries of a table of weights by whole numbers from the data."""
+    one = step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
+    return one and step.inside and bool(step.blocked) and step.gives[0] in part.places
 
 
 def _unsteady(program: Program) -> str:
@@ -162,7 +177,7 @@ def _not_linear(program: Program) -> str:
         return "some weights are read where it cannot be followed"
     for step in program.steps:
         read = trainable.intersection(step.weights) | trainable.intersection(step.blocked_weights)
-        if not read or not step.inside:
+        if not read or not step.inside or (part is not None and _looks_up(step, part)):
             continue
         plain = step.kind in LINEAR and not step.opaque and len(step.weights) == 1
         if not plain or len(step.reads) != 1 or part is None or step.reads[0] not in part.places:

@@ -100,7 +100,7 @@ def finite_rows() -> DataChange:
     """The rows all of whose entries are finite."""
     return DataChange(
         "rows",
-        lambda array: np.isfinite(array.astype(np.float64)).reshape(len(array), -1).all(axis=1),
+        lambda array: np.all(np.isfinite(array.astype(np.float64)).reshape(len(array), -1), axis=1),
     )
 
 

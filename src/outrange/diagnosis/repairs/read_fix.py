@@ -35,6 +35,9 @@ OR = re.compile(r"\n\s*or (?:scale: )?|\s+or\s{2,}|\s{2,}or\s+")
 """What stands between alternatives."""
 
 
+EVERY = re.compile(r"in every (?:hidden )?layer")
+
+
 def repairs(fix: str, layer: str) -> list[Repair]:
     """The alternatives of a fix that are understood, in their order.
 
@@ -54,6 +57,7 @@ def repairs(fix: str, layer: str) -> list[Repair]:
 
 
 def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange]:
+    layer = "*" if EVERY.search(code) else layer
     for pattern, make in PATTERNS:
         match = pattern.search(code)
         if match is not None:
@@ -86,8 +90,8 @@ def _one(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[Model
     """A change whose value is the first group, made in the layer of the finding."""
 
     def make(match: re.Match, layer: str) -> Iterator[ModelChange]:
-        value = _name(match.group(1)) if match.groups() else None
-        yield ModelChange(kind, layer, **{"value": value, **fixed})  # type: ignore[arg-type]
+        value = _name(match.group(1)) if match.groups() else fixed.get("value")
+        yield ModelChange(kind, layer, value)
 
     return make
 

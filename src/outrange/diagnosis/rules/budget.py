@@ -84,6 +84,12 @@ class _Case:
     stepping: Stepping
 
     @property
+    def which(self) -> str:
+        """The output, where there are several."""
+        outputs = self.context.program.outputs
+        return f"of output `{outputs[self.loss.output][0]}` " if len(outputs) > 1 else ""
+
+    @property
     def budget(self) -> str:
         epochs = f"{self.plan.epochs:,} epoch{'s' * (self.plan.epochs > 1)}"
         return f"{epochs} ({self.plan.steps(self.context.rows):,} steps of {self.stepping.kind})"
@@ -124,14 +130,15 @@ def _proved(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
     these = f"your {total:,} rows" if count == total else f"{count:,} of your {total:,} rows"
     too_few = budgeted.least_steps(SHARE * constant, reach.steps)
     each = case.plan.steps(total) // case.plan.epochs
-    most = None if too_few is None else max(case.plan.epochs, too_few // each)
+    most = max(case.plan.epochs, too_few // each)
     level = "above" if floor > constant else "not far below"
     message = (
-        f"in {case.budget} no weight can move by more than {short(reach.far)}: the loss on {these} "
+        f"in {case.budget} no weight can move by more than {short(reach.far)}: the loss "
+        f"{case.which}on {these} "
         f"cannot get below {short(floor)} (now {short(now)}), {level} what predicting "
         f"{budgeted.rows.says} gives, {short(constant)}."
     )
-    if most is not None and most > case.plan.epochs:
+    if most > case.plan.epochs:
         message += f" {most:,} epochs are provably too few, too."
     return case.rule.found(
         Level.PROVED, head.layer, message, _fix(case, most),

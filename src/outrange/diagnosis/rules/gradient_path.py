@@ -165,7 +165,7 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
                     weight.layer,
                     f"All {values.size:,} entries of `{weight.path}` are {values.flat[0]:g}: what "
                     "passes through it is the same everywhere, or nothing.",
-                    'kernel_initializer="glorot_uniform"',
+                    'kernel_initializer="glorot_uniform" in every layer',
                 )
     for (name, _), output, head in zip(
         case.program.outputs, case.predictions, case.program.heads, strict=False
@@ -176,7 +176,8 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
                 head.layer or name,
                 f"The {head.activation} returns exactly 0 or 1 at every row: it is saturated, and "
                 "flat there.",
-                'x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer="glorot_uniform"',
+                "x = (x - x.mean(0)) / x.std(0)\n"
+                'or kernel_initializer="glorot_uniform" in every layer',
             )
     return layer, "", LOOK_FOR
 

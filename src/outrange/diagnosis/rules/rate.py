@@ -7,9 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import LEARNED, SEEDS, Change
+from ..trials import LEARNED, SEEDS
 from ..wording import short
 
 
@@ -25,7 +26,7 @@ GROWTH = 1e3
 WILD = 10.0
 """The same for all of the later half of a training, over the loss of the best constant too."""
 
-SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0, 1000.0)
+SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0)
 """Rates that are tried in place of one that does not learn, as factors of it."""
 
 MANY = 20_000
@@ -92,7 +93,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if one is None or len(one.losses) < 4 or not np.isfinite(one.losses[0]):
         return  # not finite before any step: no rate is to blame
     said = _explodes(case, optimizer, one) or _too_large(case, optimizer, one)
-    said = said or _too_small(case, optimizer, one) or _slow(case, optimizer, one)
+    said = (
+        said
+        or _clipped(case, optimizer, one)
+        or _too_small(case, optimizer, one)
+        or _slow(case, optimizer, one)
+    )
     if said is None:
         return
     text, fix = said
@@ -183,7 +189,11 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         return None
     own = min(_late(other) for other in trials.all())
     for factor in SMALLER:
-        others = trials.all(Change(rate=factor))
+        change = Change(rate=factor)
+        first = trials.run(change)
+        if first is None or _late(first) >= LEARNED * min(own, level):
+            continue
+        others = trials.all(change)
         if len(others) == SEEDS and max(map(_late, others)) < LEARNED * min(own, level):
             best = max(map(_late, others))
             return (
@@ -193,6 +203,28 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
+
+
+LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
+
+
+def _clipped(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Whether copies get much further with gradients that are not clipped."""
+    limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
+    measured = case.measured
+    if not limit or measured is None or measured.error:
+        return None
+    gained = case.trials.gain(Change(without="clipping"))
+    if gained is None:
+        return None
+    arrays = [np.asarray(g, np.float64) for g in measured.gradients.values() if g is not None]
+    norm = float(np.sqrt(sum(np.square(g).sum() for g in arrays)))
+    return (
+        f"gradients are clipped ({limit}={short(optimizer.options[limit])}; at the start their "
+        f"norm is {short(norm)}). In {len(one.losses)} steps copies keep "
+        f"{100 * min(gained[0], 99):.0f} % of the best constant's loss; without clipping "
+        f"{100 * gained[1]:.0f} % are left."
+    ), f"keras.optimizers.{optimizer.kind}({short(optimizer.rate)}, clipnorm=1.0)   # or none"
 
 
 def _instead(case: DiagnosisContext, level: float) -> str:
@@ -206,18 +238,19 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         return None
     steps, own = len(one.losses), one.looks[0][1] - _late(one)
     for factor in LARGER:
-        ratios = trials.ratios(Change(rate=factor))
-        if len(ratios) < SEEDS or max(ratios) > LEARNED:
+        if trials.helps(Change(rate=factor)) is None:
             continue
         others = trials.all(Change(rate=factor))
         wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
-        if own * MANY / steps > wins:
+        plan = case.plan
+        share, most = (1.0, MANY) if plan is None else (0.3, plan.steps(case.rows))
+        if own * most / steps > share * wins:
             return None
         return (
             f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
             f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
-            f"{short(optimizer.rate)} is too small: its pace takes more than {MANY:,} steps."
+            f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
 

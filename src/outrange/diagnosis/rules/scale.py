@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 from ..wording import short, span
 
 
@@ -17,6 +17,9 @@ LARGE = 100.0
 
 APART = 1000.0
 """Ratio of the spreads of two features from which on they count as not scaled to each other."""
+
+FAR, SMALL = 20.0, 0.01
+"""Mean over spread from which on all rows look alike; spread below which inputs say nothing."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -69,6 +72,9 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not x.size:
         return
     size, spread = float(np.abs(x).max()), x.std(axis=0)
+    offset = np.abs(x.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    # Of many features, pixels say, some are nearly constant anyway.
+    far = float(offset.max() if len(offset) <= 64 else np.median(offset))
     named = case.names if len(case.names) == x.shape[1] else ()
     moving = np.flatnonzero(spread > 0)
     largest = f" (`{named[int(np.abs(x).max(axis=0).argmax())]}`)" if named else ""
@@ -76,12 +82,17 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     between = f", from `{named[ends[1]]}` to `{named[ends[0]]}`" if named and ends else ""
     spread = spread[moving]
     apart = float(spread.max() / spread.min()) if spread.size else 1.0
-    if size <= LARGE and apart <= APART:
+    small = bool(spread.size) and spread.max() < SMALL
+    if size <= LARGE and apart <= APART and far <= FAR and not small:
         return
     what = f"inputs go up to {short(size)}{largest}" if size > LARGE else (
         f"the spreads of the features differ by a factor of {short(apart)}{between}"
+        if apart > APART
+        else f"no feature spreads by more than {short(float(spread.max()))}"
+        if small
+        else f"a feature's mean is {short(far)} times its spread, so all rows look alike"
     )  # fmt: skip
-    helped = case.trials.helps(Change(scaled_x=True))
+    helped = case.trials.improves(Change(scaled_x=True))
     yield rule.found(
         Level.SUSPECTED if helped is None else Level.MEASURED, first.path,
         f"{what}; weights start for inputs of about size 1.{_helped(case, helped, 'inputs')}",
@@ -106,7 +117,7 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         y = y[np.isfinite(y)]
         if y.size and float(np.abs(y).max()) > 1000.0:
-            helped = case.trials.helps(Change(scaled_y=True))
+            helped = case.trials.improves(Change(scaled_y=True))
             yield rule.found(
                 Level.SUSPECTED if helped is None else Level.MEASURED, head.layer,
                 f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0."

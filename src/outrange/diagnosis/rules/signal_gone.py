@@ -7,14 +7,17 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 from ..wording import short
 
 
 EQUAL = 1e-3
 """Spread of the outputs over the rows, as a share of the targets' spread, that counts as none."""
+
+DEEP = 3
+"""Sigmoids in a row from which on they are to blame, and not the start."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -65,7 +68,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f" With weights drawn anew {100 * (1 - helped[1]):.0f} % of the best constant's loss "
             "are gone in as many steps."
         )
-    fix = 'kernel_initializer="glorot_uniform"   # or he_normal for relu; fewer layers, or skips'
+    fix = 'kernel_initializer="glorot_uniform" in every layer   # he_normal for relu; or skips'
+    bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
+    if len(bounded) >= DEEP:
+        fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
     yield rule.found(
         Level.MEASURED, layer, message, fix, cost={"spread": spread},
         holds_for=f"trainings from the stored weights, {trials.batch:,} rows a step",
@@ -102,7 +108,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
             continue
         apart = float(np.ptp(0.5 * (rows.lo + rows.hi), axis=0).max(initial=0.0))
         size = float(np.abs(rows.hi).max(initial=0.0))
-        if layer.kind != "InputLayer" and apart <= 1e-4 * max(size, 1e-30):
+        if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
                 f"; from layer {layer.path!r} on the rows are equal to {short(apart)} at a size of "
                 f"{short(size)}"

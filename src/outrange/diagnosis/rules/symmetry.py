@@ -8,9 +8,9 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Program, RecordedStep
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import Change
 
 
 ELEMENTWISE = frozenset({
@@ -126,7 +126,7 @@ def _said(
         )
     yield rule.found(
         level, step.layer, message,
-        'kernel_initializer="glorot_uniform"   # the default', cost={"units": width},
+        'kernel_initializer="glorot_uniform" in every layer   # the default', cost={"units": width},
         holds_for="the stored weights, any data and any number of steps" if proved
         else "the stored weights",
     )  # fmt: skip

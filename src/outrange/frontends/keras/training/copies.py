@@ -141,6 +141,8 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
     settings = model.optimizer.get_config()
+    if without == "freezing":
+        copy.trainable = True
     optimizer = type(model.optimizer).from_config(
         unclipped(settings) if without == "clipping" else settings
     )
@@ -154,7 +156,7 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
         loss=compiled._user_loss,
         loss_weights=compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
-        jit_compile=False,
+        jit_compile=without == "freezing" and "auto",
     )
     return copy
 

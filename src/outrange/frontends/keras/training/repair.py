@@ -73,6 +73,10 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
     """The layers that a change is made in."""
     if change.kind in ("loss", "from_logits", "optimizer", "trainable"):
         return []
+    if change.layer == "*":
+        name = {"activation": "activation", "initializer": "kernel_initializer"}[change.kind]
+        hidden = model.layers[:-1] if change.kind == "activation" else model.layers
+        return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
     if change.kind == "units":
         names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
@@ -136,7 +140,7 @@ def _with_logits(k: Any, loss: Any, value: bool) -> Any:
     """A loss that reads logits, or does not."""
     if isinstance(loss, str):
         loss = k.losses.get(loss)
-    if callable(loss) and not isinstance(loss, k.losses.Loss):
+    if not isinstance(loss, k.losses.Loss):
         camel = "".join(part.capitalize() for part in loss.__name__.split("_"))
         return getattr(k.losses, camel)(from_logits=value)
-    return loss.__class__.from_config({**loss.get_config(), "from_logits": value})
+    return type(loss).from_config({**loss.get_config(), "from_logits": value})
