@@ -13,7 +13,7 @@ from .contradictions import FLOAT, Attack, Check
 def _out_of_range(attack: Attack, finding: Any) -> str:
     """Outputs with any weights and inputs of the box, against the interval."""
     lo, hi = finding.interval
-    slack = FLOAT * (1.0 + max(abs(v) for v in (lo, hi) if np.isfinite(v)))
+    slack = FLOAT * (1.0 + max((abs(v) for v in (lo, hi) if np.isfinite(v)), default=0.0))
     which = attack.outputs_of(finding.layer)
     if len(which) != 1:
         return ""
