@@ -77,10 +77,11 @@ def _alive(attack: Attack, finding: Any) -> str:
         return _is_bent(attack, finding)
     layer, units = attack.model.get_layer(finding.layer), finding.cost["units"]
     inner = attack.keras.Model(attack.model.inputs, layer.output)
+    if not np.isfinite(attack.values(finding.layer)).all():
+        return ""  # it overflows, which is said elsewhere
     ops = attack.keras.ops
     x = ops.convert_to_tensor(attack.program.x)
-    width = int(np.prod(inner.output.shape[1:]))
-    factors = np.zeros(width if max(units) >= inner.output.shape[-1] else inner.output.shape[-1])
+    factors = np.zeros(round(len(units) / finding.cost["share"]))
     factors[units] = attack.rng.normal(size=len(units))
 
     def value() -> Any:

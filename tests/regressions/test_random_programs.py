@@ -109,3 +109,10 @@ def test_the_slope_of_a_maximum_is_what_keras_has():
     _, (trained, _, _) = training.step()(training.start(), x, y)
     model.train_on_batch(x, y)
     np.testing.assert_allclose(trained[0], model.layers[0].kernel, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [L.ReLU, lambda: L.Dense(4, "relu")])
+def test_the_weights_of_a_layer_recorded_as_one_operation(first):
+    """A PReLU of what is not below 0 moves nothing today; the loss depends on its slopes still."""
+    model = sequential(first(), L.PReLU(), L.ReLU(), L.Dense(1, "sigmoid"))
+    assert "OR005" not in proved(model)

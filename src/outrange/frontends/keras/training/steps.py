@@ -79,8 +79,10 @@ def _step(
     passing = () if stops else tuple(weights[id(v)] for v in variables if id(v) not in held)
     held_weights = tuple(weights[id(v)] for v in variables if stops or id(v) in held)
     is_opaque = id(record) in opaque
-    if is_opaque:
-        passing = tuple(weights[id(v)] for v in record.layer.variables if id(v) in weights)
+    whole = is_opaque or isinstance(record.op, k.Layer)  # its weights are no arguments
+    if whole and not stops:
+        owner = record.layer if is_opaque else record.op
+        passing = tuple(weights[id(v)] for v in owner.variables if id(v) in weights)
     options = (
         {}
         if is_opaque
