@@ -116,3 +116,44 @@ def test_the_weights_of_a_layer_recorded_as_one_operation(first):
     """A PReLU of what is not below 0 moves nothing today; the loss depends on its slopes still."""
     model = sequential(first(), L.PReLU(), L.ReLU(), L.Dense(1, "sigmoid"))
     assert "OR005" not in proved(model)
+
+
+def test_rows_without_a_label_have_no_part_in_the_floor():
+    """Under JAX a label outside the classes adds nothing, as a row of zeros does anywhere."""
+
+    def floor(loss, y):
+        keras.utils.set_random_seed(0)
+        model = sequential(L.Dense(3, "softmax"))
+        return proved(model, y, loss)["OR007"].cost["loss_floor"]
+
+    rows = np.eye(3, dtype="float32")[np.arange(16) % 3]
+    some = rows * (np.arange(16) < 4)[:, None]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    assert floor(loss, some) == pytest.approx(floor(loss, rows) / 4)
+    labels = np.where(np.arange(16) < 4, 0, -1)[:, None]
+    ignored = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    assert floor(ignored, labels) <= floor(loss, rows) / 4 * (1 + 1e-6)
+
+
+def test_a_rate_that_falls_or_a_constraint_may_converge():
+    x = np.linspace(1, 7, 16)[:, None].astype("float32")
+
+    def codes(rate, constraint=None):
+        line = L.Dense(1, kernel_constraint=constraint, bias_constraint=constraint)
+        model = keras.Sequential([keras.Input((1,)), line])
+        model.compile(keras.optimizers.SGD(rate), "mse")
+        found = outrange.diagnose(model, x, 2 * x, steps=0).at_least("proved")
+        return [f.code for f in found]
+
+    decay = keras.optimizers.schedules.ExponentialDecay
+    late = keras.optimizers.schedules.PiecewiseConstantDecay([2000], [0.0, 0.01])
+    assert "OR017" in codes(0.5)
+    assert "OR017" not in codes(decay(0.5, 10, 0.1))
+    assert "OR017" not in codes(0.5, keras.constraints.MaxNorm(1.0))
+    assert "OR021" in codes(0.0)
+    assert "OR021" not in codes(late)
+
+
+def test_a_dropout_of_everything_is_described():
+    model = sequential(L.Dense(1, "sigmoid"), L.Dropout(1.0))
+    assert "probability 1" in proved(model)["OR019"].message

@@ -20,6 +20,7 @@ class Weight:
         shape: Its shape.
         trainable: Whether training changes it.
         read: Its present values.
+        constrained: Whether something is done to it after each step.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Weight:
     shape: tuple[int, ...]
     trainable: bool
     read: Callable[[], np.ndarray]
+    constrained: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +147,14 @@ class Optimizer:
         rate: The learning rate; of a schedule, the largest of its first thousand steps.
         momentum: 0 where it has none.
         options: Its other numbers.
+        scheduled: Whether the rate is another one in later steps.
     """
 
     kind: str
     rate: float
     momentum: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

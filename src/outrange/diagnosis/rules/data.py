@@ -103,7 +103,7 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     yield rule.found(
         Level.PROVED, head.layer,
         f"no row is of class {names(map(str, gone))}: {share(len(gone), head.width)} classes of "
-        "the output never occur in your targets, and will not be predicted.",
+        "the output never occur in your targets, and are not learned.",
         "rows of every class in the training data"
         if gone != [0] else f"y = y - 1 and Dense({head.width - 1})   # count classes from 0",
         title="a class never occurs", note=note, cost={"classes": gone},

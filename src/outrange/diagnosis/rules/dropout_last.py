@@ -44,8 +44,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             yield rule.found(
                 Level.PROVED, head.layer,
                 f"a dropout comes last: in training each output is 0 with probability "
-                f"{short(head.dropped)}, and {short(1 / (1 - head.dropped))} times as large "
-                "otherwise, whatever the target is.",
+                f"{short(head.dropped)}{_otherwise(head.dropped)}, whatever the target is.",
                 "take the last Dropout away, or put it before the last layer",
                 cost={"share": head.dropped}, holds_for="every step of training",
             )  # fmt: skip
+
+
+def _otherwise(rate: float) -> str:
+    return f", and {short(1 / (1 - rate))} times as large otherwise" if rate < 1 else ""

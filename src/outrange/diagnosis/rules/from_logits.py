@@ -93,7 +93,12 @@ def _floor(loss: Loss, y: np.ndarray | None, width: int, lo: float, hi: float) -
         if not np.isfinite(hi - lo):
             return 0.0
         one = np.log1p((width - 1) * np.exp(lo - hi))
-        if loss.name == "categorical_crossentropy" and not np.isin(y, (0.0, 1.0)).all():
-            return None
-        values = np.full(1, one)
+        if loss.name == "categorical_crossentropy":
+            if not np.isin(y, (0.0, 1.0)).all():
+                return None
+            counted = y.any(axis=-1)  # a row of zeros adds nothing
+        else:
+            skipped = loss.options.get("ignore_class")
+            counted = (np.trunc(y) >= 0) & (np.trunc(y) <= width - 1) & (y != skipped)
+        values = np.where(counted, one, 0.0)
     return max(0.0, float(down(float(np.mean(values)) * (1 - 1e-12))))

@@ -115,6 +115,8 @@ def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float
     kernels = [w for w in program.weights if w.trainable]
     if optimizer.kind != "SGD" or optimizer.options.get("nesterov") or len(program.losses) != 1:
         return None
+    if optimizer.scheduled or any(w.constrained for w in kernels):
+        return None  # a rate that falls, weights that are cut off
     if any(optimizer.options.get(n) for n in ("clipnorm", "clipvalue", "global_clipnorm")):
         return None
     loss, head = program.losses[0], case.head(program.losses[0])

@@ -38,7 +38,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "layer.trainable = True, then compile again", holds_for="all data",
         )  # fmt: skip
         return
-    if program.optimizer.rate <= 0:
+    if program.optimizer.rate <= 0 and not program.optimizer.scheduled:
         yield rule.found(
             Level.PROVED, "", f"the learning rate is {program.optimizer.rate:g}.",
             f"keras.optimizers.{program.optimizer.kind}(1e-3)", holds_for="all data",

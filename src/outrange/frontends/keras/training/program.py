@@ -167,6 +167,7 @@ def _weight(k: Any, variable: Any) -> Weight:
         tuple(variable.shape),
         bool(variable.trainable),
         lambda: np.asarray(k.ops.convert_to_numpy(variable)),
+        getattr(variable, "constraint", None) is not None,
     )
 
 

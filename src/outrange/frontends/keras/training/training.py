@@ -92,7 +92,8 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
         return None
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     rate = inner._learning_rate
-    if callable(rate) and not hasattr(rate, "shape"):
+    scheduled = callable(rate) and not hasattr(rate, "shape")
+    if scheduled:
         if isinstance(rate, k.optimizers.schedules.LearningRateSchedule):
             # It may start at 0 to warm up: the rate that counts is the largest soon after.
             rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
@@ -108,4 +109,5 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
         float(k.ops.convert_to_numpy(rate)),
         float(plain.get("momentum", 0.0) or 0.0),
         plain,
+        scheduled,
     )
