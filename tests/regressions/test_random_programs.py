@@ -84,8 +84,9 @@ def test_a_missing_target_need_not_spoil_the_weights():
 
 
 @pytest.mark.parametrize("last", ["relu", "tanh"])
-def test_what_follows_a_sigmoid_gives_probabilities(last):
-    model = sequential(L.Dense(1, "sigmoid"), L.Activation(last))
+@pytest.mark.parametrize("first", ["sigmoid", "hard_sigmoid"])
+def test_what_follows_a_sigmoid_gives_probabilities(first, last):
+    model = sequential(L.Dense(1, first), L.Activation(last))
     assert "OR006" not in proved(model)
     assert "OR006" in proved(sequential(L.Dense(1, "softsign"), L.Activation(last)))
 

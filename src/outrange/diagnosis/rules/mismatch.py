@@ -194,7 +194,7 @@ def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
 def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
     """Whether the output is between 0 and 1 whatever the weights are."""
     ends = case.free_ends(case.program.output_tensors[loss.output])
-    return ends is not None and bool(np.all(ends[0] >= 0) and np.all(ends[1] <= 1))
+    return ends is not None and bool(np.all(ends[0] >= -1e-9) and np.all(ends[1] <= 1 + 1e-9))
 
 
 def _outside(case: DiagnosisContext, loss: Loss) -> str:
