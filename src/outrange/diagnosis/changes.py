@@ -68,7 +68,7 @@ class Change:
         redrawn: Whether it starts from other weights.
         without: What is left out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
         held_out: Whether a quarter of the rows is left out of the batches.
-        bent: Layers without an activation that get a relu.
+        bent: Layers that get a relu for their activation.
     """
 
     rate: float = 1.0
