@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..program import Loss, Rehearsal
 from . import baselines
-from .changes import AS_IS, Change, redrawn, scaled
+from .changes import AS_IS, Case, Change, redrawn, scaled
+from .plan import BATCH
 from .signal import FEATURES, Signal, signal
-
-
-if TYPE_CHECKING:
-    from .context import DiagnosisContext
 
 
 ROWS = 512
@@ -27,9 +24,6 @@ STEPS, LONG = 200, 600
 
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
-
-BATCH = 32
-"""What `fit` takes."""
 
 GAIN = 0.02
 """Share of the best constant's loss that a training has to win to count as learning."""
@@ -62,7 +56,7 @@ class Trials:
         case: Model and data.
     """
 
-    def __init__(self, case: DiagnosisContext) -> None:
+    def __init__(self, case: Case) -> None:
         self._case = case
         self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
         self._seconds = 0.0
@@ -84,7 +78,7 @@ class Trials:
     @property
     def batch(self) -> int:
         """Rows a step."""
-        return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
+        return min(self._case.batch_size or BATCH, self._case.rows)
 
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
         """One training, with something changed; None where there is none."""

@@ -160,14 +160,17 @@ def _diverges(one: Rehearsal | None) -> bool:
 def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
     losses = [loss for _, loss in one.looks]
     late, start = _late(one), max(abs(losses[0]), case.trials.constant or 0.0)
-    if not (_diverges(one) or late > WILD * start > 0):
+    # What blows up may come back with dead units, and then it stays where it is.
+    blown = max(losses) > GROWTH * start > 0 and case.trials.stuck
+    if not (_diverges(one) or late > WILD * start > 0 or blown):
         return None
     finite = [loss for loss in losses if np.isfinite(loss)]
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f" by way of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
         f"in {len(one.losses)} steps on a copy the loss went from {short(losses[0])}{over} to "
-        f"{ends} at the rate {short(optimizer.rate)}: it diverges."
+        f"{ends} at the rate {short(optimizer.rate)}: "
+        + ("it blows up, and does not recover." if blown and not _diverges(one) else "it diverges.")
     ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
 
 

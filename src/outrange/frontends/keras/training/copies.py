@@ -148,7 +148,7 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
     )
     _leave_out(copy, without)
     for layer in copy._flatten_layers():
-        if layer.name in bent:
+        if layer.name in bent and hasattr(layer, "activation"):
             layer.activation = k.activations.relu
     compiled = model._compile_loss
     copy.compile(

@@ -165,7 +165,7 @@ class JaxTraining:
 
         Args:
             without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
-            bent: Layers without an activation that get a relu.
+            bent: Layers that get a relu for their activation.
         """
         if (without, bent) not in self._steps:
             self._steps[without, bent] = self._jit(self._step(without, bent))
@@ -233,8 +233,11 @@ def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def activated(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
-    """Layers of these names have a relu for a while."""
-    layers = [layer for layer in model._flatten_layers() if layer.name in names] if names else []
+    """Layers of these names have a relu for a while, where they have an activation at all."""
+    layers = [
+        layer for layer in model._flatten_layers()
+        if layer.name in names and hasattr(layer, "activation")
+    ] if names else []  # fmt: skip
     before = [layer.activation for layer in layers]
     try:
         for layer in layers:

@@ -57,7 +57,7 @@ class Rehearser:
                 `"freezing"`.
             among: The rows that batches are drawn from; None for all.
             seconds: No further step is taken after so long, as the processor counts them.
-            bent: Layers without an activation that get a relu.
+            bent: Layers that get a relu for their activation.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
