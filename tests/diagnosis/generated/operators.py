@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .draw import Draw
@@ -34,6 +34,11 @@ class Operator:
     codes: tuple[str, ...] = ()
     words: str = ""
 
+    def apply(self, draw: Draw, program: Program) -> Program | None:
+        """The mutant; None also where the mutation leaves everything as it was."""
+        mutant = self.change(draw, program)
+        return None if mutant is None or _same(program, mutant) else mutant
+
     def names(self, finding: Any) -> bool:
         """Whether a finding names what this mutation did."""
         text = f"{finding.title}. {finding.message}".lower()
@@ -42,6 +47,19 @@ class Operator:
             if finding.code == rule and re.search(pattern, f"{text} {finding.fix}".lower()):
                 return True
         return bool(self.words) and re.search(self.words, text) is not None
+
+
+def _same(one: Program, other: Program) -> bool:
+    """Whether two programs hold the same arrays and are otherwise equal."""
+    names = [f.name for f in fields(Program)]
+    data = [name for name in names if name.startswith(("x", "y"))]
+    if any(
+        a is not b
+        for name in data
+        for a, b in zip(getattr(one, name), getattr(other, name), strict=True)
+    ):
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in names if name not in data)
 
 
 def heads_of(program: Program, *tasks: str) -> list[int]:

@@ -36,7 +36,7 @@ def mutant_of(seed: int, base: Program) -> tuple[Operator, Program]:
     order = draw.rng.permutation(len(operators))
     skip = 0 if place == GROUP - 1 else place
     for i in order:
-        mutant = operators[i].change(Draw([seed // GROUP, 2, int(i)]), base)
+        mutant = operators[i].apply(Draw([seed // GROUP, 2, int(i)]), base)
         if mutant is not None and skip == 0:
             return operators[i], mutant
         skip -= mutant is not None
@@ -46,5 +46,5 @@ def mutant_of(seed: int, base: Program) -> tuple[Operator, Program]:
 def mutant_by(name: str, seed: int) -> tuple[Operator, Program] | None:
     """What the mutation of a name makes of the base of a seed; None if it does not apply."""
     operator = next(one for one in (*FAULTS, *TWEAKS) if one.name == name)
-    mutant = operator.change(Draw([seed // GROUP, 3]), base_of(seed))
+    mutant = operator.apply(Draw([seed // GROUP, 3]), base_of(seed))
     return None if mutant is None else (operator, mutant)
