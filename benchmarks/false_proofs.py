@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python benchmarks/false_proofs.py --programs 3000 --out proofs-jax.jsonl
     KERAS_BACKEND=torch python benchmarks/false_proofs.py --programs 500 --time 1800
 
-A program is drawn as `tests/diagnosis/random_programs.py` says; a proof is contradicted by other
+A program is drawn as `tests/diagnosis/attacks` says; a proof is contradicted by other
 weights, other inputs, differentiation or training, whichever the rule speaks of.
 """
 
@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 def examined(keras: Any, seed: int) -> dict[str, Any]:
     """How many proofs of each rule one program has, and which of them fall."""
     import outrange
-    from diagnosis.contradictions import contradiction
-    from diagnosis.random_programs import random_program
+    from diagnosis.attacks.contradictions import contradiction
+    from diagnosis.attacks.random_programs import random_program
 
     proofs, unchecked, fallen = Counter(), Counter(), []
     program = random_program(keras, seed)

@@ -7,9 +7,9 @@ import pytest
 
 import outrange
 from cases import cases
-from diagnosis.contradictions import contradiction
-from diagnosis.contradictions_rules import CHECKS
-from diagnosis.random_programs import random_program
+from diagnosis.attacks.checks import CHECKS
+from diagnosis.attacks.contradictions import contradiction
+from diagnosis.attacks.random_programs import random_program
 from outrange.answers.diagnosis import Level
 
 

@@ -158,3 +158,22 @@ def test_a_rate_that_falls_or_a_constraint_may_converge():
 def test_a_dropout_of_everything_is_described():
     model = sequential(L.Dense(1, "sigmoid"), L.Dropout(1.0))
     assert "probability 1" in proved(model)["OR019"].message
+
+
+def test_what_is_no_probability_has_no_entropy():
+    """Linear outputs of 5, 5 and -9 count as 1, 1 and 0: soft targets fit them without a loss."""
+    y = np.tile(np.array([0.5, 0.5, 0.0], "float32"), (16, 1))
+
+    def notes(activation):
+        model = sequential(L.Dense(3, activation, kernel_initializer="zeros"))
+        model.layers[0].bias.assign([5.0, 5.0, -9.0])
+        model.compile("sgd", "categorical_crossentropy")
+        answer = outrange.diagnose(model, X, y, steps=0)
+        loss = model.evaluate(X, y, verbose=0)
+        return [f.cost["loss_floor"] for f in (*answer, *answer.notes) if f.code == "OR022"], loss
+
+    floors, loss = notes(None)
+    assert not floors
+    assert loss < 0.1
+    floors, loss = notes("softmax")
+    assert floors[0] <= loss

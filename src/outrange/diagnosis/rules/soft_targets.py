@@ -7,7 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...core import down
-from ...program import Loss
+from ...program import Head, Loss
 from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
@@ -16,6 +16,9 @@ from ..wording import short
 
 MOST = 0.9
 """Share of the best constant's loss from which on the floor leaves nothing to learn."""
+
+SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
+"""Activations without negative values: divided by their sum, they are shares of 1."""
 
 
 def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
@@ -47,7 +50,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Add up the entropies of the targets."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
-        floor = None if head is None or y is None else _floor(loss, y, head.width)
+        floor = None if head is None or y is None else _floor(loss, y, head)
         if head is None or y is None or floor is None or floor < 1e-3:
             continue
         constant = baselines.constant(loss, y, head.width)
@@ -67,11 +70,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _floor(loss: Loss, y: np.ndarray, width: int) -> float | None:
+def _floor(loss: Loss, y: np.ndarray, head: Head) -> float | None:
     """The mean entropy of the targets, rounded down."""
     if not loss.known or not np.isfinite(y).all() or y.min() < 0 or y.max() > 1:
         return None
-    weight = float(loss.options.get("weight", 1.0))
+    width, weight = head.width, float(loss.options.get("weight", 1.0))
     if weight != 1.0:
         return None
     if loss.name == "binary_crossentropy":
@@ -80,6 +83,8 @@ def _floor(loss: Loss, y: np.ndarray, width: int) -> float | None:
     elif loss.name == "categorical_crossentropy" and y.shape[-1] == width > 1:
         if np.abs(y.sum(axis=-1) - 1.0).max() > 1e-6:
             return None
+        if not (loss.from_logits or head.activation in SHARES):
+            return None  # divided by a sum of both signs, several of them are clipped to 1
         y = y * (1 - loss.smoothing) + loss.smoothing / width
         # Clipped to 1e-7 and more, probabilities may add up to a little more than 1.
         mean, slack = float(np.mean(_terms(y).sum(axis=-1))), np.log1p(width * 2e-6)

@@ -130,7 +130,7 @@ Check = Callable[[Attack, Any], str]
 
 def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> str | None:
     """What contradicts a PROVED finding; `""` if nothing does, None if there is no attack on it."""
-    from .contradictions_rules import CHECKS
+    from .checks import CHECKS
 
     check = CHECKS.get(finding.code)
     if check is None:
