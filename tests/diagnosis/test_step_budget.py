@@ -160,7 +160,15 @@ def images():
     ]  # fmt: skip
 
 
+def attention():
+    x = keras.Input((3, 4))
+    z = layers.MultiHeadAttention(2, 2)(x, x)
+    z = layers.EinsumDense("abc,cd->abd", (3, 3), bias_axes="d", activation="tanh")(z)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(z)))
+
+
 NETS = {
+    "attention": attention,
     "dense": lambda: [keras.Input((5,)), layers.Dense(7, "relu"), layers.Dropout(0.2),
                       layers.Dense(4, "tanh"), layers.Dense(2)],
     "images": images,
@@ -176,7 +184,8 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_ranges_hold_all_weights_in_the_box(name):
     rng = np.random.default_rng(1)
-    model = biased(keras.Sequential(NETS[name]()))
+    built = NETS[name]()
+    model = biased(keras.Sequential(built) if isinstance(built, list) else built)
     model.compile("adam", "mse")
     x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
     x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")
